@@ -1,0 +1,7 @@
+"""poker-signal."""
+
+import click
+
+
+@click.group()
+def main() -> None: ...

@@ -1,0 +1,130 @@
+"""What a client can do wrong, and what it is told.
+
+Only the client's fault is a SignalError. Ours is any other exception: it ends the invocation,
+and its words never reach a client.
+"""
+
+from poker_signal.core.model import PlayerId
+
+
+class SignalError(Exception):
+    """Something a client did; it is told so.
+
+    ``code`` goes to the client in a frame, ``status_code`` to API Gateway where it is a
+    handshake that is refused, and ``str()`` is a sentence that a player can be shown.
+    """
+
+    code = "INVALID_MESSAGE"
+    status_code = 400
+
+
+class InvalidConnect(SignalError):
+    """The query string does not say who connects to what."""
+
+    code = "INVALID_CONNECT"
+
+    def __init__(self, parameter: str, rule: str) -> None:
+        super().__init__(parameter, rule)
+        self.parameter = parameter
+        self.rule = rule
+
+    def __str__(self) -> str:
+        return f"Query parameter {self.parameter} must be {self.rule}."
+
+
+class HostProtected(SignalError):
+    """A HOST whose session the newcomer does not know is alive in this game."""
+
+    code = "HOST_PROTECTED"
+    status_code = 409
+
+    def __str__(self) -> str:
+        return "Somebody else is hosting this game already."
+
+
+class InvalidMessage(SignalError):
+    """The message is not of the wire protocol's shape."""
+
+    code = "INVALID_MESSAGE"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"This message cannot be understood: {self.reason}."
+
+
+class UnknownType(SignalError):
+    """No message of the wire protocol has this type."""
+
+    code = "UNKNOWN_TYPE"
+
+    def __str__(self) -> str:
+        return "This kind of message is not known here."
+
+
+class InvalidJoin(SignalError):
+    """HOST joined its own game."""
+
+    code = "INVALID_JOIN"
+
+    def __str__(self) -> str:
+        return "The host cannot join its own game."
+
+
+class HostNotFound(SignalError):
+    """Nobody hosts the joiner's game."""
+
+    code = "HOST_NOT_FOUND"
+
+    def __str__(self) -> str:
+        return "Nobody is hosting this game. Please check the code."
+
+
+class DuplicateName(SignalError):
+    """The joiner's name belongs to another connection, and that one is alive."""
+
+    code = "DUPLICATE_NAME"
+
+    def __init__(self, player_id: PlayerId) -> None:
+        super().__init__(player_id)
+        self.player_id = player_id
+
+    def __str__(self) -> str:
+        return f"A player named “{self.player_id}” is in this game already."
+
+
+class NotAllowed(SignalError):
+    """The topology forbids it, or a player addressed itself."""
+
+    code = "NOT_ALLOWED"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class NotConnected(SignalError):
+    """The sender's own row is gone: expired, or taken over."""
+
+    code = "NOT_CONNECTED"
+
+    def __str__(self) -> str:
+        return "You are no longer in this game. Please connect again."
+
+
+class TargetNotFound(SignalError):
+    """Nobody of that name is in the sender's game, or nobody whose connection is open."""
+
+    code = "TARGET_NOT_FOUND"
+
+    def __init__(self, target_id: PlayerId) -> None:
+        super().__init__(target_id)
+        self.target_id = target_id
+
+    def __str__(self) -> str:
+        return f"“{self.target_id}” is not in this game."

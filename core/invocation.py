@@ -1,0 +1,106 @@
+"""One event and whatever follows from it: what a host performs, and what became of it."""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from poker_signal.core import messages
+from poker_signal.core.errors import SignalError
+from poker_signal.core.model import (
+    Alive,
+    Connect,
+    Delivered,
+    Effect,
+    Event,
+    GatewayEvent,
+    Gone,
+    Message,
+    Post,
+    Probe,
+    Signal,
+    Topology,
+)
+from poker_signal.core.room import Room
+from poker_signal.core.routing import route
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an invocation ended, for the one line that a host logs of it."""
+
+    name: str
+    """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
+    ``error``."""
+    error: SignalError | None = None
+
+
+class Invocation:
+    """One event and whatever follows from it.
+
+    A host goes through ``effects()``, performs each, and reports of every Post and Probe
+    before it takes the next one: ``delivered``, ``alive`` or ``gone``. It decides nothing. ::
+
+        for effect in invocation.effects():
+            match effect:
+                case Post():
+                    report = invocation.delivered if send(effect) else invocation.gone
+                    report(effect)
+                ...
+        return response_for(invocation.outcome)
+    """
+
+    def __init__(self, event: GatewayEvent, room: Room, topology: Topology = Topology.MESH) -> None:
+        self.event = event
+        self.signal: Signal | None = None
+        """The message, as far as it could be read."""
+        self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
+        self._room = room
+        self._topology = topology
+        self._pending: deque[GatewayEvent | Event] = deque([event])
+
+    def effects(self) -> Iterator[Effect]:
+        """Yield what to do next, until nothing is left.
+
+        It ends: a connection that was found gone leaves the room and is not tried again.
+        """
+        while self._pending:
+            try:
+                effects = route(self._next_event(), self._room, self._topology)
+            except SignalError as error:
+                effects = self._answer(error)
+            yield from effects
+
+    def delivered(self, post: Post) -> None:
+        """Report that a Post arrived."""
+        if post.cause is not None and post.target_id is not None:
+            self.outcome = Outcome("delivered")
+            if post.cause.id is not None:
+                self._pending.append(Delivered(post.cause.sender, post.cause.id, post.target_id))
+
+    def alive(self, probe: Probe) -> None:
+        """Report that a Probe found somebody."""
+        self._pending.append(Alive(probe.player_id, probe.cause))
+
+    def gone(self, effect: Post | Probe) -> None:
+        """Report that nobody was there: the row goes, and what caused the effect is tried again."""
+        self._room = self._room.without(effect.connection_id)
+        self._pending.append(Gone(effect.connection_id))
+        if effect.cause is not None:
+            self._pending.append(effect.cause)
+
+    def _next_event(self) -> Event:
+        event = self._pending.popleft()
+        if isinstance(event, Message):
+            self.signal = event = messages.read(event)
+            if event.type == messages.PING:
+                self.outcome = Outcome("pong")
+        return event
+
+    def _answer(self, error: SignalError) -> list[Effect]:
+        if not isinstance(self.event, Message):
+            # Nothing can be posted to a connection that is not open yet: the response refuses it.
+            self.outcome = Outcome("refused", error)
+            return []
+        name, frame = messages.answer_to(self.signal, error)
+        self.outcome = Outcome(name, error)
+        return [Post(self.event.connection_id, frame)]

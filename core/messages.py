@@ -1,0 +1,162 @@
+"""The wire protocol, version 1: a client's message read, and the frames that answer it.
+
+Frames are JSON text, ready to be sent: both hosts send the same bytes. A relayed payload is
+the client's own text, cut out of its message: numbers, key order and escapes arrive as they
+were written.
+"""
+
+import json
+import re
+from json.encoder import encode_basestring as _quote
+from typing import Any, NoReturn
+
+from poker_signal.core.errors import InvalidMessage, NotConnected, SignalError, TargetNotFound
+from poker_signal.core.model import HOST, Message, PlayerId, Signal
+
+JOIN = "join"
+OFFER = "offer"
+PING = "ping"
+
+DIRECTED = frozenset({OFFER, "answer", "ice-candidate", "player-connected"})
+"""Types that name their target."""
+
+TYPES = DIRECTED | {JOIN, PING}
+
+PONG = '{"type":"pong"}'
+
+MAX_NAME_CHARACTERS = 128
+MAX_ID_CHARACTERS = 64
+
+MAX_FRAME_BYTES = 131_072
+"""What API Gateway posts at most (apigatewaymanagementapi service model, member Data)."""
+
+NAME_RULE = f"1 to {MAX_NAME_CHARACTERS} characters, no control characters, not only white space"
+
+# C0, DEL and C1; and lone surrogates, which no UTF-8 frame can carry.
+_FORBIDDEN_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+_SPACE = r"[ \t\n\r]*"
+_OPENING = re.compile(_SPACE + r"\{" + _SPACE + "(}?)" + _SPACE)
+# Group 2 is the key itself if it needs no unescaping, as nearly every key does.
+_KEY = re.compile(r'("(?:([^"\\\x00-\x1f]*)|(?:[^"\\]|\\.)*)")' + _SPACE + ":" + _SPACE)
+_SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
+
+
+# Numbers are never looked at, only passed on. As floats they have no length limit, where
+# int() refuses more than 4300 digits.
+_decoder = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+
+
+def is_name(value: object) -> bool:
+    """Tell whether a value may name a player or a game."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= MAX_NAME_CHARACTERS
+        and not value.isspace()
+        and not _FORBIDDEN_IN_NAMES.search(value)
+    )
+
+
+def read(message: Message) -> Signal:
+    """Read a client's message, as far as it has the wire protocol's shape.
+
+    ``target_id`` of the result is ``None`` where the message names no possible player.
+
+    Raises:
+        InvalidMessage: no JSON object, ``type`` or ``id`` of the wrong kind.
+    """
+    members = _members_of(message.body)
+    type_, _ = members.get("type", (None, ""))
+    if not isinstance(type_, str):
+        raise InvalidMessage("“type” must be a string")
+    id_, _ = members.get("id", (None, ""))
+    if "id" in members and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID_CHARACTERS):
+        raise InvalidMessage(f"“id” must be a string of 1 to {MAX_ID_CHARACTERS} characters")
+    target_id, _ = (HOST, "") if type_ == JOIN else members.get("targetId", (None, ""))
+    _, payload = members.get("payload", (None, "null"))
+    return Signal(
+        sender=message.connection_id,
+        at=message.at,
+        type=type_,
+        target_id=target_id if is_name(target_id) else None,
+        payload=payload,
+        id=id_,
+    )
+
+
+def relayed_frame(signal: Signal, sender_id: PlayerId) -> str:
+    """Return what the target hears.
+
+    Raises:
+        InvalidMessage: with the sender's name it is more than API Gateway posts.
+    """
+    frame = (
+        f'{{"type":{_quote(signal.type)},"senderId":{_quote(sender_id)},'
+        f'"payload":{signal.payload}}}'
+    )
+    # A character is at most four bytes: only long frames are worth counting.
+    if len(frame) * 4 > MAX_FRAME_BYTES and len(frame.encode()) > MAX_FRAME_BYTES:
+        raise InvalidMessage(f"it is longer than {MAX_FRAME_BYTES} bytes when it is passed on")
+    return frame
+
+
+def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
+    """Return type and text of what the sender hears of its own message that was not delivered.
+
+    The client in the field tears its connection down at any frame of type ``error``: a
+    candidate that comes too late for its target must not do that to a live game.
+    """
+    payload = {"code": error.code, "message": str(error)}
+    id_ = {} if signal is None or signal.id is None else {"id": signal.id}
+    if (
+        signal is None
+        or signal.type == JOIN
+        or not isinstance(error, (TargetNotFound, NotConnected))
+    ):
+        return "error", _dump({"type": "error", "payload": payload, **id_})
+    payload |= {"type": signal.type, "targetId": str(signal.target_id)}
+    return "undelivered", _dump({"type": "undelivered", "payload": payload, **id_})
+
+
+def ack_frame(id_: str, target_id: PlayerId) -> str:
+    """Return what the sender hears of a message with an ``id`` that arrived."""
+    return _dump({"type": "ack", "id": id_, "payload": {"targetId": target_id}})
+
+
+def _dump(frame: object) -> str:
+    # ASCII, because an id may hold a lone surrogate, which no UTF-8 frame can carry unescaped.
+    return json.dumps(frame, separators=(",", ":"))
+
+
+def _members_of(text: str) -> dict[str, tuple[Any, str]]:
+    """Return the members of a JSON object by key: value, and the value's own text.
+
+    Of a duplicate key the last one counts, as with ``json.loads``.
+    """
+    try:
+        return _scan(text)
+    except RecursionError:
+        raise InvalidMessage("it is nested too deeply") from None
+    except ValueError:
+        raise InvalidMessage("it is not a JSON object") from None
+
+
+def _scan(text: str) -> dict[str, tuple[Any, str]]:
+    members: dict[str, tuple[Any, str]] = {}
+    separator = _OPENING.match(text)
+    while separator is not None and separator[1] != "}":
+        key = _KEY.match(text, separator.end())
+        if key is None:
+            raise ValueError("no key")
+        start = key.end()
+        value, end = _decoder.raw_decode(text, start)
+        name = key[2] if key[2] is not None else json.loads(key[1])
+        members[name] = (value, text[start:end])
+        separator = _SEPARATOR.match(text, end)
+    if separator is None or separator.end() != len(text):
+        raise ValueError("no object, or something follows it")
+    return members

@@ -1,0 +1,123 @@
+"""The rules: given who is in the game, what does an event cause?"""
+
+from typing import assert_never
+
+from poker_signal.core import messages
+from poker_signal.core.errors import (
+    DuplicateName,
+    HostNotFound,
+    HostProtected,
+    InvalidJoin,
+    InvalidMessage,
+    NotAllowed,
+    NotConnected,
+    TargetNotFound,
+    UnknownType,
+)
+from poker_signal.core.model import (
+    HOST,
+    Alive,
+    Close,
+    Connect,
+    Delivered,
+    Disconnect,
+    Effect,
+    Event,
+    Forget,
+    Gone,
+    PlayerId,
+    Post,
+    Probe,
+    Row,
+    Save,
+    Signal,
+    Topology,
+)
+from poker_signal.core.room import Room
+
+
+def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[Effect]:
+    """Decide what an event causes.
+
+    ``room`` is a snapshot of the game's rows, without those that were found gone since.
+    Effects are to be performed in the order of the list.
+
+    Raises:
+        SignalError: the client's own mistake, or nobody was left to be posted to.
+    """
+    match event:
+        case Connect():
+            return _admit(event, room)
+        case Disconnect(connection_id) | Gone(connection_id):
+            return [Forget(connection_id)]
+        case Signal():
+            return _pass_on(event, room, topology)
+        case Delivered(sender, id_, target_id):
+            return [Post(sender, messages.ack_frame(id_, target_id))]
+        case Alive(player_id, cause):
+            raise HostProtected if isinstance(cause, Connect) else DuplicateName(player_id)
+        case _:
+            assert_never(event)
+
+
+def _admit(event: Connect, room: Room) -> list[Effect]:
+    newcomer = event.row
+    rivals = room.named(newcomer.player_id, event.at)
+    if newcomer.player_id == HOST:
+        for rival in rivals:
+            if rival.session is not None and rival.session != newcomer.session:
+                return [Probe(rival.connection_id, HOST, cause=event)]
+    # The newcomer is saved before its former self is forgotten: the name has an owner throughout.
+    effects: list[Effect] = [Save(newcomer)]
+    for rival in rivals:
+        if newcomer.session is not None and rival.session == newcomer.session:
+            effects += [Forget(rival.connection_id), Close(rival.connection_id)]
+    return effects
+
+
+def _pass_on(signal: Signal, room: Room, topology: Topology) -> list[Effect]:
+    if signal.type == messages.PING:
+        return [Post(signal.sender, messages.PONG)]
+    if signal.type not in messages.TYPES:
+        raise UnknownType
+    if signal.target_id is None:
+        raise InvalidMessage(f"“targetId” must be a string of {messages.NAME_RULE}")
+    sender = room.row(signal.sender, signal.at)
+    if sender is None:
+        raise NotConnected
+    if signal.type == messages.JOIN:
+        return _join(signal, sender, room)
+    _check_topology(signal.type, sender.player_id, signal.target_id, topology)
+    target = room.owner(signal.target_id, signal.at)
+    if target is None:
+        raise TargetNotFound(signal.target_id)
+    return [_relay(signal, sender, target)]
+
+
+def _join(signal: Signal, joiner: Row, room: Room) -> list[Effect]:
+    if joiner.player_id == HOST:
+        raise InvalidJoin
+    owner = room.owner(joiner.player_id, signal.at)
+    if owner is not None and owner.connection_id != joiner.connection_id:
+        # Perhaps the joiner's own former connection, closed without anybody being told: a
+        # ghost must not lock its player out, so it is asked for a sign of life.
+        return [Probe(owner.connection_id, joiner.player_id, cause=signal)]
+    host = room.owner(HOST, signal.at)
+    if host is None:
+        raise HostNotFound
+    return [_relay(signal, joiner, host)]
+
+
+def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: Topology) -> None:
+    if sender == target:
+        raise NotAllowed("A player cannot send messages to itself.")
+    if topology is Topology.STAR and sender != HOST:
+        if target != HOST:
+            raise NotAllowed("In this game players may send messages only to the host.")
+        if type_ == messages.OFFER:
+            raise NotAllowed("In this game only the host may send offers.")
+
+
+def _relay(signal: Signal, sender: Row, target: Row) -> Post:
+    frame = messages.relayed_frame(signal, sender.player_id)
+    return Post(target.connection_id, frame, cause=signal, target_id=target.player_id)

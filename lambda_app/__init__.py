@@ -1,0 +1,1 @@
+"""The deployable host: API Gateway's event in Lambda, effects performed with boto3."""
