@@ -1,0 +1,90 @@
+"""poker-signal invoke."""
+
+import json
+from collections.abc import Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, TextIO
+
+import click
+
+from poker_signal.core.errors import SignalError
+from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
+from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.model import Effect, Post, Probe, Row, Topology
+from poker_signal.core.room import Room
+
+ROW_SHAPE = (
+    "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
+    "ttl (epoch seconds) and perhaps session"
+)
+
+
+def run(*, event: TextIO, room: Path | None, topology: str, gone: Collection[str]) -> None:
+    """Print the effects of an event, then the response."""
+    rows = Room() if room is None else _read_room(room)
+    for line in _perform(_read_event(event), rows, Topology(topology), gone):
+        click.echo(json.dumps(line, ensure_ascii=False))
+
+
+def _perform(
+    raw: dict[str, Any], room: Room, topology: Topology, gone: Collection[str]
+) -> list[dict[str, Any] | Response]:
+    lines: list[dict[str, Any] | Response] = []
+    try:
+        invocation = Invocation(parse_event(raw), room, topology)
+        for effect in invocation.effects():
+            lines.append(_as_json(effect))
+            if isinstance(effect, Post | Probe) and effect.connection_id in gone:
+                invocation.gone(effect)
+            elif isinstance(effect, Post):
+                invocation.delivered(effect)
+            elif isinstance(effect, Probe):
+                invocation.alive(effect)
+    except MalformedEvent as error:
+        raise click.ClickException(f"not an event of a WebSocket API: {error}") from error
+    except SignalError as error:
+        return [response_for(Outcome("refused", error))]
+    return [*lines, response_for(invocation.outcome)]
+
+
+def _as_json(effect: Effect) -> dict[str, Any]:
+    fields = asdict(effect)
+    # What is posted says it all; the cause is the event itself.
+    fields.pop("cause", None)
+    return {"effect": type(effect).__name__, **fields}
+
+
+def _read_event(file: TextIO) -> dict[str, Any]:
+    event = _load(file.read(), file.name)
+    if not isinstance(event, dict):
+        raise click.ClickException(f"{file.name}: an event is a JSON object")
+    return event
+
+
+def _read_room(path: Path) -> Room:
+    rows = _load(path.read_text(encoding="utf-8"), str(path))
+    if not isinstance(rows, list):
+        raise click.ClickException(f"{path}: a room is a JSON list of rows")
+    return Room(_row(path, number, row) for number, row in enumerate(rows, start=1))
+
+
+def _row(path: Path, number: int, row: Any) -> Row:
+    try:
+        return Row(
+            connection_id=row["connectionId"],
+            player_id=row["playerId"],
+            game_id=row["gameId"],
+            connected_at=row["connectedAt"],
+            ttl=int(row["ttl"]),
+            session=row.get("session"),
+        )
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise click.ClickException(f"{path}: row {number} is not {ROW_SHAPE}") from error
+
+
+def _load(text: str, name: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise click.ClickException(f"{name}: not JSON: {error}") from error

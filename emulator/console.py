@@ -1,0 +1,152 @@
+"""What the developer sees on stderr: a banner, then one aligned line per event."""
+
+import threading
+import time
+import unicodedata
+from collections import deque
+from typing import TextIO
+
+from poker_signal.emulator.trace import Kind, Record
+
+MAX_WAITING = 20_000
+"""Lines that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
+
+_GAME_WIDTH = 8
+_PLAYERS_WIDTH = 21
+_TYPE_WIDTH = 16
+
+_ARROWS: dict[Kind, str] = {"connect": "●", "message": "→", "disconnect": "○", "refused": "×"}
+_ASCII_ARROWS: dict[Kind, str] = {"connect": "+", "message": ">", "disconnect": "-", "refused": "x"}
+
+_GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
+_COLOURS = {
+    "connected": _GREEN,
+    "delivered": _GREEN,
+    "undelivered": _YELLOW,
+    "error": _RED,
+    "refused": _RED,
+}
+
+
+class Console:
+    """Writes lines in a thread of its own.
+
+    Whoever started the emulator may not read its stderr: a full pipe must not stop the
+    signaling.
+    """
+
+    def __init__(self, stream: TextIO, *, colour: bool) -> None:
+        self._stream = stream
+        self._colour = colour
+        self._arrows = _ARROWS if _can_encode(stream, "●→○×") else _ASCII_ARROWS
+        self._waiting: deque[Record] = deque(maxlen=MAX_WAITING)
+        self._dropped = 0
+        self._something = threading.Event()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._write_all, name="console", daemon=True)
+        self._thread.start()
+
+    def observe(self, record: Record) -> None:
+        """Take a record, to be written soon."""
+        if len(self._waiting) == MAX_WAITING:
+            self._dropped += 1
+        self._waiting.append(record)
+        if not self._something.is_set():
+            self._something.set()
+
+    def close(self, timeout_s: float = 0.2) -> None:
+        """Write what is left, unless nobody reads it."""
+        self._stopping = True
+        self._something.set()
+        self._thread.join(timeout_s)
+
+    def _write_all(self) -> None:
+        while not self._stopping or self._waiting:
+            self._something.wait()
+            self._something.clear()
+            lines = []
+            while self._waiting:
+                lines.append(self._line(self._waiting.popleft()))
+            if self._dropped:
+                lines.append(f"… {self._dropped} lines dropped: nobody reads them fast enough\n")
+                self._dropped = 0
+            try:
+                self._stream.write("".join(lines))
+                self._stream.flush()
+            except (OSError, ValueError):
+                # The reader is gone, or the stream is closed: there is nobody left to tell.
+                return
+
+    def _line(self, record: Record) -> str:
+        line = format_line(record, self._arrows)
+        if not self._colour:
+            return line + "\n"
+        colour = _COLOURS.get(record.outcome.partition(" ")[0], _DIM)
+        return f"\x1b[{colour}m{line}\x1b[0m\n"
+
+
+def format_line(record: Record, arrows: dict[Kind, str] = _ARROWS) -> str:
+    """Return the line of a record: time, arrow, game, who → whom, type, bytes, outcome."""
+    seconds, ms = divmod(record.at_ms, 1000)
+    clock = time.strftime("%H:%M:%S", time.localtime(seconds))
+    arrow = arrows[record.kind]
+    players = escape(record.who)
+    if record.whom:
+        players = f"{players} {arrows['message']} {escape(record.whom)}"
+    size = "" if record.size is None else f"{record.size} B"
+    columns = (
+        f"{clock}.{ms:03d}",
+        arrow,
+        _pad(escape(record.game), _GAME_WIDTH),
+        _pad(players, _PLAYERS_WIDTH),
+        _pad(escape(record.type or record.kind), _TYPE_WIDTH),
+        f"{size:>8}",
+        escape(record.outcome),
+    )
+    return "  ".join(columns)
+
+
+def escape(text: str) -> str:
+    """Return what a peer sent as a terminal may be shown it.
+
+    Control characters could move the cursor or change colours, bidirectional ones could turn
+    the line around.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
+    )
+
+
+def banner(url: str, version: str) -> str:
+    """Return what is shown once the emulator accepts connections."""
+    return (
+        f"poker-signal {version}: API Gateway on your machine\n"
+        "\n"
+        "  paste into the client   "
+        f'const SIGNALING_URL = "{url}";\n'
+        "  it connects to          "
+        f"{url}?playerId=…&gameId=…\n"
+        "  stop                    Ctrl-C\n"
+        "\n"
+    )
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - sum(_cells(char) for char in text))
+
+
+def _cells(char: str) -> int:
+    """Return how many columns of a terminal a character takes."""
+    if unicodedata.combining(char):
+        return 0
+    return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def _can_encode(stream: TextIO, text: str) -> bool:
+    try:
+        text.encode(stream.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True

@@ -1,0 +1,91 @@
+"""The opening handshake: what is wrong with it, or how it is answered."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from websockets.datastructures import Headers as WebSocketHeaders
+from websockets.exceptions import InvalidUpgrade
+from websockets.extensions import Extension, ServerExtensionFactory
+from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
+from websockets.http11 import Request as WebSocketRequest
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+from websockets.typing import ExtensionName, ExtensionParameter
+
+from poker_signal.emulator.http import UPGRADE_REQUIRED, Answer, Headers, Request, bad_request
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.websocket import InflateOnly, SilentProtocol
+
+
+@dataclass(frozen=True)
+class Upgrade:
+    """A handshake that is in order as far as WebSockets go."""
+
+    protocol: ServerProtocol
+    headers: Headers
+    """What the 101 carries."""
+
+
+class _DeflateFactory(ServerPerMessageDeflateFactory):
+    """Negotiates as recorded from API Gateway: it confirms no limit to the client's window."""
+
+    name = ExtensionName("permessage-deflate")
+
+    def __init__(self, max_message_bytes: int) -> None:
+        super().__init__()
+        self._max_message_bytes = max_message_bytes
+
+    def process_request_params(
+        self,
+        params: Sequence[ExtensionParameter],
+        accepted_extensions: Sequence[Extension],
+    ) -> tuple[list[ExtensionParameter], InflateOnly]:
+        """Return the parameters of the answer, and the extension."""
+        asked = [param for param in params if param[0] != "client_max_window_bits"]
+        confirmed, _ = super().process_request_params(asked, accepted_extensions)
+        no_takeover = ("client_no_context_takeover", None) in confirmed
+        return confirmed, InflateOnly(no_takeover, self._max_message_bytes)
+
+
+def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
+    """Check an upgrade request by RFC 6455; return how to answer it.
+
+    The protocol that comes with an Upgrade is open and waits for frames: the 101 is written
+    by the HTTP side once ``$connect`` has returned.
+    """
+    if not request.wants_upgrade:
+        return UPGRADE_REQUIRED
+    if request.method != "GET" or request.http_version != "1.1":
+        return bad_request("A WebSocket handshake is a GET request of HTTP/1.1")
+    if request.header("Sec-WebSocket-Version") not in ("13", None):
+        return UPGRADE_REQUIRED
+    extensions: list[ServerExtensionFactory] = []
+    if settings.permessage_deflate:
+        extensions.append(_DeflateFactory(settings.max_message_bytes))
+    protocol = SilentProtocol(
+        extensions=extensions,
+        state=OPEN,
+        max_size=(settings.max_message_bytes, settings.max_frame_bytes),
+    )
+    response = protocol.accept(
+        WebSocketRequest(request.target, WebSocketHeaders(request.headers), request.method)
+    )
+    if isinstance(protocol.handshake_exc, InvalidUpgrade):
+        return UPGRADE_REQUIRED
+    if response.status_code != 101:
+        return bad_request(f"Invalid WebSocket handshake: {protocol.handshake_exc}")
+    return Upgrade(protocol, _as_recorded(response.headers))
+
+
+def _as_recorded(headers: WebSocketHeaders) -> Headers:
+    """Return the headers of a 101 in API Gateway's order and casing."""
+    switched = [
+        ("Date", headers["Date"]),
+        ("Connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-accept", headers["Sec-WebSocket-Accept"]),
+    ]
+    if "Sec-WebSocket-Extensions" in headers:
+        extensions = headers["Sec-WebSocket-Extensions"].replace("; ", ";")
+        switched.append(("sec-websocket-extensions", extensions))
+    return switched

@@ -1,0 +1,98 @@
+"""HTTP requests and answers as values, in the words that API Gateway uses."""
+
+import email.utils
+import json
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from http import HTTPStatus
+from urllib.parse import parse_qsl, unquote
+
+Headers = list[tuple[str, str]]
+"""Names in the sender's own casing, in order, repeated ones included."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A whole HTTP request."""
+
+    method: str
+    target: str
+    """Path and query string, as sent."""
+    headers: Headers
+    peer_ip: str
+    http_version: str = "1.1"
+    body: bytes = b""
+
+    @cached_property
+    def path(self) -> str:
+        """The path, percent-decoded once."""
+        return unquote(self.target.partition("?")[0])
+
+    @cached_property
+    def query(self) -> list[tuple[str, str]]:
+        """The parameters of the query string in order, decoded; ``+`` is a space."""
+        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
+
+    def header(self, name: str) -> str | None:
+        """Return the last value of a header, whatever its casing."""
+        name = name.lower()
+        return next((v for k, v in reversed(self.headers) if k.lower() == name), None)
+
+    @property
+    def wants_upgrade(self) -> bool:
+        """Tell whether the client asks for a WebSocket, rightly or wrongly."""
+        return (self.header("Upgrade") or "").lower() == "websocket"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer other than 101."""
+
+    status: int
+    body: bytes = b""
+    headers: Headers = field(default_factory=list)
+
+    @property
+    def reason(self) -> str:
+        """The standard phrase of the status, empty if there is none."""
+        return HTTPStatus(self.status).phrase if self.status in _STATUSES else ""
+
+    def all_headers(self) -> Headers:
+        """Return what is sent before the body."""
+        return [
+            ("Date", email.utils.formatdate(usegmt=True)),
+            *([("Content-Type", "application/json")] if self.body else []),
+            ("Content-Length", str(len(self.body))),
+            ("x-amzn-RequestId", str(uuid.uuid4())),
+            *self.headers,
+        ]
+
+
+_STATUSES = {status.value for status in HTTPStatus}
+
+
+def error(status: int, error_type: str | None, message: str | None) -> Answer:
+    """Return an answer that the gateway itself makes.
+
+    boto3 finds its exception class by the header ``x-amzn-ErrorType`` alone.
+    """
+    body = b"" if message is None else json.dumps({"message": message}, separators=(",", ":"))
+    return Answer(
+        status,
+        body.encode() if isinstance(body, str) else body,
+        [] if error_type is None else [("x-amzn-ErrorType", error_type)],
+    )
+
+
+FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
+UPGRADE_REQUIRED = Answer(426, headers=[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
+URI_TOO_LONG = error(414, "BadRequestException", "Request-URI Too Long")
+HEADERS_TOO_LARGE = error(431, "BadRequestException", "Request Header Fields Too Large")
+REQUEST_TIMEOUT = error(408, "BadRequestException", "Request Timeout")
+SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
+
+
+def bad_request(why: str) -> Answer:
+    """Return the answer to a request that is not HTTP, or no valid WebSocket handshake."""
+    return error(400, "BadRequestException", why)

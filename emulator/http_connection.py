@@ -1,0 +1,247 @@
+"""One TCP connection as long as it speaks HTTP: h11 reads, the gateway answers.
+
+Every connection starts here. One that upgrades is handed to the WebSocket side, which takes
+over its transport; the others may ask again, as boto3's connection pool does.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, cast
+
+import h11
+
+from poker_signal.emulator.http import (
+    HEADERS_TOO_LARGE,
+    REQUEST_TIMEOUT,
+    URI_TOO_LONG,
+    Answer,
+    Headers,
+    Request,
+    bad_request,
+    error,
+)
+from poker_signal.emulator.settings import Settings
+
+MAX_BODY_BYTES = 262_144
+"""Twice what may be posted: enough to answer 413 to a body that is too large, and no more."""
+
+
+@dataclass(frozen=True)
+class Switch:
+    """The answer 101: what takes over the transport."""
+
+    headers: Headers
+    protocol: asyncio.Protocol
+    switched: Callable[[], None]
+    """Called when the 101 has been written and the protocol is connected."""
+
+
+class Responder(Protocol):
+    """Who answers requests."""
+
+    def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
+        """Answer a request by calling ``reply`` once, at once or later."""
+
+    def http_opened(self, connection: "HttpConnection") -> None:
+        """Take note of a connection."""
+
+    def http_closed(self, connection: "HttpConnection") -> None:
+        """Take note that a connection is gone, or no longer speaks HTTP."""
+
+
+class HttpConnection(asyncio.Protocol):
+    """A connection that speaks HTTP."""
+
+    def __init__(self, responder: Responder, settings: Settings) -> None:
+        self._responder = responder
+        self._settings = settings
+        self._h11 = h11.Connection(
+            h11.SERVER,
+            max_incomplete_event_size=settings.max_url_chars + settings.max_header_bytes,
+        )
+        self._transport: asyncio.Transport
+        self._request: h11.Request | None = None
+        self._body = bytearray()
+        self._pending = False
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_is_for_request = False
+
+    def close(self) -> None:
+        """Close the connection; an answer that is on its way still arrives."""
+        self._transport.close()
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Start waiting for a request."""
+        # Not isinstance: uvloop's transports do not derive from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._responder.http_opened(self)
+        self._wait(self._settings.request_timeout_s, for_request=False)
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the peer sent."""
+        if self._closing:
+            return
+        if self._pending and len(self._h11.trailing_data[0]) > MAX_BODY_BYTES:
+            # Whoever sends that much before it has an answer does not wait for one.
+            self._transport.abort()
+            return
+        self._h11.receive_data(data)
+        self._advance()
+
+    def eof_received(self) -> None:
+        """Take note that the peer sends no more; the transport then closes by itself."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that the TCP connection is gone."""
+        self._stop_waiting()
+        self._responder.http_closed(self)
+
+    # One request after the other.
+
+    def _advance(self) -> None:
+        while not self._pending and not self._closing and not self._transport.is_closing():
+            try:
+                event = self._h11.next_event()
+            except h11.RemoteProtocolError as malformed:
+                self._refuse(malformed)
+                return
+            if event is h11.NEED_DATA:
+                self._wait_for_request()
+                return
+            if event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
+                return
+            if isinstance(event, h11.Request):
+                self._request = event
+                self._body.clear()
+                if self._h11.they_are_waiting_for_100_continue:
+                    self._write(h11.InformationalResponse(status_code=100, headers=[]))
+            elif isinstance(event, h11.Data):
+                self._take_body(event.data)
+            elif isinstance(event, h11.EndOfMessage):
+                self._ask()
+
+    def _take_body(self, data: bytes | bytearray) -> None:
+        self._body += data
+        if len(self._body) > MAX_BODY_BYTES:
+            self._send(error(413, "PayloadTooLargeException", "Payload too large"))
+            self._close_gently()
+
+    def _ask(self) -> None:
+        assert self._request is not None
+        self._stop_waiting()
+        request = self._request
+        head_bytes = len(request.target) + sum(len(k) + len(v) + 4 for k, v in request.headers)
+        if len(request.target) > self._settings.max_url_chars:
+            self._reply(URI_TOO_LONG)
+        elif head_bytes > self._settings.max_header_bytes:
+            self._reply(HEADERS_TOO_LARGE)
+        else:
+            self._pending = True
+            self._responder.respond(self._as_value(request), self._reply)
+
+    def _as_value(self, request: h11.Request) -> Request:
+        peer = self._transport.get_extra_info("peername")
+        return Request(
+            method=request.method.decode("ascii"),
+            target=request.target.decode("ascii"),
+            headers=[
+                (name.decode("ascii"), value.decode("latin-1"))
+                for name, value in request.headers.raw_items()
+            ],
+            peer_ip=peer[0] if peer else "127.0.0.1",
+            http_version=request.http_version.decode("ascii"),
+            body=bytes(self._body),
+        )
+
+    def _reply(self, reply: Answer | Switch) -> None:
+        self._pending = False
+        if self._transport.is_closing():
+            return
+        if not isinstance(reply, Answer):
+            self._switch(reply)
+            return
+        self._send(reply)
+        if self._h11.our_state is h11.MUST_CLOSE:
+            self._close_gently()
+            return
+        self._h11.start_next_cycle()
+        self._wait(self._settings.keep_alive_timeout_s, for_request=False)
+        # A pipelined request may be waiting. Not from here: replies would nest in each other.
+        asyncio.get_running_loop().call_soon(self._advance)
+
+    def _switch(self, switch: Switch) -> None:
+        self._write(h11.InformationalResponse(status_code=101, headers=switch.headers))
+        early, _ = self._h11.trailing_data
+        self._stop_waiting()
+        self._responder.http_closed(self)
+        self._transport.set_protocol(switch.protocol)
+        switch.protocol.connection_made(self._transport)
+        switch.switched()
+        if early:
+            switch.protocol.data_received(early)
+
+    def _send(self, answer: Answer) -> None:
+        head = h11.Response(
+            status_code=answer.status, reason=answer.reason, headers=answer.all_headers()
+        )
+        self._write(head)
+        self._write(h11.Data(data=answer.body))
+        self._write(h11.EndOfMessage())
+
+    def _write(self, event: h11.Event) -> None:
+        data = self._h11.send(event)
+        if data:
+            self._transport.write(data)
+
+    def _refuse(self, malformed: h11.RemoteProtocolError) -> None:
+        """Answer what is not HTTP, and close."""
+        received, _ = self._h11.trailing_data
+        answer = bad_request(f"Not a valid HTTP/1.1 request: {malformed}")
+        if malformed.error_status_hint == 431:
+            first_line_is_whole = b"\n" in received[: self._settings.max_url_chars]
+            answer = HEADERS_TOO_LARGE if first_line_is_whole else URI_TOO_LONG
+        if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self._send(answer)
+        self._close_gently()
+
+    def _close_gently(self) -> None:
+        """Close, once the peer has had time to read the answer.
+
+        A socket that is closed with something unread in it is reset, answer and all.
+        """
+        self._closing = True
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self._wait(self._settings.close_timeout_s, for_request=False)
+        else:
+            self._transport.close()
+
+    # Nobody may take for ever.
+
+    def _wait_for_request(self) -> None:
+        """Bound the time from a request's first byte to its last."""
+        begun = bool(self._h11.trailing_data[0]) or self._h11.their_state is not h11.IDLE
+        if begun and not self._timer_is_for_request:
+            self._wait(self._settings.request_timeout_s, for_request=True)
+
+    def _wait(self, seconds: float, *, for_request: bool) -> None:
+        self._stop_waiting()
+        self._timer_is_for_request = for_request
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._waited_too_long)
+
+    def _stop_waiting(self) -> None:
+        self._timer_is_for_request = False
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _waited_too_long(self) -> None:
+        if self._timer_is_for_request and self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            self._send(REQUEST_TIMEOUT)
+            self._close_gently()
+        else:
+            self._transport.close()

@@ -1,0 +1,46 @@
+"""The rows, in memory: they live no longer than the emulator."""
+
+from poker_signal.core.model import Connect, ConnectionId, GameId, GatewayEvent, Row
+from poker_signal.core.room import Room
+
+_EMPTY = Room()
+
+
+class MemoryTable:
+    """The table ``poker-signaling-connections`` and its index, without DynamoDB.
+
+    Rooms are values that are replaced when somebody comes or goes: reading one for a message
+    costs a look-up.
+    """
+
+    def __init__(self) -> None:
+        self._rows: dict[ConnectionId, Row] = {}
+        self._rooms: dict[GameId, Room] = {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def row(self, connection_id: ConnectionId) -> Row | None:
+        """Return the row of a connection, live or not."""
+        return self._rows.get(connection_id)
+
+    def room_of(self, event: GatewayEvent) -> Room:
+        """Return the snapshot that is needed to decide an event."""
+        row = event.row if isinstance(event, Connect) else self._rows.get(event.connection_id)
+        return self._rooms.get(row.game_id, _EMPTY) if row is not None else _EMPTY
+
+    def save(self, row: Row) -> None:
+        """Store a row."""
+        self._rows[row.connection_id] = row
+        self._rooms[row.game_id] = self._rooms.get(row.game_id, _EMPTY).adding(row)
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Delete a row, if it is there."""
+        row = self._rows.pop(connection_id, None)
+        if row is None:
+            return
+        left = self._rooms[row.game_id].without(connection_id)
+        if len(left):
+            self._rooms[row.game_id] = left
+        else:
+            del self._rooms[row.game_id]

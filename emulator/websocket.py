@@ -1,0 +1,241 @@
+"""One open WebSocket: frames in, messages out, and every way in which it can end.
+
+Sans-I/O ``ServerProtocol`` of websockets inside an ``asyncio.Protocol`` of our own, so that a
+frame is routed in the callback that received it, without a task or a queue in between, and
+frame sizes and close codes are ours to decide.
+"""
+
+import asyncio
+from typing import NamedTuple, Protocol, cast
+
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import CloseCode, Frame, Opcode
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from poker_signal.emulator.clock import Clock, Timer
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.settings import Settings
+
+
+class Closing(NamedTuple):
+    """What a ``$disconnect`` event tells of the end of a connection."""
+
+    code: int
+    reason: str
+
+
+class Listener(Protocol):
+    """Who is told what happens on a connection."""
+
+    def message_received(self, connection: "WebSocketConnection", text: str) -> None:
+        """Take a text message."""
+
+    def connection_closing(self, connection: "WebSocketConnection") -> None:
+        """Take note that nothing can be posted any more."""
+
+    def connection_closed(self, connection: "WebSocketConnection", closing: Closing) -> None:
+        """Take note that the TCP connection is gone."""
+
+
+class SilentProtocol(ServerProtocol):
+    """As API Gateway: close frames of its own making give a code and no explanation."""
+
+    def fail(self, code: CloseCode | int, reason: str = "") -> None:
+        """Fail the connection."""
+        super().fail(code)
+
+
+class WebSocketConnection(asyncio.Protocol):
+    """An established WebSocket connection."""
+
+    def __init__(
+        self,
+        facts: Facts,
+        protocol: ServerProtocol,
+        listener: Listener,
+        settings: Settings,
+        clock: Clock,
+    ) -> None:
+        self.facts = facts
+        self.last_received_ms = facts.connected_at_ms
+        """When the client last sent a message."""
+        self._last_active_ms = facts.connected_at_ms
+        self._protocol = protocol
+        self._listener = listener
+        self._settings = settings
+        self._clock = clock
+        self._transport: asyncio.Transport
+        self._fragments: list[bytes] = []
+        self._closing: Closing | None = None
+        self._timers: list[Timer] = []
+        self._abort_timer: asyncio.TimerHandle | None = None
+
+    # What the gateway asks for.
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether something can be posted."""
+        return self._closing is None
+
+    def post(self, text: str) -> bool:
+        """Send a text message; tell whether the connection is still open afterwards."""
+        if self._closing is not None or self._protocol.state is not State.OPEN:
+            return False
+        self._protocol.send_text(text.encode())
+        self._last_active_ms = self._clock.now_ms()
+        self._flush()
+        return self.is_open
+
+    def close(self, code: int, reason: str = "") -> None:
+        """Start the closing handshake; the peer has ``close_timeout_s`` to answer."""
+        if self._closing is None:
+            self._protocol.send_close(code, reason)
+            self._flush()
+            self._start_closing(Closing(code, reason))
+
+    # What asyncio tells.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take over a transport on which 101 has been sent."""
+        # Not isinstance: uvloop's transports do not derive from asyncio's.
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.set_write_buffer_limits(high=self._settings.max_unread_bytes)
+        self._timers = [
+            self._clock.call_later(self._settings.max_duration_s, self._go_away),
+            self._clock.call_later(self._settings.idle_timeout_s, self._check_idle),
+        ]
+
+    def data_received(self, data: bytes) -> None:
+        """Take what the peer sent."""
+        self._protocol.receive_data(data)
+        for frame in self._protocol.events_received():
+            assert isinstance(frame, Frame)
+            if self._closing is None:
+                self._frame_received(frame)
+        self._flush()
+        if self._closing is None and self._protocol.close_sent is not None:
+            # The protocol failed the connection by itself: 1002, 1009.
+            self._start_closing(Closing(self._protocol.close_sent.code, ""))
+
+    def eof_received(self) -> None:
+        """Take note that the peer sends no more; the transport then closes by itself."""
+        self._protocol.receive_eof()
+
+    def pause_writing(self) -> None:
+        """Cut off a peer that does not read: what waits for it must not fill the memory."""
+        self._transport.abort()
+        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Take note that the TCP connection is gone, for whatever reason."""
+        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
+        if self._abort_timer is not None:
+            self._abort_timer.cancel()
+        assert self._closing is not None
+        self._listener.connection_closed(self, self._closing)
+
+    # What follows from frames.
+
+    def _frame_received(self, frame: Frame) -> None:
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.CONT:
+                self._fragment_received(frame)
+            case Opcode.BINARY:
+                self._fail(CloseCode.UNSUPPORTED_DATA)
+            case Opcode.CLOSE:
+                self._close_received()
+            case Opcode.PING | Opcode.PONG:
+                # The protocol has answered the ping already.
+                if self._settings.pings_reset_idle:
+                    self._last_active_ms = self._clock.now_ms()
+
+    def _fragment_received(self, frame: Frame) -> None:
+        data = bytes(frame.data)
+        if self._fragments or not frame.fin:
+            self._fragments.append(data)
+            if sum(map(len, self._fragments)) > self._settings.max_message_bytes:
+                self._fail(CloseCode.MESSAGE_TOO_BIG)
+                return
+            if not frame.fin:
+                return
+            data = b"".join(self._fragments)
+            self._fragments = []
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self._fail(CloseCode.INVALID_DATA)
+            return
+        self.last_received_ms = self._last_active_ms = self._clock.now_ms()
+        self._listener.message_received(self, text)
+
+    def _close_received(self) -> None:
+        received = self._protocol.close_rcvd
+        assert received is not None
+        reason = received.reason
+        if received.code == CloseCode.NO_STATUS_RCVD:
+            reason = "Client-side close frame status not set"
+        self._start_closing(Closing(received.code, reason))
+
+    def _fail(self, code: CloseCode) -> None:
+        if self._protocol.state is State.OPEN:
+            self._protocol.fail(code)
+        self._start_closing(Closing(code, ""))
+
+    # Time.
+
+    def _go_away(self) -> None:
+        self.close(CloseCode.GOING_AWAY, "Going away")
+
+    def _check_idle(self) -> None:
+        """Close, or look again when the time would be up if nothing more happened."""
+        idle_s = (self._clock.now_ms() - self._last_active_ms) / 1000
+        left_s = self._settings.idle_timeout_s - idle_s
+        if left_s <= 0:
+            self._go_away()
+        else:
+            self._timers[1] = self._clock.call_later(left_s, self._check_idle)
+
+    # The end.
+
+    def _start_closing(self, closing: Closing) -> None:
+        if self._closing is not None:
+            return
+        self._closing = closing
+        for timer in self._timers:
+            timer.cancel()
+        self._abort_timer = asyncio.get_running_loop().call_later(
+            self._settings.close_timeout_s, self._transport.abort
+        )
+        self._listener.connection_closing(self)
+
+    def _flush(self) -> None:
+        for data in self._protocol.data_to_send():
+            if data:
+                self._transport.write(data)
+            elif self._transport.can_write_eof():
+                # Half-closed, the peer still gets the close frame; with unread data of its own
+                # in our buffers, close() would reset the connection and lose it.
+                self._transport.write_eof()
+            else:
+                self._transport.close()
+
+
+class InflateOnly(PerMessageDeflate):
+    """permessage-deflate that reads compressed messages and sends plain ones.
+
+    A server that accepted the extension may send uncompressed frames (RFC 7692, section 6).
+    The limit on the inflated size is that of the message, not of the frame on the wire.
+    """
+
+    def __init__(self, remote_no_context_takeover: bool, max_message_bytes: int) -> None:
+        super().__init__(remote_no_context_takeover, True, 15, 15)
+        self._max_message_bytes = max_message_bytes
+
+    def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
+        """Inflate an incoming frame."""
+        return super().decode(frame, max_size=self._max_message_bytes)
+
+    def encode(self, frame: Frame) -> Frame:
+        """Leave an outgoing frame as it is."""
+        return frame
