@@ -2,11 +2,11 @@
 
 import os
 import sys
-from importlib.metadata import version
 from typing import Any
 
 import click
 
+from poker_signal.cli import VERSION
 from poker_signal.core.model import Topology
 from poker_signal.emulator.console import Console, banner
 from poker_signal.emulator.server import CannotListen, Emulator
@@ -41,7 +41,7 @@ def run(
 
 def _announce(emulator: Emulator) -> None:
     """Tell people how to connect, then programs that they can."""
-    click.echo(banner(emulator.url, version("poker-signal")), err=True, nl=False)
+    click.echo(banner(emulator.url, VERSION), err=True, nl=False)
     click.echo(emulator.url)
 
 

@@ -2,8 +2,6 @@
 
 import json
 from collections.abc import Collection
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -20,7 +18,7 @@ ROW_SHAPE = (
 )
 
 
-def run(*, event: TextIO, room: Path | None, topology: str, gone: Collection[str]) -> None:
+def run(*, event: TextIO, room: TextIO | None, topology: str, gone: Collection[str]) -> None:
     """Print the effects of an event, then the response."""
     rows = Room() if room is None else _read_room(room)
     for line in _perform(_read_event(event), rows, Topology(topology), gone):
@@ -49,27 +47,27 @@ def _perform(
 
 
 def _as_json(effect: Effect) -> dict[str, Any]:
-    fields = asdict(effect)
+    fields = effect._asdict()
     # What is posted says it all; the cause is the event itself.
     fields.pop("cause", None)
     return {"effect": type(effect).__name__, **fields}
 
 
 def _read_event(file: TextIO) -> dict[str, Any]:
-    event = _load(file.read(), file.name)
+    event = _load(file)
     if not isinstance(event, dict):
         raise click.ClickException(f"{file.name}: an event is a JSON object")
     return event
 
 
-def _read_room(path: Path) -> Room:
-    rows = _load(path.read_text(encoding="utf-8"), str(path))
+def _read_room(file: TextIO) -> Room:
+    rows = _load(file)
     if not isinstance(rows, list):
-        raise click.ClickException(f"{path}: a room is a JSON list of rows")
-    return Room(_row(path, number, row) for number, row in enumerate(rows, start=1))
+        raise click.ClickException(f"{file.name}: a room is a JSON list of rows")
+    return Room(_row(file.name, number, row) for number, row in enumerate(rows, start=1))
 
 
-def _row(path: Path, number: int, row: Any) -> Row:
+def _row(name: str, number: int, row: Any) -> Row:
     try:
         return Row(
             connection_id=row["connectionId"],
@@ -80,11 +78,11 @@ def _row(path: Path, number: int, row: Any) -> Row:
             session=row.get("session"),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
-        raise click.ClickException(f"{path}: row {number} is not {ROW_SHAPE}") from error
+        raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error
 
 
-def _load(text: str, name: str) -> Any:
+def _load(file: TextIO) -> Any:
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise click.ClickException(f"{name}: not JSON: {error}") from error
+        return json.load(file)
+    except (ValueError, RecursionError) as error:
+        raise click.ClickException(f"{file.name}: not JSON: {error}") from error

@@ -1,14 +1,11 @@
 """poker-signal: the commands, what they are told and what they print."""
 
 import re
-from importlib.metadata import version
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-if TYPE_CHECKING:
-    pass
+from poker_signal.cli import VERSION
 
 # Core, emulator and boto3 are imported inside the commands that need them: `--help` answers
 # at once.
@@ -24,7 +21,7 @@ def _stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("poker-signal"), prog_name="poker-signal")
+@click.version_option(VERSION, prog_name="poker-signal")
 def main() -> None:
     """WebRTC signaling on API Gateway, and the same on your own machine."""
 
@@ -66,7 +63,7 @@ def emulate(**options: Any) -> None:
     stderr. Ctrl-C stops it. Every option can also be set in the environment: --idle-timeout
     as POKER_SIGNAL_IDLE_TIMEOUT.
     """
-    from poker_signal.cli import emulate as command
+    import poker_signal.cli.emulate as command
 
     command.run(**options)
 
@@ -75,7 +72,7 @@ def emulate(**options: Any) -> None:
 @click.argument("event", type=click.File(encoding="utf-8"))
 @click.option(
     "--room",
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.File(encoding="utf-8"),
     help="JSON list of the game's rows; without it nobody is there.",
 )
 @click.option("--topology", default="mesh", type=click.Choice(["mesh", "star"]), show_default=True)
@@ -91,6 +88,6 @@ def invoke(**options: Any) -> None:
     EVENT is a file with the JSON that API Gateway hands to Lambda, - for standard input. One
     line of JSON per effect, in order; the response comes last.
     """
-    from poker_signal.cli import invoke as command
+    import poker_signal.cli.invoke as command
 
     command.run(**options)

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from poker_signal.core import messages
 from poker_signal.core.errors import SignalError
@@ -24,8 +24,7 @@ from poker_signal.core.room import Room
 from poker_signal.core.routing import route
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """How an invocation ended, for the one line that a host logs of it."""
 
     name: str

@@ -4,9 +4,9 @@ Field by field what recordings of the real service show, key order included.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import NamedTuple
 
 from poker_signal.core.gateway import Identity, LambdaEvent, RequestContext
 from poker_signal.emulator.http import Request
@@ -17,8 +17,7 @@ _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
 """Headers that the gateway keeps for itself."""
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What does not change as long as a connection lives."""
 
     connection_id: str

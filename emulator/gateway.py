@@ -1,7 +1,7 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from poker_signal.core.gateway import LambdaEvent
 from poker_signal.emulator.clock import Clock, Timer
@@ -26,8 +26,7 @@ INTERNAL_SERVER_ERROR = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"
 
 
-@dataclass(frozen=True)
-class _Opening:
+class _Opening(NamedTuple):
     """A handshake that is waiting for ``$connect``."""
 
     facts: Facts

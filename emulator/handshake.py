@@ -1,7 +1,7 @@
 """The opening handshake: what is wrong with it, or how it is answered."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from websockets.datastructures import Headers as WebSocketHeaders
 from websockets.exceptions import InvalidUpgrade
@@ -17,8 +17,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.websocket import InflateOnly, SilentProtocol
 
 
-@dataclass(frozen=True)
-class Upgrade:
+class Upgrade(NamedTuple):
     """A handshake that is in order as far as WebSockets go."""
 
     protocol: ServerProtocol

@@ -6,8 +6,7 @@ over its transport; the others may ask again, as boto3's connection pool does.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 import h11
 
@@ -27,8 +26,7 @@ MAX_BODY_BYTES = 262_144
 """Twice what may be posted: enough to answer 413 to a body that is too large, and no more."""
 
 
-@dataclass(frozen=True)
-class Switch:
+class Switch(NamedTuple):
     """The answer 101: what takes over the transport."""
 
     headers: Headers

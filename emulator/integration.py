@@ -1,9 +1,8 @@
 """Where the gateway's events go: a Lambda function, or our core in its place."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from poker_signal.core.gateway import LambdaEvent
 
@@ -17,8 +16,7 @@ class Failure(Enum):
     """The function took longer than the integration timeout; it goes on running."""
 
 
-@dataclass(frozen=True, slots=True)
-class Returned:
+class Returned(NamedTuple):
     """What the function returned, whatever it is."""
 
     value: object

@@ -1,13 +1,11 @@
 """What the emulator tells of what it sees: for people, never a payload."""
 
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 Kind = Literal["connect", "message", "disconnect", "refused"]
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """One event and its outcome. Names come from peers: escape them before they are shown."""
 
     at_ms: int
