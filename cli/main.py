@@ -75,7 +75,13 @@ def emulate(**options: Any) -> None:
     type=click.File(encoding="utf-8"),
     help="JSON list of the game's rows; without it nobody is there.",
 )
-@click.option("--topology", default="mesh", type=click.Choice(["mesh", "star"]), show_default=True)
+@click.option(
+    "--topology",
+    default="mesh",
+    show_default=True,
+    type=click.Choice(["mesh", "star"]),
+    help="Who may address whom: everybody, or players only HOST.",
+)
 @click.option(
     "--gone",
     multiple=True,

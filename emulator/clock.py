@@ -1,8 +1,11 @@
 """One clock for everything that API Gateway does by time."""
 
 import asyncio
+import heapq
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import count
 from typing import Protocol
 
 
@@ -32,3 +35,42 @@ class LoopClock:
     def now_ms(self) -> int:
         """Return the time of day in epoch milliseconds."""
         return time.time_ns() // 1_000_000
+
+
+class VirtualClock:
+    """A clock that stands still until it is advanced: ten minutes pass in a microsecond."""
+
+    def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
+        self._now_ms = now_ms
+        self._timers: list[_VirtualTimer] = []
+        self._numbers = count()
+
+    def now_ms(self) -> int:
+        """Return the time of day in epoch milliseconds."""
+        return self._now_ms
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call once, when the clock has been advanced by ``delay_s`` seconds."""
+        timer = _VirtualTimer(self._now_ms + round(delay_s * 1000), next(self._numbers), callback)
+        heapq.heappush(self._timers, timer)
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: what is due happens in order, each at its own time."""
+        until_ms = self._now_ms + round(seconds * 1000)
+        while self._timers and self._timers[0].at_ms <= until_ms:
+            timer = heapq.heappop(self._timers)
+            self._now_ms = max(self._now_ms, timer.at_ms)
+            if timer.callback is not None:
+                timer.callback()
+        self._now_ms = until_ms
+
+
+@dataclass(order=True)
+class _VirtualTimer:
+    at_ms: int
+    number: int
+    callback: Callable[[], None] | None = field(compare=False)
+
+    def cancel(self) -> None:
+        self.callback = None

@@ -4,6 +4,8 @@ import logging
 from collections.abc import Callable
 from typing import Protocol, assert_never
 
+from websockets.frames import CLOSE_CODE_EXPLANATIONS
+
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import LambdaEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
@@ -108,8 +110,9 @@ def _record(raw: LambdaEvent, invocation: Invocation, game: str, who: str) -> Re
         case Connect():
             return Record(at_ms, "connect", outcome, game, who)
         case Disconnect():
-            reason = f"{context['disconnectStatusCode']} {context['disconnectReason']}".strip()
-            return Record(at_ms, "disconnect", reason, game, who)
+            code, reason = context["disconnectStatusCode"], context["disconnectReason"]
+            meaning = reason or CLOSE_CODE_EXPLANATIONS.get(code, "")
+            return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), game, who)
         case Message(body=body):
             whom = signal.target_id if signal and signal.target_id else ""
             type_ = signal.type if signal else "?"

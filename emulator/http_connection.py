@@ -56,7 +56,7 @@ class HttpConnection(asyncio.Protocol):
         self._settings = settings
         self._h11 = h11.Connection(
             h11.SERVER,
-            max_incomplete_event_size=settings.max_url_chars + settings.max_header_bytes,
+            max_incomplete_event_size=settings.max_header_bytes,
         )
         self._transport: asyncio.Transport
         self._request: h11.Request | None = None
@@ -197,11 +197,19 @@ class HttpConnection(asyncio.Protocol):
 
     def _refuse(self, malformed: h11.RemoteProtocolError) -> None:
         """Answer what is not HTTP, and close."""
+        if malformed.error_status_hint != 431:
+            self._give_up(bad_request(f"Not a valid HTTP/1.1 request: {malformed}"))
+        elif self._first_line_is_endless():
+            self._give_up(URI_TOO_LONG)
+        else:
+            self._give_up(HEADERS_TOO_LARGE)
+
+    def _first_line_is_endless(self) -> bool:
         received, _ = self._h11.trailing_data
-        answer = bad_request(f"Not a valid HTTP/1.1 request: {malformed}")
-        if malformed.error_status_hint == 431:
-            first_line_is_whole = b"\n" in received[: self._settings.max_url_chars]
-            answer = HEADERS_TOO_LARGE if first_line_is_whole else URI_TOO_LONG
+        longest = len("DELETE  HTTP/1.1\r\n") + self._settings.max_url_chars
+        return len(received) > longest and b"\n" not in received[:longest]
+
+    def _give_up(self, answer: Answer) -> None:
         if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             self._send(answer)
         self._close_gently()
@@ -222,7 +230,11 @@ class HttpConnection(asyncio.Protocol):
 
     def _wait_for_request(self) -> None:
         """Bound the time from a request's first byte to its last."""
-        begun = bool(self._h11.trailing_data[0]) or self._h11.their_state is not h11.IDLE
+        between_requests = self._h11.their_state is h11.IDLE
+        if between_requests and self._first_line_is_endless():
+            self._give_up(URI_TOO_LONG)
+            return
+        begun = not between_requests or bool(self._h11.trailing_data[0])
         if begun and not self._timer_is_for_request:
             self._wait(self._settings.request_timeout_s, for_request=True)
 
@@ -238,8 +250,7 @@ class HttpConnection(asyncio.Protocol):
             self._timer = None
 
     def _waited_too_long(self) -> None:
-        if self._timer_is_for_request and self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            self._send(REQUEST_TIMEOUT)
-            self._close_gently()
+        if self._timer_is_for_request:
+            self._give_up(REQUEST_TIMEOUT)
         else:
             self._transport.close()

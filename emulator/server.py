@@ -36,7 +36,7 @@ class Emulator:
         self, settings: Settings, observer: Observer | None = None, clock: Clock | None = None
     ) -> None:
         self._settings = settings
-        self._observer = observer or Nobody()
+        self._observer = Nobody() if observer is None else observer
         self._clock = clock
         self._server: asyncio.Server
         self._gateway: Gateway

@@ -1,0 +1,54 @@
+# Every target sets up what it needs, in .venv; nothing else is touched.
+#
+#   make emulate              start the emulator; ARGS="--port 0" are its options
+#   make test                 lint, types, all tests
+#   make check                lint and types only
+#   make bench                measure; not part of the tests
+
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+ARGS ?=
+
+.PHONY: setup emulate test check bench browser
+
+setup: .venv/ready-for-tests
+
+emulate: .venv/ready
+	@$(BIN)/poker-signal emulate $(ARGS)
+
+test: check browser
+	$(BIN)/coverage run --source core -m pytest tests/core
+	$(BIN)/coverage report --fail-under 100
+	$(BIN)/pytest tests --ignore tests/core
+
+check: .venv/ready-for-tests build/import-root
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready-for-tests
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+browser:
+	@sh tests/end_to_end/install-browser.sh
+
+# What stdout says is for programs that start the emulator: set-up speaks on stderr.
+.venv/ready: pyproject.toml constraints.txt cli/__init__.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poker-signal needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
+	@echo "setting up .venv, once" >&2
+	@$(PYTHON) -m venv .venv >&2
+	@$(PIP) pip >&2
+	@$(PIP) --editable . >&2
+	@touch $@
+
+.venv/ready-for-tests: .venv/ready
+	@echo "adding the test tools, once" >&2
+	@$(PIP) --group dev >&2
+	@touch $@
+
+# A type checker cannot follow the import hook of an editable install: it gets links.
+build/import-root: Makefile
+	@mkdir -p $@/poker_signal
+	@for folder in core lambda_app emulator cli; do ln -sfn "../../../$$folder" "$@/poker_signal/$$folder"; done
+	@touch $@

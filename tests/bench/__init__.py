@@ -1,0 +1,1 @@
+"""Measurements; what is right is for the tests beside this folder."""

@@ -1,0 +1,139 @@
+"""One recorded event, without a socket and without AWS."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from poker_signal.cli.main import main
+
+EVENTS = Path(__file__).parents[1] / "events"
+
+ROOM = [
+    {
+        "connectionId": "h",
+        "playerId": "HOST",
+        "gameId": "AAAAAA",
+        "connectedAt": "2024-02-09T18:23:27.396Z",
+        "ttl": 9_999_999_999,
+    },
+    {
+        "connectionId": "a",
+        "playerId": "Alice",
+        "gameId": "AAAAAA",
+        "connectedAt": "2024-02-09T18:23:28.396Z",
+        "ttl": 9_999_999_999,
+        "session": "5e55",
+    },
+]
+
+
+def invoke(tmp_path: Path, event: Any, room: Any = ROOM, *options: str) -> Result:
+    """Run the command on an event and a room."""
+    (tmp_path / "event.json").write_text(json.dumps(event), encoding="utf-8")
+    (tmp_path / "room.json").write_text(json.dumps(room), encoding="utf-8")
+    files = [str(tmp_path / "event.json"), "--room", str(tmp_path / "room.json")]
+    return CliRunner().invoke(main, ["invoke", *files, *options])
+
+
+def message(sender: str, text: str) -> Any:
+    """Return the recorded message event with another sender and body."""
+    event = json.loads((EVENTS / "message.json").read_text(encoding="utf-8"))
+    event["requestContext"]["connectionId"] = sender
+    event["body"] = text
+    return event
+
+
+def lines(result: Result) -> list[Any]:
+    """Return what was printed, read as JSON."""
+    assert result.exit_code == 0, result.output
+    return [json.loads(line) for line in result.stdout.splitlines()]
+
+
+def test_effects_come_in_order_and_the_response_last(tmp_path: Path) -> None:
+    """What the hosts would do, in the words of the core."""
+    assert lines(invoke(tmp_path, message("a", '{"type":"join","id":"1"}'))) == [
+        {
+            "effect": "Post",
+            "connection_id": "h",
+            "data": '{"type":"join","senderId":"Alice","payload":null}',
+            "target_id": "HOST",
+        },
+        {
+            "effect": "Post",
+            "connection_id": "a",
+            "data": '{"type":"ack","id":"1","payload":{"targetId":"HOST"}}',
+            "target_id": None,
+        },
+        {"statusCode": 200},
+    ]
+
+
+def test_a_connection_can_be_said_to_be_gone(tmp_path: Path) -> None:
+    """The best way to see what a ghost does."""
+    printed = lines(invoke(tmp_path, message("a", '{"type":"join"}'), ROOM, "--gone", "h"))
+    assert [line.get("effect") for line in printed] == ["Post", "Forget", "Post", None]
+    assert "HOST_NOT_FOUND" in printed[2]["data"]
+
+
+def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:
+    """A session that is protected is asked for a sign of life."""
+    event = json.loads((EVENTS / "connect.json").read_text(encoding="utf-8"))
+    event["queryStringParameters"] = {"playerId": "HOST", "gameId": "AAAAAA"}
+    room = [{**ROOM[0], "session": "5e55"}]
+    printed = lines(invoke(tmp_path, event, room))
+    assert (printed[0]["effect"], printed[0]["connection_id"]) == ("Probe", "h")
+    assert printed[-1]["statusCode"] == 409
+
+
+def test_a_refused_handshake_is_a_response_alone(tmp_path: Path) -> None:
+    """Nothing else happens."""
+    event = json.loads((EVENTS / "connect.json").read_text(encoding="utf-8"))
+    event["queryStringParameters"] = {}
+    (refusal,) = lines(invoke(tmp_path, event))
+    assert refusal["statusCode"] == 400
+
+
+def test_without_a_room_nobody_is_there() -> None:
+    """The sender's own row neither."""
+    result = CliRunner().invoke(main, ["invoke", str(EVENTS / "message.json")])
+    assert "NOT_CONNECTED" in lines(result)[0]["data"]
+
+
+def test_the_event_may_come_on_standard_input() -> None:
+    """As from a pipe."""
+    text = json.dumps(message("a", '{"type":"ping"}'))
+    result = CliRunner().invoke(main, ["invoke", "-"], input=text)
+    assert lines(result)[0]["data"] == '{"type":"pong"}'
+
+
+@pytest.mark.parametrize(
+    ("event", "room", "says"),
+    [
+        ([], ROOM, "an event is a JSON object"),
+        ({"version": "2.0"}, ROOM, "not an event of a WebSocket API"),
+        (message("a", "x"), {}, "a JSON list of rows"),
+        (message("a", "x"), [{"connectionId": "a"}], "row 1 is not an object with connectionId"),
+        (message("a", "x"), ["a"], "row 1 is not"),
+    ],
+    ids=["array", "http-api", "room-object", "row-without-ttl", "row-string"],
+)
+def test_a_file_of_another_shape_is_explained(
+    tmp_path: Path, event: Any, room: Any, says: str
+) -> None:
+    """One clear line, exit 1."""
+    result = invoke(tmp_path, event, room)
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_file_that_is_not_json_is_explained(tmp_path: Path) -> None:
+    """With its name."""
+    path = tmp_path / "torn.json"
+    path.write_text('{"requestContext":', encoding="utf-8")
+    result = CliRunner().invoke(main, ["invoke", str(path)])
+    assert result.exit_code == 1
+    assert "torn.json: not JSON: " in result.stderr

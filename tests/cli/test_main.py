@@ -1,0 +1,74 @@
+"""Help, versions and wrong usage."""
+
+import subprocess
+import sys
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from poker_signal.cli import VERSION
+from poker_signal.cli.main import main
+
+
+@pytest.mark.parametrize("command", [[], *([name] for name in main.commands)], ids=" ".join)
+def test_every_command_explains_itself(command: list[str]) -> None:
+    """One line at least for each of its options."""
+    result = CliRunner().invoke(main, [*command, "--help"])
+    assert result.exit_code == 0
+    assert result.output.startswith("Usage: ")
+    params = main.commands[command[0]].params if command else main.params
+    options = [param for param in params if isinstance(param, click.Option)]
+    assert all(option.help for option in options)
+    assert all(option.opts[0] in result.output for option in options)
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    """pyproject.toml takes it from here."""
+    from importlib.metadata import version
+
+    result = CliRunner().invoke(main, ["--version"])
+    assert result.output == f"poker-signal, version {VERSION}\n"
+    assert version("poker-signal") == VERSION
+
+
+@pytest.mark.parametrize("command", [["--help"], ["emulate", "--help"]], ids=" ".join)
+def test_help_loads_neither_websockets_nor_boto3(command: list[str]) -> None:
+    """It answers at once; heavy modules are imported inside the commands."""
+    code = (
+        "import sys; from poker_signal.cli.main import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as end: assert not end.code\n"
+        "heavy = {'websockets', 'boto3', 'botocore', 'h11', 'asyncio', 'uvloop'}\n"
+        "sys.exit(f'loaded {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["emulate", "--port", "65536"],
+        ["emulate", "--port", "http"],
+        ["emulate", "--stage", "a/b"],
+        ["emulate", "--stage", ""],
+        ["emulate", "--idle-timeout", "0"],
+        ["emulate", "--integration-timeout", "30"],
+        ["emulate", "--topology", "ring"],
+        ["emulate", "--max-frame-bytes", "0"],
+        ["emulate", "surplus"],
+        ["invoke"],
+        ["invoke", "no-such-file.json"],
+        ["deal"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
+    """And names what is wrong with it."""
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 2
+    assert "Error: " in result.stderr
+    assert result.stdout == ""

@@ -1,0 +1,35 @@
+"""An emulator per test, in this process, on a port of its own."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Record
+
+
+class Records(list[Record]):
+    """An observer that remembers."""
+
+    observe = list.append
+
+
+@pytest.fixture
+def records() -> Records:
+    """What the emulator has told so far."""
+    return Records()
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    """The emulator's time, under control."""
+    return VirtualClock()
+
+
+@pytest.fixture
+async def emulator(records: Records, clock: VirtualClock) -> AsyncGenerator[Emulator, None]:
+    """An emulator with production's settings."""
+    async with Emulator(Settings(port=0), records, clock) as emulator:
+        yield emulator

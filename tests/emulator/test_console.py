@@ -1,0 +1,104 @@
+"""What the developer sees: aligned, escaped, and never at the cost of the signaling."""
+
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from poker_signal.emulator.console import MAX_WAITING, Console, banner, escape, format_line
+from poker_signal.emulator.trace import Record
+
+JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
+
+
+def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
+    """Time, arrow, game, who → whom, type, bytes, outcome."""
+    assert re.fullmatch(
+        r"\d\d:\d\d:\d\d\.112  →  GAME01 +Alice → HOST +join +48 B  delivered", format_line(JOIN)
+    )
+
+
+def test_lines_are_aligned() -> None:
+    """Also where a name is Chinese, an emoji, or decomposed."""
+    names = ["Al", "莊家", "Zoë", "Zoe\N{COMBINING DIAERESIS}"]
+    columns = {_column_of("join", format_line(JOIN._replace(who=name))) for name in names}
+    assert len(columns) == 1
+
+
+def _column_of(text: str, line: str) -> int:
+    from poker_signal.emulator.console import _cells
+
+    return sum(_cells(char) for char in line[: line.index(text)])
+
+
+@pytest.mark.parametrize(
+    ("sent", "shown"),
+    [
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("a\nb\r", r"a\nb\r"),
+        ("\u202eevil", r"\u202eevil"),
+        ("\x9b1A", r"\x9b1A"),
+        ("Zoë 🂡", "Zoë 🂡"),
+    ],
+    ids=["escape", "newline", "bidi", "c1", "harmless"],
+)
+def test_what_peers_send_cannot_move_the_cursor(sent: str, shown: str) -> None:
+    """A terminal is shown text, not commands."""
+    assert escape(sent) == shown
+    assert shown in format_line(JOIN._replace(who=sent))
+
+
+def test_colour_is_for_terminals() -> None:
+    """A log file gets the bare text."""
+    for colour, marked in ((True, True), (False, False)):
+        stream = io.StringIO()
+        console = Console(stream, colour=colour)
+        console.observe(JOIN)
+        console.close(timeout_s=10)
+        assert ("\x1b[32m" in stream.getvalue()) is marked
+        assert stream.getvalue().endswith("\n")
+
+
+def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
+    """Rather than question marks, or an exception."""
+    raw = io.BytesIO()
+    console = Console(io.TextIOWrapper(raw, "ascii", "backslashreplace"), colour=False)
+    console.observe(JOIN._replace(who="Zoë"))
+    console.close(timeout_s=10)
+    assert rb"Zo\xeb > HOST" in raw.getvalue()
+
+
+def test_a_pipe_that_nobody_reads_stops_nothing() -> None:
+    """The lines wait, the oldest are dropped, and closing does not hang."""
+    read_end, write_end = os.pipe()
+    with open(write_end, "w", encoding="utf-8") as stream, open(read_end, "rb") as reader:
+        console = Console(stream, colour=False)
+        for _ in range(MAX_WAITING * 2):
+            console.observe(JOIN)
+        console.close(timeout_s=0.01)
+        assert len(console._waiting) <= MAX_WAITING
+        while b"dropped" not in reader.readline():
+            pass
+        console.close(timeout_s=10)
+
+
+def test_a_reader_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+    """As with ``poker-signal emulate 2>&1 | head``."""
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    stream = open(write_end, "w", encoding="utf-8")  # noqa: SIM115 - closing it fails, see below
+    console = Console(stream, colour=False)
+    console.observe(JOIN)
+    console.close(timeout_s=10)
+    assert not console._thread.is_alive()
+    with pytest.raises(BrokenPipeError):
+        stream.close()
+
+
+def test_the_banner_says_what_to_paste() -> None:
+    """The URL is hard-coded in the client: this is the line."""
+    assert 'const SIGNALING_URL = "ws://127.0.0.1:3001/prod";' in banner(
+        "ws://127.0.0.1:3001/prod", "1.2.3"
+    )

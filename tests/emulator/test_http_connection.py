@@ -1,0 +1,111 @@
+"""HTTP on the port: keep-alive, limits, and whatever somebody sends by mistake."""
+
+import asyncio
+
+import pytest
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import HANDSHAKE, answer, peer, raw_connection, read_answer, settle
+
+GET = b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n"
+
+
+async def test_a_connection_may_ask_again(emulator: Emulator) -> None:
+    """As connection pools do; requests that were sent ahead are answered in order."""
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        writer.write(GET + b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
+        statuses = [(await read_answer(reader))[0] for _ in range(3)]
+        assert statuses == [426, 403, 426]
+
+
+async def test_a_refused_handshake_leaves_the_connection_open(emulator: Emulator) -> None:
+    """As recorded from execute-api: keep-alive, and the next attempt may succeed."""
+    refused = HANDSHAKE.replace(b"playerId=raw", b"playerId=")
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        writer.write(refused)
+        assert (await read_answer(reader))[0] == 400
+        writer.write(HANDSHAKE)
+        assert (await read_answer(reader))[0] == 101
+
+
+async def test_http_1_0_is_answered_and_closed(emulator: Emulator) -> None:
+    """A WebSocket handshake takes HTTP/1.1."""
+    request = HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        writer.write(request)
+        assert (await read_answer(reader))[0] == 400
+        assert await reader.read() == b""
+
+
+MISTAKES = {
+    "tls-hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
+    "garbage": (bytes(range(128, 256)) * 80, 414),
+    "garbage-lines": (b"\x00\x01\r\n\r\n", 400),
+    "no-host": (b"GET /prod HTTP/1.1\r\n\r\n", 400),
+    "space-in-header": (b"GET /prod HTTP/1.1\r\nHost : x\r\n\r\n", 400),
+    "bad-length": (b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n", 400),
+    "long-url": (HANDSHAKE.replace(b"raw", b"r" * 4096), 414),
+    "endless-url": (b"GET /" + b"x" * 20_000, 414),
+    "long-headers": (HANDSHAKE.replace(b"Host: ", b"X: " + b"x" * 10_240 + b"\r\nHost: "), 431),
+    "endless-headers": (b"GET /prod HTTP/1.1\r\nX: " + b"x" * 20_000, 431),
+    "endless-body": (
+        b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n" + bytes(300_000),
+        413,
+    ),
+}
+
+
+@pytest.mark.parametrize(("request_", "status"), MISTAKES.values(), ids=MISTAKES.keys())
+async def test_what_is_no_request_is_answered_and_costs_nothing(
+    emulator: Emulator, request_: bytes, status: int
+) -> None:
+    """A clear answer to whoever sent it, and a healthy peer does not notice."""
+    async with peer(emulator, "Alice") as alice:
+        assert (await answer(emulator, request_))[0] == status
+        await settle(alice)
+
+
+async def test_the_longest_url_is_taken(emulator: Emulator) -> None:
+    """4096 characters, the documented quota."""
+    target = b"/prod?playerId=raw&gameId=GAME01&x="
+    request = HANDSHAKE.replace(
+        b"/prod?playerId=raw&gameId=GAME01", target + b"x" * (4096 - len(target))
+    )
+    assert (await answer(emulator, request))[0] == 101
+
+
+@pytest.mark.parametrize(
+    "half", [b"GET /prod HTTP/1.1\r\nHost:", HANDSHAKE[:-2]], ids=["head", "last-line"]
+)
+async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
+    """408, and the connection ends."""
+    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+            writer.write(half)
+            assert (await read_answer(reader))[0] == 408
+            assert await reader.read() == b""
+
+
+async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
+    """Shorter than its Content-Length: 408."""
+    request = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
+    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+        assert (await answer(emulator, request))[0] == 408
+
+
+async def test_a_connection_that_asks_nothing_is_closed() -> None:
+    """Silently: browsers open connections ahead and may never use them."""
+    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+        async with raw_connection(emulator) as (reader, _), asyncio.timeout(10):
+            assert await reader.read() == b""
+
+
+async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) -> None:
+    """curl asks before it sends a large body."""
+    head = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        writer.write(head)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
+        writer.write(b"ab")
+        assert (await read_answer(reader))[0] == 426

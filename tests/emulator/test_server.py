@@ -1,0 +1,78 @@
+"""Starting, stopping, and everything that can be in the way."""
+
+import asyncio
+import socket
+
+import pytest
+
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.server import CannotListen, Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.conftest import Records
+from tests.emulator.peers import HANDSHAKE, client_frame, hear, peer, raw_connection, settle, tell
+
+
+async def test_port_0_is_any_free_one() -> None:
+    """And the URL says which."""
+    async with Emulator(Settings(port=0)) as one, Emulator(Settings(port=0)) as other:
+        assert one.port != other.port
+        assert one.url == f"ws://127.0.0.1:{one.port}/prod"
+
+
+async def test_a_taken_port_is_explained() -> None:
+    """With what to do about it."""
+    async with Emulator(Settings(port=0)) as emulator:
+        with pytest.raises(CannotListen, match=r"is taken; choose another --port"):
+            async with Emulator(Settings(port=emulator.port)):
+                pass
+
+
+async def test_an_address_of_another_machine_is_explained() -> None:
+    """192.0.2.1 is nobody's (RFC 5737)."""
+    with pytest.raises(CannotListen, match=r"--host"):
+        async with Emulator(Settings(host="192.0.2.1", port=0)):
+            pass
+
+
+async def test_ipv6_works() -> None:
+    """The URL has brackets, the event's address has none."""
+    with socket.socket(socket.AF_INET6) as probe:
+        try:
+            probe.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6 loopback")
+    async with Emulator(Settings(host="::1", port=0)) as emulator:
+        assert emulator.url == f"ws://[::1]:{emulator.port}/prod"
+        async with peer(emulator, "Alice") as alice:
+            await settle(alice)
+
+
+async def test_stopping_closes_every_socket_with_1012_and_forgets_everybody(
+    records: Records, clock: VirtualClock
+) -> None:
+    """Service restart; and ``$disconnect`` has run for each of them."""
+    async with Emulator(Settings(port=0), records, clock) as emulator:
+        clients = [await peer(emulator, f"Player {n}") for n in range(20)]
+        await settle(clients[0])
+    for client in clients:
+        async with asyncio.timeout(10):
+            await client.wait_closed()
+        assert client.close_code == 1012
+    assert [r.outcome for r in records if r.kind == "disconnect"] == ["1012 service restart"] * 20
+
+
+async def test_stopping_does_not_wait_for_peers_that_do_not_answer() -> None:
+    """A phone that fell asleep keeps nobody from leaving."""
+    settings = Settings(port=0, close_timeout_s=0.05)
+    async with Emulator(settings) as emulator, raw_connection(emulator) as (reader, writer):
+        writer.write(HANDSHAKE + client_frame(1, b'{"type":"ping"}'))
+        async with asyncio.timeout(10):
+            await reader.readuntil(b"pong")
+
+
+async def test_two_emulators_know_nothing_of_each_other() -> None:
+    """No globals: each test may have its own."""
+    async with Emulator(Settings(port=0)) as one, Emulator(Settings(port=0)) as other:
+        async with peer(one, "HOST"), peer(other, "Alice") as alice:
+            await tell(alice, type="join")
+            assert (await hear(alice))["payload"]["code"] == "HOST_NOT_FOUND"

@@ -1,0 +1,49 @@
+"""Rows in memory."""
+
+from poker_signal.core.model import (
+    Connect,
+    ConnectionId,
+    Disconnect,
+    GameId,
+    Message,
+    PlayerId,
+    Row,
+)
+from poker_signal.emulator.table import MemoryTable
+
+ALICE = Row(ConnectionId("a"), PlayerId("Alice"), GameId("G1"), "2024-01-01T00:00:00.000Z", 9)
+BOB = Row(ConnectionId("b"), PlayerId("Bob"), GameId("G1"), "2024-01-01T00:00:01.000Z", 9)
+CAROL = Row(ConnectionId("c"), PlayerId("Carol"), GameId("G2"), "2024-01-01T00:00:02.000Z", 9)
+
+
+def test_a_room_holds_the_rows_of_one_game() -> None:
+    """Nothing crosses games."""
+    table = MemoryTable()
+    for row in (ALICE, BOB, CAROL):
+        table.save(row)
+    assert list(table.room_of(Message(ALICE.connection_id, "", 0))) == [ALICE, BOB]
+    assert list(table.room_of(Connect(CAROL, 0))) == [CAROL]
+    assert list(table.room_of(Disconnect(ConnectionId("nobody")))) == []
+
+
+def test_a_room_that_was_read_does_not_change() -> None:
+    """It is a snapshot: an invocation decides on what it has read."""
+    table = MemoryTable()
+    table.save(ALICE)
+    room = table.room_of(Connect(BOB, 0))
+    table.save(BOB)
+    table.forget(ALICE.connection_id)
+    assert list(room) == [ALICE]
+
+
+def test_nothing_is_left_of_a_game_that_everybody_left() -> None:
+    """The emulator may run for weeks."""
+    table = MemoryTable()
+    table.save(ALICE)
+    table.save(BOB)
+    table.forget(ALICE.connection_id)
+    table.forget(ALICE.connection_id)
+    assert table.row(ALICE.connection_id) is None
+    assert list(table.room_of(Message(BOB.connection_id, "", 0))) == [BOB]
+    table.forget(BOB.connection_id)
+    assert (len(table), table._rooms) == (0, {})

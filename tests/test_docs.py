@@ -1,0 +1,104 @@
+"""The docs cannot lie: what they show is run, or compared with the code."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from poker_signal.cli.main import main
+from poker_signal.core import errors, messages
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    """Return the README's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def test_the_transcript_works_when_pasted() -> None:
+    """Two players meet, and hear exactly what the README says."""
+    (pasted,) = [block for block in blocks("sh") if "python - <<" in block]
+    (heard,) = [block for block in blocks("text") if "join" in block]
+    command, script = pasted.split("<<'EOF'\n")
+    assert command == ".venv/bin/python - "
+    script = script.removesuffix("EOF\n")
+    assert "ws://127.0.0.1:3001/prod" in script
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "poker_signal.cli", "emulate", "--port", "0"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as emulator:
+        try:
+            assert emulator.stdout is not None
+            url = emulator.stdout.readline().strip()
+            done = subprocess.run(
+                [sys.executable, "-"],
+                input=script.replace("ws://127.0.0.1:3001/prod", url),
+                capture_output=True,
+                text=True,
+                encoding="utf-8",
+                timeout=30,
+                check=False,
+                env={**os.environ, "PYTHONUTF8": "1"},
+            )
+        finally:
+            emulator.kill()
+    assert (done.stdout, done.stderr) == (heard, "")
+
+
+def test_the_browser_client_is_the_one_that_is_tested() -> None:
+    """Two pages in a real browser run examples/browser-client.js."""
+    (pasted,) = [block for block in blocks("js") if "RTCPeerConnection" in block]
+    assert pasted == (ROOT / "examples" / "browser-client.js").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", main.commands)
+def test_the_commands_are_those_of_the_help(command: str) -> None:
+    """Copy the output of ``poker-signal COMMAND --help`` when this fails."""
+    result = CliRunner().invoke(main, [command, "--help"], prog_name="poker-signal")
+    assert result.output in blocks("text")
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    """And does its own set-up."""
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"`make ([a-z]+)", README)) | set(
+        re.findall(r"^make ([a-z]+)", README, re.MULTILINE)
+    )
+    assert {"emulate", "test"} <= named <= targets
+
+
+def test_every_code_of_the_wire_protocol_is_explained() -> None:
+    """A developer who reads one on the screen finds it here."""
+    codes = {
+        error.code
+        for error in vars(errors).values()
+        if isinstance(error, type) and issubclass(error, errors.SignalError)
+    }
+    sent = codes - {"INVALID_CONNECT", "HOST_PROTECTED"}
+    assert {code for code in sent if f"`{code}`" not in README} == set()
+    assert {type_ for type_ in messages.TYPES if f"`{type_}`" not in README} == set()
+
+
+async def test_ci_runs_the_readmes_test_command() -> None:
+    """Green there means that the command works."""
+    script = (ROOT / ".ci" / "run").read_text()
+    assert re.findall(r"^exec (.+)$", script, re.MULTILINE) == ["make test"]
+
+
+async def test_the_urls_default_port_is_the_emulators() -> None:
+    """Everything that is pasted points at it."""
+    assert Settings().port == 3001
+    async with Emulator(Settings(port=0)) as emulator:
+        default = emulator.url.replace(str(emulator.port), str(Settings().port))
+    assert default in README

@@ -1,0 +1,53 @@
+"""Every module has its tests, and every package is in the wheel."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FOLDERS = ("core", "lambda_app", "emulator", "cli")
+
+WITHOUT_TESTS_OF_THEIR_OWN = {
+    "cli/__main__.py": "tests/cli/test_emulate.py starts every process through it",
+    "emulator/integration.py": "declarations; held by test_gateway.py and test_core_host.py",
+    "emulator/trace.py": "declarations; held by test_console.py and test_gateway.py",
+}
+
+MODULES = sorted(
+    path.relative_to(ROOT)
+    for folder in FOLDERS
+    for path in (ROOT / folder).rglob("*.py")
+    if path.name != "__init__.py"
+)
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_has_its_test_file(module: Path) -> None:
+    """Where to look, and where to add."""
+    test = ROOT / "tests" / module.parent / f"test_{module.name}"
+    assert test.exists() != (str(module) in WITHOUT_TESTS_OF_THEIR_OWN)
+
+
+def test_pyproject_lists_every_package() -> None:
+    """A forgotten sub-folder imports well in an editable install and is missing from the wheel."""
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    found = {
+        "poker_signal." + ".".join(init.parent.relative_to(ROOT).parts)
+        for folder in FOLDERS
+        for init in (ROOT / folder).rglob("__init__.py")
+    }
+    assert found == set(setuptools["packages"])
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_every_folder_says_that_it_is_typed(folder: str) -> None:
+    """A user's type checker reads our types only then."""
+    assert (ROOT / folder / "py.typed").read_bytes() == b""
+
+
+def test_constraints_are_versions_and_nothing_else() -> None:
+    """An address would tie every user to somebody's index."""
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert all(line.count("==") == 1 and "/" not in line and "@" not in line for line in pins)
