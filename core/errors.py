@@ -16,6 +16,8 @@ class SignalError(Exception):
 
     code = "INVALID_MESSAGE"
     status_code = 400
+    message_id: str | None = None
+    """The ``id`` of a message that could not be read any further."""
 
 
 class InvalidConnect(SignalError):
@@ -47,9 +49,10 @@ class InvalidMessage(SignalError):
 
     code = "INVALID_MESSAGE"
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, message_id: str | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.message_id = message_id
 
     def __str__(self) -> str:
         return f"This message cannot be understood: {self.reason}."

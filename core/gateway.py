@@ -141,7 +141,9 @@ def _parse_connect(
     connected_at_ms = _field(context, "connectedAt", int)
     if not 0 <= connected_at_ms <= _LATEST_MS:
         raise MalformedEvent(f"requestContext.connectedAt is {connected_at_ms}, no time in ms")
-    parameters = raw.get("queryStringParameters") or {}
+    parameters: Mapping[str, object] = {}
+    if raw.get("queryStringParameters") is not None:
+        parameters = _field(raw, "queryStringParameters", dict)
     row = Row(
         connection_id=connection_id,
         player_id=PlayerId(_name(parameters, "playerId")),

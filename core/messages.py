@@ -70,12 +70,12 @@ def read(message: Message) -> Signal:
         InvalidMessage: no JSON object, ``type`` or ``id`` of the wrong kind.
     """
     members = _members_of(message.body)
-    type_, _ = members.get("type", (None, ""))
-    if not isinstance(type_, str):
-        raise InvalidMessage("“type” must be a string")
     id_, _ = members.get("id", (None, ""))
     if "id" in members and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID_CHARACTERS):
         raise InvalidMessage(f"“id” must be a string of 1 to {MAX_ID_CHARACTERS} characters")
+    type_, _ = members.get("type", (None, ""))
+    if not isinstance(type_, str):
+        raise InvalidMessage("“type” must be a string", message_id=id_)
     target_id, _ = (HOST, "") if type_ == JOIN else members.get("targetId", (None, ""))
     _, payload = members.get("payload", (None, "null"))
     return Signal(
@@ -111,7 +111,8 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
     candidate that comes too late for its target must not do that to a live game.
     """
     payload = {"code": error.code, "message": str(error)}
-    id_ = {} if signal is None or signal.id is None else {"id": signal.id}
+    message_id = error.message_id if signal is None else signal.id
+    id_ = {} if message_id is None else {"id": message_id}
     if (
         signal is None
         or signal.type == JOIN

@@ -62,7 +62,12 @@ def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[
 
 def _admit(event: Connect, room: Room) -> list[Effect]:
     newcomer = event.row
-    rivals = room.named(newcomer.player_id, event.at)
+    rivals = [
+        row
+        for row in room.named(newcomer.player_id, event.at)
+        # Lambda may be handed the same event twice.
+        if row.connection_id != newcomer.connection_id
+    ]
     if newcomer.player_id == HOST:
         for rival in rivals:
             if rival.session is not None and rival.session != newcomer.session:

@@ -1,0 +1,105 @@
+"""Rows, events and a host made of values: what the core's tests are built from."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from hypothesis import strategies as st
+
+from poker_signal.core.invocation import Invocation
+from poker_signal.core.model import (
+    HOST,
+    Connect,
+    ConnectionId,
+    Effect,
+    GameId,
+    Message,
+    PlayerId,
+    Post,
+    Probe,
+    Row,
+    Signal,
+)
+
+AT = 1_707_503_040
+"""When tests happen, in epoch seconds: 2024-02-09T18:24:00Z, after every row has connected."""
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=6,
+)
+"""Whatever JSON can hold."""
+
+
+def row(
+    player_id: str,
+    second: int = 0,
+    *,
+    connection_id: str | None = None,
+    game_id: str = "4711",
+    session: str | None = None,
+    ttl: int = AT + 7000,
+) -> Row:
+    """Return a row that connected in a second of the minute before ``AT``: ``Alice-1``."""
+    return Row(
+        connection_id=ConnectionId(connection_id or f"{player_id}-{second}"),
+        player_id=PlayerId(player_id),
+        game_id=GameId(game_id),
+        connected_at=f"2024-02-09T18:23:{second:02d}.000Z",
+        ttl=ttl,
+        session=session,
+    )
+
+
+def connect(newcomer: Row) -> Connect:
+    """Return the event that asks to let somebody in."""
+    return Connect(newcomer, AT)
+
+
+def message(sender: Row, body: str) -> Message:
+    """Return the event of a text frame."""
+    return Message(sender.connection_id, body, AT)
+
+
+def signal(
+    sender: Row,
+    type_: str,
+    target_id: str | None = HOST,
+    *,
+    payload: str = "null",
+    id_: str | None = None,
+) -> Signal:
+    """Return a message as it is after reading; ``payload`` is JSON text."""
+    target = None if target_id is None else PlayerId(target_id)
+    return Signal(sender.connection_id, AT, type_, target, payload, id_)
+
+
+def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:
+    """Do a host's part: every connection is open, except those of ``gone``."""
+    nobody_there = {dead.connection_id for dead in gone}
+    return perform_if(lambda connection_id: connection_id not in nobody_there, invocation)
+
+
+def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) -> list[Effect]:
+    """Do a host's part; each Post and each Probe asks ``is_open`` anew."""
+    performed: list[Effect] = []
+    for effect in invocation.effects():
+        performed.append(effect)
+        match effect:
+            case Post() | Probe() if not is_open(effect.connection_id):
+                invocation.gone(effect)
+            case Post():
+                invocation.delivered(effect)
+            case Probe():
+                invocation.alive(effect)
+    return performed
+
+
+def heard(effects: Iterable[Effect]) -> list[tuple[str, str]]:
+    """Return which connection was sent which frame."""
+    return [(effect.connection_id, effect.data) for effect in effects if isinstance(effect, Post)]

@@ -1,0 +1,568 @@
+"""The wire protocol: what clients may say, and the frames that they hear."""
+
+import json
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from poker_signal.core import messages
+from poker_signal.core.errors import (
+    DuplicateName,
+    HostNotFound,
+    HostProtected,
+    InvalidConnect,
+    InvalidJoin,
+    InvalidMessage,
+    NotAllowed,
+    NotConnected,
+    SignalError,
+    TargetNotFound,
+    UnknownType,
+)
+from poker_signal.core.model import HOST, PlayerId, Signal
+from tests.core.build import AT, json_values, message, row, signal
+
+ALICE = row("Alice")
+BOB = PlayerId("Bob")
+
+PAYLOADS = {
+    "null": "null",
+    "true": "true",
+    "empty text": '""',
+    "key order": '{"b":1,"a":2}',
+    "duplicate keys": '{"a":1,"a":2}',
+    "its own senderId": '{"senderId":"HOST","type":"join"}',
+    "spaces": "[ 1 ,\t2,\n3 ]",
+    "1e400": "1e400",
+    "5000 digits": "9" * 5000,
+    "5000 digits deep inside": '{"a":[-' + "8" * 5000 + "]}",
+    "negative zero": "-0",
+    "trailing zeros": "1.500",
+    "long fraction": "0.12345678901234567890123",
+    "escapes": r'"\u00e4\/\b\f\"\\"',
+    "lone surrogate, escaped": r'"\ud83c"',
+    "escaped NUL": r'"\u0000"',
+    "emoji": '"🃏 ♠♥♦♣"',
+    "line separators": '"\u2028\u2029\x7f"',
+    "closing brace in text": '"}],{"',
+    "SDP": r'{"type":"offer","sdp":"v=0\r\no=- 46117 2 IN IP4 127.0.0.1\r\n"}',
+    "200 levels": "[" * 200 + "]" * 200,
+}
+
+NOT_AN_OBJECT = {
+    "nothing": "",
+    "space": "  ",
+    "text": "hello",
+    "array": "[]",
+    "string": '"join"',
+    "number": "7",
+    "null": "null",
+    "not closed": '{"type":"join"',
+    "not closed after a comma": '{"type":"join",',
+    "only opened": "{",
+    "two objects": '{"type":"join"}{"type":"join"}',
+    "something after it": '{"type":"join"} x',
+    "comma after the last member": '{"type":"join",}',
+    "comma before the first member": '{,"type":"join"}',
+    "only a comma": "{,}",
+    "no comma": '{"type":"join" "id":"7"}',
+    "no colon": '{"type" "join"}',
+    "no value": '{"type":}',
+    "key without quotes": '{type:"join"}',
+    "single quotes": "{'type':'join'}",
+    "control character in a text": '{"type":"jo\nin"}',
+    "control character in a key": '{"a\nb":1,"type":"join"}',
+    "bad escape in a key": r'{"\x":1,"type":"join"}',
+    "escaped line feed in a key": '{"\\\n":1,"type":"join"}',
+    "byte order mark": '\ufeff{"type":"join"}',
+    "no-break space": '\u00a0{"type":"join"}',
+    "form feed": '\x0c{"type":"join"}',
+    "comment": '{"type":"join"/* now */}',
+    "NaN": '{"type":"join","payload":NaN}',
+    "NaN deep inside": '{"type":"join","payload":[{"a":NaN}]}',
+    "Infinity": '{"type":"join","payload":Infinity}',
+    "negative Infinity": '{"type":"join","payload":-Infinity}',
+    "leading zero": '{"type":"join","payload":01}',
+    "leading plus": '{"type":"join","payload":+1}',
+    "hexadecimal": '{"type":"join","payload":0x1}',
+    "Unicode digits": '{"type":"join","payload":１}',
+}
+
+json_members = st.dictionaries(st.text() | st.sampled_from(["type", "id", "targetId"]), json_values)
+
+# Every part of JSON's grammar, and what resembles one: most of what is joined from these is
+# broken, and some of it is not.
+json_like = st.lists(
+    st.sampled_from(
+        [
+            *('{"', '"}', '":', ',"', "{", "}", "[", "]", ",", ":", '"'),
+            *("0", "1", "-", "1.5", "e9", "null", "true", "NaN", '"type"', '"type":"ping"'),
+            *(" ", "\n", "\t", "\f", "\u00a0", "\ufeff", "\x00", "\\", "\\u00e4", "\\ud83c", "é"),
+        ]
+    ),
+    max_size=12,
+).map("".join)
+
+
+def refuse(constant: str) -> None:
+    """Refuse NaN and Infinity, as JSON does."""
+    raise ValueError(constant)
+
+
+def loads(text: str) -> Any:
+    """Parse JSON as the standard says; numbers as floats, which have no digits limit."""
+    return json.loads(text, parse_int=float, parse_constant=refuse)
+
+
+def spaced(value: object, space: str) -> str:
+    """Return JSON text with white space wherever it is allowed."""
+    text = json.dumps(value, indent=1, separators=(f"{space},{space}", f"{space}:{space}"))
+    return f"{space}{text}{space}"
+
+
+def read(body: str) -> Signal:
+    """Read a message that Alice sent."""
+    return messages.read(message(ALICE, body))
+
+
+def assert_scanned(text: str, expected: dict[str, Any]) -> None:
+    """Compare what was cut out of a text with what JSON finds in it."""
+    members = messages._scan(text)
+    assert {key: value for key, (value, _) in members.items()} == expected
+    assert {key: loads(cut_out) for key, (_, cut_out) in members.items()} == expected
+
+
+# --- reading ---
+
+
+def test_a_message_is_read() -> None:
+    """Type, target, payload and id are all that the protocol knows."""
+    body = '{"type":"offer","targetId":"Bob","payload":{"sdp":"v=0"},"id":"7"}'
+    assert read(body) == Signal(ALICE.connection_id, AT, "offer", BOB, '{"sdp":"v=0"}', "7")
+
+
+def test_an_absent_payload_is_null() -> None:
+    """A target always finds the key that it looks for."""
+    assert read('{"type":"offer","targetId":"Bob"}').payload == "null"
+
+
+def test_an_absent_id_is_none() -> None:
+    """Only who gave an id is told of a delivery; the client in the field gives none."""
+    assert read('{"type":"join"}').id is None
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_a_payload_is_the_clients_own_text(payload: str) -> None:
+    """What a browser wrote, a browser must read: no number is rounded and no key moved."""
+    assert read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}').payload == payload
+
+
+@pytest.mark.parametrize(
+    "target",
+    ['"targetId":"Bob",', '"targetId":7,', '"targetId":"",', ""],
+    ids=["player", "number", "empty", "absent"],
+)
+def test_a_join_goes_to_the_host_whatever_target_it_names(target: str) -> None:
+    """The target of a join is ignored, even one that would be no name."""
+    assert read(f'{{{target}"type":"join"}}').target_id == HOST
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("null", "7", "true", "[]", '{"a":1}', '""', '" "', '"\\n"', '"Bo\\u0000b"', '"\\u0085"'),
+        *('"\\ud83c"', f'"{"x" * 129}"'),
+    ],
+    ids=[
+        *("null", "number", "true", "array", "object", "empty", "blank", "line feed", "NUL", "C1"),
+        *("lone surrogate", "129 characters"),
+    ],
+)
+def test_what_names_no_possible_player_is_no_target(target: str) -> None:
+    """Who could not connect by a name cannot be addressed by it."""
+    assert read(f'{{"type":"offer","targetId":{target}}}').target_id is None
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ('"Zo\\u00eb \\ud83c\\udccf"', "Zoë 🃏"),
+        ('"Zoë 🃏"', "Zoë 🃏"),
+        ('" A \\"B\\" "', ' A "B" '),
+        (f'"{"🃏" * 128}"', "🃏" * 128),
+    ],
+    ids=["escaped", "as it is", "quotes and spaces", "128 characters"],
+)
+def test_a_target_is_the_name_that_was_meant(target: str, name: str) -> None:
+    """A name is compared by its characters, however JSON wrote them."""
+    assert read(f'{{"type":"offer","targetId":{target}}}').target_id == name
+
+
+@pytest.mark.parametrize("key", [r"t\u0079pe", r"\u0074\u0079\u0070\u0065"], ids=["one", "all"])
+def test_a_key_may_be_escaped(key: str) -> None:
+    """JSON says so, and some other language's library may do it."""
+    assert read(f'{{"{key}":"join"}}').type == "join"
+
+
+def test_unknown_members_are_ignored() -> None:
+    """A newer client, and API Gateway's own ``action``, may say more."""
+    assert read('{"action":"x","senderId":"HOST","type":"join","":{}}') == read('{"type":"join"}')
+
+
+def test_of_duplicate_keys_the_last_counts() -> None:
+    """As in every browser: a gateway that saw another message could be lied to."""
+    body = (
+        '{"type":"ping","targetId":"HOST","payload":1,"id":"1",'
+        '"type":"offer","targetId":"Bob","payload":2,"id":"2"}'
+    )
+    assert read(body) == signal(ALICE, "offer", "Bob", payload="2", id_="2")
+
+
+def test_of_an_escaped_and_a_plain_key_the_last_counts() -> None:
+    """They are the same key."""
+    assert read(r'{"type":"ping","t\u0079pe":"join"}').type == "join"
+    assert read(r'{"t\u0079pe":"join","type":"ping"}').type == "ping"
+
+
+@pytest.mark.parametrize("space", ["", " ", "\n", " \t\r\n "], ids=repr)
+def test_white_space_is_allowed_where_json_allows_it(space: str) -> None:
+    """Somebody types messages by hand."""
+    body = spaced({"type": "offer", "targetId": "Bob", "payload": [], "id": "7"}, space)
+    assert read(body) == signal(ALICE, "offer", "Bob", payload="[]", id_="7")
+
+
+@pytest.mark.parametrize("body", NOT_AN_OBJECT.values(), ids=NOT_AN_OBJECT)
+def test_what_is_not_a_json_object_is_refused(body: str) -> None:
+    """What one library forgives, the target's own would not."""
+    with pytest.raises(InvalidMessage) as caught:
+        read(body)
+    assert caught.value.reason == "it is not a JSON object"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["{}", '{"payload":1}', '{"type":null}', '{"type":7}', '{"type":["join"]}', '{"Type":"join"}'],
+    ids=["empty", "absent", "null", "number", "array", "upper case"],
+)
+def test_a_message_without_a_type_is_refused(body: str) -> None:
+    """Nothing can be done with it."""
+    with pytest.raises(InvalidMessage) as caught:
+        read(body)
+    assert caught.value.reason == "“type” must be a string"
+    assert caught.value.message_id is None
+
+
+def test_a_message_without_a_type_is_refused_by_its_id() -> None:
+    """Its sender waits for the answer to that message."""
+    with pytest.raises(InvalidMessage) as caught:
+        read('{"type":7,"id":"7"}')
+    assert caught.value.message_id == "7"
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["null", "7", "true", "[]", '""', f'"{"i" * 65}"', f'"{"🃏" * 65}"'],
+    ids=["null", "number", "true", "array", "empty", "65 characters", "65 characters beyond BMP"],
+)
+def test_an_id_that_breaks_the_rule_is_refused(id_: str) -> None:
+    """What comes back must be what was given, and short."""
+    with pytest.raises(InvalidMessage) as caught:
+        read(f'{{"type":"join","id":{id_}}}')
+    assert caught.value.reason == "“id” must be a string of 1 to 64 characters"
+
+
+@pytest.mark.parametrize("id_", ["i", "i" * 64, "🃏" * 64, " "], ids=["1", "64", "emoji", "space"])
+def test_an_id_is_anything_short(id_: str) -> None:
+    """It is the client's own, and means nothing here."""
+    assert read(json.dumps({"type": "join", "id": id_})).id == id_
+
+
+@pytest.mark.parametrize(
+    "payload",
+    [
+        "[" * 100_000 + "]" * 100_000,
+        '{"a":' * 100_000 + "1" + "}" * 100_000,
+        "[" * 100_000,
+    ],
+    ids=["arrays", "objects", "not closed"],
+)
+def test_a_message_that_is_nested_too_deeply_is_refused(payload: str) -> None:
+    """Whoever sends it must not bring the server down."""
+    with pytest.raises(InvalidMessage) as caught:
+        read(f'{{"type":"offer","targetId":"Bob","payload":{payload}}}')
+    assert caught.value.reason == "it is nested too deeply"
+
+
+@settings(max_examples=50)
+@given(json_members, st.sampled_from(["", " ", "\r\n\t"]), st.booleans())
+def test_members_are_what_json_says(members: dict[str, Any], space: str, as_ascii: bool) -> None:
+    """The scanner is our own, so the standard library has to agree with it."""
+    for text in [spaced(members, space), json.dumps(members, ensure_ascii=as_ascii)]:
+        assert_scanned(text, loads(text))
+
+
+@given(json_like)
+@example('{"type":"ping"}')
+@example('{"type":"ping","type":1}')
+def test_what_json_refuses_is_refused_and_nothing_else(text: str) -> None:
+    """Neither laxer nor stricter than the parser at the other end."""
+    try:
+        value = loads(text)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        assert_scanned(text, value)
+    else:
+        with pytest.raises(InvalidMessage):
+            read(text)
+
+
+@settings(max_examples=50)
+@given(json_members, st.data())
+def test_one_wrong_character_is_judged_as_json_judges_it(
+    members: dict[str, Any], data: st.DataObject
+) -> None:
+    """Nearly right is where parsers differ."""
+    text = json.dumps({"type": "offer", **members})
+    at = data.draw(st.integers(0, len(text)))
+    cut = data.draw(st.integers(0, 2))
+    mutated = text[:at] + data.draw(st.sampled_from(["", *'"\\{}[],: \n\x00e0'])) + text[at + cut :]
+    try:
+        value = loads(mutated)
+    except ValueError:
+        value = None
+    if isinstance(value, dict):
+        assert_scanned(mutated, value)
+    else:
+        with pytest.raises(InvalidMessage):
+            read(mutated)
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused(text: str) -> None:
+    """Nobody brings the server down by talking."""
+    with suppress(InvalidMessage):
+        assert read(text).sender == ALICE.connection_id
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Alice", "HOST", "x" * 128, " a ", "🃏"],
+    ids=["player", "host", "128", "spaces", "emoji"],
+)
+def test_a_name_is_what_a_human_typed(name: str) -> None:
+    """Spaces, emoji and any case."""
+    assert messages.is_name(name)
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["", " ", "\u3000", "a\x00", "a\x7f", "a\x85", "\udccf", "x" * 129, None, 7, ["Alice"]],
+    ids=[
+        *("empty", "blank", "blank in Unicode", "C0", "DEL", "C1", "surrogate", "129"),
+        *("none", "number", "list"),
+    ],
+)
+def test_what_nobody_can_see_or_carry_is_no_name(value: object) -> None:
+    """A name is shown to humans and carried in frames."""
+    assert not messages.is_name(value)
+
+
+# --- frames ---
+
+
+@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
+def test_a_relayed_frame_has_exactly_three_keys_and_the_payload_verbatim(payload: str) -> None:
+    """The client in the field reads these three, and no library changes a number on the way."""
+    frame = messages.relayed_frame(signal(ALICE, "offer", payload=payload), PlayerId("Alice"))
+    assert frame == '{"type":"offer","senderId":"Alice","payload":' + payload + "}"
+
+
+@pytest.mark.parametrize(
+    ("name", "quoted"),
+    [
+        ("Zoë 🃏", '"Zoë 🃏"'),
+        ('A "B" \\C', r'"A \"B\" \\C"'),
+        ('","type":"pong', r'"\",\"type\":\"pong"'),
+        ("a\u2028b", '"a\u2028b"'),
+    ],
+    ids=["Unicode", "quotes", "JSON", "line separator"],
+)
+def test_a_senders_name_is_quoted(name: str, quoted: str) -> None:
+    """A name must not be able to write the rest of the frame."""
+    frame = messages.relayed_frame(signal(ALICE, "offer"), PlayerId(name))
+    assert frame == f'{{"type":"offer","senderId":{quoted},"payload":null}}'
+
+
+@given(st.text().filter(messages.is_name), json_values)
+def test_a_relayed_frame_is_json_whoever_sends_whatever(name: str, payload: Any) -> None:
+    """The target parses it before it looks at anything."""
+    text = json.dumps(payload)
+    frame = messages.relayed_frame(signal(ALICE, "answer", payload=text), PlayerId(name))
+    expected = {"type": "answer", "senderId": name, "payload": json.loads(text)}
+    assert json.loads(frame) == expected
+    assert frame.encode()
+
+
+@pytest.mark.parametrize("character", ["x", "é", "€", "🃏"], ids=["1", "2", "3", "4"])
+def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
+    """131072 bytes, however many of them a character needs."""
+    empty = len(messages.relayed_frame(signal(ALICE, "offer", payload='""'), ALICE.player_id))
+    count, rest = divmod(messages.MAX_FRAME_BYTES - empty, len(character.encode()))
+    longest = signal(ALICE, "offer", payload=f'"{"x" * rest}{character * count}"')
+    assert len(messages.relayed_frame(longest, ALICE.player_id).encode()) == 131_072
+    too_long = signal(ALICE, "offer", payload=f'"{"x" * rest}x{character * count}"')
+    with pytest.raises(InvalidMessage) as caught:
+        messages.relayed_frame(too_long, ALICE.player_id)
+    assert caught.value.reason == "it is longer than 131072 bytes when it is passed on"
+
+
+def test_pong_is_its_type_and_nothing_else() -> None:
+    """The answer to a ping only has to be data."""
+    assert messages.PONG == '{"type":"pong"}'
+
+
+def test_an_ack_names_id_and_target() -> None:
+    """The sender knows by it what arrived where."""
+    assert messages.ack_frame("7", BOB) == '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
+
+
+ERROR_FRAMES = [
+    (
+        InvalidMessage("it is not a JSON object"),
+        '{"type":"error","payload":{"code":"INVALID_MESSAGE",'
+        '"message":"This message cannot be understood: it is not a JSON object."}',
+    ),
+    (
+        UnknownType(),
+        '{"type":"error","payload":{"code":"UNKNOWN_TYPE",'
+        '"message":"This kind of message is not known here."}',
+    ),
+    (
+        HostNotFound(),
+        '{"type":"error","payload":{"code":"HOST_NOT_FOUND",'
+        '"message":"Nobody is hosting this game. Please check the code."}',
+    ),
+    (
+        DuplicateName(PlayerId("Zoë")),
+        '{"type":"error","payload":{"code":"DUPLICATE_NAME",'
+        r'"message":"A player named \u201cZo\u00eb\u201d is in this game already."}',
+    ),
+    (
+        InvalidJoin(),
+        '{"type":"error","payload":{"code":"INVALID_JOIN",'
+        '"message":"The host cannot join its own game."}',
+    ),
+    (
+        NotAllowed("A player cannot send messages to itself."),
+        '{"type":"error","payload":{"code":"NOT_ALLOWED",'
+        '"message":"A player cannot send messages to itself."}',
+    ),
+    (
+        NotConnected(),
+        '{"type":"error","payload":{"code":"NOT_CONNECTED",'
+        '"message":"You are no longer in this game. Please connect again."}',
+    ),
+]
+ERROR_IDS = [error.code for error, _ in ERROR_FRAMES]
+
+
+@pytest.mark.parametrize(("error", "frame"), ERROR_FRAMES, ids=ERROR_IDS)
+def test_an_error_frame_of_a_join(error: SignalError, frame: str) -> None:
+    """The final answer to a join is an error, whatever went wrong: its screen waits for it."""
+    assert messages.answer_to(signal(ALICE, "join"), error) == ("error", frame + "}")
+
+
+@pytest.mark.parametrize(("error", "frame"), ERROR_FRAMES, ids=ERROR_IDS)
+def test_an_error_frame_repeats_the_id(error: SignalError, frame: str) -> None:
+    """Who sends several messages knows by it which one was wrong."""
+    joined = signal(ALICE, "join", id_="a-1")
+    assert messages.answer_to(joined, error) == ("error", frame + ',"id":"a-1"}')
+
+
+def test_an_error_frame_of_what_could_not_be_read_has_no_id() -> None:
+    """There is none to repeat."""
+    error, frame = ERROR_FRAMES[0]
+    assert messages.answer_to(None, error) == ("error", frame + "}")
+
+
+def test_an_error_frame_repeats_the_id_that_could_be_read() -> None:
+    """Even if nothing else could."""
+    error = InvalidMessage("it is not a JSON object", message_id="7")
+    frame = ERROR_FRAMES[0][1]
+    assert messages.answer_to(None, error) == ("error", frame + ',"id":"7"}')
+
+
+UNDELIVERED_FRAMES = [
+    (
+        TargetNotFound(BOB),
+        '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND",'
+        r'"message":"\u201cBob\u201d is not in this game.",',
+    ),
+    (
+        NotConnected(),
+        '{"type":"undelivered","payload":{"code":"NOT_CONNECTED",'
+        '"message":"You are no longer in this game. Please connect again.",',
+    ),
+]
+
+
+@pytest.mark.parametrize("type_", sorted(messages.DIRECTED), ids=str)
+@pytest.mark.parametrize(
+    ("error", "frame"), UNDELIVERED_FRAMES, ids=[error.code for error, _ in UNDELIVERED_FRAMES]
+)
+@pytest.mark.parametrize(("id_", "suffix"), [(None, ""), ("7", ',"id":"7"')], ids=["no id", "id"])
+def test_a_valid_message_that_did_not_arrive_is_undelivered(
+    type_: str, error: SignalError, frame: str, id_: str | None, suffix: str
+) -> None:
+    """Never an error: a candidate that comes too late must not tear down a live game."""
+    late = signal(ALICE, type_, "Bob", id_=id_)
+    assert messages.answer_to(late, error) == (
+        "undelivered",
+        f'{frame}"type":"{type_}","targetId":"Bob"}}{suffix}}}',
+    )
+
+
+@pytest.mark.parametrize(
+    "error",
+    [InvalidMessage("it is too long"), UnknownType(), NotAllowed("No.")],
+    ids=["INVALID_MESSAGE", "UNKNOWN_TYPE", "NOT_ALLOWED"],
+)
+def test_the_senders_own_mistake_is_an_error(error: SignalError) -> None:
+    """It would not arrive at another time either: its programmer must see it."""
+    name, frame = messages.answer_to(signal(ALICE, "offer", "Bob"), error)
+    assert (name, json.loads(frame)["type"]) == ("error", "error")
+
+
+@given(
+    st.sampled_from(
+        [
+            *(InvalidConnect("playerId", "there"), HostProtected(), InvalidMessage("no")),
+            *(UnknownType(), InvalidJoin(), HostNotFound(), NotConnected(), NotAllowed("No.")),
+        ]
+    )
+    | st.builds(DuplicateName, st.text())
+    | st.builds(TargetNotFound, st.text()),
+    st.sampled_from(sorted(messages.TYPES)) | st.text(),
+    st.none() | st.text(st.characters(codec=None), min_size=1, max_size=64),
+)
+def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None) -> None:
+    """Even an id that no UTF-8 carries comes back as it was given."""
+    name, frame = messages.answer_to(signal(ALICE, type_, "Bob", id_=id_), error)
+    answer = json.loads(frame)
+    assert answer["type"] == name
+    assert answer["payload"]["code"] == error.code
+    assert answer["payload"]["message"] == str(error)
+    assert answer.get("id") == id_
+    assert frame.encode()
+
+
+@given(st.text(st.characters(codec=None), min_size=1, max_size=64), st.text())
+def test_any_ack_can_be_sent(id_: str, target_id: str) -> None:
+    """The same, of a message that arrived."""
+    frame = messages.ack_frame(id_, PlayerId(target_id))
+    assert json.loads(frame) == {"type": "ack", "id": id_, "payload": {"targetId": target_id}}
+    assert frame.encode()

@@ -1,0 +1,115 @@
+"""Values: what is remembered of a connection, and for how long."""
+
+from copy import copy
+from typing import get_args
+
+import pytest
+
+from poker_signal.core.model import (
+    HOST,
+    ROW_LIFETIME_S,
+    Alive,
+    Close,
+    Connect,
+    ConnectionId,
+    Delivered,
+    Disconnect,
+    Effect,
+    Event,
+    Forget,
+    GatewayEvent,
+    Gone,
+    Message,
+    PlayerId,
+    Post,
+    Probe,
+    Row,
+    Save,
+    Topology,
+)
+from tests.core.build import AT, row, signal
+
+ALICE = row("Alice")
+BOB = PlayerId("Bob")
+C1 = ConnectionId("c1")
+
+
+@pytest.mark.parametrize(
+    ("ttl", "live"),
+    [(AT + 1, True), (AT, True), (AT - 1, False), (0, False)],
+    ids=["a second left", "its last second", "a second ago", "long ago"],
+)
+def test_row_is_live_until_its_ttl_has_passed(ttl: int, live: bool) -> None:
+    """DynamoDB deletes an expired row only days later: whoever reads it must not believe it."""
+    assert row("Alice", ttl=ttl).is_live(AT) is live
+
+
+def test_a_row_lives_as_long_as_a_connection_can() -> None:
+    """API Gateway closes every WebSocket after two hours."""
+    assert ROW_LIFETIME_S == 2 * 60 * 60
+
+
+def test_the_host_is_called_what_the_client_in_the_field_calls_it() -> None:
+    """That client is frozen and compares exactly."""
+    assert HOST == "HOST"
+
+
+@pytest.mark.parametrize(
+    ("word", "topology"),
+    [("mesh", Topology.MESH), ("star", Topology.STAR)],
+    ids=["mesh", "star"],
+)
+def test_topology_is_read_from_its_word(word: str, topology: Topology) -> None:
+    """Command line and environment name it as the wire protocol's page does."""
+    assert Topology(word) is topology
+
+
+VALUES = [
+    ALICE,
+    signal(ALICE, "offer", "Bob"),
+    Connect(ALICE, AT),
+    Message(C1, "{}", AT),
+    Disconnect(C1),
+    Delivered(C1, "7", BOB),
+    Gone(C1),
+    Alive(BOB, signal(ALICE, "join")),
+    Save(ALICE),
+    Forget(C1),
+    Post(C1, "{}", signal(ALICE, "offer", "Bob"), BOB),
+    Probe(C1, BOB, signal(ALICE, "join")),
+    Close(C1),
+]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
+def test_rows_events_and_effects_are_values(value: Event | Effect | Row) -> None:
+    """Hosts pass them between threads and tasks: what nobody can change needs no lock."""
+    assert copy(value) == value
+    assert len({value, copy(value)}) == 1
+    with pytest.raises(AttributeError):
+        setattr(value, type(value).__match_args__[0], C1)
+
+
+def test_no_kind_of_event_or_effect_is_missing_above() -> None:
+    """A new kind is to be a value too."""
+    assert {Row, *get_args(Event), *get_args(GatewayEvent), *get_args(Effect)} == {
+        type(value) for value in VALUES
+    }
+
+
+def test_values_of_different_kinds_are_different() -> None:
+    """To forget a row is not to close its connection, though both name only a connection."""
+    assert len({Forget(C1), Close(C1), Disconnect(C1), Gone(C1)}) == 4
+
+
+@pytest.mark.parametrize(
+    "other",
+    [Forget(ConnectionId("c2")), Close(C1), (C1,), "c1", None],
+    ids=["another value", "another kind", "tuple", "text", "nothing"],
+)
+def test_a_value_equals_only_its_like(other: object) -> None:
+    """Otherwise a test could compare an effect with something else and pass."""
+    assert Forget(C1) != other
+    assert not Forget(C1) == other  # noqa: SIM201
+    assert Forget(C1) == Forget(ConnectionId("c1"))
+    assert not Forget(C1) != Forget(ConnectionId("c1"))  # noqa: SIM202

@@ -1,0 +1,203 @@
+"""Who is in a game, and who owns which name."""
+
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
+from poker_signal.core.room import Room
+from tests.core.build import AT, row
+
+ALICE = row("Alice", 1)
+LATER_ALICE = row("Alice", 2)
+LATEST_ALICE = row("Alice", 3)
+BOB = row("Bob", 4)
+EXPIRED_ALICE = row("Alice", 0, ttl=AT - 1)
+TABLET = row("HOST", 0)
+RESTARTED_TABLET = row("HOST", 5)
+
+PLAYER = PlayerId("Alice")
+
+connection_ids = st.sampled_from(["c0", "c1", "c2", "c3", "c4"]).map(ConnectionId)
+members = st.builds(
+    row,
+    st.sampled_from(["HOST", "Alice", "Bob"]),
+    st.integers(0, 3),
+    connection_id=connection_ids,
+    ttl=st.sampled_from([AT - 1, AT, AT + 1]),
+)
+rows = st.lists(members, max_size=6)
+
+
+@pytest.mark.parametrize(
+    "order",
+    list(permutations([ALICE, LATER_ALICE, LATEST_ALICE])),
+    ids=lambda order: ", ".join(member.connection_id for member in order),
+)
+def test_a_name_belongs_to_who_connected_first(order: tuple[Row, ...]) -> None:
+    """Nobody takes a seat by merely connecting later, however DynamoDB orders its rows."""
+    assert Room(order).owner(PLAYER, AT) == ALICE
+
+
+def test_the_host_is_who_connected_last() -> None:
+    """A tablet that restarts must get its game back from its own dead connection."""
+    assert Room([TABLET, RESTARTED_TABLET]).owner(HOST, AT) == RESTARTED_TABLET
+    assert Room([RESTARTED_TABLET, TABLET]).owner(HOST, AT) == RESTARTED_TABLET
+
+
+@pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
+def test_of_the_same_millisecond_the_smaller_connection_id_owns_the_name(name: str) -> None:
+    """Two Lambdas that look at the same rows must come to the same answer."""
+    smaller, greater = row(name, connection_id="A="), row(name, connection_id="B=")
+    assert Room([smaller, greater]).owner(PlayerId(name), AT) == smaller
+    assert Room([greater, smaller]).owner(PlayerId(name), AT) == smaller
+
+
+def test_milliseconds_decide() -> None:
+    """Two devices of one table connect within the same second."""
+    first = row("Alice", connection_id="Z=")
+    second = Row(ConnectionId("A="), PLAYER, first.game_id, "2024-02-09T18:23:00.001Z", first.ttl)
+    assert Room([second, first]).owner(PLAYER, AT) == first
+
+
+def test_an_expired_row_owns_nothing() -> None:
+    """A row that DynamoDB has not deleted yet must not lock its player out."""
+    assert Room([EXPIRED_ALICE, ALICE]).owner(PLAYER, AT) == ALICE
+    assert Room([EXPIRED_ALICE]).owner(PLAYER, AT) is None
+
+
+def test_an_expired_row_is_not_named() -> None:
+    """What does not exist is neither probed nor taken over."""
+    assert Room([EXPIRED_ALICE, LATER_ALICE, ALICE]).named(PLAYER, AT) == [ALICE, LATER_ALICE]
+
+
+def test_an_expired_row_is_not_found_by_its_connection() -> None:
+    """A sender whose row has expired is no longer in the game."""
+    assert Room([EXPIRED_ALICE]).row(EXPIRED_ALICE.connection_id, AT) is None
+
+
+def test_a_row_is_found_by_its_connection() -> None:
+    """Who sent a message is known by the connection alone."""
+    assert Room([ALICE, BOB]).row(BOB.connection_id, AT) == BOB
+    assert Room([ALICE, BOB]).row(LATER_ALICE.connection_id, AT) is None
+
+
+def test_the_owner_is_named_first_and_the_next_owners_after_it() -> None:
+    """When an owner turns out to be gone, the next one is asked."""
+    assert Room([LATEST_ALICE, BOB, LATER_ALICE, ALICE]).named(PLAYER, AT) == [
+        ALICE,
+        LATER_ALICE,
+        LATEST_ALICE,
+    ]
+    assert Room([TABLET, RESTARTED_TABLET]).named(HOST, AT) == [RESTARTED_TABLET, TABLET]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["alice", "ALICE", "Alice ", " Alice", "Ａlice", ""],
+    ids=["lower", "upper", "trailing space", "leading space", "full width", "empty"],
+)
+def test_names_are_compared_exactly(name: str) -> None:
+    """Who types another name is another player."""
+    assert Room([ALICE]).owner(PlayerId(name), AT) is None
+    assert Room([ALICE]).named(PlayerId(name), AT) == []
+
+
+def test_composed_and_decomposed_letters_are_two_names() -> None:
+    """No normalization: the client compares names exactly, so must the room."""
+    assert Room([row("Zo\u00eb")]).owner(PlayerId("Zoe\u0308"), AT) is None
+
+
+def test_nobody_owns_anything_in_an_empty_room() -> None:
+    """A game begins with nobody in it."""
+    assert len(Room()) == 0
+    assert Room().owner(HOST, AT) is None
+
+
+def test_the_next_row_owns_the_name_of_one_that_left() -> None:
+    """One dead row never costs a live player a message."""
+    room = Room([ALICE, LATER_ALICE]).without(ALICE.connection_id)
+    assert room.owner(PLAYER, AT) == LATER_ALICE
+    assert room.row(ALICE.connection_id, AT) is None
+
+
+def test_leaving_twice_is_leaving() -> None:
+    """A connection that was found gone also sends its disconnect, hours later perhaps."""
+    room = Room([ALICE, BOB])
+    assert room.without(BOB.connection_id).without(BOB.connection_id) == Room([ALICE])
+
+
+def test_who_is_added_is_there() -> None:
+    """A room that a host keeps must agree with one that is read anew."""
+    assert Room([ALICE]).adding(BOB) == Room([ALICE, BOB])
+
+
+def test_a_connection_has_one_row() -> None:
+    """Its later row replaces the earlier one, as the table does."""
+    again = row("Alice", 9, connection_id=ALICE.connection_id)
+    assert list(Room([ALICE]).adding(again)) == [again]
+
+
+def test_a_room_is_a_value() -> None:
+    """A snapshot that others read while somebody connects must not change."""
+    room = Room([ALICE])
+    room.adding(BOB)
+    room.without(ALICE.connection_id)
+    assert list(room) == [ALICE]
+
+
+def test_rooms_with_the_same_rows_are_equal() -> None:
+    """The order in which rows were read says nothing."""
+    assert Room([ALICE, BOB]) == Room([BOB, ALICE])
+    assert hash(Room([ALICE, BOB])) == hash(Room([BOB, ALICE]))
+    assert Room([ALICE]) != Room([BOB])
+    assert Room([ALICE]) != [ALICE]
+
+
+def test_a_room_shows_its_rows() -> None:
+    """A failing test names who was there."""
+    assert repr(Room([ALICE])) == f"Room([{ALICE!r}])"
+
+
+def test_a_room_holds_the_rows_it_was_made_of_and_no_others() -> None:
+    """A room never reaches into another game: a host gives it the rows of one."""
+    other_game = row("Bob", connection_id="elsewhere", game_id="4712")
+    here, there = Room([ALICE, BOB]), Room([other_game])
+    assert here.owner(PlayerId("Bob"), AT) == BOB
+    assert there.owner(PlayerId("Bob"), AT) == other_game
+    assert there.owner(PLAYER, AT) is None
+
+
+@given(rows)
+def test_the_owner_is_the_first_of_the_name(some: list[Row]) -> None:
+    """The quick look-up and the whole list must never disagree."""
+    room = Room(some)
+    for name in {member.player_id for member in some}:
+        named = room.named(name, AT)
+        assert room.owner(name, AT) == (named[0] if named else None)
+        assert set(named) == {
+            member for member in room if member.player_id == name and member.ttl >= AT
+        }
+
+
+@given(rows, st.lists(members | connection_ids, max_size=8))
+def test_changing_a_room_is_the_same_as_reading_it_anew(
+    first: list[Row], changes: list[Row | ConnectionId]
+) -> None:
+    """The emulator changes its room, Lambda reads it: both must see the same owners."""
+    room, table = Room(first), {member.connection_id: member for member in first}
+    for change in changes:
+        before = room, list(room)
+        if isinstance(change, Row):
+            room = room.adding(change)
+            table[change.connection_id] = change
+        else:
+            room = room.without(change)
+            table.pop(change, None)
+        assert list(before[0]) == before[1]
+    anew = Room(table.values())
+    assert room == anew
+    for name in ("HOST", "Alice", "Bob"):
+        assert room.named(PlayerId(name), AT) == anew.named(PlayerId(name), AT)

@@ -1,0 +1,494 @@
+"""The rules: what an event causes, given who is in the game."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core import messages
+from poker_signal.core.errors import (
+    DuplicateName,
+    HostNotFound,
+    HostProtected,
+    InvalidJoin,
+    InvalidMessage,
+    NotAllowed,
+    NotConnected,
+    SignalError,
+    TargetNotFound,
+    UnknownType,
+)
+from poker_signal.core.model import (
+    HOST,
+    Alive,
+    Close,
+    Connect,
+    ConnectionId,
+    Delivered,
+    Disconnect,
+    Effect,
+    Event,
+    Forget,
+    Gone,
+    PlayerId,
+    Post,
+    Probe,
+    Row,
+    Save,
+    Signal,
+    Topology,
+)
+from poker_signal.core.room import Room
+from poker_signal.core.routing import route
+from tests.core.build import AT, connect, row, signal
+
+TABLET = row("HOST", 0)
+ALICE = row("Alice", 1)
+BOB = row("Bob", 2)
+ROOM = Room([TABLET, ALICE, BOB])
+
+DIRECTED = sorted(messages.DIRECTED)
+
+
+def relay(cause: Signal, sender: Row, target: Row) -> Post:
+    """Return the Post that passes a message on, with no payload."""
+    frame = f'{{"type":"{cause.type}","senderId":"{sender.player_id}","payload":null}}'
+    return Post(target.connection_id, frame, cause, target.player_id)
+
+
+def expired(member: Row) -> Row:
+    """Return a row as DynamoDB may still return it, a second after its end."""
+    return row(member.player_id, connection_id=member.connection_id, ttl=AT - 1)
+
+
+# --- messages ---
+
+
+def test_a_join_goes_to_the_host() -> None:
+    """The host answers it with an offer."""
+    joins = signal(ALICE, "join")
+    assert route(joins, ROOM) == [relay(joins, ALICE, TABLET)]
+
+
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+@pytest.mark.parametrize(
+    ("sender", "target"),
+    [(TABLET, ALICE), (ALICE, TABLET), (ALICE, BOB)],
+    ids=["host to player", "player to host", "player to player"],
+)
+def test_a_directed_message_goes_to_its_target_only(type_: str, sender: Row, target: Row) -> None:
+    """A handshake is between two devices."""
+    sends = signal(sender, type_, target.player_id)
+    assert route(sends, ROOM) == [relay(sends, sender, target)]
+
+
+def test_the_same_names_in_another_game_hear_nothing() -> None:
+    """A room is one game's: each game has its own HOST and its own Alice."""
+    tablet, alice = row("HOST", 0, connection_id="h2"), row("Alice", 1, connection_id="a2")
+    joins = signal(alice, "join")
+    assert route(joins, Room([tablet, alice])) == [relay(joins, alice, tablet)]
+
+
+def test_a_message_to_a_player_goes_to_who_connected_first() -> None:
+    """Nobody takes a seat, or hears its offers, by connecting later."""
+    later = row("Bob", 9)
+    offers = signal(ALICE, "offer", "Bob")
+    assert route(offers, Room([later, ALICE, BOB])) == [relay(offers, ALICE, BOB)]
+
+
+def test_a_message_to_the_host_goes_to_who_connected_last() -> None:
+    """A tablet that restarts gets its game back."""
+    restarted = row("HOST", 9)
+    joins = signal(ALICE, "join")
+    assert route(joins, Room([restarted, TABLET, ALICE])) == [relay(joins, ALICE, restarted)]
+
+
+def test_an_expired_target_is_passed_over() -> None:
+    """It does not exist, whatever DynamoDB still returns."""
+    second = row("Bob", 9)
+    offers = signal(ALICE, "offer", "Bob")
+    room = Room([ALICE, expired(BOB), second])
+    assert route(offers, room) == [relay(offers, ALICE, second)]
+
+
+@pytest.mark.parametrize("others", [[], [expired(BOB)]], ids=["never there", "expired"])
+def test_nobody_of_the_targets_name_is_target_not_found(others: list[Row]) -> None:
+    """The sender is told, and may try again."""
+    with pytest.raises(TargetNotFound) as caught:
+        route(signal(ALICE, "offer", "Bob"), Room([TABLET, ALICE, *others]))
+    assert caught.value.target_id == "Bob"
+
+
+@pytest.mark.parametrize("others", [[], [expired(TABLET)]], ids=["never there", "expired"])
+def test_a_join_without_a_host_is_host_not_found(others: list[Row]) -> None:
+    """A player who mistyped the code is to be told so."""
+    with pytest.raises(HostNotFound):
+        route(signal(ALICE, "join"), Room([ALICE, *others]))
+
+
+def test_a_message_to_an_absent_host_is_target_not_found() -> None:
+    """Only a join asks for whoever hosts; an answer asks for a device that was there."""
+    with pytest.raises(TargetNotFound):
+        route(signal(ALICE, "answer", "HOST"), Room([ALICE]))
+
+
+@pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
+@pytest.mark.parametrize(
+    "room", [Room([TABLET, BOB]), Room([TABLET, BOB, expired(ALICE)])], ids=["forgotten", "expired"]
+)
+def test_a_sender_without_a_row_is_not_connected(type_: str, room: Room) -> None:
+    """Its row was taken over or has expired: nobody could tell who speaks."""
+    with pytest.raises(NotConnected):
+        route(signal(ALICE, type_, "Bob"), room)
+
+
+def test_a_row_is_live_in_its_last_second() -> None:
+    """A connection is closed after two hours, not before."""
+    alice = row("Alice", 1, ttl=AT)
+    joins = signal(alice, "join")
+    assert route(joins, Room([alice, TABLET])) == [relay(joins, alice, TABLET)]
+
+
+@pytest.mark.parametrize("room", [ROOM, Room()], ids=["in the room", "without a row"])
+def test_a_ping_is_answered_with_a_pong(room: Room) -> None:
+    """Data frames keep API Gateway's idle timer off, whoever sends them."""
+    assert route(signal(ALICE, "ping", None), room) == [Post(ALICE.connection_id, messages.PONG)]
+
+
+@pytest.mark.parametrize(
+    "type_",
+    ["", "JOIN", "Join", " join", "pong", "ack", "error", "undelivered", "$connect", "offer\n"],
+    ids=repr,
+)
+def test_an_unknown_type_is_refused(type_: str) -> None:
+    """What we send ourselves, a client must not be able to send in our name."""
+    with pytest.raises(UnknownType):
+        route(signal(ALICE, type_, "Bob"), ROOM)
+
+
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+def test_a_directed_message_needs_a_target(type_: str) -> None:
+    """Nothing is broadcast."""
+    with pytest.raises(InvalidMessage) as caught:
+        route(signal(ALICE, type_, None), ROOM)
+    assert caught.value.reason == (
+        "“targetId” must be a string of "
+        "1 to 128 characters, no control characters, not only white space"
+    )
+
+
+def test_a_message_that_is_too_long_with_its_senders_name_is_refused() -> None:
+    """API Gateway would not post it, and the sender would never know."""
+    long = signal(ALICE, "offer", "Bob", payload=f'"{"x" * 131_072}"')
+    with pytest.raises(InvalidMessage, match="longer than 131072 bytes"):
+        route(long, ROOM)
+
+
+# --- join ---
+
+
+def test_the_host_cannot_join() -> None:
+    """It would answer itself with an offer."""
+    with pytest.raises(InvalidJoin):
+        route(signal(TABLET, "join"), ROOM)
+
+
+def test_a_joiner_whose_name_another_connection_owns_is_decided_by_a_probe() -> None:
+    """That connection may be the player's own ghost, of which nobody was told."""
+    again = row("Alice", 9)
+    joins = signal(again, "join")
+    assert route(joins, Room([TABLET, ALICE, again])) == [
+        Probe(ALICE.connection_id, PlayerId("Alice"), cause=joins)
+    ]
+
+
+def test_a_joiner_who_owns_the_name_is_not_probed() -> None:
+    """Who came later is no matter to who came first."""
+    joins = signal(ALICE, "join")
+    assert route(joins, Room([TABLET, ALICE, row("Alice", 9)])) == [relay(joins, ALICE, TABLET)]
+
+
+def test_an_expired_rival_is_not_probed() -> None:
+    """A row that does not exist owns no name."""
+    again = row("Alice", 9)
+    joins = signal(again, "join")
+    room = Room([TABLET, expired(ALICE), again])
+    assert route(joins, room) == [relay(joins, again, TABLET)]
+
+
+def test_a_rival_that_is_alive_is_a_duplicate_name() -> None:
+    """Two players of one name could not be told apart by the host."""
+    with pytest.raises(DuplicateName) as caught:
+        route(Alive(PlayerId("Alice"), signal(row("Alice", 9), "join")), ROOM)
+    assert caught.value.player_id == "Alice"
+
+
+# --- topology ---
+
+
+@pytest.mark.parametrize("topology", Topology, ids=str)
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+@pytest.mark.parametrize("sender", [ALICE, TABLET], ids=["player", "host"])
+def test_nobody_addresses_itself(topology: Topology, type_: str, sender: Row) -> None:
+    """An echo is a mistake of a client's programmer."""
+    with pytest.raises(NotAllowed, match="to itself"):
+        route(signal(sender, type_, sender.player_id), ROOM, topology)
+
+
+def test_nobody_addresses_itself_by_another_connection() -> None:
+    """It is the same player, on two devices or twice on one."""
+    again = row("Alice", 9)
+    with pytest.raises(NotAllowed, match="to itself"):
+        route(signal(again, "offer", "Alice"), Room([ALICE, again]))
+
+
+@pytest.mark.parametrize("type_", ["answer", "ice-candidate", "player-connected"], ids=str)
+def test_in_a_star_players_may_address_the_host(type_: str) -> None:
+    """It is the centre."""
+    sends = signal(ALICE, type_, "HOST")
+    assert route(sends, ROOM, Topology.STAR) == [relay(sends, ALICE, TABLET)]
+
+
+def test_in_a_star_players_may_join() -> None:
+    """Otherwise nobody could play."""
+    joins = signal(ALICE, "join")
+    assert route(joins, ROOM, Topology.STAR) == [relay(joins, ALICE, TABLET)]
+
+
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+def test_in_a_star_the_host_may_address_everybody(type_: str) -> None:
+    """It offers, and the others answer."""
+    sends = signal(TABLET, type_, "Bob")
+    assert route(sends, ROOM, Topology.STAR) == [relay(sends, TABLET, BOB)]
+
+
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+@pytest.mark.parametrize("target_id", ["Bob", "Nobody"], ids=["there", "not there"])
+def test_in_a_star_players_may_not_address_players(type_: str, target_id: str) -> None:
+    """Not even to find out who is there."""
+    with pytest.raises(NotAllowed) as caught:
+        route(signal(ALICE, type_, target_id), ROOM, Topology.STAR)
+    assert str(caught.value) == "In this game players may send messages only to the host."
+
+
+def test_in_a_star_players_may_not_offer() -> None:
+    """Two offers at once would cross each other."""
+    with pytest.raises(NotAllowed) as caught:
+        route(signal(ALICE, "offer", "HOST"), ROOM, Topology.STAR)
+    assert str(caught.value) == "In this game only the host may send offers."
+
+
+def test_a_mesh_is_what_a_game_is_by_default() -> None:
+    """The rules forbid nothing that nobody asked to be forbidden."""
+    sends = signal(ALICE, "offer", "Bob")
+    assert route(sends, ROOM) == route(sends, ROOM, Topology.MESH)
+
+
+# --- connecting ---
+
+
+def test_a_newcomer_is_saved() -> None:
+    """From now on others find it by its name."""
+    assert route(connect(BOB), Room([TABLET, ALICE])) == [Save(BOB)]
+
+
+def test_a_newcomer_of_the_same_name_is_saved_and_takes_nothing() -> None:
+    """Whether it owns the name is decided when it joins."""
+    again = row("Alice", 9)
+    assert route(connect(again), ROOM) == [Save(again)]
+
+
+def test_a_newcomer_with_the_same_session_takes_over() -> None:
+    """The new row comes first, so that the name has an owner throughout."""
+    old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
+    assert route(connect(new), Room([TABLET, old])) == [
+        Save(new),
+        Forget(old.connection_id),
+        Close(old.connection_id),
+    ]
+
+
+def test_every_row_of_the_same_session_is_taken_over() -> None:
+    """A phone in bad reception leaves more than one ghost."""
+    ghosts = [row("Alice", second, session="s1") for second in (1, 2)]
+    new = row("Alice", 9, session="s1")
+    assert route(connect(new), Room(ghosts)) == [
+        Save(new),
+        Forget(ghosts[0].connection_id),
+        Close(ghosts[0].connection_id),
+        Forget(ghosts[1].connection_id),
+        Close(ghosts[1].connection_id),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (row("Alice", 1, session="s1"), row("Alice", 9, session="s2")),
+        (row("Alice", 1, session="s1"), row("Alice", 9)),
+        (row("Alice", 1), row("Alice", 9, session="s1")),
+        (row("Alice", 1), row("Alice", 9)),
+        (row("Alice", 1, session="s1"), row("Bob", 9, session="s1")),
+        (row("Alice", 1, session="s1", ttl=AT - 1), row("Alice", 9, session="s1")),
+        (row("HOST", 1), row("HOST", 9)),
+        (row("HOST", 1), row("HOST", 9, session="s1")),
+        (row("HOST", 1, session="s1", ttl=AT - 1), row("HOST", 9, session="s2")),
+    ],
+    ids=[
+        "another session",
+        "newcomer without session",
+        "old row without session",
+        "both without session",
+        "another name",
+        "expired",
+        "hosts without session",
+        "host without session, newcomer with one",
+        "expired host",
+    ],
+)
+def test_who_does_not_know_the_secret_takes_nothing_over(old: Row, new: Row) -> None:
+    """The session is what proves that two connections are one player."""
+    assert route(connect(new), Room([old])) == [Save(new)]
+
+
+def test_a_host_with_the_same_session_takes_over_without_a_probe() -> None:
+    """The tablet itself comes back: nobody has to be asked."""
+    old, new = row("HOST", 0, session="s1"), row("HOST", 9, session="s1")
+    assert route(connect(new), Room([ALICE, old])) == [
+        Save(new),
+        Forget(old.connection_id),
+        Close(old.connection_id),
+    ]
+
+
+@pytest.mark.parametrize("session", [None, "s2"], ids=["none", "another"])
+def test_a_newcomer_without_a_protected_hosts_session_is_decided_by_a_probe(
+    session: str | None,
+) -> None:
+    """Only a host that is alive is worth protecting."""
+    protected, newcomer = row("HOST", 0, session="s1"), row("HOST", 9, session=session)
+    asks = connect(newcomer)
+    assert route(asks, Room([ALICE, protected])) == [
+        Probe(protected.connection_id, HOST, cause=asks)
+    ]
+
+
+def test_a_host_is_protected_behind_one_that_is_not() -> None:
+    """An unprotected newcomer from before must not open the door for others."""
+    protected, unprotected = row("HOST", 0, session="s1"), row("HOST", 5)
+    asks = connect(row("HOST", 9))
+    assert route(asks, Room([unprotected, protected])) == [
+        Probe(protected.connection_id, HOST, cause=asks)
+    ]
+
+
+def test_a_protected_host_that_is_alive_refuses_the_newcomer() -> None:
+    """Nobody steals a running game."""
+    with pytest.raises(HostProtected) as caught:
+        route(Alive(HOST, connect(row("HOST", 9))), ROOM)
+    assert caught.value.status_code == 409
+
+
+@pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
+def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) -> None:
+    """A retry makes nothing worse: the row that is found is the newcomer's own."""
+    newcomer, former = row(name, 9, session="s1"), row(name, 1, session="s1")
+    assert route(connect(newcomer), Room([newcomer, former])) == [
+        Save(newcomer),
+        Forget(former.connection_id),
+        Close(former.connection_id),
+    ]
+
+
+# --- leaving, and what hosts report ---
+
+
+@pytest.mark.parametrize(
+    "event",
+    [Disconnect(BOB.connection_id), Gone(BOB.connection_id)],
+    ids=["disconnected", "found gone"],
+)
+@pytest.mark.parametrize("room", [ROOM, Room()], ids=["known", "unknown"])
+def test_who_is_gone_is_forgotten(event: Event, room: Room) -> None:
+    """A dead row never survives being found out, and forgetting twice does no harm."""
+    assert route(event, room) == [Forget(BOB.connection_id)]
+
+
+def test_a_delivery_is_acknowledged_to_its_sender() -> None:
+    """Who gave an id asked for this."""
+    arrived = Delivered(ALICE.connection_id, "7", PlayerId("Bob"))
+    assert route(arrived, ROOM) == [
+        Post(
+            ALICE.connection_id,
+            '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}',
+        )
+    ]
+
+
+# --- anything ---
+
+connection_ids = st.sampled_from(["c0", "c1", "c2", "c3"]).map(ConnectionId)
+names = st.sampled_from(["HOST", "Alice", "Bob"]) | st.text().filter(messages.is_name)
+rows = st.builds(
+    row,
+    names,
+    st.integers(0, 9),
+    connection_id=connection_ids,
+    session=st.sampled_from([None, "s1", "s2"]),
+    ttl=st.sampled_from([AT - 1, AT, AT + 1]),
+)
+signals = st.builds(
+    signal,
+    rows,
+    st.sampled_from(sorted(messages.TYPES)) | st.text(),
+    st.none() | names,
+    payload=st.text(),
+    id_=st.none() | st.text(),
+)
+events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(connect, rows),
+    signals,
+    st.builds(Disconnect, connection_ids),
+    st.builds(Gone, connection_ids),
+    st.builds(Delivered, connection_ids, st.text(), names.map(PlayerId)),
+    st.builds(Alive, names.map(PlayerId), signals | st.builds(connect, rows)),
+)
+
+
+def is_about(effect: Effect, event: Event, room: Room) -> bool:
+    """Tell whether an effect touches only who is in the room, or whom the event is about."""
+    known = {member.connection_id for member in room}
+    match event:
+        case Connect():
+            known.add(event.row.connection_id)
+        case Signal() | Delivered():
+            known.add(event.sender)
+        case Disconnect() | Gone():
+            known.add(event.connection_id)
+    touched = effect.row.connection_id if isinstance(effect, Save) else effect.connection_id
+    return touched in known
+
+
+@given(events, st.lists(rows, max_size=5), st.sampled_from(Topology))
+def test_any_event_has_effects_or_is_the_clients_fault(
+    event: Event, members: list[Row], topology: Topology
+) -> None:
+    """Whatever else was raised would be answered with ``Internal server error``."""
+    room = Room(members)
+    try:
+        effects = route(event, room, topology)
+    except SignalError:
+        return
+    assert effects
+    assert all(is_about(effect, event, room) for effect in effects)
+
+
+@given(signals, st.lists(rows, max_size=5), st.sampled_from(Topology))
+def test_any_message_causes_one_post_or_one_probe(
+    said: Signal, members: list[Row], topology: Topology
+) -> None:
+    """Nobody can make the server shout."""
+    try:
+        effects = route(said, Room(members), topology)
+    except SignalError:
+        return
+    assert [type(effect) in (Post, Probe) for effect in effects] == [True]

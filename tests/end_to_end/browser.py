@@ -1,0 +1,176 @@
+"""Pages of a real browser that run the browser client of ``examples/``."""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright
+
+Route = Callable[[WebSocketRoute], None]
+"""What stands between a page's socket and the gateway."""
+
+CLIENT = Path(__file__).parents[2] / "examples" / "browser-client.js"
+
+PATIENCE_S = 30
+"""How long a whole handshake may take on a busy machine; it takes a fraction of a second."""
+
+_ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    # A test talks to nobody but the emulator.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+
+_EMPTY_PAGE = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 15\r\nConnection: close\r\n"
+    b"\r\n<!doctype html>"
+)
+
+_NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
+
+# What the client does, told to the test as it happens; and hands for the test to act with.
+_HARNESS = """
+const channels = new Map();
+const sent = [];
+let table;
+
+function sit(url, game, name) {
+  const onChannel = (channel, other) => {
+    channels.set(other, channel);
+    channel.onmessage = ({ data }) => tellHeard(other, data);
+    tellChannel(other);
+  };
+  const onProblem = ({ type, name, payload, code, message }) =>
+    tellProblem({ type: type ?? name, payload, code, message });
+  table = connectTable(url, { game, name, onChannel, onProblem, iceServers: [] });
+  const send = table.socket.send.bind(table.socket);
+  table.socket.send = (text) => { sent.push(text); send(text); };
+  return new Promise((resolve) => {
+    table.socket.addEventListener("open", () => resolve(true));
+    table.socket.addEventListener("close", () => resolve(false));
+  });
+}
+
+function gathered(other) {
+  const peer = table.peers.get(other);
+  return new Promise((resolve) => {
+    peer.addEventListener("icecandidate", ({ candidate }) => { if (!candidate) resolve(); });
+    if (peer.iceGatheringState === "complete") resolve();
+  });
+}
+"""
+
+
+def installed_browser() -> str:
+    """Return the path of a Chromium; without one, skip, or fail where ``CI`` is set."""
+    chosen = os.environ.get("CHROMIUM_PATH")
+    if chosen:
+        return chosen
+    for name in _NAMES:
+        found = shutil.which(name)
+        if found is not None:
+            return found
+    missing = f"no browser: none of {', '.join(_NAMES)} on PATH, and CHROMIUM_PATH is not set"
+    if os.environ.get("CI"):
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+class Seat:
+    """A page with a seat at a table; the queues tell what its client does, as it happens."""
+
+    def __init__(self, page: Page) -> None:
+        self.channels: asyncio.Queue[str] = asyncio.Queue()
+        """The other end's name of each data channel that has opened."""
+        self.heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        """Who said it, and what."""
+        self.problems: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._page = page
+
+    async def sit(self, url: str, game: str, name: str) -> bool:
+        """Connect; tell whether the gateway lets the player in."""
+        page = self._page
+        await page.expose_function("tellChannel", self.channels.put_nowait)
+        await page.expose_function(
+            "tellHeard", lambda who, what: self.heard.put_nowait((who, what))
+        )
+        await page.expose_function("tellProblem", self.problems.put_nowait)
+        await page.add_script_tag(path=CLIENT)
+        await page.add_script_tag(content=_HARNESS)
+        return bool(await page.evaluate("seat => sit(...seat)", [url, game, name]))
+
+    async def say(self, other: str, text: str) -> None:
+        """Send a message over the data channel to another player."""
+        await self._page.evaluate("say => channels.get(say[0]).send(say[1])", [other, text])
+
+    async def signal(self, text: str) -> None:
+        """Send the gateway what the client would not."""
+        await self._page.evaluate("text => table.socket.send(text)", text)
+
+    async def sent(self, other: str) -> list[dict[str, Any]]:
+        """Return all that was sent to the gateway, once there are no more candidates to send."""
+        await self._page.evaluate("other => gathered(other)", other)
+        return [json.loads(text) for text in await self._page.evaluate("sent")]
+
+
+class Laptop:
+    """A browser, and the web server that a front-end developer tests pages with.
+
+    From a page of no server, ``about:blank``, Chromium lets nobody connect to this machine:
+    https://developer.chrome.com/docs/modern-web-guidance/guides/security/local-network-access
+    """
+
+    def __init__(self, browser: Browser, origin: str) -> None:
+        self._browser = browser
+        self._origin = origin
+
+    @asynccontextmanager
+    async def page(self, route: Route | None = None) -> AsyncGenerator[Seat, None]:
+        """Open a page of its own profile; ``route`` may stand between it and the gateway.
+
+        Raises:
+            TimeoutError: the test waits for something that does not come.
+        """
+        async with await self._browser.new_context() as context:
+            page = await context.new_page()
+            uncaught: list[str] = []
+            page.on("pageerror", lambda error: uncaught.append(str(error)))
+            if route is not None:
+                await page.route_web_socket("**", route)
+            await page.goto(self._origin)
+            async with asyncio.timeout(PATIENCE_S):
+                yield Seat(page)
+            assert uncaught == []
+
+
+@asynccontextmanager
+async def open_laptop(browser_path: str) -> AsyncGenerator[Laptop, None]:
+    """Start the browser and the web server."""
+    server = await asyncio.start_server(_serve_empty_page, "127.0.0.1", 0)
+    # The server is the last to close: it waits for its connections, and the browser keeps some.
+    async with (
+        server,
+        async_playwright() as playwright,
+        await playwright.chromium.launch(executable_path=browser_path, args=_ARGUMENTS) as browser,
+    ):
+        host, port = server.sockets[0].getsockname()
+        yield Laptop(browser, f"http://{host}:{port}/")
+
+
+async def _serve_empty_page(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # Browsers also open connections that they never use.
+    with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(_EMPTY_PAGE)
+        await writer.drain()
+    writer.close()

@@ -1,0 +1,85 @@
+"""aiortc peers, the emulator between them, and data channels at the end."""
+
+import asyncio
+import signal
+import sysconfig
+from asyncio.subprocess import PIPE
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.end_to_end.rtc import HOST, PATIENCE_S, Peer, seat
+
+GAME = "AB12CD"
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
+
+
+async def exchange(url: str, name: str) -> list[str]:
+    """Let a host and a player shake hands and talk; return what each heard."""
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        seat(url, GAME, HOST) as host,
+        seat(url, GAME, name) as player,
+    ):
+        await player.join()
+        to_player, to_host = await host.channel(name), await player.channel(HOST)
+        to_player.send("Your cards")
+        to_host.send("I fold")
+        return [await to_host.receive(), await to_player.receive()]
+
+
+async def test_host_and_player_talk_over_a_data_channel() -> None:
+    """A peer that shares no code with a browser finds its way, too."""
+    async with Emulator(Settings(port=0)) as emulator:
+        assert await exchange(emulator.url, "Alice") == ["Your cards", "I fold"]
+
+
+async def test_host_and_player_meet_at_the_command() -> None:
+    """What is on stdout is all that a front-end developer needs to know."""
+    process = await asyncio.create_subprocess_exec(COMMAND, "emulate", "--port", "0", stdout=PIPE)
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE_S):
+            url = (await process.stdout.readline()).decode().strip()
+        assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
+    finally:
+        process.send_signal(signal.SIGTERM)
+        rest, _ = await process.communicate()
+    assert rest == b""
+    assert process.returncode == 0
+
+
+async def test_eight_players_join_at_once() -> None:
+    """A whole party sits down in the same moment, and nobody gets another's cards."""
+    names = [f"Player {number}" for number in range(1, 9)]
+    async with (
+        asyncio.timeout(PATIENCE_S),
+        Emulator(Settings(port=0)) as emulator,
+        seat(emulator.url, GAME, HOST) as host,
+        AsyncExitStack() as table,
+    ):
+        players = {
+            name: await table.enter_async_context(seat(emulator.url, GAME, name)) for name in names
+        }
+        await asyncio.gather(*(player.join() for player in players.values()))
+        by_host = asyncio.gather(*(talk(host, name, f"for {name}") for name in names))
+        by_players = asyncio.gather(*(talk(players[name], HOST, f"by {name}") for name in names))
+        heard_by_host, heard_by_players = await by_host, await by_players
+
+    assert heard_by_host == [script(f"by {name}") for name in names]
+    assert heard_by_players == [script(f"for {name}") for name in names]
+
+
+async def talk(peer: Peer, other: str, about: str) -> list[str]:
+    """Say a hundred things, and return as many answers."""
+    channel = await peer.channel(other)
+    for text in script(about):
+        channel.send(text)
+    return [await channel.receive() for _ in script(about)]
+
+
+def script(about: str) -> list[str]:
+    """Return a hundred messages that cannot be mistaken for each other."""
+    return [f"{number} {about}" for number in range(100)]

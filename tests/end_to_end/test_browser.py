@@ -1,0 +1,216 @@
+"""Two pages of a real browser, the browser client in each, and the emulator between them."""
+
+import json
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import WebSocketRoute
+from websockets.asyncio.client import connect
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.end_to_end.browser import Laptop, Route, Seat, installed_browser, open_laptop
+
+# A browser takes a second to start: the whole module shares one, and so one event loop.
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+
+GAME = "AB12CD"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def laptop() -> AsyncGenerator[Laptop, None]:
+    async with open_laptop(installed_browser()) as started:
+        yield started
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def url() -> AsyncGenerator[str, None]:
+    async with Emulator(Settings(port=0)) as emulator:
+        yield emulator.url
+
+
+async def meet(host: Seat, player: Seat, url: str, name: str) -> None:
+    """Let both sit down, and wait for the channel between them."""
+    assert await host.sit(url, GAME, "HOST")
+    assert await player.sit(url, GAME, name)
+    assert await host.channels.get() == name
+    assert await player.channels.get() == "HOST"
+
+
+async def talk(host: Seat, player: Seat, name: str) -> None:
+    """Let each say something to the other."""
+    await host.say(name, f"Your cards, {name}")
+    await player.say("HOST", "I fold")
+    assert await player.heard.get() == ("HOST", f"Your cards, {name}")
+    assert await host.heard.get() == (name, "I fold")
+
+
+async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str) -> None:
+    """What the whole project is for: no message of the game goes through the gateway."""
+    async with laptop.page() as host, laptop.page() as player:
+        await meet(host, player, url, "Alice")
+        await talk(host, player, "Alice")
+        signals = [*await host.sent("Alice"), *await player.sent("HOST")]
+        assert {signal["type"] for signal in signals} == {
+            "join",
+            "offer",
+            "answer",
+            "ice-candidate",
+        }
+        assert host.problems.empty()
+        assert player.problems.empty()
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["Zoë 🂡", "a b", "+1%20", "HOST ", "__proto__"],
+    ids=["emoji", "space", "plus-and-percent", "host-and-space", "proto"],
+)
+async def test_a_player_is_called_what_a_human_typed(laptop: Laptop, url: str, name: str) -> None:
+    """Percent-encoded by the browser, decoded by the gateway, and never trimmed or folded."""
+    async with laptop.page() as host, laptop.page() as player:
+        await meet(host, player, url, name)
+        await talk(host, player, name)
+
+
+async def test_candidates_are_trickled_and_their_end_is_not(laptop: Laptop, url: str) -> None:
+    """Clients in the field do not know what to do with a null candidate."""
+    async with laptop.page() as host, laptop.page() as player:
+        await meet(host, player, url, "Alice")
+        for signals, target in (
+            (await host.sent("Alice"), "Alice"),
+            (await player.sent("HOST"), "HOST"),
+        ):
+            candidates = [signal for signal in signals if signal["type"] == "ice-candidate"]
+            assert candidates
+            assert {signal["targetId"] for signal in candidates} == {target}
+            assert all(
+                signal["payload"]["candidate"].startswith("candidate:") for signal in candidates
+            )
+
+
+def overtaking(description: str) -> Route:
+    """Let one candidate pass, then the description that it belongs to, then no candidate more."""
+
+    def relay(route: WebSocketRoute) -> None:
+        server = route.connect_to_server()
+        held: list[str | bytes] = []
+        passed = 0
+
+        def from_server(frame: str | bytes) -> None:
+            nonlocal passed
+            match json.loads(frame)["type"]:
+                case "ice-candidate":
+                    passed += 1
+                    if passed == 1:
+                        route.send(frame)
+                        for late in held:
+                            route.send(late)
+                case type_ if type_ == description and not passed:
+                    held.append(frame)
+                case _:
+                    route.send(frame)
+
+        server.on_message(from_server)
+
+    return relay
+
+
+def without_candidates(route: WebSocketRoute) -> None:
+    """Let no candidate pass."""
+    server = route.connect_to_server()
+
+    def from_server(frame: str | bytes) -> None:
+        if json.loads(frame)["type"] != "ice-candidate":
+            route.send(frame)
+
+    server.on_message(from_server)
+
+
+@pytest.mark.parametrize(
+    ("host_route", "player_route"),
+    [(without_candidates, overtaking("offer")), (overtaking("answer"), without_candidates)],
+    ids=["offer", "answer"],
+)
+async def test_candidates_that_overtake_their_description_are_kept(
+    laptop: Laptop, url: str, host_route: Route, player_route: Route
+) -> None:
+    """On AWS messages are handled at once: here the early candidate is the only one there is."""
+    async with laptop.page(host_route) as host, laptop.page(player_route) as player:
+        await meet(host, player, url, "Alice")
+        await talk(host, player, "Alice")
+
+
+async def test_a_player_that_joins_again_gets_a_new_channel(laptop: Laptop, url: str) -> None:
+    """A reloaded page is the same player."""
+    async with laptop.page() as host:
+        async with laptop.page() as player:
+            await meet(host, player, url, "Alice")
+        async with laptop.page() as player:
+            assert await player.sit(url, GAME, "Alice")
+            assert await player.channels.get() == "HOST"
+            assert await host.channels.get() == "Alice"
+            await talk(host, player, "Alice")
+
+
+async def test_no_other_player_can_pose_as_the_host(laptop: Laptop, url: str) -> None:
+    """In a mesh everybody may send offers; whoever answers them plays at the wrong table."""
+    mallory = connect(f"{url}?playerId=Mallory&gameId={GAME}")
+    async with laptop.page() as host, laptop.page() as player, mallory as socket:
+        await meet(host, player, url, "Alice")
+        offer = {"type": "offer", "sdp": "v=0"}
+        await socket.send(
+            json.dumps({"type": "offer", "targetId": "Alice", "payload": offer, "id": "1"})
+        )
+        assert json.loads(await socket.recv())["type"] == "ack"
+        # What comes to the page after the offer: had it touched the offer, that would be first.
+        await player.signal("later")
+        assert (await player.problems.get())["payload"]["code"] == "INVALID_MESSAGE"
+        await talk(host, player, "Alice")
+
+
+async def test_a_player_without_a_host_is_told(laptop: Laptop, url: str) -> None:
+    """The join screen has something to show."""
+    async with laptop.page() as player:
+        assert await player.sit(url, GAME, "Alice")
+        problem = await player.problems.get()
+        assert problem["type"] == "error"
+        assert problem["payload"]["code"] == "HOST_NOT_FOUND"
+
+
+async def test_a_host_is_told_of_what_did_not_arrive(laptop: Laptop, url: str) -> None:
+    """Somebody who has left after joining is no mystery."""
+    async with AsyncExitStack() as player:
+        socket = await player.enter_async_context(connect(f"{url}?playerId=Alice&gameId={GAME}"))
+
+        def route(page: WebSocketRoute) -> None:
+            async def from_server(frame: str | bytes) -> None:
+                if json.loads(frame)["type"] == "join":
+                    await player.aclose()
+                page.send(frame)
+
+            page.connect_to_server().on_message(from_server)
+
+        async with laptop.page(route) as host:
+            assert await host.sit(url, GAME, "HOST")
+            await socket.send('{"type":"join"}')
+            problem: dict[str, Any] = await host.problems.get()
+    assert problem["type"] == "undelivered"
+    assert problem["payload"]["code"] == "TARGET_NOT_FOUND"
+    assert problem["payload"]["targetId"] == "Alice"
+
+
+async def test_a_refused_browser_sees_its_socket_fail_and_others_can_play(
+    laptop: Laptop, url: str
+) -> None:
+    """A handshake that is answered with 400 is an ordinary event, for both sides."""
+    async with laptop.page() as refused:
+        assert not await refused.sit(url, GAME, "")
+        problem = await refused.problems.get()
+        assert (problem["type"], problem["code"]) == ("close", 1006)
+        async with laptop.page() as host, laptop.page() as player:
+            await meet(host, player, url, "Alice")
+            await talk(host, player, "Alice")

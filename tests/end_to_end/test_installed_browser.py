@@ -1,0 +1,43 @@
+"""What becomes of the browser's tests where there is no browser."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.browser import installed_browser
+
+
+@pytest.fixture
+def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
+    """A machine without a browser, and not that of a continuous integration."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("CHROMIUM_PATH", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    return monkeypatch
+
+
+def test_a_laptop_without_a_browser_skips(bare: pytest.MonkeyPatch) -> None:
+    """Whoever only has Python can still run everything else, and sees what was left out."""
+    with pytest.raises(pytest.skip.Exception, match="CHROMIUM_PATH"):
+        installed_browser()
+
+
+def test_continuous_integration_without_a_browser_fails(bare: pytest.MonkeyPatch) -> None:
+    """A skip that nobody looks at would pass for a test."""
+    bare.setenv("CI", "true")
+    with pytest.raises(pytest.fail.Exception, match="CHROMIUM_PATH"):
+        installed_browser()
+
+
+def test_a_chosen_browser_is_taken(bare: pytest.MonkeyPatch) -> None:
+    """Several may be installed."""
+    bare.setenv("CHROMIUM_PATH", "/opt/chrome/chrome")
+    assert installed_browser() == "/opt/chrome/chrome"
+
+
+def test_a_browser_is_looked_for_on_the_path(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Distributions call it by different names."""
+    (tmp_path / "google-chrome").symlink_to(sys.executable)
+    assert installed_browser() == os.fspath(tmp_path / "google-chrome")
