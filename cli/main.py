@@ -1,23 +1,14 @@
 """poker-signal: the commands, what they are told and what they print."""
 
-import re
 from typing import Any
 
 import click
 
 from poker_signal.cli import VERSION
+from poker_signal.cli.options import settings_options
 
-# Core, emulator and boto3 are imported inside the commands that need them: `--help` answers
-# at once.
-
-SECONDS = click.FloatRange(min=0, min_open=True)
-BYTES = click.IntRange(min=1)
-
-
-def _stage(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if not re.fullmatch("[A-Za-z0-9_-]{1,128}", value):
-        raise click.BadParameter("1 to 128 letters, digits, - or _, as API Gateway has it")
-    return value
+# The emulator, the core and boto3 are imported inside the commands that need them: `--help`
+# answers at once.
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -26,35 +17,29 @@ def main() -> None:
     """WebRTC signaling on API Gateway, and the same on your own machine."""
 
 
-@main.command(
-    context_settings={
-        "auto_envvar_prefix": "POKER_SIGNAL",
-        "show_default": True,
-        "max_content_width": 100,
-    }
-)
-@click.option("--host", default="127.0.0.1", help="Address to listen on.")
+@main.command(context_settings={"auto_envvar_prefix": "POKER_SIGNAL", "max_content_width": 100})
+@settings_options
 @click.option(
-    "--port", default=3001, type=click.IntRange(0, 65535), help="Port to listen on; 0: any free."
+    "--dispatch",
+    default="concurrent",
+    show_default=True,
+    type=click.Choice(["concurrent", "serial"]),
+    help="Messages of one connection: all at once, as on AWS, or one after the other.",
 )
-@click.option("--stage", default="prod", callback=_stage, help="Stage, the path of the URL.")
 @click.option(
-    "--topology",
-    default="mesh",
-    type=click.Choice(["mesh", "star"]),
-    help="Who may address whom: everybody, or players only HOST.",
+    "--handler",
+    default="core",
+    show_default=True,
+    metavar="core | MODULE:FUNCTION | FILE.py:FUNCTION",
+    help="Lambda handler behind the routes: poker-signal's rules, or any.",
 )
-@click.option("--idle-timeout", default=600.0, type=SECONDS, help="Seconds of silence before 1001.")
-@click.option("--max-duration", default=7200.0, type=SECONDS, help="Seconds a connection may last.")
 @click.option(
-    "--integration-timeout",
-    default=29.0,
-    type=click.FloatRange(0.05, 29),
-    help="Seconds a handler may take.",
+    "--config",
+    type=click.Path(dir_okay=False),
+    help="TOML file with routes, functions and an authorizer, in place of --handler.",
 )
-@click.option("--max-frame-bytes", default=32_768, type=BYTES, help="Largest frame of a client.")
 @click.option(
-    "--max-message-bytes", default=131_072, type=BYTES, help="Largest message of a client."
+    "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 def emulate(**options: Any) -> None:
     """Be API Gateway on this machine, with poker-signal's rules behind it.

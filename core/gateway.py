@@ -82,6 +82,19 @@ class LambdaEvent(TypedDict):
     isBase64Encoded: bool
 
 
+class AuthorizerEvent(TypedDict):
+    """What a REQUEST authorizer is called with, before ``$connect``."""
+
+    type: Literal["REQUEST"]
+    methodArn: str
+    headers: dict[str, str]
+    multiValueHeaders: dict[str, list[str]]
+    queryStringParameters: dict[str, str]
+    multiValueQueryStringParameters: dict[str, list[str]]
+    stageVariables: dict[str, str]
+    requestContext: RequestContext
+
+
 class Response(TypedDict):
     """What Lambda answers: at ``$connect`` the status of the handshake, elsewhere of no effect."""
 

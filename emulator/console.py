@@ -4,6 +4,7 @@ import threading
 import time
 import unicodedata
 from collections import deque
+from pathlib import Path
 from typing import TextIO
 
 from poker_signal.emulator.trace import Kind, Record
@@ -15,8 +16,20 @@ _GAME_WIDTH = 8
 _PLAYERS_WIDTH = 21
 _TYPE_WIDTH = 16
 
-_ARROWS: dict[Kind, str] = {"connect": "●", "message": "→", "disconnect": "○", "refused": "×"}
-_ASCII_ARROWS: dict[Kind, str] = {"connect": "+", "message": ">", "disconnect": "-", "refused": "x"}
+_ARROWS: dict[Kind, str] = {
+    "connect": "●",
+    "message": "→",
+    "disconnect": "○",
+    "refused": "×",
+    "management": "←",
+}
+_ASCII_ARROWS: dict[Kind, str] = {
+    "connect": "+",
+    "message": ">",
+    "disconnect": "-",
+    "refused": "x",
+    "management": "<",
+}
 
 _GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
 _COLOURS = {
@@ -38,7 +51,7 @@ class Console:
     def __init__(self, stream: TextIO, *, colour: bool) -> None:
         self._stream = stream
         self._colour = colour
-        self._arrows = _ARROWS if _can_encode(stream, "●→○×") else _ASCII_ARROWS
+        self._arrows = _ARROWS if _can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
         self._waiting: deque[Record] = deque(maxlen=MAX_WAITING)
         self._dropped = 0
         self._something = threading.Event()
@@ -119,18 +132,28 @@ def escape(text: str) -> str:
     )
 
 
-def banner(url: str, version: str) -> str:
-    """Return what is shown once the emulator accepts connections."""
-    return (
-        f"poker-signal {version}: API Gateway on your machine\n"
-        "\n"
-        "  paste into the client   "
-        f'const SIGNALING_URL = "{url}";\n'
-        "  it connects to          "
-        f"{url}?playerId=…&gameId=…\n"
-        "  stop                    Ctrl-C\n"
-        "\n"
-    )
+def banner(url: str, management_url: str, version: str, authority: Path | None) -> str:
+    """Return what is shown once the emulator accepts connections.
+
+    ``authority`` is the certificate that has to be trusted for TLS.
+    """
+    lines = [
+        f"poker-signal {version}: API Gateway on your machine",
+        "",
+        f'  paste into the client   const SIGNALING_URL = "{url}";',
+        f"  it connects to          {url}?playerId=…&gameId=…",
+        f"  endpoint_url for boto3  {management_url}",
+        "  stop                    Ctrl-C",
+        "",
+    ]
+    if authority is not None:
+        lines[-2:-2] = [
+            f"  trust this authority    {authority}",
+            f"    in Node               NODE_EXTRA_CA_CERTS={authority}",
+            f"    in Python             SSL_CERT_FILE={authority}",
+            "    in a browser          import it under authorities, or visit the URL as https://",
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def _pad(text: str, width: int) -> str:

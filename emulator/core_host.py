@@ -1,13 +1,13 @@
 """The default integration: our core, in this process, its effects performed on sockets."""
 
 import logging
-from collections.abc import Callable
-from typing import Protocol, assert_never
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, assert_never
 
 from websockets.frames import CLOSE_CODE_EXPLANATIONS
 
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import LambdaEvent, Response, parse_event, response_for
+from poker_signal.core.gateway import Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
@@ -22,7 +22,7 @@ from poker_signal.core.model import (
     Save,
     Topology,
 )
-from poker_signal.emulator.integration import Failure, Result, Returned
+from poker_signal.emulator.integration import Raised, Result, Returned
 from poker_signal.emulator.table import MemoryTable
 from poker_signal.emulator.trace import Observer, Record
 
@@ -38,8 +38,8 @@ class Connections(Protocol):
     def is_open(self, connection_id: str) -> bool:
         """Tell whether the connection is open."""
 
-    def close(self, connection_id: str) -> None:
-        """Close the connection, if it is open."""
+    def close(self, connection_id: str) -> bool:
+        """Close the connection; tell whether it was open."""
 
 
 class CoreHost:
@@ -51,18 +51,18 @@ class CoreHost:
         self._observer = observer
         self.table = MemoryTable()
 
-    def invoke(self, event: LambdaEvent, done: Callable[[Result], None]) -> None:
+    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
         """Decide an event, perform what follows, and return as Lambda would."""
         try:
             response = self._perform(event)
-        except Exception:
+        except Exception as error:
             # API Gateway tells the client; the developer is told here, with the traceback.
             logger.exception("%s failed", event["requestContext"]["routeKey"])
-            done(Failure.RAISED)
+            done(Raised(str(error)))
         else:
             done(Returned(response))
 
-    def _perform(self, raw: LambdaEvent) -> Response:
+    def _perform(self, raw: Mapping[str, Any]) -> Response:
         try:
             event = parse_event(raw)
         except SignalError as error:
@@ -101,7 +101,7 @@ class CoreHost:
                 assert_never(effect)
 
 
-def _record(raw: LambdaEvent, invocation: Invocation, game: str, who: str) -> Record:
+def _record(raw: Mapping[str, Any], invocation: Invocation, game: str, who: str) -> Record:
     event, signal = invocation.event, invocation.signal
     context = raw["requestContext"]
     at_ms = context["requestTimeEpoch"]
@@ -120,7 +120,7 @@ def _record(raw: LambdaEvent, invocation: Invocation, game: str, who: str) -> Re
             return Record(at_ms, "message", outcome, game, who, whom, type_, size)
 
 
-def _refusal(raw: LambdaEvent, refused: Outcome) -> Record:
+def _refusal(raw: Mapping[str, Any], refused: Outcome) -> Record:
     parameters = raw.get("queryStringParameters", {})
     return Record(
         raw["requestContext"]["requestTimeEpoch"],

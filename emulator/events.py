@@ -1,14 +1,15 @@
 """Plays AWS: makes the events that API Gateway hands to Lambda.
 
-Field by field what recordings of the real service show, key order included.
+Field by field what recordings of the real service show.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from poker_signal.core.gateway import Identity, LambdaEvent, RequestContext
+from poker_signal.core.gateway import AuthorizerEvent, Identity, LambdaEvent, RequestContext
 from poker_signal.emulator.http import Request
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -26,6 +27,9 @@ class Facts(NamedTuple):
     domain_name: str
     api_id: str
     identity: Identity
+    stage_variables: Mapping[str, str] = MappingProxyType({})
+    authorizer: dict[str, Any] | None = None
+    """What the authorizer's function said."""
 
 
 def connect_event(
@@ -48,20 +52,40 @@ def connect_event(
         "connectionId": facts.connection_id,
         "apiId": facts.api_id,
     }
-    if not request.query:
-        return {
-            "headers": dict(headers),
-            "multiValueHeaders": _multi_value(headers),
-            "requestContext": context,
-            "isBase64Encoded": False,
-        }
-    return {
+    event: LambdaEvent = {
         "headers": dict(headers),
         "multiValueHeaders": _multi_value(headers),
+        "requestContext": _authorized(context, facts),
+        "isBase64Encoded": False,
+    }
+    if request.query:
+        event["queryStringParameters"] = dict(request.query)
+        event["multiValueQueryStringParameters"] = _multi_value(request.query)
+    return _with_stage_variables(event, facts)
+
+
+def authorizer_event(
+    facts: Facts, request: Request, method_arn: str, request_id: str, trace_id: str, at_ms: int
+) -> AuthorizerEvent:
+    """Return what a REQUEST authorizer is called with: the handshake, hop by hop headers too."""
+    connect = connect_event(facts, request, request_id, trace_id, at_ms)
+    headers = [
+        *connect["headers"].items(),
+        ("Connection", "upgrade"),
+        ("content-length", "0"),
+        ("Upgrade", "websocket"),
+    ]
+    headers.sort(key=lambda header: header[0].lower())
+    hop = {"Connection": ["upgrade"], "content-length": ["0"], "Upgrade": ["websocket"]}
+    return {
+        "type": "REQUEST",
+        "methodArn": method_arn,
+        "headers": dict(headers),
+        "multiValueHeaders": {**connect["multiValueHeaders"], **hop},
         "queryStringParameters": dict(request.query),
         "multiValueQueryStringParameters": _multi_value(request.query),
-        "requestContext": context,
-        "isBase64Encoded": False,
+        "stageVariables": dict(facts.stage_variables),
+        "requestContext": connect["requestContext"],
     }
 
 
@@ -85,7 +109,12 @@ def message_event(
         "connectionId": facts.connection_id,
         "apiId": facts.api_id,
     }
-    return {"requestContext": context, "body": body, "isBase64Encoded": False}
+    event: LambdaEvent = {
+        "requestContext": _authorized(context, facts),
+        "body": body,
+        "isBase64Encoded": False,
+    }
+    return _with_stage_variables(event, facts)
 
 
 def disconnect_event(
@@ -101,28 +130,30 @@ def disconnect_event(
         ("X-Forwarded-For", ""),
         ("x-restapi", ""),
     ]
-    return {
+    context: RequestContext = {
+        "routeKey": "$disconnect",
+        "disconnectStatusCode": code,
+        "eventType": "DISCONNECT",
+        "extendedRequestId": request_id,
+        "requestTime": request_time(at_ms),
+        "messageDirection": "IN",
+        "disconnectReason": reason,
+        "stage": facts.stage,
+        "connectedAt": facts.connected_at_ms,
+        "requestTimeEpoch": at_ms,
+        "identity": facts.identity,
+        "requestId": request_id,
+        "domainName": facts.domain_name,
+        "connectionId": facts.connection_id,
+        "apiId": facts.api_id,
+    }
+    event: LambdaEvent = {
         "headers": dict(headers),
         "multiValueHeaders": _multi_value(headers),
-        "requestContext": {
-            "routeKey": "$disconnect",
-            "disconnectStatusCode": code,
-            "eventType": "DISCONNECT",
-            "extendedRequestId": request_id,
-            "requestTime": request_time(at_ms),
-            "messageDirection": "IN",
-            "disconnectReason": reason,
-            "stage": facts.stage,
-            "connectedAt": facts.connected_at_ms,
-            "requestTimeEpoch": at_ms,
-            "identity": facts.identity,
-            "requestId": request_id,
-            "domainName": facts.domain_name,
-            "connectionId": facts.connection_id,
-            "apiId": facts.api_id,
-        },
+        "requestContext": _authorized(context, facts),
         "isBase64Encoded": False,
     }
+    return _with_stage_variables(event, facts)
 
 
 def identity_of(request: Request) -> Identity:
@@ -143,6 +174,18 @@ def _request_time(epoch_s: int) -> str:
     moment = datetime.fromtimestamp(epoch_s, UTC)
     # Not %b: that is in the language of the machine.
     return f"{moment:%d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+
+
+def _authorized(context: RequestContext, facts: Facts) -> RequestContext:
+    if facts.authorizer is not None:
+        context["authorizer"] = facts.authorizer
+    return context
+
+
+def _with_stage_variables(event: LambdaEvent, facts: Facts) -> LambdaEvent:
+    if facts.stage_variables:
+        event["stageVariables"] = dict(facts.stage_variables)
+    return event
 
 
 def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tuple[str, str]]:

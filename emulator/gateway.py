@@ -1,12 +1,16 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+import re
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 from poker_signal.core.gateway import LambdaEvent
+from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
 from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.events import (
     Facts,
+    authorizer_event,
     connect_event,
     disconnect_event,
     identity_of,
@@ -17,21 +21,42 @@ from poker_signal.emulator.http import FORBIDDEN, SHUTTING_DOWN, UPGRADE_REQUIRE
 from poker_signal.emulator.http import error as http_error
 from poker_signal.emulator.http_connection import HttpConnection, Switch
 from poker_signal.emulator.identifiers import Identifiers
-from poker_signal.emulator.integration import Failure, Integration, Result, Returned
+from poker_signal.emulator.integration import (
+    Api,
+    Integration,
+    NotInvokable,
+    Result,
+    Returned,
+    Route,
+    TimedOut,
+)
+from poker_signal.emulator.management import Seen, Target, manage, target_of
+from poker_signal.emulator.selection import RESERVED
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, TokenBucket, Unlimited
 from poker_signal.emulator.trace import Observer, Record
 from poker_signal.emulator.websocket import Closing, WebSocketConnection
 
 INTERNAL_SERVER_ERROR = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"
+TOO_MANY_REQUESTS = "Too Many Requests"
+
+THROTTLED = http_error(429, "TooManyRequestsException", TOO_MANY_REQUESTS)
+CALLBACK_THROTTLED = http_error(429, "LimitExceededException", TOO_MANY_REQUESTS)
+
+_RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+Reply = Callable[[Answer | Switch], None]
 
 
 class _Opening(NamedTuple):
-    """A handshake that is waiting for ``$connect``."""
+    """A handshake on its way through authorizer and ``$connect``."""
 
+    request: Request
     facts: Facts
     upgrade: Upgrade
-    reply: Callable[[Answer | Switch], None]
+    reply: Reply
 
 
 class Gateway:
@@ -42,9 +67,9 @@ class Gateway:
     """
 
     def __init__(self, settings: Settings, clock: Clock, observer: Observer) -> None:
-        self.integration: Integration
-        """Set once, before the first request; an integration may need its gateway to post."""
-        self.domain_name = settings.host
+        self.api = Api(routes={})
+        """Set before the first request: integrations need their gateway, to post."""
+        self.domain_name = settings.domain_name or settings.host
         """Host and port, once they are known."""
         self._settings = settings
         self._clock = clock
@@ -54,9 +79,20 @@ class Gateway:
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
+        self._queues: dict[WebSocketConnection, deque[Callable[[], None]]] = {}
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
+        self._throttle: TokenBucket | Unlimited = Unlimited()
+        if settings.throttle_rate is not None:
+            burst = settings.throttle_rate
+            if settings.throttle_burst is not None:
+                burst = settings.throttle_burst
+            self._throttle = TokenBucket(settings.throttle_rate, burst, clock)
+        self._new_connections: TokenBucket | Unlimited = Unlimited()
+        if settings.enforce_new_connection_rate:
+            rate = NEW_CONNECTIONS_PER_S
+            self._new_connections = TokenBucket(rate, rate, clock)
 
     # What @connections can do.
 
@@ -69,26 +105,35 @@ class Gateway:
         """Tell whether the connection is open."""
         return connection_id in self._connections
 
-    def close(self, connection_id: str) -> None:
-        """Close the connection, if it is open."""
+    def seen(self, connection_id: str) -> Seen | None:
+        """Tell of a connection; None if it is not open."""
         connection = self._connections.get(connection_id)
-        if connection is not None:
-            connection.close(1000, "Connection Closed Normally")
+        if connection is None:
+            return None
+        facts = connection.facts
+        return Seen(facts.connected_at_ms, connection.last_received_ms, facts.identity)
+
+    def close(self, connection_id: str) -> bool:
+        """Close a connection; tell whether it was open."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            return False
+        connection.close(1000, "Connection Closed Normally")
+        return True
 
     # HTTP: what a connection asks before it is a WebSocket.
 
-    def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
-        """Answer a request, a handshake most of all."""
-        answer = self._open(request, reply)
-        if answer is not None:
-            self._observer.observe(
-                Record(
-                    self._clock.now_ms(),
-                    "refused",
-                    f"refused {answer.status} {request.method} {request.path}"[:120],
-                )
-            )
-            reply(answer)
+    def respond(self, request: Request, reply: Reply) -> None:
+        """Answer a request: the management API's, or a handshake."""
+        target = target_of(request)
+        if target is not None:
+            reply(self._manage(request, target))
+            return
+        opening = self._negotiate(request, reply)
+        if isinstance(opening, Answer):
+            self._refuse(request, opening, reply)
+        else:
+            self._authorize(opening)
 
     def http_opened(self, connection: HttpConnection) -> None:
         """Take note of an HTTP connection."""
@@ -99,8 +144,32 @@ class Gateway:
         self._http.discard(connection)
         self._check_empty()
 
-    def _open(self, request: Request, reply: Callable[[Answer | Switch], None]) -> Answer | None:
-        """Start ``$connect``; return an answer if the handshake does not get that far."""
+    def _manage(self, request: Request, target: Target) -> Answer:
+        answer = CALLBACK_THROTTLED
+        if self._throttle.take():
+            answer = manage(request, target, self, self._settings)
+        self._observer.observe(
+            Record(
+                self._clock.now_ms(),
+                "management",
+                f"{answer.status} {answer.reason}",
+                whom=target.connection_id,
+                type=f"@{request.method}",
+                size=len(request.body),
+            )
+        )
+        return answer
+
+    def _refuse(self, request: Request, answer: Answer, reply: Reply) -> None:
+        where = f"{request.method} {request.target.partition('?')[0]}"[:80]
+        self._observer.observe(
+            Record(self._clock.now_ms(), "refused", f"refused {answer.status} {where}")
+        )
+        reply(answer)
+
+    # Handshakes: path, upgrade, throttle, authorizer, $connect, 101, in this order.
+
+    def _negotiate(self, request: Request, reply: Reply) -> _Opening | Answer:
         if self._stopping:
             return SHUTTING_DOWN
         if request.path not in self._paths:
@@ -109,24 +178,21 @@ class Gateway:
         upgrade = negotiate(request, self._settings)
         if isinstance(upgrade, Answer):
             return upgrade
-        at_ms, connected_at_ms = self._connect_times()
+        if not self._throttle.take() or not self._new_connections.take():
+            return THROTTLED
         facts = Facts(
             connection_id=self._ids.connection_id(),
-            connected_at_ms=connected_at_ms,
+            connected_at_ms=self._connected_at_ms(),
             stage=self._settings.stage,
             domain_name=self.domain_name,
             api_id=self._settings.api_id,
             identity=identity_of(request),
+            stage_variables=self.api.stage_variables,
         )
-        event = connect_event(
-            facts, request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
-        )
-        opening = _Opening(facts, upgrade, reply)
-        self._invoke(event, lambda result: self._connect_returned(opening, result))
-        return None
+        return _Opening(request, facts, upgrade, reply)
 
-    def _connect_times(self) -> tuple[int, int]:
-        """Return the times of the event and of the connection.
+    def _connected_at_ms(self) -> int:
+        """Return the time of a new connection.
 
         Who owns a name depends on who connected first. On AWS two connects hardly ever share
         a millisecond; on loopback they do, so the later one is put into the next, as long as
@@ -134,69 +200,155 @@ class Gateway:
         """
         now_ms = self._clock.now_ms()
         ahead_ms = self._last_connected_at_ms - now_ms
-        connected_at_ms = self._last_connected_at_ms + 1 if 0 <= ahead_ms < 500 else now_ms
-        self._last_connected_at_ms = connected_at_ms
-        return max(now_ms, connected_at_ms), connected_at_ms
+        self._last_connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
+        return self._last_connected_at_ms
+
+    def _authorize(self, opening: _Opening) -> None:
+        authorizer = self.api.authorizer
+        if authorizer is None:
+            self._connect(opening, {})
+            return
+        settings, facts, request = self._settings, opening.facts, opening.request
+        at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
+        method_arn = (
+            f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.api_id}"
+            f"/{settings.stage}/$connect"
+        )
+        event = authorizer_event(
+            facts,
+            request,
+            method_arn,
+            self._ids.request_id(),
+            self._ids.trace_id(at_ms),
+            at_ms,
+        )
+        if lacks_identity(
+            authorizer.identity_sources, request, facts.stage_variables, event["requestContext"]
+        ):
+            self._refuse(request, UNAUTHORIZED, opening.reply)
+            return
+
+        def judged(result: Result) -> None:
+            context = judge(result, method_arn, facts.identity["sourceIp"])
+            if isinstance(context, Answer):
+                self._refuse(request, context, opening.reply)
+                return
+            latency_ms = self._clock.now_ms() - at_ms
+            self._connect(
+                opening._replace(facts=facts._replace(authorizer=context)),
+                {"integrationLatency": max(latency_ms, 0)},
+            )
+
+        self._invoke(authorizer.integration, event, settings.integration_timeout_s, judged)
+
+    def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
+        route = self.api.routes.get("$connect")
+        if route is None:
+            self._establish(opening, {})
+            return
+        at_ms = max(self._clock.now_ms(), opening.facts.connected_at_ms)
+        facts = opening.facts
+        if facts.authorizer is not None:
+            facts = facts._replace(authorizer={**facts.authorizer, **latency})
+        event = connect_event(
+            facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
+        )
+        self._invoke_route(route, event, lambda result: self._connect_returned(opening, result))
 
     def _connect_returned(self, opening: _Opening, result: Result) -> None:
         match result:
-            case Failure.TIMED_OUT:
+            case TimedOut():
                 answer = http_error(504, "InternalServerErrorException", TIMED_OUT)
-            case Returned({"statusCode": int(status)}) if 200 <= status < 300:
-                opening.reply(self._established(opening))
-                return
-            case Returned({"statusCode": int(status), **rest}) if 300 <= status < 600:
-                body = rest.get("body")
-                answer = Answer(status, body.encode() if isinstance(body, str) else b"")
+            case NotInvokable():
+                answer = http_error(500, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+            case Returned(value):
+                response = _well_formed(value)
+                if response is not None and 200 <= response["statusCode"] < 300:
+                    self._establish(opening, response)
+                    return
+                answer = _refusal(response)
             case _:
-                answer = http_error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+                answer = _refusal(None)
         opening.reply(answer)
 
-    def _established(self, opening: _Opening) -> Switch:
+    def _establish(self, opening: _Opening, response: Mapping[str, Any]) -> None:
+        subprotocol = _header(response.get("headers"), "Sec-WebSocket-Protocol")
+        headers = list(opening.upgrade.headers)
+        if subprotocol is not None:
+            if not _HEADER_VALUE.fullmatch(subprotocol):
+                opening.reply(_refusal(None))
+                return
+            headers.append(("sec-websocket-protocol", subprotocol))
         connection = WebSocketConnection(
             opening.facts, opening.upgrade.protocol, self, self._settings, self._clock
         )
-        return Switch(
-            opening.upgrade.headers, connection, lambda: self._connection_opened(connection)
-        )
-
-    # Events.
-
-    def message_received(self, connection: WebSocketConnection, text: str) -> None:
-        """Hand a message to its route."""
-        facts = connection.facts
-        request_id = self._ids.request_id()
-        event = message_event(
-            facts,
-            "$default",
-            text,
-            request_id,
-            self._ids.message_id(facts.connection_id),
-            connection.last_received_ms,
-        )
-        self._invoke(event, lambda result: self._message_returned(connection, request_id, result))
-
-    def _message_returned(
-        self, connection: WebSocketConnection, request_id: str, result: Result
-    ) -> None:
-        """Tell the client of a failure; what the function returned goes nowhere."""
-        match result:
-            case Returned({"statusCode": int()}):
-                return
-            case Failure.TIMED_OUT:
-                message = TIMED_OUT
-            case _:
-                message = INTERNAL_SERVER_ERROR
-        # Byte for byte as recorded: one space after the first colon, none after the others.
-        connection.post(
-            f'{{"message": "{message}", "connectionId":"{connection.facts.connection_id}", '
-            f'"requestId":"{request_id}"}}'
-        )
+        opening.reply(Switch(headers, connection, lambda: self._connection_opened(connection)))
 
     def _connection_opened(self, connection: WebSocketConnection) -> None:
         self._connections[connection.facts.connection_id] = connection
         if self._stopping:
             connection.close(1012)
+
+    # Messages and the end of connections.
+
+    def message_received(self, connection: WebSocketConnection, text: str) -> None:
+        """Hand a message to its route."""
+        if self._settings.serial:
+            self._enqueue(connection, lambda: self._route_message(connection, text))
+        else:
+            self._route_message(connection, text)
+
+    def _route_message(self, connection: WebSocketConnection, text: str) -> None:
+        request_id = self._ids.request_id()
+        if not self._throttle.take():
+            self._tell(connection, request_id, TOO_MANY_REQUESTS)
+            self._dequeue(connection)
+            return
+        route_key, route = self._select(text)
+        if route is None:
+            self._tell(connection, request_id, "Forbidden")
+            self._dequeue(connection)
+            return
+        facts = connection.facts
+        message_id = self._ids.message_id(facts.connection_id)
+        event = message_event(
+            facts, route_key, text, request_id, message_id, connection.last_received_ms
+        )
+        connection.invocation_started()
+        self._invoke_route(
+            route,
+            event,
+            lambda result: self._message_returned(connection, request_id, route, result),
+        )
+
+    def _select(self, text: str) -> tuple[str, Route | None]:
+        if self.api.select is not None:
+            route_key = self.api.select(text)
+            route = self.api.routes.get(route_key)
+            if route is not None and route_key not in RESERVED:
+                return route_key, route
+        return "$default", self.api.routes.get("$default")
+
+    def _message_returned(
+        self, connection: WebSocketConnection, request_id: str, route: Route, result: Result
+    ) -> None:
+        """Tell the client of a failure, or what a two-way route answers."""
+        connection.invocation_ended()
+        response = _well_formed(result.value) if isinstance(result, Returned) else None
+        if isinstance(result, TimedOut):
+            self._tell(connection, request_id, TIMED_OUT)
+        elif response is None:
+            self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
+        elif route.two_way and response.get("body"):
+            connection.post(response["body"])
+        self._dequeue(connection)
+
+    def _tell(self, connection: WebSocketConnection, request_id: str, message: str) -> None:
+        # Byte for byte as recorded: one space after the first colon, none after the others.
+        connection.post(
+            f'{{"message": "{message}", "connectionId":"{connection.facts.connection_id}", '
+            f'"requestId":"{request_id}"}}'
+        )
 
     def connection_closing(self, connection: WebSocketConnection) -> None:
         """Take note that nothing can be posted any more."""
@@ -206,14 +358,55 @@ class Gateway:
     def connection_closed(self, connection: WebSocketConnection, closing: Closing) -> None:
         """Hand the end of a connection to ``$disconnect``; what that returns goes nowhere."""
         self._closing.discard(connection)
+        if self._settings.serial:
+            self._enqueue(connection, lambda: self._disconnect(connection, closing))
+        else:
+            self._disconnect(connection, closing)
+        self._check_empty()
+
+    def _disconnect(self, connection: WebSocketConnection, closing: Closing) -> None:
+        route = self.api.routes.get("$disconnect")
+        if route is None:
+            self._dequeue(connection)
+            return
         event = disconnect_event(
             connection.facts, *closing, self._ids.request_id(), self._clock.now_ms()
         )
-        self._invoke(event, lambda result: None)
-        self._check_empty()
+        self._invoke_route(route, event, lambda result: self._dequeue(connection))
 
-    def _invoke(self, event: LambdaEvent, then: Callable[[Result], None]) -> None:
-        """Call the integration; ``then`` gets its result, or that it took too long, once."""
+    # Invocations.
+
+    def _enqueue(self, connection: WebSocketConnection, job: Callable[[], None]) -> None:
+        """Let a job wait until the connection's earlier ones are done."""
+        queue = self._queues.get(connection)
+        if queue is None:
+            self._queues[connection] = deque()
+            job()
+        else:
+            queue.append(job)
+
+    def _dequeue(self, connection: WebSocketConnection) -> None:
+        """Start the connection's next job, if jobs wait for each other."""
+        queue = self._queues.get(connection)
+        if queue:
+            queue.popleft()()
+        else:
+            self._queues.pop(connection, None)
+
+    def _invoke_route(
+        self, route: Route, event: LambdaEvent, then: Callable[[Result], None]
+    ) -> None:
+        timeout_s = route.timeout_s or self._settings.integration_timeout_s
+        self._invoke(route.integration, event, timeout_s, then)
+
+    def _invoke(
+        self,
+        integration: Integration,
+        event: Mapping[str, Any],
+        timeout_s: float,
+        then: Callable[[Result], None],
+    ) -> None:
+        """Call an integration; ``then`` gets its result, or that it took too long, once."""
         settled = False
         timer: Timer | None = None
 
@@ -226,11 +419,9 @@ class Gateway:
                 timer.cancel()
             then(result)
 
-        self.integration.invoke(event, settle)
+        integration.invoke(event, settle)
         if not settled:
-            timer = self._clock.call_later(
-                self._settings.integration_timeout_s, lambda: settle(Failure.TIMED_OUT)
-            )
+            timer = self._clock.call_later(timeout_s, lambda: settle(TimedOut()))
 
     # The end.
 
@@ -248,3 +439,28 @@ class Gateway:
         if self._when_empty and not self._connections and not self._closing and not self._http:
             when_empty, self._when_empty = self._when_empty, None
             when_empty()
+
+
+def _well_formed(value: object) -> dict[str, Any] | None:
+    """Return a function's response if API Gateway can use it."""
+    if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
+        return None
+    status, body = value.get("statusCode"), value.get("body")
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
+        return None
+    return value if body is None or isinstance(body, str) else None
+
+
+def _refusal(response: Mapping[str, Any] | None) -> Answer:
+    """Return the answer to a handshake that ``$connect`` did not accept."""
+    if response is None or response["statusCode"] < 300:
+        return http_error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+    return Answer(response["statusCode"], (response.get("body") or "").encode())
+
+
+def _header(headers: object, name: str) -> str | None:
+    """Return a header of a function's response, whatever its casing."""
+    if not isinstance(headers, dict):
+        return None
+    values = [str(value) for key, value in headers.items() if str(key).lower() == name.lower()]
+    return values[-1] if values else None

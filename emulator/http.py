@@ -63,7 +63,7 @@ class Answer:
         return [
             ("Date", email.utils.formatdate(usegmt=True)),
             *([("Content-Type", "application/json")] if self.body else []),
-            ("Content-Length", str(len(self.body))),
+            *([("Content-Length", str(len(self.body)))] if self.status != 204 else []),
             ("x-amzn-RequestId", str(uuid.uuid4())),
             *self.headers,
         ]

@@ -1,19 +1,8 @@
 """Where the gateway's events go: a Lambda function, or our core in its place."""
 
-from collections.abc import Callable
-from enum import Enum
-from typing import NamedTuple, Protocol
-
-from poker_signal.core.gateway import LambdaEvent
-
-
-class Failure(Enum):
-    """Why there is no return value."""
-
-    RAISED = "raised"
-    """The function raised, or crashed."""
-    TIMED_OUT = "timed out"
-    """The function took longer than the integration timeout; it goes on running."""
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 
 class Returned(NamedTuple):
@@ -22,11 +11,53 @@ class Returned(NamedTuple):
     value: object
 
 
-Result = Returned | Failure
+class Raised(NamedTuple):
+    """The function raised, or crashed."""
+
+    message: str
+
+
+class TimedOut(NamedTuple):
+    """The function took longer than the integration timeout; it goes on running."""
+
+
+class NotInvokable(NamedTuple):
+    """The Lambda service refuses to call the function: it does not exist, or nobody may."""
+
+
+Result = Returned | Raised | TimedOut | NotInvokable
 
 
 class Integration(Protocol):
     """A Lambda function, as the gateway sees it."""
 
-    def invoke(self, event: LambdaEvent, done: Callable[[Result], None]) -> None:
+    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
         """Call the function; call ``done`` with the result, at once or later, on the loop."""
+
+
+class Route(NamedTuple):
+    """What happens to the events of a route."""
+
+    integration: Integration
+    two_way: bool = False
+    """The function's body is sent to the client."""
+    timeout_s: float | None = None
+    """Less than the stage's integration timeout, if anything."""
+
+
+class Authorizer(NamedTuple):
+    """A function that is asked before ``$connect``."""
+
+    integration: Integration
+    identity_sources: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Api:
+    """A WebSocket API: its routes, and who may connect to it."""
+
+    routes: Mapping[str, Route]
+    select: Callable[[str], str] | None = None
+    """From a message's text to the route key that it asks for; ``None``: always $default."""
+    authorizer: Authorizer | None = None
+    stage_variables: Mapping[str, str] = field(default_factory=dict)

@@ -3,23 +3,31 @@
 import asyncio
 import contextlib
 import errno
+import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.integration import Api, Route
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Nobody, Observer
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.tls import Certificate
 
 STOP_TIMEOUT_S = 1.5
 """How long peers may take to say goodbye when the emulator stops."""
 
 
-class CannotListen(Exception):
-    """The address cannot be bound; the text says why and what to do."""
+class CannotStart(Exception):
+    """The emulator cannot start; the text says why and what to do."""
 
 
 class Emulator:
@@ -28,16 +36,31 @@ class Emulator:
         async with Emulator(Settings(port=0)) as emulator:
             print(emulator.url)  # ws://127.0.0.1:54321/prod
 
+    ``api`` is what it serves: our own rules, unless a configuration says otherwise.
+
     Raises:
-        CannotListen: on entering.
+        CannotStart: on entering.
     """
 
     def __init__(
-        self, settings: Settings, observer: Observer | None = None, clock: Clock | None = None
+        self,
+        settings: Settings,
+        observer: Observer | None = None,
+        clock: Clock | None = None,
+        *,
+        api: "ApiConfig | None" = None,
+        folder: Path | None = None,
+        certificate: "Certificate | None" = None,
     ) -> None:
         self._settings = settings
         self._observer = Nobody() if observer is None else observer
         self._clock = clock
+        self._api = api
+        self._folder = folder or Path.cwd()
+        """What the handlers' files are relative to."""
+        self._certificate = certificate
+        self._environment: dict[str, str | None] = {}
+        """What the handlers' environment was before."""
         self._server: asyncio.Server
         self._gateway: Gateway
 
@@ -49,7 +72,21 @@ class Emulator:
     @property
     def url(self) -> str:
         """What a WebSocket client connects to."""
-        return f"ws://{self._authority}/{self._settings.stage}"
+        return f"ws{self._secure}://{self._authority}/{self._settings.stage}"
+
+    @property
+    def management_url(self) -> str:
+        """What an ``apigatewaymanagementapi`` client takes as ``endpoint_url``."""
+        return f"http{self._secure}://{self._authority}/{self._settings.stage}"
+
+    @property
+    def authority(self) -> Path | None:
+        """The certificate that has to be trusted, in PEM; None without TLS."""
+        return self._certificate.authority if self._certificate else None
+
+    @property
+    def _secure(self) -> str:
+        return "s" if self._certificate else ""
 
     @property
     def _authority(self) -> str:
@@ -57,20 +94,16 @@ class Emulator:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def __aenter__(self) -> "Emulator":
-        loop = asyncio.get_running_loop()
         gateway = Gateway(self._settings, self._clock or LoopClock(), self._observer)
-        gateway.integration = CoreHost(gateway, self._settings.topology, self._observer)
+        self._server = await self._bind(gateway)
         try:
-            self._server = await loop.create_server(
-                lambda: HttpConnection(gateway, self._settings),
-                self._settings.host,
-                self._settings.port,
-                # The kernel's own limit cuts this down: a whole party may connect at once.
-                backlog=4096,
-            )
-        except (OSError, OverflowError) as error:
-            raise CannotListen(_explain(error, self._settings)) from error
-        gateway.domain_name = self._authority
+            gateway.domain_name = self._settings.domain_name or self._authority
+            gateway.api = self._build_api(gateway)
+            await self._server.start_serving()
+        except BaseException:
+            self._server.close()
+            self._restore_environment()
+            raise
         self._gateway = gateway
         return self
 
@@ -85,19 +118,60 @@ class Emulator:
         self._gateway.stop(empty.set)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(empty.wait(), STOP_TIMEOUT_S)
+        self._restore_environment()
+
+    async def _bind(self, gateway: Gateway) -> asyncio.Server:
+        try:
+            return await asyncio.get_running_loop().create_server(
+                lambda: HttpConnection(gateway, self._settings),
+                self._settings.host,
+                self._settings.port,
+                # The kernel's own limit cuts this down: a whole party may connect at once.
+                backlog=4096,
+                ssl=self._certificate.context() if self._certificate else None,
+                # Handlers are imported first, and need to know the port for that.
+                start_serving=False,
+            )
+        except (OSError, OverflowError) as error:
+            raise CannotStart(_explain(error, self._settings)) from error
+
+    def _build_api(self, gateway: Gateway) -> Api:
+        if self._api is None:
+            route = Route(CoreHost(gateway, self._settings.topology, self._observer))
+            return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
+        # Only who has handlers of their own waits for what they need.
+        import poker_signal.emulator.assembly as assembly
+        import poker_signal.emulator.lambda_host as lambda_host
+
+        environment = lambda_host.environment_for(
+            self.management_url, self._settings.region, self._certificate, os.environ
+        )
+        self._environment = {name: os.environ.get(name) for name in environment}
+        os.environ.update(environment)
+        try:
+            return assembly.build(self._api, self._settings, gateway, self._observer, self._folder)
+        except lambda_host.BadHandler as error:
+            raise CannotStart(str(error)) from error
+
+    def _restore_environment(self) -> None:
+        for name, value in self._environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
-async def serve(settings: Settings, observer: Observer, ready: Callable[[Emulator], None]) -> None:
+async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        CannotListen: before ``ready`` is called.
+        CannotStart: before ``ready`` is called.
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(signal_number, stop.set)
-    async with Emulator(settings, observer) as emulator:
+    async with emulator:
         ready(emulator)
         await stop.wait()
         for signal_number in (signal.SIGINT, signal.SIGTERM):
@@ -105,14 +179,14 @@ async def serve(settings: Settings, observer: Observer, ready: Callable[[Emulato
             loop.remove_signal_handler(signal_number)
 
 
-def run(settings: Settings, observer: Observer, ready: Callable[[Emulator], None]) -> None:
+def run(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
     """Serve on an event loop of its own, the fastest that is installed.
 
     Raises:
-        CannotListen: before ``ready`` is called.
+        CannotStart: before ``ready`` is called.
     """
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(serve(settings, observer, ready))
+        runner.run(serve(emulator, ready))
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

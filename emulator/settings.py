@@ -1,8 +1,34 @@
 """What the emulator can be told, with API Gateway's own numbers as defaults."""
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from poker_signal.core.model import Topology
+
+
+class Option(NamedTuple):
+    """How a setting looks on the command line."""
+
+    help: str
+    name: str = ""
+    """Without the dashes; empty: that of the field."""
+    least: float | None = None
+    most: float | None = None
+    above: bool = False
+    """The least value itself is too little."""
+
+
+def _option(default: Any, help: str, **more: Any) -> Any:
+    return field(default=default, metadata={"option": Option(help, **more)})
+
+
+def _seconds(default: float, help: str, name: str, **more: Any) -> Any:
+    return _option(default, help, name=name, **{"least": 0, "above": True, **more})
+
+
+def _count(default: int | None, help: str, least: int = 1, **more: Any) -> Any:
+    return _option(default, help, least=least, **more)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -11,35 +37,54 @@ class Settings:
 
     Quotas are those of
     https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-execution-service-websocket-limits-table.html
-    where no other source is named.
+    where no other source is named. A field that is described by an option is one of
+    ``poker-signal emulate``.
     """
 
-    host: str = "127.0.0.1"
-    port: int = 3001
-    """0: any free one."""
-    stage: str = "prod"
-    topology: Topology = Topology.MESH
+    host: str = _option("127.0.0.1", "Address to listen on.")
+    port: int = _count(3001, "Port to listen on; 0: any free.", 0, most=65535)
+    stage: str = _option("prod", "Stage, the path of the URL.")
+    topology: Topology = _option(
+        Topology.MESH, "Who may address whom: everybody, or players only HOST."
+    )
 
-    idle_timeout_s: float = 600
-    """A connection on which nobody says anything is closed with 1001."""
-    max_duration_s: float = 7200
-    """A connection is closed with 1001 at this age, whatever happens on it."""
-    integration_timeout_s: float = 29
-    max_frame_bytes: int = 32_768
-    """On the wire, as compressed; a larger frame is closed with 1009."""
-    max_message_bytes: int = 131_072
-    """All frames of a message together, decompressed; a larger message is closed with 1009."""
-    max_url_chars: int = 4096
-    max_header_bytes: int = 10_240
-    """Request line and headers; documented for REST APIs only."""
-    permessage_deflate: bool = True
-    pings_reset_idle: bool = False
-    """AWS does not say; data messages certainly do."""
-    abnormal_close_reason: str = "Connection closed abnormally"
+    idle_timeout_s: float = _seconds(600, "Seconds of silence before 1001.", "idle-timeout")
+    max_duration_s: float = _seconds(7200, "Seconds a connection may last.", "max-duration")
+    integration_timeout_s: float = _seconds(
+        29, "Seconds a handler may take.", "integration-timeout", least=0.05, above=False, most=29
+    )
+    max_frame_bytes: int = _count(32_768, "Largest frame of a client, as on the wire.")
+    max_message_bytes: int = _count(131_072, "Largest message, of a client or posted to one.")
+    max_url_chars: int = _count(4096, "Longest URL.")
+    # Documented for REST APIs only.
+    max_header_bytes: int = _count(10_240, "Longest request line and headers together.")
+    serial: bool = False
+    """One message of a connection after the other; AWS promises no order."""
+    throttle_rate: float | None = _option(
+        None, "Requests and messages per second, all together; more are 429.", least=0
+    )
+    throttle_burst: int | None = _count(
+        None, "Requests that may come at once under --throttle-rate.  [default: the rate]", 0
+    )
+    enforce_new_connection_rate: bool = _option(
+        False, "Refuse more than 500 new connections a second with 429, as AWS does."
+    )
+    permessage_deflate: bool = _option(True, "Accept compressed messages.")
+    pings_reset_idle: bool = _option(False, "Let control pings count against --idle-timeout.")
+    strict_sigv4: bool = _option(False, "Refuse @connections requests that are not signed.")
+    outbound_fragment_bytes: int | None = _count(
+        None, "Split messages to clients into frames of this size.  [default: one frame]"
+    )
+    abnormal_close_reason: str = _option(
+        "Connection closed abnormally", "disconnectReason of a socket that just ended."
+    )
 
-    api_id: str = "pokerlocal"
-    region: str = "us-west-2"
-    account_id: str = "123456789012"
+    domain_name: str | None = _option(
+        None, "domainName that handlers see.  [default: host and port]"
+    )
+    api_id: str = _option("pokerlocal", "apiId that handlers see.")
+    region: str = _option("us-west-2", "Region in ARNs, and of handlers.")
+    account_id: str = _option("123456789012", "Account in ARNs.")
 
     # What AWS does not tell of its sockets, and every server needs.
     request_timeout_s: float = 10
@@ -51,3 +96,11 @@ class Settings:
     max_unread_bytes: int = 1_048_576
     """What may wait for a peer that does not read; beyond, it is cut off. Eight messages of
     full size, and far more than a whole handshake."""
+    max_in_flight: int = 128
+    """Invocations of one connection that may run at once; beyond, it is not read from."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch("[A-Za-z0-9_-]{1,128}", self.stage):
+            raise ValueError(
+                f"stage {self.stage!r}: 1 to 128 letters, digits, - or _, as API Gateway has it"
+            )

@@ -2,7 +2,7 @@
 
 from typing import Literal, NamedTuple, Protocol
 
-Kind = Literal["connect", "message", "disconnect", "refused"]
+Kind = Literal["connect", "message", "disconnect", "refused", "management"]
 
 
 class Record(NamedTuple):

@@ -70,6 +70,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._closing: Closing | None = None
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._in_flight = 0
+        self._is_closed = False
 
     # What the gateway asks for.
 
@@ -82,7 +84,7 @@ class WebSocketConnection(asyncio.Protocol):
         """Send a text message; tell whether the connection is still open afterwards."""
         if self._closing is not None or self._protocol.state is not State.OPEN:
             return False
-        self._protocol.send_text(text.encode())
+        self._send_text(text.encode())
         self._last_active_ms = self._clock.now_ms()
         self._flush()
         return self.is_open
@@ -93,6 +95,18 @@ class WebSocketConnection(asyncio.Protocol):
             self._protocol.send_close(code, reason)
             self._flush()
             self._start_closing(Closing(code, reason))
+
+    def invocation_started(self) -> None:
+        """Count an invocation; read no more from a client that has too many of them."""
+        self._in_flight += 1
+        if self._in_flight == self._settings.max_in_flight:
+            self._transport.pause_reading()
+
+    def invocation_ended(self) -> None:
+        """Count an invocation that is over."""
+        self._in_flight -= 1
+        if self._in_flight == self._settings.max_in_flight - 1 and not self._is_closed:
+            self._transport.resume_reading()
 
     # What asyncio tells.
 
@@ -129,6 +143,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the TCP connection is gone, for whatever reason."""
+        self._is_closed = True
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
         if self._abort_timer is not None:
             self._abort_timer.cancel()
@@ -208,6 +223,17 @@ class WebSocketConnection(asyncio.Protocol):
             self._settings.close_timeout_s, self._transport.abort
         )
         self._listener.connection_closing(self)
+
+    def _send_text(self, data: bytes) -> None:
+        size = self._settings.outbound_fragment_bytes
+        if size is None or len(data) <= size:
+            self._protocol.send_text(data)
+            return
+        self._protocol.send_text(data[:size], fin=False)
+        for start in range(size, len(data), size):
+            self._protocol.send_continuation(
+                data[start : start + size], fin=start + size >= len(data)
+            )
 
     def _flush(self) -> None:
         for data in self._protocol.data_to_send():

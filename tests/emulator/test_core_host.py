@@ -9,7 +9,7 @@ from poker_signal.core.model import Topology
 from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
-from poker_signal.emulator.integration import Failure, Result, Returned
+from poker_signal.emulator.integration import Raised, Result, Returned
 from tests.emulator.conftest import Records
 
 
@@ -32,9 +32,10 @@ class FakeConnections:
         """Tell whether nobody said otherwise."""
         return connection_id not in self.gone
 
-    def close(self, connection_id: str) -> None:
+    def close(self, connection_id: str) -> bool:
         """Remember what was closed."""
         self.closed.append(connection_id)
+        return True
 
 
 class Table:
@@ -137,7 +138,7 @@ def test_a_bug_is_told_with_its_traceback_and_is_no_success(
     table.connect("a", "Alice")
     monkeypatch.setattr(table.connections, "post", broken)
     with caplog.at_level(logging.ERROR):
-        assert table.say("a", '{"type":"ping"}') is Failure.RAISED
+        assert table.say("a", '{"type":"ping"}') == Raised("out of order")
     (record,) = caplog.records
     assert record.exc_info is not None
     assert "out of order" in str(record.exc_info[1])

@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.server import CannotListen, Emulator
+from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
 from tests.emulator.peers import HANDSHAKE, client_frame, hear, peer, raw_connection, settle, tell
@@ -22,14 +22,14 @@ async def test_port_0_is_any_free_one() -> None:
 async def test_a_taken_port_is_explained() -> None:
     """With what to do about it."""
     async with Emulator(Settings(port=0)) as emulator:
-        with pytest.raises(CannotListen, match=r"is taken; choose another --port"):
+        with pytest.raises(CannotStart, match=r"is taken; choose another --port"):
             async with Emulator(Settings(port=emulator.port)):
                 pass
 
 
 async def test_an_address_of_another_machine_is_explained() -> None:
     """192.0.2.1 is nobody's (RFC 5737)."""
-    with pytest.raises(CannotListen, match=r"--host"):
+    with pytest.raises(CannotStart, match=r"--host"):
         async with Emulator(Settings(host="192.0.2.1", port=0)):
             pass
 

@@ -113,6 +113,12 @@ class Seat:
         """Send a message over the data channel to another player."""
         await self._page.evaluate("say => channels.get(say[0]).send(say[1])", [other, text])
 
+    async def leave(self) -> None:
+        """Close the socket, and wait until the gateway knows."""
+        await self._page.evaluate("table.socket.close()")
+        while (await self.problems.get())["type"] != "close":
+            pass
+
     async def signal(self, text: str) -> None:
         """Send the gateway what the client would not."""
         await self._page.evaluate("text => table.socket.send(text)", text)

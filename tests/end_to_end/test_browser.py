@@ -22,12 +22,14 @@ GAME = "AB12CD"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def laptop() -> AsyncGenerator[Laptop, None]:
+    """One browser for all tests."""
     async with open_laptop(installed_browser()) as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def url() -> AsyncGenerator[str, None]:
+    """An emulator for each test."""
     async with Emulator(Settings(port=0)) as emulator:
         yield emulator.url
 
@@ -149,6 +151,7 @@ async def test_a_player_that_joins_again_gets_a_new_channel(laptop: Laptop, url:
     async with laptop.page() as host:
         async with laptop.page() as player:
             await meet(host, player, url, "Alice")
+            await player.leave()
         async with laptop.page() as player:
             assert await player.sit(url, GAME, "Alice")
             assert await player.channels.get() == "HOST"

@@ -1,0 +1,77 @@
+"""From a checked configuration to routes that can be invoked."""
+
+import asyncio
+from pathlib import Path
+
+from poker_signal.emulator.config import DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
+from poker_signal.emulator.core_host import Connections, CoreHost
+from poker_signal.emulator.integration import Api, Authorizer, Integration, Route
+from poker_signal.emulator.lambda_host import Function, LambdaHost, load_handler
+from poker_signal.emulator.selection import RESERVED, compile_expression
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Observer
+
+CORE = "core"
+"""The handler that is poker-signal's own rules, in process."""
+
+
+def build(
+    config: ApiConfig,
+    settings: Settings,
+    connections: Connections,
+    observer: Observer,
+    folder: Path,
+) -> Api:
+    """Load every function and connect the routes to them; on the running event loop.
+
+    Raises:
+        BadHandler: a function cannot be loaded.
+    """
+    integrations = {
+        name: _integration(name, function, settings, connections, observer, folder)
+        for name, function in config.functions.items()
+    }
+    routes = {
+        key: Route(integrations[route.function], route.two_way, route.integration_timeout)
+        for key, route in config.routes.items()
+    }
+    authorizer = None
+    if config.authorizer is not None:
+        authorizer = Authorizer(
+            integrations[config.authorizer.function], tuple(config.authorizer.identity_sources)
+        )
+    has_own_routes = bool(routes.keys() - RESERVED - {"$default"})
+    is_default = config.route_selection_expression == DEFAULT_EXPRESSION
+    select = compile_expression(config.route_selection_expression)
+    return Api(
+        routes,
+        # Where only $default can be selected, there is nothing to evaluate.
+        select if has_own_routes or not is_default else None,
+        authorizer,
+        config.stage_variables,
+    )
+
+
+def _integration(
+    name: str,
+    function: FunctionConfig,
+    settings: Settings,
+    connections: Connections,
+    observer: Observer,
+    folder: Path,
+) -> Integration:
+    if function.handler == CORE:
+        return CoreHost(connections, settings.topology, observer)
+    return LambdaHost(
+        Function(
+            name=name,
+            handler=load_handler(function.handler, folder),
+            memory_mb=function.memory_mb,
+            timeout_s=settings.integration_timeout_s,
+            region=settings.region,
+            account_id=settings.account_id,
+            may_be_invoked=function.invoke_permission,
+        ),
+        asyncio.get_running_loop().call_soon_threadsafe,
+        observer,
+    )

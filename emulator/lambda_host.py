@@ -1,0 +1,261 @@
+"""Anybody's Lambda handler behind the gateway, in threads of this process.
+
+A handler gets what Lambda would give it: the event as plain JSON values, a context object, and
+an environment in which boto3 finds its way back to the emulator.
+"""
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import json
+import logging
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned
+from poker_signal.emulator.tls import Certificate
+from poker_signal.emulator.trace import Kind, Observer, Record
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Any, Any], Any]
+
+
+class BadHandler(Exception):
+    """A handler that cannot be called; the text says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Function:
+    """A Lambda function: its handler and what AWS would know of it."""
+
+    name: str
+    handler: Handler
+    memory_mb: int = 128
+    timeout_s: float = 29
+    region: str = "us-west-2"
+    account_id: str = "123456789012"
+    may_be_invoked: bool = True
+    """Whether API Gateway has the permission."""
+
+
+@dataclass(frozen=True)
+class _Identity:
+    cognito_identity_id: str | None = None
+    cognito_identity_pool_id: str | None = None
+
+
+@dataclass(frozen=True)
+class LambdaContext:
+    """What a handler is called with beside the event.
+
+    Attributes as https://docs.aws.amazon.com/lambda/latest/dg/python-context.html has them.
+    """
+
+    function_name: str
+    memory_limit_in_mb: str
+    invoked_function_arn: str
+    aws_request_id: str
+    log_group_name: str
+    log_stream_name: str
+    deadline_s: float = field(repr=False)
+    function_version: str = "$LATEST"
+    identity: _Identity = field(default_factory=_Identity)
+    client_context: None = None
+    tenant_id: None = None
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the function may still take."""
+        return max(0, round((self.deadline_s - time.monotonic()) * 1000))
+
+
+def context_of(function: Function) -> LambdaContext:
+    """Return the context of one invocation."""
+    return LambdaContext(
+        function_name=function.name,
+        memory_limit_in_mb=str(function.memory_mb),
+        invoked_function_arn=(
+            f"arn:aws:lambda:{function.region}:{function.account_id}:function:{function.name}"
+        ),
+        aws_request_id=str(uuid.uuid4()),
+        log_group_name=f"/aws/lambda/{function.name}",
+        log_stream_name=f"{time.strftime('%Y/%m/%d')}/[$LATEST]{uuid.uuid4().hex}",
+        deadline_s=time.monotonic() + function.timeout_s,
+    )
+
+
+class LambdaHost:
+    """Calls a function for every event, each in a thread, as many at once as there are events."""
+
+    def __init__(
+        self,
+        function: Function,
+        call_soon: Callable[[Callable[[], None]], object],
+        observer: Observer,
+    ) -> None:
+        self._function = function
+        self._call_soon = call_soon
+        self._observer = observer
+        self._players: dict[str, tuple[str, str]] = {}
+
+    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
+        """Call the function in a thread; report on the event loop."""
+        if not self._function.may_be_invoked:
+            self._finish(event, done, NotInvokable())
+            return
+        # As text, so that no function can change what the gateway keeps.
+        text = json.dumps(event)
+
+        def call() -> None:
+            result = _call(self._function, json.loads(text))
+            # The emulator may have stopped meanwhile: then nobody is left to be told.
+            with contextlib.suppress(RuntimeError):
+                self._call_soon(lambda: self._finish(event, done, result))
+
+        # A daemon, not a pool's: a function that hangs must not keep the emulator from ending.
+        threading.Thread(target=call, name=self._function.name, daemon=True).start()
+
+    def _finish(
+        self, event: Mapping[str, Any], done: Callable[[Result], None], result: Result
+    ) -> None:
+        self._observer.observe(self._record(event, result))
+        done(result)
+
+    def _record(self, event: Mapping[str, Any], result: Result) -> Record:
+        context = event["requestContext"]
+        connection_id = context["connectionId"]
+        kind: Kind = "message"
+        route_key, outcome = context["routeKey"], _describe(result)
+        if event.get("type") == "REQUEST":
+            kind, route_key = "connect", "authorizer"
+        elif context["eventType"] == "CONNECT":
+            kind = "connect" if outcome.startswith("2") else "refused"
+            query = event.get("queryStringParameters", {})
+            player = query.get("playerId", connection_id), query.get("gameId", "")
+            if kind == "connect":
+                self._players[connection_id] = player
+        elif context["eventType"] == "DISCONNECT":
+            kind = "disconnect"
+            code = f"{context['disconnectStatusCode']} {context['disconnectReason']}".strip()
+            outcome = f"{code}, {outcome}"
+        who, game = self._players.get(connection_id, (connection_id, ""))
+        if kind == "disconnect":
+            self._players.pop(connection_id, None)
+        body = event.get("body")
+        return Record(
+            context["requestTimeEpoch"],
+            kind,
+            outcome,
+            game=game,
+            who=who,
+            type=route_key,
+            size=None if body is None else len(body.encode()),
+        )
+
+
+def _call(function: Function, event: Any) -> Result:
+    try:
+        value = function.handler(event, context_of(function))
+        # What Lambda hands back is JSON; what is none is an error of the function.
+        return Returned(json.loads(json.dumps(value)))
+    except BaseException as error:
+        # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
+        logger.exception("%s raised", function.name)
+        return Raised(str(error))
+
+
+def _describe(result: Result) -> str:
+    match result:
+        case Returned({"statusCode": status}):
+            return f"{status}"
+        case Returned({"policyDocument": _}):
+            return "200 policy"
+        case Returned():
+            return "502 malformed response"
+        case NotInvokable():
+            return "500 no permission to invoke"
+        case _:
+            return "502 raised, traceback below"
+
+
+def load_handler(reference: str, folder: Path) -> Handler:
+    """Return the function that ``MODULE:FUNCTION`` or ``FILE.py:FUNCTION`` names.
+
+    Files are relative to ``folder``; modules may be in it too.
+
+    Raises:
+        BadHandler: it cannot be imported, or Lambda could not call it.
+    """
+    source, _, name = reference.rpartition(":")
+    if not source or not name.isidentifier():
+        raise BadHandler(f"{reference}: a handler is MODULE:FUNCTION or FILE.py:FUNCTION")
+    try:
+        module = _load_file(folder / source) if source.endswith(".py") else _import(source, folder)
+    except BadHandler:
+        raise
+    except BaseException as error:
+        raise BadHandler(f"{reference}: {type(error).__name__}: {error}") from error
+    handler = getattr(module, name, None)
+    if handler is None:
+        raise BadHandler(f"{reference}: {source} has no {name}")
+    if not callable(handler):
+        raise BadHandler(f"{reference}: {name} is no function but {type(handler).__name__}")
+    if inspect.iscoroutinefunction(handler):
+        raise BadHandler(
+            f"{reference}: {name} is a coroutine function, which Lambda does not await; "
+            "make it a plain one that calls asyncio.run()"
+        )
+    return handler  # type: ignore[no-any-return]
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise BadHandler(f"{path}: no such file")
+    folder = str(path.resolve().parent)
+    if folder not in sys.path:
+        # In Lambda the function's own folder is on the path: what lies beside it is imported.
+        sys.path.insert(0, folder)
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    if spec is None or spec.loader is None:
+        raise BadHandler(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def _import(name: str, folder: Path) -> ModuleType:
+    if str(folder) not in sys.path:
+        sys.path.insert(0, str(folder))
+    return importlib.import_module(name)
+
+
+def environment_for(
+    endpoint: str, region: str, certificate: Certificate | None, environ: Mapping[str, str]
+) -> dict[str, str]:
+    """Return what has to be set for boto3 to find the emulator, where nobody said otherwise.
+
+    Names of AWS's own: https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+    """
+    wanted = {
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint,
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+    }
+    if not environ.keys() & {"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
+        # All of them or none: half of somebody's credentials with half of ours would be worse.
+        wanted |= {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
+    missing = {name: value for name, value in wanted.items() if name not in environ}
+    if certificate is not None:
+        # Whatever the user's own bundle trusts is trusted still.
+        trusted = environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE")
+        missing["AWS_CA_BUNDLE"] = str(certificate.bundle(trusted))
+    return missing

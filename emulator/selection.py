@@ -1,0 +1,82 @@
+"""Route selection expressions: which route a message asks for.
+
+``$request.body.action`` is a variable, ``${request.body.a}/${request.body.b}`` two of them and
+a literal; ``\\$`` is a dollar sign
+(https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html).
+"""
+
+import json
+import re
+from collections.abc import Callable
+
+_PATH = r"request\.body((?:\.[^${}\s]+|\[[^${}\s]+)*)"
+_TOKEN = re.compile(
+    r"\\(?P<escaped>.)|\$\{" + _PATH + r"\}|\$" + _PATH + r"|(?P<wrong>\$)|(?P<literal>[^\\$]+)"
+)
+
+RESERVED = frozenset({"$connect", "$disconnect"})
+"""Routes that only the gateway itself selects."""
+
+
+class InvalidExpression(ValueError):
+    """Not a route selection expression; the text says why."""
+
+
+def compile_expression(expression: str) -> Callable[[str], str]:
+    """Return a function from a message's text to the route key that it asks for.
+
+    Raises:
+        InvalidExpression: a variable that is not of the message's body, or no JSONPath.
+    """
+    parts: list[str | Callable[[object], str]] = []
+    end = 0
+    while end < len(expression):
+        token = _TOKEN.match(expression, end)
+        if token is None or token["wrong"] is not None:
+            raise InvalidExpression(
+                f"{expression!r}: only $request.body… and ${{request.body…}} are variables here; "
+                r"a dollar sign is \$"
+            )
+        end = token.end()
+        path = token[2] if token[2] is not None else token[3]
+        if path is not None:
+            parts.append(_variable(path))
+        else:
+            parts.append(token["escaped"] or token["literal"])
+    return lambda text: _evaluate(parts, text)
+
+
+def _variable(path: str) -> Callable[[object], str]:
+    import jsonpath  # not before somebody needs a route of their own: it takes a while
+
+    try:
+        query = jsonpath.compile("$" + path)
+    except jsonpath.JSONPathError as error:
+        raise InvalidExpression(f"$request.body{path}: {error}") from error
+    return lambda body: _as_text([match.obj for match in query.finditer(body)])  # type: ignore[arg-type]
+
+
+def _evaluate(parts: list[str | Callable[[object], str]], text: str) -> str:
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    is_container = isinstance(body, dict | list)
+    return "".join(
+        part if isinstance(part, str) else part(body) if is_container else "" for part in parts
+    )
+
+
+def _as_text(found: list[object]) -> str:
+    if not found:
+        return ""
+    value = found[0] if len(found) == 1 else found
+    match value:
+        case None:
+            return ""
+        case str():
+            return value
+        case list():
+            return "[" + ", ".join(_as_text([item]) for item in value) + "]"
+        case _:
+            return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

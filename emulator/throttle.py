@@ -1,0 +1,36 @@
+"""Token buckets, as API Gateway throttles: a rate that refills, a burst that it refills to."""
+
+from poker_signal.emulator.clock import Clock
+
+NEW_CONNECTIONS_PER_S = 500
+"""The account's default quota in a region."""
+
+
+class TokenBucket:
+    """Lets through ``rate`` requests a second, and ``burst`` at once."""
+
+    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
+        self._rate = rate
+        self._burst = burst
+        self._clock = clock
+        self._tokens = burst
+        self._refilled_ms = clock.now_ms()
+
+    def take(self) -> bool:
+        """Tell whether one more may pass, and count it if so."""
+        now_ms = self._clock.now_ms()
+        self._tokens += (now_ms - self._refilled_ms) / 1000 * self._rate
+        self._tokens = min(self._tokens, self._burst)
+        self._refilled_ms = now_ms
+        if self._tokens < 1:
+            return False
+        self._tokens -= 1
+        return True
+
+
+class Unlimited:
+    """Lets everything through."""
+
+    def take(self) -> bool:
+        """Tell that one more may pass."""
+        return True

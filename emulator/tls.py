@@ -1,0 +1,108 @@
+"""A certificate for ``--tls``, made on first use and kept in the user's cache folder."""
+
+import datetime
+import os
+import re
+import ssl
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import trustme
+
+NAMES = ("localhost", "127.0.0.1", "::1")
+
+_RENEW_BEFORE = datetime.timedelta(days=30)
+
+
+class NoTls(Exception):
+    """There is no certificate, and none can be made; the text says what to do."""
+
+
+class Certificate(NamedTuple):
+    """Where a certificate and the authority that signed it lie."""
+
+    authority: Path
+    """What has to be trusted, PEM."""
+    chain: Path
+    """Certificate and private key, PEM; readable to the user alone."""
+
+    def bundle(self, trusted: str | None) -> Path:
+        """Return a file with the authority and what is trusted anyway, PEM: for boto3.
+
+        ``trusted`` is the user's own bundle, if there is one.
+        """
+        trusted = trusted or ssl.get_default_verify_paths().cafile
+        others = Path(trusted).read_bytes() if trusted and Path(trusted).is_file() else b""
+        path = self.authority.with_name("bundle.pem")
+        _write(path, others + b"\n" + self.authority.read_bytes())
+        return path
+
+    def context(self) -> ssl.SSLContext:
+        """Return what a server needs."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.chain)
+        return context
+
+
+def certificate_for(host: str, folder: Path | None = None) -> Certificate:
+    """Return a certificate for this machine's loopback names and ``host``.
+
+    Raises:
+        NoTls: trustme is not installed, or the folder cannot be written.
+    """
+    try:
+        import platformdirs
+        import trustme
+    except ImportError as error:
+        raise NoTls("--tls needs a library more: pip install 'poker-signal[tls]'") from error
+    folder = folder or platformdirs.user_cache_path("poker-signal") / "tls"
+    names = NAMES if host in NAMES else (*NAMES, host)
+    file = "loopback" if host in NAMES else re.sub(r"\W", "_", host)
+    kept = Certificate(
+        authority=folder / "authority.pem",
+        chain=folder / f"{file}.pem",
+    )
+    try:
+        if not _is_good(kept):
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(kept, names, trustme.CA(organization_name="poker-signal emulator"))
+    except OSError as error:
+        raise NoTls(f"{folder}: {error.strerror}; --tls keeps its certificate there") from error
+    return kept
+
+
+def _make(kept: Certificate, names: tuple[str, ...], authority: "trustme.CA") -> None:
+    leaf = authority.issue_cert(
+        *names, not_after=datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=397)
+    )
+    for other in kept.chain.parent.glob("*.pem"):
+        # Signed by an authority that nobody will trust any more.
+        other.unlink()
+    # The key of the authority is never written: nobody can sign anything else with it.
+    _write(kept.authority, authority.cert_pem.bytes())
+    chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
+    _write(kept.chain, leaf.private_key_pem.bytes() + chain)
+
+
+def _write(path: Path, data: bytes) -> None:
+    """Write a file that only the user can read, all of it or nothing."""
+    draft = path.with_suffix(".draft")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+    draft.replace(path)
+
+
+def _is_good(kept: Certificate) -> bool:
+    """Tell whether a whole certificate is there, and will be valid for a while."""
+    from cryptography import x509
+
+    if not all(path.is_file() for path in kept):
+        return False
+    try:
+        pem = kept.chain.read_bytes()
+        certificate = x509.load_pem_x509_certificate(pem[pem.index(b"-----BEGIN CERT") :])
+    except ValueError:
+        return False
+    now = datetime.datetime.now(datetime.UTC)
+    return certificate.not_valid_after_utc - now > _RENEW_BEFORE
