@@ -1,6 +1,7 @@
 """poker-signal emulate."""
 
 import contextlib
+import logging
 import os
 import sys
 from pathlib import Path
@@ -21,15 +22,31 @@ if TYPE_CHECKING:
 
 
 def run(
-    *, topology: str, dispatch: str, handler: str, config: str | None, tls: bool, **same: Any
+    *,
+    topology: str,
+    dispatch: str,
+    handler: str,
+    routes: tuple[str, ...],
+    route_selection_expression: str,
+    config: str | None,
+    tls: bool,
+    **same: Any,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     try:
         settings = Settings(topology=Topology(topology), serial=dispatch == "serial", **same)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    api = _read_api(handler, config)
+    api = None
+    if config is not None:
+        if handler != "core" or routes:
+            raise click.UsageError("--config names handlers and routes; leave the options out")
+        api = _read_config(config)
+    elif handler != "core" or routes:
+        api = _api_of(handler, routes, route_selection_expression)
     certificate = _certificate_for(settings.host) if tls else None
+    # As in Lambda, where the root logger has a handler: what a function logs is seen.
+    logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     console = Console(sys.stderr, colour=_wants_colour())
     folder = Path(config).parent if config else None
     emulator = Emulator(settings, console, api=api, folder=folder, certificate=certificate)
@@ -44,21 +61,25 @@ def run(
         console.close()
 
 
-def _read_api(handler: str, config: str | None) -> "ApiConfig | None":
-    """Return what is to be served; None for our own rules."""
-    if handler == "core" and config is None:
-        return None
-    # Only who has handlers of their own waits for what reads them.
-    from poker_signal.emulator.config import BadConfig, of_handler, read_config
+# Only who has handlers of their own, or TLS, waits for what these import.
 
-    if config is None:
-        return of_handler(handler)
-    if handler != "core":
-        raise click.UsageError("--config names the handlers; leave --handler out")
+
+def _read_config(path: str) -> "ApiConfig":
+    from poker_signal.emulator.config import BadConfig, read_config
+
     try:
-        return read_config(Path(config))
+        return read_config(Path(path))
     except BadConfig as error:
         raise click.ClickException(str(error)) from error
+
+
+def _api_of(handler: str, routes: tuple[str, ...], expression: str) -> "ApiConfig":
+    from poker_signal.emulator.config import BadConfig, of_handler
+
+    try:
+        return of_handler(handler, routes, expression)
+    except BadConfig as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _certificate_for(host: str) -> "Certificate":

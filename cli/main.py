@@ -34,9 +34,23 @@ def main() -> None:
     help="Lambda handler behind the routes: poker-signal's rules, or any.",
 )
 @click.option(
+    "--route",
+    "routes",
+    multiple=True,
+    metavar="KEY",
+    help="Route of your own in front of --handler, beside $connect, $disconnect and $default; "
+    "repeatable.",
+)
+@click.option(
+    "--route-selection-expression",
+    default="$request.body.action",
+    show_default=True,
+    help="What of a message selects a --route.",
+)
+@click.option(
     "--config",
     type=click.Path(dir_okay=False),
-    help="TOML file with routes, functions and an authorizer, in place of --handler.",
+    help="TOML file with functions, routes and an authorizer, in place of --handler.",
 )
 @click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."

@@ -24,6 +24,7 @@
     table = "connections"
 """
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -74,14 +75,26 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     stage_variables: dict[str, str] = {}
 
 
-def of_handler(handler: str) -> ApiConfig:
-    """Return the API that one handler serves: the three routes that every API has."""
-    name = Path(handler.rpartition(":")[0]).stem or "handler"
+def of_handler(
+    handler: str, own_routes: Iterable[str] = (), expression: str = DEFAULT_EXPRESSION
+) -> ApiConfig:
+    """Return the API that one handler serves: the three routes of every API, and more.
+
+    Raises:
+        BadConfig: the expression is none, or a route of one's own begins with $.
+    """
+    name = Path(handler.rpartition(":")[0]).stem or handler
     route = RouteConfig(function=name)
-    return ApiConfig(
+    config = ApiConfig(
         functions={name: FunctionConfig(handler=handler)},
-        routes=dict.fromkeys(("$connect", "$disconnect", "$default"), route),
+        routes=dict.fromkeys(("$connect", "$disconnect", "$default", *own_routes), route),
+        route_selection_expression=expression,
     )
+    try:
+        _check(config)
+    except ValueError as error:
+        raise BadConfig(str(error)) from error
+    return config
 
 
 def read_config(path: Path) -> ApiConfig:

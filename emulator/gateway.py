@@ -80,6 +80,7 @@ class Gateway:
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
         self._queues: dict[WebSocketConnection, deque[Callable[[], None]]] = {}
+        self._running = 0
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
@@ -409,15 +410,18 @@ class Gateway:
         """Call an integration; ``then`` gets its result, or that it took too long, once."""
         settled = False
         timer: Timer | None = None
+        self._running += 1
 
         def settle(result: Result) -> None:
             nonlocal settled
             if settled:
                 return
             settled = True
+            self._running -= 1
             if timer is not None:
                 timer.cancel()
             then(result)
+            self._check_empty()
 
         integration.invoke(event, settle)
         if not settled:
@@ -436,7 +440,9 @@ class Gateway:
         self._check_empty()
 
     def _check_empty(self) -> None:
-        if self._when_empty and not self._connections and not self._closing and not self._http:
+        if self._when_empty is None or self._running:
+            return
+        if not self._connections and not self._closing and not self._http:
             when_empty, self._when_empty = self._when_empty, None
             when_empty()
 

@@ -183,7 +183,7 @@ def _describe(result: Result) -> str:
         case NotInvokable():
             return "500 no permission to invoke"
         case _:
-            return "502 raised, traceback below"
+            return "502 raised, see the traceback"
 
 
 def load_handler(reference: str, folder: Path) -> Handler:

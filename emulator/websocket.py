@@ -135,6 +135,7 @@ class WebSocketConnection(asyncio.Protocol):
     def eof_received(self) -> None:
         """Take note that the peer sends no more; the transport then closes by itself."""
         self._protocol.receive_eof()
+        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
 
     def pause_writing(self) -> None:
         """Cut off a peer that does not read: what waits for it must not fill the memory."""

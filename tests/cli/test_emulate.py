@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from websockets.exceptions import ConnectionClosed
@@ -119,3 +120,84 @@ def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
         assert time.monotonic() - start < 2
+
+
+HANDLER = """
+import logging
+print("importing")
+def handler(event, context):
+    print("called for", event["requestContext"]["routeKey"])
+    logging.getLogger().warning("something odd")
+    if event.get("body") == "boom":
+        raise RuntimeError("boom")
+    return {"statusCode": 200, "body": "nobody hears this"}
+async def later(event, context): ...
+"""
+
+
+def test_a_handler_of_ones_own_is_served_and_its_output_is_seen(tmp_path: Path) -> None:
+    """On stderr, with its log lines and tracebacks; stdout is the URL's."""
+    (tmp_path / "fn.py").write_text(HANDLER)
+    with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
+        with connect(line.strip()) as client:
+            client.send("boom")
+            assert '"message": "Internal server error"' in str(client.recv(timeout=10))
+        out, err, seconds = stop(process, signal.SIGTERM)
+    assert (process.returncode, out) == (0, "")
+    assert seconds < 2
+    assert "importing" in err
+    assert "called for $default" in err
+    assert "[WARNING] root: something odd" in err
+    assert "RuntimeError: boom" in err
+    assert re.search(r"\$disconnect +1000, 200\n", err)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--handler", "fn.py:later"], 1, "coroutine function"),
+        (["--handler", "fn.py:missing"], 1, "fn.py has no missing"),
+        (["--handler", "nowhere.py:handler"], 1, "no such file"),
+        (["--handler", "fn.py"], 1, "FILE.py:FUNCTION"),
+        (["--config", "wrong.toml"], 1, "unknown field `colour`"),
+        (["--config", "none.toml"], 1, "No such file"),
+        (["--config", "wrong.toml", "--handler", "fn.py:handler"], 2, "leave the options out"),
+        (["--handler", "fn.py:handler", "--route", "$mine"], 2, "must not begin with $"),
+        (["--handler", "fn.py:handler", "--route-selection-expression", "$x"], 2, "$request.body"),
+        (["--stage", "a/b"], 2, "letters, digits"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_served_is_one_clear_line(
+    tmp_path: Path, options: list[str], code: int, says: str
+) -> None:
+    """No traceback: 1 for what is there and wrong, 2 for wrong usage."""
+    (tmp_path / "fn.py").write_text(HANDLER)
+    (tmp_path / "wrong.toml").write_text("colour = 'red'\n")
+    done = subprocess.run(
+        [*COMMAND, "--port", "0", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (code, "")
+    assert says in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_handler_that_hangs_keeps_nobody_from_leaving(tmp_path: Path) -> None:
+    """Ctrl-C means now."""
+    code = "import threading\ndef handler(event, context): threading.Event().wait()\n"
+    (tmp_path / "fn.py").write_text(code)
+    with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
+        port = int(line.rsplit(":", 1)[1].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(
+                b"GET /prod HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            _, _, seconds = stop(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert seconds < 2

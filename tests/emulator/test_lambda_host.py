@@ -1,0 +1,215 @@
+"""Anybody's handler: how it is found, called, and kept from doing harm."""
+
+import logging
+import re
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import pytest
+
+from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.http import Request
+from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned
+from poker_signal.emulator.lambda_host import (
+    BadHandler,
+    Function,
+    Handler,
+    LambdaHost,
+    environment_for,
+    load_handler,
+)
+from poker_signal.emulator.tls import Certificate
+from tests.emulator.conftest import Records
+
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
+              {"sourceIp": "192.0.2.1"})  # fmt: skip
+
+
+def message(text: str = "hello") -> Any:
+    """Return the event of a message."""
+    return message_event(FACTS, "$default", text, "r", "m", 1_707_503_008_112)
+
+
+def invoked(handler: Handler, event: Any, observer: Records | None = None, **more: Any) -> Result:
+    """Return the result of calling a handler through its host."""
+    results: Queue[Result] = Queue()
+
+    def at_once(callback: Callable[[], None]) -> None:
+        callback()
+
+    function = Function(name="chat", handler=handler, **more)
+    observer = Records() if observer is None else observer
+    LambdaHost(function, at_once, observer).invoke(event, results.put)
+    return results.get(timeout=10)
+
+
+def test_a_handler_is_called_with_event_and_context_in_a_thread() -> None:
+    """And what it returns comes back."""
+    seen: list[Any] = []
+
+    def handler(event: Any, context: Any) -> Any:
+        seen.extend((event, context, threading.current_thread()))
+        return {"statusCode": 200, "body": context.function_name}
+
+    assert invoked(handler, message()) == Returned({"statusCode": 200, "body": "chat"})
+    event, context, thread = seen
+    assert event == message()
+    assert thread is not threading.current_thread()
+    assert context.memory_limit_in_mb == "128"
+    assert context.function_version == "$LATEST"
+    assert context.invoked_function_arn.endswith(":function:chat")
+    assert re.fullmatch("[0-9a-f-]{36}", context.aws_request_id)
+    assert context.log_group_name == "/aws/lambda/chat"
+    assert 0 < context.get_remaining_time_in_millis() <= 29_000
+    assert context.identity.cognito_identity_id is None
+    assert context.client_context is None
+
+
+def test_a_handler_cannot_change_what_the_gateway_keeps() -> None:
+    """Its event is a copy, as on AWS."""
+    event = message()
+
+    def handler(event: Any, context: Any) -> Any:
+        event["requestContext"]["identity"]["sourceIp"] = "changed"
+        return {"statusCode": 200}
+
+    invoked(handler, event)
+    assert event == message()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), SystemExit("boom"), KeyError("boom")])
+def test_a_handler_that_raises_is_told_with_its_traceback(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even one that calls sys.exit does not end the emulator."""
+
+    def handler(event: Any, context: Any) -> Any:
+        raise error
+
+    with caplog.at_level(logging.ERROR):
+        assert invoked(handler, message()) == Raised(str(error))
+    assert caplog.records[0].exc_info is not None
+
+
+def test_a_result_that_is_no_json_is_an_error_of_the_function() -> None:
+    """Lambda cannot hand it back."""
+    result = invoked(lambda event, context: {"statusCode": 200, "body": {1, 2}}, message())
+    assert isinstance(result, Raised)
+    assert "JSON" in result.message
+
+
+def test_a_function_without_permission_is_not_invoked() -> None:
+    """What a forgotten aws_lambda_permission looks like."""
+    called: list[int] = []
+    result = invoked(lambda event, context: called.append(1), message(), may_be_invoked=False)
+    assert (result, called) == (NotInvokable(), [])
+
+
+def test_the_developer_sees_routes_statuses_and_players() -> None:
+    """In the console's words; a player's name where the query string has one."""
+    records, results = Records(), Queue[Result]()
+    answers = iter([{"statusCode": 403}, {"statusCode": 200}, {"statusCode": 500}, None])
+    function = Function(name="chat", handler=lambda event, context: next(answers))
+    host = LambdaHost(function, lambda callback: callback(), records)
+    request = Request("GET", "/prod?playerId=Zo%C3%AB&gameId=G1", [("Host", "x")], "192.0.2.1")
+    connect = connect_event(FACTS, request, "r", "t", 1_707_503_007_397)
+    gone = disconnect_event(FACTS, 1001, "Going away", "r", 1_707_503_009_000)
+    for event in (connect, connect, message(), gone):
+        host.invoke(event, results.put)
+        results.get(timeout=10)
+    assert [(r.kind, r.who, r.game, r.type, r.outcome) for r in records] == [
+        ("refused", FACTS.connection_id, "", "$connect", "403"),
+        ("connect", "Zoë", "G1", "$connect", "200"),
+        ("message", "Zoë", "G1", "$default", "500"),
+        ("disconnect", "Zoë", "G1", "$disconnect", "1001 Going away, 502 malformed response"),
+    ]
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a handler and a module that it imports."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "modules", {**sys.modules})
+    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
+    (tmp_path / "fn.py").write_text(
+        "import beside\nVALUE = 1\nasync def later(e, c): ...\n"
+        "def handler(event, context): return {'statusCode': beside.ANSWER}\n"
+    )
+    (tmp_path / "broken.py").write_text("import no_such_module_at_all\n")
+    (tmp_path / "torn.py").write_text("def handler(event, context:\n")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("reference", ["fn.py:handler", "fn:handler"])
+def test_a_handler_is_found_by_file_or_module(project: Path, reference: str) -> None:
+    """What lies beside it can be imported, as in Lambda."""
+    assert load_handler(reference, project)({}, None) == {"statusCode": 42}
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("fn.py", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        ("fn.py:", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        (":handler", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        ("nowhere.py:handler", "no such file"),
+        ("nowhere:handler", "No module named 'nowhere'"),
+        ("broken.py:handler", "No module named 'no_such_module_at_all'"),
+        ("torn.py:handler", "SyntaxError"),
+        ("leaving.py:handler", "SystemExit: 3"),
+        ("fn.py:other", "fn.py has no other"),
+        ("fn.py:VALUE", "VALUE is no function but int"),
+        ("fn.py:later", "later is a coroutine function, which Lambda does not await"),
+    ],
+)
+def test_a_handler_that_cannot_be_called_is_explained(
+    project: Path, reference: str, says: str
+) -> None:
+    """At start, in one line."""
+    with pytest.raises(BadHandler, match=re.escape(says)):
+        load_handler(reference, project)
+
+
+def test_the_environment_lets_boto3_find_the_emulator() -> None:
+    """Endpoint, region and dummy credentials."""
+    assert environment_for("http://x/prod", "us-west-2", None, {}) == {
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://x/prod",
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "emulator",
+        "AWS_SECRET_ACCESS_KEY": "emulator",
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"),
+    [
+        ({"AWS_PROFILE": "me"}, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}),
+        ({"AWS_ACCESS_KEY_ID": "me"}, {"AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"}),
+        ({"AWS_REGION": "eu-west-1"}, {"AWS_REGION"}),
+        (
+            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://mine"},
+            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"},
+        ),
+    ],
+    ids=["profile", "key", "region", "endpoint"],
+)
+def test_what_the_user_has_set_stays(own: dict[str, str], kept: set[str]) -> None:
+    """Nobody's own credentials are mixed with ours."""
+    assert not kept & environment_for("http://x/prod", "us-west-2", None, own).keys()
+
+
+def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
+    """Beside whatever it trusted before."""
+    own, authority = tmp_path / "own.pem", tmp_path / "authority.pem"
+    own.write_text("own")
+    authority.write_text("authority")
+    certificate = Certificate(authority, tmp_path / "chain.pem")
+    environ = {"AWS_CA_BUNDLE": str(own)}
+    bundle = environment_for("https://x/prod", "us-west-2", certificate, environ)["AWS_CA_BUNDLE"]
+    assert Path(bundle).read_text() == "own\nauthority"
