@@ -9,12 +9,12 @@ import click
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import Effect, Post, Probe, Row, Topology
+from poker_signal.core.model import Effect, Post, Probe, Row, Topology, Wait
 from poker_signal.core.room import Room
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
-    "ttl (epoch seconds) and perhaps session"
+    "ttl (epoch seconds) and perhaps session and reached"
 )
 
 
@@ -39,6 +39,8 @@ def _perform(
                 invocation.delivered(effect)
             elif isinstance(effect, Probe):
                 invocation.alive(effect)
+            elif isinstance(effect, Wait):
+                invocation.waited_enough(effect)
     except MalformedEvent as error:
         raise click.ClickException(f"not an event of a WebSocket API: {error}") from error
     except SignalError as error:
@@ -50,6 +52,7 @@ def _as_json(effect: Effect) -> dict[str, Any]:
     fields = effect._asdict()
     # What is posted says it all; the cause is the event itself.
     fields.pop("cause", None)
+    fields.pop("signal", None)
     return {"effect": type(effect).__name__, **fields}
 
 
@@ -76,6 +79,7 @@ def _row(name: str, number: int, row: Any) -> Row:
             connected_at=row["connectedAt"],
             ttl=int(row["ttl"]),
             session=row.get("session"),
+            reached=frozenset(row.get("reached", [])),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error

@@ -17,11 +17,13 @@ from poker_signal.core.model import (
     Message,
     Post,
     Probe,
+    Row,
     Signal,
     Topology,
+    Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import route
+from poker_signal.core.routing import MAX_WAITS, route
 
 
 class Outcome(NamedTuple):
@@ -36,8 +38,9 @@ class Outcome(NamedTuple):
 class Invocation:
     """One event and whatever follows from it.
 
-    A host goes through ``effects()``, performs each, and reports of every Post and Probe
-    before it takes the next one: ``delivered``, ``alive`` or ``gone``. It decides nothing. ::
+    A host goes through ``effects()``, performs each, and reports of every Post, Probe and Wait
+    before it takes the next one: ``delivered``, ``alive``, ``gone`` or ``waited``. It decides
+    nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -73,12 +76,23 @@ class Invocation:
         """Report that a Post arrived."""
         if post.cause is not None and post.target_id is not None:
             self.outcome = Outcome("delivered")
-            if post.cause.id is not None:
-                self._pending.append(Delivered(post.cause.sender, post.cause.id, post.target_id))
+            self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
     def alive(self, probe: Probe) -> None:
         """Report that a Probe found somebody."""
         self._pending.append(Alive(probe.player_id, probe.cause))
+
+    def waited(self, wait: Wait, row: Row | None) -> None:
+        """Report that time has passed, and the sender's row as it is now."""
+        if row is None:
+            self._room = self._room.without(wait.signal.sender)
+        else:
+            self._room = self._room.adding(row)
+        self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
+
+    def waited_enough(self, wait: Wait) -> None:
+        """Report that waiting is of no use: what has not been said by now will not be."""
+        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
     def gone(self, effect: Post | Probe) -> None:
         """Report that nobody was there: the row goes, and what caused the effect is tried again."""

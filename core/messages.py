@@ -15,9 +15,13 @@ from poker_signal.core.model import HOST, Message, PlayerId, Signal
 
 JOIN = "join"
 OFFER = "offer"
+CANDIDATE = "ice-candidate"
 PING = "ping"
 
-DIRECTED = frozenset({OFFER, "answer", "ice-candidate", "player-connected"})
+DESCRIPTIONS = frozenset({OFFER, "answer"})
+"""Types that a candidate must not overtake."""
+
+DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 """Types that name their target."""
 
 TYPES = DIRECTED | {JOIN, PING}

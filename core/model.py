@@ -60,6 +60,8 @@ class Row(NamedTuple):
     """Epoch seconds after which the row does not exist, whatever DynamoDB still returns."""
     session: str | None = None
     """SHA-256 of the client's secret, in hex."""
+    reached: frozenset[ConnectionId] = frozenset()
+    """The connections that got an offer or an answer from this one."""
 
     def is_live(self, at: int) -> bool:
         """Tell whether the row still exists at ``at``, in epoch seconds."""
@@ -78,6 +80,8 @@ class Signal(NamedTuple):
     payload: str
     """The payload's own JSON text, as the client wrote it; ``null`` if there was none."""
     id: str | None
+    waits: int = 0
+    """How often it has waited for the offer or answer that belongs before it."""
 
 
 @_of_its_kind
@@ -108,10 +112,10 @@ class Disconnect(NamedTuple):
 
 @_of_its_kind
 class Delivered(NamedTuple):
-    """A Post arrived, and its sender asked to be told."""
+    """A Post that relays a signal arrived."""
 
-    sender: ConnectionId
-    id: str
+    signal: Signal
+    target: ConnectionId
     target_id: PlayerId
 
 
@@ -178,10 +182,30 @@ class Probe(NamedTuple):
 
 
 @_of_its_kind
+class Reach(NamedTuple):
+    """Add a connection to what a row has reached, if the row is still there."""
+
+    connection_id: ConnectionId
+    target: ConnectionId
+
+
+@_of_its_kind
+class Wait(NamedTuple):
+    """Wait a moment, then read the sender's row anew; report it.
+
+    A candidate's offer may be on its way in another invocation, which API Gateway started
+    first and which ends later.
+    """
+
+    seconds: float
+    signal: Signal
+
+
+@_of_its_kind
 class Close(NamedTuple):
     """Close a connection; it may be gone already."""
 
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Close
+Effect = Save | Forget | Post | Probe | Reach | Wait | Close

@@ -19,6 +19,7 @@ from poker_signal.core.model import (
     Alive,
     Close,
     Connect,
+    ConnectionId,
     Delivered,
     Disconnect,
     Effect,
@@ -28,12 +29,18 @@ from poker_signal.core.model import (
     PlayerId,
     Post,
     Probe,
+    Reach,
     Row,
     Save,
     Signal,
     Topology,
+    Wait,
 )
 from poker_signal.core.room import Room
+
+WAIT_S = 0.1
+MAX_WAITS = 10
+"""One second in all: then the candidate is sent, whatever became of its offer."""
 
 
 def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[Effect]:
@@ -52,8 +59,8 @@ def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[
             return [Forget(connection_id)]
         case Signal():
             return _pass_on(event, room, topology)
-        case Delivered(sender, id_, target_id):
-            return [Post(sender, messages.ack_frame(id_, target_id))]
+        case Delivered(signal, target, target_id):
+            return _note_delivery(signal, target, target_id)
         case Alive(player_id, cause):
             raise HostProtected if isinstance(cause, Connect) else DuplicateName(player_id)
         case _:
@@ -96,6 +103,8 @@ def _pass_on(signal: Signal, room: Room, topology: Topology) -> list[Effect]:
     target = room.owner(signal.target_id, signal.at)
     if target is None:
         raise TargetNotFound(signal.target_id)
+    if _is_early(signal, sender, target):
+        return [Wait(WAIT_S, signal)]
     return [_relay(signal, sender, target)]
 
 
@@ -121,6 +130,27 @@ def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: To
             raise NotAllowed("In this game players may send messages only to the host.")
         if type_ == messages.OFFER:
             raise NotAllowed("In this game only the host may send offers.")
+
+
+def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
+    """Tell whether a candidate may have overtaken its offer or answer.
+
+    The client in the field throws away what it has of candidates when the offer comes.
+    """
+    return (
+        signal.type == messages.CANDIDATE
+        and target.connection_id not in sender.reached
+        and signal.waits < MAX_WAITS
+    )
+
+
+def _note_delivery(signal: Signal, target: ConnectionId, target_id: PlayerId) -> list[Effect]:
+    effects: list[Effect] = []
+    if signal.type in messages.DESCRIPTIONS:
+        effects.append(Reach(signal.sender, target))
+    if signal.id is not None:
+        effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))
+    return effects
 
 
 def _relay(signal: Signal, sender: Row, target: Row) -> Post:

@@ -19,8 +19,10 @@ from poker_signal.core.model import (
     Message,
     Post,
     Probe,
+    Reach,
     Save,
     Topology,
+    Wait,
 )
 from poker_signal.emulator.integration import Raised, Result, Returned
 from poker_signal.emulator.table import MemoryTable
@@ -95,6 +97,11 @@ class CoreHost:
             case Probe(connection_id):
                 is_open = self._connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
+            case Reach(connection_id, target):
+                self.table.reach(connection_id, target)
+            case Wait():
+                # Nothing runs at the same time here.
+                invocation.waited_enough(effect)
             case Close(connection_id):
                 self._connections.close(connection_id)
             case _:

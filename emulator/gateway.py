@@ -461,7 +461,8 @@ def _refusal(response: Mapping[str, Any] | None) -> Answer:
     """Return the answer to a handshake that ``$connect`` did not accept."""
     if response is None or response["statusCode"] < 300:
         return http_error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
-    return Answer(response["statusCode"], (response.get("body") or "").encode())
+    body = (response.get("body") or "").encode(errors="replace")
+    return Answer(response["statusCode"], body)
 
 
 def _header(headers: object, name: str) -> str | None:

@@ -26,6 +26,10 @@ MAX_BODY_BYTES = 262_144
 """Twice what may be posted: enough to answer 413 to a body that is too large, and no more."""
 
 
+_WITHOUT_BODY = {204, 304}
+"""Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
+
+
 class Switch(NamedTuple):
     """The answer 101: what takes over the transport."""
 
@@ -63,12 +67,16 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._pending = False
         self._closing = False
+        self._unread = False
+        """More is waiting for the peer than it reads."""
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_request = False
 
     def close(self) -> None:
-        """Close the connection; an answer that is on its way still arrives."""
+        """Close the connection; an answer that is on its way still arrives, if it is read."""
+        self._closing = True
         self._transport.close()
+        self._wait(self._settings.close_timeout_s, for_request=False)
 
     # What asyncio tells.
 
@@ -91,7 +99,23 @@ class HttpConnection(asyncio.Protocol):
         self._advance()
 
     def eof_received(self) -> None:
-        """Take note that the peer sends no more; the transport then closes by itself."""
+        """Take note that the peer sends no more; the transport then closes by itself.
+
+        Once the answers are written: the peer has ``close_timeout_s`` to read them.
+        """
+        self._closing = True
+        self._wait(self._settings.close_timeout_s, for_request=False)
+
+    def pause_writing(self) -> None:
+        """Take no more requests from a peer that does not read the answers."""
+        self._unread = True
+        self._transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Go on: the peer has read."""
+        self._unread = False
+        self._transport.resume_reading()
+        self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the TCP connection is gone."""
@@ -101,7 +125,7 @@ class HttpConnection(asyncio.Protocol):
     # One request after the other.
 
     def _advance(self) -> None:
-        while not self._pending and not self._closing and not self._transport.is_closing():
+        while not (self._pending or self._closing or self._unread or self._transport.is_closing()):
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as malformed:
@@ -167,6 +191,7 @@ class HttpConnection(asyncio.Protocol):
             self._close_gently()
             return
         self._h11.start_next_cycle()
+        self._request = None
         self._wait(self._settings.keep_alive_timeout_s, for_request=False)
         # A pipelined request may be waiting. Not from here: replies would nest in each other.
         asyncio.get_running_loop().call_soon(self._advance)
@@ -177,6 +202,8 @@ class HttpConnection(asyncio.Protocol):
         self._stop_waiting()
         self._responder.http_closed(self)
         self._transport.set_protocol(switch.protocol)
+        if self._unread:
+            self._transport.resume_reading()
         switch.protocol.connection_made(self._transport)
         switch.switched()
         if early:
@@ -187,7 +214,9 @@ class HttpConnection(asyncio.Protocol):
             status_code=answer.status, reason=answer.reason, headers=answer.all_headers()
         )
         self._write(head)
-        self._write(h11.Data(data=answer.body))
+        is_head = self._request is not None and self._request.method == b"HEAD"
+        if not is_head and answer.status not in _WITHOUT_BODY:
+            self._write(h11.Data(data=answer.body))
         self._write(h11.EndOfMessage())
 
     def _write(self, event: h11.Event) -> None:
@@ -253,4 +282,5 @@ class HttpConnection(asyncio.Protocol):
         if self._timer_is_for_request:
             self._give_up(REQUEST_TIMEOUT)
         else:
-            self._transport.close()
+            # Not close(): that waits for a peer that does not read its answer.
+            self._transport.abort()

@@ -34,6 +34,12 @@ class MemoryTable:
         self._rows[row.connection_id] = row
         self._rooms[row.game_id] = self._rooms.get(row.game_id, _EMPTY).adding(row)
 
+    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
+        """Add a connection to what a row has reached, if the row is there."""
+        row = self._rows.get(connection_id)
+        if row is not None and target not in row.reached:
+            self.save(row._replace(reached=row.reached | {target}))
+
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""
         row = self._rows.pop(connection_id, None)

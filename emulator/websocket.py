@@ -66,7 +66,8 @@ class WebSocketConnection(asyncio.Protocol):
         self._settings = settings
         self._clock = clock
         self._transport: asyncio.Transport
-        self._fragments: list[bytes] = []
+        self._fragments: bytearray | None = None
+        """What has come of a message; None between messages."""
         self._closing: Closing | None = None
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
@@ -84,7 +85,8 @@ class WebSocketConnection(asyncio.Protocol):
         """Send a text message; tell whether the connection is still open afterwards."""
         if self._closing is not None or self._protocol.state is not State.OPEN:
             return False
-        self._send_text(text.encode())
+        # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
+        self._send_text(text.encode(errors="replace"))
         self._last_active_ms = self._clock.now_ms()
         self._flush()
         return self.is_open
@@ -133,8 +135,12 @@ class WebSocketConnection(asyncio.Protocol):
             self._start_closing(Closing(self._protocol.close_sent.code, ""))
 
     def eof_received(self) -> None:
-        """Take note that the peer sends no more; the transport then closes by itself."""
+        """Take note that the peer sends no more; the transport then closes by itself.
+
+        Once what waits for the peer is written: it has ``close_timeout_s`` to read that.
+        """
         self._protocol.receive_eof()
+        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
 
     def pause_writing(self) -> None:
@@ -167,18 +173,20 @@ class WebSocketConnection(asyncio.Protocol):
                     self._last_active_ms = self._clock.now_ms()
 
     def _fragment_received(self, frame: Frame) -> None:
-        data = bytes(frame.data)
-        if self._fragments or not frame.fin:
-            self._fragments.append(data)
-            if sum(map(len, self._fragments)) > self._settings.max_message_bytes:
+        data = frame.data
+        if self._fragments is not None or not frame.fin:
+            if self._fragments is None:
+                self._fragments = bytearray()
+            # Not a list: a hundred thousand empty fragments are one message too.
+            self._fragments += data
+            if len(self._fragments) > self._settings.max_message_bytes:
                 self._fail(CloseCode.MESSAGE_TOO_BIG)
                 return
             if not frame.fin:
                 return
-            data = b"".join(self._fragments)
-            self._fragments = []
+            data, self._fragments = self._fragments, None
         try:
-            text = data.decode()
+            text = str(data, "utf-8")
         except UnicodeDecodeError:
             self._fail(CloseCode.INVALID_DATA)
             return

@@ -16,10 +16,11 @@ from poker_signal.core.model import (
     PlayerId,
     Post,
     Probe,
+    Reach,
     Row,
     Signal,
+    Wait,
 )
-
 AT = 1_707_503_040
 """When tests happen, in epoch seconds: 2024-02-09T18:24:00Z, after every row has connected."""
 
@@ -44,6 +45,7 @@ def row(
     game_id: str = "4711",
     session: str | None = None,
     ttl: int = AT + 7000,
+    reached: Iterable[Row] = (),
 ) -> Row:
     """Return a row that connected in a second of the minute before ``AT``: ``Alice-1``."""
     return Row(
@@ -53,6 +55,7 @@ def row(
         connected_at=f"2024-02-09T18:23:{second:02d}.000Z",
         ttl=ttl,
         session=session,
+        reached=frozenset(other.connection_id for other in reached),
     )
 
 
@@ -73,10 +76,11 @@ def signal(
     *,
     payload: str = "null",
     id_: str | None = None,
+    waits: int = 0,
 ) -> Signal:
     """Return a message as it is after reading; ``payload`` is JSON text."""
     target = None if target_id is None else PlayerId(target_id)
-    return Signal(sender.connection_id, AT, type_, target, payload, id_)
+    return Signal(sender.connection_id, AT, type_, target, payload, id_, waits)
 
 
 def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:
@@ -86,11 +90,17 @@ def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:
 
 
 def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) -> list[Effect]:
-    """Do a host's part; each Post and each Probe asks ``is_open`` anew."""
+    """Do a host's part; each Post and each Probe asks ``is_open`` anew.
+
+    Returned is what others notice: not who was reached, nor how long a candidate waited.
+    """
     performed: list[Effect] = []
     for effect in invocation.effects():
-        performed.append(effect)
+        if not isinstance(effect, Reach | Wait):
+            performed.append(effect)
         match effect:
+            case Wait():
+                invocation.waited_enough(effect)
             case Post() | Probe() if not is_open(effect.connection_id):
                 invocation.gone(effect)
             case Post():

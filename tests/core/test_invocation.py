@@ -34,6 +34,7 @@ from poker_signal.core.model import (
     Row,
     Save,
     Topology,
+    Wait,
 )
 from poker_signal.core.room import Room
 from tests.core.build import (
@@ -741,3 +742,36 @@ def test_any_order_of_events_leaves_a_table_that_can_be_believed(
             assert somebody not in host.table
         host.sockets -= {somebody} if what in {"leaves", "dies"} else set()
     assert all(member.connection_id == key for key, member in host.table.items())
+
+
+def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
+    """What another invocation did meanwhile is seen in the sender's row."""
+    alice, bob = row("Alice", 1), row("Bob", 2)
+    candidate = message(alice, '{"type":"ice-candidate","targetId":"Bob"}')
+    invocation = Invocation(candidate, Room([alice, bob]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, Wait):
+            reached = frozenset([bob.connection_id] if len(seen) == 3 else [])
+            invocation.waited(effect, alice._replace(reached=reached))
+        elif isinstance(effect, Post):
+            invocation.delivered(effect)
+    assert seen == [Wait, Wait, Wait, Post]
+    assert invocation.outcome.name == "delivered"
+
+
+def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None:
+    """It cannot be delivered in the name of nobody."""
+    alice, bob = row("Alice", 1), row("Bob", 2)
+    candidate = message(alice, '{"type":"ice-candidate","targetId":"Bob"}')
+    invocation = Invocation(candidate, Room([alice, bob]))
+    posts: list[Post] = []
+    for effect in invocation.effects():
+        if isinstance(effect, Wait):
+            invocation.waited(effect, None)
+        elif isinstance(effect, Post):
+            posts.append(effect)
+            invocation.delivered(effect)
+    assert [post.connection_id for post in posts] == [alice.connection_id]
+    assert "NOT_CONNECTED" in posts[0].data

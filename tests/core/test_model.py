@@ -23,9 +23,11 @@ from poker_signal.core.model import (
     PlayerId,
     Post,
     Probe,
+    Reach,
     Row,
     Save,
     Topology,
+    Wait,
 )
 from tests.core.build import AT, row, signal
 
@@ -70,13 +72,15 @@ VALUES = [
     Connect(ALICE, AT),
     Message(C1, "{}", AT),
     Disconnect(C1),
-    Delivered(C1, "7", BOB),
+    Delivered(signal(ALICE, "offer", "Bob"), C1, BOB),
     Gone(C1),
     Alive(BOB, signal(ALICE, "join")),
     Save(ALICE),
     Forget(C1),
     Post(C1, "{}", signal(ALICE, "offer", "Bob"), BOB),
     Probe(C1, BOB, signal(ALICE, "join")),
+    Reach(C1, C1),
+    Wait(0.1, signal(ALICE, "ice-candidate", "Bob")),
     Close(C1),
 ]
 

@@ -32,13 +32,15 @@ from poker_signal.core.model import (
     PlayerId,
     Post,
     Probe,
+    Reach,
     Row,
     Save,
     Signal,
     Topology,
+    Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import route
+from poker_signal.core.routing import MAX_WAITS, WAIT_S, route
 from tests.core.build import AT, connect, row, signal
 
 TABLET = row("HOST", 0)
@@ -77,7 +79,7 @@ def test_a_join_goes_to_the_host() -> None:
 )
 def test_a_directed_message_goes_to_its_target_only(type_: str, sender: Row, target: Row) -> None:
     """A handshake is between two devices."""
-    sends = signal(sender, type_, target.player_id)
+    sends = signal(sender, type_, target.player_id, waits=MAX_WAITS)
     assert route(sends, ROOM) == [relay(sends, sender, target)]
 
 
@@ -244,7 +246,7 @@ def test_nobody_addresses_itself_by_another_connection() -> None:
 @pytest.mark.parametrize("type_", ["answer", "ice-candidate", "player-connected"], ids=str)
 def test_in_a_star_players_may_address_the_host(type_: str) -> None:
     """It is the centre."""
-    sends = signal(ALICE, type_, "HOST")
+    sends = signal(ALICE, type_, "HOST", waits=MAX_WAITS)
     assert route(sends, ROOM, Topology.STAR) == [relay(sends, ALICE, TABLET)]
 
 
@@ -257,7 +259,7 @@ def test_in_a_star_players_may_join() -> None:
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
 def test_in_a_star_the_host_may_address_everybody(type_: str) -> None:
     """It offers, and the others answer."""
-    sends = signal(TABLET, type_, "Bob")
+    sends = signal(TABLET, type_, "Bob", waits=MAX_WAITS)
     assert route(sends, ROOM, Topology.STAR) == [relay(sends, TABLET, BOB)]
 
 
@@ -415,13 +417,66 @@ def test_who_is_gone_is_forgotten(event: Event, room: Room) -> None:
 
 def test_a_delivery_is_acknowledged_to_its_sender() -> None:
     """Who gave an id asked for this."""
-    arrived = Delivered(ALICE.connection_id, "7", PlayerId("Bob"))
-    assert route(arrived, ROOM) == [
+    told = signal(ALICE, "player-connected", "Bob", id_="7")
+    assert route(Delivered(told, BOB.connection_id, BOB.player_id), ROOM) == [
         Post(
             ALICE.connection_id,
             '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}',
         )
     ]
+
+
+# --- offer before ICE ---
+
+
+@pytest.mark.parametrize("type_", ["offer", "answer"], ids=str)
+def test_an_offer_or_answer_that_arrived_is_remembered(type_: str) -> None:
+    """Candidates of this pair may follow from now on."""
+    told = signal(ALICE, type_, "Bob")
+    assert route(Delivered(told, BOB.connection_id, BOB.player_id), ROOM) == [
+        Reach(ALICE.connection_id, BOB.connection_id)
+    ]
+
+
+@pytest.mark.parametrize("type_", ["ice-candidate", "player-connected", "join"], ids=str)
+def test_nothing_else_lets_candidates_through(type_: str) -> None:
+    """Only a description can be what a candidate belongs to."""
+    told = signal(ALICE, type_, "Bob")
+    assert route(Delivered(told, BOB.connection_id, BOB.player_id), ROOM) == []
+
+
+def test_a_candidate_waits_for_the_offer_of_its_pair() -> None:
+    """The client in the field throws away what it has of candidates when the offer comes."""
+    early = signal(ALICE, "ice-candidate", "Bob", waits=0)
+    assert route(early, ROOM) == [Wait(WAIT_S, early)]
+
+
+def test_a_candidate_follows_its_offer_at_once() -> None:
+    """The offer has reached this very connection."""
+    alice = row("Alice", 1, reached=[BOB])
+    sent = signal(alice, "ice-candidate", "Bob", waits=0)
+    assert route(sent, Room([TABLET, alice, BOB])) == [relay(sent, alice, BOB)]
+
+
+def test_a_candidate_waits_anew_when_its_target_has_connected_anew() -> None:
+    """The offer reached another connection, which is no longer the owner."""
+    alice = row("Alice", 1, reached=[row("Bob", 0)])
+    early = signal(alice, "ice-candidate", "Bob", waits=0)
+    assert route(early, Room([alice, BOB])) == [Wait(WAIT_S, early)]
+
+
+def test_a_candidate_does_not_wait_for_ever() -> None:
+    """One second in all, then it is sent anyway: a lost offer is not its fault."""
+    assert pytest.approx(1) == WAIT_S * MAX_WAITS
+    late = signal(ALICE, "ice-candidate", "Bob", waits=MAX_WAITS)
+    assert route(late, ROOM) == [relay(late, ALICE, BOB)]
+
+
+@pytest.mark.parametrize("type_", ["offer", "answer", "player-connected", "join"], ids=str)
+def test_only_candidates_wait(type_: str) -> None:
+    """Everything else may overtake whatever it likes."""
+    sent = signal(ALICE, type_, "HOST", waits=0)
+    assert route(sent, ROOM) == [relay(sent, ALICE, TABLET)]
 
 
 # --- anything ---
@@ -449,7 +504,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     signals,
     st.builds(Disconnect, connection_ids),
     st.builds(Gone, connection_ids),
-    st.builds(Delivered, connection_ids, st.text(), names.map(PlayerId)),
+    st.builds(Delivered, signals, connection_ids, names.map(PlayerId)),
     st.builds(Alive, names.map(PlayerId), signals | st.builds(connect, rows)),
 )
 
@@ -460,12 +515,19 @@ def is_about(effect: Effect, event: Event, room: Room) -> bool:
     match event:
         case Connect():
             known.add(event.row.connection_id)
-        case Signal() | Delivered():
+        case Signal():
             known.add(event.sender)
+        case Delivered():
+            known.add(event.signal.sender)
         case Disconnect() | Gone():
             known.add(event.connection_id)
-    touched = effect.row.connection_id if isinstance(effect, Save) else effect.connection_id
-    return touched in known
+    match effect:
+        case Save():
+            return effect.row.connection_id in known
+        case Wait():
+            return effect.signal.sender in known
+        case _:
+            return effect.connection_id in known
 
 
 @given(events, st.lists(rows, max_size=5), st.sampled_from(Topology))
@@ -478,7 +540,8 @@ def test_any_event_has_effects_or_is_the_clients_fault(
         effects = route(event, room, topology)
     except SignalError:
         return
-    assert effects
+    # A delivery that nobody wants to hear of, and that no candidate waits for, causes nothing.
+    assert effects or isinstance(event, Delivered)
     assert all(is_about(effect, event, room) for effect in effects)
 
 
