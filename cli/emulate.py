@@ -28,6 +28,7 @@ def run(
     handler: str,
     routes: tuple[str, ...],
     route_selection_expression: str,
+    dynamodb: str | None,
     config: str | None,
     tls: bool,
     **same: Any,
@@ -37,11 +38,14 @@ def run(
         settings = Settings(topology=Topology(topology), serial=dispatch == "serial", **same)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    rows = _where_rows_are(handler, dynamodb)
     api = None
     if config is not None:
         if handler != "core" or routes:
             raise click.UsageError("--config names handlers and routes; leave the options out")
         api = _read_config(config)
+    elif handler == "lambda":
+        api = _api_of(LAMBDA, routes, route_selection_expression)
     elif handler != "core" or routes:
         api = _api_of(handler, routes, route_selection_expression)
     certificate = _certificate_for(settings.host) if tls else None
@@ -53,12 +57,38 @@ def run(
     stdout = sys.stdout
     try:
         # What a handler prints is for people too: stdout is the URL's.
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings):
             serve(emulator, lambda emulator: _announce(emulator, stdout))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
         console.close()
+
+
+LAMBDA = "poker_signal.lambda_app.handler:handler"
+
+
+def _where_rows_are(handler: str, dynamodb: str | None) -> str:
+    """Return ``memory``, ``moto`` or the URL of an endpoint."""
+    if handler != "lambda":
+        if dynamodb not in {None, "memory"}:
+            raise click.UsageError("--dynamodb is for --handler lambda; core keeps rows in memory")
+        return "memory"
+    if dynamodb == "memory":
+        raise click.UsageError("--handler lambda keeps its rows in DynamoDB: --dynamodb moto")
+    if dynamodb is not None and dynamodb != "moto" and "://" not in dynamodb:
+        raise click.UsageError(
+            f"--dynamodb {dynamodb}: moto, or a URL such as http://localhost:8000"
+        )
+    return dynamodb or "moto"
+
+
+def _rows(where: str, settings: Settings) -> contextlib.AbstractContextManager[None]:
+    if where == "memory":
+        return contextlib.nullcontext()
+    from poker_signal.cli.dynamodb import dynamodb
+
+    return dynamodb(where, settings.topology, settings.region)
 
 
 # Only who has handlers of their own, or TLS, waits for what these import.

@@ -30,8 +30,15 @@ def main() -> None:
     "--handler",
     default="core",
     show_default=True,
-    metavar="core | MODULE:FUNCTION | FILE.py:FUNCTION",
-    help="Lambda handler behind the routes: poker-signal's rules, or any.",
+    metavar="core | lambda | MODULE:FUNCTION | FILE.py:FUNCTION",
+    help="Lambda handler behind the routes: poker-signal's rules in process, its Lambda "
+    "function, or any.",
+)
+@click.option(
+    "--dynamodb",
+    metavar="memory | moto | URL",
+    help="Where --handler lambda keeps its rows: in moto's DynamoDB, or at any endpoint.  "
+    "[default: memory for core, moto for lambda]",
 )
 @click.option(
     "--route",

@@ -1,0 +1,82 @@
+"""--dynamodb: where the Lambda host's rows are while it runs in the emulator."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from poker_signal.lambda_app.settings import TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.table import schema
+
+DEFAULT_TABLE = "poker-signaling-connections"
+ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
+
+
+@contextmanager
+def dynamodb(where: str, topology: str, region: str) -> Generator[None, None, None]:
+    """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
+
+    Raises:
+        click.ClickException: moto is not installed, or the endpoint does not answer.
+    """
+    with contextlib.ExitStack() as stack:
+        endpoint = stack.enter_context(_moto()) if where == "moto" else where
+        before = dict(os.environ)
+        stack.callback(_restore, before)
+        for name, value in {
+            ENDPOINT: endpoint,
+            TABLE_NAME: os.environ.get(TABLE_NAME, DEFAULT_TABLE),
+            TOPOLOGY: topology,
+            "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", region),
+            "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "emulator"),
+            "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "emulator"),
+        }.items():
+            os.environ[name] = value
+        _create_table(endpoint, os.environ[TABLE_NAME])
+        yield
+
+
+def _restore(before: dict[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@contextmanager
+def _moto() -> Generator[str, None, None]:
+    try:
+        from moto.server import ThreadedMotoServer
+    except ImportError as error:
+        raise click.ClickException(
+            "--dynamodb moto needs a library more: pip install 'poker-signal[moto]'"
+        ) from error
+    # It would write a line per request.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+def _create_table(endpoint: str, name: str) -> None:
+    """Make the table as the deployment does, unless it is there."""
+    import botocore.session
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+    try:
+        session = botocore.session.get_session()
+        client: Any = session.create_client("dynamodb", endpoint_url=endpoint, config=config)
+        client.create_table(**schema(name))
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceInUseException":
+            raise click.ClickException(f"--dynamodb {endpoint}: {error}") from error
+    except (BotoCoreError, ValueError) as error:
+        raise click.ClickException(f"--dynamodb {endpoint}: {error}") from error

@@ -1,0 +1,45 @@
+"""botocore's clients, made once per container.
+
+botocore and not boto3: a resource or boto3's session costs a cold start a tenth more, and
+nothing of it is used here.
+
+Time-outs are such that the worst case ends before the Lambda does, and API Gateway before
+that: a read is retried, because it may be; a post is not, because it may have arrived.
+"""
+
+from functools import lru_cache
+from typing import Any, Final
+
+import botocore.session
+from botocore.config import Config
+
+CONNECT_TIMEOUT_S: Final = 1
+READ_TIMEOUT_S: Final = 2
+
+_ONCE: Final = {"total_max_attempts": 1, "mode": "standard"}
+_TWICE: Final = {"total_max_attempts": 2, "mode": "standard"}
+
+_session = botocore.session.get_session()
+
+
+def dynamodb_client() -> Any:
+    """Return a client of DynamoDB. Its writes are idempotent: they may be tried twice."""
+    return _session.create_client("dynamodb", config=_config(_TWICE))
+
+
+@lru_cache(maxsize=16)
+def management_client(endpoint: str) -> Any:
+    """Return a client of ``@connections`` at an endpoint."""
+    return _session.create_client(
+        "apigatewaymanagementapi", endpoint_url=endpoint, config=_config(_ONCE)
+    )
+
+
+def _config(retries: dict[str, Any]) -> Config:
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT_S,
+        read_timeout=READ_TIMEOUT_S,
+        retries=retries,
+        # Arguments are made here, and held by tests: checking them again costs every call.
+        parameter_validation=False,
+    )

@@ -1,0 +1,203 @@
+"""The Lambda function: event → core → effects performed with botocore.
+
+Everything that a container needs is made at import, once: the client in the field gives a
+whole handshake five seconds.
+"""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any, assert_never
+
+from poker_signal.core.errors import SignalError
+from poker_signal.core.gateway import Response, parse_event, response_for
+from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.model import (
+    HOST,
+    Close,
+    Connect,
+    ConnectionId,
+    Disconnect,
+    Effect,
+    Forget,
+    GameId,
+    GatewayEvent,
+    Message,
+    Post,
+    Probe,
+    Reach,
+    Save,
+    Wait,
+)
+from poker_signal.core.room import Room
+from poker_signal.lambda_app import log
+from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.table import DynamoTable, Reading
+
+MAX_REMEMBERED = 4096
+"""Connections whose game a container remembers; about half a mebibyte."""
+
+
+class LambdaHost:
+    """Runs the core on an event, and performs what follows on DynamoDB and @connections."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        table: DynamoTable,
+        connections_at: Callable[[str], Connections],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._settings = settings
+        self._table = table
+        self._connections_at = connections_at
+        self._sleep = sleep
+        self._games: dict[ConnectionId, GameId] = {}
+
+    def __call__(self, event: Mapping[str, Any], context: object) -> Response:
+        """Decide an event, perform what follows, and write one line of it.
+
+        Raises:
+            Exception: whatever nobody foresaw. API Gateway tells the client, and the line
+                has the traceback.
+        """
+        started = time.perf_counter()
+        effects: Counter[str] = Counter()
+        unreadable = 0
+        invocation: Invocation | None = None
+        outcome: Outcome | None = None
+        failure: BaseException | None = None
+        try:
+            parsed = parse_event(event)
+            room, unreadable = self._read(parsed)
+            invocation = Invocation(parsed, room, self._settings.topology)
+            self._perform(invocation, self._connections_of(event), effects)
+            outcome = invocation.outcome
+        except SignalError as refusal:
+            outcome = Outcome("refused", refusal)
+        except BaseException as error:
+            failure = error
+            raise
+        finally:
+            signal = invocation.signal if invocation is not None else None
+            log.write(
+                log.line_of(
+                    event,
+                    outcome,
+                    type_=signal.type if signal is not None else None,
+                    effects=effects,
+                    unreadable_items=unreadable,
+                    ms=(time.perf_counter() - started) * 1000,
+                    at_ms=time.time_ns() // 1_000_000,
+                    error=failure,
+                )
+            )
+        return response_for(outcome)
+
+    def _perform(
+        self, invocation: Invocation, connections: Connections, effects: Counter[str]
+    ) -> None:
+        for effect in invocation.effects():
+            effects[type(effect).__name__] += 1
+            if not self._perform_effect(effect, invocation, connections):
+                effects["Gone"] += 1
+
+    def _perform_effect(
+        self, effect: Effect, invocation: Invocation, connections: Connections
+    ) -> bool:
+        """Perform an effect; tell whether whoever it was for was there."""
+        found = True
+        match effect:
+            case Post(connection_id, data):
+                found = connections.post(connection_id, data)
+                (invocation.delivered if found else invocation.gone)(effect)
+            case Probe(connection_id):
+                found = connections.is_open(connection_id)
+                (invocation.alive if found else invocation.gone)(effect)
+            case Save(row):
+                self._table.save(row)
+                self._remember(row.connection_id, row.game_id)
+            case Forget(connection_id):
+                self._games.pop(connection_id, None)
+                self._table.forget(connection_id)
+            case Reach(connection_id, target):
+                self._table.reach(connection_id, target)
+            case Wait(seconds, signal):
+                self._sleep(seconds)
+                invocation.waited(effect, self._table.row(signal.sender))
+            case Close(connection_id):
+                connections.close(connection_id)
+            case _:
+                assert_never(effect)
+        return found
+
+    def _read(self, event: GatewayEvent) -> Reading:
+        """Read what is needed to decide an event, and no more."""
+        match event:
+            case Disconnect():
+                return Reading(Room())
+            case Connect(row):
+                if row.session is None and row.player_id != HOST:
+                    return Reading(Room())
+                return self._table.read_room(row.game_id)
+            case Message(connection_id):
+                return self._read_room_of_sender(connection_id, event.at)
+            case _:
+                assert_never(event)
+
+    def _read_room_of_sender(self, connection_id: ConnectionId, at: int) -> Reading:
+        """Return the sender's game, the sender included if it has a row at all.
+
+        Who a connection is does not change, so it is read once per container. The index may
+        not know it yet, or may have lost it: then the table itself decides.
+        """
+        reading = None
+        game_id = self._games.get(connection_id)
+        if game_id is not None:
+            reading = self._table.read_room(game_id)
+            if reading.room.row(connection_id, at) is not None:
+                return reading
+        row = self._table.row(connection_id)
+        if row is None:
+            self._games.pop(connection_id, None)
+            return reading or Reading(Room())
+        self._remember(connection_id, row.game_id)
+        reading = reading or self._table.read_room(row.game_id)
+        return reading._replace(room=reading.room.adding(row))
+
+    def _remember(self, connection_id: ConnectionId, game_id: GameId) -> None:
+        if len(self._games) >= MAX_REMEMBERED:
+            # Everybody who still plays costs one read more; nothing else is kept in order.
+            self._games.clear()
+        self._games[connection_id] = game_id
+
+    def _connections_of(self, event: Mapping[str, Any]) -> Connections:
+        endpoint = self._settings.management_endpoint
+        if endpoint is None:
+            context = event["requestContext"]
+            endpoint = f"https://{context['domainName']}/{context['stage']}"
+        return self._connections_at(endpoint)
+
+
+def _connections_at(endpoint: str) -> Connections:
+    return Connections(management_client(endpoint))
+
+
+def make_handler(environ: Mapping[str, str]) -> LambdaHost:
+    """Return a handler with clients of its own.
+
+    Raises:
+        BadSetting: the environment lacks something.
+    """
+    settings = Settings.from_env(environ)
+    if settings.management_endpoint is not None:
+        management_client(settings.management_endpoint)  # at the cold start, not at the first post
+    return LambdaHost(
+        settings, DynamoTable(dynamodb_client(), settings.table_name), _connections_at
+    )
+
+
+handler = make_handler(os.environ)
