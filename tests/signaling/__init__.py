@@ -1,0 +1,1 @@
+"""The rules of signaling as transcripts, on every host."""

@@ -1,0 +1,257 @@
+"""Three hosts of the same rules: what a transcript is played on.
+
+- ``core``: the emulator with the core in process, over sockets;
+- ``lambda``: the emulator with the Lambda function and moto's DynamoDB, over sockets;
+- ``events``: the Lambda function alone, called with events, without any socket.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Any, Protocol
+from unittest import mock
+from urllib.parse import quote
+
+import botocore.session
+from moto.server import ThreadedMotoServer
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from poker_signal.core.model import ConnectionId, Topology
+from poker_signal.emulator.config import ApiConfig, of_handler
+from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.http import Request
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Record
+from poker_signal.lambda_app.handler import LambdaHost, make_handler
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import Settings as LambdaSettings
+from poker_signal.lambda_app.table import DynamoTable, schema
+
+TABLE = "poker-signaling-connections"
+
+
+class Host(Protocol):
+    """What a transcript needs."""
+
+    async def connect(self, key: str, query: str) -> int:
+        """Connect; return 101 or the status of a refusal."""
+
+    async def say(self, key: str, text: str) -> None:
+        """Send a message."""
+
+    async def hear(self, key: str) -> str:
+        """Return the next frame that arrives, as text."""
+
+    async def leave(self, key: str) -> None:
+        """Close; return once ``$disconnect`` has run."""
+
+    async def is_closed(self, key: str) -> int:
+        """Return the code with which the host closes the connection, once it does."""
+
+
+class _Watch:
+    """An observer that can be waited for."""
+
+    def __init__(self) -> None:
+        self.ended = 0
+        self._news = asyncio.Event()
+
+    def observe(self, record: Record) -> None:
+        if record.kind == "disconnect":
+            self.ended += 1
+            self._news.set()
+
+    async def until_ended(self, count: int) -> None:
+        async with asyncio.timeout(10):
+            while self.ended < count:
+                self._news.clear()
+                await self._news.wait()
+
+
+class SocketHost:
+    """An emulator, and the clients that are connected to it."""
+
+    def __init__(self, emulator: Emulator, watch: _Watch, stack: AsyncExitStack) -> None:
+        self._emulator = emulator
+        self._watch = watch
+        self._stack = stack
+        self._clients: dict[str, ClientConnection] = {}
+
+    async def connect(self, key: str, query: str) -> int:
+        """Connect; return 101 or the status of a refusal."""
+        try:
+            client = await connect(f"{self._emulator.url}{query}", compression=None)
+        except InvalidStatus as refused:
+            return refused.response.status_code
+        self._clients[key] = await self._stack.enter_async_context(client)
+        return 101
+
+    async def say(self, key: str, text: str) -> None:
+        """Send a message."""
+        await self._clients[key].send(text)
+
+    async def hear(self, key: str) -> str:
+        """Return the next frame that arrives, as text."""
+        async with asyncio.timeout(10):
+            return str(await self._clients[key].recv())
+
+    async def leave(self, key: str) -> None:
+        """Close; return once ``$disconnect`` has run."""
+        ended = self._watch.ended
+        await self._clients[key].close()
+        await self._watch.until_ended(ended + 1)
+
+    async def is_closed(self, key: str) -> int:
+        """Return the code with which the host closes the connection, once it does."""
+        async with asyncio.timeout(10):
+            await self._clients[key].wait_closed()
+        return self._clients[key].close_code or 0
+
+
+class EventHost:
+    """The Lambda function alone: events in, and what it would post."""
+
+    def __init__(self, table: DynamoTable, topology: Topology) -> None:
+        settings = LambdaSettings(TABLE, topology, "http://nowhere")
+        # A candidate waits as long as it must; nothing else happens meanwhile.
+        self._handler = LambdaHost(settings, table, lambda _: self, sleep=lambda _: None)  # type: ignore[arg-type,return-value]
+        self._ids: dict[str, str] = {}
+        self._heard: dict[str, list[str]] = {}
+        self._closed: set[str] = set()
+        self._now_ms = 1_700_000_000_000
+        self._numbers = itertools.count()
+
+    def _facts(self, key: str) -> Facts:
+        self._now_ms += 10
+        identity: Any = {"sourceIp": "192.0.2.1"}
+        return Facts(self._ids[key], self._now_ms, "prod", "x", "pokerlocal", identity)
+
+    async def connect(self, key: str, query: str) -> int:
+        """Connect; return 101 or the status of a refusal."""
+        self._ids[key] = f"{next(self._numbers):015d}="
+        facts = self._facts(key)
+        request = Request("GET", f"/prod{query}", [("Host", "x")], "192.0.2.1")
+        response = self._handler(connect_event(facts, request, "r", "t", self._now_ms), None)
+        if response["statusCode"] != 200:
+            return response["statusCode"]
+        self._heard[self._ids[key]] = []
+        return 101
+
+    async def say(self, key: str, text: str) -> None:
+        """Send a message."""
+        event = message_event(self._facts(key), "$default", text, "r", "m", self._now_ms)
+        assert self._handler(event, None)["statusCode"] == 200
+
+    async def hear(self, key: str) -> str:
+        """Return the next frame that arrives, as text."""
+        return self._heard[self._ids[key]].pop(0)
+
+    async def leave(self, key: str) -> None:
+        """Close; return once ``$disconnect`` has run."""
+        self._closed.add(self._ids[key])
+        self._handler(disconnect_event(self._facts(key), 1001, "", "r", self._now_ms), None)
+
+    async def is_closed(self, key: str) -> int:
+        """Return the code with which the host closes the connection, once it does."""
+        return 1000 if self._ids[key] in self._closed else 0
+
+    # What the function does with its connections.
+
+    def post(self, connection_id: ConnectionId, data: str) -> bool:
+        """Deliver a frame."""
+        if not self.is_open(connection_id):
+            return False
+        self._heard[connection_id].append(data)
+        return True
+
+    def is_open(self, connection_id: ConnectionId) -> bool:
+        """Tell whether the connection is open."""
+        return connection_id in self._heard and connection_id not in self._closed
+
+    def close(self, connection_id: ConnectionId) -> bool:
+        """Close a connection."""
+        self._closed.add(connection_id)
+        return True
+
+
+@contextmanager
+def moto_dynamodb() -> Generator[str, None, None]:
+    """Yield the endpoint of a DynamoDB that has the deployment's table."""
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        with _client(f"http://{host}:{port}") as client:
+            client.create_table(**schema(TABLE))
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _client(endpoint: str) -> Generator[Any, None, None]:
+    client = botocore.session.get_session().create_client(
+        "dynamodb",
+        endpoint_url=endpoint,
+        region_name="us-west-2",
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+    )
+    try:
+        yield client
+    finally:
+        client.close()
+
+
+_current: Callable[[Any, Any], Any]
+
+
+def current(event: Any, context: Any) -> Any:
+    """Call the handler of the test that runs."""
+    return _current(event, context)
+
+
+@asynccontextmanager
+async def core_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+    """The emulator with the core in process."""
+    async with _socket_host(topology, None) as host:
+        yield host
+
+
+@asynccontextmanager
+async def lambda_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+    """The emulator with the Lambda function behind it."""
+    global _current
+    async with _socket_host(topology, of_handler(f"{__name__}:current")) as host:
+        environ = {TABLE_NAME: TABLE, TOPOLOGY: topology.value}
+        environ[MANAGEMENT_ENDPOINT] = os.environ[MANAGEMENT_ENDPOINT]
+        with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_DYNAMODB": endpoint}):
+            _current = make_handler(environ)
+        yield host
+
+
+@asynccontextmanager
+async def event_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+    """The Lambda function alone."""
+    with _client(endpoint) as client:
+        yield EventHost(DynamoTable(client, TABLE), topology)
+
+
+@asynccontextmanager
+async def _socket_host(
+    topology: Topology, api: ApiConfig | None
+) -> AsyncGenerator[SocketHost, None]:
+    watch = _Watch()
+    settings = Settings(port=0, topology=topology)
+    async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
+        yield SocketHost(emulator, watch, stack)
+
+
+def query_of(player: str, game: str, session: str | None) -> str:
+    """Return a query string as the app in the field makes it."""
+    more = f"&session={quote(session, safe='')}" if session else ""
+    return f"?playerId={quote(player, safe='')}&gameId={quote(game, safe='')}{more}"
