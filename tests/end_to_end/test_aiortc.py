@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import sysconfig
-from asyncio.subprocess import PIPE
-from contextlib import AsyncExitStack
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from poker_signal.emulator.server import Emulator
@@ -38,12 +39,33 @@ async def test_host_and_player_talk_over_a_data_channel() -> None:
 
 async def test_host_and_player_meet_at_the_command() -> None:
     """What is on stdout is all that a front-end developer needs to know."""
-    process = await asyncio.create_subprocess_exec(COMMAND, "emulate", "--port", "0", stdout=PIPE)
+    async with command() as url:
+        assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
+
+
+async def test_eight_players_join_at_once() -> None:
+    """A whole party sits down in the same moment, and nobody gets another's cards."""
+    async with Emulator(Settings(port=0)) as emulator:
+        await play_a_party(emulator.url)
+
+
+async def test_eight_players_join_at_once_on_the_lambda_host() -> None:
+    """The function that is deployed, many of it at a time: no candidate overtakes its offer."""
+    async with command("--handler", "lambda", "--dynamodb", "moto") as url:
+        await play_a_party(url)
+
+
+@asynccontextmanager
+async def command(*options: str) -> AsyncGenerator[str, None]:
+    """Start ``poker-signal emulate``; yield its URL."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "emulate", "--port", "0", *options, stdout=PIPE, stderr=DEVNULL
+    )
     try:
         assert process.stdout is not None
         async with asyncio.timeout(PATIENCE_S):
             url = (await process.stdout.readline()).decode().strip()
-        assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
+        yield url
     finally:
         process.send_signal(signal.SIGTERM)
         rest, _ = await process.communicate()
@@ -51,18 +73,15 @@ async def test_host_and_player_meet_at_the_command() -> None:
     assert process.returncode == 0
 
 
-async def test_eight_players_join_at_once() -> None:
-    """A whole party sits down in the same moment, and nobody gets another's cards."""
+async def play_a_party(url: str) -> None:
+    """Let a host and eight players open their channels at once, and talk on all of them."""
     names = [f"Player {number}" for number in range(1, 9)]
     async with (
         asyncio.timeout(PATIENCE_S),
-        Emulator(Settings(port=0)) as emulator,
-        seat(emulator.url, GAME, HOST) as host,
+        seat(url, GAME, HOST) as host,
         AsyncExitStack() as table,
     ):
-        players = {
-            name: await table.enter_async_context(seat(emulator.url, GAME, name)) for name in names
-        }
+        players = {name: await table.enter_async_context(seat(url, GAME, name)) for name in names}
         await asyncio.gather(*(player.join() for player in players.values()))
         by_host = asyncio.gather(*(talk(host, name, f"for {name}") for name in names))
         by_players = asyncio.gather(*(talk(players[name], HOST, f"by {name}") for name in names))
