@@ -4,6 +4,12 @@ Everything that a container needs is made at import, once: the client in the fie
 whole handshake five seconds.
 """
 
+import gc
+
+# What follows makes thousands of objects that stay: looking for garbage among them is a
+# twentieth of a cold start.
+gc.disable()
+
 import os
 import time
 from collections import Counter
@@ -201,3 +207,6 @@ def make_handler(environ: Mapping[str, str]) -> LambdaHost:
 
 
 handler = make_handler(os.environ)
+
+gc.freeze()
+gc.enable()
