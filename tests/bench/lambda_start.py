@@ -63,10 +63,37 @@ def _cost(python: str, program: str, path: Path) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure, and print a table."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = unzipped(Path(folder))
+    """Measure with this Python and with the newest one that is here; print tables."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        path = unzipped(folder / "zip")
         _measure(sys.executable, path)
+        newest = _newest_python()
+        if newest is None:
+            print("no newer Python is here: measured with this one alone")
+            return
+        print()
+        _measure(_with_boto3(newest, folder / "newest"), path)
+
+
+def _newest_python() -> str | None:
+    """Return the newest interpreter that is newer than this one, on the path or pyenv's."""
+    versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    for minor in range(30, sys.version_info.minor, -1):
+        found = [*map(str, versions.glob(f"3.{minor}.*/bin/python"))]
+        for python in [shutil.which(f"python3.{minor}"), *sorted(found, reverse=True)]:
+            if python and subprocess.run([python, "-c", ""], capture_output=True).returncode == 0:
+                return python
+    return None
+
+
+def _with_boto3(python: str, folder: Path) -> str:
+    """Return an interpreter like ``python`` that has the same boto3 as this one."""
+    subprocess.run([python, "-m", "venv", folder], check=True)
+    inner = str(folder / "bin" / "python")
+    pip = [inner, "-m", "pip", "install", "--quiet", "boto3"]
+    subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt")], check=True)
+    return inner
 
 
 def _measure(python: str, path: Path) -> None:
@@ -77,7 +104,8 @@ def _measure(python: str, path: Path) -> None:
         for name, program in PROGRAMS.items():
             taken[name].append(_cost(python, program, path))
     cpu = {name: statistics.median(cost[0] for cost in costs) for name, costs in taken.items()}
-    print(f"cold start, CPU seconds, median of {ROUNDS}, Python {sys.version.split()[0]}:")
+    version = subprocess.check_output([python, "--version"], text=True).strip()
+    print(f"cold start, CPU seconds, median of {ROUNDS}, {version}:")
     for name, costs in taken.items():
         print(f"  {name:24} {cpu[name]:.3f} s  {max(cost[1] for cost in costs):.0f} MB")
     for name, bar in BARS.items():
