@@ -1,0 +1,101 @@
+"""Where the Lambda host's rows are while it runs in the emulator."""
+
+import os
+import sys
+
+import botocore.session
+import click
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import connect
+
+from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
+from poker_signal.cli.main import main
+from tests.cli.test_emulate import emulate
+
+REGION = "us-west-2"
+
+
+def tables() -> list[str]:
+    """Return the tables that the environment leads to."""
+    client = botocore.session.get_session().create_client("dynamodb")
+    try:
+        names: list[str] = client.list_tables()["TableNames"]
+        return names
+    finally:
+        client.close()
+
+
+@pytest.fixture
+def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of AWS is set."""
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name in {"TABLE_NAME", "TOPOLOGY"}:
+            monkeypatch.delenv(name)
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_moto_gets_the_deployments_table_and_the_environment_is_restored() -> None:
+    """The function finds it by the variables that the deployment sets."""
+    before = dict(os.environ)
+    with dynamodb("moto", "star", REGION):
+        assert os.environ["TABLE_NAME"] == DEFAULT_TABLE
+        assert os.environ["TOPOLOGY"] == "star"
+        assert tables() == [DEFAULT_TABLE]
+    assert dict(os.environ) == before
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is made where it is missing, and left alone where it is not."""
+    with dynamodb("moto", "mesh", REGION):
+        endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+        monkeypatch.setenv("TABLE_NAME", "mine")
+        for _ in range(2):
+            with dynamodb(endpoint, "mesh", REGION):
+                assert tables() == ["mine", DEFAULT_TABLE]
+
+
+@pytest.mark.usefixtures("bare_environment")
+def test_an_endpoint_that_does_not_answer_is_explained() -> None:
+    """One line that names it."""
+    with pytest.raises(click.ClickException, match=r"--dynamodb http://127\.0\.0\.1:9: "):
+        with dynamodb("http://127.0.0.1:9", "mesh", REGION):
+            pass
+
+
+def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, not a traceback."""
+    monkeypatch.setitem(sys.modules, "moto.server", None)
+    with pytest.raises(click.ClickException, match=r"pip install 'poker-signal\[moto\]'"):
+        with dynamodb("moto", "mesh", REGION):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--dynamodb", "moto"], "--dynamodb is for --handler lambda"),
+        (["--handler", "lambda", "--dynamodb", "memory"], "--dynamodb moto"),
+        (["--handler", "lambda", "--dynamodb", "localhost"], "a URL such as"),
+    ],
+    ids=["core", "memory", "no-url"],
+)
+def test_what_does_not_go_together_is_wrong_usage(options: list[str], says: str) -> None:
+    """Exit 2, and what would."""
+    result = CliRunner().invoke(main, ["emulate", *options])
+    assert result.exit_code == 2
+    assert says in result.stderr
+
+
+def test_the_function_runs_behind_the_emulator_in_one_command() -> None:
+    """No AWS account, no Docker; its log lines are on stderr."""
+    with emulate("--port", "0", "--handler", "lambda") as (process, line):
+        url = f"{line.strip()}?playerId=Alice&gameId=GAME01"
+        with connect(url) as client:
+            client.send('{"type":"join","id":"1"}')
+            assert "HOST_NOT_FOUND" in str(client.recv(timeout=10))
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+    assert '"outcome":"error","code":"HOST_NOT_FOUND"' in err
