@@ -9,7 +9,13 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from poker_signal.core.gateway import AuthorizerEvent, Identity, LambdaEvent, RequestContext
+from poker_signal.core.gateway import (
+    AuthorizerEvent,
+    EventType,
+    Identity,
+    LambdaEvent,
+    RequestContext,
+)
 from poker_signal.emulator.http import Request
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -37,25 +43,10 @@ def connect_event(
 ) -> LambdaEvent:
     """Return the event of a handshake."""
     headers = _forwarded_headers(facts, request, trace_id)
-    context: RequestContext = {
-        "routeKey": "$connect",
-        "eventType": "CONNECT",
-        "extendedRequestId": request_id,
-        "requestTime": request_time(at_ms),
-        "messageDirection": "IN",
-        "stage": facts.stage,
-        "connectedAt": facts.connected_at_ms,
-        "requestTimeEpoch": at_ms,
-        "identity": facts.identity,
-        "requestId": request_id,
-        "domainName": facts.domain_name,
-        "connectionId": facts.connection_id,
-        "apiId": facts.api_id,
-    }
     event: LambdaEvent = {
         "headers": dict(headers),
         "multiValueHeaders": _multi_value(headers),
-        "requestContext": _authorized(context, facts),
+        "requestContext": _context(facts, "$connect", "CONNECT", request_id, at_ms),
         "isBase64Encoded": False,
     }
     if request.query:
@@ -93,24 +84,10 @@ def message_event(
     facts: Facts, route_key: str, body: str, request_id: str, message_id: str, at_ms: int
 ) -> LambdaEvent:
     """Return the event of a message."""
-    context: RequestContext = {
-        "routeKey": route_key,
-        "messageId": message_id,
-        "eventType": "MESSAGE",
-        "extendedRequestId": request_id,
-        "requestTime": request_time(at_ms),
-        "messageDirection": "IN",
-        "stage": facts.stage,
-        "connectedAt": facts.connected_at_ms,
-        "requestTimeEpoch": at_ms,
-        "identity": facts.identity,
-        "requestId": request_id,
-        "domainName": facts.domain_name,
-        "connectionId": facts.connection_id,
-        "apiId": facts.api_id,
-    }
+    context = _context(facts, route_key, "MESSAGE", request_id, at_ms)
+    context["messageId"] = message_id
     event: LambdaEvent = {
-        "requestContext": _authorized(context, facts),
+        "requestContext": context,
         "body": body,
         "isBase64Encoded": False,
     }
@@ -130,27 +107,13 @@ def disconnect_event(
         ("X-Forwarded-For", ""),
         ("x-restapi", ""),
     ]
-    context: RequestContext = {
-        "routeKey": "$disconnect",
-        "disconnectStatusCode": code,
-        "eventType": "DISCONNECT",
-        "extendedRequestId": request_id,
-        "requestTime": request_time(at_ms),
-        "messageDirection": "IN",
-        "disconnectReason": reason,
-        "stage": facts.stage,
-        "connectedAt": facts.connected_at_ms,
-        "requestTimeEpoch": at_ms,
-        "identity": facts.identity,
-        "requestId": request_id,
-        "domainName": facts.domain_name,
-        "connectionId": facts.connection_id,
-        "apiId": facts.api_id,
-    }
+    context = _context(facts, "$disconnect", "DISCONNECT", request_id, at_ms)
+    context["disconnectStatusCode"] = code
+    context["disconnectReason"] = reason
     event: LambdaEvent = {
         "headers": dict(headers),
         "multiValueHeaders": _multi_value(headers),
-        "requestContext": _authorized(context, facts),
+        "requestContext": context,
         "isBase64Encoded": False,
     }
     return _with_stage_variables(event, facts)
@@ -176,7 +139,24 @@ def _request_time(epoch_s: int) -> str:
     return f"{moment:%d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
 
 
-def _authorized(context: RequestContext, facts: Facts) -> RequestContext:
+def _context(
+    facts: Facts, route_key: str, event_type: EventType, request_id: str, at_ms: int
+) -> RequestContext:
+    context: RequestContext = {
+        "routeKey": route_key,
+        "eventType": event_type,
+        "extendedRequestId": request_id,
+        "requestTime": request_time(at_ms),
+        "messageDirection": "IN",
+        "stage": facts.stage,
+        "connectedAt": facts.connected_at_ms,
+        "requestTimeEpoch": at_ms,
+        "identity": facts.identity,
+        "requestId": request_id,
+        "domainName": facts.domain_name,
+        "connectionId": facts.connection_id,
+        "apiId": facts.api_id,
+    }
     if facts.authorizer is not None:
         context["authorizer"] = facts.authorizer
     return context
