@@ -4,6 +4,7 @@ import threading
 import time
 import unicodedata
 from collections import deque
+from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
@@ -101,14 +102,13 @@ class Console:
 def format_line(record: Record, arrows: dict[Kind, str] = _ARROWS) -> str:
     """Return the line of a record: time, arrow, game, who → whom, type, bytes, outcome."""
     seconds, ms = divmod(record.at_ms, 1000)
-    clock = time.strftime("%H:%M:%S", time.localtime(seconds))
     arrow = arrows[record.kind]
     players = escape(record.who)
     if record.whom:
         players = f"{players} {arrows['message']} {escape(record.whom)}"
     size = "" if record.size is None else f"{record.size} B"
     columns = (
-        f"{clock}.{ms:03d}",
+        f"{_clock(seconds)}.{ms:03d}",
         arrow,
         _pad(escape(record.game), _GAME_WIDTH),
         _pad(players, _PLAYERS_WIDTH),
@@ -156,7 +156,14 @@ def banner(url: str, management_url: str, version: str, authority: Path | None) 
     return "\n".join(lines) + "\n"
 
 
+@lru_cache(maxsize=4)
+def _clock(epoch_s: int) -> str:
+    return time.strftime("%H:%M:%S", time.localtime(epoch_s))
+
+
 def _pad(text: str, width: int) -> str:
+    if text.isascii():
+        return text.ljust(width)
     return text + " " * (width - sum(_cells(char) for char in text))
 
 
