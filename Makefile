@@ -4,13 +4,15 @@
 #   make test                 lint, types, all tests
 #   make check                lint and types only
 #   make bench                measure; not part of the tests
+#   make fuzz                 send 20 000 cases of nonsense; CASES=1000 are fewer
 
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
+CASES ?= 20000
 
-.PHONY: setup emulate test check bench browser
+.PHONY: setup emulate test check bench fuzz browser
 
 setup: .venv/ready-for-tests
 
@@ -29,6 +31,9 @@ check: .venv/ready-for-tests build/import-root
 
 bench: .venv/ready-for-tests
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+fuzz: .venv/ready-for-tests
+	POKER_SIGNAL_FUZZ_CASES=$(CASES) $(BIN)/pytest --capture no tests/emulator/test_fuzz.py
 
 browser:
 	@sh tests/end_to_end/install-browser.sh

@@ -139,6 +139,9 @@ class Gateway:
     def http_opened(self, connection: HttpConnection) -> None:
         """Take note of an HTTP connection."""
         self._http.add(connection)
+        if self._stopping:
+            # It was in the queue of the socket that is closed by now.
+            connection.close()
 
     def http_closed(self, connection: HttpConnection) -> None:
         """Take note that an HTTP connection is gone, or has become a WebSocket."""

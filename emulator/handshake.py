@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from websockets.datastructures import Headers as WebSocketHeaders
-from websockets.exceptions import InvalidUpgrade
+from websockets.exceptions import InvalidHeader, InvalidUpgrade
 from websockets.extensions import Extension, ServerExtensionFactory
 from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.http11 import Request as WebSocketRequest
@@ -66,9 +66,12 @@ def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
         state=OPEN,
         max_size=(settings.max_message_bytes, settings.max_frame_bytes),
     )
-    response = protocol.accept(
-        WebSocketRequest(request.target, WebSocketHeaders(request.headers), request.method)
-    )
+    try:
+        headers = WebSocketHeaders(request.headers)
+    except InvalidHeader as error:
+        # Control characters, which h11 lets through.
+        return bad_request(f"Invalid WebSocket handshake: {error}")
+    response = protocol.accept(WebSocketRequest(request.target, headers, request.method))
     if isinstance(protocol.handshake_exc, InvalidUpgrade):
         return UPGRADE_REQUIRED
     if response.status_code != 101:

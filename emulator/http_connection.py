@@ -67,8 +67,10 @@ class HttpConnection(asyncio.Protocol):
         self._body = bytearray()
         self._pending = False
         self._closing = False
+        """No request is taken any more."""
         self._unread = False
         """More is waiting for the peer than it reads."""
+        self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_request = False
 
@@ -84,8 +86,8 @@ class HttpConnection(asyncio.Protocol):
         """Start waiting for a request."""
         # Not isinstance: uvloop's transports do not derive from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
-        self._responder.http_opened(self)
         self._wait(self._settings.request_timeout_s, for_request=False)
+        self._responder.http_opened(self)
 
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
@@ -124,7 +126,19 @@ class HttpConnection(asyncio.Protocol):
 
     # One request after the other.
 
+    def _advance_soon(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        self._turn_is_due = False
+        self._advance()
+
     def _advance(self) -> None:
+        """Deal with what has been received, for a while."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._settings.turn_s
         while not (self._pending or self._closing or self._unread or self._transport.is_closing()):
             try:
                 event = self._h11.next_event()
@@ -132,6 +146,7 @@ class HttpConnection(asyncio.Protocol):
                 self._refuse(malformed)
                 return
             if event is h11.NEED_DATA:
+                self._transport.resume_reading()
                 self._wait_for_request()
                 return
             if event is h11.PAUSED or isinstance(event, h11.ConnectionClosed):
@@ -145,6 +160,11 @@ class HttpConnection(asyncio.Protocol):
                 self._take_body(event.data)
             elif isinstance(event, h11.EndOfMessage):
                 self._ask()
+                if loop.time() >= end and not (self._pending or self._closing):
+                    # Others may be waiting: go on after them.
+                    self._transport.pause_reading()
+                    self._advance_soon()
+                    return
 
     def _take_body(self, data: bytes | bytearray) -> None:
         self._body += data
@@ -194,16 +214,16 @@ class HttpConnection(asyncio.Protocol):
         self._request = None
         self._wait(self._settings.keep_alive_timeout_s, for_request=False)
         # A pipelined request may be waiting. Not from here: replies would nest in each other.
-        asyncio.get_running_loop().call_soon(self._advance)
+        self._advance_soon()
 
     def _switch(self, switch: Switch) -> None:
         self._write(h11.InformationalResponse(status_code=101, headers=switch.headers))
         early, _ = self._h11.trailing_data
+        self._closing = True
         self._stop_waiting()
         self._responder.http_closed(self)
         self._transport.set_protocol(switch.protocol)
-        if self._unread:
-            self._transport.resume_reading()
+        self._transport.resume_reading()
         switch.protocol.connection_made(self._transport)
         switch.switched()
         if early:

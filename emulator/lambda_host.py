@@ -199,7 +199,7 @@ def load_handler(reference: str, folder: Path) -> Handler:
         raise BadHandler(f"{reference}: a handler is MODULE:FUNCTION or FILE.py:FUNCTION")
     try:
         module = _load_file(folder / source) if source.endswith(".py") else _import(source, folder)
-    except BadHandler:
+    except (BadHandler, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise BadHandler(f"{reference}: {type(error).__name__}: {error}") from error

@@ -169,9 +169,12 @@ async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for signal_number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(signal_number, stop.set)
+    # Handlers are imported on entering, which may take for ever, and nothing that is asked of
+    # the loop happens meanwhile: until then Ctrl-C interrupts whatever runs.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     async with emulator:
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(signal_number, stop.set)
         ready(emulator)
         await stop.wait()
         for signal_number in (signal.SIGINT, signal.SIGTERM):

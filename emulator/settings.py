@@ -1,5 +1,6 @@
 """What the emulator can be told, with API Gateway's own numbers as defaults."""
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -98,8 +99,16 @@ class Settings:
     full size, and far more than a whole handshake."""
     max_in_flight: int = 128
     """Invocations of one connection that may run at once; beyond, it is not read from."""
+    turn_s: float = 0.005
+    """How long one connection may keep the event loop to itself, however much it sends."""
 
     def __post_init__(self) -> None:
+        for name in self.__slots__:
+            value = getattr(self, name)
+            if isinstance(value, float) and math.isnan(value):
+                raise ValueError(f"{name}: nan is no number")
+        if not self.host:
+            raise ValueError("host: empty; 0.0.0.0 is every address of this machine")
         if not re.fullmatch("[A-Za-z0-9_-]{1,128}", self.stage):
             raise ValueError(
                 f"stage {self.stage!r}: 1 to 128 letters, digits, - or _, as API Gateway has it"

@@ -18,6 +18,11 @@ from poker_signal.emulator.events import Facts
 from poker_signal.emulator.settings import Settings
 
 
+SLICE_BYTES = 4096
+"""How much is dealt with before it is asked whether others are waiting. An event loop may hand
+over a quarter of a megabyte at once, which can be forty thousand pings."""
+
+
 class Closing(NamedTuple):
     """What a ``$disconnect`` event tells of the end of a connection."""
 
@@ -71,6 +76,9 @@ class WebSocketConnection(asyncio.Protocol):
         self._closing: Closing | None = None
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
+        self._backlog = bytearray()
+        """What has been received and waits for the connection's next turn."""
+        self._turn_is_due = False
         self._in_flight = 0
         self._is_closed = False
 
@@ -101,14 +109,15 @@ class WebSocketConnection(asyncio.Protocol):
     def invocation_started(self) -> None:
         """Count an invocation; read no more from a client that has too many of them."""
         self._in_flight += 1
-        if self._in_flight == self._settings.max_in_flight:
+        if self._is_busy:
             self._transport.pause_reading()
 
     def invocation_ended(self) -> None:
         """Count an invocation that is over."""
+        was_busy = self._is_busy
         self._in_flight -= 1
-        if self._in_flight == self._settings.max_in_flight - 1 and not self._is_closed:
-            self._transport.resume_reading()
+        if was_busy and not self._is_busy:
+            self._take_turn_soon()
 
     # What asyncio tells.
 
@@ -124,6 +133,40 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
+        if len(data) <= SLICE_BYTES and not self._backlog and not self._is_busy:
+            self._take(data)
+            return
+        self._backlog += data
+        if not self._turn_is_due:
+            self._take_turn()
+
+    def _take_turn_soon(self) -> None:
+        if not self._turn_is_due:
+            self._turn_is_due = True
+            asyncio.get_running_loop().call_soon(self._take_turn)
+
+    def _take_turn(self) -> None:
+        """Deal with the backlog for a while; read again once nothing is left of it."""
+        self._turn_is_due = False
+        loop = asyncio.get_running_loop()
+        end = loop.time() + self._settings.turn_s
+        while self._backlog and not self._is_busy and not self._is_closed:
+            data = bytes(self._backlog[:SLICE_BYTES])
+            del self._backlog[:SLICE_BYTES]
+            self._take(data)
+            if self._backlog and loop.time() >= end:
+                # Others may be waiting: go on after them.
+                self._transport.pause_reading()
+                self._take_turn_soon()
+                return
+        if not self._backlog and not self._is_busy and not self._is_closed:
+            self._transport.resume_reading()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._in_flight >= self._settings.max_in_flight
+
+    def _take(self, data: bytes) -> None:
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             assert isinstance(frame, Frame)
@@ -140,7 +183,6 @@ class WebSocketConnection(asyncio.Protocol):
         Once what waits for the peer is written: it has ``close_timeout_s`` to read that.
         """
         self._protocol.receive_eof()
-        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
 
     def pause_writing(self) -> None:

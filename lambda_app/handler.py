@@ -37,6 +37,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
+from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
 from poker_signal.lambda_app.connections import Connections
@@ -45,6 +46,9 @@ from poker_signal.lambda_app.table import DynamoTable, Reading
 
 MAX_REMEMBERED = 4096
 """Connections whose game a container remembers; about half a mebibyte."""
+
+_ROUNDING_S = 0.001
+"""Ten times a tenth of a second is not quite a second."""
 
 
 class LambdaHost:
@@ -56,11 +60,13 @@ class LambdaHost:
         table: DynamoTable,
         connections_at: Callable[[str], Connections],
         sleep: Callable[[float], None] = time.sleep,
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
         self._table = table
         self._connections_at = connections_at
         self._sleep = sleep
+        self._now_s = now_s
         self._games: dict[ConnectionId, GameId] = {}
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
@@ -106,13 +112,19 @@ class LambdaHost:
     def _perform(
         self, invocation: Invocation, connections: Connections, effects: Counter[str]
     ) -> None:
+        # By the clock, because reading takes time as well, and most when DynamoDB is slow.
+        patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
-            if not self._perform_effect(effect, invocation, connections):
+            if not self._perform_effect(effect, invocation, connections, patience_ends_s):
                 effects["Gone"] += 1
 
     def _perform_effect(
-        self, effect: Effect, invocation: Invocation, connections: Connections
+        self,
+        effect: Effect,
+        invocation: Invocation,
+        connections: Connections,
+        patience_ends_s: float,
     ) -> bool:
         """Perform an effect; tell whether whoever it was for was there."""
         found = True
@@ -132,8 +144,11 @@ class LambdaHost:
             case Reach(connection_id, target):
                 self._table.reach(connection_id, target)
             case Wait(seconds, signal):
-                self._sleep(seconds)
-                invocation.waited(effect, self._table.row(signal.sender))
+                if self._now_s() + seconds > patience_ends_s:
+                    invocation.waited_enough(effect)
+                else:
+                    self._sleep(seconds)
+                    invocation.waited(effect, self._table.row(signal.sender))
             case Close(connection_id):
                 connections.close(connection_id)
             case _:

@@ -41,7 +41,8 @@ def line_of(
     ``type_`` is the message's; one that is not the wire protocol's is a client's text and is
     not repeated. ``error`` is what nobody foresaw.
     """
-    context = event.get("requestContext")
+    # What is no event at all has a line as well: somebody tries the function in the console.
+    context = event.get("requestContext") if isinstance(event, Mapping) else None
     context = context if isinstance(context, Mapping) else {}
     line: dict[str, Any] = {
         "level": "ERROR" if error else "INFO",

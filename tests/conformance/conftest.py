@@ -1,0 +1,56 @@
+"""What is tested: an API of a test's own, or poker-signal's, here or at a URL."""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.conformance.harness import Api, Endpoint, Serve
+
+AWS_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
+    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+)
+"""What a developer may have set."""
+
+
+@pytest.fixture
+def no_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing that would lead boto3 elsewhere, unless it is to be led to --endpoint."""
+    if not request.config.getoption("--endpoint"):
+        for name in AWS_VARIABLES:
+            monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+async def serve(request: pytest.FixtureRequest, no_aws: None) -> AsyncGenerator[Serve, None]:
+    """Start APIs of scripted functions, on a clock that the test advances."""
+    async with AsyncExitStack() as stack:
+        yield Serve(stack, is_skipped=bool(request.config.getoption("--endpoint")))
+
+
+@pytest.fixture
+async def api(serve: Serve) -> Api:
+    """An API with the usual routes, and production's settings."""
+    return await serve()
+
+
+@pytest.fixture
+async def endpoint(request: pytest.FixtureRequest, no_aws: None) -> AsyncGenerator[Endpoint, None]:
+    """poker-signal's own API: that of --endpoint, or else one for this test."""
+    url = request.config.getoption("--endpoint")
+    if url:
+        management_url = request.config.getoption("--management") or url.replace("ws", "http", 1)
+        yield Endpoint(url.rstrip("/"), management_url.rstrip("/"), is_foreign=True)
+        return
+    async with Emulator(Settings(port=0)) as emulator:
+        yield Endpoint(emulator.url, emulator.management_url, is_foreign=False)

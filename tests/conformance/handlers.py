@@ -1,0 +1,150 @@
+"""Lambda functions that do what a test says, and remember what they were called with.
+
+All APIs under test share these functions; an event's ``apiId`` says whose it is, so that what
+still runs when a test has ended cannot be taken for the next test's.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+Event = dict[str, Any]
+Behaviour = Callable[[Event], object]
+
+PATIENCE_S = 10
+"""How long a test waits for what must happen."""
+
+
+class Call(NamedTuple):
+    """One invocation."""
+
+    function: str
+    event: Event
+
+
+class Script:
+    """What the functions of one API do, and every call of them, in order."""
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self._behaviours: dict[str, Behaviour] = {}
+        self._gates: list[threading.Event] = []
+        self._waiting: defaultdict[str, asyncio.Queue[Event]] = defaultdict(asyncio.Queue)
+        self._loop = asyncio.get_running_loop()
+
+    def on(self, function: str, behaviour: Behaviour) -> None:
+        """Let a function do something else than to return 200, or to allow everybody."""
+        self._behaviours[function] = behaviour
+
+    def returning(self, function: str, value: object) -> None:
+        """Let a function return always the same."""
+        self.on(function, lambda event: value)
+
+    def raising(self, function: str, message: str) -> None:
+        """Let a function fail."""
+
+        def fail(event: Event) -> object:
+            raise RuntimeError(message)
+
+        self.on(function, fail)
+
+    def stalling(self, function: str, value: object = None) -> threading.Event:
+        """Let a function wait until the event that is returned is set, or the test ends."""
+        gate = threading.Event()
+        self._gates.append(gate)
+
+        def wait(event: Event) -> object:
+            gate.wait(PATIENCE_S)
+            return {"statusCode": 200} if value is None else value
+
+        self.on(function, wait)
+        return gate
+
+    def release(self) -> None:
+        """Let nobody wait any more."""
+        for gate in self._gates:
+            gate.set()
+
+    async def called(self, function: str) -> Event:
+        """Return the event of a function's next call."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._waiting[function].get()
+
+    def events(self, function: str) -> list[Event]:
+        """Return the events of all calls of a function so far."""
+        return [call.event for call in self.calls if call.function == function]
+
+    def play(self, function: str, event: Event) -> object:
+        """Do what the test said; in a thread of the function's own."""
+        # Looked up first: a test that hears of the call may at once say what the next one does.
+        behaviour = self._behaviours.get(function, _USUAL.get(function, _ok))
+        # The test may be over: then nobody is left to be told.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._take, Call(function, event))
+        return behaviour(event)
+
+    def _take(self, call: Call) -> None:
+        self.calls.append(call)
+        self._waiting[call.function].put_nowait(call.event)
+
+
+scripts: dict[str, Script] = {}
+"""By ``apiId``."""
+
+
+def policy(event: Event, effect: str = "Allow", **more: object) -> dict[str, object]:
+    """Return what an authorizer returns."""
+    statement = {
+        "Action": "execute-api:Invoke",
+        "Effect": effect,
+        "Resource": event["methodArn"],
+    }
+    document = {"Version": "2012-10-17", "Statement": [statement]}
+    return {"principalId": "somebody", "policyDocument": document, **more}
+
+
+def _ok(event: Event) -> object:
+    return {"statusCode": 200}
+
+
+_USUAL: dict[str, Behaviour] = {
+    "authorizer": policy,
+    "echo": lambda event: {"statusCode": 200, "body": event["body"]},
+}
+
+
+def _play(function: str, event: Event) -> object:
+    return scripts[event["requestContext"]["apiId"]].play(function, event)
+
+
+def connect(event: Event, context: object) -> object:
+    """Take ``$connect``."""
+    return _play("connect", event)
+
+
+def disconnect(event: Event, context: object) -> object:
+    """Take ``$disconnect``."""
+    return _play("disconnect", event)
+
+
+def default(event: Event, context: object) -> object:
+    """Take ``$default``."""
+    return _play("default", event)
+
+
+def join(event: Event, context: object) -> object:
+    """Take the route of that key, or whatever a test calls it."""
+    return _play("join", event)
+
+
+def echo(event: Event, context: object) -> object:
+    """Take a two-way route: return what came in, unless a test says otherwise."""
+    return _play("echo", event)
+
+
+def authorizer(event: Event, context: object) -> object:
+    """Say who may connect: everybody, unless a test says otherwise."""
+    return _play("authorizer", event)

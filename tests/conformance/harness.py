@@ -1,0 +1,249 @@
+"""What the conformance tests hold in their hands: an API, its clients, and a backend."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
+from functools import cache
+from importlib import import_module
+from itertools import count
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlsplit
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.datastructures import Headers
+
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.config import ApiConfig, AuthorizerConfig, FunctionConfig, RouteConfig
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.conformance.handlers import PATIENCE_S, Script, scripts
+from tests.conformance.wire import NOTHING, Answer, Wire, wire_to
+
+# Not import statements: boto3 has no types.
+boto3: Any = import_module("boto3")
+ClientError: Any = import_module("botocore.exceptions").ClientError
+
+ROOT = Path(__file__).parents[2]
+
+NAMES = ("connect", "disconnect", "default", "join", "echo", "authorizer")
+FUNCTIONS = {name: FunctionConfig(handler=f"tests.conformance.handlers:{name}") for name in NAMES}
+ROUTES = {
+    "$connect": RouteConfig(function="connect"),
+    "$disconnect": RouteConfig(function="disconnect"),
+    "$default": RouteConfig(function="default"),
+    "join": RouteConfig(function="join"),
+    "echo": RouteConfig(function="echo", two_way=True),
+}
+"""What an API under test has if its test does not say otherwise."""
+
+AUTHORIZER = AuthorizerConfig(function="authorizer")
+
+
+def routes_without(*keys: str) -> dict[str, RouteConfig]:
+    """Return the usual routes, some left out."""
+    return {key: route for key, route in ROUTES.items() if key not in keys}
+
+
+# WebSocket clients.
+
+
+def client_of(url: str, **options: Any) -> connect:
+    """Return a client; it sends no pings and compresses nothing, unless told to."""
+    usual = {"ping_interval": None, "compression": None, "open_timeout": PATIENCE_S}
+    return connect(url, **(usual | options))
+
+
+async def hear(client: ClientConnection) -> str:
+    """Return the next message, a text."""
+    async with asyncio.timeout(PATIENCE_S):
+        heard = await client.recv()
+    assert isinstance(heard, str)
+    return heard
+
+
+async def closed(client: ClientConnection) -> tuple[int | None, str | None]:
+    """Return code and reason of the gateway's close frame."""
+    async with asyncio.timeout(PATIENCE_S):
+        await client.wait_closed()
+    return client.close_code, client.close_reason
+
+
+# Backends.
+
+
+class Backend:
+    """A boto3 client of @connections, called off the event loop."""
+
+    def __init__(self, endpoint_url: str, *, own_credentials: bool = False) -> None:
+        self.client = _session(own_credentials).client(
+            "apigatewaymanagementapi",
+            endpoint_url=endpoint_url,
+            region_name=_region_of(endpoint_url),
+        )
+
+    async def post(self, connection_id: str, data: str | bytes) -> Any:
+        """Send a message to a client."""
+        return await self._call("post_to_connection", ConnectionId=connection_id, Data=data)
+
+    async def get(self, connection_id: str) -> Any:
+        """Ask about a connection."""
+        return await self._call("get_connection", ConnectionId=connection_id)
+
+    async def delete(self, connection_id: str) -> Any:
+        """Close a connection."""
+        return await self._call("delete_connection", ConnectionId=connection_id)
+
+    def close(self) -> None:
+        """Close its connections."""
+        self.client.close()
+
+    async def _call(self, operation: str, **parameters: object) -> Any:
+        async with asyncio.timeout(PATIENCE_S):
+            return await asyncio.to_thread(getattr(self.client, operation), **parameters)
+
+
+class Refusal(NamedTuple):
+    """How boto3 tells that a request was refused."""
+
+    exception: str
+    code: str
+    message: str
+    status: int
+    headers: Headers
+
+
+async def refusal_of(request: Awaitable[object]) -> Refusal:
+    """Return how a request is refused."""
+    with pytest.raises(ClientError) as refused:
+        await request
+    response = refused.value.response
+    return Refusal(
+        type(refused.value).__name__,
+        response["Error"]["Code"],
+        response["Error"].get("Message", ""),
+        response["ResponseMetadata"]["HTTPStatusCode"],
+        Headers(response["ResponseMetadata"]["HTTPHeaders"]),
+    )
+
+
+@cache
+def _session(own_credentials: bool) -> Any:
+    session = boto3.session.Session
+    if own_credentials and session().get_credentials() is not None:
+        return session()
+    return session(aws_access_key_id="anybody", aws_secret_access_key="anything")
+
+
+def _region_of(url: str) -> str:
+    _, _, after = (urlsplit(url).hostname or "").partition(".execute-api.")
+    return after.partition(".")[0] or "us-west-2"
+
+
+# What is under test.
+
+
+class Endpoint(NamedTuple):
+    """poker-signal's own API: started for a test, or wherever --endpoint says."""
+
+    url: str
+    management_url: str
+    is_foreign: bool
+
+    @property
+    def path(self) -> str:
+        """The path of the URL, without a slash at the end."""
+        return urlsplit(self.url).path.rstrip("/")
+
+    @property
+    def query(self) -> str:
+        """The query string of a host, of a game of its own."""
+        return f"?playerId=HOST&gameId={uuid.uuid4()}"
+
+    def wire(self) -> AbstractAsyncContextManager[Wire]:
+        """Open a TCP connection."""
+        return wire_to(self.url)
+
+    async def handshake(self, target: str, headers: Mapping[str, str] = NOTHING) -> Answer:
+        """Ask for a WebSocket, and leave again."""
+        async with self.wire() as wire:
+            return await wire.upgrade(target, headers)
+
+    def player(self, name: str, game: str, **options: Any) -> connect:
+        """Return the client of a player."""
+        return client_of(f"{self.url}?playerId={quote(name)}&gameId={quote(game)}", **options)
+
+    def backend(self, management_url: str = "") -> "closing[Backend]":
+        """Return a backend, of this API if no other URL is given."""
+        url = management_url or self.management_url
+        return closing(Backend(url, own_credentials=self.is_foreign))
+
+
+class Api:
+    """An API of a test's own: scripted functions, and a time of its own."""
+
+    def __init__(
+        self, url: str, backend: Backend, clock: VirtualClock, script: Script, stack: AsyncExitStack
+    ) -> None:
+        self.url = url
+        self.backend = backend
+        self.clock = clock
+        self.script = script
+        self.stop = stack.aclose
+
+    @property
+    def path(self) -> str:
+        """The path of the URL."""
+        return urlsplit(self.url).path
+
+    def wire(self) -> AbstractAsyncContextManager[Wire]:
+        """Open a TCP connection."""
+        return wire_to(self.url)
+
+    def client(self, query: str = "", **options: Any) -> connect:
+        """Return a WebSocket client."""
+        return client_of(self.url + query, **options)
+
+    async def handshake(self, query: str = "", headers: Mapping[str, str] = NOTHING) -> Answer:
+        """Ask for a WebSocket, and leave again."""
+        async with self.wire() as wire:
+            return await wire.upgrade(self.path + query, headers)
+
+    async def connected(self) -> str:
+        """Return the id of the connection whose ``$connect`` comes next."""
+        event = await self.script.called("connect")
+        return str(event["requestContext"]["connectionId"])
+
+
+class Serve:
+    """Starts APIs, which last as long as the test."""
+
+    _numbers = count()
+
+    def __init__(self, stack: AsyncExitStack, *, is_skipped: bool) -> None:
+        self._stack = stack
+        self._is_skipped = is_skipped
+
+    async def __call__(self, *, real_time: bool = False, **more: Any) -> Api:
+        """Start one; ``more`` are members of ApiConfig and of Settings."""
+        if self._is_skipped:
+            pytest.skip("needs handlers, settings or a clock of its own, which no URL offers")
+        members: dict[str, Any] = {"functions": FUNCTIONS, "routes": ROUTES}
+        members |= {key: more.pop(key) for key in ApiConfig.__struct_fields__ if key in more}
+        api_id = f"api{next(self._numbers):07}"
+        script = scripts[api_id] = Script()
+        self._stack.callback(scripts.pop, api_id)
+        clock = VirtualClock()
+        emulator = Emulator(
+            Settings(port=0, api_id=api_id, **more),
+            clock=None if real_time else clock,
+            api=ApiConfig(**members),
+            folder=ROOT,
+        )
+        stack = await self._stack.enter_async_context(AsyncExitStack())
+        await stack.enter_async_context(emulator)
+        stack.callback(script.release)
+        backend = stack.enter_context(closing(Backend(emulator.management_url)))
+        return Api(emulator.url, backend, clock, script, stack)

@@ -1,0 +1,171 @@
+"""REQUEST authorizers: who may connect, asked once per connection."""
+
+import pytest
+
+from poker_signal.emulator.config import AuthorizerConfig
+from tests.conformance.handlers import Event, policy
+from tests.conformance.harness import AUTHORIZER, Api, Serve, hear
+from tests.conformance.items import item
+
+SOURCES = ("route.request.header.Auth", "route.request.querystring.token")
+
+
+@pytest.fixture
+async def guarded(serve: Serve) -> Api:
+    """An API with an authorizer that asks for nothing."""
+    return await serve(authorizer=AUTHORIZER)
+
+
+@pytest.mark.parametrize(
+    ("query", "headers"),
+    [
+        ("?token=t", {}),
+        ("", {"Auth": "a"}),
+        ("?token=", {"Auth": "a"}),
+        ("?token=t", {"Auth": ""}),
+    ],
+    ids=["no-header", "no-parameter", "empty-parameter", "empty-header"],
+)
+@item("CONFIRMED", "8.2", "Lambda authorizers")
+async def test_038_without_an_identity_nobody_is_asked(
+    serve: Serve, query: str, headers: dict[str, str]
+) -> None:
+    """If an identity source is missing or empty, the answer is 401 and nobody is asked."""
+    sources = AuthorizerConfig(function="authorizer", identity_sources=list(SOURCES))
+    api = await serve(authorizer=sources)
+    assert (await api.handshake(query, headers)).status == 401
+    assert (await api.handshake("?token=good", {"auth": "a"})).status == 101
+    (event,) = api.script.events("authorizer")
+    assert event["queryStringParameters"] == {"token": "good"}
+
+
+@item("CONFIRMED", "1.5", "Lambda authorizers of REST APIs")
+async def test_039_unauthorized_is_a_401(guarded: Api) -> None:
+    """An authorizer that raises exactly `Unauthorized` makes it a 401."""
+    guarded.script.raising("authorizer", "Unauthorized")
+    assert (await guarded.handshake()).status == 401
+
+
+def _denied(event: Event) -> object:
+    return policy(event, "Deny")
+
+
+def _allowed_elsewhere(event: Event) -> object:
+    return policy({"methodArn": event["methodArn"].replace("/prod/", "/test/")})
+
+
+def _allowed_and_denied(event: Event) -> object:
+    everything = {"Action": "*", "Resource": "arn:aws:execute-api:*"}
+    statements = [{**everything, "Effect": effect} for effect in ("Allow", "Deny")]
+    return {"principalId": "somebody", "policyDocument": {"Statement": statements}}
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [_denied, _allowed_elsewhere, _allowed_and_denied],
+    ids=["deny", "another-stage", "both"],
+)
+@item("CONFIRMED", "1.5", "$connect and $disconnect")
+async def test_040_who_is_not_allowed_gets_403(guarded: Api, behaviour: object) -> None:
+    """A policy that denies, or does not allow, this very connection makes it a 403."""
+    assert callable(behaviour)
+    guarded.script.on("authorizer", behaviour)
+    assert (await guarded.handshake()).status == 403
+    assert guarded.script.events("connect") == []
+
+
+def _raises(event: Event) -> object:
+    raise RuntimeError("unauthorized")
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        _raises,
+        lambda event: None,
+        lambda event: "Unauthorized",
+        lambda event: {"statusCode": 401},
+        lambda event: {"principalId": "me", "policyDocument": {}},
+        lambda event: policy(event, "allow"),
+        lambda event: policy(event, context={"roles": ["player"]}),
+        lambda event: policy(event, context={"seat": {"number": 3}}),
+        lambda event: policy(event, context={"long": "x" * 8192}),
+    ],
+    ids=[
+        *("raises", "nothing", "text", "response", "no-statement", "no-such-effect"),
+        *("list-in-context", "object-in-context", "above-8-kib"),
+    ],
+)
+@item("REPORTED", "1.5", but="AWS says so of REST APIs")
+async def test_041_a_broken_authorizer_is_a_500(guarded: Api, behaviour: object) -> None:
+    """Any other error of an authorizer, and whatever is no valid answer, makes it a 500."""
+    assert callable(behaviour)
+    guarded.script.on("authorizer", behaviour)
+    assert (await guarded.handshake()).status == 500
+    assert guarded.script.events("connect") == []
+
+
+@item("CONFIRMED", "2.3", "Lambda authorizers")
+async def test_042_the_authorizer_sees_the_whole_request(guarded: Api) -> None:
+    """An authorizer's event has a type, the ARN of `$connect`, and the hop by hop headers too."""
+    await guarded.handshake(headers={"X-Seat": "3"})
+    event = await guarded.script.called("authorizer")
+    assert event["type"] == "REQUEST"
+    assert event["methodArn"].startswith("arn:aws:execute-api:us-west-2:123456789012:")
+    assert event["methodArn"].endswith(f"{event['requestContext']['apiId']}/prod/$connect")
+    hop_by_hop = {"Connection": "upgrade", "Upgrade": "websocket", "content-length": "0"}
+    assert event["headers"].items() >= ({"X-Seat": "3"} | hop_by_hop).items()
+    assert event["headers"].keys() == event["multiValueHeaders"].keys()
+    assert not event.keys() & {"body", "isBase64Encoded", "pathParameters"}
+
+
+@item("CONFIRMED", "2.1", "Lambda authorizers")
+async def test_043_the_authorizer_always_sees_stage_variables(guarded: Api) -> None:
+    """An authorizer's `stageVariables` are an empty object where the stage has none."""
+    await guarded.handshake()
+    assert (await guarded.script.called("authorizer"))["stageVariables"] == {}
+
+
+@item("CONFIRMED", "8.2", "model")
+async def test_044_the_authorizer_is_asked_every_time(guarded: Api) -> None:
+    """An authorizer is asked for every handshake: its answers are not cached."""
+    for _ in range(3):
+        assert (await guarded.handshake("?token=same")).status == 101
+    assert len(guarded.script.events("authorizer")) == 3
+
+
+@item("CONFIRMED", "8.3", "$context")
+async def test_045_connect_sees_what_the_authorizer_said(guarded: Api) -> None:
+    """`$connect` sees the authorizer's context as text, its principal, and how long it took."""
+    context = {"seat": 3, "stake": 2.5, "host": True, "name": "Zoë"}
+    guarded.script.on("authorizer", lambda event: policy(event, context=context))
+    assert (await guarded.handshake()).status == 101
+    told = (await guarded.script.called("connect"))["requestContext"]["authorizer"]
+    latency_ms = told.pop("integrationLatency")
+    assert type(latency_ms) is int
+    assert told == {
+        "principalId": "somebody",
+        **{"seat": "3", "stake": "2.5", "host": "true", "name": "Zoë"},
+    }
+
+
+@item("CONFIRMED", "8.3")
+async def test_046_later_events_repeat_it_without_the_latency(guarded: Api) -> None:
+    """Messages and the disconnect carry the same authorizer object, without the latency."""
+    guarded.script.on("authorizer", lambda event: policy(event, context={"seat": 3}))
+    async with guarded.client() as client:
+        await client.send("hello")
+        message = await guarded.script.called("default")
+    disconnect = await guarded.script.called("disconnect")
+    for event in message, disconnect:
+        assert event["requestContext"]["authorizer"] == {"principalId": "somebody", "seat": "3"}
+
+
+@item("CONFIRMED", "8.1", "$connect and $disconnect")
+async def test_047_open_connections_are_not_judged_again(guarded: Api) -> None:
+    """Whoever is connected stays so when the authorizer changes its mind."""
+    async with guarded.client() as client:
+        guarded.script.on("authorizer", _denied)
+        assert (await guarded.handshake()).status == 403
+        await client.send('{"action":"echo"}')
+        assert await hear(client) == '{"action":"echo"}'

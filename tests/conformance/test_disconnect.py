@@ -1,0 +1,135 @@
+"""The function of `$disconnect`: when it is called, and what it is told."""
+
+import pytest
+
+from tests.conformance.handlers import Event
+from tests.conformance.harness import Api, Serve, closed, hear
+from tests.conformance.items import item
+from tests.conformance.wire import CLOSE
+
+ECHO = '{"action":"echo"}'
+
+
+def told(event: Event) -> tuple[int, str]:
+    """Return code and reason of a `$disconnect` event."""
+    context = event["requestContext"]
+    return context["disconnectStatusCode"], context["disconnectReason"]
+
+
+def connection_of(event: Event) -> str:
+    """Return whose event it is."""
+    return str(event["requestContext"]["connectionId"])
+
+
+async def told_after_close_frame(api: Api, payload: bytes) -> tuple[int, str]:
+    """Close with a close frame; return what `$disconnect` is told."""
+    async with api.wire() as wire:
+        await wire.upgrade(api.path)
+        wire.send_frame(CLOSE, payload)
+        assert await wire.frame() == (CLOSE, payload)
+    return told(await api.script.called("disconnect"))
+
+
+@item("CONFIRMED", "4.2", "integration requests")
+async def test_079_a_close_without_a_code_is_1005(api: Api) -> None:
+    """A close frame without a code is told as 1005, and with a reason that says so."""
+    expected = (1005, "Client-side close frame status not set")
+    assert await told_after_close_frame(api, b"") == expected
+
+
+@item("CONFIRMED", "4.2")
+async def test_080_a_page_that_is_left_is_1001(api: Api) -> None:
+    """A client that closes with 1001 and no reason is told as 1001 and an empty reason."""
+    assert await told_after_close_frame(api, b"\x03\xe9") == (1001, "")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [(1000, ""), (1000, "bye"), (3000, "fold"), (4999, "Zoë 🂡")],
+    ids=["normal", "reason", "registered", "private"],
+)
+@item("UNKNOWN", "4.2")
+async def test_081_what_a_client_says_is_passed_on(api: Api, code: int, reason: str) -> None:
+    """Any other code and reason are told as the client gave them."""
+    payload = code.to_bytes(2, "big") + reason.encode()
+    assert await told_after_close_frame(api, payload) == (code, reason)
+
+
+@item("CONFIRMED", "4.2", "overview")
+async def test_082_a_connection_that_breaks_is_1006(api: Api) -> None:
+    """A TCP connection that ends without a close frame is told as 1006."""
+    async with api.wire() as wire:
+        await wire.upgrade(api.path)
+        wire.abort()
+        assert told(await api.script.called("disconnect"))[0] == 1006
+
+
+@item("CONFIRMED", "4.2")
+async def test_083_an_idle_connection_is_1001_going_away(api: Api) -> None:
+    """An idle connection is told as 1001 and `Going away`."""
+    async with api.client() as client:
+        api.clock.advance(600)
+        assert await closed(client) == (1001, "Going away")
+    assert told(await api.script.called("disconnect")) == (1001, "Going away")
+
+
+@item("REPORTED", "4.2")
+async def test_084_a_deleted_connection_is_1000(api: Api) -> None:
+    """A deleted connection is told as 1000 and `Connection Closed Normally`, its client of 1000."""
+    async with api.client() as client:
+        await api.backend.delete(await api.connected())
+        assert (await closed(client))[0] == 1000
+    assert told(await api.script.called("disconnect")) == (1000, "Connection Closed Normally")
+
+
+@item("CONFIRMED", "2.5", "integration requests")
+async def test_085_the_handshakes_headers_do_not_come_back(serve: Serve) -> None:
+    """A `$disconnect` event has four headers: the host, and three empty ones."""
+    api = await serve(domain_name="cards.example")
+    async with api.client(additional_headers={"X-Seat": "3", "x-api-key": "secret"}):
+        pass
+    event = await api.script.called("disconnect")
+    headers = {"Host": "cards.example", "x-api-key": "", "X-Forwarded-For": "", "x-restapi": ""}
+    assert event["headers"] == headers
+    assert event["multiValueHeaders"] == {name: [headers[name]] for name in headers}
+
+
+@item("CONFIRMED", "2.1")
+async def test_086_a_disconnect_is_a_request_of_its_own(api: Api) -> None:
+    """A `$disconnect` event has a request id of its own, and neither message id nor body."""
+    async with api.client("?x=1"):
+        connect = await api.script.called("connect")
+    event = await api.script.called("disconnect")
+    context, before = event["requestContext"], connect["requestContext"]
+    assert (context["routeKey"], context["eventType"]) == ("$disconnect", "DISCONNECT")
+    assert context["requestId"] == context["extendedRequestId"] != before["requestId"]
+    assert context["connectionId"] == before["connectionId"]
+    assert "messageId" not in context
+    assert event.keys() == {"headers", "multiValueHeaders", "requestContext", "isBase64Encoded"}
+
+
+@item("UNKNOWN", "4.2")
+async def test_087_every_connection_disconnects_once(api: Api) -> None:
+    """Every connection causes one `$disconnect`, however it ends, and its failure harms nobody."""
+    api.script.raising("disconnect", "no table")
+    async with api.client() as witness:
+        witness_id = await api.connected()
+        gone = []
+        async with api.client():
+            gone.append(await api.connected())
+        async with api.wire() as wire:
+            await wire.upgrade(api.path)
+            gone.append(await api.connected())
+            wire.abort()
+        async with api.client() as deleted:
+            gone.append(await api.connected())
+            await api.backend.delete(gone[-1])
+            await closed(deleted)
+        ended = {connection_of(await api.script.called("disconnect")) for _ in gone}
+        assert ended == set(gone)
+        await witness.send(ECHO)
+        assert await hear(witness) == ECHO
+        await api.stop()
+    (*_, last) = api.script.events("disconnect")
+    assert connection_of(last) == witness_id
+    assert len(api.script.events("disconnect")) == len(gone) + 1

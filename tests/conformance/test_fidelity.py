@@ -1,0 +1,56 @@
+"""docs/fidelity.md says what the tests prove, all of it and nothing else."""
+
+import ast
+import asyncio
+import re
+import sys
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.conformance.fidelity import DEVIATIONS, DOCUMENT, SECTIONS, document, rules_of
+from tests.conformance.harness import ROOT
+
+RULES = [rule for module in SECTIONS.values() for rule in rules_of(module)]
+
+
+def test_the_document_is_up_to_date() -> None:
+    """Run ``python -m tests.conformance.fidelity`` when this fails."""
+    assert DOCUMENT.read_text(encoding="utf-8") == document()
+
+
+def test_every_number_has_one_test() -> None:
+    """Of the hundred rules none is missing, and none is there twice."""
+    assert sorted(rule.number for rule in RULES) == list(range(1, 101))
+
+
+def test_every_rule_is_a_sentence() -> None:
+    """The table has room for one, and needs one."""
+    assert [rule for rule in RULES if not re.fullmatch(r"[^|]{20,100}\.", rule.text)] == []
+
+
+def test_every_pinning_test_exists() -> None:
+    """Also those of other folders."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in ROOT.glob("tests/**/*.py")]
+    existing = {
+        node.name
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    }
+    assert {test for _, test in DEVIATIONS} <= existing
+
+
+async def test_the_suite_runs_at_a_url() -> None:
+    """As users run it against what they deployed: nothing fails, and some of it is not skipped."""
+    async with Emulator(Settings(port=0)) as emulator:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("tests/conformance", "--ignore", "tests/conformance/test_fidelity.py"),
+            *("--endpoint", emulator.url),
+            cwd=ROOT,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(50):
+            output, _ = await process.communicate()
+    assert process.returncode == 0, output.decode()
+    assert "passed" in output.decode().splitlines()[-1]

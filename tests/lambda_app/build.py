@@ -1,0 +1,229 @@
+"""Events and stand-ins: what the tests of the Lambda host are built from."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poker_signal.core.gateway import parse_event
+from poker_signal.core.model import Connect, ConnectionId, GameId, PlayerId, Row, Topology
+from poker_signal.core.room import Room
+from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.http import Request
+from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.handler import LambdaHost
+from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.table import DynamoTable, Reading
+from tests.core.build import AT, row
+from tests.lambda_app import TABLE
+
+DOMAIN = "k3x9wq7p2a.execute-api.us-west-2.amazonaws.com"
+CLOSED = 1001
+
+EVENTS = Path(__file__).parents[1] / "events"
+OK = {"statusCode": 200}
+
+HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
+
+SECRET = "secret-of-alice"
+
+JOIN = '{"type":"join"}'
+OFFER = '{"type":"offer","targetId":"Alice","payload":{"sdp":"v=0"}}'
+CANDIDATE = '{"type":"ice-candidate","targetId":"Alice","payload":1}'
+
+Capture = pytest.CaptureFixture[str]
+
+
+def connect(sender: Row, query: str | None = None) -> Any:
+    """Return the event of a handshake; ``query`` instead of the row's own name and game."""
+    query = f"?playerId={sender.player_id}&gameId={sender.game_id}" if query is None else query
+    request = Request("GET", f"/prod{query}", [("Host", DOMAIN)], "192.0.2.1")
+    return connect_event(_facts(sender), request, "r", "t", AT * 1000)
+
+
+def message(sender: Row, body: str) -> Any:
+    """Return the event of a text frame."""
+    return message_event(_facts(sender), "$default", body, "r", "m", AT * 1000)
+
+
+def disconnect(sender: Row) -> Any:
+    """Return the event of a connection that has closed."""
+    return disconnect_event(_facts(sender), CLOSED, "Going away", "r", AT * 1000)
+
+
+def _facts(sender: Row) -> Facts:
+    second = int(sender.connected_at[17:19])
+    connected_at_ms = (AT - 60 + second) * 1000
+    return Facts(
+        sender.connection_id,
+        connected_at_ms,
+        "prod",
+        DOMAIN,
+        "k3x9wq7p2a",
+        {"sourceIp": "192.0.2.1"},
+    )
+
+
+class DictTable(DynamoTable):
+    """Rows in a dict; the index may know less, or more, than the table."""
+
+    def __init__(self, *rows: Row) -> None:
+        self.rows = {row.connection_id: row for row in rows}
+        self.not_yet_in_index: set[ConnectionId] = set()
+        self.still_in_index: list[Row] = []
+        self.unreadable = 0
+        self.calls: list[str] = []
+        self.failures: dict[str, BaseException] = {}
+        """What a call raises, by its name."""
+
+    def row(self, connection_id: ConnectionId) -> Row | None:
+        """Return a row, read consistently."""
+        self._called("row")
+        return self.rows.get(connection_id)
+
+    def read_room(self, game_id: GameId) -> Reading:
+        """Return what the index knows."""
+        self._called("read_room")
+        known = [row for key, row in self.rows.items() if key not in self.not_yet_in_index]
+        rows = [row for row in (*known, *self.still_in_index) if row.game_id == game_id]
+        return Reading(Room(rows), self.unreadable)
+
+    def save(self, row: Row) -> None:
+        """Store a row."""
+        self._called("save")
+        self.rows[row.connection_id] = row
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Delete a row."""
+        self._called("forget")
+        self.rows.pop(connection_id, None)
+
+    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
+        """Add to what a row has reached, if it is there."""
+        self._called("reach")
+        if row := self.rows.get(connection_id):
+            self.rows[connection_id] = row._replace(reached=row.reached | {target})
+
+    def names(self) -> list[PlayerId]:
+        """Return whose rows are there."""
+        return [row.player_id for row in self.rows.values()]
+
+    def _called(self, name: str) -> None:
+        self.calls.append(name)
+        if failure := self.failures.get(name):
+            raise failure
+
+
+class ScriptedConnections(Connections):
+    """Connections that are open until they are said to be gone."""
+
+    def __init__(self) -> None:
+        self.gone: set[str] = set()
+        self.posted: list[tuple[str, str]] = []
+        self.closed: list[str] = []
+        self.probed: list[str] = []
+        self.failures: dict[str, BaseException] = {}
+        """What a call raises, by its name."""
+        self.before_post: Callable[[], None] = lambda: None
+
+    def post(self, connection_id: ConnectionId, data: str) -> bool:
+        """Remember what was posted."""
+        self.before_post()
+        self._fail("post")
+        if connection_id in self.gone:
+            return False
+        self.posted.append((connection_id, data))
+        return True
+
+    def is_open(self, connection_id: ConnectionId) -> bool:
+        """Tell whether nobody said otherwise."""
+        self.probed.append(connection_id)
+        self._fail("is_open")
+        return connection_id not in self.gone
+
+    def close(self, connection_id: ConnectionId) -> bool:
+        """Remember what was closed."""
+        self._fail("close")
+        self.closed.append(connection_id)
+        return connection_id not in self.gone
+
+    def _fail(self, name: str) -> None:
+        if failure := self.failures.get(name):
+            raise failure
+
+
+class Container:
+    """A container of the function, with its table and connections."""
+
+    def __init__(
+        self,
+        *rows: Row,
+        topology: Topology = Topology.MESH,
+        management_endpoint: str | None = "https://management.example",
+    ) -> None:
+        self.table = DictTable(*rows)
+        self.connections = ScriptedConnections()
+        self.endpoints: list[str] = []
+        self.slept: list[float] = []
+        self._now_s = 0.0
+        self.while_asleep: Callable[[], None] = lambda: None
+        self.host = LambdaHost(
+            Settings(TABLE, topology, management_endpoint),
+            self.table,
+            self._connections_at,
+            self._sleep,
+            lambda: self._now_s,
+        )
+
+    def __call__(self, event: Any) -> dict[str, Any]:
+        """Hand an event to the function."""
+        return {**self.host(event, None)}
+
+    def heard(self, row: Row) -> list[str]:
+        """Return what a connection was sent."""
+        return [data for key, data in self.connections.posted if key == row.connection_id]
+
+    def _connections_at(self, endpoint: str) -> Connections:
+        self.endpoints.append(endpoint)
+        return self.connections
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass on the function's own clock."""
+        self._now_s += seconds
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.pass_time(seconds)
+        self.while_asleep()
+
+
+def logged(capsys: Capture) -> dict[str, Any]:
+    """Return the one line that was written since the last time."""
+    (line,) = capsys.readouterr().out.splitlines()
+    found: dict[str, Any] = json.loads(line)
+    return found
+
+
+def recorded(name: str) -> Any:
+    """Return a recorded event."""
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def frame(type_: str, sender: Row, payload: str = "null") -> str:
+    """Return what a target hears."""
+    return f'{{"type":"{type_}","senderId":"{sender.player_id}","payload":{payload}}}'
+
+
+def with_session(newcomer: Row, session: str = SECRET) -> Any:
+    """Return the event of a handshake with a session."""
+    query = f"?playerId={newcomer.player_id}&gameId={newcomer.game_id}&session={session}"
+    return connect(newcomer, query)
+
+
+def saved(newcomer: Row, session: str = SECRET) -> Row:
+    """Return the row that a handshake with a session leaves."""
+    event = parse_event(with_session(newcomer, session))
+    assert isinstance(event, Connect)
+    return event.row

@@ -1,0 +1,263 @@
+"""What an event costs: the calls of AWS that the function makes for it, counted.
+
+They are counted where botocore sends them, retries included; DynamoDB is moto's. ::
+
+    python -m tests.lambda_app.calls        # writes the table into docs/lambda.md
+"""
+
+import contextlib
+import io
+import itertools
+import os
+import re
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+from unittest import mock
+
+from botocore.awsrequest import AWSResponse
+from moto import mock_aws
+from moto.core.models import patch_client
+
+from poker_signal.core.model import ConnectionId, Row, Topology
+from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.handler import LambdaHost
+from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.table import DynamoTable, schema
+from tests.core.build import row
+from tests.lambda_app import ENVIRONMENT, TABLE
+from tests.lambda_app.build import (
+    ALICE,
+    CANDIDATE,
+    HOST,
+    JOIN,
+    OFFER,
+    connect,
+    disconnect,
+    message,
+    saved,
+    with_session,
+)
+
+DOC = Path(__file__).parents[2] / "docs" / "lambda.md"
+BEGIN, END = "<!-- calls -->", "<!-- /calls -->"
+
+DYNAMODB = frozenset({"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"})
+
+ENDPOINT = "https://calls.example/prod"
+
+NEWCOMER = row("Alice", 9)
+"""Alice once more: the row that connected first owns her name."""
+
+PING = '{"type":"ping"}'
+
+
+class Aws:
+    """moto's DynamoDB, connections that are open unless they are ``gone``, and what was called."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.gone: set[ConnectionId] = set()
+        self.dynamodb = dynamodb_client()
+        self.management = management_client(ENDPOINT)
+        self.table = DynamoTable(self.dynamodb, TABLE)
+        self.while_asleep: Callable[[], None] = lambda: None
+        patch_client(self.dynamodb)
+        self.dynamodb.create_table(**schema(TABLE))
+        for client in (self.dynamodb, self.management):
+            client.meta.events.register_first("before-send", self._before_send)
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        for client in (self.dynamodb, self.management):
+            client.meta.events.unregister("before-send", self._before_send)
+            client.close()
+
+    def container(self) -> LambdaHost:
+        """Return a cold container."""
+        connections = Connections(self.management)
+        return LambdaHost(
+            Settings(TABLE, Topology.MESH, ENDPOINT),
+            self.table,
+            lambda _: connections,
+            lambda _: self.while_asleep(),
+        )
+
+    def _before_send(self, event_name: str, request: Any, **more: Any) -> AWSResponse | None:
+        _, service, operation = event_name.split(".")
+        self.calls.append(operation)
+        if service == "dynamodb":
+            return None
+        is_gone = any(f"/{key}" in request.url for key in self.gone)
+        return AWSResponse(request.url, 410 if is_gone else 200, {}, _Body())
+
+
+class _Body(io.BytesIO):
+    """An empty body, as urllib3 has it."""
+
+    def stream(self) -> Generator[bytes, None, None]:
+        """Yield nothing."""
+        yield from ()
+
+
+class Situation(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    rows: tuple[Row, ...]
+    event: Any
+    warm: Row | None = None
+    """Whom the container knows already."""
+    gone: tuple[Row, ...] = ()
+    """Rows of connections that are closed."""
+    reached_after: int | None = None
+    """How many waits later the offer arrives."""
+
+
+BOTH = (HOST, ALICE)
+AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
+
+SITUATIONS = (
+    Situation("`$connect` of a player", (HOST,), connect(ALICE)),
+    Situation("`$connect` of a player with a session", (HOST,), with_session(ALICE)),
+    Situation("`$connect` of `HOST`", (), connect(HOST)),
+    Situation("… taking over by its session", (saved(ALICE),), with_session(NEWCOMER)),
+    Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(row("HOST", 9))),
+    Situation(
+        "… the protected `HOST` turns out to be gone",
+        (saved(HOST),),
+        connect(row("HOST", 9)),
+        gone=(HOST,),
+    ),
+    Situation("`$disconnect`", BOTH, disconnect(ALICE)),
+    Situation("`join`, warm container", BOTH, message(ALICE, JOIN), warm=ALICE),
+    Situation("`join`, cold container", BOTH, message(ALICE, JOIN)),
+    Situation(
+        "`join` with an `id`, acknowledged",
+        BOTH,
+        message(ALICE, '{"type":"join","id":"1"}'),
+        warm=ALICE,
+    ),
+    Situation(
+        "`join` with a name that is taken", (*BOTH, NEWCOMER), message(NEWCOMER, JOIN), NEWCOMER
+    ),
+    Situation(
+        "`join` after one's own ghost",
+        (*BOTH, NEWCOMER),
+        message(NEWCOMER, JOIN),
+        warm=NEWCOMER,
+        gone=(ALICE,),
+    ),
+    Situation("`offer` or `answer`", BOTH, message(HOST, OFFER), warm=HOST),
+    Situation("`offer` or `answer`, cold container", BOTH, message(HOST, OFFER)),
+    Situation("`ice-candidate` after its offer", AFTER_OFFER, message(HOST, CANDIDATE), warm=HOST),
+    Situation(
+        "`ice-candidate` that waits once for its offer",
+        BOTH,
+        message(HOST, CANDIDATE),
+        warm=HOST,
+        reached_after=1,
+    ),
+    Situation("`ice-candidate` whose offer never comes", BOTH, message(HOST, CANDIDATE), warm=HOST),
+    Situation(
+        "`player-connected`",
+        BOTH,
+        message(ALICE, '{"type":"player-connected","targetId":"HOST"}'),
+        warm=ALICE,
+    ),
+    Situation(
+        "any message past a ghost to the next owner",
+        (*BOTH, row("HOST", 9)),
+        message(ALICE, JOIN),
+        warm=ALICE,
+        gone=(row("HOST", 9),),
+    ),
+    Situation("any message to nobody", (HOST,), message(HOST, OFFER), warm=HOST),
+    Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
+    Situation("`ping`", BOTH, message(ALICE, PING), warm=ALICE),
+)
+
+
+def measure(aws: Aws, situation: Situation) -> list[str]:
+    """Return the calls of one situation, in their order."""
+    for item in aws.dynamodb.scan(TableName=TABLE)["Items"]:
+        aws.dynamodb.delete_item(TableName=TABLE, Key={"connectionId": item["connectionId"]})
+    for stored in situation.rows:
+        aws.table.save(stored)
+    aws.gone = {dead.connection_id for dead in situation.gone}
+    container = aws.container()
+    waits = itertools.count(1)
+
+    def wait() -> None:
+        if next(waits) == situation.reached_after:
+            counted = len(aws.calls)
+            aws.table.reach(HOST.connection_id, ALICE.connection_id)
+            # That was the offer's own invocation.
+            del aws.calls[counted:]
+
+    aws.while_asleep = wait
+    # The line of each invocation is not what is asked for here.
+    with contextlib.redirect_stdout(io.StringIO()):
+        if situation.warm is not None:
+            container(message(situation.warm, PING), None)
+        aws.calls.clear()
+        container(situation.event, None)
+    return [*aws.calls]
+
+
+@contextmanager
+def deployment() -> Generator[Aws, None, None]:
+    """An AWS in this process, with the table."""
+    with mock.patch.dict(os.environ, ENVIRONMENT), mock_aws():
+        os.environ.pop("AWS_PROFILE", None)
+        aws = Aws()
+        try:
+            yield aws
+        finally:
+            aws.close()
+
+
+def measured() -> dict[str, list[str]]:
+    """Return the calls of every situation by its name."""
+    with deployment() as aws:
+        return {situation.name: measure(aws, situation) for situation in SITUATIONS}
+
+
+def table_of(calls: dict[str, list[str]]) -> str:
+    """Return Markdown."""
+    lines = ["| event | DynamoDB | `@connections` | calls in order |", "|---|---|---|---|"]
+    for name, called in calls.items():
+        dynamodb = sum(operation in DYNAMODB for operation in called)
+        lines.append(
+            f"| {name} | {dynamodb} | {len(called) - dynamodb} | {', '.join(_counted(called))} |"
+        )
+    return "\n".join(lines)
+
+
+def _counted(called: Iterable[str]) -> list[str]:
+    runs = [(operation, len([*run])) for operation, run in itertools.groupby(called)]
+    return [f"{count} × {name}" if count > 1 else name for name, count in runs]
+
+
+def written_table() -> str:
+    """Return the table that the document has."""
+    text = DOC.read_text(encoding="utf-8")
+    _, begun, rest = text.partition(f"{BEGIN}\n")
+    table, ended, _ = rest.partition(f"\n{END}")
+    assert begun, f"{DOC.name} has no {BEGIN}"
+    assert ended, f"{DOC.name} has no {END}"
+    return table
+
+
+def main() -> None:
+    """Write the table into the document."""
+    text = DOC.read_text(encoding="utf-8")
+    block = f"{BEGIN}\n{table_of(measured())}\n{END}"
+    between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
+    DOC.write_text(between.sub(lambda _: block, text), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

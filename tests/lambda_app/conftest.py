@@ -1,0 +1,43 @@
+"""The environment of a deployment, and AWS's two services without AWS."""
+
+from collections.abc import Generator
+
+import pytest
+
+from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from tests.lambda_app import ENVIRONMENT
+from tests.lambda_app.loopback import Endpoint
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What AWS's clients read, dummy credentials above all."""
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def endpoint(monkeypatch: pytest.MonkeyPatch) -> Generator[Endpoint, None, None]:
+    """An HTTP server that both of AWS's services are; clients made now go there."""
+    management_client.cache_clear()
+    with Endpoint() as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
+        yield endpoint
+    management_client.cache_clear()
+
+
+@pytest.fixture
+def dynamodb(endpoint: Endpoint) -> Generator[object, None, None]:
+    """The function's own client of DynamoDB, on the loopback."""
+    client = dynamodb_client()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def management(endpoint: Endpoint) -> Generator[object, None, None]:
+    """The function's own client of @connections, on the loopback."""
+    client = management_client(endpoint.url)
+    yield client
+    client.close()

@@ -1,0 +1,76 @@
+"""What an event costs is known, held, and told to the operator."""
+
+import re
+
+import pytest
+
+from poker_signal.core.routing import MAX_WAITS
+from poker_signal.lambda_app import log
+from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.table import INDEX
+from tests.lambda_app.calls import DOC, measured, table_of, written_table
+
+
+@pytest.fixture(scope="module")
+def calls() -> dict[str, list[str]]:
+    """The calls of every situation by its name."""
+    return measured()
+
+
+@pytest.mark.parametrize(
+    ("situation", "expected"),
+    [
+        ("`$connect` of a player", ["PutItem"]),
+        ("`$connect` of `HOST`", ["Query", "PutItem"]),
+        ("`$connect` of a player with a session", ["Query", "PutItem"]),
+        ("`$disconnect`", ["DeleteItem"]),
+        ("`join`, warm container", ["Query", "PostToConnection"]),
+        ("`join`, cold container", ["GetItem", "Query", "PostToConnection"]),
+        ("`offer` or `answer`", ["Query", "PostToConnection", "UpdateItem"]),
+        ("`ice-candidate` after its offer", ["Query", "PostToConnection"]),
+        (
+            "`ice-candidate` that waits once for its offer",
+            ["Query", "GetItem", "PostToConnection"],
+        ),
+        (
+            "`ice-candidate` whose offer never comes",
+            ["Query", *["GetItem"] * MAX_WAITS, "PostToConnection"],
+        ),
+        ("`join` with a name that is taken", ["Query", "GetConnection", "PostToConnection"]),
+        (
+            "any message past a ghost to the next owner",
+            ["Query", "PostToConnection", "DeleteItem", "PostToConnection"],
+        ),
+        ("`ping`", ["Query", "PostToConnection"]),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_an_event_costs_what_it_must_and_no_more(
+    calls: dict[str, list[str]], situation: str, expected: list[str]
+) -> None:
+    """Each call is milliseconds of a handshake that has five seconds, and money."""
+    assert calls[situation] == expected
+
+
+def test_the_operators_table_is_the_measured_one(calls: dict[str, list[str]]) -> None:
+    """Run ``python -m tests.lambda_app.calls`` when this fails."""
+    assert written_table() == table_of(calls)
+
+
+def test_the_operators_page_names_everything() -> None:
+    """Variables, attributes, metrics, and every field of the line."""
+    text = DOC.read_text(encoding="utf-8")
+    line = log.line_of({}, None, type_=None, effects={}, unreadable_items=1, ms=0, at_ms=0)
+    attributes = ("connectionId", "playerId", "gameId", "connectedAt", "ttl", "session", "reached")
+    words = {TABLE_NAME, TOPOLOGY, MANAGEMENT_ENDPOINT, INDEX, log.NAMESPACE}
+    words |= {*attributes, *log.METRICS, *line, "code", "error", "traceback", "type", "outcome"}
+    words |= {"routeKey", "requestId", "disconnectStatusCode"}
+    assert {word for word in words - {"_aws"} if f"`{word}`" not in text} == set()
+
+
+def test_the_operators_page_has_the_time_outs() -> None:
+    """As they are."""
+    text = DOC.read_text(encoding="utf-8")
+    assert re.findall(r"connects? within (\d+) s", text) == [str(CONNECT_TIMEOUT_S)]
+    assert re.findall(r"answers? within (\d+) s", text) == [str(READ_TIMEOUT_S)]

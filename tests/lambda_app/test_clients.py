@@ -1,0 +1,144 @@
+"""Time-outs and retries: what is sent how often, and how long it may take."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    EndpointConnectionError,
+    HTTPClientError,
+    ReadTimeoutError,
+)
+
+from poker_signal.emulator.settings import Settings
+from poker_signal.lambda_app import clients
+from poker_signal.lambda_app.clients import (
+    CONNECT_TIMEOUT_S,
+    READ_TIMEOUT_S,
+    dynamodb_client,
+    management_client,
+)
+from tests.lambda_app.loopback import Answer, Endpoint
+
+KEY = {"connectionId": {"S": "a"}}
+
+BACKOFF_S = 1
+"""What botocore waits at most before a second attempt, of a throttled call; of others less."""
+
+
+def attempts(client: Any) -> int:
+    """Return how often a client sends a request that fails."""
+    return int(client.meta.config.retries["total_max_attempts"])
+
+
+@pytest.mark.parametrize("status", [429, 500, 503], ids=str)
+def test_a_post_is_sent_exactly_once(endpoint: Endpoint, management: Any, status: int) -> None:
+    """It may have arrived, and a second offer is not the first one."""
+    endpoint.answer = Answer(status)
+    with pytest.raises(ClientError):
+        management.post_to_connection(ConnectionId="a", Data=b"x")
+    assert len(endpoint.sent) == 1
+
+
+def test_a_post_that_gets_no_answer_is_sent_exactly_once(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have arrived all the same."""
+    monkeypatch.setattr(clients, "READ_TIMEOUT_S", 0.1)
+    endpoint.answer = None
+    client = management_client(endpoint.url)
+    with pytest.raises(ReadTimeoutError):
+        client.post_to_connection(ConnectionId="a", Data=b"x")
+    client.close()
+    assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("operation", "arguments"),
+    [
+        ("get_item", {"Key": KEY}),
+        ("query", {}),
+        ("put_item", {"Item": KEY}),
+        ("delete_item", {"Key": KEY}),
+        ("update_item", {"Key": KEY}),
+    ],
+    ids=["get", "query", "put", "delete", "update"],
+)
+def test_dynamodb_is_asked_twice(
+    endpoint: Endpoint, dynamodb: Any, operation: str, arguments: dict[str, Any]
+) -> None:
+    """Reads and our writes may be repeated, and a second attempt is nearly always answered."""
+    endpoint.answer = Answer(500, "InternalServerError")
+    with pytest.raises(ClientError):
+        getattr(dynamodb, operation)(TableName="rows", **arguments)
+    assert len(endpoint.sent) == 2
+    assert endpoint.sent[0] == endpoint.sent[1]
+
+
+def test_a_dynamodb_that_hangs_is_asked_twice(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And given up then."""
+    monkeypatch.setattr(clients, "READ_TIMEOUT_S", 0.1)
+    endpoint.answer = None
+    client = dynamodb_client()
+    with pytest.raises(ReadTimeoutError):
+        client.get_item(TableName="rows", Key=KEY)
+    client.close()
+    assert len(endpoint.sent) == 2
+
+
+def test_an_answer_that_cannot_be_repeated_is_not_asked_for_again(
+    endpoint: Endpoint, dynamodb: Any
+) -> None:
+    """A table that is missing stays so."""
+    endpoint.answer = Answer(400, "ResourceNotFoundException")
+    with pytest.raises(ClientError):
+        dynamodb.get_item(TableName="rows", Key=KEY)
+    assert len(endpoint.sent) == 1
+
+
+def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of botocore's own kind, that ends the invocation."""
+    with Endpoint() as closed:
+        url = closed.url
+    client = management_client(url)
+    with pytest.raises((EndpointConnectionError, HTTPClientError)):
+        client.post_to_connection(ConnectionId="a", Data=b"x")
+    client.close()
+    management_client.cache_clear()
+
+
+def test_a_container_makes_one_client_per_endpoint(endpoint: Endpoint) -> None:
+    """Making one costs more than a whole invocation."""
+    first = management_client(endpoint.url)
+    other = management_client("https://other.example/prod")
+    assert management_client(endpoint.url) is first
+    assert other is not first
+    assert other.meta.endpoint_url == "https://other.example/prod"
+
+
+def test_endpoints_are_not_remembered_without_end(endpoint: Endpoint) -> None:
+    """They arrive in events."""
+    assert management_client.cache_info().maxsize == 16
+
+
+def test_both_clients_time_out_as_declared(dynamodb: Any, management: Any) -> None:
+    """What the sums below are made of."""
+    for client in (dynamodb, management):
+        config = client.meta.config
+        assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+
+
+def test_the_slowest_message_ends_before_api_gateway_gives_up(
+    dynamodb: Any, management: Any
+) -> None:
+    """Its sender hears of a failure once, from us, while our line is written."""
+    attempt_s = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+    post_s = attempts(management) * attempt_s
+    row_s = attempts(dynamodb) * attempt_s + (attempts(dynamodb) - 1) * BACKOFF_S
+    assert (attempts(management), attempts(dynamodb)) == (1, 2)
+    # On a cold container the sender's row and the game, then the post.
+    assert 2 * row_s + post_s < 20
+    # The same for an offer with an id, which is noted and acknowledged.
+    assert 2 * row_s + post_s + row_s + post_s < Settings().integration_timeout_s

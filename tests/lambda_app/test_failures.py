@@ -1,0 +1,330 @@
+"""When an event is none, or AWS fails: the function raises and says so once.
+
+Each test says what is left then, and that trying again makes nothing worse.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from poker_signal.core.gateway import MalformedEvent
+from poker_signal.core.routing import MAX_WAITS
+from tests.core.build import row
+from tests.lambda_app.build import (
+    ALICE,
+    CANDIDATE,
+    HOST,
+    JOIN,
+    OFFER,
+    OK,
+    Capture,
+    Container,
+    connect,
+    disconnect,
+    frame,
+    logged,
+    message,
+    recorded,
+    saved,
+    with_session,
+)
+
+
+def client_error(code: str, status: int) -> ClientError:
+    """Return what botocore raises of an answer."""
+    response = {
+        "Error": {"Code": code, "Message": "of AWS"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "Operation")
+
+
+DYNAMODB_FAILURES = {
+    "throttled": client_error("ProvisionedThroughputExceededException", 400),
+    "500": client_error("InternalServerError", 500),
+    "no table": client_error("ResourceNotFoundException", 400),
+    "not allowed": client_error("AccessDeniedException", 400),
+    "hangs": ReadTimeoutError(endpoint_url="https://dynamodb"),
+    "unreachable": EndpointConnectionError(endpoint_url="https://dynamodb"),
+}
+MANAGEMENT_FAILURES = {
+    "403": client_error("ForbiddenException", 403),
+    "429": client_error("LimitExceededException", 429),
+    "500": client_error("InternalServerErrorException", 500),
+    "hangs": ReadTimeoutError(endpoint_url="https://management"),
+    "no way": ConnectTimeoutError(endpoint_url="https://management"),
+}
+each_dynamodb_failure = pytest.mark.parametrize(
+    "failure", DYNAMODB_FAILURES.values(), ids=DYNAMODB_FAILURES
+)
+each_management_failure = pytest.mark.parametrize(
+    "failure", MANAGEMENT_FAILURES.values(), ids=MANAGEMENT_FAILURES
+)
+
+
+def assert_fails(
+    container: Container, event: Any, failure: BaseException, capsys: Capture
+) -> dict[str, Any]:
+    """Hand over an event; it must raise, and write one line with a traceback, which is returned."""
+    capsys.readouterr()
+    with pytest.raises(type(failure)) as raised:
+        container(event)
+    assert raised.value is failure
+    line = logged(capsys)
+    assert (line["level"], line["outcome"], line["Failures"]) == ("ERROR", "failed", 1)
+    assert line["error"] == type(failure).__name__
+    assert "in __call__" in line["traceback"]
+    return line
+
+
+# What is no event
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda event: event.pop("requestContext"),
+        lambda event: event["requestContext"].pop("eventType"),
+        lambda event: event["requestContext"].update(eventType="SUBSCRIBE"),
+        lambda event: event["requestContext"].pop("connectionId"),
+        lambda event: event["requestContext"].pop("requestTimeEpoch"),
+        lambda event: event.pop("body"),
+    ],
+    ids=["context", "eventType", "unknown eventType", "connectionId", "time", "body"],
+)
+def test_an_event_with_a_missing_field_is_a_failure(
+    spoil: Callable[[Any], object], capsys: Capture
+) -> None:
+    """The integration is set up wrongly: nobody's message may be lost in silence."""
+    container = Container(HOST, ALICE)
+    event = message(ALICE, JOIN)
+    spoil(event)
+    with pytest.raises(MalformedEvent):
+        container(event)
+    line = logged(capsys)
+    assert (line["outcome"], line["error"], line["Failures"]) == ("failed", "MalformedEvent", 1)
+    assert container.table.calls == []
+
+
+@pytest.mark.parametrize("field", ["domainName", "stage"])
+def test_an_event_without_domain_or_stage_needs_the_deployments_endpoint(
+    field: str, capsys: Capture
+) -> None:
+    """Otherwise nobody knows where to post to, and that is a failure."""
+    event = message(ALICE, JOIN)
+    del event["requestContext"][field]
+    assert Container(HOST, ALICE)(event) == OK
+    capsys.readouterr()
+    container = Container(HOST, ALICE, management_endpoint=None)
+    with pytest.raises(KeyError, match=field):
+        container(event)
+    assert logged(capsys)["error"] == "KeyError"
+    assert container.connections.posted == []
+
+
+def test_an_http_apis_event_is_a_failure(capsys: Capture) -> None:
+    """A route of the wrong kind of API points here."""
+    container = Container()
+    with pytest.raises(MalformedEvent):
+        container(recorded("http-api"))
+    line = logged(capsys)
+    assert (line["outcome"], line["routeKey"]) == ("failed", "$default")
+    assert container.table.calls == []
+
+
+# What nobody foresaw
+
+
+@pytest.mark.parametrize("failure", [RuntimeError("a bug"), KeyboardInterrupt()], ids=["bug", "^C"])
+def test_an_unforeseen_failure_is_never_answered_as_success(
+    failure: BaseException, capsys: Capture
+) -> None:
+    """It raises, is logged once with its frames, and the next event is not touched by it."""
+    container = Container(HOST, ALICE)
+    container.connections.failures["post"] = failure
+    line = assert_fails(container, message(ALICE, JOIN), failure, capsys)
+    assert line["type"] == "join"
+    assert line["effects"] == {"Post": 1}
+    container.connections.failures.clear()
+    assert container(message(ALICE, JOIN)) == OK
+    assert logged(capsys)["outcome"] == "delivered"
+
+
+@each_dynamodb_failure
+@pytest.mark.parametrize("call", ["row", "read_room"])
+def test_a_read_that_fails_leaves_everything_as_it_was(
+    call: str, failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Nobody is posted to, no row is written; the sender may send the message again."""
+    container = Container(HOST, ALICE)
+    before = dict(container.table.rows)
+    container.table.failures[call] = failure
+    assert_fails(container, message(ALICE, JOIN), failure, capsys)
+    assert container.table.rows == before
+    assert container.connections.posted == []
+    container.table.failures.clear()
+    container(message(ALICE, JOIN))
+    assert container.heard(HOST) == [frame("join", ALICE)]
+
+
+@each_dynamodb_failure
+def test_a_connect_that_cannot_be_saved_is_no_connection(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """API Gateway refuses the handshake, and no row is left of it."""
+    container = Container()
+    container.table.failures["save"] = failure
+    assert_fails(container, connect(ALICE), failure, capsys)
+    assert container.table.rows == {}
+    container.table.failures.clear()
+    assert container(connect(ALICE)) == OK
+
+
+@each_dynamodb_failure
+def test_a_host_that_cannot_see_its_rivals_is_not_let_in(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """A protected host stays the only one."""
+    container = Container(saved(HOST))
+    container.table.failures["read_room"] = failure
+    assert_fails(container, connect(row("HOST", 9)), failure, capsys)
+    assert [*container.table.rows] == [HOST.connection_id]
+
+
+@each_dynamodb_failure
+def test_a_disconnect_that_fails_leaves_a_ghost(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """The first message to it finds it out, and DynamoDB's TTL takes it in the end."""
+    container = Container(HOST, ALICE)
+    container.table.failures["forget"] = failure
+    assert_fails(container, disconnect(ALICE), failure, capsys)
+    assert ALICE.connection_id in container.table.rows
+    container.table.failures.clear()
+    container.connections.gone.add(ALICE.connection_id)
+    container(message(HOST, OFFER))
+    assert [*container.table.rows] == [HOST.connection_id]
+
+
+@each_dynamodb_failure
+def test_an_offer_that_cannot_be_noted_has_arrived(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Candidates wait their second and are sent; the offer's id is not acknowledged."""
+    container = Container(HOST, ALICE)
+    container.table.failures["reach"] = failure
+    offer = '{"type":"offer","targetId":"Alice","id":"1"}'
+    line = assert_fails(container, message(HOST, offer), failure, capsys)
+    assert line["effects"] == {"Post": 1, "Reach": 1}
+    assert container.connections.posted == [("Alice-1", frame("offer", HOST))]
+    assert container.table.rows[HOST.connection_id].reached == frozenset()
+    container(message(HOST, CANDIDATE))
+    assert len(container.slept) == MAX_WAITS
+    assert container.heard(ALICE)[1:] == [frame("ice-candidate", HOST, "1")]
+
+
+@each_dynamodb_failure
+def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Nobody heard the message, so it may be sent again; then the ghost is found out anew."""
+    ghost = row("HOST", 9)
+    container = Container(HOST, ghost, ALICE)
+    container.connections.gone.add(ghost.connection_id)
+    container.table.failures["forget"] = failure
+    assert_fails(container, message(ALICE, JOIN), failure, capsys)
+    assert container.connections.posted == []
+    container.table.failures.clear()
+    container(message(ALICE, JOIN))
+    assert container.heard(HOST) == [frame("join", ALICE)]
+    assert ghost.connection_id not in container.table.rows
+
+
+@each_dynamodb_failure
+def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Both rows are there: the old one owns the name, and trying again takes it over."""
+    container = Container(saved(ALICE))
+    container.table.failures["forget"] = failure
+    assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
+    assert [*container.table.rows] == ["Alice-1", "Alice-9"]
+    assert container.connections.closed == []
+    container.table.failures.clear()
+    container.connections.gone.add("Alice-9")
+    assert container(with_session(row("Alice", 10))) == OK
+    assert [*container.table.rows] == ["Alice-10"]
+
+
+@each_management_failure
+def test_a_post_that_fails_changes_nothing(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Its target is not taken for gone, the offer not for arrived, and no id is acknowledged."""
+    container = Container(HOST, ALICE)
+    before = dict(container.table.rows)
+    container.connections.failures["post"] = failure
+    line = assert_fails(
+        container, message(HOST, '{"type":"offer","targetId":"Alice","id":"1"}'), failure, capsys
+    )
+    assert (line["effects"], line["GhostsHealed"]) == ({"Post": 1}, 0)
+    assert container.table.rows == before
+    assert container.connections.posted == []
+
+
+@each_management_failure
+def test_a_probe_that_fails_decides_nothing(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Neither is the host replaced nor the joiner refused: both may try again."""
+    protected, newcomer = saved(HOST), row("Alice", 9)
+    container = Container(protected, ALICE, newcomer)
+    before = dict(container.table.rows)
+    container.connections.failures["is_open"] = failure
+    assert_fails(container, connect(row("HOST", 9)), failure, capsys)
+    assert_fails(container, message(newcomer, JOIN), failure, capsys)
+    assert container.table.rows == before
+    assert container.connections.posted == []
+
+
+@each_management_failure
+def test_a_close_that_fails_leaves_the_newcomers_row(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """Its handshake fails, so the row is a ghost; trying again takes over from that."""
+    container = Container(saved(ALICE))
+    container.connections.failures["close"] = failure
+    assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
+    assert [*container.table.rows] == ["Alice-9"]
+    container.connections.failures.clear()
+    container.connections.gone.add("Alice-9")
+    assert container(with_session(row("Alice", 10))) == OK
+    assert [*container.table.rows] == ["Alice-10"]
+
+
+@each_management_failure
+def test_a_failure_after_healing_keeps_what_was_found_out(
+    failure: BotoCoreError | ClientError, capsys: Capture
+) -> None:
+    """The ghost is gone for good; the message was heard by nobody."""
+    ghost = row("HOST", 9)
+    container = Container(HOST, ghost, ALICE)
+    container.connections.gone.add(ghost.connection_id)
+
+    def fail_at_the_second() -> None:
+        if ghost.connection_id not in container.table.rows:
+            raise failure
+
+    container.connections.before_post = fail_at_the_second
+    line = assert_fails(container, message(ALICE, JOIN), failure, capsys)
+    assert (line["GhostsHealed"], line["Deliveries"]) == (1, 0)
+    assert [*container.table.rows] == [HOST.connection_id, ALICE.connection_id]
+    assert container.connections.posted == []

@@ -1,0 +1,490 @@
+"""The Lambda host: what each event reads, does and answers.
+
+What is left when something fails is in test_failures.py.
+"""
+
+import json
+import os
+import time
+
+import pytest
+
+from poker_signal.core.model import HOST as HOST_NAME
+from poker_signal.core.model import Topology
+from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.lambda_app import handler as module
+from poker_signal.lambda_app.clients import management_client
+from poker_signal.lambda_app.handler import MAX_REMEMBERED, make_handler
+from poker_signal.lambda_app.settings import BadSetting
+from tests.core.build import AT, row
+from tests.lambda_app import ENVIRONMENT
+from tests.lambda_app.build import (
+    ALICE,
+    BOB,
+    CANDIDATE,
+    DOMAIN,
+    HOST,
+    JOIN,
+    OFFER,
+    OK,
+    Capture,
+    Container,
+    connect,
+    disconnect,
+    frame,
+    logged,
+    message,
+    recorded,
+    saved,
+    with_session,
+)
+from tests.lambda_app.loopback import Endpoint
+
+# $connect
+
+
+def test_a_player_without_a_session_costs_no_read(capsys: Capture) -> None:
+    """No rule needs to know who else is there."""
+    container = Container()
+    assert container(connect(ALICE)) == OK
+    assert container.table.calls == ["save"]
+    (stored,) = container.table.rows.values()
+    assert (stored.player_id, stored.connected_at) == ("Alice", ALICE.connected_at)
+    assert stored.ttl == AT - 59 + 7200
+    line = logged(capsys)
+    assert (line["outcome"], line["effects"]) == ("connected", {"Save": 1})
+
+
+def test_a_connect_that_comes_twice_is_one_row() -> None:
+    """Lambda may hand an event over again."""
+    container = Container()
+    for _ in range(2):
+        assert container(with_session(ALICE)) == OK
+    assert len(container.table.rows) == 1
+    assert container.connections.closed == []
+
+
+@pytest.mark.parametrize("name", ["connect-without-query", "connect-unicode"])
+def test_recorded_handshakes_are_understood(name: str, capsys: Capture) -> None:
+    """Just as AWS hands them over."""
+    status = Container()(recorded(name))["statusCode"]
+    assert status == (200 if name == "connect-unicode" else 400)
+    assert logged(capsys)["outcome"] == ("connected" if status == 200 else "refused")
+
+
+def test_a_bad_handshake_is_refused_without_asking_anybody(capsys: Capture) -> None:
+    """It is the client's mistake: no failure, and nothing is stored."""
+    container = Container()
+    response = container(connect(ALICE, "?playerId=%20&gameId=4711"))
+    assert response["statusCode"] == 400
+    assert "playerId" in response["body"]
+    assert container.table.calls == []
+    line = logged(capsys)
+    assert (line["level"], line["outcome"], line["code"]) == ("INFO", "refused", "INVALID_CONNECT")
+
+
+def test_a_host_without_a_session_does_not_disturb_the_other() -> None:
+    """Both stay, and the one that connected last is the one that hears."""
+    container = Container(HOST)
+    newcomer = row("HOST", 5)
+    assert container(connect(newcomer)) == OK
+    assert container.table.calls == ["read_room", "save"]
+    assert container.table.names() == [HOST_NAME, HOST_NAME]
+    container(connect(ALICE))
+    container(message(ALICE, JOIN))
+    assert container.heard(newcomer) == [frame("join", ALICE)]
+
+
+def test_the_same_session_takes_over(capsys: Capture) -> None:
+    """The old row is forgotten and its socket closed."""
+    container = Container(saved(ALICE))
+    capsys.readouterr()
+    newcomer = row("Alice", 9)
+    assert container(with_session(newcomer)) == OK
+    assert container.table.calls == ["read_room", "save", "forget"]
+    assert [*container.table.rows] == [newcomer.connection_id]
+    assert container.connections.closed == [ALICE.connection_id]
+    assert logged(capsys)["effects"] == {"Save": 1, "Forget": 1, "Close": 1}
+
+
+def test_a_takeover_of_a_closed_connection_is_one_all_the_same() -> None:
+    """The usual case: a phone that lost its network."""
+    container = Container(saved(ALICE))
+    container.connections.gone.add(ALICE.connection_id)
+    assert container(with_session(row("Alice", 9))) == OK
+    assert len(container.table.rows) == 1
+
+
+def test_a_protected_host_is_not_replaced_while_it_is_alive(capsys: Capture) -> None:
+    """The newcomer is refused with 409, and leaves nothing behind."""
+    container = Container(saved(HOST))
+    capsys.readouterr()
+    for newcomer in (connect(row("HOST", 9)), with_session(row("HOST", 9), "another-secret")):
+        response = container(newcomer)
+        assert response["statusCode"] == 409
+        line = logged(capsys)
+        assert (line["outcome"], line["code"]) == ("refused", "HOST_PROTECTED")
+        assert line["effects"] == {"Probe": 1}
+    assert [*container.table.rows] == [HOST.connection_id]
+
+
+def test_a_protected_host_that_is_gone_protects_nothing(capsys: Capture) -> None:
+    """The game gets a new host."""
+    container = Container(saved(HOST))
+    capsys.readouterr()
+    container.connections.gone.add(HOST.connection_id)
+    assert container(connect(row("HOST", 9))) == OK
+    assert [*container.table.rows] == ["HOST-9"]
+    line = logged(capsys)
+    assert line["effects"] == {"Probe": 1, "Gone": 1, "Forget": 1, "Save": 1}
+    assert line["GhostsHealed"] == 1
+
+
+# Messages
+
+
+def test_a_cold_container_reads_who_the_sender_is(capsys: Capture) -> None:
+    """By its key, consistently; then the game by the index."""
+    container = Container(HOST, ALICE)
+    assert container(message(ALICE, JOIN)) == OK
+    assert container.table.calls == ["row", "read_room"]
+    assert container.heard(HOST) == [frame("join", ALICE)]
+    line = logged(capsys)
+    assert (line["type"], line["outcome"], line["effects"]) == ("join", "delivered", {"Post": 1})
+
+
+def test_a_warm_container_reads_the_game_only() -> None:
+    """Who a connection is does not change."""
+    container = Container(HOST, ALICE)
+    container(message(ALICE, JOIN))
+    container.table.calls.clear()
+    container(message(ALICE, JOIN))
+    assert container.table.calls == ["read_room"]
+
+
+def test_who_connects_is_known_to_the_container() -> None:
+    """The join comes a second later, mostly to the same one."""
+    container = Container(HOST)
+    container(connect(ALICE))
+    container.table.calls.clear()
+    container(message(ALICE, JOIN))
+    assert container.table.calls == ["read_room"]
+    assert container.heard(HOST) == [frame("join", ALICE)]
+
+
+def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> None:
+    """The index is a moment behind; the table is not."""
+    container = Container(HOST)
+    container(connect(ALICE))
+    container.table.not_yet_in_index.add(ALICE.connection_id)
+    container.table.calls.clear()
+    container(message(ALICE, JOIN))
+    assert container.table.calls == ["read_room", "row"]
+    assert container.heard(HOST) == [frame("join", ALICE)]
+
+
+def test_remembering_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container may live for hours; who is forgotten costs one read more."""
+    assert MAX_REMEMBERED == 4096
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
+    container = Container(HOST)
+    for second in range(1, 4):
+        container(connect(row("Alice", second)))
+    container.table.calls.clear()
+    container(message(row("Alice", 1), JOIN))
+    container(message(row("Alice", 1), JOIN))
+    assert container.table.calls == ["row", "read_room", "read_room"]
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["vanished", "disconnected"])
+def test_who_is_gone_is_not_remembered(is_told: bool) -> None:
+    """Its connection may speak for a moment yet, and is not worth the game's rows."""
+    container = Container(HOST)
+    container(connect(ALICE))
+    if is_told:
+        container(disconnect(ALICE))
+    else:
+        container.table.rows.pop(ALICE.connection_id)
+        container(message(ALICE, JOIN))
+    container.table.calls.clear()
+    container(message(ALICE, JOIN))
+    assert container.table.calls == ["row"]
+
+
+@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
+def test_a_sender_without_a_row_is_told_so(is_warm: bool, capsys: Capture) -> None:
+    """It was taken over, or expired; a join's answer is final, another's tears nothing down."""
+    container = Container(HOST)
+    if is_warm:
+        container(connect(ALICE))
+        container.table.rows.pop(ALICE.connection_id)
+    container(message(ALICE, JOIN))
+    container(message(ALICE, CANDIDATE))
+    first, second = map(json.loads, container.heard(ALICE))
+    assert (first["type"], first["payload"]["code"]) == ("error", "NOT_CONNECTED")
+    assert (second["type"], second["payload"]["code"]) == ("undelivered", "NOT_CONNECTED")
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()][-2:]
+    assert [line["outcome"] for line in lines] == ["error", "undelivered"]
+    assert [line["Undelivered"] for line in lines] == [0, 1]
+
+
+def test_an_expired_row_is_nobody() -> None:
+    """Whatever DynamoDB still returns."""
+    container = Container(HOST, ALICE._replace(ttl=AT - 1))
+    container(message(ALICE, JOIN))
+    (heard,) = container.heard(ALICE)
+    assert json.loads(heard)["payload"]["code"] == "NOT_CONNECTED"
+
+
+def test_odd_items_are_counted_in_the_line(capsys: Capture) -> None:
+    """Somebody should look at them; nobody's game stops."""
+    container = Container(HOST, ALICE)
+    container.table.unreadable = 3
+    container(message(ALICE, JOIN))
+    assert logged(capsys)["unreadableItems"] == 3
+
+
+def test_an_offer_is_noted_after_it_arrived() -> None:
+    """Candidates need not wait from then on."""
+    container = Container(HOST, ALICE)
+    container(message(HOST, OFFER))
+    assert container.table.calls == ["row", "read_room", "reach"]
+    assert container.table.rows[HOST.connection_id].reached == {ALICE.connection_id}
+    container(message(HOST, CANDIDATE))
+    assert container.slept == []
+    assert container.heard(ALICE) == [
+        frame("offer", HOST, '{"sdp":"v=0"}'),
+        frame("ice-candidate", HOST, "1"),
+    ]
+
+
+def test_a_candidate_waits_until_its_offer_has_arrived(capsys: Capture) -> None:
+    """In another invocation, which started first and ends later."""
+    container = Container(HOST, ALICE)
+
+    def offer_arrives() -> None:
+        if len(container.slept) == 3:
+            container.table.reach(HOST.connection_id, ALICE.connection_id)
+
+    container.while_asleep = offer_arrives
+    container(message(HOST, CANDIDATE))
+    assert container.slept == [WAIT_S] * 3
+    assert container.table.calls == ["row", "read_room", "row", "row", "reach", "row"]
+    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+    assert logged(capsys)["effects"] == {"Wait": 3, "Post": 1}
+
+
+def test_a_candidate_does_not_wait_longer_than_a_second() -> None:
+    """Then it is sent, whatever became of its offer."""
+    container = Container(HOST, ALICE)
+    container(message(HOST, CANDIDATE))
+    assert len(container.slept) == MAX_WAITS
+    assert sum(container.slept) == pytest.approx(1)
+    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+
+
+def test_a_sender_that_leaves_while_its_candidate_waits_is_told_so() -> None:
+    """Its row is gone; nobody is sent anything in its name."""
+    container = Container(HOST, ALICE)
+    container.while_asleep = container.table.rows.clear
+    container(message(HOST, CANDIDATE))
+    (heard,) = container.heard(HOST)
+    assert json.loads(heard)["payload"]["code"] == "NOT_CONNECTED"
+    assert container.slept == [WAIT_S]
+
+
+def test_without_being_told_otherwise_a_wait_is_a_wait() -> None:
+    """In Lambda nothing else runs meanwhile."""
+    assert module.LambdaHost.__init__.__defaults__ == (time.sleep, time.monotonic)
+
+
+def test_a_slow_dynamodb_uses_up_a_candidates_patience() -> None:
+    """A second is a second: reading takes time too, and the host gives up after five."""
+    container = Container(HOST, ALICE)
+    container.while_asleep = lambda: container.pass_time(0.4)
+    container(message(HOST, CANDIDATE))
+    assert container.slept == [WAIT_S] * 2
+    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+
+
+def test_the_dead_row_of_a_name_is_healed_on_the_way(capsys: Capture) -> None:
+    """It costs no live player a message, and does not survive being found out."""
+    ghost = row("HOST", 9)
+    container = Container(HOST, ghost, ALICE)
+    container.connections.gone.add(ghost.connection_id)
+    container(message(ALICE, JOIN))
+    assert container.heard(HOST) == [frame("join", ALICE)]
+    assert [*container.table.rows] == [HOST.connection_id, ALICE.connection_id]
+    line = logged(capsys)
+    assert line["effects"] == {"Post": 2, "Gone": 1, "Forget": 1}
+    assert (line["GhostsHealed"], line["outcome"]) == (1, "delivered")
+
+
+def test_a_player_who_reloads_is_not_locked_out_by_a_ghost() -> None:
+    """The former connection is probed, found gone and forgotten."""
+    newcomer = row("Alice", 9)
+    container = Container(HOST, ALICE, newcomer)
+    container.connections.gone.add(ALICE.connection_id)
+    container(message(newcomer, JOIN))
+    assert container.connections.probed == [ALICE.connection_id]
+    assert container.heard(HOST) == [frame("join", newcomer)]
+    assert ALICE.connection_id not in container.table.rows
+
+
+def test_a_name_that_is_taken_is_answered_after_a_probe(capsys: Capture) -> None:
+    """And nobody else hears."""
+    newcomer = row("Alice", 9)
+    container = Container(HOST, ALICE, newcomer)
+    container(message(newcomer, JOIN))
+    assert [key for key, _ in container.connections.posted] == [newcomer.connection_id]
+    line = logged(capsys)
+    assert (line["outcome"], line["code"]) == ("error", "DUPLICATE_NAME")
+    assert line["effects"] == {"Probe": 1, "Post": 1}
+
+
+def test_a_row_that_vanishes_between_read_and_post_is_nobody() -> None:
+    """Its $disconnect ran meanwhile; the sender hears that nobody is there."""
+    container = Container(HOST, ALICE)
+
+    def alice_leaves() -> None:
+        container.connections.before_post = lambda: None
+        container.connections.gone.add(ALICE.connection_id)
+        container.table.rows.pop(ALICE.connection_id)
+
+    container.connections.before_post = alice_leaves
+    assert container(message(HOST, OFFER)) == OK
+    (heard,) = container.heard(HOST)
+    assert json.loads(heard)["payload"]["code"] == "TARGET_NOT_FOUND"
+    assert [*container.table.rows] == [HOST.connection_id]
+
+
+def test_a_sender_that_vanishes_before_its_offer_is_noted_stays_away() -> None:
+    """The offer has arrived; half a row must not come back."""
+    container = Container(HOST, ALICE)
+    container.connections.before_post = lambda: container.table.forget(HOST.connection_id)
+    assert container(message(HOST, OFFER)) == OK
+    assert [*container.table.rows] == [ALICE.connection_id]
+
+
+def test_a_row_that_only_the_index_still_has_is_healed_like_any_ghost() -> None:
+    """The index is a moment behind there too."""
+    container = Container(HOST, BOB)
+    container.table.still_in_index.append(ALICE)
+    container.connections.gone.add(ALICE.connection_id)
+    container(message(HOST, OFFER))
+    (heard,) = container.heard(HOST)
+    assert json.loads(heard)["type"] == "undelivered"
+
+
+def test_an_id_is_acknowledged_after_the_delivery() -> None:
+    """First the target, then the sender."""
+    container = Container(HOST, ALICE)
+    container(message(ALICE, '{"type":"join","id":"1"}'))
+    assert [key for key, _ in container.connections.posted] == ["HOST-0", "Alice-1"]
+
+
+@pytest.mark.parametrize(
+    ("body", "type_", "outcome", "code"),
+    [
+        ('{"type":"ping"}', "ping", "pong", None),
+        ("nonsense", None, "error", "INVALID_MESSAGE"),
+        ('{"type":"shout"}', "other", "error", "UNKNOWN_TYPE"),
+        ('{"type":"offer"}', "offer", "error", "INVALID_MESSAGE"),
+        ('{"type":"offer","targetId":"Bob"}', "offer", "undelivered", "TARGET_NOT_FOUND"),
+        ('{"type":"offer","targetId":"Alice"}', "offer", "error", "NOT_ALLOWED"),
+    ],
+    ids=["ping", "no json", "unknown type", "no target", "nobody there", "oneself"],
+)
+def test_every_message_is_answered_and_logged(
+    body: str, type_: str | None, outcome: str, code: str | None, capsys: Capture
+) -> None:
+    """Nothing is silent; and none of it is a failure of ours."""
+    container = Container(HOST, ALICE)
+    assert container(message(ALICE, body)) == OK
+    assert len(container.heard(ALICE)) == 1
+    line = logged(capsys)
+    assert (line.get("type"), line["outcome"], line.get("code")) == (type_, outcome, code)
+    assert line["level"] == "INFO"
+
+
+def test_the_topology_is_the_deployments() -> None:
+    """In a star players talk to the host alone."""
+    container = Container(HOST, ALICE, BOB, topology=Topology.STAR)
+    container(message(ALICE, '{"type":"answer","targetId":"Bob"}'))
+    assert json.loads(container.heard(ALICE)[0])["payload"]["code"] == "NOT_ALLOWED"
+
+
+def test_a_sender_that_has_gone_before_its_answer_is_forgotten() -> None:
+    """Its pong finds nobody; that is known now."""
+    container = Container(ALICE)
+    container.connections.gone.add(ALICE.connection_id)
+    assert container(message(ALICE, '{"type":"ping"}')) == OK
+    assert container.table.rows == {}
+
+
+# $disconnect
+
+
+def test_who_leaves_is_forgotten_without_a_read(capsys: Capture) -> None:
+    """By the connection alone; whether it was there does not matter."""
+    container = Container(HOST, ALICE)
+    assert container(disconnect(ALICE)) == OK
+    assert container(disconnect(ALICE)) == OK
+    assert container.table.calls == ["forget", "forget"]
+    assert container.table.names() == [HOST_NAME]
+    assert capsys.readouterr().out.count('"outcome":"disconnected"') == 2
+
+
+def test_a_recorded_disconnect_is_understood(capsys: Capture) -> None:
+    """Just as AWS hands it over."""
+    container = Container(row("Alice", connection_id="ShDEC76bIAMCUrA="))
+    assert container(recorded("disconnect")) == OK
+    assert container.table.rows == {}
+    assert logged(capsys)["disconnectStatusCode"] == 1005
+
+
+# Where posts go
+
+
+def test_posts_go_to_the_deployments_endpoint() -> None:
+    """A custom domain's has no stage, and only the deployment knows that."""
+    container = Container(HOST, ALICE, management_endpoint="https://signal.example.com")
+    container(message(ALICE, JOIN))
+    assert container.endpoints == ["https://signal.example.com"]
+
+
+def test_without_one_posts_go_to_the_events_domain_and_stage() -> None:
+    """Where the event comes from."""
+    container = Container(HOST, ALICE, management_endpoint=None)
+    container(message(ALICE, JOIN))
+    assert container.endpoints == [f"https://{DOMAIN}/prod"]
+
+
+# The container
+
+
+def test_the_environments_handler_works_from_end_to_end(
+    endpoint: Endpoint, capsys: Capture
+) -> None:
+    """With clients of its own, made before the first event where that is possible."""
+    environ = {**ENVIRONMENT, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint.url}
+    host = make_handler(environ)
+    assert management_client.cache_info().currsize == 1
+    assert host(message(ALICE, '{"type":"ping"}'), None) == OK
+    operations = [sent.target or sent.path for sent in endpoint.sent]
+    assert operations == ["DynamoDB_20120810.GetItem", "/@connections/Alice-1"]
+    assert logged(capsys)["outcome"] == "pong"
+    host._table._client.close()
+    management_client(endpoint.url).close()
+
+
+def test_a_container_without_a_table_does_not_start() -> None:
+    """Lambda shows which variable is missing."""
+    with pytest.raises(BadSetting, match="TABLE_NAME"):
+        make_handler({})
+
+
+def test_the_function_that_lambda_calls_is_made_at_import() -> None:
+    """Its name is part of the deployment: poker_signal.lambda_app.handler.handler."""
+    assert isinstance(module.handler, module.LambdaHost)
+    assert os.environ["TABLE_NAME"] == ENVIRONMENT["TABLE_NAME"]

@@ -1,0 +1,238 @@
+"""One line per invocation: what it has, and what it never has."""
+
+import contextlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.errors import HostNotFound
+from poker_signal.core.invocation import Outcome
+from poker_signal.core.messages import TYPES, is_name
+from poker_signal.lambda_app import log
+from tests.core.build import AT, row
+from tests.lambda_app.build import Container, connect, disconnect, message
+
+MARKER = "Z7q"
+"""Part of whatever a line must not have; no word of ours holds it."""
+
+secrets = st.text(max_size=20).map(lambda text: f"{MARKER}{text}")
+names = secrets.filter(is_name)
+
+
+def line(event: Any = None, outcome: Outcome | None = None, **facts: Any) -> dict[str, Any]:
+    """Return a line about Alice, most of it as usual."""
+    usual: dict[str, Any] = {
+        "type_": None,
+        "effects": {},
+        "unreadable_items": 0,
+        "ms": 12.3456,
+        "at_ms": AT * 1000,
+    }
+    event = message(row("Alice"), "{}") if event is None else event
+    return log.line_of(event, outcome, **{**usual, **facts})
+
+
+def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
+    """Return an error that has been raised, and so has a traceback."""
+    try:
+        raise error from cause
+    except BaseException as caught:
+        return caught
+
+
+def written(container: Container, event: Any) -> str:
+    """Return what an invocation prints, whatever becomes of it."""
+    stream = io.StringIO()
+    with contextlib.redirect_stdout(stream), contextlib.suppress(Exception):
+        container(event)
+    return stream.getvalue()
+
+
+def test_a_line_says_who_where_and_how_it_ended() -> None:
+    """In API Gateway's words."""
+    found = line(outcome=Outcome("delivered"), type_="join", effects={"Post": 1})
+    assert {key: value for key, value in found.items() if key != "_aws"} == {
+        "level": "INFO",
+        "routeKey": "$default",
+        "connectionId": "Alice-0",
+        "requestId": "r",
+        "type": "join",
+        "outcome": "delivered",
+        "effects": {"Post": 1},
+        "Deliveries": 1,
+        "Undelivered": 0,
+        "GhostsHealed": 0,
+        "Failures": 0,
+        "Milliseconds": 12.346,
+        "stage": "prod",
+    }
+
+
+def test_a_disconnect_has_its_close_code() -> None:
+    """1001 and 1006 are different troubles."""
+    assert line(disconnect(row("Alice")))["disconnectStatusCode"] == 1001
+
+
+def test_an_answer_has_its_code() -> None:
+    """Not its sentence, which may hold a name."""
+    found = line(outcome=Outcome("error", HostNotFound()), type_="join")
+    assert (found["outcome"], found["code"]) == ("error", "HOST_NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("outcome", "facts", "metrics"),
+    [
+        (Outcome("delivered"), {}, {"Deliveries": 1}),
+        (Outcome("undelivered"), {}, {"Undelivered": 1}),
+        (Outcome("delivered"), {"effects": {"Gone": 2}}, {"Deliveries": 1, "GhostsHealed": 2}),
+        (None, {"error": RuntimeError()}, {"Failures": 1}),
+        (Outcome("connected"), {}, {}),
+    ],
+    ids=["delivered", "undelivered", "healed", "failed", "connected"],
+)
+def test_the_metrics_count_what_became_of_it(
+    outcome: Outcome | None, facts: dict[str, Any], metrics: dict[str, int]
+) -> None:
+    """What is not counted is zero, not absent: a rate needs both."""
+    found = line(outcome=outcome, **facts)
+    counted = {name: found[name] for name in log.METRICS if name != "Milliseconds"}
+    assert counted == {**dict.fromkeys(counted, 0), **metrics}
+
+
+def test_the_line_is_of_the_embedded_metric_format() -> None:
+    """Every metric and dimension that it declares is at its top, of the right kind."""
+    found = line()
+    assert found["_aws"]["Timestamp"] == AT * 1000
+    (directive,) = found["_aws"]["CloudWatchMetrics"]
+    assert directive["Namespace"] == "poker-signal"
+    assert directive["Dimensions"] == [["stage"]]
+    assert isinstance(found["stage"], str)
+    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys()
+    for metric in directive["Metrics"]:
+        assert isinstance(found[metric["Name"]], int | float)
+        assert metric["Unit"] in {"Count", "Milliseconds"}
+
+
+def test_a_line_is_one_line_of_json() -> None:
+    """CloudWatch makes a record of each line."""
+    stream = io.StringIO()
+    log.write(line(error=raised(RuntimeError("two\nlines"))), stream)
+    (text,) = stream.getvalue().splitlines(keepends=True)
+    assert text.endswith("\n")
+    assert json.loads(text)["level"] == "ERROR"
+
+
+@pytest.mark.parametrize("type_", sorted(TYPES))
+def test_a_known_type_is_named(type_: str) -> None:
+    """They are words of ours."""
+    assert line(type_=type_)["type"] == type_
+
+
+@given(type_=st.text().filter(lambda text: text not in TYPES))
+def test_an_unknown_type_is_other(type_: str) -> None:
+    """It is a client's text, whatever it says."""
+    assert line(type_=type_)["type"] == "other"
+
+
+def test_a_failure_has_its_frames_but_not_its_words() -> None:
+    """boto's errors quote requests; causes come first, as in Python's own traceback."""
+    cause = raised(KeyError(MARKER))
+    found = line(error=raised(RuntimeError(MARKER), cause))
+    assert (found["level"], found["outcome"], found["error"]) == ("ERROR", "failed", "RuntimeError")
+    assert MARKER not in json.dumps(found)
+    before, after = found["traceback"].split("then\n")
+    assert before.endswith("KeyError\n")
+    assert after.endswith("RuntimeError\n")
+    assert found["traceback"].count("in raised") == 2
+
+
+@pytest.mark.parametrize(
+    "event",
+    [{}, {"requestContext": None}, {"requestContext": []}, None, [], "text"],
+    ids=["empty", "null context", "list for context", "null", "list", "text"],
+)
+def test_what_is_no_event_has_a_line_too(event: Any) -> None:
+    """Somebody tries the function in the console."""
+    (found,) = written(Container(), event).splitlines()
+    assert (json.loads(found)["outcome"], json.loads(found)["stage"]) == ("failed", "unknown")
+
+
+def with_secrets(event: Any, secret: str) -> Any:
+    """Return an event with a secret wherever a client or its network can put one."""
+    event["requestContext"]["identity"] = {"sourceIp": secret, "userAgent": secret}
+    event["requestContext"]["disconnectReason"] = secret
+    for key in ("headers", "queryStringParameters"):
+        if key in event:
+            event[key] |= {"X-Forwarded-For": secret, "token": secret}
+    for key in ("multiValueHeaders", "multiValueQueryStringParameters"):
+        if key in event:
+            event[key] |= {"X-Forwarded-For": [secret], "token": [secret]}
+    return event
+
+
+def failing(service: str) -> Container:
+    """Return a container with a host; every call of a service fails, in words with a marker."""
+    container = Container(row("HOST", game_id=f"{MARKER}-game"))
+    response = {
+        "Error": {"Code": "ValidationException", "Message": MARKER},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    error = ClientError(response, "Any")
+    if service == "dynamodb":
+        calls = ("row", "read_room", "save", "forget", "reach")
+        container.table.failures = dict.fromkeys(calls, error)
+    if service == "connections":
+        container.connections.failures = dict.fromkeys(("post", "is_open", "close"), error)
+    return container
+
+
+@given(
+    names=st.tuples(names, names),
+    secret=secrets,
+    body=st.fixed_dictionaries(
+        {
+            "type": st.sampled_from(sorted(TYPES)) | secrets,
+            "targetId": st.just("HOST") | secrets,
+            "payload": st.dictionaries(secrets, secrets),
+        },
+        optional={"id": secrets},
+    ),
+    service=st.sampled_from(["", "dynamodb", "connections"]),
+)
+def test_no_line_has_what_a_client_said_or_where_it_is(
+    names: tuple[str, str], secret: str, body: Mapping[str, Any], service: str
+) -> None:
+    """SDP and candidates hold addresses, names are people's, a query string has the session."""
+    player = row(names[0], connection_id="A", game_id=names[1])
+    query = {"playerId": names[0], "gameId": names[1], "session": "Z7q-session"}
+    connecting = connect(player)
+    connecting["queryStringParameters"] = query
+    connecting["multiValueQueryStringParameters"] = {key: [text] for key, text in query.items()}
+    container = failing(service)
+    container.table.rows[player.connection_id] = player
+    events = (
+        connecting,
+        message(player, json.dumps(body)),
+        message(player, secret),
+        disconnect(player),
+    )
+    lines = [written(container, with_secrets(event, secret)) for event in events]
+    assert [text.count("\n") for text in lines] == [1] * len(events)
+    assert MARKER not in "".join(lines)
+    assert [json.loads(text)["outcome"] == "failed" for text in lines] == {
+        "": [False, False, False, False],
+        "dynamodb": [True, True, True, True],
+        "connections": [False, True, True, False],
+    }[service]
+
+
+def test_the_marker_would_be_seen() -> None:
+    """Otherwise the test above would prove nothing."""
+    event = message(row("Alice", connection_id=MARKER), "{}")
+    assert MARKER in written(Container(), event)

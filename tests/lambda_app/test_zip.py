@@ -1,0 +1,111 @@
+"""What is deployed: two folders of our code, on what Lambda's runtime carries."""
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.lambda_app import ENVIRONMENT
+from tests.lambda_app.loopback import Endpoint
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("core", "lambda_app")
+MAX_ZIP_BYTES = 60_000
+
+RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
+"""boto3 and what it needs: Lambda's Python has it, and nothing else of PyPI."""
+
+NOT_THERE = ("click", "h11", "jsonpath", "moto", "msgspec", "trustme", "uvloop", "websockets")
+
+INVOKE = """
+import importlib.util, json, sys
+import poker_signal
+from poker_signal.lambda_app.handler import handler
+response = handler(json.load(sys.stdin), None)
+print(json.dumps({
+    "response": response,
+    "path": [*poker_signal.__path__],
+    "modules": sorted(sys.modules),
+    "findable": [name for name in sys.argv[1:] if importlib.util.find_spec(name)],
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The zip as the deployment makes it."""
+    path = tmp_path_factory.mktemp("zip") / "lambda.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for folder in FOLDERS:
+            for file in sorted((ROOT / folder).rglob("*.py")):
+                archive.write(file, Path("poker_signal") / file.relative_to(ROOT))
+    return path
+
+
+@pytest.fixture
+def runtime(tmp_path: Path) -> Path:
+    """The packages that Lambda's runtime carries, and no others."""
+    folder = tmp_path / "runtime"
+    folder.mkdir()
+    for name in RUNTIME:
+        spec = importlib.util.find_spec(name)
+        assert spec is not None
+        assert spec.origin is not None
+        origin = Path(spec.origin)
+        source = origin.parent if origin.name == "__init__.py" else origin
+        (folder / source.name).symlink_to(source)
+    return folder
+
+
+def test_the_zip_is_small(zipped: Path) -> None:
+    """A cold start begins with its download."""
+    assert zipped.stat().st_size <= MAX_ZIP_BYTES
+
+
+def test_the_zip_runs_on_what_the_runtime_carries(
+    zipped: Path, runtime: Path, tmp_path: Path, endpoint: Endpoint
+) -> None:
+    """Neither this checkout nor any other package can be imported there."""
+    task = tmp_path / "task"
+    shutil.unpack_archive(zipped, task)
+    event = json.loads((ROOT / "tests" / "events" / "disconnect.json").read_text(encoding="utf-8"))
+    done = subprocess.run(
+        # Without site there is no editable install either.
+        [sys.executable, "-S", "-B", "-c", INVOKE, *NOT_THERE],
+        input=json.dumps(event),
+        env={
+            **ENVIRONMENT,
+            "AWS_ENDPOINT_URL_DYNAMODB": endpoint.url,
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(map(str, (task, runtime))),
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        encoding="utf-8",
+        timeout=50,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    line, report = map(json.loads, done.stdout.splitlines())
+    assert report["response"] == {"statusCode": 200}
+    assert report["path"] == [str(task / "poker_signal")]
+    assert report["findable"] == []
+    loaded = {name.partition(".")[0] for name in report["modules"]}
+    assert loaded - sys.stdlib_module_names - {"__main__"} <= {"poker_signal", *RUNTIME}
+    assert (line["outcome"], line["effects"]) == ("disconnected", {"Forget": 1})
+    (sent,) = endpoint.sent
+    assert sent.target == "DynamoDB_20120810.DeleteItem"
+    assert json.loads(sent.body)["Key"] == {"connectionId": {"S": "ShDEC76bIAMCUrA="}}
+
+
+def test_every_module_that_is_deployed_says_what_it_is_for(zipped: Path) -> None:
+    """No file of the zip is empty: whether every zip tool likes those was never tried."""
+    with zipfile.ZipFile(zipped) as archive:
+        assert len(archive.namelist()) > len(FOLDERS)
+        assert all(archive.read(name).startswith(b'"""') for name in archive.namelist())
