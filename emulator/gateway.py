@@ -341,11 +341,16 @@ class Gateway:
         response = _well_formed(result.value) if isinstance(result, Returned) else None
         if isinstance(result, TimedOut):
             self._tell(connection, request_id, TIMED_OUT)
-        elif response is None:
+        elif response is None or (route.two_way and self._is_too_large(response)):
             self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
         elif route.two_way and response.get("body"):
             connection.post(response["body"])
         self._dequeue(connection)
+
+    def _is_too_large(self, response: Mapping[str, Any]) -> bool:
+        """Tell whether a message cannot hold the body. UNKNOWN what AWS does then."""
+        body = (response.get("body") or "").encode(errors="replace")
+        return len(body) > self._settings.max_message_bytes
 
     def _tell(self, connection: WebSocketConnection, request_id: str, message: str) -> None:
         # Byte for byte as recorded: one space after the first colon, none after the others.

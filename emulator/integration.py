@@ -22,7 +22,9 @@ class TimedOut(NamedTuple):
 
 
 class NotInvokable(NamedTuple):
-    """The Lambda service refuses to call the function: it does not exist, or nobody may."""
+    """The Lambda service refuses to call the function: nobody may, or too many do already."""
+
+    why: str = "no permission to invoke"
 
 
 Result = Returned | Raised | TimedOut | NotInvokable

@@ -28,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 Handler = Callable[[Any, Any], Any]
 
+MAX_CONCURRENT = 1000
+"""Invocations that may run at once: Lambda's default quota for all functions of an account."""
+
 
 class BadHandler(Exception):
     """A handler that cannot be called; the text says why and what to do."""
@@ -93,7 +96,7 @@ def context_of(function: Function) -> LambdaContext:
 
 
 class LambdaHost:
-    """Calls a function for every event, each in a thread, as many at once as there are events."""
+    """Calls a function for every event, each in a thread, as many at once as Lambda would."""
 
     def __init__(
         self,
@@ -105,17 +108,22 @@ class LambdaHost:
         self._call_soon = call_soon
         self._observer = observer
         self._players: dict[str, tuple[str, str]] = {}
+        self._free = threading.Semaphore(MAX_CONCURRENT)
 
     def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
         """Call the function in a thread; report on the event loop."""
         if not self._function.may_be_invoked:
             self._finish(event, done, NotInvokable())
             return
+        if not self._free.acquire(blocking=False):
+            self._finish(event, done, NotInvokable(f"throttled, {MAX_CONCURRENT} are running"))
+            return
         # As text, so that no function can change what the gateway keeps.
         text = json.dumps(event)
 
         def call() -> None:
             result = _call(self._function, json.loads(text))
+            self._free.release()
             # The emulator may have stopped meanwhile: then nobody is left to be told.
             with contextlib.suppress(RuntimeError):
                 self._call_soon(lambda: self._finish(event, done, result))
@@ -180,8 +188,8 @@ def _describe(result: Result) -> str:
             return "200 policy"
         case Returned():
             return "502 malformed response"
-        case NotInvokable():
-            return "500 no permission to invoke"
+        case NotInvokable(why):
+            return f"500 {why}"
         case _:
             return "502 raised, see the traceback"
 

@@ -52,7 +52,9 @@ def _variable(path: str) -> Callable[[object], str]:
     try:
         query = jsonpath.compile("$" + path)
     except jsonpath.JSONPathError as error:
-        raise InvalidExpression(f"$request.body{path}: {error}") from error
+        # The lines after the first one draw an arrow.
+        why = str(error).partition("\n")[0]
+        raise InvalidExpression(f"$request.body{path}: {why}") from error
     return lambda body: _as_text([match.obj for match in query.finditer(body)])  # type: ignore[arg-type]
 
 

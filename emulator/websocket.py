@@ -17,7 +17,6 @@ from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.settings import Settings
 
-
 SLICE_BYTES = 4096
 """How much is dealt with before it is asked whether others are waiting. An event loop may hand
 over a quarter of a megabyte at once, which can be forty thousand pings."""

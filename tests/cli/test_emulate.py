@@ -201,3 +201,31 @@ def test_a_handler_that_hangs_keeps_nobody_from_leaving(tmp_path: Path) -> None:
             _, _, seconds = stop(process, signal.SIGINT)
     assert process.returncode == 0
     assert seconds < 2
+
+
+@pytest.mark.parametrize(
+    ("number", "code"),
+    [(signal.SIGINT, 1), (signal.SIGTERM, -signal.SIGTERM)],
+    ids=["ctrl-c", "sigterm"],
+)
+def test_an_import_that_hangs_keeps_nobody_from_leaving(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    """Nothing is served yet; what a handler does on import can be interrupted."""
+    (tmp_path / "fn.py").write_text("import threading\nprint('here')\nthreading.Event().wait()\n")
+    with subprocess.Popen(
+        [*COMMAND, "--port", "0", "--handler", f"{tmp_path}/fn.py:handler"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    ) as process:
+        try:
+            assert process.stderr is not None
+            assert process.stderr.readline() == "here\n"
+            out, err, seconds = stop(process, number)
+        finally:
+            process.kill()
+    assert (process.returncode, out) == (code, "")
+    assert "Traceback" not in err
+    assert seconds < 2

@@ -1,8 +1,11 @@
 """The function of `$disconnect`: when it is called, and what it is told."""
 
+import asyncio
+import threading
+
 import pytest
 
-from tests.conformance.handlers import Event
+from tests.conformance.handlers import PATIENCE_S, Event
 from tests.conformance.harness import Api, Serve, closed, hear
 from tests.conformance.items import item
 from tests.conformance.wire import CLOSE
@@ -30,6 +33,25 @@ async def told_after_close_frame(api: Api, payload: bytes) -> tuple[int, str]:
     return told(await api.script.called("disconnect"))
 
 
+async def stop_with_the_last_disconnect(api: Api, connection_id: str) -> None:
+    """Stop an API that one client is left on: it has to wait for that one's function."""
+    gate = threading.Event()
+
+    def linger(event: Event) -> object:
+        assert gate.wait(PATIENCE_S)
+        raise RuntimeError("no table")
+
+    api.script.on("disconnect", linger)
+    stopping = asyncio.ensure_future(api.stop())
+    assert connection_of(await api.script.called("disconnect")) == connection_id
+    for _ in range(3):
+        with pytest.raises(ConnectionRefusedError):
+            await api.handshake()
+    assert not stopping.done()
+    gate.set()
+    await stopping
+
+
 @item("CONFIRMED", "4.2", "integration requests")
 async def test_079_a_close_without_a_code_is_1005(api: Api) -> None:
     """A close frame without a code is told as 1005, and with a reason that says so."""
@@ -55,12 +77,13 @@ async def test_081_what_a_client_says_is_passed_on(api: Api, code: int, reason: 
     assert await told_after_close_frame(api, payload) == (code, reason)
 
 
+@pytest.mark.parametrize("reset", [False, True], ids=["end", "reset"])
 @item("CONFIRMED", "4.2", "overview")
-async def test_082_a_connection_that_breaks_is_1006(api: Api) -> None:
+async def test_082_a_connection_that_breaks_is_1006(api: Api, reset: bool) -> None:
     """A TCP connection that ends without a close frame is told as 1006."""
     async with api.wire() as wire:
         await wire.upgrade(api.path)
-        wire.abort()
+        wire.abort(reset=reset)
         assert told(await api.script.called("disconnect"))[0] == 1006
 
 
@@ -114,7 +137,7 @@ async def test_087_every_connection_disconnects_once(api: Api) -> None:
     api.script.raising("disconnect", "no table")
     async with api.client() as witness:
         witness_id = await api.connected()
-        gone = []
+        gone: list[str] = []
         async with api.client():
             gone.append(await api.connected())
         async with api.wire() as wire:
@@ -129,7 +152,5 @@ async def test_087_every_connection_disconnects_once(api: Api) -> None:
         assert ended == set(gone)
         await witness.send(ECHO)
         assert await hear(witness) == ECHO
-        await api.stop()
-    (*_, last) = api.script.events("disconnect")
-    assert connection_of(last) == witness_id
+        await stop_with_the_last_disconnect(api, witness_id)
     assert len(api.script.events("disconnect")) == len(gone) + 1

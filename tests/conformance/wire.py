@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import socket
+import struct
 import uuid
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -93,8 +95,12 @@ class Wire:
         assert first & 0x80, "a fragment"
         return Frame(first & 0x0F, payload)
 
-    def abort(self) -> None:
-        """Cut the connection off without a word."""
+    def abort(self, *, reset: bool = False) -> None:
+        """End the connection without a word, or tear it down."""
+        if reset:
+            linger = struct.pack("ii", True, 0)
+            connection = self._writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._writer.transport.abort()
 
 

@@ -21,6 +21,7 @@ from poker_signal.core.model import (
     Signal,
     Wait,
 )
+
 AT = 1_707_503_040
 """When tests happen, in epoch seconds: 2024-02-09T18:24:00Z, after every row has connected."""
 

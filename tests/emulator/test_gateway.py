@@ -2,16 +2,24 @@
 
 import asyncio
 import json
+import socket
+from collections.abc import AsyncGenerator
+from pathlib import Path
 
 import pytest
+from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.config import ApiConfig, FunctionConfig, RouteConfig
+from poker_signal.emulator.gateway import Gateway
+from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Nobody
 from tests.emulator.conftest import Records
-from tests.emulator.peers import hear, peer, raw_connection, settle, tell
+from tests.emulator.peers import HANDSHAKE, hear, peer, raw_connection, read_answer, settle, tell
 
 
 async def test_a_handshake_reaches_both_sides(emulator: Emulator) -> None:
@@ -223,8 +231,6 @@ async def test_a_handshake_without_valid_names_is_refused_with_400(
     emulator: Emulator, query: str
 ) -> None:
     """A mis-built URL must not land in a room that it shares with everybody else's."""
-    from websockets.asyncio.client import connect
-
     with pytest.raises(InvalidStatus) as refused:
         async with connect(emulator.url + query):
             pass
@@ -309,3 +315,77 @@ async def test_connections_of_one_millisecond_are_in_order(emulator: Emulator) -
                 await tell(host, type="offer", targetId="Alice")
                 assert (await hear(first))["type"] == "offer"
                 await settle(second)
+
+
+ODD = """
+HALF = chr(0xD83C) + "!"  # of a surrogate pair
+REFUSALS = {
+    "not-modified": {"statusCode": 304, "body": "x"},
+    "half": {"statusCode": 400, "body": HALF},
+}
+BODIES = {"half": HALF, "largest": "x" * 131_072, "too large": "x" * 131_073}
+
+def handler(event, context):
+    if event["requestContext"]["eventType"] == "MESSAGE":
+        return {"statusCode": 200, "body": BODIES[event["body"]]}
+    refusal = event.get("queryStringParameters", {}).get("refusal")
+    return REFUSALS.get(refusal, {"statusCode": 200})
+"""
+
+
+@pytest.fixture
+async def odd(tmp_path: Path) -> AsyncGenerator[Emulator, None]:
+    """An emulator with a handler that answers what cannot be sent as it is."""
+    (tmp_path / "odd.py").write_text(ODD)
+    api = ApiConfig(
+        functions={"odd": FunctionConfig(handler="odd.py:handler")},
+        routes={key: RouteConfig("odd", two_way=True) for key in ("$connect", "$default")},
+    )
+    async with Emulator(Settings(port=0), api=api, folder=tmp_path) as emulator:
+        yield emulator
+
+
+@pytest.mark.parametrize(
+    ("refusal", "status", "body"),
+    [("not-modified", 304, b""), ("half", 400, b"?!")],
+    ids=["without-body", "half-a-character"],
+)
+async def test_a_refusal_that_http_cannot_carry_is_sent_as_far_as_it_can(
+    odd: Emulator, refusal: str, status: int, body: bytes
+) -> None:
+    """And the connection may ask again."""
+    refused = HANDSHAKE.replace(b"?", f"?refusal={refusal}&".encode())
+    async with raw_connection(odd) as (reader, writer), asyncio.timeout(10):
+        writer.write(refused)
+        head = await reader.readuntil(b"\r\n\r\n")
+        assert head.startswith(f"HTTP/1.1 {status} ".encode())
+        assert await reader.readexactly(len(body)) == body
+        writer.write(HANDSHAKE)
+        assert (await read_answer(reader))[0] == 101
+
+
+async def test_a_body_that_no_message_can_hold_costs_nobody_the_connection(odd: Emulator) -> None:
+    """Half a character becomes a question mark; too much is an internal server error."""
+    async with connect(odd.url, compression=None) as client, asyncio.timeout(10):
+        await client.send("half")
+        assert await client.recv() == "?!"
+        await client.send("too large")
+        assert json.loads(await client.recv())["message"] == "Internal server error"
+        await client.send("largest")
+        assert await client.recv() == "x" * 131_072
+
+
+async def test_who_comes_while_the_emulator_stops_is_sent_away(clock: VirtualClock) -> None:
+    """It had been accepted before, and nobody else would end its connection."""
+    gateway, empty = Gateway(Settings(), clock, Nobody()), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    pairs = [socket.socketpair() for _ in range(2)]
+    await loop.connect_accepted_socket(lambda: HttpConnection(gateway, Settings()), pairs[0][0])
+    gateway.stop(empty.set)
+    await loop.connect_accepted_socket(lambda: HttpConnection(gateway, Settings()), pairs[1][0])
+    async with asyncio.timeout(10):
+        await empty.wait()
+        for _, client in pairs:
+            client.setblocking(False)
+            assert await loop.sock_recv(client, 1) == b""
+            client.close()

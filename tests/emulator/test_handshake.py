@@ -55,6 +55,7 @@ MISTAKES = {
     "old-version": (b"Version: 13", b"Version: 8", 426),
     "no-connection": (b"Connection: Upgrade\r\n", b"", 426),
     "post": (b"GET ", b"POST ", 400),
+    "control-character": (b"Host: ", b"Host: \x01", 400),
 }
 
 

@@ -1,11 +1,13 @@
 """HTTP on the port: keep-alive, limits, and whatever somebody sends by mistake."""
 
 import asyncio
+import socket
 
 import pytest
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from tests.emulator.conftest import Records
 from tests.emulator.peers import HANDSHAKE, answer, peer, raw_connection, read_answer, settle
 
 GET = b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -109,3 +111,33 @@ async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) ->
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
         writer.write(b"ab")
         assert (await read_answer(reader))[0] == 426
+
+
+async def test_who_reads_no_answers_is_answered_no_more() -> None:
+    """Requests by the thousand, sent ahead, must not fill the memory with answers."""
+    async with Emulator(Settings(port=0, keep_alive_timeout_s=0.05)) as emulator:
+        loop = asyncio.get_running_loop()
+        # Its answer is as long as itself.
+        long = GET.replace(b"/prod", b"/prod/@connections/" + b"x" * 4_000)
+        with socket.socket() as client:
+            client.setblocking(False)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(client, ("127.0.0.1", emulator.port))
+            async with asyncio.timeout(10):
+                with pytest.raises(ConnectionError):
+                    await loop.sock_sendall(client, long * 10_000)
+        async with peer(emulator, "Alice") as alice:
+            await settle(alice)
+
+
+async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) -> None:
+    """However many there are: a message is not dealt with after all of them."""
+    async with Emulator(Settings(port=0, turn_s=0), records) as emulator:
+        async with peer(emulator, "Alice") as alice, raw_connection(emulator) as (reader, writer):
+            writer.write(GET * 500)
+            await settle(alice)
+            async with asyncio.timeout(10):
+                for _ in range(500):
+                    assert (await read_answer(reader))[0] == 426
+            kinds = [record.kind for record in records]
+            assert "refused" in kinds[kinds.index("message") :]

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from poker_signal.emulator import lambda_host
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned
@@ -107,6 +108,26 @@ def test_a_function_without_permission_is_not_invoked() -> None:
     called: list[int] = []
     result = invoked(lambda event, context: called.append(1), message(), may_be_invoked=False)
     assert (result, called) == (NotInvokable(), [])
+
+
+def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood of messages to a handler that hangs must not be a flood of threads."""
+    monkeypatch.setattr(lambda_host, "MAX_CONCURRENT", 2)
+    go_on = threading.Event()
+    function = Function(name="slow", handler=lambda event, context: go_on.wait(10))
+    results: Queue[Result] = Queue()
+    records = Records()
+    host = LambdaHost(function, lambda callback: callback(), records)
+    for _ in range(3):
+        host.invoke(message(), results.put)
+    assert isinstance(results.get_nowait(), NotInvokable)
+    assert records[0].outcome == "500 throttled, 2 are running"
+    go_on.set()
+    assert [results.get(timeout=10) for _ in range(2)] == [Returned(True)] * 2
+    host.invoke(message(), results.put)
+    assert results.get(timeout=10) == Returned(True)
 
 
 def test_the_developer_sees_routes_statuses_and_players() -> None:

@@ -1,5 +1,7 @@
 """Defaults are API Gateway's quotas."""
 
+from typing import Any
+
 import pytest
 
 from poker_signal.emulator.settings import Settings
@@ -19,3 +21,17 @@ QUOTAS = {
 def test_a_default_is_the_documented_quota(name: str, value: int) -> None:
     """Who sets nothing gets production's limits."""
     assert getattr(Settings(), name) == value
+
+
+@pytest.mark.parametrize("name", ["idle_timeout_s", "integration_timeout_s", "throttle_rate"])
+def test_nan_is_no_number(name: str) -> None:
+    """It is in every range, and no timer can be set to it."""
+    wrong: dict[str, Any] = {name: float("nan")}
+    with pytest.raises(ValueError, match=f"{name}: nan"):
+        Settings(**wrong)
+
+
+def test_an_empty_host_is_none() -> None:
+    """It would bind every address and make a URL without one."""
+    with pytest.raises(ValueError, match="host: empty"):
+        Settings(host="")

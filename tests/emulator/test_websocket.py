@@ -249,3 +249,47 @@ async def test_a_frame_may_come_byte_by_byte(emulator: Emulator) -> None:
             await writer.drain()
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readexactly(17) == b'\x81\x0f{"type":"pong"}'
+
+
+async def test_a_message_of_countless_empty_fragments_is_a_message(emulator: Emulator) -> None:
+    """The time for it grows with their number, not with its square."""
+    flood = client_frame(TEXT, b'{"type":', fin=False) + client_frame(0, b"", fin=False) * 50_000
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        writer.write(HANDSHAKE + flood + client_frame(0, b'"ping"}'))
+        assert await reader.readuntil(b"pong")
+
+
+async def test_a_flood_of_messages_lets_others_have_their_turn(records: Records) -> None:
+    """However much one peer sends at once: another one's message is not dealt with after it."""
+    ping = client_frame(TEXT, b'{"type":"ping"}')
+    async with Emulator(Settings(port=0, turn_s=0), records) as emulator:
+        async with peer(emulator, "Alice") as alice, raw_connection(emulator) as (reader, writer):
+            writer.write(HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(ping * 2_000)
+            await settle(alice)
+            async with asyncio.timeout(10):
+                for _ in range(2_000):
+                    await reader.readuntil(b"pong")
+    spoke = [record.who for record in records if record.kind == "message"]
+    assert "raw" in spoke[spoke.index("Alice") :]
+
+
+async def test_who_says_no_more_and_reads_nothing_is_cut_off(records: Records) -> None:
+    """What waits for it cannot be delivered: from then on it is gone for everybody."""
+    settings = Settings(port=0, close_timeout_s=0.05, max_unread_bytes=100_000_000)
+    async with Emulator(settings, records) as emulator, peer(emulator, "HOST") as host:
+        async with raw_connection(emulator) as (reader, writer):
+            writer.write(HANDSHAKE)
+            await reader.readuntil(b"\r\n\r\n")
+            # More than the reader's buffer and the kernel's take.
+            for _ in range(500):
+                await tell(host, type="offer", targetId="raw", payload="x" * 30_000)
+            await settle(host)
+            writer.write_eof()
+            async with asyncio.timeout(10):
+                while not any(record.kind == "disconnect" for record in records):
+                    await settle(host)
+    assert [r.outcome for r in records if r.who == "raw" and r.kind == "disconnect"] == [
+        "1006 Connection closed abnormally"
+    ]
