@@ -80,7 +80,7 @@ async def test_051_a_message_knows_its_connection(api: Api) -> None:
     assert message["requestTimeEpoch"] >= connect["requestTimeEpoch"] + 299_000
 
 
-@pytest.mark.parametrize("text", ["hello", "", "{'action':'join'}"])
+@pytest.mark.parametrize("text", ["hello", "", "join", "{'action':'join'}"])
 @item("CONFIRMED", "3.1", "overview")
 async def test_052_what_is_no_json_reaches_default(api: Api, text: str) -> None:
     """A message that is no JSON goes to `$default`."""
