@@ -5,13 +5,14 @@ import uuid
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, closing
 from functools import cache
-from importlib import import_module
 from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
 
@@ -21,10 +22,6 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.conformance.handlers import PATIENCE_S, Script, scripts
 from tests.conformance.wire import NOTHING, Answer, Wire, wire_to
-
-# Not import statements: boto3 has no types.
-boto3: Any = import_module("boto3")
-ClientError: Any = import_module("botocore.exceptions").ClientError
 
 ROOT = Path(__file__).parents[2]
 

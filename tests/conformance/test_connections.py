@@ -5,6 +5,7 @@ import re
 from datetime import datetime
 from urllib.parse import quote, urlsplit
 
+import boto3
 import pytest
 
 from tests.conformance.handlers import Event
@@ -14,7 +15,6 @@ from tests.conformance.harness import (
     Endpoint,
     Refusal,
     Serve,
-    boto3,
     closed,
     hear,
     refusal_of,

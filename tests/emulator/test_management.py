@@ -7,11 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection
-from importlib import import_module
 from typing import Any
 from urllib.parse import quote
 
+import boto3
 import pytest
+from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 
 from poker_signal.emulator.clock import VirtualClock
@@ -341,13 +342,13 @@ async def test_every_request_is_told(emulator: Emulator, records: Records) -> No
 def boto3_client(emulator: Emulator, **config: Any) -> Iterator[Any]:
     """Make a client as any backend does, and close its connections afterwards."""
     # Not import statements: neither has types.
-    client = import_module("boto3").client(
+    client = boto3.client(
         "apigatewaymanagementapi",
         endpoint_url=emulator.management_url,
         region_name="us-west-2",
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        config=import_module("botocore.config").Config(read_timeout=10, **config),
+        config=Config(read_timeout=10, **config),
     )
     try:
         yield client
