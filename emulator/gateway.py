@@ -1,13 +1,12 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
 import re
-from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from poker_signal.core.gateway import LambdaEvent
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
-from poker_signal.emulator.clock import Clock, Timer
+from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.events import (
     Facts,
     authorizer_event,
@@ -23,13 +22,13 @@ from poker_signal.emulator.http_connection import HttpConnection, Switch
 from poker_signal.emulator.identifiers import Identifiers
 from poker_signal.emulator.integration import (
     Api,
-    Integration,
     NotInvokable,
     Result,
     Returned,
     Route,
     TimedOut,
 )
+from poker_signal.emulator.invoker import Invoker
 from poker_signal.emulator.management import Seen, Target, manage, target_of
 from poker_signal.emulator.selection import RESERVED
 from poker_signal.emulator.settings import Settings
@@ -79,8 +78,7 @@ class Gateway:
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
-        self._queues: dict[WebSocketConnection, deque[Callable[[], None]]] = {}
-        self._running = 0
+        self._invoker = Invoker(clock, settings.serial, self._check_empty)
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
@@ -243,7 +241,8 @@ class Gateway:
                 {"integrationLatency": max(latency_ms, 0)},
             )
 
-        self._invoke(authorizer.integration, event, settings.integration_timeout_s, judged)
+        timeout_s = settings.integration_timeout_s
+        self._invoker.invoke(authorizer.integration, event, timeout_s, judged)
 
     def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
         route = self.api.routes.get("$connect")
@@ -297,21 +296,18 @@ class Gateway:
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
         """Hand a message to its route."""
-        if self._settings.serial:
-            self._enqueue(connection, lambda: self._route_message(connection, text))
-        else:
-            self._route_message(connection, text)
+        self._invoker.submit(connection, lambda: self._route_message(connection, text))
 
     def _route_message(self, connection: WebSocketConnection, text: str) -> None:
         request_id = self._ids.request_id()
         if not self._throttle.take():
             self._tell(connection, request_id, TOO_MANY_REQUESTS)
-            self._dequeue(connection)
+            self._invoker.finished(connection)
             return
         route_key, route = self._select(text)
         if route is None:
             self._tell(connection, request_id, "Forbidden")
-            self._dequeue(connection)
+            self._invoker.finished(connection)
             return
         facts = connection.facts
         message_id = self._ids.message_id(facts.connection_id)
@@ -345,7 +341,7 @@ class Gateway:
             self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
         elif route.two_way and response.get("body"):
             connection.post(response["body"])
-        self._dequeue(connection)
+        self._invoker.finished(connection)
 
     def _is_too_large(self, response: Mapping[str, Any]) -> bool:
         """Tell whether a message cannot hold the body. UNKNOWN what AWS does then."""
@@ -367,73 +363,24 @@ class Gateway:
     def connection_closed(self, connection: WebSocketConnection, closing: Closing) -> None:
         """Hand the end of a connection to ``$disconnect``; what that returns goes nowhere."""
         self._closing.discard(connection)
-        if self._settings.serial:
-            self._enqueue(connection, lambda: self._disconnect(connection, closing))
-        else:
-            self._disconnect(connection, closing)
+        self._invoker.submit(connection, lambda: self._disconnect(connection, closing))
         self._check_empty()
 
     def _disconnect(self, connection: WebSocketConnection, closing: Closing) -> None:
         route = self.api.routes.get("$disconnect")
         if route is None:
-            self._dequeue(connection)
+            self._invoker.finished(connection)
             return
         event = disconnect_event(
             connection.facts, *closing, self._ids.request_id(), self._clock.now_ms()
         )
-        self._invoke_route(route, event, lambda result: self._dequeue(connection))
-
-    # Invocations.
-
-    def _enqueue(self, connection: WebSocketConnection, job: Callable[[], None]) -> None:
-        """Let a job wait until the connection's earlier ones are done."""
-        queue = self._queues.get(connection)
-        if queue is None:
-            self._queues[connection] = deque()
-            job()
-        else:
-            queue.append(job)
-
-    def _dequeue(self, connection: WebSocketConnection) -> None:
-        """Start the connection's next job, if jobs wait for each other."""
-        queue = self._queues.get(connection)
-        if queue:
-            queue.popleft()()
-        else:
-            self._queues.pop(connection, None)
+        self._invoke_route(route, event, lambda result: self._invoker.finished(connection))
 
     def _invoke_route(
         self, route: Route, event: LambdaEvent, then: Callable[[Result], None]
     ) -> None:
         timeout_s = route.timeout_s or self._settings.integration_timeout_s
-        self._invoke(route.integration, event, timeout_s, then)
-
-    def _invoke(
-        self,
-        integration: Integration,
-        event: Mapping[str, Any],
-        timeout_s: float,
-        then: Callable[[Result], None],
-    ) -> None:
-        """Call an integration; ``then`` gets its result, or that it took too long, once."""
-        settled = False
-        timer: Timer | None = None
-        self._running += 1
-
-        def settle(result: Result) -> None:
-            nonlocal settled
-            if settled:
-                return
-            settled = True
-            self._running -= 1
-            if timer is not None:
-                timer.cancel()
-            then(result)
-            self._check_empty()
-
-        integration.invoke(event, settle)
-        if not settled:
-            timer = self._clock.call_later(timeout_s, lambda: settle(TimedOut()))
+        self._invoker.invoke(route.integration, event, timeout_s, then)
 
     # The end.
 
@@ -448,7 +395,7 @@ class Gateway:
         self._check_empty()
 
     def _check_empty(self) -> None:
-        if self._when_empty is None or self._running:
+        if self._when_empty is None or self._invoker.running:
             return
         if not self._connections and not self._closing and not self._http:
             when_empty, self._when_empty = self._when_empty, None
