@@ -61,6 +61,7 @@ class Emulator:
         self._certificate = certificate
         self._environment: dict[str, str | None] = {}
         """What the handlers' environment was before."""
+        self._may_leave = asyncio.Event()
         self._server: asyncio.Server
         self._gateway: Gateway
 
@@ -114,11 +115,14 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self._server.close()
-        empty = asyncio.Event()
-        self._gateway.stop(empty.set)
+        self._gateway.stop(self._may_leave.set)
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(empty.wait(), STOP_TIMEOUT_S)
+            await asyncio.wait_for(self._may_leave.wait(), STOP_TIMEOUT_S)
         self._restore_environment()
+
+    def hurry(self) -> None:
+        """Stop without waiting for anybody's goodbye."""
+        self._may_leave.set()
 
     async def _bind(self, gateway: Gateway) -> asyncio.Server:
         try:
@@ -172,14 +176,17 @@ async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
     # Handlers are imported on entering, which may take for ever, and nothing that is asked of
     # the loop happens meanwhile: until then Ctrl-C interrupts whatever runs.
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupted() -> None:
+        if stop.is_set():
+            emulator.hurry()
+        stop.set()
+
     async with emulator:
         for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, stop.set)
+            loop.add_signal_handler(signal_number, interrupted)
         ready(emulator)
         await stop.wait()
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            # The second Ctrl-C does not wait for anybody's goodbye.
-            loop.remove_signal_handler(signal_number)
 
 
 def run(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:

@@ -229,3 +229,21 @@ def test_an_import_that_hangs_keeps_nobody_from_leaving(
     assert (process.returncode, out) == (code, "")
     assert "Traceback" not in err
     assert seconds < 2
+
+
+def test_a_second_ctrl_c_does_not_wait_for_anybodys_goodbye() -> None:
+    """It comes from an impatient human, or from make and the terminal at once: exit 0 as well."""
+    with emulate("--port", "0") as (process, line):
+        port = int(line.rsplit(":", 1)[1].split("/")[0])
+        with socket.create_connection(("127.0.0.1", port), timeout=10) as client:
+            client.sendall(
+                b"GET /prod?playerId=a&gameId=g HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+                b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+            )
+            assert client.recv(12) == b"HTTP/1.1 101"
+            process.send_signal(signal.SIGINT)
+            _, err, seconds = stop(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert "Aborted" not in err
+    assert seconds < 1
