@@ -1,0 +1,88 @@
+################################################################################
+# The function's role
+################################################################################
+
+data "aws_iam_policy_document" "lambda_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["lambda.amazonaws.com"]
+    }
+  }
+}
+
+data "aws_iam_policy_document" "lambda" {
+  statement {
+    sid       = "Rows"
+    actions   = ["dynamodb:DeleteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.this.arn]
+  }
+
+  statement {
+    sid       = "Games"
+    actions   = ["dynamodb:Query"]
+    resources = ["${aws_dynamodb_table.this.arn}/index/gameId-index"]
+  }
+
+  statement {
+    sid     = "Connections"
+    actions = ["execute-api:ManageConnections"]
+    resources = [
+      for method in ["DELETE", "GET", "POST"] :
+      "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/${method}/@connections/*"
+    ]
+  }
+
+  statement {
+    sid       = "Log"
+    actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
+    resources = ["${aws_cloudwatch_log_group.lambda.arn}:*"]
+  }
+}
+
+resource "aws_iam_role" "lambda" {
+  # A role's name holds for all regions of an account.
+  name               = "${var.name_prefix}-${var.region}"
+  description        = "What the signaling function may do"
+  assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
+}
+
+resource "aws_iam_role_policy" "lambda" {
+  name   = "signaling"
+  role   = aws_iam_role.lambda.id
+  policy = data.aws_iam_policy_document.lambda.json
+}
+
+################################################################################
+# API Gateway's role for its logs, on demand
+################################################################################
+
+data "aws_partition" "this" {}
+
+data "aws_iam_policy_document" "api_gateway_trust" {
+  statement {
+    actions = ["sts:AssumeRole"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["apigateway.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role" "api_gateway" {
+  count = var.access_log.set_account_role ? 1 : 0
+
+  name               = "${var.name_prefix}-${var.region}-logs"
+  description        = "Lets API Gateway write the logs of this account and region"
+  assume_role_policy = data.aws_iam_policy_document.api_gateway_trust.json
+}
+
+resource "aws_iam_role_policy_attachment" "api_gateway" {
+  count = var.access_log.set_account_role ? 1 : 0
+
+  role       = aws_iam_role.api_gateway[0].name
+  policy_arn = "arn:${data.aws_partition.this.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
+}

@@ -1,0 +1,186 @@
+locals {
+  alarm_actions = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
+
+  # Written by the function, one line per event (docs/lambda.md).
+  namespace = "poker-signal"
+
+  # Too few messages say nothing about a rate: one lost candidate of three is no alarm.
+  least_messages = 50
+
+  # Alarms on one metric.
+  alarms = {
+    errors = {
+      description = "The function raised, ran into its time-out or did not start: clients hear Internal server error."
+      namespace   = "AWS/Lambda"
+      metric      = "Errors"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      extended    = null
+      threshold   = 1
+      periods     = 1
+    }
+    throttles = {
+      description = "Lambda refused invocations: the account's, or the function's own concurrency is used up."
+      namespace   = "AWS/Lambda"
+      metric      = "Throttles"
+      dimensions  = { FunctionName = aws_lambda_function.this.function_name }
+      statistic   = "Sum"
+      extended    = null
+      threshold   = 1
+      periods     = 1
+    }
+    slow = {
+      description = "One event in twenty takes two seconds or more, of the five that a handshake has."
+      namespace   = local.namespace
+      metric      = "Milliseconds"
+      dimensions  = { stage = var.stage }
+      statistic   = null
+      extended    = "p95"
+      threshold   = 2000
+      periods     = 3
+    }
+    gateway = {
+      description = "API Gateway could not call the function, or waited 29 s in vain: clients see 5xx."
+      namespace   = "AWS/ApiGateway"
+      metric      = "ExecutionError"
+      dimensions  = { ApiId = aws_apigatewayv2_api.this.id, Stage = var.stage }
+      statistic   = "Sum"
+      extended    = null
+      threshold   = 1
+      periods     = 1
+    }
+  }
+
+  # Alarms on a share of all messages, in per cent.
+  rates = {
+    ghosts = {
+      description = "Of a hundred messages, twenty or more met a connection that is gone: clients leave without a goodbye."
+      metric      = "GhostsHealed"
+      threshold   = 20
+    }
+    undelivered = {
+      description = "Of a hundred messages, twenty or more found nobody."
+      metric      = "Undelivered"
+      threshold   = 20
+    }
+  }
+
+  widgets = [
+    {
+      title = "Messages"
+      stat  = "Sum"
+      metrics = [
+        [local.namespace, "Deliveries", "stage", var.stage],
+        [local.namespace, "Undelivered", "stage", var.stage],
+        [local.namespace, "GhostsHealed", "stage", var.stage],
+      ]
+    },
+    {
+      title = "Connections and messages at the gateway"
+      stat  = "Sum"
+      metrics = [
+        ["AWS/ApiGateway", "ConnectCount", "ApiId", aws_apigatewayv2_api.this.id, "Stage", var.stage],
+        ["AWS/ApiGateway", "MessageCount", "ApiId", aws_apigatewayv2_api.this.id, "Stage", var.stage],
+      ]
+    },
+    {
+      title = "Milliseconds per event"
+      stat  = "p95"
+      metrics = [
+        [local.namespace, "Milliseconds", "stage", var.stage, { stat = "p50", label = "p50" }],
+        [local.namespace, "Milliseconds", "stage", var.stage, { stat = "p95", label = "p95" }],
+        ["AWS/Lambda", "Duration", "FunctionName", aws_lambda_function.this.function_name, { stat = "Maximum", label = "slowest" }],
+      ]
+    },
+    {
+      title = "What should be zero"
+      stat  = "Sum"
+      metrics = [
+        [local.namespace, "Failures", "stage", var.stage],
+        ["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.this.function_name],
+        ["AWS/Lambda", "Throttles", "FunctionName", aws_lambda_function.this.function_name],
+        ["AWS/ApiGateway", "ExecutionError", "ApiId", aws_apigatewayv2_api.this.id, "Stage", var.stage],
+        ["AWS/ApiGateway", "ClientError", "ApiId", aws_apigatewayv2_api.this.id, "Stage", var.stage],
+      ]
+    },
+  ]
+}
+
+resource "aws_cloudwatch_metric_alarm" "this" {
+  for_each = local.alarms
+
+  alarm_name          = "${var.name_prefix}-${each.key}"
+  alarm_description   = each.value.description
+  namespace           = each.value.namespace
+  metric_name         = each.value.metric
+  dimensions          = each.value.dimensions
+  statistic           = each.value.statistic
+  extended_statistic  = each.value.extended
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = each.value.threshold
+  period              = 300
+  evaluation_periods  = each.value.periods
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+}
+
+resource "aws_cloudwatch_metric_alarm" "rate" {
+  for_each = local.rates
+
+  alarm_name          = "${var.name_prefix}-${each.key}"
+  alarm_description   = each.value.description
+  comparison_operator = "GreaterThanOrEqualToThreshold"
+  threshold           = each.value.threshold
+  evaluation_periods  = 3
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = local.alarm_actions
+  ok_actions          = local.alarm_actions
+
+  metric_query {
+    id          = "rate"
+    label       = "per cent of messages"
+    expression  = "IF(delivered + undelivered >= ${local.least_messages}, 100 * bad / (delivered + undelivered), 0)"
+    return_data = true
+  }
+
+  dynamic "metric_query" {
+    for_each = { bad = each.value.metric, delivered = "Deliveries", undelivered = "Undelivered" }
+
+    content {
+      id          = metric_query.key
+      return_data = false
+
+      metric {
+        namespace   = local.namespace
+        metric_name = metric_query.value
+        dimensions  = { stage = var.stage }
+        period      = 300
+        stat        = "Sum"
+      }
+    }
+  }
+}
+
+resource "aws_cloudwatch_dashboard" "this" {
+  dashboard_name = var.name_prefix
+  dashboard_body = jsonencode({
+    widgets = [
+      for index, widget in local.widgets : {
+        type   = "metric"
+        x      = 12 * (index % 2)
+        y      = 6 * floor(index / 2)
+        width  = 12
+        height = 6
+        properties = {
+          title   = widget.title
+          region  = var.region
+          stat    = widget.stat
+          period  = 300
+          view    = "timeSeries"
+          metrics = widget.metrics
+        }
+      }
+    ]
+  })
+}

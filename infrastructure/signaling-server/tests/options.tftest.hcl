@@ -1,0 +1,176 @@
+# What the variables change. No AWS and no credentials: `tofu test`.
+
+mock_provider "archive" {}
+
+mock_provider "aws" {
+  mock_data "aws_iam_policy_document" {
+    defaults = {
+      json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}"
+    }
+  }
+
+  mock_data "aws_partition" {
+    defaults = {
+      partition = "aws"
+    }
+  }
+
+  mock_resource "aws_apigatewayv2_api" {
+    defaults = {
+      api_endpoint  = "wss://a1b2c3d4e5.execute-api.us-west-2.amazonaws.com"
+      execution_arn = "arn:aws:execute-api:us-west-2:123456789012:a1b2c3d4e5"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_log_group" {
+    defaults = {
+      arn = "arn:aws:logs:us-west-2:123456789012:log-group:made-up"
+    }
+  }
+
+  mock_resource "aws_iam_role" {
+    defaults = {
+      arn = "arn:aws:iam::123456789012:role/made-up"
+    }
+  }
+
+  mock_resource "aws_lambda_function" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-west-2:123456789012:function:made-up"
+      invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up/invocations"
+    }
+  }
+}
+
+run "everything_that_can_be_asked_for" {
+  command = plan
+
+  variables {
+    name_prefix      = "poker-dev"
+    stage            = "dev"
+    alarm_topic_arn  = "arn:aws:sns:us-west-2:123456789012:alarms"
+    table_protection = { deletion_protection = true, point_in_time_recovery = true }
+    access_log       = { set_account_role = true }
+    throttling       = { reserved_concurrency = 20 }
+  }
+
+  assert {
+    condition = alltrue([
+      for name in concat(
+        [
+          aws_apigatewayv2_api.this.name,
+          aws_cloudwatch_dashboard.this.dashboard_name,
+          aws_dynamodb_table.this.name,
+          aws_iam_role.lambda.name,
+          aws_lambda_function.this.function_name,
+          trimprefix(aws_cloudwatch_log_group.lambda.name, "/aws/lambda/"),
+          trimprefix(aws_cloudwatch_log_group.access[0].name, "/aws/apigateway/"),
+        ],
+        [for alarm in aws_cloudwatch_metric_alarm.this : alarm.alarm_name],
+        [for alarm in aws_cloudwatch_metric_alarm.rate : alarm.alarm_name],
+      ) : startswith(name, "poker-dev")
+    ])
+    error_message = "Something would be in the way of another deployment."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["slow"].dimensions["stage"] == "dev"
+    error_message = "The alarms listen to another stage."
+  }
+
+  assert {
+    condition = alltrue([
+      for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.rate)) :
+      one(alarm.alarm_actions) == var.alarm_topic_arn && one(alarm.ok_actions) == var.alarm_topic_arn
+    ])
+    error_message = "An alarm rings where nobody hears it."
+  }
+
+  assert {
+    condition     = aws_dynamodb_table.this.deletion_protection_enabled && one(aws_dynamodb_table.this.point_in_time_recovery).enabled
+    error_message = "The table is not protected."
+  }
+
+  assert {
+    condition     = length(aws_api_gateway_account.this) == 1 && aws_iam_role.api_gateway[0].name == "poker-dev-us-west-2-logs"
+    error_message = "The account's logging role is not set."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.reserved_concurrent_executions == 20
+    error_message = "No concurrency is reserved."
+  }
+}
+
+run "the_url_is_the_custom_domain" {
+  command = apply
+
+  variables {
+    custom_domain = {
+      name            = "signal.example.com"
+      certificate_arn = "arn:aws:acm:us-west-2:123456789012:certificate/1"
+    }
+  }
+
+  assert {
+    condition     = output.websocket_url == "wss://signal.example.com"
+    error_message = "Clients would not find the custom domain."
+  }
+
+  assert {
+    condition     = aws_lambda_function.this.environment[0].variables["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"] == "https://a1b2c3d4e5.execute-api.us-west-2.amazonaws.com/prod"
+    error_message = "The function would post to a domain whose mapping hides the stage."
+  }
+}
+
+run "a_certificate_of_another_region_is_refused" {
+  command = plan
+
+  variables {
+    custom_domain = {
+      name            = "signal.example.com"
+      certificate_arn = "arn:aws:acm:us-east-1:123456789012:certificate/1"
+    }
+  }
+
+  expect_failures = [aws_apigatewayv2_domain_name.this]
+}
+
+run "the_access_log_can_be_switched_off" {
+  command = plan
+
+  variables {
+    access_log = { enabled = false }
+  }
+
+  assert {
+    condition     = length(aws_apigatewayv2_stage.this.access_log_settings) == 0 && length(aws_cloudwatch_log_group.access) == 0
+    error_message = "The access log is still there."
+  }
+}
+
+run "bad_input_is_refused" {
+  command = plan
+
+  variables {
+    name_prefix        = "Poker"
+    region             = "oregon"
+    stage              = "$default"
+    topology           = "ring"
+    log_retention_days = 8
+    throttling         = { rate_limit = 0 }
+    custom_domain      = { name = "signal.example.com" }
+    alarm_topic_arn    = "somebody"
+  }
+
+  expect_failures = [
+    var.name_prefix,
+    var.region,
+    var.stage,
+    var.topology,
+    var.log_retention_days,
+    var.throttling,
+    var.custom_domain,
+    var.alarm_topic_arn,
+  ]
+}

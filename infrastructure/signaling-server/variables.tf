@@ -1,0 +1,148 @@
+variable "name_prefix" {
+  description = "What every name begins with. Another one, and another stage, stand next to it in the same account."
+  type        = string
+  default     = "poker-signaling"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name_prefix))
+    error_message = "name_prefix must have 3 to 40 characters: lower-case letters, digits and hyphens, a letter first and no hyphen last."
+  }
+}
+
+variable "region" {
+  description = "The AWS region."
+  type        = string
+  default     = "us-west-2"
+
+  validation {
+    condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
+    error_message = "region must be the code of an AWS region, such as us-west-2."
+  }
+}
+
+variable "stage" {
+  description = "Name of the stage, the last part of the URL, and the dimension of the function's metrics."
+  type        = string
+  default     = "prod"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.stage))
+    error_message = "stage must have 1 to 64 characters: letters, digits, hyphens and underscores."
+  }
+}
+
+variable "topology" {
+  description = "Who may address whom: mesh, everybody of a game everybody; star, players only HOST."
+  type        = string
+  default     = "mesh"
+
+  validation {
+    condition     = contains(["mesh", "star"], var.topology)
+    error_message = "topology must be mesh or star."
+  }
+}
+
+variable "log_retention_days" {
+  description = "How many days both logs are kept."
+  type        = number
+  default     = 7
+
+  validation {
+    # What CloudWatch Logs takes. 0 would mean for ever, and that is nobody's wish.
+    condition = contains(
+      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
+      var.log_retention_days,
+    )
+    error_message = "log_retention_days must be a number of days that CloudWatch Logs takes, such as 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365."
+  }
+}
+
+variable "throttling" {
+  description = "Events per second that the stage lets through, and how many at once. reserved_concurrency keeps so many of the account's concurrent executions for the function, which gets no more either; null: it shares."
+  type = object({
+    rate_limit           = optional(number, 500)
+    burst_limit          = optional(number, 1000)
+    reserved_concurrency = optional(number)
+  })
+  default = {}
+
+  validation {
+    # A limit of 0 answers every handshake with 429.
+    condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1 && var.throttling.burst_limit <= 5000 && floor(var.throttling.burst_limit) == var.throttling.burst_limit
+    error_message = "throttling must have a rate_limit of at least 1 and a whole burst_limit from 1 to 5000: a limit of 0 refuses everybody."
+  }
+
+  validation {
+    condition     = var.throttling.reserved_concurrency == null ? true : var.throttling.reserved_concurrency >= 1 && floor(var.throttling.reserved_concurrency) == var.throttling.reserved_concurrency
+    error_message = "throttling.reserved_concurrency must be a whole number of at least 1: with 0 the function never runs."
+  }
+}
+
+variable "custom_domain" {
+  description = "A domain name of your own and the ARN of its ACM certificate in the same region; null: AWS's URL."
+  type = object({
+    name            = optional(string)
+    certificate_arn = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.custom_domain == null ? true : var.custom_domain.name != null && var.custom_domain.certificate_arn != null
+    error_message = "custom_domain needs both a name and a certificate_arn: API Gateway serves no domain without a certificate."
+  }
+
+  validation {
+    condition     = try(var.custom_domain.name, null) == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.custom_domain.name))
+    error_message = "custom_domain.name must be a domain name in lower case without scheme or path, such as signal.example.com."
+  }
+
+  validation {
+    condition     = try(var.custom_domain.certificate_arn, null) == null ? true : can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.custom_domain.certificate_arn))
+    error_message = "custom_domain.certificate_arn must be the ARN of an ACM certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID."
+  }
+}
+
+variable "alarm_topic_arn" {
+  description = "SNS topic that hears when an alarm rings and when it stops; null: the alarms are only in the console."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_topic_arn == null ? true : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
+    error_message = "alarm_topic_arn must be the ARN of an SNS topic: arn:aws:sns:REGION:ACCOUNT:NAME."
+  }
+}
+
+variable "table_protection" {
+  description = "Whether the table refuses to be deleted, and whether it can be restored to any second. Rows live for two hours, so neither is needed to play."
+  type = object({
+    deletion_protection    = optional(bool, false)
+    point_in_time_recovery = optional(bool, false)
+  })
+  default = {}
+}
+
+variable "access_log" {
+  description = "Whether API Gateway writes a line per event, for which the account needs a logging role in the region. set_account_role makes that role and sets it for the whole account and region; destroy takes it away again."
+  type = object({
+    enabled          = optional(bool, true)
+    set_account_role = optional(bool, false)
+  })
+  default = {}
+
+  validation {
+    condition     = var.access_log.enabled || !var.access_log.set_account_role
+    error_message = "access_log.set_account_role without access_log.enabled would change the account for nothing."
+  }
+}
+
+variable "tags" {
+  description = "Tags of every resource, beside deployment = name_prefix."
+  type        = map(string)
+  default     = {}
+
+  validation {
+    condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) >= 1 && length(key) <= 128])
+    error_message = "tags must have keys of 1 to 128 characters that do not begin with aws:, which AWS keeps for itself."
+  }
+}

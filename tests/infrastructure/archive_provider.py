@@ -1,0 +1,123 @@
+"""A stand-in for the archive provider, which makes the zip where only the AWS provider is at hand.
+
+It proves the wiring, not HashiCorp's own bytes. Like theirs it sorts the files and gives all of
+them one date, so that the same sources are the same zip.
+"""
+
+# The framework has no types of its own.
+# mypy: disable-error-code="import-untyped, misc"
+
+import base64
+import hashlib
+import zipfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from tf.blocks import SetNestedBlock
+from tf.iface import DataSource, Provider, ReadDataContext
+from tf.runner import run_provider
+from tf.schema import Attribute, Block, Schema
+from tf.types import Number, String
+from tf.utils import Diagnostics
+
+DATE = (2049, 1, 1, 0, 0, 0)
+DIGESTS = ("md5", "sha1", "sha256", "sha512")
+COMPUTED = (
+    "id",
+    "output_sha",
+    *(f"output_{digest}" for digest in DIGESTS if digest != "sha1"),
+    "output_base64sha256",
+    "output_base64sha512",
+)
+
+
+class ArchiveFile(DataSource):
+    """``data "archive_file"`` with ``source`` blocks."""
+
+    def __init__(self, provider: Provider) -> None:
+        del provider
+
+    @classmethod
+    def get_name(cls) -> str:
+        """Return what follows the provider's prefix."""
+        return "file"
+
+    @classmethod
+    def get_schema(cls) -> Schema:
+        """Return the part of the real one that the module uses."""
+        source = [Attribute(name, String(), required=True) for name in ("content", "filename")]
+        return Schema(
+            version=0,
+            attributes=[
+                Attribute("type", String(), required=True),
+                Attribute("output_path", String(), required=True),
+                *(Attribute(name, String(), computed=True) for name in COMPUTED),
+                Attribute("output_size", Number(), computed=True),
+            ],
+            block_types=[SetNestedBlock("source", Block(attributes=source))],
+        )
+
+    def read(self, ctx: ReadDataContext, config: dict[str, Any]) -> dict[str, Any]:
+        """Write the zip and say what it is."""
+        del ctx
+        data = zipped({source["filename"]: source["content"] for source in config["source"]})
+        path = Path(config["output_path"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+        digests = {name: hashlib.new(name, data) for name in DIGESTS}
+        found = {f"output_{name}": digest.hexdigest() for name, digest in digests.items()}
+        sha1 = found.pop("output_sha1")
+        in_base64 = {
+            f"output_base64{name}": base64.b64encode(digests[name].digest()).decode()
+            for name in ("sha256", "sha512")
+        }
+        size = {"output_size": len(data)}
+        return {**config, "id": sha1, "output_sha": sha1, **found, **in_base64, **size}
+
+
+class ArchiveProvider(Provider):
+    """``hashicorp/archive``."""
+
+    def get_model_prefix(self) -> str:
+        """Return what the names begin with."""
+        return "archive_"
+
+    def full_name(self) -> str:
+        """Return the provider's name."""
+        return "hashicorp/archive"
+
+    def get_provider_schema(self, diags: Diagnostics) -> Schema:
+        """Return that there is nothing to configure."""
+        del diags
+        return Schema(version=0, attributes=[], block_types=[])
+
+    def validate_config(self, diags: Diagnostics, config: dict[str, Any]) -> None:
+        """Take any."""
+
+    def configure_provider(self, diags: Diagnostics, config: dict[str, Any]) -> None:
+        """Need nothing."""
+
+    def get_data_sources(self) -> list[type[DataSource]]:
+        """Return the only one."""
+        return [ArchiveFile]
+
+    def get_resources(self) -> list[Any]:
+        """Return none."""
+        return []
+
+
+def zipped(contents: dict[str, str]) -> bytes:
+    """Return a zip of texts by their file names; the same texts, the same bytes."""
+    buffer = BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in sorted(contents):
+            info = zipfile.ZipInfo(name, DATE)
+            info.external_attr = 0o100644 << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, contents[name])
+    return buffer.getvalue()
+
+
+if __name__ == "__main__":
+    run_provider(ArchiveProvider())

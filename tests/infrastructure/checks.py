@@ -1,0 +1,303 @@
+"""What must hold of every resource once it is applied; each check is one of them."""
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any, Final
+
+from poker_signal.lambda_app.log import METRICS, NAMESPACE
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.table import INDEX, schema
+from tests.infrastructure.policy import findings, listed
+from tests.infrastructure.stack import Stack
+from tests.infrastructure.stand_in import ACCOUNT, REGION, Aws
+
+PREFIX: Final = "poker-signaling"
+TABLE: Final = f"{PREFIX}-connections"
+ROLE: Final = f"{PREFIX}-{REGION}"
+FUNCTION_LOG: Final = f"/aws/lambda/{PREFIX}"
+ACCESS_LOG: Final = f"/aws/apigateway/{PREFIX}"
+ALARMS: Final = {"errors", "gateway", "ghosts", "slow", "throttles", "undelivered"}
+
+GATEWAY_LIMIT_S: Final = 29
+
+
+def outputs(stack: Stack) -> None:
+    """Exactly the four that are promised."""
+    api = stack.outputs["websocket_api_id"]
+    assert stack.outputs == {
+        "websocket_url": f"wss://{api}.execute-api.{REGION}.amazonaws.com/prod",
+        "websocket_api_id": api,
+        "lambda_function_name": PREFIX,
+        "dynamodb_table_name": TABLE,
+    }
+
+
+def api(stack: Stack) -> None:
+    """A WebSocket API."""
+    found = stack.api()
+    assert found["ProtocolType"] == "WEBSOCKET"
+    assert found["Name"] == PREFIX
+    assert found["RouteSelectionExpression"] == "$request.body.action"
+    assert not found.get("DisableExecuteApiEndpoint")
+
+
+def integration(stack: Stack) -> None:
+    """One, by the ARN that invokes the function."""
+    gateway = stack.aws.client("apigatewayv2")
+    (found,) = gateway.get_integrations(ApiId=stack.outputs["websocket_api_id"])["Items"]
+    function = stack.function()["FunctionArn"]
+    assert found["IntegrationType"] == "AWS_PROXY"
+    assert found["IntegrationUri"] == (
+        f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+    )
+    assert found["IntegrationMethod"] == "POST"
+    assert found["TimeoutInMillis"] == GATEWAY_LIMIT_S * 1000
+
+
+def routes(stack: Stack) -> None:
+    """Three, all to the integration, open to everybody."""
+    gateway = stack.aws.client("apigatewayv2")
+    api = stack.outputs["websocket_api_id"]
+    (integration,) = gateway.get_integrations(ApiId=api)["Items"]
+    found = gateway.get_routes(ApiId=api)["Items"]
+    target = f"integrations/{integration['IntegrationId']}"
+    assert {route["RouteKey"]: route["Target"] for route in found} == {
+        "$connect": target,
+        "$disconnect": target,
+        "$default": target,
+    }
+    assert {route.get("AuthorizationType", "NONE") for route in found} == {"NONE"}
+    assert not any(route.get("ApiKeyRequired") for route in found)
+
+
+def stage(stack: Stack) -> None:
+    """Deploys by itself, lets something through, and never traces data."""
+    (found,) = _stages(stack)
+    assert found["StageName"] == "prod"
+    assert found["AutoDeploy"] is True
+    settings = found["DefaultRouteSettings"]
+    assert settings["DataTraceEnabled"] is False
+    assert settings["LoggingLevel"] == "OFF"
+    assert settings["DetailedMetricsEnabled"] is False
+    assert settings["ThrottlingRateLimit"] == 500
+    assert settings["ThrottlingBurstLimit"] == 1000
+
+
+def access_log(stack: Stack) -> None:
+    """A line of JSON with route key, status and error, and nothing of what was said."""
+    (found,) = _stages(stack)
+    settings = found["AccessLogSettings"]
+    group = _log_groups(stack.aws)[ACCESS_LOG]
+    assert settings["DestinationArn"] == group["arn"].removesuffix(":*")
+    line = json.loads(re.sub(r"\$context(\.[A-Za-z]+)+", "-", settings["Format"]))
+    assert {"requestId", "connectionId", "routeKey", "status", "error"} <= line.keys()
+    assert set(line.values()) == {"-"}
+    assert not re.search(r"identity|authorizer|body|query|header|input", settings["Format"])
+
+
+def function(stack: Stack) -> None:
+    """The handler, on arm64, within the gateway's time, told where everything is."""
+    found = stack.function()
+    api = stack.outputs["websocket_api_id"]
+    assert found["FunctionName"] == PREFIX
+    assert found["Handler"] == "poker_signal.lambda_app.handler.handler"
+    assert re.fullmatch(r"python3\.1[3-9]", found["Runtime"])
+    assert found["Architectures"] == ["arm64"]
+    assert found["PackageType"] == "Zip"
+    assert 256 <= found["MemorySize"] <= 1024
+    assert 20 <= found["Timeout"] < GATEWAY_LIMIT_S
+    assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
+    assert found["Environment"]["Variables"] == {
+        TABLE_NAME: TABLE,
+        TOPOLOGY: "mesh",
+        MANAGEMENT_ENDPOINT: f"https://{api}.execute-api.{REGION}.amazonaws.com/prod",
+    }
+    assert found["Tags"] == {"deployment": PREFIX}
+
+
+def permission(stack: Stack) -> None:
+    """API Gateway may invoke the function for this API and stage, nobody else may."""
+    answer = stack.aws.client("lambda").get_policy(FunctionName=PREFIX)
+    (statement,) = json.loads(answer["Policy"])["Statement"]
+    api = stack.outputs["websocket_api_id"]
+    assert statement["Effect"] == "Allow"
+    assert statement["Action"] == "lambda:InvokeFunction"
+    assert statement["Principal"] == {"Service": "apigateway.amazonaws.com"}
+    assert statement["Condition"] == {
+        "ArnLike": {"AWS:SourceArn": f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/prod/*"}
+    }
+
+
+def table(stack: Stack) -> None:
+    """As the function's own tests make it."""
+    found = stack.aws.client("dynamodb").describe_table(TableName=TABLE)["Table"]
+    expected = schema(TABLE)
+    (index,) = found["GlobalSecondaryIndexes"]
+    (expected_index,) = expected["GlobalSecondaryIndexes"]
+    assert found["KeySchema"] == expected["KeySchema"]
+    assert sorted(found["AttributeDefinitions"], key=str) == sorted(
+        expected["AttributeDefinitions"], key=str
+    )
+    assert {key: index[key] for key in expected_index} == expected_index
+    assert index["IndexName"] == INDEX
+    assert found["BillingModeSummary"]["BillingMode"] == expected["BillingMode"]
+    assert found["DeletionProtectionEnabled"] is False
+
+
+def expiry(stack: Stack) -> None:
+    """Rows expire by the attribute that the function writes."""
+    client = stack.aws.client("dynamodb")
+    found = client.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
+    assert found == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
+
+
+def role(stack: Stack) -> None:
+    """Only Lambda may take it, and it has one policy."""
+    iam = stack.aws.client("iam")
+    (found,) = iam.list_roles()["Roles"]
+    assert found["RoleName"] == ROLE
+    (statement,) = found["AssumeRolePolicyDocument"]["Statement"]
+    assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert statement["Action"] == "sts:AssumeRole"
+    assert statement["Effect"] == "Allow"
+    assert iam.list_role_policies(RoleName=ROLE)["PolicyNames"] == ["signaling"]
+    assert iam.list_attached_role_policies(RoleName=ROLE)["AttachedPolicies"] == []
+
+
+def policy(stack: Stack) -> None:
+    """Exact actions that exist, on exact resources."""
+    assert findings(stack.policy) == []
+    api = stack.outputs["websocket_api_id"]
+    rows = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
+    connections = f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/prod"
+    items = [f"dynamodb:{name}Item" for name in ("Delete", "Get", "Put", "Update")]
+    expected = {
+        (*items,): [rows],
+        ("dynamodb:Query",): [f"{rows}/index/{INDEX}"],
+        ("execute-api:ManageConnections",): [
+            f"{connections}/{method}/@connections/*" for method in ("DELETE", "GET", "POST")
+        ],
+        ("logs:CreateLogStream", "logs:PutLogEvents"): [
+            f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{FUNCTION_LOG}:*"
+        ],
+    }
+    assert {
+        tuple(sorted(listed(statement["Action"]))): sorted(listed(statement["Resource"]))
+        for statement in stack.policy["Statement"]
+    } == expected
+
+
+def log_groups(stack: Stack) -> None:
+    """Both logs are kept for a week."""
+    groups = _log_groups(stack.aws)
+    assert {name: group["retentionInDays"] for name, group in groups.items()} == {
+        FUNCTION_LOG: 7,
+        ACCESS_LOG: 7,
+    }
+
+
+def alarms(stack: Stack) -> None:
+    """Six, on metrics that somebody writes, silent while nobody plays."""
+    found = stack.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {alarm["AlarmName"] for alarm in found} == {f"{PREFIX}-{name}" for name in ALARMS}
+    api = stack.outputs["websocket_api_id"]
+    dimensions = {
+        NAMESPACE: {"stage": "prod"},
+        "AWS/Lambda": {"FunctionName": PREFIX},
+        "AWS/ApiGateway": {"ApiId": api, "Stage": "prod"},
+    }
+    metrics = {
+        NAMESPACE: {*METRICS},
+        "AWS/Lambda": {"Errors", "Throttles"},
+        "AWS/ApiGateway": {"ExecutionError"},
+    }
+    for alarm in found:
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert alarm["AlarmDescription"]
+        assert (alarm["AlarmActions"], alarm["OKActions"]) == ([], [])
+        for metric in _metrics(alarm):
+            namespace = metric["Namespace"]
+            assert metric["MetricName"] in metrics[namespace]
+            assert {item["Name"]: item["Value"] for item in metric["Dimensions"]} == dimensions[
+                namespace
+            ]
+
+
+def dashboard(stack: Stack) -> None:
+    """All that the function counts can be seen."""
+    client = stack.aws.client("cloudwatch")
+    body = json.loads(client.get_dashboard(DashboardName=PREFIX)["DashboardBody"])
+    shown = [
+        (metric[0], metric[1])
+        for widget in body["widgets"]
+        for metric in widget["properties"]["metrics"]
+    ]
+    assert {name for namespace, name in shown if namespace == NAMESPACE} == {*METRICS}
+    assert {widget["properties"]["region"] for widget in body["widgets"]} == {REGION}
+
+
+def account(stack: Stack) -> None:
+    """What all APIs of the account share is left alone."""
+    assert not stack.aws.client("apigateway").get_account().get("cloudwatchRoleArn")
+
+
+CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
+    check.__name__: check
+    for check in (
+        outputs,
+        api,
+        integration,
+        routes,
+        stage,
+        access_log,
+        function,
+        permission,
+        table,
+        expiry,
+        role,
+        policy,
+        log_groups,
+        alarms,
+        dashboard,
+        account,
+    )
+}
+
+
+def left(aws: Aws) -> list[str]:
+    """Return what there is of anything that the module makes."""
+    gateway, iam = aws.client("apigatewayv2"), aws.client("iam")
+    cloudwatch = aws.client("cloudwatch")
+    return [
+        *(api["Name"] for api in gateway.get_apis()["Items"]),
+        *(domain["DomainName"] for domain in gateway.get_domain_names()["Items"]),
+        *(found["FunctionName"] for found in aws.client("lambda").list_functions()["Functions"]),
+        *aws.client("dynamodb").list_tables()["TableNames"],
+        *(role["RoleName"] for role in iam.list_roles()["Roles"]),
+        *(policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]),
+        *_log_groups(aws),
+        *(alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]),
+        *(board["DashboardName"] for board in cloudwatch.list_dashboards()["DashboardEntries"]),
+        *filter(None, [aws.client("apigateway").get_account().get("cloudwatchRoleArn")]),
+    ]
+
+
+def _stages(stack: Stack) -> list[dict[str, Any]]:
+    gateway = stack.aws.client("apigatewayv2")
+    stages: list[dict[str, Any]] = gateway.get_stages(ApiId=stack.outputs["websocket_api_id"])[
+        "Items"
+    ]
+    return stages
+
+
+def _log_groups(aws: Aws) -> dict[str, dict[str, Any]]:
+    groups = aws.client("logs").describe_log_groups()["logGroups"]
+    return {group["logGroupName"]: group for group in groups}
+
+
+def _metrics(alarm: dict[str, Any]) -> list[dict[str, Any]]:
+    if "MetricName" in alarm:
+        return [alarm]
+    return [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]

@@ -1,0 +1,133 @@
+"""The module applied by the real provider, from nothing to nothing.
+
+The tests of this file are one story, in the order in which they stand: the last one destroys.
+"""
+
+import base64
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.infrastructure.archive_provider import zipped
+from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left
+from tests.infrastructure.stack import Stack
+from tests.infrastructure.tools import SOURCES, Mirror, Workspace
+
+LEVEL = "apply"
+
+CHANGED = (
+    "-var=log_retention_days=14",
+    "-var=throttling={rate_limit=50,burst_limit=100,reserved_concurrency=5}",
+    "-var=topology=star",
+    "-var=alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
+)
+
+DEV = (
+    "-var=name_prefix=poker-dev",
+    "-var=stage=dev",
+    "-var=table_protection={point_in_time_recovery=true}",
+    "-var=access_log={set_account_role=true}",
+    '-var=tags={team="games"}',
+    '-var=custom_domain={name="signal.example.com",certificate_arn='
+    '"arn:aws:acm:us-west-2:123456789012:certificate/1"}',
+)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_resource_is_as_it_must_be(stack: Stack, check: str) -> None:
+    """Asked of AWS's own interfaces, not of what the plan says."""
+    CHECKS[check](stack)
+
+
+def test_the_zip_is_made_of_two_folders_of_sources(stack: Stack) -> None:
+    """Nothing else gets in, and the same sources are the same zip."""
+    contents = _sources(stack.workspace.root)
+    expected = base64.b64encode(hashlib.sha256(zipped(contents)).digest()).decode()
+    assert stack.function()["CodeSha256"] == expected
+
+
+def _sources(root: Path) -> dict[str, str]:
+    return {
+        f"poker_signal/{path.relative_to(root)}": path.read_text(encoding="utf-8")
+        for folder in SOURCES
+        for path in (root / folder).rglob("*.py")
+    }
+
+
+def test_a_second_plan_is_empty(stack: Stack) -> None:
+    """What was applied is what was asked for."""
+    plan = stack.workspace.plan()
+    assert plan.code == 0, plan.text
+
+
+def test_what_is_changed_by_hand_is_noticed(stack: Stack) -> None:
+    """Somebody clicks in the console, and the next plan says so."""
+    stack.aws.client("dynamodb").update_time_to_live(
+        TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
+    )
+    plan = stack.workspace.plan("-target=aws_dynamodb_table.this")
+    assert plan.code == 2, plan.text
+    assert "aws_dynamodb_table.this will be updated in-place" in plan.text
+
+
+def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
+    """Nobody's connection is lost to a change of a setting."""
+    said = stack.workspace.apply(*CHANGED)
+    assert "0 added" in said
+    assert "0 destroyed" in said
+    assert stack.workspace.outputs() == stack.outputs
+    CHECKS["expiry"](stack)
+    assert stack.function()["Environment"]["Variables"]["TOPOLOGY"] == "star"
+    api = stack.outputs["websocket_api_id"]
+    found = stack.aws.client("apigatewayv2").get_stage(ApiId=api, StageName="prod")
+    settings = found["DefaultRouteSettings"]
+    assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
+    groups = stack.aws.client("logs").describe_log_groups()["logGroups"]
+    assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {
+        FUNCTION_LOG: 14,
+        ACCESS_LOG: 14,
+    }
+    alarms = stack.aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    assert {(*alarm["AlarmActions"], *alarm["OKActions"]) for alarm in alarms} == {
+        ("arn:aws:sns:us-west-2:123456789012:alarms",) * 2
+    }
+    reserved = stack.aws.client("lambda").get_function_concurrency(FunctionName=PREFIX)
+    assert reserved["ReservedConcurrentExecutions"] == 5
+
+
+def test_dev_stands_next_to_prod(
+    stack: Stack, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """In one account, with everything switched on; what it makes and takes is its own."""
+    prod = sorted(left(stack.aws))
+    copy = Workspace.copy(tmp_path_factory.mktemp("dev"), mirror).initialised()
+    try:
+        dev = Stack.applied(copy, stack.aws, *DEV)
+        assert dev.outputs["websocket_url"] == "wss://signal.example.com"
+        assert dev.outputs["custom_domain_target"]
+        assert dev.function()["Tags"] == {"deployment": "poker-dev", "team": "games"}
+        gateway = stack.aws.client("apigatewayv2")
+        (mapping,) = gateway.get_api_mappings(DomainName="signal.example.com")["Items"]
+        assert (mapping["ApiId"], mapping["Stage"]) == (dev.outputs["websocket_api_id"], "dev")
+        assert not mapping.get("ApiMappingKey")
+        logging_role = stack.aws.client("apigateway").get_account()["cloudwatchRoleArn"]
+        assert logging_role.endswith(":role/poker-dev-us-west-2-logs")
+        backups = stack.aws.client("dynamodb").describe_continuous_backups(
+            TableName="poker-dev-connections"
+        )["ContinuousBackupsDescription"]["PointInTimeRecoveryDescription"]
+        assert backups["PointInTimeRecoveryStatus"] == "ENABLED"
+        others = sorted(set(left(stack.aws)) - set(prod))
+        assert all("poker-dev" in name or name == "signal.example.com" for name in others)
+        plan = copy.plan(*DEV)
+        assert plan.code == 0, plan.text
+    finally:
+        copy.destroy(*DEV)
+    assert sorted(left(stack.aws)) == prod
+
+
+def test_destroy_leaves_nothing(stack: Stack) -> None:
+    """Nothing that costs, nothing that is in the way of the next deployment."""
+    assert left(stack.aws)
+    stack.workspace.destroy(*CHANGED)
+    assert left(stack.aws) == []

@@ -1,0 +1,85 @@
+"""The module's text: what can be said of it without running anything."""
+
+import os
+import re
+import subprocess
+
+import pytest
+
+from tests.infrastructure.tools import ENVIRONMENT, MODULE, ROOT, Missing, binary
+
+LEVEL = "format"
+
+FOLDER = ROOT / MODULE
+TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf"))}
+
+
+def blocks(kind: str) -> dict[str, str]:
+    """Return the blocks of a kind by their names."""
+    found = re.findall(
+        rf'^{kind} "(\w+)" {{\n(.*?)^}}$', "\n".join(TEXTS.values()), re.MULTILINE | re.DOTALL
+    )
+    return dict(found)
+
+
+def test_the_text_is_formatted() -> None:
+    """As the program itself would write it."""
+    try:
+        program = binary()
+    except Missing as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))
+    done = subprocess.run(
+        [program, "fmt", "-check", "-diff", "-recursive", "-no-color"],
+        cwd=FOLDER,
+        env={**os.environ, **ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+
+
+def test_the_module_has_the_usual_files() -> None:
+    """Who has read one module finds his way in this one."""
+    assert {"versions.tf", "variables.tf", "outputs.tf"} <= TEXTS.keys()
+    assert (FOLDER / "README.md").exists()
+
+
+@pytest.mark.parametrize("name", blocks("variable"))
+def test_a_variable_is_typed_and_described(name: str) -> None:
+    """And where it can be wrong, it says so at plan."""
+    block = blocks("variable")[name]
+    assert re.search(r"^  type +=", block, re.MULTILINE)
+    assert re.search(r'^  description += "[A-Z].+\."$', block, re.MULTILINE)
+    assert re.search(r"^  default +=", block, re.MULTILINE), "a first apply asks for nothing"
+
+
+@pytest.mark.parametrize("name", blocks("output"))
+def test_an_output_is_described(name: str) -> None:
+    """Its name alone says little."""
+    assert re.search(r'^  description += "[A-Z].+\."$', blocks("output")[name], re.MULTILINE)
+
+
+def test_the_readme_lists_what_goes_in_and_comes_out() -> None:
+    """Every name, and no other."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    listed = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
+    assert listed == {*blocks("variable"), *blocks("output")}
+
+
+def test_nothing_of_one_machine_or_account_is_written_down() -> None:
+    """Neither in the module nor in its tests: no account, no place, no registry."""
+    for path in FOLDER.rglob("*"):
+        if path.suffix in (".tf", ".hcl", ".md") and ".terraform" not in path.parts:
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(r"AKIA|/home/|/root/|/opt/|plugin-dir", text), path.name
+            assert set(re.findall(r"\b\d{12}\b", text)) <= {"123456789012"}, path.name
+
+
+def test_messages_are_never_logged() -> None:
+    """Data trace writes SDP and candidates, which hold players' addresses, into a log."""
+    whole = "\n".join(TEXTS.values())
+    assert re.findall(r"data_trace_enabled += (\w+)", whole) == ["false"]

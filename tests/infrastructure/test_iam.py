@@ -1,0 +1,99 @@
+"""The role of the function: enough, and no more."""
+
+import re
+
+import pytest
+
+from tests.infrastructure.checks import FUNCTION_LOG, TABLE
+from tests.infrastructure.policy import allows, findings
+from tests.infrastructure.stack import Stack
+from tests.infrastructure.stand_in import ACCOUNT, REGION
+from tests.lambda_app.calls import DYNAMODB, written_table
+
+LEVEL = "iam"
+
+ROWS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
+INDEX = f"{ROWS}/index/gameId-index"
+LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{FUNCTION_LOG}"
+STREAM = f"{LOG}:log-stream:2026/11/22/[$LATEST]0123"
+CONNECTION = "@connections/ShDEC76bIAMCUrA="
+
+METHODS = {"PostToConnection": "POST", "GetConnection": "GET", "DeleteConnection": "DELETE"}
+
+CALLED = sorted(set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection)|Query", written_table())))
+"""What the function calls, from a table that its tests hold to what they measure."""
+
+
+def connection(stack: Stack, method: str, stage: str = "prod") -> str:
+    """Return the ARN of a request to @connections."""
+    api = stack.outputs["websocket_api_id"]
+    return f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{api}/{stage}/{method}/{CONNECTION}"
+
+
+def test_the_calls_are_all_known() -> None:
+    """A new one needs a permission, and a line here."""
+    assert set(CALLED) == DYNAMODB | METHODS.keys()
+
+
+@pytest.mark.parametrize("call", CALLED)
+def test_every_call_of_the_function_is_allowed(stack: Stack, call: str) -> None:
+    """Or it fails in production and nowhere else."""
+    if call in METHODS:
+        resource = connection(stack, METHODS[call])
+        assert allows(stack.policy, "execute-api:ManageConnections", resource)
+    else:
+        assert allows(stack.policy, f"dynamodb:{call}", INDEX if call == "Query" else ROWS)
+
+
+@pytest.mark.parametrize("action", ["logs:CreateLogStream", "logs:PutLogEvents"])
+def test_the_function_may_write_its_log(stack: Stack, action: str) -> None:
+    """Into the group that is there already."""
+    assert allows(stack.policy, action, STREAM)
+
+
+@pytest.mark.parametrize(
+    ("action", "resource"),
+    [
+        ("dynamodb:Scan", ROWS),
+        ("dynamodb:Scan", INDEX),
+        ("dynamodb:Query", ROWS),
+        ("dynamodb:GetItem", f"{ROWS}-2"),
+        ("dynamodb:GetItem", ROWS.replace(TABLE, "another")),
+        ("dynamodb:BatchWriteItem", ROWS),
+        ("dynamodb:DeleteTable", ROWS),
+        ("dynamodb:UpdateTable", ROWS),
+        ("logs:CreateLogGroup", LOG),
+        ("logs:DeleteLogGroup", LOG),
+        ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
+        ("lambda:InvokeFunction", "*"),
+        ("iam:PassRole", "*"),
+        ("sts:AssumeRole", "*"),
+        ("s3:GetObject", "arn:aws:s3:::bucket/key"),
+    ],
+)
+def test_anything_else_is_refused(stack: Stack, action: str, resource: str) -> None:
+    """What the function never does, nobody who got hold of it can do either."""
+    assert not allows(stack.policy, action, resource)
+
+
+def test_connections_of_another_stage_or_api_are_out_of_reach(stack: Stack) -> None:
+    """dev cannot talk to the players of prod."""
+    action = "execute-api:ManageConnections"
+    ours = connection(stack, "POST")
+    api = stack.outputs["websocket_api_id"]
+    assert allows(stack.policy, action, ours)
+    assert not allows(stack.policy, action, connection(stack, "POST", "dev"))
+    assert not allows(stack.policy, action, ours.replace(api, "a1b2c3d4e5"))
+    assert not allows(stack.policy, "execute-api:Invoke", ours)
+
+
+def test_every_action_exists(stack: Stack) -> None:
+    """IAM takes a misspelt one without a word."""
+    assert findings(stack.policy) == []
+
+
+def test_a_misspelt_action_would_be_found() -> None:
+    """The proof that the test above can fail."""
+    statement = {"Effect": "Allow", "Action": "dynamodb:PutItems", "Resource": ROWS}
+    (found,) = findings({"Version": "2012-10-17", "Statement": [statement]})
+    assert found.startswith("UNKNOWN_ACTION")

@@ -1,0 +1,219 @@
+"""Terraform or OpenTofu with the real AWS provider, wherever this machine has them."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+MODULE = Path("infrastructure") / "signaling-server"
+SOURCES = ("core", "lambda_app")
+
+ARCHIVE_VERSION = "2.7.1"
+PROVIDER_MODE = 0o755
+
+ENVIRONMENT = {
+    "AWS_ACCESS_KEY_ID": "testing",
+    "AWS_SECRET_ACCESS_KEY": "testing",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CHECKPOINT_DISABLE": "1",
+    # Somebody's own settings are nobody's business here.
+    "TF_CLI_CONFIG_FILE": os.devnull,
+    "TF_IN_AUTOMATION": "1",
+}
+
+OVERRIDE = """
+provider "aws" {
+  # A call that the stand-in does not know fails at once, not after 25 attempts.
+  max_retries = 1
+}
+"""
+
+
+class Missing(Exception):
+    """A program or a provider is not on this machine; the text names it."""
+
+
+class Failed(Exception):
+    """A command failed; the text is what it said."""
+
+
+class Done(NamedTuple):
+    """A command that has ended."""
+
+    code: int
+    text: str
+
+
+def binary() -> Path:
+    """Return the program.
+
+    Raises:
+        Missing: there is none.
+    """
+    for name in (os.environ.get("POKER_SIGNAL_TOFU"), "tofu", "terraform"):
+        if name and (found := shutil.which(name)):
+            return Path(found)
+    raise Missing("neither tofu nor terraform is on PATH, nor named by POKER_SIGNAL_TOFU")
+
+
+def aws_provider() -> Path:
+    """Return the AWS provider's file, laid out as in a file-system mirror.
+
+    Raises:
+        Missing: there is none.
+    """
+    named = [os.environ.get(name) for name in ("TF_MIRROR", "TF_PLUGIN_CACHE_DIR")]
+    # Where `tofu init` in this checkout has put it, and at last the whole machine.
+    places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
+    for place in places:
+        done = subprocess.run(
+            [
+                "find",
+                place,
+                "-xdev",
+                "-name",
+                "terraform-provider-aws_v5*",
+                "-size",
+                "+0",
+                "-print",
+            ],
+            capture_output=True,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+        found = [Path(line) for line in done.stdout.splitlines()]
+        if usable := [path for path in found if path.parts[-5:-3] == ("hashicorp", "aws")]:
+            return max(usable)
+    raise Missing("no terraform-provider-aws 5 is on this machine; TF_MIRROR may name its mirror")
+
+
+class Mirror:
+    """Both providers as the program looks for them: the real one, and one that makes zips."""
+
+    def __init__(self, folder: Path) -> None:
+        self.binary = binary()
+        self.folder = folder
+        provider = aws_provider()
+        self.aws_version = provider.parts[-3]
+        platform = provider.parts[-2]
+        # The program knows under which address it looks for them.
+        wanted = Workspace.copy(folder / "asked", self).addresses()
+        self._link(wanted["aws"], self.aws_version, platform, provider.parent)
+        real_archive = [*provider.parents[3].glob(f"archive/*/{platform}")]
+        if real_archive:
+            found = max(real_archive)
+            self._link(wanted["archive"], found.parent.name, platform, found)
+        else:
+            self._stand_in(wanted["archive"], platform)
+
+    def _link(self, address: str, version: str, platform: str, found: Path) -> None:
+        place = self.folder / address / version / platform
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(found)
+
+    def _stand_in(self, address: str, platform: str) -> None:
+        place = self.folder / address / ARCHIVE_VERSION / platform
+        place.mkdir(parents=True)
+        program = place / f"terraform-provider-archive_v{ARCHIVE_VERSION}"
+        script = Path(__file__).with_name("archive_provider.py")
+        program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{script}" "$@"\n')
+        program.chmod(PROVIDER_MODE)
+
+
+class Workspace:
+    """A copy of the module, in which commands run."""
+
+    def __init__(self, root: Path, mirror: Mirror) -> None:
+        self.root = root
+        self.folder = root / MODULE
+        self._mirror = mirror
+        self.environment = {
+            **ENVIRONMENT,
+            "HOME": str(root),
+            "PATH": os.environ["PATH"],
+            # The stand-in is no package of anybody's; it finds what it imports by itself.
+            "PYTHONWARNINGS": "ignore",
+        }
+
+    @classmethod
+    def copy(cls, root: Path, mirror: Mirror) -> "Workspace":
+        """Copy what a clone has: the module, and the sources that the function is made of."""
+        ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "build", "__pycache__")
+        for name in (*SOURCES, str(MODULE)):
+            shutil.copytree(ROOT / name, root / name, ignore=ignored)
+        workspace = cls(root, mirror)
+        (workspace.folder / "test_override.tf").write_text(OVERRIDE)
+        return workspace
+
+    def at(self, url: str) -> "Workspace":
+        """Let the provider take this address for all of AWS."""
+        self.environment["AWS_ENDPOINT_URL"] = url
+        return self
+
+    def initialised(self) -> "Workspace":
+        """Have the providers installed, from the mirror and from nowhere else."""
+        self.run("init", "-input=false", f"-plugin-dir={self._mirror.folder}")
+        return self
+
+    def addresses(self) -> dict[str, str]:
+        """Return what the providers are called, with the registry that is the program's own."""
+        said = self.run("providers").text
+        found = [part.partition("]")[0] for part in said.split("provider[")[1:]]
+        return {address.rpartition("/")[2]: address for address in found}
+
+    def run(self, *arguments: str, codes: tuple[int, ...] = (0,), timeout_s: float = 120) -> Done:
+        """Run a command.
+
+        Raises:
+            Failed: it ended with another code.
+        """
+        command = [str(self._mirror.binary), *arguments]
+        if arguments[0] not in ("version", "providers") or len(arguments) > 1:
+            command.append("-no-color")
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            timeout=timeout_s,
+            check=False,
+        )
+        if done.returncode not in codes:
+            raise Failed(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}")
+        return Done(done.returncode, done.stdout)
+
+    def apply(self, *arguments: str) -> str:
+        """Apply, and return what was said."""
+        return self.run("apply", "-auto-approve", "-input=false", *arguments).text
+
+    def plan(self, *arguments: str) -> Done:
+        """Plan: code 0, nothing is to be done; code 2, something is."""
+        return self.run("plan", "-detailed-exitcode", "-input=false", *arguments, codes=(0, 2))
+
+    def destroy(self, *arguments: str) -> str:
+        """Destroy, and return what was said."""
+        return self.run("destroy", "-auto-approve", "-input=false", *arguments).text
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs."""
+        return {
+            name: output["value"]
+            for name, output in json.loads(self.run("output", "-json").text).items()
+        }
+
+    def replace(self, file: str, replacements: Mapping[str, str]) -> None:
+        """Change a file of the copy; each old text must be in it exactly once."""
+        path = self.folder / file
+        text = path.read_text(encoding="utf-8")
+        for old, new in replacements.items():
+            assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
+            text = text.replace(old, new)
+        path.write_text(text, encoding="utf-8")
