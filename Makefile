@@ -4,6 +4,7 @@
 #   make test                 lint, types, all tests
 #   make check                lint and types only
 #   make bench                measure; not part of the tests
+#   make infrastructure       apply the deployment for real, without AWS; part of the tests
 #   make fuzz                 send 20 000 cases of nonsense; CASES=1000 are fewer
 
 PYTHON ?= python3
@@ -12,7 +13,7 @@ PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check in
 ARGS ?=
 CASES ?= 20000
 
-.PHONY: setup emulate test check bench fuzz browser
+.PHONY: setup emulate test check bench fuzz infrastructure browser
 
 setup: .venv/ready-for-tests
 
@@ -34,6 +35,9 @@ bench: .venv/ready-for-tests
 
 fuzz: .venv/ready-for-tests
 	POKER_SIGNAL_FUZZ_CASES=$(CASES) $(BIN)/pytest --capture no tests/emulator/test_fuzz.py
+
+infrastructure: .venv/ready-for-tests
+	$(BIN)/pytest tests/infrastructure
 
 browser:
 	@sh tests/end_to_end/install-browser.sh
