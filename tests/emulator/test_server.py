@@ -6,7 +6,7 @@ import socket
 import pytest
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.server import CannotStart, Emulator
+from poker_signal.emulator.server import STOP_TIMEOUT_S, CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
 from tests.emulator.peers import HANDSHAKE, client_frame, hear, peer, raw_connection, settle, tell
@@ -62,12 +62,14 @@ async def test_stopping_closes_every_socket_with_1012_and_forgets_everybody(
 
 
 async def test_stopping_does_not_wait_for_peers_that_do_not_answer() -> None:
-    """A phone that fell asleep keeps nobody from leaving."""
-    settings = Settings(port=0, close_timeout_s=0.05)
-    async with Emulator(settings) as emulator, raw_connection(emulator) as (reader, writer):
+    """A phone that fell asleep keeps nobody from leaving: it is told, and cut off."""
+    emulator = Emulator(Settings(port=0, close_timeout_s=0.05))
+    await emulator.__aenter__()
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(STOP_TIMEOUT_S):
         writer.write(HANDSHAKE + client_frame(1, b'{"type":"ping"}'))
-        async with asyncio.timeout(10):
-            await reader.readuntil(b"pong")
+        await reader.readuntil(b"pong")
+        await emulator.__aexit__(None, None, None)
+        assert (await reader.read()).endswith(b"\x88\x02\x03\xf4")
 
 
 async def test_two_emulators_know_nothing_of_each_other() -> None:
