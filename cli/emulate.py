@@ -86,8 +86,12 @@ def _where_rows_are(handler: str, dynamodb: str | None) -> str:
 def _rows(where: str, settings: Settings) -> contextlib.AbstractContextManager[None]:
     if where == "memory":
         return contextlib.nullcontext()
-    from poker_signal.cli.dynamodb import dynamodb
-
+    try:
+        from poker_signal.cli.dynamodb import dynamodb
+    except ImportError as error:
+        raise click.ClickException(
+            "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
+        ) from error
     return dynamodb(where, settings.topology, settings.region)
 
 

@@ -72,6 +72,14 @@ def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
             pass
 
 
+def test_without_botocore_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plain installation has no AWS in it."""
+    monkeypatch.setitem(sys.modules, "poker_signal.cli.dynamodb", None)
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--handler", "lambda"])
+    assert result.exit_code == 1
+    assert "pip install 'poker-signal[aws,moto]'" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "says"),
     [
