@@ -55,6 +55,7 @@ def _variable(path: str) -> Callable[[object], str]:
         # The lines after the first one draw an arrow.
         why = str(error).partition("\n")[0]
         raise InvalidExpression(f"$request.body{path}: {why}") from error
+    # A message that is neither object nor array never gets here: see _evaluate.
     return lambda body: _as_text([match.obj for match in query.finditer(body)])  # type: ignore[arg-type]
 
 

@@ -21,7 +21,7 @@ _ONCE: Final = {"total_max_attempts": 1, "mode": "standard"}
 _TWICE: Final = {"total_max_attempts": 2, "mode": "standard"}
 
 
-class _Loader(Loader):  # type: ignore[misc]
+class _Loader(Loader):  # type: ignore[misc] # botocore has no types
     """Knows the two services that are used here.
 
     botocore's own looks through the folders of all four hundred before it believes that one

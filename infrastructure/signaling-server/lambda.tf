@@ -40,8 +40,8 @@ resource "aws_lambda_function" "this" {
   architectures    = ["arm64"]
 
   # The function itself takes 47 MB, but the share of a CPU grows with the memory: a cold
-  # start is 0.38 s of CPU and a message 3 ms (`make bench`). 512 MB are 0.29 of a CPU, so a
-  # start without any boost takes 1.3 s of the five that a handshake has, and a message
+  # start is 0.28 s of CPU and a message 3 ms (`make bench`). 512 MB are 0.29 of a CPU, so a
+  # start without any boost takes 1.0 s of the five that a handshake has, and a message
   # 10 ms. Half the memory would take twice as long for the same money.
   memory_size = 512
 
