@@ -9,7 +9,6 @@ from poker_signal.emulator.integration import Api, Authorizer, Integration, Rout
 from poker_signal.emulator.lambda_host import Function, LambdaHost, load_handler
 from poker_signal.emulator.selection import RESERVED, compile_expression
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Observer
 
 CORE = "core"
 """The handler that is poker-signal's own rules, in process."""
@@ -19,7 +18,6 @@ def build(
     config: ApiConfig,
     settings: Settings,
     connections: Connections,
-    observer: Observer,
     folder: Path,
 ) -> Api:
     """Load every function and connect the routes to them; on the running event loop.
@@ -28,7 +26,7 @@ def build(
         BadHandler: a function cannot be loaded.
     """
     integrations = {
-        name: _integration(name, function, settings, connections, observer, folder)
+        name: _integration(name, function, settings, connections, folder)
         for name, function in config.functions.items()
     }
     routes = {
@@ -57,11 +55,10 @@ def _integration(
     function: FunctionConfig,
     settings: Settings,
     connections: Connections,
-    observer: Observer,
     folder: Path,
 ) -> Integration:
     if function.handler == CORE:
-        return CoreHost(connections, settings.topology, observer)
+        return CoreHost(connections, settings.topology)
     return LambdaHost(
         Function(
             name=name,
@@ -73,5 +70,4 @@ def _integration(
             may_be_invoked=function.invoke_permission,
         ),
         asyncio.get_running_loop().call_soon_threadsafe,
-        observer,
     )

@@ -4,14 +4,23 @@ import threading
 import time
 import unicodedata
 from collections import deque
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TextIO
 
-from poker_signal.emulator.trace import Kind, Record
+from poker_signal.emulator.integration import Returned
+from poker_signal.emulator.records import Kind, Record, record_of
+from poker_signal.emulator.trace import Entry, Finished, Posted, Received
 
 MAX_WAITING = 20_000
-"""Lines that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
+"""Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
+
+MAX_LINES_PER_S = 1_000
+"""More than anybody can read; beyond, messages that arrived are counted and not shown."""
+
+BATCH_S = 0.02
+"""How long lines may wait for others: each awakening costs the event loop a switch of threads."""
 
 _GAME_WIDTH = 8
 _PLAYERS_WIDTH = 21
@@ -23,6 +32,8 @@ _ARROWS: dict[Kind, str] = {
     "disconnect": "○",
     "refused": "×",
     "management": "←",
+    "fault": "⚡",
+    "error": "×",
 }
 _ASCII_ARROWS: dict[Kind, str] = {
     "connect": "+",
@@ -30,6 +41,8 @@ _ASCII_ARROWS: dict[Kind, str] = {
     "disconnect": "-",
     "refused": "x",
     "management": "<",
+    "fault": "!",
+    "error": "x",
 }
 
 _GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
@@ -53,43 +66,67 @@ class Console:
         self._stream = stream
         self._colour = colour
         self._arrows = _ARROWS if _can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        self._waiting: deque[Record] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._dropped = 0
+        self._not_shown = 0
+        self._second = 0
+        self._taken_in_second = 0
         self._something = threading.Event()
-        self._stopping = False
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="console", daemon=True)
         self._thread.start()
 
-    def observe(self, record: Record) -> None:
-        """Take a record, to be written soon."""
+    def observe(self, entry: Entry) -> None:
+        """Take an entry, to be written soon."""
+        if type(entry) is Received or type(entry) is Posted:
+            # What became of the message is told by another entry.
+            return
+        if self._is_one_too_many(entry):
+            self._not_shown += 1
+            return
         if len(self._waiting) == MAX_WAITING:
             self._dropped += 1
-        self._waiting.append(record)
+        self._waiting.append(entry)
         if not self._something.is_set():
             self._something.set()
 
     def close(self, timeout_s: float = 0.2) -> None:
         """Write what is left, unless nobody reads it."""
-        self._stopping = True
+        self._stopping.set()
         self._something.set()
         self._thread.join(timeout_s)
 
+    def _is_one_too_many(self, entry: Entry) -> bool:
+        second = entry.at_ms // 1000
+        if second != self._second:
+            self._second, self._taken_in_second = second, 0
+        self._taken_in_second += 1
+        return self._taken_in_second > MAX_LINES_PER_S and _is_delivery(entry)
+
     def _write_all(self) -> None:
-        while not self._stopping or self._waiting:
-            self._something.wait()
+        while not self._stopping.is_set() or self._waiting:
+            # Who has counted what is not shown says so within the second.
+            self._something.wait(1 if self._not_shown else None)
+            # A little later there are more, and one awakening writes them all.
+            self._stopping.wait(BATCH_S)
             self._something.clear()
-            lines = []
-            while self._waiting:
-                lines.append(self._line(self._waiting.popleft()))
-            if self._dropped:
-                lines.append(f"… {self._dropped} lines dropped: nobody reads them fast enough\n")
-                self._dropped = 0
             try:
-                self._stream.write("".join(lines))
+                self._stream.write("".join(self._lines()))
                 self._stream.flush()
             except (OSError, ValueError):
                 # The reader is gone, or the stream is closed: there is nobody left to tell.
                 return
+
+    def _lines(self) -> Iterator[str]:
+        while self._waiting:
+            if record := record_of(self._waiting.popleft()):
+                yield self._line(record)
+        if self._not_shown:
+            yield f"… {self._not_shown} more messages delivered\n"
+            self._not_shown = 0
+        if self._dropped:
+            yield f"… {self._dropped} lines dropped: nobody reads them fast enough\n"
+            self._dropped = 0
 
     def _line(self, record: Record) -> str:
         line = format_line(record, self._arrows)
@@ -154,6 +191,13 @@ def banner(url: str, management_url: str, version: str, authority: Path | None) 
             "    in a browser          import it under authorities, or visit the URL as https://",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _is_delivery(entry: Entry) -> bool:
+    if not isinstance(entry, Finished) or not isinstance(entry.result, Returned):
+        return False
+    outcome = entry.result.outcome
+    return outcome is not None and outcome.name == "delivered"
 
 
 @lru_cache(maxsize=4)

@@ -1,22 +1,17 @@
 """The default integration: our core, in this process, its effects performed on sockets."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, assert_never
 
-from websockets.frames import CLOSE_CODE_EXPLANATIONS
-
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import Response, parse_event, response_for
+from poker_signal.core.gateway import parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
-    Connect,
     ConnectionId,
-    Disconnect,
     Effect,
     Forget,
-    Message,
     Post,
     Probe,
     Reach,
@@ -26,7 +21,6 @@ from poker_signal.core.model import (
 )
 from poker_signal.emulator.integration import Raised, Result, Returned
 from poker_signal.emulator.table import MemoryTable
-from poker_signal.emulator.trace import Observer, Record
 
 logger = logging.getLogger(__name__)
 
@@ -47,43 +41,30 @@ class Connections(Protocol):
 class CoreHost:
     """Runs the core on every event, within the call: no message waits for another."""
 
-    def __init__(self, connections: Connections, topology: Topology, observer: Observer) -> None:
+    def __init__(self, connections: Connections, topology: Topology) -> None:
         self._connections = connections
         self._topology = topology
-        self._observer = observer
         self.table = MemoryTable()
 
-    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
+    def invoke(self, event: Mapping[str, Any]) -> Result:
         """Decide an event, perform what follows, and return as Lambda would."""
         try:
-            response = self._perform(event)
+            outcome = self._perform(event)
         except Exception as error:
             # API Gateway tells the client; the developer is told here, with the traceback.
             logger.exception("%s failed", event["requestContext"]["routeKey"])
-            done(Raised(str(error)))
-        else:
-            done(Returned(response))
+            return Raised(str(error))
+        return Returned(response_for(outcome), outcome)
 
-    def _perform(self, raw: Mapping[str, Any]) -> Response:
+    def _perform(self, raw: Mapping[str, Any]) -> Outcome:
         try:
             event = parse_event(raw)
         except SignalError as error:
-            refused = Outcome("refused", error)
-            self._observer.observe(_refusal(raw, refused))
-            return response_for(refused)
-        row = event.row if isinstance(event, Connect) else self.table.row(event.connection_id)
+            return Outcome("refused", error)
         invocation = Invocation(event, self.table.room_of(event), self._topology)
         for effect in invocation.effects():
             self._perform_effect(effect, invocation)
-        self._observer.observe(
-            _record(
-                raw,
-                invocation,
-                game=row.game_id if row else "",
-                who=row.player_id if row else "",
-            )
-        )
-        return response_for(invocation.outcome)
+        return invocation.outcome
 
     def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
         match effect:
@@ -106,42 +87,3 @@ class CoreHost:
                 self._connections.close(connection_id)
             case _:
                 assert_never(effect)
-
-
-def _record(raw: Mapping[str, Any], invocation: Invocation, game: str, who: str) -> Record:
-    event, signal = invocation.event, invocation.signal
-    context = raw["requestContext"]
-    at_ms = context["requestTimeEpoch"]
-    outcome = _describe(invocation.outcome)
-    match event:
-        case Connect():
-            return Record(at_ms, "connect", outcome, game, who)
-        case Disconnect():
-            code, reason = context["disconnectStatusCode"], context["disconnectReason"]
-            meaning = reason or CLOSE_CODE_EXPLANATIONS.get(code, "")
-            return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), game, who)
-        case Message(body=body):
-            whom = signal.target_id if signal and signal.target_id else ""
-            type_ = signal.type if signal else "?"
-            size = len(body.encode())
-            return Record(at_ms, "message", outcome, game, who, whom, type_, size)
-
-
-def _refusal(raw: Mapping[str, Any], refused: Outcome) -> Record:
-    parameters = raw.get("queryStringParameters", {})
-    return Record(
-        raw["requestContext"]["requestTimeEpoch"],
-        "refused",
-        _describe(refused),
-        game=parameters.get("gameId", "")[:20],
-        who=parameters.get("playerId", "")[:20],
-    )
-
-
-def _describe(outcome: Outcome) -> str:
-    error = outcome.error
-    if error is None:
-        return outcome.name
-    if outcome.name == "refused":
-        return f"refused {error.status_code} {error}"
-    return f"{outcome.name} {error.code}"

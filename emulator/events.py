@@ -36,6 +36,9 @@ class Facts(NamedTuple):
     stage_variables: Mapping[str, str] = MappingProxyType({})
     authorizer: dict[str, Any] | None = None
     """What the authorizer's function said."""
+    player: str = ""
+    """``playerId`` of the query string, for whoever watches; no handler sees it."""
+    game: str = ""
 
 
 def connect_event(

@@ -1,10 +1,12 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from poker_signal.core.gateway import LambdaEvent
+from poker_signal.core.messages import MAX_NAME_CHARACTERS
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.events import (
@@ -26,6 +28,7 @@ from poker_signal.emulator.integration import (
     Result,
     Returned,
     Route,
+    Running,
     TimedOut,
 )
 from poker_signal.emulator.invoker import Invoker
@@ -33,7 +36,19 @@ from poker_signal.emulator.management import Seen, Target, manage, target_of
 from poker_signal.emulator.selection import RESERVED
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, TokenBucket, Unlimited
-from poker_signal.emulator.trace import Observer, Record
+from poker_signal.emulator.trace import (
+    Asked,
+    Closed,
+    Finished,
+    Invoked,
+    Managed,
+    Opened,
+    Posted,
+    Received,
+    Refused,
+    Trace,
+    Unrouted,
+)
 from poker_signal.emulator.websocket import Closing, WebSocketConnection
 
 INTERNAL_SERVER_ERROR = "Internal server error"
@@ -65,14 +80,14 @@ class Gateway:
     until it starts to close.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, observer: Observer) -> None:
+    def __init__(self, settings: Settings, clock: Clock, trace: Trace) -> None:
         self.api = Api(routes={})
         """Set before the first request: integrations need their gateway, to post."""
         self.domain_name = settings.domain_name or settings.host
         """Host and port, once they are known."""
         self._settings = settings
         self._clock = clock
-        self._observer = observer
+        self._trace = trace
         self._ids = Identifiers()
         self._last_connected_at_ms = 0
         self._connections: dict[str, WebSocketConnection] = {}
@@ -98,7 +113,12 @@ class Gateway:
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
         connection = self._connections.get(connection_id)
-        return connection is not None and connection.post(data)
+        now_ms = self._clock.now_ms()
+        if connection is None or not connection.post(data, now_ms):
+            self._trace.add(Posted(now_ms, None, connection_id, data))
+            return False
+        self._trace.add(Posted(now_ms, connection.facts, connection_id, data))
+        return True
 
     def is_open(self, connection_id: str) -> bool:
         """Tell whether the connection is open."""
@@ -147,25 +167,35 @@ class Gateway:
         self._check_empty()
 
     def _manage(self, request: Request, target: Target) -> Answer:
+        connection = self._connections.get(target.connection_id)
         answer = CALLBACK_THROTTLED
         if self._throttle.take():
             answer = manage(request, target, self, self._settings)
-        self._observer.observe(
-            Record(
+        self._trace.add(
+            Managed(
                 self._clock.now_ms(),
-                "management",
-                f"{answer.status} {answer.reason}",
-                whom=target.connection_id,
-                type=f"@{request.method}",
-                size=len(request.body),
+                None if connection is None else connection.facts,
+                target.connection_id,
+                request.method,
+                answer.status,
+                answer.reason,
+                len(request.body),
             )
         )
         return answer
 
-    def _refuse(self, request: Request, answer: Answer, reply: Reply) -> None:
-        where = f"{request.method} {request.target.partition('?')[0]}"[:80]
-        self._observer.observe(
-            Record(self._clock.now_ms(), "refused", f"refused {answer.status} {where}")
+    def _refuse(
+        self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
+    ) -> None:
+        self._trace.add(
+            Refused(
+                self._clock.now_ms(),
+                facts,
+                request.method,
+                request.target.partition("?")[0][:200],
+                answer.status,
+                _reason_of(answer),
+            )
         )
         reply(answer)
 
@@ -190,6 +220,7 @@ class Gateway:
             api_id=self._settings.api_id,
             identity=identity_of(request),
             stage_variables=self.api.stage_variables,
+            **_names(request),
         )
         return _Opening(request, facts, upgrade, reply)
 
@@ -227,13 +258,16 @@ class Gateway:
         if lacks_identity(
             authorizer.identity_sources, request, facts.stage_variables, event["requestContext"]
         ):
-            self._refuse(request, UNAUTHORIZED, opening.reply)
+            self._refuse(request, UNAUTHORIZED, opening.reply, facts)
             return
+        self._trace.add(Asked(at_ms, facts, "authorizer", event))
 
         def judged(result: Result) -> None:
+            request_id = event["requestContext"]["requestId"]
+            self._finished(facts, "authorizer", request_id, at_ms, result)
             context = judge(result, method_arn, facts.identity["sourceIp"])
             if isinstance(context, Answer):
-                self._refuse(request, context, opening.reply)
+                self._refuse(request, context, opening.reply, facts)
                 return
             latency_ms = self._clock.now_ms() - at_ms
             self._connect(
@@ -241,8 +275,8 @@ class Gateway:
                 {"integrationLatency": max(latency_ms, 0)},
             )
 
-        timeout_s = settings.integration_timeout_s
-        self._invoker.invoke(authorizer.integration, event, timeout_s, judged)
+        result = authorizer.integration.invoke(event)
+        self._invoker.follow(result, settings.integration_timeout_s, judged)
 
     def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
         route = self.api.routes.get("$connect")
@@ -256,7 +290,14 @@ class Gateway:
         event = connect_event(
             facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
         )
-        self._invoke_route(route, event, lambda result: self._connect_returned(opening, result))
+        self._trace.add(Asked(at_ms, facts, "connect", event))
+
+        def returned(result: Result) -> None:
+            request_id = event["requestContext"]["requestId"]
+            self._finished(facts, "connect", request_id, at_ms, result)
+            self._connect_returned(opening, result)
+
+        self._invoke(route, event, returned)
 
     def _connect_returned(self, opening: _Opening, result: Result) -> None:
         match result:
@@ -272,14 +313,14 @@ class Gateway:
                 answer = _refusal(response)
             case _:
                 answer = _refusal(None)
-        opening.reply(answer)
+        self._refuse(opening.request, answer, opening.reply, opening.facts)
 
     def _establish(self, opening: _Opening, response: Mapping[str, Any]) -> None:
         subprotocol = _header(response.get("headers"), "Sec-WebSocket-Protocol")
         headers = list(opening.upgrade.headers)
         if subprotocol is not None:
             if not _HEADER_VALUE.fullmatch(subprotocol):
-                opening.reply(_refusal(None))
+                self._refuse(opening.request, _refusal(None), opening.reply, opening.facts)
                 return
             headers.append(("sec-websocket-protocol", subprotocol))
         connection = WebSocketConnection(
@@ -289,6 +330,7 @@ class Gateway:
 
     def _connection_opened(self, connection: WebSocketConnection) -> None:
         self._connections[connection.facts.connection_id] = connection
+        self._trace.add(Opened(self._clock.now_ms(), connection.facts))
         if self._stopping:
             connection.close(1012)
 
@@ -296,30 +338,48 @@ class Gateway:
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
         """Hand a message to its route."""
-        self._invoker.submit(connection, lambda: self._route_message(connection, text))
+        if self._settings.serial:
+            self._invoker.submit(connection, lambda: self._route_message(connection, text))
+        else:
+            self._route_message(connection, text)
 
     def _route_message(self, connection: WebSocketConnection, text: str) -> None:
         request_id = self._ids.request_id()
         if not self._throttle.take():
-            self._tell(connection, request_id, TOO_MANY_REQUESTS)
-            self._invoker.finished(connection)
+            self._turn_away(connection, text, request_id, "throttled")
             return
         route_key, route = self._select(text)
         if route is None:
-            self._tell(connection, request_id, "Forbidden")
-            self._invoker.finished(connection)
+            self._turn_away(connection, text, request_id, "no route")
             return
-        facts = connection.facts
+        facts, at_ms = connection.facts, connection.last_received_ms
         message_id = self._ids.message_id(facts.connection_id)
-        event = message_event(
-            facts, route_key, text, request_id, message_id, connection.last_received_ms
-        )
+        event = message_event(facts, route_key, text, request_id, message_id, at_ms)
+        self._trace.add(Received(at_ms, facts, route_key, text, request_id, message_id))
+        result = route.integration.invoke(event)
+        if not isinstance(result, Running):
+            self._message_returned(connection, event, route, result)
+            return
+
+        def returned(result: Result) -> None:
+            connection.invocation_ended()
+            self._message_returned(connection, event, route, result)
+
         connection.invocation_started()
-        self._invoke_route(
-            route,
-            event,
-            lambda result: self._message_returned(connection, request_id, route, result),
-        )
+        self._invoker.follow(result, self._timeout_s(route), returned)
+
+    def _turn_away(
+        self,
+        connection: WebSocketConnection,
+        text: str,
+        request_id: str,
+        why: Literal["throttled", "no route"],
+    ) -> None:
+        """Tell the client of a message that reaches no function."""
+        self._trace.add(Unrouted(self._clock.now_ms(), connection.facts, text, why))
+        words = TOO_MANY_REQUESTS if why == "throttled" else "Forbidden"
+        self._tell(connection, request_id, words)
+        self._invoker.finished(connection)
 
     def _select(self, text: str) -> tuple[str, Route | None]:
         if self.api.select is not None:
@@ -330,18 +390,32 @@ class Gateway:
         return "$default", self.api.routes.get("$default")
 
     def _message_returned(
-        self, connection: WebSocketConnection, request_id: str, route: Route, result: Result
+        self, connection: WebSocketConnection, event: LambdaEvent, route: Route, result: Result
     ) -> None:
         """Tell the client of a failure, or what a two-way route answers."""
-        connection.invocation_ended()
+        context = event["requestContext"]
+        request_id, at_ms = context["requestId"], context["requestTimeEpoch"]
+        self._trace.add(
+            Finished(
+                self._clock.now_ms(),
+                connection.facts,
+                "message",
+                request_id,
+                at_ms,
+                result,
+                context["routeKey"],
+                event["body"],
+            )
+        )
         response = _well_formed(result.value) if isinstance(result, Returned) else None
         if isinstance(result, TimedOut):
             self._tell(connection, request_id, TIMED_OUT)
         elif response is None or (route.two_way and self._is_too_large(response)):
             self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
         elif route.two_way and response.get("body"):
-            connection.post(response["body"])
-        self._invoker.finished(connection)
+            self.post(connection.facts.connection_id, response["body"])
+        if self._settings.serial:
+            self._invoker.finished(connection)
 
     def _is_too_large(self, response: Mapping[str, Any]) -> bool:
         """Tell whether a message cannot hold the body. UNKNOWN what AWS does then."""
@@ -350,9 +424,11 @@ class Gateway:
 
     def _tell(self, connection: WebSocketConnection, request_id: str, message: str) -> None:
         # Byte for byte as recorded: one space after the first colon, none after the others.
-        connection.post(
-            f'{{"message": "{message}", "connectionId":"{connection.facts.connection_id}", '
-            f'"requestId":"{request_id}"}}'
+        connection_id = connection.facts.connection_id
+        self.post(
+            connection_id,
+            f'{{"message": "{message}", "connectionId":"{connection_id}", '
+            f'"requestId":"{request_id}"}}',
         )
 
     def connection_closing(self, connection: WebSocketConnection) -> None:
@@ -371,16 +447,35 @@ class Gateway:
         if route is None:
             self._invoker.finished(connection)
             return
-        event = disconnect_event(
-            connection.facts, *closing, self._ids.request_id(), self._clock.now_ms()
-        )
-        self._invoke_route(route, event, lambda result: self._invoker.finished(connection))
+        at_ms, facts = self._clock.now_ms(), connection.facts
+        request_id = self._ids.request_id()
+        event = disconnect_event(facts, *closing, request_id, at_ms)
+        self._trace.add(Closed(at_ms, facts, event))
 
-    def _invoke_route(
-        self, route: Route, event: LambdaEvent, then: Callable[[Result], None]
+        def returned(result: Result) -> None:
+            self._finished(facts, "disconnect", request_id, at_ms, result)
+            self._invoker.finished(connection)
+
+        self._invoke(route, event, returned)
+
+    # Invocations.
+
+    def _invoke(self, route: Route, event: LambdaEvent, then: Callable[[Result], None]) -> None:
+        self._invoker.follow(route.integration.invoke(event), self._timeout_s(route), then)
+
+    def _timeout_s(self, route: Route) -> float:
+        return route.timeout_s or self._settings.integration_timeout_s
+
+    def _finished(
+        self,
+        facts: Facts,
+        of: Invoked,
+        request_id: str,
+        started_ms: int,
+        result: Result,
     ) -> None:
-        timeout_s = route.timeout_s or self._settings.integration_timeout_s
-        self._invoker.invoke(route.integration, event, timeout_s, then)
+        now_ms = self._clock.now_ms()
+        self._trace.add(Finished(now_ms, facts, of, request_id, started_ms, result))
 
     # The end.
 
@@ -410,6 +505,29 @@ def _well_formed(value: object) -> dict[str, Any] | None:
     if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
         return None
     return value if body is None or isinstance(body, str) else None
+
+
+class _Names(TypedDict):
+    player: str
+    game: str
+
+
+def _names(request: Request) -> _Names:
+    """Return who the client says that it is, for whoever watches."""
+    query = dict(request.query)
+    return {
+        "player": query.get("playerId", "")[:MAX_NAME_CHARACTERS],
+        "game": query.get("gameId", "")[:MAX_NAME_CHARACTERS],
+    }
+
+
+def _reason_of(answer: Answer) -> str:
+    """Return what the client is told, or the status in words."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return answer.body.decode(errors="replace") or answer.reason
+    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
 
 
 def _refusal(response: Mapping[str, Any] | None) -> Answer:

@@ -8,11 +8,17 @@ common with those of its messages. All recorded ids are of that shape.
 import base64
 import random
 import re
+from string import ascii_letters, ascii_uppercase, digits
 
 _FORMAT = re.compile("[A-Za-z0-9_-]{15}=")
-_CONNECTION_OR_MESSAGE = 0x02
-_REQUEST = 0x05
-_FIXED = b"\x20\x03"
+
+# What the bytes 20 03 and the kind are in base64.
+_CONNECTION_OR_MESSAGE = "IAMC"
+_REQUEST = "IAMF"
+
+_ALPHABET = ascii_uppercase + ascii_letters[:26] + digits + "-_"
+_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
+"""Twelve bits in base64. Every message takes two ids: they are put together, not encoded."""
 
 
 class Identifiers:
@@ -21,34 +27,38 @@ class Identifiers:
     def __init__(self, noise: random.Random | None = None) -> None:
         self._noise = noise or random.Random()
         self._counter = self._noise.getrandbits(32)
+        self._high = -1
+        self._prefix = ""
 
     def connection_id(self) -> str:
         """Return a new connection id."""
-        return self._make(_CONNECTION_OR_MESSAGE, self._noise.getrandbits(16))
+        return self._head() + _CONNECTION_OR_MESSAGE + self._tail()
 
     def message_id(self, connection_id: str) -> str:
         """Return a new id for a message; its last four characters are those of its connection."""
-        return self._make(_CONNECTION_OR_MESSAGE, 0)[:12] + connection_id[12:]
+        return self._head() + _CONNECTION_OR_MESSAGE + connection_id[12:]
 
     def request_id(self) -> str:
         """Return a new request id."""
-        return self._make(_REQUEST, self._noise.getrandbits(16))
+        return self._head() + _REQUEST + self._tail()
 
     def trace_id(self, at_ms: int) -> str:
         """Return a new X-Ray trace id, as the header ``X-Amzn-Trace-Id`` carries it."""
         return f"Root=1-{at_ms // 1000:08x}-{self._noise.getrandbits(96):024x}"
 
-    def _make(self, kind: int, tail: int) -> str:
-        self._counter = (self._counter + 1) & 0xFFFF_FFFF
-        noise = self._noise.getrandbits(16)
-        raw = b"%b%b%b%c%b" % (
-            self._counter.to_bytes(4, "big"),
-            noise.to_bytes(2, "big"),
-            _FIXED,
-            kind,
-            tail.to_bytes(2, "big"),
-        )
-        return base64.urlsafe_b64encode(raw).decode()
+    def _head(self) -> str:
+        """Return counter and noise."""
+        self._counter = counter = (self._counter + 1) & 0xFFFF_FFFF
+        if counter >> 8 != self._high:
+            self._high = counter >> 8
+            self._prefix = base64.urlsafe_b64encode(self._high.to_bytes(3, "big")).decode()
+        low = (counter & 0xFF) << 16 | self._noise.getrandbits(16)
+        return self._prefix + _PAIRS[low >> 12] + _PAIRS[low & 0xFFF]
+
+    def _tail(self) -> str:
+        """Return two bytes of noise, and the padding."""
+        tail = self._noise.getrandbits(16)
+        return _PAIRS[tail >> 4] + _ALPHABET[(tail & 15) << 2] + "="
 
 
 def is_well_formed(connection_id: str) -> bool:

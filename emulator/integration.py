@@ -4,11 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
+from poker_signal.core.invocation import Outcome
+
 
 class Returned(NamedTuple):
     """What the function returned, whatever it is."""
 
     value: object
+    outcome: Outcome | None = None
+    """What became of the event, where our own rules decided it in process."""
 
 
 class Raised(NamedTuple):
@@ -30,11 +34,33 @@ class NotInvokable(NamedTuple):
 Result = Returned | Raised | TimedOut | NotInvokable
 
 
+class Running:
+    """A function that has not returned yet."""
+
+    __slots__ = ("_result", "_then")
+
+    def __init__(self) -> None:
+        self._result: Result | None = None
+        self._then: Callable[[Result], None] | None = None
+
+    def then(self, callback: Callable[[Result], None]) -> None:
+        """Call once, with the result."""
+        self._then = callback
+        if self._result is not None:
+            callback(self._result)
+
+    def finish(self, result: Result) -> None:
+        """Tell the result; on the event loop."""
+        self._result = result
+        if self._then is not None:
+            self._then(result)
+
+
 class Integration(Protocol):
     """A Lambda function, as the gateway sees it."""
 
-    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
-        """Call the function; call ``done`` with the result, at once or later, on the loop."""
+    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+        """Call the function; return its result, or what it will be told by."""
 
 
 class Route(NamedTuple):

@@ -1,11 +1,10 @@
 """Calls functions as API Gateway does: once, for so long, and in order where that is asked."""
 
 from collections import deque
-from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable
 
-from poker_signal.emulator.clock import Clock, Timer
-from poker_signal.emulator.integration import Integration, Result, TimedOut
+from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.integration import Result, Running, TimedOut
 
 
 class Invoker:
@@ -19,16 +18,14 @@ class Invoker:
         self._when_done = when_done
         self._queues: dict[Hashable, deque[Callable[[], None]]] = {}
 
-    def invoke(
-        self,
-        integration: Integration,
-        event: Mapping[str, Any],
-        timeout_s: float,
-        then: Callable[[Result], None],
+    def follow(
+        self, result: Result | Running, timeout_s: float, then: Callable[[Result], None]
     ) -> None:
-        """Call an integration; ``then`` gets its result, or that it took too long, once."""
+        """Hand on a result, now or once it is there; or that it took too long."""
+        if not isinstance(result, Running):
+            then(result)
+            return
         settled = False
-        timer: Timer | None = None
         self.running += 1
 
         def settle(result: Result) -> None:
@@ -37,14 +34,12 @@ class Invoker:
                 return
             settled = True
             self.running -= 1
-            if timer is not None:
-                timer.cancel()
+            timer.cancel()
             then(result)
             self._when_done()
 
-        integration.invoke(event, settle)
-        if not settled:
-            timer = self._clock.call_later(timeout_s, lambda: settle(TimedOut()))
+        timer = self._clock.call_later(timeout_s, lambda: settle(TimedOut()))
+        result.then(settle)
 
     def submit(self, connection: Hashable, job: Callable[[], None]) -> None:
         """Do a job; in serial dispatch after the connection's earlier ones.

@@ -20,9 +20,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned
+from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.tls import Certificate
-from poker_signal.emulator.trace import Kind, Observer, Record
 
 logger = logging.getLogger(__name__)
 
@@ -102,71 +101,31 @@ class LambdaHost:
         self,
         function: Function,
         call_soon: Callable[[Callable[[], None]], object],
-        observer: Observer,
     ) -> None:
         self._function = function
         self._call_soon = call_soon
-        self._observer = observer
-        self._players: dict[str, tuple[str, str]] = {}
         self._free = threading.Semaphore(MAX_CONCURRENT)
 
-    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
-        """Call the function in a thread; report on the event loop."""
+    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+        """Call the function in a thread; it reports on the event loop."""
         if not self._function.may_be_invoked:
-            self._finish(event, done, NotInvokable())
-            return
+            return NotInvokable()
         if not self._free.acquire(blocking=False):
-            self._finish(event, done, NotInvokable(f"throttled, {MAX_CONCURRENT} are running"))
-            return
+            return NotInvokable(f"throttled, {MAX_CONCURRENT} are running")
         # As text, so that no function can change what the gateway keeps.
         text = json.dumps(event)
+        running = Running()
 
         def call() -> None:
             result = _call(self._function, json.loads(text))
             self._free.release()
             # The emulator may have stopped meanwhile: then nobody is left to be told.
             with contextlib.suppress(RuntimeError):
-                self._call_soon(lambda: self._finish(event, done, result))
+                self._call_soon(lambda: running.finish(result))
 
         # A daemon, not a pool's: a function that hangs must not keep the emulator from ending.
         threading.Thread(target=call, name=self._function.name, daemon=True).start()
-
-    def _finish(
-        self, event: Mapping[str, Any], done: Callable[[Result], None], result: Result
-    ) -> None:
-        self._observer.observe(self._record(event, result))
-        done(result)
-
-    def _record(self, event: Mapping[str, Any], result: Result) -> Record:
-        context = event["requestContext"]
-        connection_id = context["connectionId"]
-        kind: Kind = "message"
-        route_key, outcome = context["routeKey"], _describe(result)
-        if event.get("type") == "REQUEST":
-            kind, route_key = "connect", "authorizer"
-        elif context["eventType"] == "CONNECT":
-            kind = "connect" if outcome.startswith("2") else "refused"
-            query = event.get("queryStringParameters", {})
-            player = query.get("playerId", connection_id), query.get("gameId", "")
-            if kind == "connect":
-                self._players[connection_id] = player
-        elif context["eventType"] == "DISCONNECT":
-            kind = "disconnect"
-            code = f"{context['disconnectStatusCode']} {context['disconnectReason']}".strip()
-            outcome = f"{code}, {outcome}"
-        who, game = self._players.get(connection_id, (connection_id, ""))
-        if kind == "disconnect":
-            self._players.pop(connection_id, None)
-        body = event.get("body")
-        return Record(
-            context["requestTimeEpoch"],
-            kind,
-            outcome,
-            game=game,
-            who=who,
-            type=route_key,
-            size=None if body is None else len(body.encode()),
-        )
+        return running
 
 
 def _call(function: Function, event: Any) -> Result:
@@ -178,20 +137,6 @@ def _call(function: Function, event: Any) -> Result:
         # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
         logger.exception("%s raised", function.name)
         return Raised(str(error))
-
-
-def _describe(result: Result) -> str:
-    match result:
-        case Returned({"statusCode": status}):
-            return f"{status}"
-        case Returned({"policyDocument": _}):
-            return "200 policy"
-        case Returned():
-            return "502 malformed response"
-        case NotInvokable(why):
-            return f"500 {why}"
-        case _:
-            return "502 raised, see the traceback"
 
 
 def load_handler(reference: str, folder: Path) -> Handler:

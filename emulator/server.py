@@ -16,7 +16,7 @@ from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.integration import Api, Route
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Nobody, Observer
+from poker_signal.emulator.trace import Observer, Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
@@ -53,7 +53,8 @@ class Emulator:
         certificate: "Certificate | None" = None,
     ) -> None:
         self._settings = settings
-        self._observer = Nobody() if observer is None else observer
+        self.trace = Trace(observer)
+        """What happened, for whoever looks."""
         self._clock = clock
         self._api = api
         self._folder = folder or Path.cwd()
@@ -95,7 +96,7 @@ class Emulator:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def __aenter__(self) -> "Emulator":
-        gateway = Gateway(self._settings, self._clock or LoopClock(), self._observer)
+        gateway = Gateway(self._settings, self._clock or LoopClock(), self.trace)
         self._server = await self._bind(gateway)
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
@@ -141,7 +142,7 @@ class Emulator:
 
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            route = Route(CoreHost(gateway, self._settings.topology, self._observer))
+            route = Route(CoreHost(gateway, self._settings.topology))
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         # Only who has handlers of their own waits for what they need.
         import poker_signal.emulator.assembly as assembly
@@ -153,7 +154,7 @@ class Emulator:
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
         try:
-            return assembly.build(self._api, self._settings, gateway, self._observer, self._folder)
+            return assembly.build(self._api, self._settings, gateway, self._folder)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
 

@@ -1,33 +1,193 @@
-"""What the emulator tells of what it sees: for people, never a payload."""
+"""What happened, in the order in which it happened: the last entries, for whoever looks.
 
-from typing import Literal, NamedTuple, Protocol
+An entry holds what was at hand, so that taking it costs a message next to nothing; what it
+means is worked out when somebody looks (``trace_json``, ``console``). Names, frames and
+payloads come from peers: escape them before they are shown.
+"""
 
-Kind = Literal["connect", "message", "disconnect", "refused", "management"]
+from collections import deque
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, Literal, NamedTuple, Protocol
+
+from poker_signal.core.gateway import AuthorizerEvent, LambdaEvent
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.integration import Result
+
+MAX_ENTRIES = 20_000
+MAX_TEXT = 32 * 1024 * 1024
+"""Characters of messages and frames that are kept. A handshake has about 20 000."""
 
 
-class Record(NamedTuple):
-    """One event and its outcome. Names come from peers: escape them before they are shown."""
+Invoked = Literal["connect", "authorizer", "message", "disconnect"]
+"""What a function is invoked for."""
+
+
+class Asked(NamedTuple):
+    """``$connect``, or before it the authorizer, was handed a handshake."""
 
     at_ms: int
-    kind: Kind
-    outcome: str
-    game: str = ""
-    who: str = ""
-    whom: str = ""
-    type: str = ""
-    size: int | None = None
-    """Bytes of the message."""
+    facts: Facts
+    of: Literal["connect", "authorizer"]
+    event: LambdaEvent | AuthorizerEvent
+
+
+class Opened(NamedTuple):
+    """101 was sent: the connection exists."""
+
+    at_ms: int
+    facts: Facts
+
+
+class Refused(NamedTuple):
+    """A request was refused before there was a connection."""
+
+    at_ms: int
+    facts: Facts | None
+    method: str
+    path: str
+    """Without the query string, and not longer than what can be read."""
+    status: int
+    reason: str
+
+
+class Received(NamedTuple):
+    """A message was handed to its route; the parts that its event is made of."""
+
+    at_ms: int
+    facts: Facts
+    route_key: str
+    body: str
+    request_id: str
+    message_id: str
+
+
+class Unrouted(NamedTuple):
+    """A message reached no function."""
+
+    at_ms: int
+    facts: Facts
+    body: str
+    why: Literal["throttled", "no route"]
+
+
+class Posted(NamedTuple):
+    """A text frame was sent to a connection, or found none."""
+
+    at_ms: int
+    facts: Facts | None
+    """None: the connection is not open."""
+    connection_id: str
+    frame: str
+
+
+class Closed(NamedTuple):
+    """A connection ended; ``$disconnect`` was handed this."""
+
+    at_ms: int
+    facts: Facts
+    event: LambdaEvent
+
+
+class Finished(NamedTuple):
+    """A function returned, failed, or used up its time."""
+
+    at_ms: int
+    facts: Facts
+    of: Invoked
+    request_id: str
+    started_ms: int
+    result: Result
+    route_key: str = ""
+    body: str = ""
+    """The message that it was about."""
+
+
+class Managed(NamedTuple):
+    """A request of ``@connections`` was answered."""
+
+    at_ms: int
+    facts: Facts | None
+    connection_id: str
+    method: str
+    status: int
+    reason: str
+    size: int
+    """Bytes of the request's body."""
+
+
+class Fault(NamedTuple):
+    """A fault that was asked for struck."""
+
+    at_ms: int
+    facts: Facts | None
+    fault: str
+    detail: str
+
+
+Entry = (
+    Asked | Opened | Refused | Received | Unrouted | Posted | Closed | Finished | Managed | Fault
+)
 
 
 class Observer(Protocol):
-    """Who is told."""
+    """Who is told at once."""
 
-    def observe(self, record: Record) -> None:
-        """Take a record; do not keep the caller waiting."""
+    def observe(self, entry: Entry) -> None:
+        """Take an entry; do not keep the caller waiting."""
 
 
-class Nobody:
-    """An observer that does not care."""
+class Trace:
+    """The last entries, numbered from 0 in the order in which they came."""
 
-    def observe(self, record: Record) -> None:
-        """Forget the record."""
+    def __init__(self, observer: Observer | None = None) -> None:
+        self._entries: deque[Entry] = deque()
+        self._first = 0
+        """The number of the oldest entry that is kept."""
+        self._text = 0
+        self._observe = None if observer is None else observer.observe
+        self._waiting: list[Callable[[], None]] = []
+
+    def add(self, entry: Entry) -> None:
+        """Keep an entry; the oldest make room for it."""
+        self._entries.append(entry)
+        self._text += _weight(entry)
+        while self._text > MAX_TEXT or len(self._entries) > MAX_ENTRIES:
+            self._text -= _weight(self._entries.popleft())
+            self._first += 1
+        if self._observe is not None:
+            self._observe(entry)
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for callback in waiting:
+                callback()
+
+    @property
+    def next_number(self) -> int:
+        """The number of the entry that comes next."""
+        return self._first + len(self._entries)
+
+    def since(self, number: int, limit: int = MAX_ENTRIES) -> list[tuple[int, Entry]]:
+        """Return the entries from a number on with their numbers, as far as they are kept."""
+        start = max(number, self._first)
+        chosen = islice(self._entries, start - self._first, start - self._first + limit)
+        return list(enumerate(chosen, start))
+
+    def when_something_happens(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call once, with the next entry; return what calls it off."""
+        self._waiting.append(callback)
+
+        def call_off() -> None:
+            if callback in self._waiting:
+                self._waiting.remove(callback)
+
+        return call_off
+
+
+def _weight(entry: Entry) -> int:
+    kind: Any = type(entry)
+    if kind is Posted:
+        return len(entry.frame)  # type: ignore[union-attr]
+    if kind is Received or kind is Unrouted:
+        return len(entry.body)  # type: ignore[union-attr]
+    return 0

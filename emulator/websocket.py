@@ -6,20 +6,22 @@ frame sizes and close codes are ours to decide.
 """
 
 import asyncio
+import time
 from typing import NamedTuple, Protocol, cast
 
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
+from websockets.typing import BytesLike
 
 from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.events import Facts
+from poker_signal.emulator.frames import MAX_PLAIN_BYTES, apply_mask, shape_of, whole_text
 from poker_signal.emulator.settings import Settings
 
 SLICE_BYTES = 4096
-"""How much is dealt with before it is asked whether others are waiting. An event loop may hand
-over a quarter of a megabyte at once, which can be forty thousand pings."""
+"""How much of a frame is dealt with before it is asked whether others are waiting."""
 
 
 class Closing(NamedTuple):
@@ -75,8 +77,11 @@ class WebSocketConnection(asyncio.Protocol):
         self._closing: Closing | None = None
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
-        self._backlog = bytearray()
-        """What has been received and waits for the connection's next turn."""
+        self._backlog = b""
+        """What has been received and waits for more, or for the connection's next turn."""
+        self._owed = 0
+        """How much of a frame that the protocol has begun to read is still to come."""
+        self._max_whole = min(settings.max_frame_bytes, settings.max_message_bytes)
         self._turn_is_due = False
         self._in_flight = 0
         self._is_closed = False
@@ -88,15 +93,20 @@ class WebSocketConnection(asyncio.Protocol):
         """Tell whether something can be posted."""
         return self._closing is None
 
-    def post(self, text: str) -> bool:
+    def post(self, text: str, now_ms: int) -> bool:
         """Send a text message; tell whether the connection is still open afterwards."""
         if self._closing is not None or self._protocol.state is not State.OPEN:
             return False
         # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
-        self._send_text(text.encode(errors="replace"))
-        self._last_active_ms = self._clock.now_ms()
-        self._flush()
-        return self.is_open
+        data = text.encode(errors="replace")
+        self._last_active_ms = now_ms
+        if len(data) <= MAX_PLAIN_BYTES and self._settings.outbound_fragment_bytes is None:
+            # Nothing of the protocol's own is waiting to be written before it.
+            self._transport.write(whole_text(data))
+        else:
+            self._send_text(data)
+            self._flush()
+        return self._closing is None
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake; the peer has ``close_timeout_s`` to answer."""
@@ -132,12 +142,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
-        if len(data) <= SLICE_BYTES and not self._backlog and not self._is_busy:
-            self._take(data)
-            return
-        self._backlog += data
-        if not self._turn_is_due:
-            self._take_turn()
+        if self._backlog:
+            data = self._backlog + data
+        if self._turn_is_due or self._is_busy:
+            self._backlog = data
+        else:
+            self._work(data)
 
     def _take_turn_soon(self) -> None:
         if not self._turn_is_due:
@@ -145,27 +155,64 @@ class WebSocketConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Deal with the backlog for a while; read again once nothing is left of it."""
+        """Go on with the backlog; read again once nothing is left of it."""
         self._turn_is_due = False
-        loop = asyncio.get_running_loop()
-        end = loop.time() + self._settings.turn_s
-        while self._backlog and not self._is_busy and not self._is_closed:
-            data = bytes(self._backlog[:SLICE_BYTES])
-            del self._backlog[:SLICE_BYTES]
-            self._take(data)
-            if self._backlog and loop.time() >= end:
-                # Others may be waiting: go on after them.
-                self._transport.pause_reading()
-                self._take_turn_soon()
-                return
-        if not self._backlog and not self._is_busy and not self._is_closed:
+        self._work(self._backlog)
+        if not self._turn_is_due and not self._is_busy and not self._is_closed:
             self._transport.resume_reading()
+
+    def _work(self, data: bytes) -> None:
+        """Deal with what has been received, for a while; then others may be waiting."""
+        start, size, end_of_turn = 0, len(data), 0.0
+        while start < size and not self._is_busy and not self._is_closed:
+            taken = self._take(data, start)
+            if not taken:
+                break
+            start += taken
+            if start < size:
+                # Not the loop's time, which stands still during a callback of uvloop's.
+                now = time.monotonic()
+                if not end_of_turn:
+                    end_of_turn = now + self._settings.turn_s
+                elif now >= end_of_turn:
+                    self._transport.pause_reading()
+                    self._take_turn_soon()
+                    break
+        self._backlog = data[start:] if start < size else b""
 
     @property
     def _is_busy(self) -> bool:
         return self._in_flight >= self._settings.max_in_flight
 
-    def _take(self, data: bytes) -> None:
+    def _take(self, data: bytes, start: int) -> int:
+        """Take a frame, or a piece of one; return how many bytes that were.
+
+        Most frames are whole messages: they need no more than to be unmasked. Whatever is
+        unusual about a frame, or wrong, is for the protocol to decide.
+        """
+        if not self._owed:
+            shape = shape_of(data, start)
+            if shape is None:
+                return 0
+            end = start + shape.header + shape.payload
+            if (
+                shape.is_whole_text
+                and end <= len(data)
+                and shape.payload <= self._max_whole
+                and self._fragments is None
+                and self._closing is None
+            ):
+                payload = start + shape.header
+                self._text_received(apply_mask(data[payload:end], data[payload - 4 : payload]))
+                return end - start
+            self._owed = end - start
+        piece = data[start : start + min(self._owed, SLICE_BYTES)]
+        self._owed -= len(piece)
+        self._feed(piece)
+        return len(piece)
+
+    def _feed(self, data: bytes) -> None:
+        """Let the protocol read."""
         self._protocol.receive_data(data)
         for frame in self._protocol.events_received():
             assert isinstance(frame, Frame)
@@ -226,6 +273,9 @@ class WebSocketConnection(asyncio.Protocol):
             if not frame.fin:
                 return
             data, self._fragments = self._fragments, None
+        self._text_received(data)
+
+    def _text_received(self, data: BytesLike) -> None:
         try:
             text = str(data, "utf-8")
         except UnicodeDecodeError:
@@ -245,6 +295,7 @@ class WebSocketConnection(asyncio.Protocol):
     def _fail(self, code: CloseCode) -> None:
         if self._protocol.state is State.OPEN:
             self._protocol.fail(code)
+            self._flush()
         self._start_closing(Closing(code, ""))
 
     # Time.

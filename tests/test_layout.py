@@ -11,7 +11,6 @@ FOLDERS = ("core", "lambda_app", "emulator", "cli")
 WITHOUT_TESTS_OF_THEIR_OWN = {
     "cli/__main__.py": "tests/cli/test_emulate.py starts every process through it",
     "emulator/integration.py": "declarations; held by test_gateway.py and test_core_host.py",
-    "emulator/trace.py": "declarations; held by test_console.py and test_gateway.py",
 }
 
 MODULES = sorted(

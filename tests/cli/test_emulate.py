@@ -149,7 +149,7 @@ def test_a_handler_of_ones_own_is_served_and_its_output_is_seen(tmp_path: Path) 
     assert "called for $default" in err
     assert "[WARNING] root: something odd" in err
     assert "RuntimeError: boom" in err
-    assert re.search(r"\$disconnect +1000, 200\n", err)
+    assert re.search(r"disconnect +1000", err)
 
 
 @pytest.mark.parametrize(

@@ -5,15 +5,19 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.records import Record, record_of
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Record
+from poker_signal.emulator.trace import Entry
 
 
 class Records(list[Record]):
-    """An observer that remembers."""
+    """An observer that remembers what a person is told."""
 
-    observe = list.append
+    def observe(self, entry: Entry) -> None:
+        """Take an entry."""
+        if record := record_of(entry):
+            self.append(record)
 
 
 @pytest.fixture

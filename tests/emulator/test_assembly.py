@@ -15,6 +15,7 @@ from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.lambda_host import BadHandler
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import hear
 
@@ -66,9 +67,9 @@ async def test_our_rules_and_somebodys_handler_serve_one_api(api: Path, records:
 
 async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None:
     """A message's JSON is read once, by whoever it is for."""
-    gateway = Gateway(Settings(), LoopClock(), Records())
+    gateway = Gateway(Settings(), LoopClock(), Trace())
     built = [
-        build(config, Settings(), gateway, Records(), Path())
+        build(config, Settings(), gateway, Path())
         for config in (of_handler("core"), of_handler("core", ["mine"]))
     ]
     assert [api.select is None for api in built] == [True, False]

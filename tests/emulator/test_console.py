@@ -7,10 +7,26 @@ from pathlib import Path
 
 import pytest
 
-from poker_signal.emulator.console import MAX_WAITING, Console, banner, escape, format_line
-from poker_signal.emulator.trace import Record
+from poker_signal.core.invocation import Outcome
+from poker_signal.emulator.console import (
+    MAX_LINES_PER_S,
+    MAX_WAITING,
+    Console,
+    banner,
+    escape,
+    format_line,
+)
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.integration import Raised, Returned
+from poker_signal.emulator.records import Record
+from poker_signal.emulator.trace import Finished, Posted
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
+              {"sourceIp": "192.0.2.1"}, player="Alice", game="GAME01")  # fmt: skip
+DELIVERED = Returned({"statusCode": 200}, Outcome("delivered"))
+JOINED = Finished(1_707_503_008_113, FACTS, "message", "r", 1_707_503_008_112, DELIVERED,
+                  "$default", '{"type":"join"}')  # fmt: skip
 
 
 def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
@@ -55,7 +71,7 @@ def test_colour_is_for_terminals() -> None:
     for colour, marked in ((True, True), (False, False)):
         stream = io.StringIO()
         console = Console(stream, colour=colour)
-        console.observe(JOIN)
+        console.observe(JOINED)
         console.close(timeout_s=10)
         assert ("\x1b[32m" in stream.getvalue()) is marked
         assert stream.getvalue().endswith("\n")
@@ -65,7 +81,7 @@ def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
     """Rather than question marks, or an exception."""
     raw = io.BytesIO()
     console = Console(io.TextIOWrapper(raw, "ascii", "backslashreplace"), colour=False)
-    console.observe(JOIN._replace(who="Zoë"))
+    console.observe(JOINED._replace(facts=FACTS._replace(player="Zoë")))
     console.close(timeout_s=10)
     assert rb"Zo\xeb > HOST" in raw.getvalue()
 
@@ -75,13 +91,29 @@ def test_a_pipe_that_nobody_reads_stops_nothing() -> None:
     read_end, write_end = os.pipe()
     with open(write_end, "w", encoding="utf-8") as stream, open(read_end, "rb") as reader:
         console = Console(stream, colour=False)
-        for _ in range(MAX_WAITING * 2):
-            console.observe(JOIN)
+        for second in range(MAX_WAITING * 2):
+            console.observe(JOINED._replace(at_ms=second * 1000))
         console.close(timeout_s=0.01)
         assert len(console._waiting) <= MAX_WAITING
         while b"dropped" not in reader.readline():
             pass
         console.close(timeout_s=10)
+
+
+def test_more_than_anybody_can_read_is_counted() -> None:
+    """Of what goes wrong, every line is shown."""
+    stream = io.StringIO()
+    console = Console(stream, colour=False)
+    failed = JOINED._replace(result=Raised("boom"))
+    for _ in range(MAX_LINES_PER_S + 5):
+        console.observe(JOINED)
+        console.observe(Posted(0, FACTS, FACTS.connection_id, "{}"))
+    console.observe(failed)
+    console.close(timeout_s=10)
+    lines = stream.getvalue().splitlines()
+    assert sum("  delivered" in line for line in lines) == MAX_LINES_PER_S
+    assert next(line for line in lines if "delivered" not in line).endswith("see the traceback")
+    assert "… 5 more messages delivered" in lines
 
 
 def test_a_reader_that_is_gone_stops_nothing(tmp_path: Path) -> None:
@@ -90,7 +122,7 @@ def test_a_reader_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     os.close(read_end)
     stream = open(write_end, "w", encoding="utf-8")  # noqa: SIM115 - closing it fails, see below
     console = Console(stream, colour=False)
-    console.observe(JOIN)
+    console.observe(JOINED)
     console.close(timeout_s=10)
     assert not console._thread.is_alive()
     with pytest.raises(BrokenPipeError):

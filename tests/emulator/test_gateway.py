@@ -17,7 +17,7 @@ from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Nobody
+from poker_signal.emulator.trace import Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import HANDSHAKE, hear, peer, raw_connection, read_answer, settle, tell
 
@@ -377,7 +377,7 @@ async def test_a_body_that_no_message_can_hold_costs_nobody_the_connection(odd: 
 
 async def test_who_comes_while_the_emulator_stops_is_sent_away(clock: VirtualClock) -> None:
     """It had been accepted before, and nobody else would end its connection."""
-    gateway, empty = Gateway(Settings(), clock, Nobody()), asyncio.Event()
+    gateway, empty = Gateway(Settings(), clock, Trace()), asyncio.Event()
     loop = asyncio.get_running_loop()
     pairs = [socket.socketpair() for _ in range(2)]
     await loop.connect_accepted_socket(lambda: HttpConnection(gateway, Settings()), pairs[0][0])

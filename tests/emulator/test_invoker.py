@@ -1,46 +1,43 @@
 """Invocations: once, for so long, and in order where that is asked."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import pytest
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.integration import Result, Returned, TimedOut
+from poker_signal.emulator.integration import Result, Returned, Running, TimedOut
 from poker_signal.emulator.invoker import Invoker
-
-
-class Slow:
-    """A function that returns when it is told to."""
-
-    def __init__(self) -> None:
-        self.waiting: list[Callable[[Result], None]] = []
-
-    def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
-        """Remember whom to tell."""
-        self.waiting.append(done)
 
 
 def test_a_result_comes_once_even_if_it_comes_too_late() -> None:
     """The function runs on after the time-out; what it returns then is nobody's."""
-    clock, slow, results, done = VirtualClock(), Slow(), list[Result](), list[int]()
+    clock, slow, results, done = VirtualClock(), Running(), list[Result](), list[int]()
     invoker = Invoker(clock, False, lambda: done.append(invoker.running))
-    invoker.invoke(slow, {}, 29, results.append)
+    invoker.follow(slow, 29, results.append)
     clock.advance(28.9)
     assert (results, invoker.running) == ([], 1)
     clock.advance(0.1)
-    slow.waiting[0](Returned("late"))
+    slow.finish(Returned("late"))
     assert (results, done) == ([TimedOut()], [0])
 
 
 def test_a_result_in_time_stops_the_clock() -> None:
     """Nothing more comes of it."""
-    clock, slow, results = VirtualClock(), Slow(), list[Result]()
+    clock, slow, results = VirtualClock(), Running(), list[Result]()
     invoker = Invoker(clock, False, lambda: None)
-    invoker.invoke(slow, {}, 29, results.append)
-    slow.waiting[0](Returned(1))
+    invoker.follow(slow, 29, results.append)
+    slow.finish(Returned(1))
     clock.advance(60)
     assert results == [Returned(1)]
+
+
+@pytest.mark.parametrize("early", [False, True], ids=["known at once", "finished meanwhile"])
+def test_a_result_that_is_there_is_handed_on(early: bool) -> None:
+    """Nothing is waited for."""
+    results = list[Result]()
+    invoker = Invoker(VirtualClock(), False, lambda: None)
+    running = Running()
+    running.finish(Returned(1))
+    invoker.follow(running if early else Returned(1), 29, results.append)
+    assert (results, invoker.running) == ([Returned(1)], 0)
 
 
 @pytest.mark.parametrize(

@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 
 from poker_signal.emulator import lambda_host
-from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
-from poker_signal.emulator.http import Request
-from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned
+from poker_signal.emulator.events import Facts, message_event
+from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.lambda_host import (
     BadHandler,
     Function,
@@ -24,7 +23,6 @@ from poker_signal.emulator.lambda_host import (
     load_handler,
 )
 from poker_signal.emulator.tls import Certificate
-from tests.emulator.conftest import Records
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
               {"sourceIp": "192.0.2.1"})  # fmt: skip
@@ -35,17 +33,25 @@ def message(text: str = "hello") -> Any:
     return message_event(FACTS, "$default", text, "r", "m", 1_707_503_008_112)
 
 
-def invoked(handler: Handler, event: Any, observer: Records | None = None, **more: Any) -> Result:
+def at_once(callback: Callable[[], None]) -> None:
+    """Call from whatever thread, for want of an event loop."""
+    callback()
+
+
+def invoked(handler: Handler, event: Any, **more: Any) -> Result:
     """Return the result of calling a handler through its host."""
     results: Queue[Result] = Queue()
-
-    def at_once(callback: Callable[[], None]) -> None:
-        callback()
-
-    function = Function(name="chat", handler=handler, **more)
-    observer = Records() if observer is None else observer
-    LambdaHost(function, at_once, observer).invoke(event, results.put)
+    tell(LambdaHost(Function(name="chat", handler=handler, **more), at_once), event, results)
     return results.get(timeout=10)
+
+
+def tell(host: LambdaHost, event: Any, results: "Queue[Result]") -> None:
+    """Invoke, and have the result put into a queue."""
+    result = host.invoke(event)
+    if isinstance(result, Running):
+        result.then(results.put)
+    else:
+        results.put(result)
 
 
 def test_a_handler_is_called_with_event_and_context_in_a_thread() -> None:
@@ -118,36 +124,14 @@ def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     go_on = threading.Event()
     function = Function(name="slow", handler=lambda event, context: go_on.wait(10))
     results: Queue[Result] = Queue()
-    records = Records()
-    host = LambdaHost(function, lambda callback: callback(), records)
+    host = LambdaHost(function, at_once)
     for _ in range(3):
-        host.invoke(message(), results.put)
-    assert isinstance(results.get_nowait(), NotInvokable)
-    assert records[0].outcome == "500 throttled, 2 are running"
+        tell(host, message(), results)
+    assert results.get_nowait() == NotInvokable("throttled, 2 are running")
     go_on.set()
     assert [results.get(timeout=10) for _ in range(2)] == [Returned(True)] * 2
-    host.invoke(message(), results.put)
+    tell(host, message(), results)
     assert results.get(timeout=10) == Returned(True)
-
-
-def test_the_developer_sees_routes_statuses_and_players() -> None:
-    """In the console's words; a player's name where the query string has one."""
-    records, results = Records(), Queue[Result]()
-    answers = iter([{"statusCode": 403}, {"statusCode": 200}, {"statusCode": 500}, None])
-    function = Function(name="chat", handler=lambda event, context: next(answers))
-    host = LambdaHost(function, lambda callback: callback(), records)
-    request = Request("GET", "/prod?playerId=Zo%C3%AB&gameId=G1", [("Host", "x")], "192.0.2.1")
-    connect = connect_event(FACTS, request, "r", "t", 1_707_503_007_397)
-    gone = disconnect_event(FACTS, 1001, "Going away", "r", 1_707_503_009_000)
-    for event in (connect, connect, message(), gone):
-        host.invoke(event, results.put)
-        results.get(timeout=10)
-    assert [(r.kind, r.who, r.game, r.type, r.outcome) for r in records] == [
-        ("refused", FACTS.connection_id, "", "$connect", "403"),
-        ("connect", "Zoë", "G1", "$connect", "200"),
-        ("message", "Zoë", "G1", "$default", "500"),
-        ("disconnect", "Zoë", "G1", "$disconnect", "1001 Going away, 502 malformed response"),
-    ]
 
 
 @pytest.fixture

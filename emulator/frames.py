@@ -1,0 +1,65 @@
+"""Where frames begin and end on the wire (RFC 6455, section 5.2).
+
+What frames mean is for websockets' protocol to decide; this tells which of them are whole
+text messages, which need not go through its parser, and makes those that are sent.
+"""
+
+import sys
+from typing import NamedTuple
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # pragma: no cover - wheels for every platform have it
+    from websockets.utils import apply_mask
+
+__all__ = ["MAX_PLAIN_BYTES", "Shape", "apply_mask", "shape_of", "whole_text"]
+
+MAX_PLAIN_BYTES = 0xFFFF
+"""What a length of two bytes can tell."""
+
+_FIN_TEXT = 0x81
+_MASKED = 0x80
+# The last four have RSV1 set: the first frame of a compressed message.
+_VALID_FIRST_BYTES = frozenset(
+    [0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A, 0x41, 0x42, 0xC1, 0xC2]
+)
+
+
+class Shape(NamedTuple):
+    """A frame's outline."""
+
+    header: int
+    """Bytes before the payload, mask included."""
+    payload: int
+    """Bytes of the payload."""
+    is_whole_text: bool
+    """Masked, unfragmented, uncompressed text: nothing else needs to be known of it."""
+
+
+_NO_FRAME = Shape(0, sys.maxsize, is_whole_text=False)
+"""Nothing that could follow makes a frame of it."""
+
+
+def shape_of(data: bytes, start: int) -> Shape | None:
+    """Return the outline of the frame that begins at ``start``; None: its header is not there."""
+    there = len(data) - start
+    if there < 2:
+        return None
+    first, second = data[start], data[start + 1]
+    if second < _MASKED or first not in _VALID_FIRST_BYTES:
+        return _NO_FRAME
+    length = second - _MASKED
+    header = 6 if length < 126 else 8 if length == 126 else 14
+    if there < header:
+        return None
+    if length >= 126:
+        length = int.from_bytes(data[start + 2 : start + header - 4], "big")
+    return Shape(header, length, first == _FIN_TEXT)
+
+
+def whole_text(data: bytes) -> bytes:
+    """Return the frame of a text message of at most ``MAX_PLAIN_BYTES``, as a server sends it."""
+    size = len(data)
+    if size < 126:
+        return bytes((_FIN_TEXT, size)) + data
+    return bytes((_FIN_TEXT, 126, size >> 8, size & 0xFF)) + data

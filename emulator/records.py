@@ -1,0 +1,113 @@
+"""What a person is told of an entry of the trace: who, what, to whom, and what became of it.
+
+Never a payload.
+"""
+
+from typing import Literal, NamedTuple
+
+from websockets.frames import CLOSE_CODE_EXPLANATIONS
+
+from poker_signal.core.errors import SignalError
+from poker_signal.core.messages import read
+from poker_signal.core.model import ConnectionId, Message
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.trace import (
+    Closed,
+    Entry,
+    Fault,
+    Finished,
+    Managed,
+    Opened,
+    Refused,
+    Unrouted,
+)
+
+Kind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
+
+_FUNCTIONS = {"connect": "$connect", "authorizer": "authorizer", "disconnect": "$disconnect"}
+
+
+class Record(NamedTuple):
+    """One line's worth. Names come from peers: escape them before they are shown."""
+
+    at_ms: int
+    kind: Kind
+    outcome: str
+    game: str = ""
+    who: str = ""
+    whom: str = ""
+    type: str = ""
+    size: int | None = None
+    """Bytes of the message."""
+
+
+def record_of(entry: Entry) -> Record | None:
+    """Return what a person is told of an entry; of most of them, nothing."""
+    match entry:
+        case Finished(of="message"):
+            return _message(entry, entry.started_ms, entry.route_key, describe(entry.result))
+        case Unrouted():
+            return _message(entry, entry.at_ms, "?", f"error {entry.why}")
+        case Opened(at_ms, facts):
+            return Record(at_ms, "connect", "connected", *_names(facts))
+        case Closed(at_ms, facts, event):
+            context = event["requestContext"]
+            code, reason = context["disconnectStatusCode"], context["disconnectReason"]
+            meaning = reason or CLOSE_CODE_EXPLANATIONS.get(code, "")
+            return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), *_names(facts))
+        case Refused(at_ms, facts, method, path, status, reason):
+            where = "" if facts else f" {method} {path}"
+            game, who = (facts.game, facts.player) if facts else ("", "")
+            return Record(at_ms, "refused", f"refused {status} {reason}{where}", game, who)
+        case Managed(at_ms, facts, connection_id, method, status, reason, size):
+            outcome = f"{status} {reason}"
+            game = facts.game if facts else ""
+            whom = (facts.player if facts else "") or connection_id
+            return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
+        case Fault(at_ms, facts, fault, detail):
+            game, who = _names(facts) if facts else ("", "")
+            return Record(at_ms, "fault", detail, game, who, type=fault)
+        case Finished(at_ms, facts, of) if (outcome := describe(entry.result)).startswith("error"):
+            return Record(at_ms, "error", outcome, *_names(facts), type=_FUNCTIONS[of])
+        case _:
+            return None
+
+
+def describe(result: Result) -> str:
+    """Return what became of an invocation, in a few words."""
+    match result:
+        case Returned(outcome=outcome) if outcome is not None:
+            return f"{outcome.name} {outcome.error.code}" if outcome.error else outcome.name
+        case Returned({"statusCode": status}):
+            return f"{status}"
+        case Returned({"policyDocument": _}):
+            return "200 policy"
+        case Returned():
+            return "error 502 malformed response"
+        case NotInvokable(why):
+            return f"error 500 {why}"
+        case TimedOut():
+            return "error 504 timed out"
+        case Raised():
+            return "error 502 raised, see the traceback"
+
+
+def peek(body: str) -> tuple[str, str]:
+    """Return type and target of a message, empty where it is none of our protocol."""
+    try:
+        signal = read(Message(ConnectionId(""), body, 0))
+    except SignalError:
+        return "", ""
+    return signal.type, signal.target_id or ""
+
+
+def _message(entry: Finished | Unrouted, at_ms: int, route_key: str, outcome: str) -> Record:
+    type_, whom = peek(entry.body)
+    size = len(entry.body.encode(errors="replace"))
+    names = _names(entry.facts)
+    return Record(at_ms, "message", outcome, *names, whom, type_ or route_key, size)
+
+
+def _names(facts: Facts) -> tuple[str, str]:
+    return facts.game, facts.player or facts.connection_id

@@ -1,0 +1,81 @@
+"""The last entries are kept, numbered, and told of."""
+
+import pytest
+
+from poker_signal.emulator import trace as trace_module
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.trace import Entry, Opened, Posted, Received, Trace, Unrouted
+
+FACTS = Facts("OhDyxN6BIAMCJaA=", 0, "prod", "x", "pokerlocal", {"sourceIp": "192.0.2.1"})
+
+
+def opened(at_ms: int) -> Opened:
+    """Return an entry that can be told from others."""
+    return Opened(at_ms, FACTS)
+
+
+def test_entries_are_numbered_in_their_order() -> None:
+    """And are found by their numbers."""
+    trace = Trace()
+    for at_ms in range(5):
+        trace.add(opened(at_ms))
+    assert trace.next_number == 5
+    assert trace.since(3) == [(3, opened(3)), (4, opened(4))]
+    assert trace.since(1, limit=2) == [(1, opened(1)), (2, opened(2))]
+    assert trace.since(5) == []
+
+
+def test_the_newest_displace_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers stay what they were."""
+    monkeypatch.setattr(trace_module, "MAX_ENTRIES", 3)
+    trace = Trace()
+    for at_ms in range(10):
+        trace.add(opened(at_ms))
+    assert [number for number, _ in trace.since(0)] == [7, 8, 9]
+    assert trace.since(8, limit=1) == [(8, opened(8))]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Posted(0, FACTS, "a", "x" * 40),
+        Received(0, FACTS, "$default", "x" * 40, "r", "m"),
+        Unrouted(0, FACTS, "x" * 40, "throttled"),
+    ],
+    ids=lambda entry: type(entry).__name__,
+)
+def test_large_messages_do_not_fill_the_memory(
+    entry: Entry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Text counts, not only the number of entries."""
+    monkeypatch.setattr(trace_module, "MAX_TEXT", 100)
+    trace = Trace()
+    for _ in range(5):
+        trace.add(entry)
+        trace.add(opened(0))
+    assert sum(kept == entry for _, kept in trace.since(0)) == 2
+
+
+def test_whoever_waits_is_called_once() -> None:
+    """With the next entry, unless it has called that off."""
+    trace, called = Trace(), list[str]()
+    trace.when_something_happens(lambda: called.append("first"))
+    call_off = trace.when_something_happens(lambda: called.append("second"))
+    call_off()
+    call_off()
+    trace.add(opened(0))
+    trace.add(opened(1))
+    assert called == ["first"]
+
+
+def test_an_observer_is_told_of_every_entry() -> None:
+    """At once, and in order."""
+
+    class Remembers(list[Entry]):
+        observe = list.append
+
+    observer = Remembers()
+    trace = Trace(observer)
+    trace.add(opened(0))
+    trace.add(opened(1))
+    assert observer == [opened(0), opened(1)]
