@@ -40,9 +40,18 @@ NAME_RULE = f"1 to {MAX_NAME_CHARACTERS} characters, no control characters, not 
 _FORBIDDEN_IN_NAMES = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 _SPACE = r"[ \t\n\r]*"
-_OPENING = re.compile(_SPACE + r"\{" + _SPACE + "(}?)" + _SPACE)
+_OPEN = _SPACE + r"\{" + _SPACE
+_COLON = _SPACE + ":" + _SPACE
+_PLAIN = r'"([^"\\\x00-\x1f]*)"' + _SPACE
+_OPENING = re.compile(_OPEN + "(}?)" + _SPACE)
 # Group 2 is the key itself if it needs no unescaping, as nearly every key does.
-_KEY = re.compile(r'("(?:([^"\\\x00-\x1f]*)|(?:[^"\\]|\\.)*)")' + _SPACE + ":" + _SPACE)
+_KEY = re.compile(r'("(?:([^"\\\x00-\x1f]*)|(?:[^"\\]|\\.)*)")' + _COLON)
+# What nearly every client writes: first the type, perhaps the target, last the payload.
+_USUAL = re.compile(
+    _OPEN + r'"type"' + _COLON + _PLAIN + "," + _SPACE
+    + r'(?:"targetId"' + _COLON + _PLAIN + "," + _SPACE + ")?"
+    + r'"payload"' + _COLON
+)  # fmt: skip
 _SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
 
 
@@ -73,6 +82,19 @@ def read(message: Message) -> Signal:
     Raises:
         InvalidMessage: no JSON object, ``type`` or ``id`` of the wrong kind.
     """
+    usual = _USUAL.match(message.body)
+    if usual is not None:
+        payload = _rest_of_object(message.body, usual.end())
+        if payload is not None:
+            type_, target_id = usual.groups()
+            return Signal(
+                message.connection_id,
+                message.at,
+                type_,
+                HOST if type_ == JOIN else PlayerId(target_id) if is_name(target_id) else None,
+                payload,
+                None,
+            )
     members = _members_of(message.body)
     id_, _ = members.get("id", (None, ""))
     if "id" in members and not (isinstance(id_, str) and 0 < len(id_) <= MAX_ID_CHARACTERS):
@@ -148,6 +170,18 @@ def _members_of(text: str) -> dict[str, tuple[Any, str]]:
         raise InvalidMessage("it is nested too deeply") from None
     except ValueError:
         raise InvalidMessage("it is not a JSON object") from None
+
+
+def _rest_of_object(text: str, start: int) -> str | None:
+    """Return the text of the value at ``start`` if an object ends after it, else None."""
+    try:
+        _, end = _decoder.raw_decode(text, start)
+    except (ValueError, RecursionError):
+        return None
+    separator = _SEPARATOR.match(text, end)
+    if separator is None or separator[1] != "}" or separator.end() != len(text):
+        return None
+    return text[start:end]
 
 
 def _scan(text: str) -> dict[str, tuple[Any, str]]:

@@ -67,10 +67,12 @@ class CoreHost:
         return invocation.outcome
 
     def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
+        # Most effects are posts, and a pattern takes five times as long as a look at the type.
+        if isinstance(effect, Post):
+            posted = self._connections.post(effect.connection_id, effect.data)
+            (invocation.delivered if posted else invocation.gone)(effect)
+            return
         match effect:
-            case Post(connection_id, data):
-                posted = self._connections.post(connection_id, data)
-                (invocation.delivered if posted else invocation.gone)(effect)
             case Save(row):
                 self.table.save(row)
             case Forget(connection_id):

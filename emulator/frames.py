@@ -5,14 +5,13 @@ text messages, which need not go through its parser, and makes those that are se
 """
 
 import sys
-from typing import NamedTuple
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # pragma: no cover - wheels for every platform have it
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_PLAIN_BYTES", "Shape", "apply_mask", "shape_of", "whole_text"]
+__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "shape_of", "whole_text"]
 
 MAX_PLAIN_BYTES = 0xFFFF
 """What a length of two bytes can tell."""
@@ -25,23 +24,16 @@ _VALID_FIRST_BYTES = frozenset(
 )
 
 
-class Shape(NamedTuple):
-    """A frame's outline."""
-
-    header: int
-    """Bytes before the payload, mask included."""
-    payload: int
-    """Bytes of the payload."""
-    is_whole_text: bool
-    """Masked, unfragmented, uncompressed text: nothing else needs to be known of it."""
-
-
-_NO_FRAME = Shape(0, sys.maxsize, is_whole_text=False)
+_NO_FRAME = (0, sys.maxsize, False)
 """Nothing that could follow makes a frame of it."""
 
 
-def shape_of(data: bytes, start: int) -> Shape | None:
-    """Return the outline of the frame that begins at ``start``; None: its header is not there."""
+def shape_of(data: bytes, start: int) -> tuple[int, int, bool] | None:
+    """Return the outline of the frame that begins at ``start``; None: its header is not there.
+
+    The outline: bytes before the payload, mask included; bytes of the payload; and whether it
+    is masked, unfragmented, uncompressed text, of which nothing else needs to be known.
+    """
     there = len(data) - start
     if there < 2:
         return None
@@ -54,7 +46,7 @@ def shape_of(data: bytes, start: int) -> Shape | None:
         return None
     if length >= 126:
         length = int.from_bytes(data[start + 2 : start + header - 4], "big")
-    return Shape(header, length, first == _FIN_TEXT)
+    return header, length, first == _FIN_TEXT
 
 
 def whole_text(data: bytes) -> bytes:

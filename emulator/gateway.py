@@ -305,8 +305,8 @@ class Gateway:
                 answer = http_error(504, "InternalServerErrorException", TIMED_OUT)
             case NotInvokable():
                 answer = http_error(500, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
-            case Returned(value):
-                response = _well_formed(value)
+            case Returned():
+                response = _well_formed(result)
                 if response is not None and 200 <= response["statusCode"] < 300:
                     self._establish(opening, response)
                     return
@@ -407,7 +407,7 @@ class Gateway:
                 event["body"],
             )
         )
-        response = _well_formed(result.value) if isinstance(result, Returned) else None
+        response = _well_formed(result) if isinstance(result, Returned) else None
         if isinstance(result, TimedOut):
             self._tell(connection, request_id, TIMED_OUT)
         elif response is None or (route.two_way and self._is_too_large(response)):
@@ -497,8 +497,9 @@ class Gateway:
             when_empty()
 
 
-def _well_formed(value: object) -> dict[str, Any] | None:
+def _well_formed(result: Returned) -> Mapping[str, Any] | None:
     """Return a function's response if API Gateway can use it."""
+    value = result.value
     if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
         return None
     status, body = value.get("statusCode"), value.get("body")

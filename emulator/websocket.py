@@ -84,6 +84,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._max_whole = min(settings.max_frame_bytes, settings.max_message_bytes)
         self._turn_is_due = False
         self._in_flight = 0
+        self._max_in_flight = settings.max_in_flight
         self._is_closed = False
 
     # What the gateway asks for.
@@ -144,7 +145,7 @@ class WebSocketConnection(asyncio.Protocol):
         """Take what the peer sent."""
         if self._backlog:
             data = self._backlog + data
-        if self._turn_is_due or self._is_busy:
+        if self._turn_is_due or self._in_flight >= self._max_in_flight:
             self._backlog = data
         else:
             self._work(data)
@@ -164,7 +165,7 @@ class WebSocketConnection(asyncio.Protocol):
     def _work(self, data: bytes) -> None:
         """Deal with what has been received, for a while; then others may be waiting."""
         start, size, end_of_turn = 0, len(data), 0.0
-        while start < size and not self._is_busy and not self._is_closed:
+        while start < size and self._in_flight < self._max_in_flight and not self._is_closed:
             taken = self._take(data, start)
             if not taken:
                 break
@@ -182,7 +183,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     @property
     def _is_busy(self) -> bool:
-        return self._in_flight >= self._settings.max_in_flight
+        return self._in_flight >= self._max_in_flight
 
     def _take(self, data: bytes, start: int) -> int:
         """Take a frame, or a piece of one; return how many bytes that were.
@@ -194,15 +195,16 @@ class WebSocketConnection(asyncio.Protocol):
             shape = shape_of(data, start)
             if shape is None:
                 return 0
-            end = start + shape.header + shape.payload
+            header, size, is_whole_text = shape
+            payload = start + header
+            end = payload + size
             if (
-                shape.is_whole_text
+                is_whole_text
                 and end <= len(data)
-                and shape.payload <= self._max_whole
+                and size <= self._max_whole
                 and self._fragments is None
                 and self._closing is None
             ):
-                payload = start + shape.header
                 self._text_received(apply_mask(data[payload:end], data[payload - 4 : payload]))
                 return end - start
             self._owed = end - start

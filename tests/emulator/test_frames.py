@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from poker_signal.emulator.frames import MAX_PLAIN_BYTES, Shape, shape_of, whole_text
+from poker_signal.emulator.frames import MAX_PLAIN_BYTES, shape_of, whole_text
 
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 
@@ -21,9 +21,10 @@ def test_a_frame_ends_where_the_library_ends_it(
     frame = Frame(opcode, b"x" * size, fin).serialize(mask=True)
     shape = shape_of(before + frame + b"more", len(before))
     assert shape is not None
-    assert shape.header + shape.payload == len(frame)
-    assert shape.payload == size
-    assert shape.is_whole_text is (opcode is Opcode.TEXT and fin)
+    header, payload, is_whole_text = shape
+    assert header + payload == len(frame)
+    assert payload == size
+    assert is_whole_text is (opcode is Opcode.TEXT and fin)
 
 
 @pytest.mark.parametrize("size", [0, 126, 0x10000])
@@ -32,7 +33,7 @@ def test_a_header_that_is_not_all_there_has_no_outline_yet(size: int) -> None:
     frame = Frame(Opcode.TEXT, b"x" * size).serialize(mask=True)
     header = len(frame) - size
     assert [shape_of(frame[:cut], 0) for cut in range(header)] == [None] * header
-    assert shape_of(frame[:header], 0) == Shape(header, size, is_whole_text=True)
+    assert shape_of(frame[:header], 0) == (header, size, True)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +42,7 @@ def test_a_header_that_is_not_all_there_has_no_outline_yet(size: int) -> None:
 )  # fmt: skip
 def test_what_can_be_no_frame_is_handed_over_at_once(start: bytes) -> None:
     """It is refused without waiting for the rest of a header."""
-    shape = shape_of(start, 0)
-    assert shape == Shape(0, sys.maxsize, is_whole_text=False)
+    assert shape_of(start, 0) == (0, sys.maxsize, False)
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 255, 256, MAX_PLAIN_BYTES])
