@@ -11,7 +11,7 @@ try:
 except ImportError:  # pragma: no cover - wheels for every platform have it
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "shape_of", "whole_text"]
+__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "only_text", "shape_of", "whole_text"]
 
 MAX_PLAIN_BYTES = 0xFFFF
 """What a length of two bytes can tell."""
@@ -47,6 +47,22 @@ def shape_of(data: bytes, start: int) -> tuple[int, int, bool] | None:
     if length >= 126:
         length = int.from_bytes(data[start + 2 : start + header - 4], "big")
     return header, length, first == _FIN_TEXT
+
+
+def only_text(data: bytes, max_bytes: int) -> bytes | None:
+    """Return the payload if ``data`` is one whole text message and no more, else None.
+
+    Most of what arrives is just that; ``shape_of`` tells of the rest.
+    """
+    size = len(data)
+    if size < 6 or data[0] != _FIN_TEXT or data[1] < _MASKED:
+        return None
+    length, header = data[1] - _MASKED, 6
+    if length == 126:
+        length, header = data[2] << 8 | data[3], 8
+    if header + length != size or length > max_bytes:
+        return None
+    return apply_mask(data[header:], data[header - 4 : header])
 
 
 def whole_text(data: bytes) -> bytes:

@@ -35,12 +35,11 @@ from poker_signal.emulator.invoker import Invoker
 from poker_signal.emulator.management import Seen, Target, manage, target_of
 from poker_signal.emulator.selection import RESERVED
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, TokenBucket, Unlimited
+from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, TokenBucket
 from poker_signal.emulator.trace import (
     Asked,
     Closed,
     Finished,
-    Invoked,
     Managed,
     Opened,
     Posted,
@@ -97,13 +96,13 @@ class Gateway:
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
-        self._throttle: TokenBucket | Unlimited = Unlimited()
+        self._throttle: TokenBucket | None = None
         if settings.throttle_rate is not None:
             burst = settings.throttle_rate
             if settings.throttle_burst is not None:
                 burst = settings.throttle_burst
             self._throttle = TokenBucket(settings.throttle_rate, burst, clock)
-        self._new_connections: TokenBucket | Unlimited = Unlimited()
+        self._new_connections: TokenBucket | None = None
         if settings.enforce_new_connection_rate:
             rate = NEW_CONNECTIONS_PER_S
             self._new_connections = TokenBucket(rate, rate, clock)
@@ -169,7 +168,7 @@ class Gateway:
     def _manage(self, request: Request, target: Target) -> Answer:
         connection = self._connections.get(target.connection_id)
         answer = CALLBACK_THROTTLED
-        if self._throttle.take():
+        if self._throttle is None or self._throttle.take():
             answer = manage(request, target, self, self._settings)
         self._trace.add(
             Managed(
@@ -210,8 +209,9 @@ class Gateway:
         upgrade = negotiate(request, self._settings)
         if isinstance(upgrade, Answer):
             return upgrade
-        if not self._throttle.take() or not self._new_connections.take():
-            return THROTTLED
+        for throttle in (self._throttle, self._new_connections):
+            if throttle is not None and not throttle.take():
+                return THROTTLED
         facts = Facts(
             connection_id=self._ids.connection_id(),
             connected_at_ms=self._connected_at_ms(),
@@ -260,11 +260,11 @@ class Gateway:
         ):
             self._refuse(request, UNAUTHORIZED, opening.reply, facts)
             return
-        self._trace.add(Asked(at_ms, facts, "authorizer", event))
+        asked = Asked(at_ms, facts, "authorizer", event)
+        self._trace.add(asked)
 
         def judged(result: Result) -> None:
-            request_id = event["requestContext"]["requestId"]
-            self._finished(facts, "authorizer", request_id, at_ms, result)
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             context = judge(result, method_arn, facts.identity["sourceIp"])
             if isinstance(context, Answer):
                 self._refuse(request, context, opening.reply, facts)
@@ -290,11 +290,11 @@ class Gateway:
         event = connect_event(
             facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
         )
-        self._trace.add(Asked(at_ms, facts, "connect", event))
+        asked = Asked(at_ms, facts, "connect", event)
+        self._trace.add(asked)
 
         def returned(result: Result) -> None:
-            request_id = event["requestContext"]["requestId"]
-            self._finished(facts, "connect", request_id, at_ms, result)
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             self._connect_returned(opening, result)
 
         self._invoke(route, event, returned)
@@ -344,26 +344,26 @@ class Gateway:
             self._route_message(connection, text)
 
     def _route_message(self, connection: WebSocketConnection, text: str) -> None:
-        request_id = self._ids.request_id()
-        if not self._throttle.take():
+        facts, at_ms = connection.facts, connection.last_received_ms
+        request_id, message_id = self._ids.of_message(facts.connection_id)
+        if self._throttle is not None and not self._throttle.take():
             self._turn_away(connection, text, request_id, "throttled")
             return
         route_key, route = self._select(text)
         if route is None:
             self._turn_away(connection, text, request_id, "no route")
             return
-        facts, at_ms = connection.facts, connection.last_received_ms
-        message_id = self._ids.message_id(facts.connection_id)
+        received = Received(at_ms, facts, route_key, text, request_id, message_id)
+        self._trace.add(received)
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
-        self._trace.add(Received(at_ms, facts, route_key, text, request_id, message_id))
         result = route.integration.invoke(event)
         if not isinstance(result, Running):
-            self._message_returned(connection, event, route, result)
+            self._message_returned(connection, received, route, result)
             return
 
         def returned(result: Result) -> None:
             connection.invocation_ended()
-            self._message_returned(connection, event, route, result)
+            self._message_returned(connection, received, route, result)
 
         connection.invocation_started()
         self._invoker.follow(result, self._timeout_s(route), returned)
@@ -390,37 +390,25 @@ class Gateway:
         return "$default", self.api.routes.get("$default")
 
     def _message_returned(
-        self, connection: WebSocketConnection, event: LambdaEvent, route: Route, result: Result
+        self, connection: WebSocketConnection, received: Received, route: Route, result: Result
     ) -> None:
         """Tell the client of a failure, or what a two-way route answers."""
-        context = event["requestContext"]
-        request_id, at_ms = context["requestId"], context["requestTimeEpoch"]
-        self._trace.add(
-            Finished(
-                self._clock.now_ms(),
-                connection.facts,
-                "message",
-                request_id,
-                at_ms,
-                result,
-                context["routeKey"],
-                event["body"],
-            )
-        )
+        self._trace.add(Finished(self._clock.now_ms(), received, result))
         response = _well_formed(result) if isinstance(result, Returned) else None
-        if isinstance(result, TimedOut):
-            self._tell(connection, request_id, TIMED_OUT)
-        elif response is None or (route.two_way and self._is_too_large(response)):
-            self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
-        elif route.two_way and response.get("body"):
-            self.post(connection.facts.connection_id, response["body"])
+        if response is None:
+            words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
+            self._tell(connection, received.request_id, words)
+        elif route.two_way:
+            self._answer(connection, received.request_id, response.get("body") or "")
         if self._settings.serial:
             self._invoker.finished(connection)
 
-    def _is_too_large(self, response: Mapping[str, Any]) -> bool:
-        """Tell whether a message cannot hold the body. UNKNOWN what AWS does then."""
-        body = (response.get("body") or "").encode(errors="replace")
-        return len(body) > self._settings.max_message_bytes
+    def _answer(self, connection: WebSocketConnection, request_id: str, body: str) -> None:
+        # UNKNOWN what AWS does with a body that no message can hold.
+        if len(body.encode(errors="replace")) > self._settings.max_message_bytes:
+            self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
+        elif body:
+            self.post(connection.facts.connection_id, body)
 
     def _tell(self, connection: WebSocketConnection, request_id: str, message: str) -> None:
         # Byte for byte as recorded: one space after the first colon, none after the others.
@@ -448,12 +436,12 @@ class Gateway:
             self._invoker.finished(connection)
             return
         at_ms, facts = self._clock.now_ms(), connection.facts
-        request_id = self._ids.request_id()
-        event = disconnect_event(facts, *closing, request_id, at_ms)
-        self._trace.add(Closed(at_ms, facts, event))
+        event = disconnect_event(facts, *closing, self._ids.request_id(), at_ms)
+        closed = Closed(at_ms, facts, event)
+        self._trace.add(closed)
 
         def returned(result: Result) -> None:
-            self._finished(facts, "disconnect", request_id, at_ms, result)
+            self._trace.add(Finished(self._clock.now_ms(), closed, result))
             self._invoker.finished(connection)
 
         self._invoke(route, event, returned)
@@ -465,17 +453,6 @@ class Gateway:
 
     def _timeout_s(self, route: Route) -> float:
         return route.timeout_s or self._settings.integration_timeout_s
-
-    def _finished(
-        self,
-        facts: Facts,
-        of: Invoked,
-        request_id: str,
-        started_ms: int,
-        result: Result,
-    ) -> None:
-        now_ms = self._clock.now_ms()
-        self._trace.add(Finished(now_ms, facts, of, request_id, started_ms, result))
 
     # The end.
 

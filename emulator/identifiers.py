@@ -34,13 +34,18 @@ class Identifiers:
         """Return a new connection id."""
         return self._head() + _CONNECTION_OR_MESSAGE + self._tail()
 
-    def message_id(self, connection_id: str) -> str:
-        """Return a new id for a message; its last four characters are those of its connection."""
-        return self._head() + _CONNECTION_OR_MESSAGE + connection_id[12:]
-
     def request_id(self) -> str:
         """Return a new request id."""
         return self._head() + _REQUEST + self._tail()
+
+    def of_message(self, connection_id: str) -> tuple[str, str]:
+        """Return a new request id, and a new message id.
+
+        The message's last four characters are those of its connection. Both share their
+        counter: kind and noise tell them apart, and one is made in half the time of two.
+        """
+        head, tail = self._head(), self._tail()
+        return head + _REQUEST + tail, head + _CONNECTION_OR_MESSAGE + connection_id[12:]
 
     def trace_id(self, at_ms: int) -> str:
         """Return a new X-Ray trace id, as the header ``X-Amzn-Trace-Id`` carries it."""

@@ -13,19 +13,19 @@ from poker_signal.core.model import ConnectionId, Message
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, TimedOut
 from poker_signal.emulator.trace import (
+    Asked,
     Closed,
     Entry,
     Fault,
     Finished,
     Managed,
     Opened,
+    Received,
     Refused,
     Unrouted,
 )
 
 Kind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
-
-_FUNCTIONS = {"connect": "$connect", "authorizer": "authorizer", "disconnect": "$disconnect"}
 
 
 class Record(NamedTuple):
@@ -45,10 +45,10 @@ class Record(NamedTuple):
 def record_of(entry: Entry) -> Record | None:
     """Return what a person is told of an entry; of most of them, nothing."""
     match entry:
-        case Finished(of="message"):
-            return _message(entry, entry.started_ms, entry.route_key, describe(entry.result))
+        case Finished(_, Received() as received, result):
+            return _message(received, received.route_key, describe(result))
         case Unrouted():
-            return _message(entry, entry.at_ms, "?", f"error {entry.why}")
+            return _message(entry, "?", f"error {entry.why}")
         case Opened(at_ms, facts):
             return Record(at_ms, "connect", "connected", *_names(facts))
         case Closed(at_ms, facts, event):
@@ -68,8 +68,13 @@ def record_of(entry: Entry) -> Record | None:
         case Fault(at_ms, facts, fault, detail):
             game, who = _names(facts) if facts else ("", "")
             return Record(at_ms, "fault", detail, game, who, type=fault)
-        case Finished(at_ms, facts, of) if (outcome := describe(entry.result)).startswith("error"):
-            return Record(at_ms, "error", outcome, *_names(facts), type=_FUNCTIONS[of])
+        case Finished(at_ms, Asked() | Closed() as cause, result):
+            outcome = describe(result)
+            if not outcome.startswith("error"):
+                return None
+            is_authorizer = isinstance(cause, Asked) and cause.of == "authorizer"
+            function = "authorizer" if is_authorizer else cause.event["requestContext"]["routeKey"]
+            return Record(at_ms, "error", outcome, *_names(cause.facts), type=function)
         case _:
             return None
 
@@ -102,11 +107,11 @@ def peek(body: str) -> tuple[str, str]:
     return signal.type, signal.target_id or ""
 
 
-def _message(entry: Finished | Unrouted, at_ms: int, route_key: str, outcome: str) -> Record:
+def _message(entry: Received | Unrouted, route_key: str, outcome: str) -> Record:
     type_, whom = peek(entry.body)
     size = len(entry.body.encode(errors="replace"))
     names = _names(entry.facts)
-    return Record(at_ms, "message", outcome, *names, whom, type_ or route_key, size)
+    return Record(entry.at_ms, "message", outcome, *names, whom, type_ or route_key, size)
 
 
 def _names(facts: Facts) -> tuple[str, str]:

@@ -26,11 +26,3 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
-
-
-class Unlimited:
-    """Lets everything through."""
-
-    def take(self) -> bool:
-        """Tell that one more may pass."""
-        return True

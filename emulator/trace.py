@@ -8,19 +8,17 @@ payloads come from peers: escape them before they are shown.
 from collections import deque
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from poker_signal.core.gateway import AuthorizerEvent, LambdaEvent
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.integration import Result
 
 MAX_ENTRIES = 20_000
+TRIM_EVERY = 64
+"""Entries: looking after them one by one would cost as much as keeping them."""
 MAX_TEXT = 32 * 1024 * 1024
 """Characters of messages and frames that are kept. A handshake has about 20 000."""
-
-
-Invoked = Literal["connect", "authorizer", "message", "disconnect"]
-"""What a function is invoked for."""
 
 
 class Asked(NamedTuple):
@@ -93,14 +91,14 @@ class Finished(NamedTuple):
     """A function returned, failed, or used up its time."""
 
     at_ms: int
-    facts: Facts
-    of: Invoked
-    request_id: str
-    started_ms: int
+    cause: "Asked | Received | Closed"
+    """What it was invoked with."""
     result: Result
-    route_key: str = ""
-    body: str = ""
-    """The message that it was about."""
+
+    @property
+    def facts(self) -> Facts:
+        """Whose connection it is."""
+        return self.cause.facts
 
 
 class Managed(NamedTuple):
@@ -145,22 +143,32 @@ class Trace:
         self._first = 0
         """The number of the oldest entry that is kept."""
         self._text = 0
+        self._untrimmed = 0
+        """The newest entries, whose text has not been counted."""
         self._observe = None if observer is None else observer.observe
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry; the oldest make room for it."""
+        """Keep an entry; the oldest make room for it, a few at a time."""
         self._entries.append(entry)
-        self._text += _weight(entry)
-        while self._text > MAX_TEXT or len(self._entries) > MAX_ENTRIES:
-            self._text -= _weight(self._entries.popleft())
-            self._first += 1
+        self._untrimmed += 1
+        if self._untrimmed == TRIM_EVERY:
+            self._trim()
         if self._observe is not None:
             self._observe(entry)
         if self._waiting:
             waiting, self._waiting = self._waiting, []
             for callback in waiting:
                 callback()
+
+    def _trim(self) -> None:
+        entries = self._entries
+        newest = islice(reversed(entries), self._untrimmed)
+        self._text += sum(_weight(entry) for entry in newest)
+        self._untrimmed = 0
+        while self._text > MAX_TEXT or len(entries) > MAX_ENTRIES:
+            self._text -= _weight(entries.popleft())
+            self._first += 1
 
     @property
     def next_number(self) -> int:
@@ -185,9 +193,6 @@ class Trace:
 
 
 def _weight(entry: Entry) -> int:
-    kind: Any = type(entry)
-    if kind is Posted:
-        return len(entry.frame)  # type: ignore[union-attr]
-    if kind is Received or kind is Unrouted:
-        return len(entry.body)  # type: ignore[union-attr]
-    return 0
+    if isinstance(entry, Posted):
+        return len(entry.frame)
+    return len(entry.body) if isinstance(entry, Received | Unrouted) else 0

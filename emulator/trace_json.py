@@ -107,10 +107,11 @@ def _of_end(event: Any) -> dict[str, Any]:
 
 
 def _of_return(entry: Finished) -> dict[str, Any]:
+    of, cause = _what(entry.cause)
     return {
-        "requestId": entry.request_id,
-        "of": entry.of,
-        "ms": max(entry.at_ms - entry.started_ms, 0),
+        "requestId": cause["requestId"],
+        "of": of,
+        "ms": max(entry.at_ms - entry.cause.at_ms, 0),
         **_of_result(entry.result),
     }
 

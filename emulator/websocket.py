@@ -17,7 +17,13 @@ from websockets.typing import BytesLike
 
 from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.events import Facts
-from poker_signal.emulator.frames import MAX_PLAIN_BYTES, apply_mask, shape_of, whole_text
+from poker_signal.emulator.frames import (
+    MAX_PLAIN_BYTES,
+    apply_mask,
+    only_text,
+    shape_of,
+    whole_text,
+)
 from poker_signal.emulator.settings import Settings
 
 SLICE_BYTES = 4096
@@ -143,12 +149,28 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
+        if self._is_between_messages:
+            text = only_text(data, self._max_whole)
+            if text is not None:
+                self._text_received(text)
+                return
         if self._backlog:
             data = self._backlog + data
         if self._turn_is_due or self._in_flight >= self._max_in_flight:
             self._backlog = data
         else:
             self._work(data)
+
+    @property
+    def _is_between_messages(self) -> bool:
+        return not (
+            self._owed
+            or self._backlog
+            or self._turn_is_due
+            or self._fragments is not None
+            or self._closing is not None
+            or self._in_flight >= self._max_in_flight
+        )
 
     def _take_turn_soon(self) -> None:
         if not self._turn_is_due:

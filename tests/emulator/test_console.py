@@ -19,14 +19,14 @@ from poker_signal.emulator.console import (
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.integration import Raised, Returned
 from poker_signal.emulator.records import Record
-from poker_signal.emulator.trace import Finished, Posted
+from poker_signal.emulator.trace import Finished, Posted, Received
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
               {"sourceIp": "192.0.2.1"}, player="Alice", game="GAME01")  # fmt: skip
 DELIVERED = Returned({"statusCode": 200}, Outcome("delivered"))
-JOINED = Finished(1_707_503_008_113, FACTS, "message", "r", 1_707_503_008_112, DELIVERED,
-                  "$default", '{"type":"join"}')  # fmt: skip
+RECEIVED = Received(1_707_503_008_112, FACTS, "$default", '{"type":"join"}', "r", "m")
+JOINED = Finished(1_707_503_008_113, RECEIVED, DELIVERED)
 
 
 def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
@@ -81,7 +81,7 @@ def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
     """Rather than question marks, or an exception."""
     raw = io.BytesIO()
     console = Console(io.TextIOWrapper(raw, "ascii", "backslashreplace"), colour=False)
-    console.observe(JOINED._replace(facts=FACTS._replace(player="Zoë")))
+    console.observe(JOINED._replace(cause=RECEIVED._replace(facts=FACTS._replace(player="Zoë"))))
     console.close(timeout_s=10)
     assert rb"Zo\xeb > HOST" in raw.getvalue()
 

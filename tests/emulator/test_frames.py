@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from poker_signal.emulator.frames import MAX_PLAIN_BYTES, shape_of, whole_text
+from poker_signal.emulator.frames import MAX_PLAIN_BYTES, only_text, shape_of, whole_text
 
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 
@@ -43,6 +43,35 @@ def test_a_header_that_is_not_all_there_has_no_outline_yet(size: int) -> None:
 def test_what_can_be_no_frame_is_handed_over_at_once(start: bytes) -> None:
     """It is refused without waiting for the rest of a header."""
     assert shape_of(start, 0) == (0, sys.maxsize, False)
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 0xFFFF])
+def test_a_whole_message_is_unmasked(size: int) -> None:
+    """If it is all there, nothing follows, and it is not too long."""
+    data = b"x" * size
+    frame = Frame(Opcode.TEXT, data).serialize(mask=True)
+    assert only_text(frame, size) == data
+    assert only_text(frame, size - 1) is None
+    assert only_text(frame[:-1], size) is None
+    assert only_text(frame + b"x", size) is None
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        Frame(Opcode.TEXT, b"x" * 0x10000).serialize(mask=True),
+        Frame(Opcode.TEXT, b"x", fin=False).serialize(mask=True),
+        b"\xc1\x81maskx",
+        Frame(Opcode.TEXT, b"xxxxxx").serialize(mask=False),
+        Frame(Opcode.PING, b"x").serialize(mask=True),
+        b"\x81\xfe\x00\x01",
+        b"",
+    ],
+    ids=["long", "fragment", "compressed", "unmasked", "ping", "header", "nothing"],
+)
+def test_anything_else_is_left_to_others(frame: bytes) -> None:
+    """The protocol decides what it is."""
+    assert only_text(frame, 131_072) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 255, 256, MAX_PLAIN_BYTES])

@@ -12,7 +12,7 @@ from poker_signal.emulator.identifiers import Identifiers, is_well_formed
 def test_every_id_has_the_recorded_format() -> None:
     """Sixteen characters of URL-safe base64, the last of them ``=``, eleven bytes."""
     ids = Identifiers()
-    for made in (ids.connection_id(), ids.request_id(), ids.message_id(ids.connection_id())):
+    for made in (ids.connection_id(), ids.request_id(), *ids.of_message(ids.connection_id())):
         assert re.fullmatch("[A-Za-z0-9_-]{15}=", made)
         assert is_well_formed(made)
         assert len(base64.urlsafe_b64decode(made)) == 11
@@ -23,7 +23,8 @@ def test_the_kind_of_an_id_shows_at_its_twelfth_character() -> None:
     ids = Identifiers()
     connection_id = ids.connection_id()
     assert (connection_id[11], ids.request_id()[11]) == ("C", "F")
-    assert ids.message_id(connection_id)[11:] == connection_id[11:]
+    request_id, message_id = ids.of_message(connection_id)
+    assert (request_id[11], message_id[11:]) == ("F", connection_id[11:])
 
 
 def test_no_id_comes_twice() -> None:
@@ -32,8 +33,8 @@ def test_no_id_comes_twice() -> None:
     ids = Identifiers(noise)
     ids._counter = 2**32 - 500
     connection_id = ids.connection_id()
-    made = [ids.message_id(connection_id) for _ in range(1_000)]
-    assert len({*made, connection_id}) == 1_001
+    made = [made for _ in range(1_000) for made in ids.of_message(connection_id)]
+    assert len({*made, connection_id}) == 2_001
 
 
 def test_a_trace_id_has_the_time_in_it() -> None:

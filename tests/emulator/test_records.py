@@ -1,16 +1,16 @@
 """What a person is told of an entry."""
 
-from typing import Any
-
 import pytest
 
 from poker_signal.core.errors import TargetNotFound
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import PlayerId
-from poker_signal.emulator.events import Facts, disconnect_event
+from poker_signal.emulator.events import Facts, connect_event, disconnect_event
+from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, TimedOut
 from poker_signal.emulator.records import Record, describe, peek, record_of
 from poker_signal.emulator.trace import (
+    Asked,
     Closed,
     Entry,
     Fault,
@@ -30,9 +30,13 @@ OFFER = '{"type":"offer","targetId":"Bob","payload":"secret"}'
 OK = Returned({"statusCode": 200})
 
 
-def finished(of: Any, result: Result, body: str = "", facts: Facts = FACTS) -> Finished:
-    """Return the end of an invocation."""
-    return Finished(9, facts, of, "r", 7, result, "$default", body)
+ASKED = Asked(7, FACTS, "connect", connect_event(FACTS, Request("GET", "/", [], "x"), "r", "t", 7))
+CLOSED = Closed(7, FACTS, disconnect_event(FACTS, 1001, "Going away", "r", 7))
+
+
+def answered(result: Result, body: str) -> Finished:
+    """Return the end of a message's invocation."""
+    return Finished(9, Received(7, FACTS, "$default", body, "r", "m"), result)
 
 
 @pytest.mark.parametrize(
@@ -41,11 +45,11 @@ def finished(of: Any, result: Result, body: str = "", facts: Facts = FACTS) -> F
         (Opened(5, FACTS), Record(5, "connect", "connected", "G1", "Zoë")),
         (Opened(5, NAMELESS), Record(5, "connect", "connected", "", ID)),
         (
-            finished("message", OK, OFFER),
+            answered(OK, OFFER),
             Record(7, "message", "200", "G1", "Zoë", "Bob", "offer", len(OFFER)),
         ),
         (
-            finished("message", OK, "Zoë"),
+            answered(OK, "Zoë"),
             Record(7, "message", "200", "G1", "Zoë", "", "$default", 4),
         ),
         (
@@ -82,11 +86,15 @@ def finished(of: Any, result: Result, body: str = "", facts: Facts = FACTS) -> F
         ),
         (Fault(5, None, "throttle", "429"), Record(5, "fault", "429", type="throttle")),
         (
-            finished("disconnect", Returned(None)),
+            Finished(9, CLOSED, Returned(None)),
             Record(9, "error", "error 502 malformed response", "G1", "Zoë", type="$disconnect"),
         ),
         (
-            finished("connect", TimedOut()),
+            Finished(9, ASKED._replace(of="authorizer"), TimedOut()),
+            Record(9, "error", "error 504 timed out", "G1", "Zoë", type="authorizer"),
+        ),
+        (
+            Finished(9, ASKED, TimedOut()),
             Record(9, "error", "error 504 timed out", "G1", "Zoë", type="$connect"),
         ),
     ],
@@ -102,8 +110,8 @@ def test_an_entry_is_a_line(entry: Entry, record: Record) -> None:
     [
         Received(5, FACTS, "$default", OFFER, "r", "m"),
         Posted(5, FACTS, ID, OFFER),
-        finished("connect", OK),
-        finished("disconnect", OK),
+        Finished(9, ASKED, OK),
+        Finished(9, CLOSED, OK),
     ],
     ids=lambda entry: type(entry).__name__,
 )

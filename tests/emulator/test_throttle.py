@@ -1,7 +1,7 @@
 """Token buckets."""
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.throttle import TokenBucket, Unlimited
+from poker_signal.emulator.throttle import TokenBucket
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:
@@ -21,8 +21,3 @@ def test_a_rate_of_zero_lets_nothing_through() -> None:
     bucket = TokenBucket(rate=0, burst=0, clock=clock)
     clock.advance(3600)
     assert not bucket.take()
-
-
-def test_without_a_throttle_everything_passes() -> None:
-    """The default of an emulator on one's own machine."""
-    assert all(Unlimited().take() for _ in range(10_000))

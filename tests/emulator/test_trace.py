@@ -4,7 +4,15 @@ import pytest
 
 from poker_signal.emulator import trace as trace_module
 from poker_signal.emulator.events import Facts
-from poker_signal.emulator.trace import Entry, Opened, Posted, Received, Trace, Unrouted
+from poker_signal.emulator.trace import (
+    TRIM_EVERY,
+    Entry,
+    Opened,
+    Posted,
+    Received,
+    Trace,
+    Unrouted,
+)
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 0, "prod", "x", "pokerlocal", {"sourceIp": "192.0.2.1"})
 
@@ -29,10 +37,11 @@ def test_the_newest_displace_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None
     """Numbers stay what they were."""
     monkeypatch.setattr(trace_module, "MAX_ENTRIES", 3)
     trace = Trace()
-    for at_ms in range(10):
+    for at_ms in range(10 * TRIM_EVERY):
         trace.add(opened(at_ms))
-    assert [number for number, _ in trace.since(0)] == [7, 8, 9]
-    assert trace.since(8, limit=1) == [(8, opened(8))]
+    last = 10 * TRIM_EVERY - 1
+    assert [number for number, _ in trace.since(0)] == [last - 2, last - 1, last]
+    assert trace.since(last - 1, limit=1) == [(last - 1, opened(last - 1))]
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,7 @@ def test_large_messages_do_not_fill_the_memory(
     """Text counts, not only the number of entries."""
     monkeypatch.setattr(trace_module, "MAX_TEXT", 100)
     trace = Trace()
-    for _ in range(5):
+    for _ in range(TRIM_EVERY):
         trace.add(entry)
         trace.add(opened(0))
     assert sum(kept == entry for _, kept in trace.since(0)) == 2

@@ -113,6 +113,6 @@ def test_what_is_not_known_is_left_out(entry: Entry, whose: dict[str, str]) -> N
 )
 def test_what_became_of_an_invocation(result: Result, told: dict[str, Any]) -> None:
     """What it returned, or why it did not, and how long it took."""
-    entry = Finished(9, FACTS, "message", "r", 7, result)
+    entry = Finished(9, Received(7, FACTS, "$default", OFFER, "r", "m"), result)
     expected = {"n": 0, "at": 9, "kind": "return", **WHOSE, "requestId": "r", "of": "message"}
     assert as_json(0, entry) == {**expected, "ms": 2, **told}

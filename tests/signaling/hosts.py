@@ -25,7 +25,7 @@ from poker_signal.emulator.events import Facts, connect_event, disconnect_event,
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Entry, Finished
+from poker_signal.emulator.trace import Closed, Entry, Finished
 from poker_signal.lambda_app.handler import LambdaHost, make_handler
 from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
 from poker_signal.lambda_app.settings import Settings as LambdaSettings
@@ -61,7 +61,7 @@ class _Watch:
         self._news = asyncio.Event()
 
     def observe(self, entry: Entry) -> None:
-        if isinstance(entry, Finished) and entry.of == "disconnect":
+        if isinstance(entry, Finished) and isinstance(entry.cause, Closed):
             self.ended += 1
             self._news.set()
 
