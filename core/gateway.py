@@ -135,6 +135,16 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
     )
 
 
+def ticket_of(raw: Mapping[str, Any]) -> str | None:
+    """Return the join ticket of a ``$connect`` that ``parse_event`` has read, if it has one.
+
+    Not a part of the event as it is read: so no effect, no row and no log line can hold it.
+    """
+    parameters = raw.get("queryStringParameters") or {}
+    ticket = parameters.get("ticket")
+    return ticket if isinstance(ticket, str) else None
+
+
 def response_for(outcome: Outcome) -> Response:
     """Return what Lambda answers once everything is done."""
     if outcome.name == "refused" and outcome.error is not None:

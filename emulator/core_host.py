@@ -6,8 +6,9 @@ from typing import Any, Protocol, assert_never
 
 from websockets.frames import CLOSE_CODE_EXPLANATIONS
 
+from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import Response, parse_event, response_for
+from poker_signal.core.gateway import Response, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
@@ -16,6 +17,7 @@ from poker_signal.core.model import (
     Disconnect,
     Effect,
     Forget,
+    GatewayEvent,
     Message,
     Post,
     Probe,
@@ -47,10 +49,17 @@ class Connections(Protocol):
 class CoreHost:
     """Runs the core on every event, within the call: no message waits for another."""
 
-    def __init__(self, connections: Connections, topology: Topology, observer: Observer) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        topology: Topology,
+        observer: Observer,
+        ticket_keys: tickets.Keys | None = None,
+    ) -> None:
         self._connections = connections
         self._topology = topology
         self._observer = observer
+        self._ticket_keys = ticket_keys
         self.table = MemoryTable()
 
     def invoke(self, event: Mapping[str, Any], done: Callable[[Result], None]) -> None:
@@ -67,6 +76,7 @@ class CoreHost:
     def _perform(self, raw: Mapping[str, Any]) -> Response:
         try:
             event = parse_event(raw)
+            self._check_ticket(raw, event)
         except SignalError as error:
             refused = Outcome("refused", error)
             self._observer.observe(_refusal(raw, refused))
@@ -84,6 +94,12 @@ class CoreHost:
             )
         )
         return response_for(invocation.outcome)
+
+    def _check_ticket(self, raw: Mapping[str, Any], event: GatewayEvent) -> None:
+        if self._ticket_keys is not None and isinstance(event, Connect):
+            row = event.row
+            keys = self._ticket_keys
+            tickets.verify(ticket_of(raw), keys, row.game_id, row.player_id, event.at)
 
     def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
         match effect:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -84,6 +85,8 @@ class Settings:
         None, "domainName that handlers see.  [default: host and port]"
     )
     api_id: str = _option("pokerlocal", "apiId that handlers see.")
+    ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
+    """The keys of join tickets; with them ``$connect`` needs one."""
     region: str = _option("us-west-2", "Region in ARNs, and of handlers.")
     account_id: str = _option("123456789012", "Account in ARNs.")
 
