@@ -6,6 +6,7 @@ import stat
 import time
 from pathlib import Path
 
+import click
 import jwt
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +14,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from poker_signal.cli.main import main
+from poker_signal.core.tickets import MAX_LIFETIME_S
 from tests.cli.test_emulate import emulate
 
 SECRETS = {
@@ -61,6 +63,13 @@ def test_it_prints_one_ticket_that_lasts_five_minutes(secret_file: Path) -> None
     claims = decoded(line, "2026-11")
     assert before + 300 <= int(str(claims.pop("exp"))) <= time.time() + 300
     assert claims == {"gameId": "G", "playerId": "Zoë 🃏"}
+
+
+def test_no_ticket_lasts_longer_than_a_server_takes() -> None:
+    """The option's range is written where nothing of the core is loaded."""
+    (lifetime,) = [each for each in main.commands["ticket"].params if each.name == "lifetime"]
+    assert isinstance(lifetime.type, click.IntRange)
+    assert lifetime.type.max == MAX_LIFETIME_S
 
 
 def test_a_key_and_a_lifetime_can_be_chosen(secret_file: Path) -> None:

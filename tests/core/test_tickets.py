@@ -321,28 +321,28 @@ def test_no_text_is_a_mistake_of_ours(header: str, claims: str) -> None:
     assert refusal(ticket)
 
 
+MANY = st.none() | st.booleans() | st.floats() | st.integers(AT - 9, AT + 9)
+
+
 @given(
+    st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit"]), MANY | st.just("JWT")),
     st.dictionaries(
-        st.sampled_from(["alg", "kid", "typ", "crit"]),
-        st.none() | st.booleans() | st.integers() | st.sampled_from(["HS256", "JWT", "new"]),
-    ),
-    st.dictionaries(
-        st.sampled_from(["gameId", "playerId", "exp", "nbf", "iat", "aud"]),
-        st.none()
-        | st.booleans()
-        | st.floats()
-        | st.integers(AT - 9, AT + 9)
-        | st.sampled_from([GAME, PLAYER]),
+        st.sampled_from(["gameId", "playerId", "exp", "nbf", "iat", "aud", "sub", "jti"]),
+        MANY | st.sampled_from([GAME, PLAYER]),
+        max_size=2,
     ),
 )
 def test_what_we_accept_pyjwt_accepts_as_well(header: Any, claims: Any) -> None:
-    """Of any token that is signed well: we are stricter, never laxer."""
-    ticket = signed(json.dumps(header), json.dumps(claims))
+    """Of good tickets with anything in them changed: we are stricter, never laxer."""
+    header = {"alg": "HS256", "kid": "new"} | header
+    ticket = signed(json.dumps(header), json.dumps(CLAIMS | claims))
     try:
         verify(ticket, ONE, GAME, PLAYER, AT)
     except InvalidTicket:
         return
-    options: Any = {"verify_exp": False, "verify_iat": False, "verify_nbf": False}
+    # What PyJWT thinks of the time depends on when the tests run; of other claims we think nothing.
+    ignored = ("exp", "iat", "nbf", "sub", "jti")
+    options: Any = {f"verify_{name}": False for name in ignored}
     found = jwt.decode(ticket, SECRET, ["HS256"], options=options)
     assert (found["gameId"], found["playerId"]) == (GAME, PLAYER)
 
