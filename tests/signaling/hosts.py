@@ -16,6 +16,7 @@ from unittest import mock
 from urllib.parse import quote
 
 import botocore.session
+from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -213,6 +214,8 @@ def moto_dynamodb() -> Generator[str, None, None]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        # All of moto's servers in a process are one AWS, whoever else had one before.
+        BackendDict.reset()
         with _client(f"http://{host}:{port}") as client:
             client.create_table(**schema(TABLE))
         yield f"http://{host}:{port}"
