@@ -9,16 +9,22 @@ from typing import Any
 
 import click
 
-from poker_signal.lambda_app.settings import TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import TABLE_NAME, TICKET_SECRET_PARAMETER, TOPOLOGY
 from poker_signal.lambda_app.table import schema
 
 DEFAULT_TABLE = "poker-signaling-connections"
+DEFAULT_PARAMETER = "/poker-signaling/tickets"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
+SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
 
 @contextmanager
-def dynamodb(where: str, topology: str, region: str) -> Generator[None, None, None]:
+def dynamodb(
+    where: str, topology: str, region: str, ticket_secret: str | None = None
+) -> Generator[None, None, None]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
+
+    ``ticket_secret`` is put where the function reads it, which only moto's SSM is for.
 
     Raises:
         click.ClickException: moto is not installed, or the endpoint does not answer.
@@ -37,6 +43,10 @@ def dynamodb(where: str, topology: str, region: str) -> Generator[None, None, No
         }.items():
             os.environ[name] = value
         _create_table(endpoint, os.environ[TABLE_NAME])
+        if ticket_secret is not None:
+            os.environ[SSM_ENDPOINT] = endpoint
+            os.environ[TICKET_SECRET_PARAMETER] = DEFAULT_PARAMETER
+            _put_secret(endpoint, ticket_secret)
         yield
 
 
@@ -64,17 +74,28 @@ def _moto() -> Generator[str, None, None]:
         server.stop()
 
 
-def _create_table(endpoint: str, name: str) -> None:
-    """Make the table as the deployment does, unless it is there."""
+def _put_secret(endpoint: str, secret: str) -> None:
+    """Store the keys of tickets as an operator does."""
+    _client("ssm", endpoint).put_parameter(
+        Name=DEFAULT_PARAMETER, Value=secret, Type="SecureString", Overwrite=True
+    )
+
+
+def _client(service: str, endpoint: str) -> Any:
     import botocore.session
     from botocore.config import Config
-    from botocore.exceptions import BotoCoreError, ClientError
 
     config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+    session = botocore.session.get_session()
+    return session.create_client(service, endpoint_url=endpoint, config=config)
+
+
+def _create_table(endpoint: str, name: str) -> None:
+    """Make the table as the deployment does, unless it is there."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
-        session = botocore.session.get_session()
-        client: Any = session.create_client("dynamodb", endpoint_url=endpoint, config=config)
-        client.create_table(**schema(name))
+        _client("dynamodb", endpoint).create_table(**schema(name))
     except ClientError as error:
         if error.response["Error"]["Code"] != "ResourceInUseException":
             raise click.ClickException(f"--dynamodb {endpoint}: {error}") from error

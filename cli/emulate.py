@@ -17,6 +17,7 @@ from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
 
 if TYPE_CHECKING:
+    from poker_signal.cli.ticket import TicketSecrets
     from poker_signal.emulator.config import ApiConfig
     from poker_signal.emulator.tls import Certificate
 
@@ -31,11 +32,18 @@ def run(
     dynamodb: str | None,
     config: str | None,
     tls: bool,
+    ticket_secret_file: str | None,
     **same: Any,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
+    secrets = _ticket_secrets(ticket_secret_file)
     try:
-        settings = Settings(topology=Topology(topology), serial=dispatch == "serial", **same)
+        settings = Settings(
+            topology=Topology(topology),
+            serial=dispatch == "serial",
+            ticket_keys=secrets and secrets.keys,
+            **same,
+        )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     rows = _where_rows_are(handler, dynamodb)
@@ -48,6 +56,8 @@ def run(
         api = _api_of(LAMBDA, routes, route_selection_expression)
     elif handler != "core" or routes:
         api = _api_of(handler, routes, route_selection_expression)
+    if secrets is not None:
+        _demand_that_tickets_are_checked(handler, rows, api)
     certificate = _certificate_for(settings.host) if tls else None
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
@@ -57,7 +67,7 @@ def run(
     stdout = sys.stdout
     try:
         # What a handler prints is for people too: stdout is the URL's.
-        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings):
+        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets):
             serve(emulator, lambda emulator: _announce(emulator, stdout))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
@@ -83,7 +93,9 @@ def _where_rows_are(handler: str, dynamodb: str | None) -> str:
     return dynamodb or "moto"
 
 
-def _rows(where: str, settings: Settings) -> contextlib.AbstractContextManager[None]:
+def _rows(
+    where: str, settings: Settings, secrets: "TicketSecrets | None"
+) -> contextlib.AbstractContextManager[None]:
     if where == "memory":
         return contextlib.nullcontext()
     try:
@@ -92,10 +104,39 @@ def _rows(where: str, settings: Settings) -> contextlib.AbstractContextManager[N
         raise click.ClickException(
             "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
         ) from error
-    return dynamodb(where, settings.topology, settings.region)
+    secret = None if secrets is None else secrets.text
+    return dynamodb(where, settings.topology, settings.region, secret)
 
 
-# Only who has handlers of their own, or TLS, waits for what these import.
+def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | None") -> None:
+    """Nobody shall believe that tickets are needed where nothing looks at them."""
+    if handler == "lambda":
+        if rows != "moto":
+            raise click.UsageError(
+                "--ticket-secret-file puts the secret into moto's SSM: with --handler lambda "
+                "it needs --dynamodb moto"
+            )
+    elif api is not None and not _core_decides_connects(api):
+        raise click.UsageError(
+            "--ticket-secret-file is for --handler core and lambda: other handlers check tickets "
+            "themselves"
+        )
+
+
+def _core_decides_connects(api: "ApiConfig") -> bool:
+    route = api.routes.get("$connect")
+    return route is not None and api.functions[route.function].handler == "core"
+
+
+# Only who has handlers of their own, tickets, or TLS, waits for what these import.
+
+
+def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
+    if path is None:
+        return None
+    from poker_signal.cli.ticket import secrets_of
+
+    return secrets_of(path, "--ticket-secret-file")
 
 
 def _read_config(path: str) -> "ApiConfig":

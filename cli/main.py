@@ -60,6 +60,11 @@ def main() -> None:
     help="TOML file with functions, routes and an authorizer, in place of --handler.",
 )
 @click.option(
+    "--ticket-secret-file",
+    type=click.Path(dir_okay=False),
+    help="JSON file of secrets by kid: with it, players need join tickets.",
+)
+@click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 def emulate(**options: Any) -> None:
@@ -101,5 +106,34 @@ def invoke(**options: Any) -> None:
     line of JSON per effect, in order; the response comes last.
     """
     import poker_signal.cli.invoke as command
+
+    command.run(**options)
+
+
+@main.command()
+@click.option("--game", required=True, help="gameId that the player may join.")
+@click.option("--player", required=True, help="playerId; HOST for the host.")
+@click.option(
+    "--lifetime",
+    default=300,
+    show_default=True,
+    type=click.IntRange(1, 3600),
+    help="Seconds until the ticket expires.",
+)
+@click.option("--kid", help="Key of the file that signs.  [default: the first]")
+@click.option(
+    "--secret-file",
+    required=True,
+    envvar="POKER_SIGNAL_TICKET_SECRET_FILE",
+    show_envvar=True,
+    type=click.Path(dir_okay=False),
+    help='JSON file of secrets by kid: {"2026-11": "32 characters or more"}.',
+)
+def ticket(**options: Any) -> None:
+    """Print a join ticket, for a server that asks for them.
+
+    It goes into the URL beside the names: ?playerId=…&gameId=…&ticket=…
+    """
+    import poker_signal.cli.ticket as command
 
     command.run(**options)

@@ -34,6 +34,37 @@ class InvalidConnect(SignalError):
         return f"Query parameter {self.parameter} must be {self.rule}."
 
 
+class MissingTicket(SignalError):
+    """Tickets are asked for, and the query string has none."""
+
+    code = "MISSING_TICKET"
+    status_code = 401
+
+    def __str__(self) -> str:
+        return "A ticket is needed to join this game."
+
+
+class InvalidTicket(SignalError):
+    """The ticket does not let this player into this game now; ``reason`` never quotes it."""
+
+    code = "INVALID_TICKET"
+    status_code = 403
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"This ticket is not valid: {self.reason}."
+
+
+class UnknownTicketKey(InvalidTicket):
+    """The ticket names a key that is not known; it may have been added since keys were read."""
+
+    def __init__(self) -> None:
+        super().__init__("its key is not known")
+
+
 class HostProtected(SignalError):
     """A HOST whose session the newcomer does not know is alive in this game."""
 

@@ -150,6 +150,16 @@ def _usual_message(raw: Mapping[str, Any]) -> Message | None:
     return None
 
 
+def ticket_of(raw: Mapping[str, Any]) -> str | None:
+    """Return the join ticket of a ``$connect`` that ``parse_event`` has read, if it has one.
+
+    Not a part of the event as it is read: so no effect, no row and no log line can hold it.
+    """
+    parameters = raw.get("queryStringParameters") or {}
+    ticket = parameters.get("ticket")
+    return ticket if isinstance(ticket, str) else None
+
+
 def response_for(outcome: Outcome) -> Response:
     """Return what Lambda answers once everything is done."""
     if outcome.name == "refused" and outcome.error is not None:

@@ -4,11 +4,13 @@ import logging
 from collections.abc import Mapping
 from typing import Any, Protocol, assert_never
 
+from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import parse_event, response_for
+from poker_signal.core.gateway import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
+    Connect,
     ConnectionId,
     Effect,
     Forget,
@@ -41,9 +43,15 @@ class Connections(Protocol):
 class CoreHost:
     """Runs the core on every event, within the call: no message waits for another."""
 
-    def __init__(self, connections: Connections, topology: Topology) -> None:
+    def __init__(
+        self,
+        connections: Connections,
+        topology: Topology,
+        ticket_keys: tickets.Keys | None = None,
+    ) -> None:
         self._connections = connections
         self._topology = topology
+        self._ticket_keys = ticket_keys
         self.table = MemoryTable()
 
     def invoke(self, event: Mapping[str, Any]) -> Result:
@@ -59,6 +67,10 @@ class CoreHost:
     def _perform(self, raw: Mapping[str, Any]) -> Outcome:
         try:
             event = parse_event(raw)
+            if self._ticket_keys is not None and isinstance(event, Connect):
+                row = event.row
+                ticket = ticket_of(raw)
+                tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, event.at)
         except SignalError as error:
             return Outcome("refused", error)
         invocation = Invocation(event, self.table.room_of(event), self._topology)

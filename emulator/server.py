@@ -142,7 +142,7 @@ class Emulator:
 
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            route = Route(CoreHost(gateway, self._settings.topology))
+            route = Route(self._core_host(gateway))
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         # Only who has handlers of their own waits for what they need.
         import poker_signal.emulator.assembly as assembly
@@ -157,6 +157,10 @@ class Emulator:
             return assembly.build(self._api, self._settings, gateway, self._folder)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
+
+    def _core_host(self, gateway: Gateway) -> CoreHost:
+        settings = self._settings
+        return CoreHost(gateway, settings.topology, settings.ticket_keys)
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():

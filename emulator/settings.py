@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -86,6 +87,10 @@ class Settings:
     api_id: str = _option("pokerlocal", "apiId that handlers see.")
     region: str = _option("us-west-2", "Region in ARNs, and of handlers.")
     account_id: str = _option("123456789012", "Account in ARNs.")
+
+    # No option of its own: a command line can be read by everybody on the machine.
+    ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
+    """The keys of join tickets; with them ``$connect`` needs one."""
 
     # What AWS does not tell of its sockets, and every server needs.
     request_timeout_s: float = 10

@@ -1,8 +1,9 @@
 // A seat at the table: HOST offers a data channel to everybody who joins, a player joins HOST.
 // onChannel(channel, name) gets each channel once it is open. onProblem(problem) gets frames of
 // type "error" and "undelivered", the socket's "close" event, and what WebRTC throws.
-function connectTable(url, { game, name, onChannel, onProblem, iceServers = [] }) {
-  const query = `playerId=${encodeURIComponent(name)}&gameId=${encodeURIComponent(game)}`;
+function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServers = [] }) {
+  let query = `playerId=${encodeURIComponent(name)}&gameId=${encodeURIComponent(game)}`;
+  if (ticket) query += `&ticket=${ticket}`; // where the server asks for one
   const socket = new WebSocket(`${url}?${query}`);
   const peers = new Map(); // by name; as a key of a plain object, "__proto__" would be lost
   const send = (type, targetId, payload) =>

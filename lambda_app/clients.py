@@ -22,7 +22,7 @@ _TWICE: Final = {"total_max_attempts": 2, "mode": "standard"}
 
 
 class _Loader(Loader):  # type: ignore[misc] # botocore has no types
-    """Knows the two services that are used here.
+    """Knows the services that are used here.
 
     botocore's own looks through the folders of all four hundred before it believes that one
     exists, twice: a tenth of a cold start.
@@ -30,7 +30,7 @@ class _Loader(Loader):  # type: ignore[misc] # botocore has no types
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Return the names of the services that may be asked for."""
-        return ["apigatewaymanagementapi", "dynamodb"]
+        return ["apigatewaymanagementapi", "dynamodb", "ssm"]
 
 
 _session = botocore.session.get_session()
@@ -40,6 +40,11 @@ _session.register_component("data_loader", _Loader())
 def dynamodb_client() -> Any:
     """Return a client of DynamoDB. Its writes are idempotent: they may be tried twice."""
     return _session.create_client("dynamodb", config=_config(_TWICE))
+
+
+def ssm_client() -> Any:
+    """Return a client of SSM. It is asked once: a connect that needs all else as well must end."""
+    return _session.create_client("ssm", config=_config(_ONCE))
 
 
 @lru_cache(maxsize=16)

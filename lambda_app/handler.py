@@ -14,10 +14,10 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import Response, parse_event, response_for
+from poker_signal.core.gateway import Response, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,
@@ -39,10 +39,13 @@ from poker_signal.core.model import (
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log
-from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, Reading
+
+if TYPE_CHECKING:
+    from poker_signal.lambda_app.ticket_keys import TicketKeys
 
 MAX_REMEMBERED = 4096
 """Connections whose game a container remembers; about half a mebibyte."""
@@ -61,12 +64,15 @@ class LambdaHost:
         connections_at: Callable[[str], Connections],
         sleep: Callable[[float], None] = time.sleep,
         now_s: Callable[[], float] = time.monotonic,
+        *,
+        ticket_keys: "TicketKeys | None" = None,
     ) -> None:
         self._settings = settings
         self._table = table
         self._connections_at = connections_at
         self._sleep = sleep
         self._now_s = now_s
+        self._ticket_keys = ticket_keys
         self._games: dict[ConnectionId, GameId] = {}
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
@@ -84,6 +90,8 @@ class LambdaHost:
         failure: BaseException | None = None
         try:
             parsed = parse_event(event)
+            if self._ticket_keys is not None and isinstance(parsed, Connect):
+                self._ticket_keys.verify(ticket_of(event), parsed)
             room, unreadable = self._read(parsed)
             invocation = Invocation(parsed, room, self._settings.topology)
             self._perform(invocation, self._connections_of(event), effects)
@@ -217,8 +225,20 @@ def make_handler(environ: Mapping[str, str]) -> LambdaHost:
     if settings.management_endpoint is not None:
         management_client(settings.management_endpoint)  # at the cold start, not at the first post
     return LambdaHost(
-        settings, DynamoTable(dynamodb_client(), settings.table_name), _connections_at
+        settings,
+        DynamoTable(dynamodb_client(), settings.table_name),
+        _connections_at,
+        ticket_keys=_ticket_keys(settings),
     )
+
+
+def _ticket_keys(settings: Settings) -> "TicketKeys | None":
+    """Return what checks tickets; where nobody needs one, nothing of it is loaded."""
+    if settings.ticket_secret_parameter is None:
+        return None
+    from poker_signal.lambda_app.ticket_keys import TicketKeys
+
+    return TicketKeys(ssm_client(), settings.ticket_secret_parameter)
 
 
 handler = make_handler(os.environ)

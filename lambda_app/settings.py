@@ -11,6 +11,9 @@ MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """AWS's own name. Set by the deployment, because a custom domain's endpoint has no stage."""
 
 
+TICKET_SECRET_PARAMETER = "TICKET_SECRET_PARAMETER"
+
+
 class BadSetting(Exception):
     """A variable is missing or wrong; the text names it."""
 
@@ -22,6 +25,8 @@ class Settings(NamedTuple):
     topology: Topology
     management_endpoint: str | None
     """``None``: that of the event's domain and stage."""
+    ticket_secret_parameter: str | None = None
+    """SSM parameter with the keys of join tickets; ``None``: nobody needs a ticket."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "Settings":
@@ -36,4 +41,9 @@ class Settings(NamedTuple):
         topology = environ.get(TOPOLOGY) or Topology.MESH
         if topology not in set(Topology):
             raise BadSetting(f"{TOPOLOGY} is {topology!r}, not {' or '.join(Topology)}")
-        return cls(table_name, Topology(topology), environ.get(MANAGEMENT_ENDPOINT) or None)
+        return cls(
+            table_name,
+            Topology(topology),
+            environ.get(MANAGEMENT_ENDPOINT) or None,
+            environ.get(TICKET_SECRET_PARAMETER) or None,
+        )

@@ -2,6 +2,10 @@
 # The function's role
 ################################################################################
 
+data "aws_caller_identity" "this" {}
+
+data "aws_partition" "this" {}
+
 data "aws_iam_policy_document" "lambda_trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -40,6 +44,17 @@ data "aws_iam_policy_document" "lambda" {
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.lambda.arn}:*"]
   }
+
+  # No kms:Decrypt: the key aws/ssm lets everybody decrypt who may read the parameter.
+  dynamic "statement" {
+    for_each = var.ticket_secret_parameter == null ? [] : [trimprefix(var.ticket_secret_parameter, "/")]
+
+    content {
+      sid       = "Tickets"
+      actions   = ["ssm:GetParameter"]
+      resources = ["arn:${data.aws_partition.this.partition}:ssm:${var.region}:${data.aws_caller_identity.this.account_id}:parameter/${statement.value}"]
+    }
+  }
 }
 
 resource "aws_iam_role" "lambda" {
@@ -58,8 +73,6 @@ resource "aws_iam_role_policy" "lambda" {
 ################################################################################
 # API Gateway's role for its logs, on demand
 ################################################################################
-
-data "aws_partition" "this" {}
 
 data "aws_iam_policy_document" "api_gateway_trust" {
   statement {

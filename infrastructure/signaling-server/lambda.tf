@@ -50,11 +50,11 @@ resource "aws_lambda_function" "this" {
   reserved_concurrent_executions = coalesce(var.throttling.reserved_concurrency, -1)
 
   environment {
-    variables = {
+    variables = merge({
       AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI = local.management_endpoint
       TABLE_NAME                               = aws_dynamodb_table.this.name
       TOPOLOGY                                 = var.topology
-    }
+    }, var.ticket_secret_parameter == null ? {} : { TICKET_SECRET_PARAMETER = var.ticket_secret_parameter })
   }
 
   # Without its policy the table would refuse the first events after a deployment, and

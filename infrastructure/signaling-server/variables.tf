@@ -42,6 +42,18 @@ variable "topology" {
   }
 }
 
+variable "ticket_secret_parameter" {
+  description = "Name of the SSM parameter with the secrets of join tickets, which the function may then read, and nothing else of SSM; null: nobody needs a ticket."
+  type        = string
+  default     = null
+
+  validation {
+    # A name and no ARN: the role is granted this account's and region's parameter of that name.
+    condition     = var.ticket_secret_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ticket_secret_parameter)) && length(var.ticket_secret_parameter) <= 1000
+    error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-', with a '/' first if there is one at all."
+  }
+}
+
 variable "log_retention_days" {
   description = "How many days both logs are kept."
   type        = number

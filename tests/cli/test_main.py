@@ -61,6 +61,7 @@ def test_help_loads_neither_websockets_nor_boto3(command: list[str]) -> None:
         ["emulate", "--max-frame-bytes", "0"],
         ["emulate", "surplus"],
         ["invoke"],
+        ["ticket", "--game", "G"],
         ["invoke", "no-such-file.json"],
         ["deal"],
     ],

@@ -9,10 +9,13 @@ from poker_signal.core.errors import (
     InvalidConnect,
     InvalidJoin,
     InvalidMessage,
+    InvalidTicket,
+    MissingTicket,
     NotAllowed,
     NotConnected,
     SignalError,
     TargetNotFound,
+    UnknownTicketKey,
     UnknownType,
 )
 from poker_signal.core.model import PlayerId
@@ -23,6 +26,18 @@ ERRORS = [
         "INVALID_CONNECT",
         400,
         "Query parameter gameId must be there.",
+    ),
+    (
+        MissingTicket(),
+        "MISSING_TICKET",
+        401,
+        "A ticket is needed to join this game.",
+    ),
+    (
+        InvalidTicket("it has expired"),
+        "INVALID_TICKET",
+        403,
+        "This ticket is not valid: it has expired.",
     ),
     (
         HostProtected(),
@@ -100,6 +115,8 @@ def test_facts_are_fields() -> None:
     assert InvalidMessage("it is too long").reason == "it is too long"
     assert InvalidMessage("it is too long").message_id is None
     assert InvalidMessage("it is too long", message_id="7").message_id == "7"
+    assert InvalidTicket("it has expired").reason == "it has expired"
+    assert UnknownTicketKey().reason == "its key is not known"
     assert NotAllowed("No.").reason == "No."
     assert DuplicateName(PlayerId("Alice")).player_id == "Alice"
     assert TargetNotFound(PlayerId("Bob")).target_id == "Bob"

@@ -21,6 +21,7 @@ from poker_signal.core.gateway import (
     iso_time,
     parse_event,
     response_for,
+    ticket_of,
 )
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
@@ -422,3 +423,30 @@ def test_a_query_that_is_no_object_is_malformed(query: object) -> None:
 def test_rows_last_as_long_as_the_tests_assume() -> None:
     """Otherwise what other tests call live would be expired."""
     assert row_of(recorded("connect")).ttl > AT
+
+
+@pytest.mark.parametrize(
+    ("parameters", "ticket"),
+    [
+        ({"playerId": "Alice", "gameId": "G", "ticket": "a.b.c"}, "a.b.c"),
+        ({"playerId": "Alice", "gameId": "G"}, None),
+        ({"ticket": ""}, ""),
+        ({"ticket": ["a.b.c"]}, None),
+        ({"Ticket": "a.b.c"}, None),
+        (None, None),
+    ],
+    ids=["there", "not there", "empty", "no text", "another", "no query"],
+)
+def test_the_ticket_is_a_parameter_of_the_handshake(parameters: Any, ticket: str | None) -> None:
+    """Beside the names."""
+    assert ticket_of({"queryStringParameters": parameters}) == ticket
+    assert ticket_of({}) is None
+
+
+def test_no_value_of_the_core_holds_the_ticket() -> None:
+    """What no row, effect or error holds cannot be stored, logged or shown."""
+    raw = json.loads((EVENTS / "connect-unicode.json").read_text(encoding="utf-8"))
+    without = parse_event(raw)
+    raw["queryStringParameters"]["ticket"] = "a-ticket"
+    assert parse_event(raw) == without
+    assert "a-ticket" not in repr(parse_event(raw))

@@ -7,6 +7,7 @@ import pytest
 
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import Topology
+from poker_signal.core.tickets import Keys
 from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
@@ -41,18 +42,21 @@ class FakeConnections:
 class Table:
     """A core host and its connections, addressed by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
-        self.host = CoreHost(self.connections, Topology.MESH)
+        self.host = CoreHost(self.connections, Topology.MESH, ticket_keys)
         self._now_ms = 1_700_000_000_000
 
     def _facts(self, connection_id: str) -> Facts:
         return Facts(connection_id, self._now_ms, "prod", "x", "pokerlocal", {"sourceIp": "::1"})
 
-    def connect(self, connection_id: str, player: str, session: str = "") -> Result:
+    def connect(
+        self, connection_id: str, player: str, session: str = "", ticket: str = ""
+    ) -> Result:
         """Let a player connect; return what Lambda would."""
         self._now_ms += 1
         query = f"?playerId={player}&gameId=G" + (f"&session={session}" if session else "")
+        query += f"&ticket={ticket}" if ticket else ""
         request = Request("GET", f"/prod{query}", [("Host", "x")], "::1")
         event = connect_event(self._facts(connection_id), request, "r", "t", self._now_ms)
         return self._invoke(event)
@@ -114,6 +118,18 @@ def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
     assert isinstance(result.value, dict)
     assert result.value["statusCode"] == 400
     assert "playerId" in result.value["body"]
+
+
+def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
+    """401 without, 403 with a wrong one; the answer never holds the ticket itself."""
+    table = Table({"1": b"a-secret-of-november-with-entropy"})
+    for ticket, status in (("", 401), ("let.me.in", 403)):
+        result = table.connect("a", "Alice", ticket=ticket)
+        assert isinstance(result, Returned)
+        assert isinstance(result.value, dict)
+        assert result.value["statusCode"] == status
+        assert "let.me.in" not in repr(result)
+    assert len(table.host.table) == 0
 
 
 def test_who_leaves_is_forgotten(table: Table) -> None:

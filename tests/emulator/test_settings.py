@@ -35,3 +35,9 @@ def test_an_empty_host_is_none() -> None:
     """It would bind every address and make a URL without one."""
     with pytest.raises(ValueError, match="host: empty"):
         Settings(host="")
+
+
+def test_the_keys_of_tickets_are_not_shown() -> None:
+    """Settings are printed when a test fails, and by whoever looks for a mistake."""
+    secret = b"a-secret-of-november-with-entropy"
+    assert "entropy" not in repr(Settings(ticket_keys={"1": secret}))

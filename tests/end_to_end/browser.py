@@ -44,7 +44,7 @@ const channels = new Map();
 const sent = [];
 let table;
 
-function sit(url, game, name) {
+function sit(url, game, name, ticket) {
   const onChannel = (channel, other) => {
     channels.set(other, channel);
     channel.onmessage = ({ data }) => tellHeard(other, data);
@@ -52,7 +52,7 @@ function sit(url, game, name) {
   };
   const onProblem = ({ type, name, payload, code, message }) =>
     tellProblem({ type: type ?? name, payload, code, message });
-  table = connectTable(url, { game, name, onChannel, onProblem, iceServers: [] });
+  table = connectTable(url, { game, name, ticket, onChannel, onProblem, iceServers: [] });
   const send = table.socket.send.bind(table.socket);
   table.socket.send = (text) => { sent.push(text); send(text); };
   return new Promise((resolve) => {
@@ -97,7 +97,7 @@ class Seat:
         self.problems: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._page = page
 
-    async def sit(self, url: str, game: str, name: str) -> bool:
+    async def sit(self, url: str, game: str, name: str, ticket: str | None = None) -> bool:
         """Connect; tell whether the gateway lets the player in."""
         page = self._page
         await page.expose_function("tellChannel", self.channels.put_nowait)
@@ -107,7 +107,7 @@ class Seat:
         await page.expose_function("tellProblem", self.problems.put_nowait)
         await page.add_script_tag(path=CLIENT)
         await page.add_script_tag(content=_HARNESS)
-        return bool(await page.evaluate("seat => sit(...seat)", [url, game, name]))
+        return bool(await page.evaluate("seat => sit(...seat)", [url, game, name, ticket]))
 
     async def say(self, other: str, text: str) -> None:
         """Send a message over the data channel to another player."""

@@ -1,6 +1,7 @@
 """Two pages of a real browser, the browser client in each, and the emulator between them."""
 
 import json
+import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -10,6 +11,8 @@ import pytest_asyncio
 from playwright.async_api import WebSocketRoute
 from websockets.asyncio.client import connect
 
+from poker_signal.core.model import GameId, PlayerId
+from poker_signal.core.tickets import sign
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.end_to_end.browser import Laptop, Route, Seat, installed_browser, open_laptop
@@ -48,6 +51,16 @@ async def talk(host: Seat, player: Seat, name: str) -> None:
     await player.say("HOST", "I fold")
     assert await player.heard.get() == ("HOST", f"Your cards, {name}")
     assert await host.heard.get() == (name, "I fold")
+
+
+async def test_a_ticket_lets_a_player_in_where_one_is_asked_for(laptop: Laptop) -> None:
+    """The backend that knows the player makes it, and the page passes it on."""
+    keys = {"1": b"a-secret-of-november-with-entropy"}
+    ticket = sign(keys, "1", GameId(GAME), PlayerId("Zoë 🃏"), int(time.time()) + 60)
+    async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
+        async with laptop.page() as stranger, laptop.page() as player:
+            assert not await stranger.sit(emulator.url, GAME, "Zoë 🃏")
+            assert await player.sit(emulator.url, GAME, "Zoë 🃏", ticket)
 
 
 async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str) -> None:

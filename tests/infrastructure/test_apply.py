@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from poker_signal.lambda_app.settings import TICKET_SECRET_PARAMETER
 from tests.infrastructure.archive_provider import zipped
 from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left
+from tests.infrastructure.policy import allows, findings
 from tests.infrastructure.stack import Stack
+from tests.infrastructure.stand_in import ACCOUNT, REGION
 from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
 LEVEL = "apply"
@@ -23,11 +26,14 @@ CHANGED = (
     "-var=alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
 )
 
+PARAMETER = "/poker-dev/tickets"
+
 DEV = (
     "-var=name_prefix=poker-dev",
     "-var=stage=dev",
     "-var=table_protection={point_in_time_recovery=true}",
     "-var=access_log={set_account_role=true}",
+    f"-var=ticket_secret_parameter={PARAMETER}",
     '-var=tags={team="games"}',
     '-var=custom_domain={name="signal.example.com",certificate_arn='
     '"arn:aws:acm:us-west-2:123456789012:certificate/1"}',
@@ -107,6 +113,7 @@ def test_dev_stands_next_to_prod(
         assert dev.outputs["websocket_url"] == "wss://signal.example.com"
         assert dev.outputs["custom_domain_target"]
         assert dev.function()["Tags"] == {"deployment": "poker-dev", "team": "games"}
+        _may_read_exactly_its_parameter(dev)
         gateway = stack.aws.client("apigatewayv2")
         (mapping,) = gateway.get_api_mappings(DomainName="signal.example.com")["Items"]
         assert (mapping["ApiId"], mapping["Stage"]) == (dev.outputs["websocket_api_id"], "dev")
@@ -124,6 +131,19 @@ def test_dev_stands_next_to_prod(
     finally:
         copy.destroy(*DEV)
     assert sorted(left(stack.aws)) == prod
+
+
+def _may_read_exactly_its_parameter(dev: Stack) -> None:
+    """Tickets are asked for: the function knows where the secret is, and gets at no other."""
+    assert dev.function()["Environment"]["Variables"][TICKET_SECRET_PARAMETER] == PARAMETER
+    assert findings(dev.policy) == []
+    ours = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter{PARAMETER}"
+    assert allows(dev.policy, "ssm:GetParameter", ours)
+    for other in (f"{ours}-2", f"{ours}/2", ours.replace("dev", "prod"), "*"):
+        assert not allows(dev.policy, "ssm:GetParameter", other)
+    for action in ("GetParameters", "GetParametersByPath", "GetParameterHistory", "PutParameter"):
+        assert not allows(dev.policy, f"ssm:{action}", ours)
+    assert not allows(dev.policy, "kms:Decrypt", "*")
 
 
 def test_destroy_leaves_nothing(stack: Stack) -> None:

@@ -65,6 +65,7 @@ def test_the_function_may_write_its_log(stack: Stack, action: str) -> None:
         ("logs:CreateLogGroup", LOG),
         ("logs:DeleteLogGroup", LOG),
         ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
+        ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling/tickets"),
         ("lambda:InvokeFunction", "*"),
         ("iam:PassRole", "*"),
         ("sts:AssumeRole", "*"),

@@ -23,6 +23,12 @@ REFUSED = {
     "stage=": "stage must have 1 to 64 characters",
     "stage=a/b": "stage must have 1 to 64 characters",
     "topology=ring": "topology must be mesh or star",
+    "ticket_secret_parameter=": "ticket_secret_parameter must be the name of an SSM parameter",
+    "ticket_secret_parameter=a/b": "ticket_secret_parameter must be the name of an SSM parameter",
+    "ticket_secret_parameter=/a/*": "ticket_secret_parameter must be the name of an SSM parameter",
+    "ticket_secret_parameter=arn:aws:ssm:us-west-2:123456789012:parameter/a": (
+        "ticket_secret_parameter must be the name of an SSM parameter"
+    ),
     "log_retention_days=8": "log_retention_days must be a number of days",
     "log_retention_days=0": "log_retention_days must be a number of days",
     "throttling={rate_limit=0}": "a limit of 0 refuses everybody",
@@ -45,6 +51,7 @@ TAKEN = (
     "name_prefix=poker-dev",
     "region=us-gov-west-1",
     "stage=dev_2",
+    "ticket_secret_parameter=tickets.v2",
     "log_retention_days=3653",
     "throttling={rate_limit=0.5e2,burst_limit=5000,reserved_concurrency=1}",
     f'custom_domain={{name="signal.example.com",certificate_arn="{CERTIFICATE}"}}',

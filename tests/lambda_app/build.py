@@ -16,6 +16,7 @@ from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, Reading
+from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.core.build import AT, row
 from tests.lambda_app import TABLE
 
@@ -162,6 +163,7 @@ class Container:
         *rows: Row,
         topology: Topology = Topology.MESH,
         management_endpoint: str | None = "https://management.example",
+        ticket_keys: TicketKeys | None = None,
     ) -> None:
         self.table = DictTable(*rows)
         self.connections = ScriptedConnections()
@@ -175,6 +177,7 @@ class Container:
             self._connections_at,
             self._sleep,
             lambda: self._now_s,
+            ticket_keys=ticket_keys,
         )
 
     def __call__(self, event: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.loopback import Endpoint
 
@@ -19,10 +19,11 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Generator[Endpoint, None, None]:
-    """An HTTP server that both of AWS's services are; clients made now go there."""
+    """An HTTP server that all of AWS's services are; clients made now go there."""
     management_client.cache_clear()
     with Endpoint() as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
+        monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", endpoint.url)
         yield endpoint
     management_client.cache_clear()
 
@@ -39,5 +40,13 @@ def dynamodb(endpoint: Endpoint) -> Generator[object, None, None]:
 def management(endpoint: Endpoint) -> Generator[object, None, None]:
     """The function's own client of @connections, on the loopback."""
     client = management_client(endpoint.url)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def ssm(endpoint: Endpoint) -> Generator[object, None, None]:
+    """The function's own client of SSM, on the loopback."""
+    client = ssm_client()
     yield client
     client.close()

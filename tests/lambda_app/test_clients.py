@@ -123,9 +123,18 @@ def test_endpoints_are_not_remembered_without_end(endpoint: Endpoint) -> None:
     assert management_client.cache_info().maxsize == 16
 
 
-def test_both_clients_time_out_as_declared(dynamodb: Any, management: Any) -> None:
+def test_ssm_is_asked_once(endpoint: Endpoint, ssm: Any) -> None:
+    """The client that connects tries again, and a refused handshake has cost it little."""
+    endpoint.answer = Answer(500, "InternalServerError")
+    with pytest.raises(ClientError):
+        ssm.get_parameter(Name="/poker/tickets", WithDecryption=True)
+    (sent,) = endpoint.sent
+    assert sent.target == "AmazonSSM.GetParameter"
+
+
+def test_all_clients_time_out_as_declared(dynamodb: Any, management: Any, ssm: Any) -> None:
     """What the sums below are made of."""
-    for client in (dynamodb, management):
+    for client in (dynamodb, management, ssm):
         config = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 
@@ -142,3 +151,13 @@ def test_the_slowest_message_ends_before_api_gateway_gives_up(
     assert 2 * row_s + post_s < 20
     # The same for an offer with an id, which is noted and acknowledged.
     assert 2 * row_s + post_s + row_s + post_s < Settings().integration_timeout_s
+
+
+def test_the_slowest_connect_ends_before_lambda_gives_up(
+    dynamodb: Any, management: Any, ssm: Any
+) -> None:
+    """The first ticket of a container, and a HOST that is gone: read, probe, two writes."""
+    attempt_s = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
+    row_s = attempts(dynamodb) * attempt_s + (attempts(dynamodb) - 1) * BACKOFF_S
+    probe_s = attempts(management) * attempt_s
+    assert attempts(ssm) * attempt_s + 3 * row_s + probe_s < 28

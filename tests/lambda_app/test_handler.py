@@ -10,12 +10,14 @@ import time
 import pytest
 
 from poker_signal.core.model import HOST as HOST_NAME
-from poker_signal.core.model import Topology
+from poker_signal.core.model import Row, Topology
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.core.tickets import read_keys, sign
 from poker_signal.lambda_app import handler as module
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.handler import MAX_REMEMBERED, make_handler
 from poker_signal.lambda_app.settings import BadSetting
+from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.core.build import AT, row
 from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.build import (
@@ -488,3 +490,98 @@ def test_the_function_that_lambda_calls_is_made_at_import() -> None:
     """Its name is part of the deployment: poker_signal.lambda_app.handler.handler."""
     assert isinstance(module.handler, module.LambdaHost)
     assert os.environ["TABLE_NAME"] == ENVIRONMENT["TABLE_NAME"]
+
+
+# Join tickets: which are good is in tests/core/test_tickets.py, when keys are read in
+# test_ticket_keys.py.
+
+
+class Ssm:
+    """A Parameter Store with one parameter, or one that is down."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self._failure = failure
+
+    def get_parameter(self, **arguments: object) -> dict[str, dict[str, str]]:
+        """Return the keys."""
+        if self._failure is not None:
+            raise self._failure
+        return {"Parameter": {"Value": TICKET_SECRET}}
+
+
+TICKET_SECRET = '{"1":"a-secret-of-november-with-entropy"}'
+
+
+def ticket_query(ticket: str) -> str:
+    """Return Alice's query with a ticket."""
+    return f"?playerId=Alice&gameId={ALICE.game_id}&ticket={ticket}"
+
+
+def good_ticket() -> str:
+    """Return one that lets Alice in."""
+    keys = read_keys(TICKET_SECRET)
+    return sign(keys, "1", ALICE.game_id, ALICE.player_id, AT + 60)
+
+
+def test_a_good_ticket_is_let_in_and_is_stored_nowhere(capsys: Capture) -> None:
+    """It is a secret as long as it lives."""
+    container = Container(ticket_keys=TicketKeys(Ssm(), "tickets"))
+    assert container(connect(ALICE, ticket_query(good_ticket()))) == OK
+    (stored,) = container.table.rows.values()
+    assert good_ticket() not in repr(stored)
+    assert good_ticket().rpartition(".")[2] not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "code"),
+    [
+        (None, 401, "MISSING_TICKET"),
+        (ticket_query("let.me.in"), 403, "INVALID_TICKET"),
+        ("?playerId=%20&gameId=4711&ticket=x", 400, "INVALID_CONNECT"),
+    ],
+    ids=["none", "bad", "bad name"],
+)
+@pytest.mark.parametrize("who", [ALICE, HOST], ids=["player", "host"])
+def test_who_has_no_good_ticket_costs_no_read(
+    who: Row, query: str | None, status: int, code: str, capsys: Capture
+) -> None:
+    """It is refused before anybody looks who is there; one line says why."""
+    container = Container(saved(HOST), ticket_keys=TicketKeys(Ssm(), "tickets"))
+    capsys.readouterr()
+    response = container(connect(who, query))
+    assert response["statusCode"] == status
+    assert container.table.calls == []
+    line = logged(capsys)
+    assert (line["level"], line["outcome"], line["code"]) == ("INFO", "refused", code)
+
+
+def test_messages_need_no_ticket() -> None:
+    """Who is in, is in; API Gateway hands over no query string any more."""
+    container = Container(ALICE, HOST, ticket_keys=TicketKeys(Ssm(ValueError("down")), "tickets"))
+    assert container(message(ALICE, JOIN)) == OK
+    assert container.heard(HOST) == [frame("join", ALICE)]
+    assert container(disconnect(ALICE)) == OK
+
+
+def test_an_ssm_that_is_down_is_a_failure_and_tells_nothing(capsys: Capture) -> None:
+    """Not a refusal: the client may try again, and an alarm rings."""
+    container = Container(ticket_keys=TicketKeys(Ssm(ConnectionError(TICKET_SECRET)), "tickets"))
+    with pytest.raises(ConnectionError):
+        container(connect(ALICE, ticket_query(good_ticket())))
+    assert container.table.calls == []
+    out = capsys.readouterr().out
+    line = json.loads(out)
+    assert (line["outcome"], line["error"], line["Failures"]) == ("failed", "ConnectionError", 1)
+    assert "entropy" not in out
+    assert good_ticket() not in out
+
+
+def test_the_deployments_parameter_is_asked_over_the_wire(endpoint: Endpoint) -> None:
+    """By the name that the environment gives, decrypted; nothing happens while importing."""
+    host = make_handler({**ENVIRONMENT, "TICKET_SECRET_PARAMETER": "/poker/tickets"})
+    assert endpoint.sent == []
+    with pytest.raises(KeyError):
+        host(connect(ALICE, ticket_query(good_ticket())), None)  # the answer is empty
+    (sent,) = endpoint.sent
+    assert sent.target == "AmazonSSM.GetParameter"
+    assert json.loads(sent.body) == {"Name": "/poker/tickets", "WithDecryption": True}

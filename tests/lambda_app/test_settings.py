@@ -17,8 +17,9 @@ def test_every_variable_is_read() -> None:
         "TABLE_NAME": "rows",
         "TOPOLOGY": "star",
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://signal.example.com",
+        "TICKET_SECRET_PARAMETER": "/poker/tickets",
     }
-    expected = Settings("rows", Topology.STAR, "https://signal.example.com")
+    expected = Settings("rows", Topology.STAR, "https://signal.example.com", "/poker/tickets")
     assert Settings.from_env(environ) == expected
 
 
@@ -28,6 +29,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         "TABLE_NAME": "rows",
         "TOPOLOGY": "",
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "",
+        "TICKET_SECRET_PARAMETER": "",
     }
     assert Settings.from_env(environ) == Settings("rows", Topology.MESH, None)
 

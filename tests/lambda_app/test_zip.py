@@ -97,6 +97,10 @@ def test_the_zip_runs_on_what_the_runtime_carries(
     assert report["path"] == [str(task / "poker_signal")]
     assert report["findable"] == []
     loaded = {name.partition(".")[0] for name in report["modules"]}
+    # Nobody asked for tickets: what they need is not loaded.
+    assert not {"poker_signal.core.tickets", "poker_signal.lambda_app.ticket_keys"} & {
+        *report["modules"]
+    }
     assert loaded - sys.stdlib_module_names - {"__main__"} <= {"poker_signal", *RUNTIME}
     assert (line["outcome"], line["effects"]) == ("disconnected", {"Forget": 1})
     (sent,) = endpoint.sent

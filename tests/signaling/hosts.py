@@ -8,6 +8,7 @@
 import asyncio
 import itertools
 import os
+import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Protocol
@@ -15,11 +16,13 @@ from unittest import mock
 from urllib.parse import quote
 
 import botocore.session
+from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
 from poker_signal.core.model import ConnectionId, Topology
+from poker_signal.core.tickets import Keys, read_keys
 from poker_signal.emulator.config import ApiConfig, of_handler
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
@@ -27,11 +30,18 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Closed, Entry, Finished
 from poker_signal.lambda_app.handler import LambdaHost, make_handler
-from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import (
+    MANAGEMENT_ENDPOINT,
+    TABLE_NAME,
+    TICKET_SECRET_PARAMETER,
+    TOPOLOGY,
+)
 from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from poker_signal.lambda_app.table import DynamoTable, schema
+from poker_signal.lambda_app.ticket_keys import TicketKeys
 
 TABLE = "poker-signaling-connections"
+PARAMETER = "/poker-signaling/tickets"
 
 
 class Host(Protocol):
@@ -51,6 +61,9 @@ class Host(Protocol):
 
     async def is_closed(self, key: str) -> int:
         """Return the code with which the host closes the connection, once it does."""
+
+    def now_s(self) -> int:
+        """Return the time of the host, in epoch seconds."""
 
 
 class _Watch:
@@ -111,14 +124,26 @@ class SocketHost:
             await self._clients[key].wait_closed()
         return self._clients[key].close_code or 0
 
+    def now_s(self) -> int:
+        """Return the time of the host, in epoch seconds."""
+        return int(time.time())
+
 
 class EventHost:
     """The Lambda function alone: events in, and what it would post."""
 
-    def __init__(self, table: DynamoTable, topology: Topology) -> None:
+    def __init__(
+        self, table: DynamoTable, topology: Topology, ticket_keys: TicketKeys | None = None
+    ) -> None:
         settings = LambdaSettings(TABLE, topology, "http://nowhere")
         # A candidate waits as long as it must; nothing else happens meanwhile.
-        self._handler = LambdaHost(settings, table, lambda _: self, sleep=lambda _: None)  # type: ignore[arg-type,return-value]
+        self._handler = LambdaHost(
+            settings,
+            table,
+            lambda _: self,  # type: ignore[arg-type,return-value]
+            sleep=lambda _: None,
+            ticket_keys=ticket_keys,
+        )
         self._ids: dict[str, str] = {}
         self._heard: dict[str, list[str]] = {}
         self._closed: set[str] = set()
@@ -159,6 +184,10 @@ class EventHost:
         """Return the code with which the host closes the connection, once it does."""
         return 1000 if self._ids[key] in self._closed else 0
 
+    def now_s(self) -> int:
+        """Return the time of the host, in epoch seconds."""
+        return self._now_ms // 1000
+
     # What the function does with its connections.
 
     def post(self, connection_id: ConnectionId, data: str) -> bool:
@@ -185,6 +214,8 @@ def moto_dynamodb() -> Generator[str, None, None]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        # All of moto's servers in a process are one AWS, whoever else had one before.
+        BackendDict.reset()
         with _client(f"http://{host}:{port}") as client:
             client.create_table(**schema(TABLE))
         yield f"http://{host}:{port}"
@@ -193,9 +224,9 @@ def moto_dynamodb() -> Generator[str, None, None]:
 
 
 @contextmanager
-def _client(endpoint: str) -> Generator[Any, None, None]:
+def _client(endpoint: str, service: str = "dynamodb") -> Generator[Any, None, None]:
     client = botocore.session.get_session().create_client(
-        "dynamodb",
+        service,
         endpoint_url=endpoint,
         region_name="us-west-2",
         aws_access_key_id="x",
@@ -207,6 +238,11 @@ def _client(endpoint: str) -> Generator[Any, None, None]:
         client.close()
 
 
+def _put_secret(endpoint: str, secret: str) -> None:
+    with _client(endpoint, "ssm") as ssm:
+        ssm.put_parameter(Name=PARAMETER, Value=secret, Type="SecureString", Overwrite=True)
+
+
 _current: Callable[[Any, Any], Any]
 
 
@@ -216,37 +252,52 @@ def current(event: Any, context: Any) -> Any:
 
 
 @asynccontextmanager
-async def core_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def core_host(
+    topology: Topology, endpoint: str, ticket_secret: str | None = None
+) -> AsyncGenerator[Host, None]:
     """The emulator with the core in process."""
-    async with _socket_host(topology, None) as host:
+    keys = None if ticket_secret is None else read_keys(ticket_secret)
+    async with _socket_host(topology, None, keys) as host:
         yield host
 
 
 @asynccontextmanager
-async def lambda_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def lambda_host(
+    topology: Topology, endpoint: str, ticket_secret: str | None = None
+) -> AsyncGenerator[Host, None]:
     """The emulator with the Lambda function behind it."""
     global _current
     async with _socket_host(topology, of_handler(f"{__name__}:current")) as host:
         environ = {TABLE_NAME: TABLE, TOPOLOGY: topology.value}
         environ[MANAGEMENT_ENDPOINT] = os.environ[MANAGEMENT_ENDPOINT]
-        with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_DYNAMODB": endpoint}):
+        if ticket_secret is not None:
+            environ[TICKET_SECRET_PARAMETER] = PARAMETER
+            _put_secret(endpoint, ticket_secret)
+        endpoints = {f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("DYNAMODB", "SSM")}
+        with mock.patch.dict(os.environ, endpoints):
             _current = make_handler(environ)
         yield host
 
 
 @asynccontextmanager
-async def event_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def event_host(
+    topology: Topology, endpoint: str, ticket_secret: str | None = None
+) -> AsyncGenerator[Host, None]:
     """The Lambda function alone."""
-    with _client(endpoint) as client:
-        yield EventHost(DynamoTable(client, TABLE), topology)
+    with _client(endpoint) as client, _client(endpoint, "ssm") as ssm:
+        ticket_keys = None
+        if ticket_secret is not None:
+            _put_secret(endpoint, ticket_secret)
+            ticket_keys = TicketKeys(ssm, PARAMETER)
+        yield EventHost(DynamoTable(client, TABLE), topology, ticket_keys)
 
 
 @asynccontextmanager
 async def _socket_host(
-    topology: Topology, api: ApiConfig | None
+    topology: Topology, api: ApiConfig | None, ticket_keys: Keys | None = None
 ) -> AsyncGenerator[SocketHost, None]:
     watch = _Watch()
-    settings = Settings(port=0, topology=topology)
+    settings = Settings(port=0, topology=topology, ticket_keys=ticket_keys)
     async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
         yield SocketHost(emulator, watch, stack)
 

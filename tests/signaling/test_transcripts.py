@@ -17,7 +17,7 @@ from tests.signaling.hosts import (
     query_of,
 )
 
-HOSTS: dict[str, Callable[[Topology, str], AbstractAsyncContextManager[Host]]] = {
+HOSTS: dict[str, Callable[..., AbstractAsyncContextManager[Host]]] = {
     "core": core_host,
     "lambda": lambda_host,
     "events": event_host,

@@ -9,6 +9,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_data "aws_caller_identity" {
+    defaults = {
+      account_id = "123456789012"
+    }
+  }
+
   mock_data "aws_partition" {
     defaults = {
       partition = "aws"
@@ -102,6 +108,30 @@ run "everything_that_can_be_asked_for" {
   }
 }
 
+run "tickets_are_asked_for" {
+  command = plan
+
+  variables {
+    ticket_secret_parameter = "/poker-dev/tickets"
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.lambda.statement :
+      statement.actions if statement.sid == "Tickets"
+    ] == [toset(["ssm:GetParameter"])]
+    error_message = "The function may do something else with SSM than read, or not even that."
+  }
+
+  assert {
+    condition = [
+      for statement in data.aws_iam_policy_document.lambda.statement :
+      statement.resources if statement.sid == "Tickets"
+    ] == [toset(["arn:aws:ssm:us-west-2:123456789012:parameter/poker-dev/tickets"])]
+    error_message = "The function may not read exactly the one parameter."
+  }
+}
+
 run "the_url_is_the_custom_domain" {
   command = apply
 
@@ -153,14 +183,15 @@ run "bad_input_is_refused" {
   command = plan
 
   variables {
-    name_prefix        = "Poker"
-    region             = "oregon"
-    stage              = "$default"
-    topology           = "ring"
-    log_retention_days = 8
-    throttling         = { rate_limit = 0 }
-    custom_domain      = { name = "signal.example.com" }
-    alarm_topic_arn    = "somebody"
+    name_prefix             = "Poker"
+    region                  = "oregon"
+    stage                   = "$default"
+    topology                = "ring"
+    ticket_secret_parameter = "arn:aws:ssm:us-west-2:123456789012:parameter/tickets"
+    log_retention_days      = 8
+    throttling              = { rate_limit = 0 }
+    custom_domain           = { name = "signal.example.com" }
+    alarm_topic_arn         = "somebody"
   }
 
   expect_failures = [
@@ -168,6 +199,7 @@ run "bad_input_is_refused" {
     var.region,
     var.stage,
     var.topology,
+    var.ticket_secret_parameter,
     var.log_retention_days,
     var.throttling,
     var.custom_domain,

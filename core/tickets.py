@@ -1,0 +1,202 @@
+"""Join tickets: that somebody who may be asked lets this player into this game.
+
+A ticket is a JSON Web Token (RFC 7519) in compact form, signed with HMAC and SHA-256 (``HS256``,
+RFC 7515 and 7518). Here with the standard library, and only what a ticket needs: whatever else a
+token can be is refused, so that no feature of the format can be turned against us.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
+from poker_signal.core.model import GameId, PlayerId
+
+Keys = Mapping[str, bytes]
+"""Keys by their ``kid``, the one that signs first."""
+
+MAX_LIFETIME_S = 3600
+"""A ticket stands in a URL, which proxies log: one that never ends would be a password."""
+
+LEEWAY_S = 10
+"""How far the clocks of whoever signs and of API Gateway may be apart."""
+
+MAX_CHARACTERS = 4096
+"""As long as a URL may be."""
+
+MIN_SECRET_CHARACTERS = 32
+"""As many bytes as the hash has (RFC 7518, section 3.2): a shorter one can be guessed offline."""
+
+KEYS_RULE = (
+    'a JSON object {"kid": "secret"} with one key or more; a kid has 1 to 64 letters, digits, '
+    "'.', '_' or '-', a secret 32 to 512 visible ASCII characters (openssl rand -hex 32)"
+)
+
+# The signature of HS256 is always as long; what is spelt otherwise is none of ours.
+_COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
+_KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SECRET = re.compile(r"[\x21-\x7e]{32,512}")
+
+
+class BadKeys(Exception):
+    """This text holds no keys. It says what is wrong and never repeats what was there."""
+
+
+def read_keys(text: str) -> Keys:
+    """Read keys as they are configured: ``{"2026-11": "…"}``, the one that signs first.
+
+    Raises:
+        BadKeys: the text is no such object, or a secret is too weak.
+    """
+    try:
+        found = _load(text)
+    except ValueError as error:
+        raise BadKeys(f"not the JSON of ticket keys ({error}): {KEYS_RULE}") from None
+    if not found:
+        raise BadKeys(f"no ticket key: {KEYS_RULE}")
+    for number, (kid, secret) in enumerate(found.items(), start=1):
+        if not _KID.fullmatch(kid):
+            raise BadKeys(f"the kid of ticket key {number} cannot be used: {KEYS_RULE}")
+        if not isinstance(secret, str) or not _SECRET.fullmatch(secret):
+            raise BadKeys(f"the secret of ticket key {number} is too weak or no text: {KEYS_RULE}")
+    return {kid: secret.encode() for kid, secret in found.items()}
+
+
+def sign(keys: Keys, kid: str, game: GameId, player: PlayerId, expires_at: int) -> str:
+    """Return a ticket. ``expires_at`` is in epoch seconds.
+
+    Raises:
+        KeyError: there is no such key.
+    """
+    header = {"alg": "HS256", "kid": kid, "typ": "JWT"}
+    claims = {"exp": expires_at, "gameId": game, "playerId": player}
+    signed = f"{_encode(_dump(header))}.{_encode(_dump(claims))}"
+    return f"{signed}.{_signature(signed, keys[kid])}"
+
+
+def verify(ticket: str | None, keys: Keys, game: GameId, player: PlayerId, at: int) -> None:
+    """Let a player pass who has a ticket for the game. ``at`` is in epoch seconds.
+
+    Raises:
+        MissingTicket: there is none.
+        UnknownTicketKey: it names a key that is not among ``keys``, which may be new.
+        InvalidTicket: it is not one that lets this player into this game now.
+    """
+    if not ticket:
+        raise MissingTicket
+    parts = _COMPACT.fullmatch(ticket) if len(ticket) <= MAX_CHARACTERS else None
+    if parts is None:
+        raise InvalidTicket("it is not a signed JSON Web Token")
+    header, claims, signature = parts.groups()
+    key = _key_of(_object_in(header), keys)
+    # Nothing that a stranger may have written is looked at before this, but for the header.
+    if not hmac.compare_digest(_signature(f"{header}.{claims}", key), signature):
+        raise InvalidTicket("its signature is not ours")
+    _check(_object_in(claims), game, player, at)
+
+
+def _key_of(header: dict[str, Any], keys: Keys) -> bytes:
+    if header.get("alg") != "HS256":
+        raise InvalidTicket("its alg is not HS256")
+    # What else a header may say asks for something that is not done here: crit, b64, jwk, zip.
+    if header.keys() - {"alg", "kid", "typ"} or header.get("typ", "JWT") != "JWT":
+        raise InvalidTicket("its header has more than alg, kid and typ JWT")
+    if "kid" not in header:
+        if len(keys) > 1:
+            raise InvalidTicket("it names no key, and there are several")
+        (key,) = keys.values()
+        return key
+    kid = header["kid"]
+    if not isinstance(kid, str):
+        raise InvalidTicket("its kid is not text")
+    if kid not in keys:
+        raise UnknownTicketKey
+    return keys[kid]
+
+
+def _check(claims: dict[str, Any], game: GameId, player: PlayerId, at: int) -> None:
+    if claims.get("gameId") != game:
+        raise InvalidTicket("it is for another game")
+    if claims.get("playerId") != player:
+        raise InvalidTicket("it is for another player")
+    if "aud" in claims:
+        # Who does not find itself there must refuse (RFC 7519, section 4.1.3), and we have no name.
+        raise InvalidTicket("it is for another audience")
+    expires_at = _time(claims, "exp")
+    if expires_at is None:
+        raise InvalidTicket("it has no exp")
+    if at >= expires_at + LEEWAY_S:
+        raise InvalidTicket("it has expired")
+    if expires_at > at + MAX_LIFETIME_S + LEEWAY_S:
+        raise InvalidTicket("its exp is more than an hour away")
+    for name in ("nbf", "iat"):
+        begins_at = _time(claims, name)
+        if begins_at is not None and begins_at > at + LEEWAY_S:
+            raise InvalidTicket(f"its {name} is in the future")
+
+
+def _time(claims: dict[str, Any], name: str) -> int | float | None:
+    """Return a NumericDate: epoch seconds, with a fraction perhaps."""
+    if name not in claims:
+        return None
+    value = claims[name]
+    # In Python a bool is an int; in JSON it is no number.
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InvalidTicket(f"its {name} is not a number")
+    return value
+
+
+def _object_in(part: str) -> dict[str, Any]:
+    try:
+        content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        # The last character may have bits that say nothing: several spellings of one content.
+        if _encode(content) != part:
+            raise InvalidTicket("it is not spelt as base64url must be")
+        return _load(content.decode())
+    except ValueError:
+        raise InvalidTicket("a part of it is not a JSON object") from None
+
+
+def _load(text: str) -> dict[str, Any]:
+    """Return a JSON object.
+
+    Raises:
+        ValueError: it is none, or may be understood in two ways. Without a word of the text.
+    """
+    try:
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    if not isinstance(found, dict):
+        raise ValueError("no object")
+    return found
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key twice")
+    return found
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not JSON")
+
+
+def _dump(value: dict[str, Any]) -> bytes:
+    # Not in ASCII: names of emoji would not fit into a URL.
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _signature(signed: str, key: bytes) -> str:
+    return _encode(hmac.digest(key, signed.encode(), hashlib.sha256))
+
+
+def _encode(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

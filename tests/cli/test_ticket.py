@@ -1,0 +1,206 @@
+"""poker-signal ticket, and emulators that ask for one."""
+
+import json
+import os
+import stat
+import time
+from pathlib import Path
+
+import click
+import jwt
+import pytest
+from click.testing import CliRunner, Result
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from poker_signal.cli.main import main
+from poker_signal.core.tickets import MAX_LIFETIME_S
+from tests.cli.test_emulate import emulate
+
+SECRETS = {
+    "2026-11": "a-secret-of-november-with-entropy",
+    "old": "a-secret-of-october-with-entropy",
+}
+ENVIRONMENT = "POKER_SIGNAL_TICKET_SECRET_FILE"
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    """A file with two keys."""
+    file = tmp_path / "tickets.json"
+    file.write_text(json.dumps(SECRETS))
+    return file
+
+
+def ticket(*options: str, game: str = "G", player: str = "Zoë 🃏", **environment: str) -> Result:
+    """Run the command."""
+    runner = CliRunner(env=environment)
+    return runner.invoke(main, ["ticket", "--game", game, "--player", player, *options])
+
+
+def decoded(printed: str, kid: str) -> dict[str, object]:
+    """Return what PyJWT, which looks at the clock, reads in a ticket."""
+    assert jwt.get_unverified_header(printed)["kid"] == kid
+    claims: dict[str, object] = jwt.decode(printed, SECRETS[kid], ["HS256"])
+    return claims
+
+
+def status(url: str) -> int:
+    """Return what a handshake is answered with."""
+    try:
+        with connect(url, compression=None):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+def test_it_prints_one_ticket_that_lasts_five_minutes(secret_file: Path) -> None:
+    """Signed with the file's first key."""
+    before = int(time.time())
+    result = ticket("--secret-file", str(secret_file))
+    assert (result.exit_code, result.stderr) == (0, "")
+    (line,) = result.stdout.splitlines()
+    claims = decoded(line, "2026-11")
+    assert before + 300 <= int(str(claims.pop("exp"))) <= time.time() + 300
+    assert claims == {"gameId": "G", "playerId": "Zoë 🃏"}
+
+
+def test_no_ticket_lasts_longer_than_a_server_takes() -> None:
+    """The option's range is written where nothing of the core is loaded."""
+    (lifetime,) = [each for each in main.commands["ticket"].params if each.name == "lifetime"]
+    assert isinstance(lifetime.type, click.IntRange)
+    assert lifetime.type.max == MAX_LIFETIME_S
+
+
+def test_a_key_and_a_lifetime_can_be_chosen(secret_file: Path) -> None:
+    """And the file's name come from where the emulator has it."""
+    result = ticket("--kid", "old", "--lifetime", "3600", **{ENVIRONMENT: str(secret_file)})
+    assert int(str(decoded(result.stdout.strip(), "old")["exp"])) > time.time() + 3500
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        ([], 2, "Missing option '--secret-file'"),
+        (["--secret-file", "none.json"], 1, "--secret-file none.json: No such file or directory"),
+        (["--secret-file", "."], 2, "is a directory"),
+        (["--secret-file", "short.json"], 1, "the secret of ticket key 1 is too weak"),
+        (["--secret-file", "text.json"], 1, "not the JSON of ticket keys"),
+        (["--secret-file", "bytes.json"], 1, "--secret-file bytes.json: not UTF-8"),
+        (["--secret-file", "/dev/zero"], 1, "not the JSON of ticket keys"),
+        (["--secret-file", "good.json", "--kid", "3"], 1, "--kid 3: good.json has 2026-11, old"),
+        (["--secret-file", "good.json", "--lifetime", "0"], 2, "1<=x<=3600"),
+        (["--secret-file", "good.json", "--lifetime", "3601"], 2, "1<=x<=3600"),
+        (["--secret-file", "good.json", "--game", " "], 2, "--game must be 1 to 128 characters"),
+        (["--secret-file", "good.json", "--player", "a\n"], 2, "--player must be 1 to 128"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, says: str
+) -> None:
+    """Without a word of any secret."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.json").write_text(json.dumps(SECRETS))
+    Path("short.json").write_text('{"1":"hunter2"}')
+    Path("text.json").write_text("hunter2")
+    Path("bytes.json").write_bytes(b"hunter2\xff")
+    result = ticket(*options)
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert says in result.stderr.splitlines()[-1]
+    assert "hunter2" not in result.stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_file_that_may_not_be_read_says_so(secret_file: Path) -> None:
+    """Secrets often are somebody else's."""
+    secret_file.chmod(stat.S_IWUSR)
+    result = ticket("--secret-file", str(secret_file))
+    assert result.exit_code == 1
+    assert "Permission denied" in result.stderr
+
+
+@pytest.mark.parametrize("handler", ["core", "lambda"])
+def test_an_emulator_with_a_secret_asks_for_tickets(handler: str, secret_file: Path) -> None:
+    """Of the command; the function reads the secret from moto's SSM as it does in production."""
+    good = ticket("--secret-file", str(secret_file)).stdout.strip()
+    other = ticket("--secret-file", str(secret_file), player="Bob").stdout.strip()
+    with emulate(*("--port", "0", "--handler", handler), **{ENVIRONMENT: str(secret_file)}) as (
+        process,
+        line,
+    ):
+        query = f"{line.strip()}?gameId=G&playerId=Zo%C3%AB%20%F0%9F%83%8F"
+        assert status(query) == 401
+        assert status(f"{query}&ticket=x") == 403
+        assert status(f"{query}&ticket={other}") == 403
+        assert status(f"{query}&ticket={good}") == 101
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, out) == (0, "")
+    assert "401" in err if handler == "core" else "MISSING_TICKET" in err
+    for secret in (good, good.rpartition(".")[2], other, *SECRETS.values()):
+        assert secret not in err
+
+
+CORE = '[functions.a]\nhandler = "core"\n[functions.b]\nhandler = "fn.py:handler"\n[routes]\n'
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "says"),
+    [
+        (["--ticket-secret-file", "none.json"], 1, "none.json: No such file or directory"),
+        (["--ticket-secret-file", "short.json"], 1, "the secret of ticket key 1 is too weak"),
+        (
+            ["--ticket-secret-file", "good.json", "--handler", "fn.py:handler"],
+            2,
+            "--ticket-secret-file is for --handler core and lambda",
+        ),
+        (
+            ["--ticket-secret-file", "good.json", "--config", "b.toml"],
+            2,
+            "--ticket-secret-file is for --handler core and lambda",
+        ),
+        (
+            ["--ticket-secret-file", "good.json", "--config", "no-connect.toml"],
+            2,
+            "--ticket-secret-file is for --handler core and lambda",
+        ),
+        (
+            [
+                *("--ticket-secret-file", "good.json", "--handler", "lambda"),
+                *("--dynamodb", "http://127.0.0.1:9"),
+            ],
+            2,
+            "it needs --dynamodb moto",
+        ),
+    ],
+    ids=["no file", "weak", "handler", "config", "config without $connect", "no SSM"],
+)
+def test_a_secret_that_nothing_would_check_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str], code: int, says: str
+) -> None:
+    """Nobody shall believe to be protected who is not."""
+    monkeypatch.chdir(tmp_path)
+    Path("good.json").write_text(json.dumps(SECRETS))
+    Path("short.json").write_text('{"1":"hunter2"}')
+    Path("fn.py").write_text("def handler(event, context): return {'statusCode': 200}\n")
+    Path("b.toml").write_text(
+        CORE + '"$connect" = { function = "b" }\n"$default" = { function = "a" }\n'
+    )
+    Path("no-connect.toml").write_text(CORE + '"$default" = { function = "a" }\n')
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", *options])
+    assert result.exit_code == code
+    assert says in result.stderr
+    assert "hunter2" not in result.stderr
+
+
+def test_a_configured_core_asks_for_tickets_too(secret_file: Path, tmp_path: Path) -> None:
+    """Beside functions of one's own."""
+    (tmp_path / "fn.py").write_text("def handler(event, context): return {'statusCode': 200}\n")
+    config = tmp_path / "a.toml"
+    config.write_text(CORE + '"$connect" = { function = "a" }\n"$default" = { function = "b" }\n')
+    good = ticket("--secret-file", str(secret_file), player="Bob").stdout.strip()
+    options = ("--config", str(config), "--ticket-secret-file", str(secret_file))
+    with emulate("--port", "0", *options) as (_, line):
+        assert status(f"{line.strip()}?gameId=G&playerId=Bob") == 401
+        assert status(f"{line.strip()}?gameId=G&playerId=Bob&ticket={good}") == 101

@@ -1,0 +1,388 @@
+"""Join tickets, held against PyJWT: what it makes is accepted, what it would refuse is refused."""
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
+from poker_signal.core.messages import is_name
+from poker_signal.core.model import GameId, PlayerId
+from poker_signal.core.tickets import (
+    KEYS_RULE,
+    LEEWAY_S,
+    MAX_CHARACTERS,
+    MAX_LIFETIME_S,
+    BadKeys,
+    read_keys,
+    sign,
+    verify,
+)
+from tests.core.build import AT
+
+GAME, PLAYER = GameId("4711"), PlayerId("Zoë 🃏")
+SECRET = "k" * 16 + "0123456789abcdef"
+OTHER = "another-secret-of-32-characters!"
+KEYS = {"new": SECRET.encode(), "old": OTHER.encode()}
+ONE = {"new": SECRET.encode()}
+
+CLAIMS = {"gameId": GAME, "playerId": PLAYER, "exp": AT + 300}
+CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
+names = st.text(min_size=1, max_size=40).filter(is_name)
+
+
+def made(secret: str = SECRET, algorithm: str = "HS256", kid: Any = "new", **claims: Any) -> str:
+    """Return a ticket of PyJWT's; a claim or a kid that is None is left out."""
+    payload = {key: value for key, value in {**CLAIMS, **claims}.items() if value is not None}
+    headers = {} if kid is None else {"kid": kid}
+    return jwt.encode(payload, secret, algorithm, headers)
+
+
+def encoded(content: str | bytes) -> str:
+    """Return base64url without padding."""
+    content = content.encode() if isinstance(content, str) else content
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def signed(header: str | bytes, claims: str | bytes, secret: str = SECRET) -> str:
+    """Return what PyJWT would never make: any text as header and claims, signed well."""
+    return signed_text(f"{encoded(header)}.{encoded(claims)}", secret)
+
+
+def signed_text(text: str, secret: str = SECRET) -> str:
+    """Return a text with a signature that fits."""
+    return f"{text}.{encoded(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))}"
+
+
+def refusal(ticket: str | None, keys: dict[str, bytes] = KEYS, at: int = AT) -> str:
+    """Return why a ticket is refused."""
+    with pytest.raises(InvalidTicket) as refused:
+        verify(ticket, keys, GAME, PLAYER, at)
+    return refused.value.reason
+
+
+# What lets a player in
+
+
+@given(names, names)
+def test_pyjwts_tickets_are_accepted(game: str, player: str) -> None:
+    """Whatever the names; a backend needs nothing of ours."""
+    verify(made(gameId=game, playerId=player), KEYS, GameId(game), PlayerId(player), AT)
+
+
+@given(names, names, st.sampled_from([*KEYS]))
+def test_pyjwt_accepts_ours(game: str, player: str, kid: str) -> None:
+    """And reads the same in them."""
+    ticket = sign(KEYS, kid, GameId(game), PlayerId(player), AT + 300)
+    assert jwt.get_unverified_header(ticket) == {"alg": "HS256", "kid": kid, "typ": "JWT"}
+    claims = jwt.decode(ticket, KEYS[kid], ["HS256"], options={"verify_exp": False})
+    assert claims == {"exp": AT + 300, "gameId": game, "playerId": player}
+    verify(ticket, KEYS, GameId(game), PlayerId(player), AT)
+
+
+def test_ours_fits_into_a_url_with_the_longest_names() -> None:
+    """128 emoji each: the names are there as well, percent-encoded."""
+    name = "🃏" * 128
+    ticket = sign(KEYS, "new", GameId(name), PlayerId(name), AT + 300)
+    assert len(ticket) < MAX_CHARACTERS / 2
+    verify(ticket, KEYS, GameId(name), PlayerId(name), AT)
+
+
+def test_a_key_that_is_not_there_signs_nothing() -> None:
+    """A mistake of ours, not of a player's."""
+    with pytest.raises(KeyError):
+        sign(KEYS, "older", GAME, PLAYER, AT)
+
+
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        made(OTHER, kid="old"),
+        made(typ=None, iss="backend", jti="1", sub="42"),
+        signed('{"alg":"HS256","kid":"new"}', json.dumps(CLAIMS)),
+        signed(' {"kid" : "new", "alg":"HS256" } ', json.dumps(CLAIMS, ensure_ascii=False)),
+        made(exp=AT + 300.5),
+        made(exp=AT - LEEWAY_S + 1),
+        made(exp=AT + MAX_LIFETIME_S + LEEWAY_S),
+        made(iat=AT, nbf=AT - 1.5),
+        made(iat=AT + LEEWAY_S, nbf=AT + LEEWAY_S),
+    ],
+    ids=[
+        *("rotated", "other claims", "no typ", "spaces", "fraction", "just expired", "an hour"),
+        *("iat and nbf", "clocks apart"),
+    ],
+)
+def test_what_is_well_is_accepted(ticket: str) -> None:
+    """Everything that a careful issuer may do."""
+    verify(ticket, KEYS, GAME, PLAYER, AT)
+
+
+def test_a_single_key_needs_no_name() -> None:
+    """Many libraries put no kid into the header unasked."""
+    verify(made(kid=None), ONE, GAME, PLAYER, AT)
+    assert refusal(made(kid=None)) == "it names no key, and there are several"
+
+
+# What does not
+
+
+@pytest.mark.parametrize("ticket", [None, ""])
+def test_none_is_another_mistake_than_a_bad_one(ticket: str | None) -> None:
+    """401, not 403."""
+    with pytest.raises(MissingTicket):
+        verify(ticket, KEYS, GAME, PLAYER, AT)
+
+
+@pytest.mark.parametrize("kid", ["older", "", "NEW", "🃏", "x" * 2000])
+def test_an_unknown_key_is_told_apart(kid: str) -> None:
+    """It may be a new one: the host may look again."""
+    with pytest.raises(UnknownTicketKey):
+        verify(made(kid=kid), KEYS, GAME, PLAYER, AT)
+
+
+NOT_SIGNED = "it is not a signed JSON Web Token"
+NOT_OURS = "its signature is not ours"
+NO_OBJECT = "a part of it is not a JSON object"
+NO_NUMBER = "its exp is not a number"
+EXPIRED = "it has expired"
+FAR = "its exp is more than an hour away"
+ALGORITHM = "its alg is not HS256"
+HEADER = "its header has more than alg, kid and typ JWT"
+SPELLING = "it is not spelt as base64url must be"
+
+GOOD = made()
+HEAD, BODY, SIGNATURE = GOOD.split(".")
+PLAIN = '{"alg":"HS256","kid":"new"} '
+
+
+def with_claims(text: str) -> str:
+    """Return a ticket with claims as text."""
+    return signed(PLAIN, text)
+
+
+def with_exp(text: str) -> str:
+    """Return a ticket whose exp is spelt so."""
+    return with_claims(f'{{"gameId":"4711","playerId":"Zoë 🃏","exp":{text}}}')
+
+
+def respelt(part: str) -> str:
+    """Return the same content with another last character: its spare bits are not zero."""
+    assert len(part) % 4 != 0
+    return part[:-1] + CHARACTERS[CHARACTERS.index(part[-1]) + 1]
+
+
+REFUSED = {
+    "another game": (made(gameId="4712"), "it is for another game"),
+    "no game": (made(gameId=None), "it is for another game"),
+    "a number as game": (made(gameId=4711), "it is for another game"),
+    "another player": (made(playerId="Zoe 🃏"), "it is for another player"),
+    "no player": (made(playerId=None), "it is for another player"),
+    "decomposed": (made(playerId="Zoe\u0308 🃏"), "it is for another player"),
+    "a surrogate": (made(playerId="Zoë \ud83c"), "it is for another player"),
+    "another audience": (made(aud="chat"), "it is for another audience"),
+    "alg none": (jwt.encode(CLAIMS, "", "none", {"kid": "new"}), NOT_SIGNED),
+    "alg none, signed": (signed('{"alg":"none","kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "alg None": (signed('{"alg":null,"kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "no alg": (signed('{"kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "hs256": (signed('{"alg":"hs256","kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "alg a list": (signed('{"alg":["HS256"],"kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "HS384": (made(SECRET * 2, "HS384"), NOT_SIGNED),
+    "HS512": (made(SECRET * 2, "HS512"), NOT_SIGNED),
+    "HS512 by its header": (signed('{"alg":"HS512","kid":"new"}', json.dumps(CLAIMS)), ALGORITHM),
+    "wrong key": (made("w" * 32), NOT_OURS),
+    "another's key": (made(OTHER), NOT_OURS),
+    "no header": (f"{BODY}.{SIGNATURE}", NOT_SIGNED),
+    "empty header": (f".{BODY}.{SIGNATURE}", NOT_SIGNED),
+    "empty claims": (f"{HEAD}..{SIGNATURE}", NOT_SIGNED),
+    "no signature": (f"{HEAD}.{BODY}", NOT_SIGNED),
+    "empty signature": (f"{HEAD}.{BODY}.", NOT_SIGNED),
+    "signature cut": (GOOD[:-1], NOT_SIGNED),
+    "signature twice": (f"{GOOD}.{SIGNATURE}", NOT_SIGNED),
+    "claims twice": (f"{HEAD}.{BODY}.{BODY}.{SIGNATURE}", NOT_SIGNED),
+    "header twice": (f"{HEAD}.{GOOD}", NOT_SIGNED),
+    "all twice": (f"{GOOD}.{GOOD}", NOT_SIGNED),
+    "parts swapped": (f"{BODY}.{HEAD}.{SIGNATURE}", ALGORITHM),
+    "encrypted": (f"{HEAD}.{BODY}.{BODY}.{BODY}.{SIGNATURE}", NOT_SIGNED),
+    "a dot": (".", NOT_SIGNED),
+    "text": ("let me in", NOT_SIGNED),
+    "JSON": (json.dumps(CLAIMS), NOT_SIGNED),
+    "padded": (f"{HEAD}.{BODY}.{SIGNATURE}=", NOT_SIGNED),
+    "padded header": (signed_text(f"{HEAD}==.{BODY}"), NOT_SIGNED),
+    "base64, not url": (f"{HEAD}.{BODY}.{'+' * 43}", NOT_SIGNED),
+    "a line feed": (f"{GOOD}\n", NOT_SIGNED),
+    "spaces": (f" {GOOD}", NOT_SIGNED),
+    "another script's digits": (f"{HEAD}.{BODY}.{'٣' * 43}", NOT_SIGNED),
+    "a surrogate in it": (f"{HEAD}.{BODY}.\ud83c{SIGNATURE[1:]}", NOT_SIGNED),
+    "NUL": (f"{GOOD}\0", NOT_SIGNED),
+    "too long": (made(more="x" * MAX_CHARACTERS), NOT_SIGNED),
+    "signature respelt": (f"{HEAD}.{BODY}.{respelt(SIGNATURE)}", NOT_OURS),
+    "header respelt": (
+        signed_text(f"{respelt(encoded(PLAIN))}.{BODY}"),
+        SPELLING,
+    ),
+    "impossible length": (signed_text(f"{HEAD}A.{BODY}"), NO_OBJECT),
+    "header no JSON": (signed("{", json.dumps(CLAIMS)), NO_OBJECT),
+    "header not UTF-8": (signed(b"\xff\xff\xff", json.dumps(CLAIMS)), NO_OBJECT),
+    "header a list": (signed('["alg"]', json.dumps(CLAIMS)), NO_OBJECT),
+    "header nested": (signed("[" * 1500, json.dumps({})), NO_OBJECT),
+    "header with two algs": (
+        signed('{"alg":"none","alg":"HS256","kid":"new"}', json.dumps(CLAIMS)),
+        NO_OBJECT,
+    ),
+    "header and more": (signed(f"{PLAIN} {PLAIN}", json.dumps(CLAIMS)), NO_OBJECT),
+    "typ JWS": (signed('{"alg":"HS256","typ":"JWS","kid":"new"}', json.dumps(CLAIMS)), HEADER),
+    "crit": (signed('{"alg":"HS256","crit":["x"],"kid":"new"}', json.dumps(CLAIMS)), HEADER),
+    "b64": (signed('{"alg":"HS256","b64":false,"kid":"new"}', json.dumps(CLAIMS)), HEADER),
+    "zip": (signed('{"alg":"HS256","zip":"DEF","kid":"new"}', json.dumps(CLAIMS)), HEADER),
+    "kid a number": (signed('{"alg":"HS256","kid":1}', json.dumps(CLAIMS)), "its kid is not text"),
+    "kid null": (signed('{"alg":"HS256","kid":null}', json.dumps(CLAIMS)), "its kid is not text"),
+    "kid a list": (signed('{"alg":"HS256","kid":["new"]}', "{}"), "its kid is not text"),
+    "claims no JSON": (with_claims("4711"), NO_OBJECT),
+    "claims a list": (with_claims('["4711"]'), NO_OBJECT),
+    "claims null": (with_claims("null"), NO_OBJECT),
+    "claims not UTF-8": (signed(PLAIN, b'{"gameId":"\xff"}'), NO_OBJECT),
+    "claims nested": (with_claims("[" * 1500), NO_OBJECT),
+    "two games": (
+        with_claims(f'{{"gameId":"x","gameId":"4711","playerId":"Zoë 🃏","exp":{AT + 9}}}'),
+        NO_OBJECT,
+    ),
+    "two keys inside": (with_exp(f'{AT + 9},"x":{{"a":1,"a":2}}'), NO_OBJECT),
+    "no exp": (made(exp=None), "it has no exp"),
+    "exp null": (with_exp("null"), NO_NUMBER),
+    "exp true": (with_exp("true"), NO_NUMBER),
+    "exp text": (with_exp(f'"{AT + 300}"'), NO_NUMBER),
+    "exp NaN": (with_exp("NaN"), NO_OBJECT),
+    "exp Infinity": (with_exp("Infinity"), NO_OBJECT),
+    "exp 1e400": (with_exp("1e400"), FAR),
+    "exp -1e400": (with_exp("-1e400"), EXPIRED),
+    "exp of 2500 digits": (with_exp("9" * 2500), FAR),
+    "exp 0": (with_exp("0"), EXPIRED),
+    "exp negative": (with_exp("-1"), EXPIRED),
+    "expired": (made(exp=AT - LEEWAY_S), EXPIRED),
+    "far future": (made(exp=AT + MAX_LIFETIME_S + LEEWAY_S + 1), FAR),
+    "exp in ms": (made(exp=(AT + 300) * 1000), FAR),
+    "nbf ahead": (made(nbf=AT + LEEWAY_S + 1), "its nbf is in the future"),
+    "iat ahead": (made(iat=AT + LEEWAY_S + 1), "its iat is in the future"),
+    "nbf text": (made(nbf="now"), "its nbf is not a number"),
+    "iat true": (with_exp(f'{AT + 9},"iat":true'), "its iat is not a number"),
+    "nbf null": (with_exp(f'{AT + 9},"nbf":null'), "its nbf is not a number"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_not_well_is_refused(case: str) -> None:
+    """Each for a reason that the issuer of tickets can do something with."""
+    ticket, reason = REFUSED[case]
+    assert refusal(ticket) == reason
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_no_refusal_quotes_the_ticket(case: str) -> None:
+    """It goes to the client, and to the emulator's console."""
+    ticket, _ = REFUSED[case]
+    with pytest.raises(InvalidTicket) as refused:
+        verify(ticket, KEYS, GAME, PLAYER, AT)
+    parts = [part for part in ticket.split(".") if len(part) > 3]
+    assert not any(part in str(refused.value) for part in parts)
+
+
+@pytest.mark.parametrize("character", CHARACTERS + ".=+/ %\n🃏")
+def test_any_changed_character_is_refused(character: str) -> None:
+    """Wherever it is: every one counts, and none has two spellings."""
+    for position, there in enumerate(GOOD):
+        changed = GOOD[:position] + character + GOOD[position + 1 :]
+        if character != there:
+            assert refusal(changed)
+
+
+@given(st.integers(0, len(GOOD)), st.text(min_size=1, max_size=9))
+def test_anything_inserted_is_refused(position: int, text: str) -> None:
+    """Nothing is skipped, as base64 decoders like to."""
+    assert refusal(GOOD[:position] + text + GOOD[position:])
+
+
+@given(st.integers(0, len(GOOD) - 1), st.integers(1, len(GOOD) - 1))
+def test_anything_left_out_is_refused(start: int, count: int) -> None:
+    """Nothing is optional."""
+    assert refusal((GOOD[:start] + GOOD[start + count :]) or ".")
+
+
+@given(st.text(min_size=1, max_size=200), st.text(max_size=200))
+def test_no_text_is_a_mistake_of_ours(header: str, claims: str) -> None:
+    """Signed by whoever has the key, and still nothing that is understood."""
+    ticket = signed(header.encode(errors="replace"), claims.encode(errors="replace"))
+    assert refusal(ticket)
+
+
+MANY = st.none() | st.booleans() | st.floats() | st.integers(AT - 9, AT + 9)
+
+
+@given(
+    st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit"]), MANY | st.just("JWT")),
+    st.dictionaries(
+        st.sampled_from(["gameId", "playerId", "exp", "nbf", "iat", "aud", "sub", "jti"]),
+        MANY | st.sampled_from([GAME, PLAYER]),
+        max_size=2,
+    ),
+)
+def test_what_we_accept_pyjwt_accepts_as_well(header: Any, claims: Any) -> None:
+    """Of good tickets with anything in them changed: we are stricter, never laxer."""
+    header = {"alg": "HS256", "kid": "new"} | header
+    ticket = signed(json.dumps(header), json.dumps(CLAIMS | claims))
+    try:
+        verify(ticket, ONE, GAME, PLAYER, AT)
+    except InvalidTicket:
+        return
+    # What PyJWT thinks of the time depends on when the tests run; of other claims we think nothing.
+    ignored = ("exp", "iat", "nbf", "sub", "jti")
+    options: Any = {f"verify_{name}": False for name in ignored}
+    found = jwt.decode(ticket, SECRET, ["HS256"], options=options)
+    assert (found["gameId"], found["playerId"]) == (GAME, PLAYER)
+
+
+# Keys
+
+
+def test_keys_are_read_in_their_order() -> None:
+    """The first one signs."""
+    text = json.dumps({"b": SECRET, "a": OTHER})
+    assert [*read_keys(text).items()] == [("b", SECRET.encode()), ("a", OTHER.encode())]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "not the JSON of ticket keys (Expecting value at line 1, column 1)"),
+        (SECRET, "not the JSON of ticket keys (Expecting value at line 1, column 1)"),
+        (f'["{SECRET}"]', "not the JSON of ticket keys (no object)"),
+        ("[" * 100_000, "not the JSON of ticket keys (nested too deep)"),
+        ('{"a":NaN}', "not the JSON of ticket keys (NaN is not JSON)"),
+        (f'{{"a":"{SECRET}","a":"{SECRET}"}}', "not the JSON of ticket keys (a key twice)"),
+        ("{}", "no ticket key"),
+        (f'{{"":"{SECRET}"}}', "the kid of ticket key 1 cannot be used"),
+        (f'{{"a b":"{SECRET}"}}', "the kid of ticket key 1 cannot be used"),
+        (f'{{"{"a" * 65}":"{SECRET}"}}', "the kid of ticket key 1 cannot be used"),
+        (f'{{"a":"{SECRET[:31]}"}}', "the secret of ticket key 1 is too weak or no text"),
+        (f'{{"a":"{SECRET}","b":""}}', "the secret of ticket key 2 is too weak or no text"),
+        (f'{{"a":"{SECRET} "}}', "the secret of ticket key 1 is too weak or no text"),
+        (f'{{"a":"{SECRET}é"}}', "the secret of ticket key 1 is too weak or no text"),
+        (f'{{"a":"{"s" * 513}"}}', "the secret of ticket key 1 is too weak or no text"),
+        ('{"a":12345678901234567890123456789012}', "the secret of ticket key 1 is too weak"),
+        (f'{{"a":["{SECRET}"]}}', "the secret of ticket key 1 is too weak or no text"),
+    ],
+)
+def test_what_holds_no_keys_is_refused(text: str, says: str) -> None:
+    """With what to do, and without a character of any secret."""
+    with pytest.raises(BadKeys) as error:
+        read_keys(text)
+    said = str(error.value)
+    assert said.startswith(says)
+    assert said.endswith(KEYS_RULE)
+    assert SECRET[:31] not in said

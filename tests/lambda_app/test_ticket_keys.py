@@ -1,0 +1,159 @@
+"""Keys from SSM: read once, again when one is new, and never because somebody makes them be."""
+
+import json
+from typing import Any
+
+import pytest
+
+from poker_signal.core.errors import InvalidTicket, MissingTicket, SignalError, UnknownTicketKey
+from poker_signal.core.model import Connect
+from poker_signal.core.tickets import BadKeys, read_keys, sign
+from poker_signal.lambda_app.ticket_keys import REREAD_S, TicketKeys
+from tests.core.build import AT
+from tests.lambda_app.build import ALICE, BOB
+
+OLD = {"old": "a-secret-of-october-with-entropy"}
+NEW = {"new": "a-secret-of-november-with-entropy"}
+PARAMETER = "/poker-signaling/tickets"
+
+CONNECT = Connect(ALICE, AT)
+
+
+class Ssm:
+    """A Parameter Store."""
+
+    def __init__(self, secrets: dict[str, str]) -> None:
+        self.value = json.dumps(secrets)
+        self.failure: Exception | None = None
+        self.calls: list[dict[str, Any]] = []
+
+    def get_parameter(self, **arguments: Any) -> dict[str, Any]:
+        """Return the parameter, or fail."""
+        self.calls.append(arguments)
+        if self.failure is not None:
+            raise self.failure
+        return {"Parameter": {"Value": self.value, "Type": "SecureString"}}
+
+
+class Container:
+    """What a container remembers, and its clock."""
+
+    def __init__(self, secrets: dict[str, str]) -> None:
+        self.ssm = Ssm(secrets)
+        self.now_s = 1000.0
+        self.keys = TicketKeys(self.ssm, PARAMETER, lambda: self.now_s)
+
+    def verify(self, ticket: str | None) -> None:
+        """Let Alice pass."""
+        self.keys.verify(ticket, CONNECT)
+
+    def refuses(self, ticket: str | None) -> SignalError:
+        """Return why Alice does not pass."""
+        with pytest.raises(SignalError) as refused:
+            self.verify(ticket)
+        return refused.value
+
+
+def ticket(secrets: dict[str, str], kid: str, row: Any = ALICE) -> str:
+    """Return a ticket."""
+    return sign(read_keys(json.dumps(secrets)), kid, row.game_id, row.player_id, AT + 60)
+
+
+def test_the_secret_is_read_once_when_the_first_ticket_comes() -> None:
+    """Decrypted, and by its name; a container that nobody joins through reads nothing."""
+    container = Container(OLD)
+    assert container.ssm.calls == []
+    for _ in range(3):
+        container.verify(ticket(OLD, "old"))
+    container.now_s += 10 * REREAD_S
+    container.verify(ticket(OLD, "old"))
+    assert container.ssm.calls == [{"Name": PARAMETER, "WithDecryption": True}]
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_who_has_no_ticket_costs_no_read(none: str | None) -> None:
+    """Whoever scans the internet has none."""
+    container = Container(OLD)
+    assert isinstance(container.refuses(none), MissingTicket)
+    assert container.ssm.calls == []
+
+
+def test_a_bad_ticket_is_refused_and_read_for_no_more() -> None:
+    """Its key is known: nothing newer would help."""
+    container = Container(OLD)
+    container.now_s += REREAD_S
+    assert type(container.refuses(ticket(OLD, "old", BOB))) is InvalidTicket
+    container.now_s += REREAD_S
+    assert type(container.refuses(ticket(NEW, "new").replace("e", "f", 1))) is InvalidTicket
+    assert len(container.ssm.calls) == 1
+
+
+def test_a_key_that_was_added_is_found() -> None:
+    """Keys rotate without a deployment."""
+    container = Container(OLD)
+    container.verify(ticket(OLD, "old"))
+    container.ssm.value = json.dumps(OLD | NEW)
+    container.now_s += REREAD_S
+    container.verify(ticket(NEW, "new"))
+    container.verify(ticket(OLD, "old"))
+    assert len(container.ssm.calls) == 2
+
+
+def test_a_key_that_was_removed_is_forgotten_with_the_next_new_one() -> None:
+    """Both happen in one reading."""
+    container = Container(OLD)
+    container.verify(ticket(OLD, "old"))
+    container.ssm.value = json.dumps(NEW)
+    container.now_s += REREAD_S
+    container.verify(ticket(NEW, "new"))
+    assert isinstance(container.refuses(ticket(OLD, "old")), UnknownTicketKey)
+
+
+def test_made_up_keys_make_it_read_once_a_minute() -> None:
+    """Anybody can write a kid into a header: SSM allows 40 reads a second for the whole account."""
+    container = Container(OLD)
+    container.verify(ticket(OLD, "old"))
+    for _ in range(100):
+        assert isinstance(container.refuses(ticket(NEW, "new")), UnknownTicketKey)
+    assert len(container.ssm.calls) == 1
+    container.now_s += REREAD_S
+    for _ in range(100):
+        assert isinstance(container.refuses(ticket(NEW, "new")), UnknownTicketKey)
+    assert len(container.ssm.calls) == 2
+    container.verify(ticket(OLD, "old"))
+
+
+def test_an_ssm_that_fails_is_asked_again_by_the_next_ticket() -> None:
+    """The invocation raises; nothing of it is remembered."""
+    container = Container(OLD)
+    container.ssm.failure = ConnectionError("SSM is down")
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            container.verify(ticket(OLD, "old"))
+    container.ssm.failure = None
+    container.verify(ticket(OLD, "old"))
+    assert len(container.ssm.calls) == 3
+
+
+def test_an_ssm_that_fails_later_costs_nobody_with_a_known_key_anything() -> None:
+    """And is not asked all the time by those whose key is not."""
+    container = Container(OLD)
+    container.verify(ticket(OLD, "old"))
+    container.ssm.failure = ConnectionError("SSM is down")
+    container.now_s += REREAD_S
+    with pytest.raises(ConnectionError):
+        container.verify(ticket(NEW, "new"))
+    assert isinstance(container.refuses(ticket(NEW, "new")), UnknownTicketKey)
+    container.verify(ticket(OLD, "old"))
+    assert len(container.ssm.calls) == 2
+
+
+@pytest.mark.parametrize("value", ["", "secret", '{"old":"too-short"}'])
+def test_a_parameter_without_keys_lets_nobody_in(value: str) -> None:
+    """It is the operator's mistake: a failure, with an alarm; mended without a deployment."""
+    container = Container(OLD)
+    container.ssm.value = value
+    with pytest.raises(BadKeys):
+        container.verify(ticket(OLD, "old"))
+    container.ssm.value = json.dumps(OLD)
+    container.verify(ticket(OLD, "old"))

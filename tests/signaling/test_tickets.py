@@ -1,0 +1,109 @@
+"""Join tickets on every host: who gets in, who does not, and that nothing tells the ticket."""
+
+import json
+import uuid
+from collections.abc import Callable, Generator
+
+import jwt
+import pytest
+
+from poker_signal.core.model import Topology
+from tests.signaling.hosts import Host, moto_dynamodb, query_of
+from tests.signaling.test_transcripts import HOSTS
+
+SECRETS = {
+    "2026-11": "a-secret-of-november-with-entropy",
+    "2026-10": "a-secret-of-october-with-entropy",
+}
+SECRET = json.dumps(SECRETS)
+
+PLAYER = "Zoë 🃏"
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Generator[str, None, None]:
+    """A DynamoDB and an SSM for all cases."""
+    with moto_dynamodb() as endpoint:
+        yield endpoint
+
+
+def ticket(
+    host: Host, game: str, kid: str = "2026-11", player: str = PLAYER, in_s: int = 60
+) -> str:
+    """Return a ticket as a backend makes it."""
+    claims = {"gameId": game, "playerId": player, "exp": host.now_s() + in_s}
+    return jwt.encode(claims, SECRETS[kid], "HS256", {"kid": kid})
+
+
+def forged(host: Host, game: str) -> str:
+    """Return a ticket without a signature."""
+    claims = {"gameId": game, "playerId": PLAYER, "exp": host.now_s() + 60}
+    return jwt.encode(claims, "", "none", {"kid": "2026-11"})
+
+
+CASES: dict[str, tuple[Callable[[Host, str], str | None], int]] = {
+    "a good one": (ticket, 101),
+    "of the older key": (lambda host, game: ticket(host, game, "2026-10"), 101),
+    "none": (lambda host, game: None, 401),
+    "empty": (lambda host, game: "", 401),
+    "another game's": (lambda host, game: ticket(host, "another"), 403),
+    "another player's": (lambda host, game: ticket(host, game, player="Zoë"), 403),
+    "expired": (lambda host, game: ticket(host, game, in_s=-60), 403),
+    "of a far future": (lambda host, game: ticket(host, game, in_s=86_400), 403),
+    "alg none": (forged, 403),
+    "stripped": (lambda host, game: ticket(host, game).rpartition(".")[0], 403),
+    "doubled": (lambda host, game: ".".join([ticket(host, game)] * 2), 403),
+    "no ticket": (lambda host, game: "let me in", 403),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_a_ticket_decides_who_gets_in(
+    kind: str,
+    case: str,
+    endpoint: str,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """With the same status everywhere; and nobody who looks at a log can use it."""
+    make, status = CASES[case]
+    game = uuid.uuid4().hex
+    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+        given = make(host, game)
+        more = "" if given is None else f"&ticket={given.replace(' ', '%20')}"
+        assert await host.connect("z", query_of(PLAYER, game, None) + more) == status
+        if status == 101:
+            await host.say("z", '{"type":"ping"}')
+            assert await host.hear("z") == '{"type":"pong"}'
+    captured = capsys.readouterr()
+    told = captured.out + captured.err + caplog.text
+    assert not given or given not in told
+    assert not any(secret in told for secret in SECRETS.values())
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_bad_names_are_refused_before_tickets(kind: str, endpoint: str) -> None:
+    """400 says what a ticket cannot mend."""
+    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+        assert await host.connect("x", query_of("", "game", None)) == 400
+        assert await host.connect("x", query_of("Zoe", "game", "short")) == 400
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_a_protected_seat_is_refused_after_tickets(kind: str, endpoint: str) -> None:
+    """Who has no ticket does not learn who is there; who has one still needs the session."""
+    game = uuid.uuid4().hex
+    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+        good = f"&ticket={ticket(host, game, player='HOST')}"
+        assert await host.connect("h", query_of("HOST", game, "secret-of-host") + good) == 101
+        assert await host.connect("i", query_of("HOST", game, None)) == 401
+        assert await host.connect("i", query_of("HOST", game, None) + good) == 409
+
+
+@pytest.mark.parametrize("kind", HOSTS)
+async def test_a_ticket_that_nobody_asked_for_is_ignored(kind: str, endpoint: str) -> None:
+    """Tickets are switched on at the server after the clients send them."""
+    async with HOSTS[kind](Topology.MESH, endpoint) as host:
+        query = query_of(PLAYER, uuid.uuid4().hex, None)
+        assert await host.connect("z", f"{query}&ticket=whatever") == 101
