@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from poker_signal.lambda_app.settings import TABLE_NAME, TOPOLOGY
+from poker_signal.core.rules import Rules
+from poker_signal.lambda_app.settings import TABLE_NAME, environment_of
 from poker_signal.lambda_app.table import schema
 
 DEFAULT_TABLE = "poker-signaling-connections"
@@ -17,7 +18,7 @@ ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 
 
 @contextmanager
-def dynamodb(where: str, topology: str, region: str) -> Generator[None, None, None]:
+def dynamodb(where: str, rules: Rules, region: str) -> Generator[None, None, None]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
 
     Raises:
@@ -30,7 +31,7 @@ def dynamodb(where: str, topology: str, region: str) -> Generator[None, None, No
         for name, value in {
             ENDPOINT: endpoint,
             TABLE_NAME: os.environ.get(TABLE_NAME, DEFAULT_TABLE),
-            TOPOLOGY: topology,
+            **environment_of(rules),
             "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", region),
             "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "emulator"),
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "emulator"),

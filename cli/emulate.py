@@ -92,7 +92,7 @@ def _rows(where: str, settings: Settings) -> contextlib.AbstractContextManager[N
         raise click.ClickException(
             "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
         ) from error
-    return dynamodb(where, settings.topology, settings.region)
+    return dynamodb(where, settings.rules(), settings.region)
 
 
 # Only who has handlers of their own, or TLS, waits for what these import.

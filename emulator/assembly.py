@@ -61,7 +61,7 @@ def _integration(
     folder: Path,
 ) -> Integration:
     if function.handler == CORE:
-        return CoreHost(connections, settings.topology, observer)
+        return CoreHost(connections, settings.rules(), observer)
     return LambdaHost(
         Function(
             name=name,

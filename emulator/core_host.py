@@ -9,6 +9,7 @@ from websockets.frames import CLOSE_CODE_EXPLANATIONS
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.limits import Meter
 from poker_signal.core.model import (
     Close,
     Connect,
@@ -21,9 +22,9 @@ from poker_signal.core.model import (
     Probe,
     Reach,
     Save,
-    Topology,
     Wait,
 )
+from poker_signal.core.rules import Rules
 from poker_signal.emulator.integration import Raised, Result, Returned
 from poker_signal.emulator.table import MemoryTable
 from poker_signal.emulator.trace import Observer, Record
@@ -31,8 +32,12 @@ from poker_signal.emulator.trace import Observer, Record
 logger = logging.getLogger(__name__)
 
 
+class Throttled(Exception):
+    """``@connections`` takes no more calls for now; nothing was done."""
+
+
 class Connections(Protocol):
-    """What ``@connections`` can do, called directly."""
+    """What ``@connections`` can do, called directly. Each call may raise Throttled."""
 
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
@@ -47,9 +52,10 @@ class Connections(Protocol):
 class CoreHost:
     """Runs the core on every event, within the call: no message waits for another."""
 
-    def __init__(self, connections: Connections, topology: Topology, observer: Observer) -> None:
+    def __init__(self, connections: Connections, rules: Rules, observer: Observer) -> None:
         self._connections = connections
-        self._topology = topology
+        self._rules = rules
+        self._meter = Meter(rules)
         self._observer = observer
         self.table = MemoryTable()
 
@@ -66,15 +72,20 @@ class CoreHost:
 
     def _perform(self, raw: Mapping[str, Any]) -> Response:
         try:
-            event = parse_event(raw)
+            event = self._meter.checked(parse_event(raw))
         except SignalError as error:
             refused = Outcome("refused", error)
             self._observer.observe(_refusal(raw, refused))
             return response_for(refused)
         row = event.row if isinstance(event, Connect) else self.table.row(event.connection_id)
-        invocation = Invocation(event, self.table.room_of(event), self._topology)
+        invocation = Invocation(event, self.table.room_of(event), self._rules)
         for effect in invocation.effects():
-            self._perform_effect(effect, invocation)
+            try:
+                self._perform_effect(effect, invocation)
+            except Throttled:
+                # A Close is best effort: what it was for is forgotten already.
+                if isinstance(effect, Post | Probe):
+                    invocation.throttled(effect)
         self._observer.observe(
             _record(
                 raw,

@@ -1,12 +1,18 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from websockets.frames import CloseCode
+
 from poker_signal.core.gateway import LambdaEvent
+from poker_signal.core.limits import Rate
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
+from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.core_host import Connections
 from poker_signal.emulator.events import (
     Facts,
     authorizer_event,
@@ -88,12 +94,20 @@ class Gateway:
             if settings.throttle_burst is not None:
                 burst = settings.throttle_burst
             self._throttle = TokenBucket(settings.throttle_rate, burst, clock)
+        self._flood = Rate(rate, math.ceil(rate)) if (rate := settings.flood_rate) else None
         self._new_connections: TokenBucket | Unlimited = Unlimited()
         if settings.enforce_new_connection_rate:
             rate = NEW_CONNECTIONS_PER_S
             self._new_connections = TokenBucket(rate, rate, clock)
 
     # What @connections can do.
+
+    @property
+    def connections(self) -> Connections:
+        """All of that for a function in this process; its calls count against the throttle."""
+        if isinstance(self._throttle, Unlimited):
+            return self
+        return ThrottledConnections(self, self._throttle)
 
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
@@ -296,6 +310,12 @@ class Gateway:
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
         """Hand a message to its route."""
+        if self._flood is not None:
+            full_at_us = self._flood.spend(connection.full_at_us, connection.last_received_ms)
+            if full_at_us is None:
+                connection.close(CloseCode.POLICY_VIOLATION)
+                return
+            connection.full_at_us = full_at_us
         self._invoker.submit(connection, lambda: self._route_message(connection, text))
 
     def _route_message(self, connection: WebSocketConnection, text: str) -> None:

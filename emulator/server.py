@@ -141,7 +141,7 @@ class Emulator:
 
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            route = Route(CoreHost(gateway, self._settings.topology, self._observer))
+            route = Route(CoreHost(gateway.connections, self._settings.rules(), self._observer))
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         # Only who has handlers of their own waits for what they need.
         import poker_signal.emulator.assembly as assembly
@@ -153,7 +153,9 @@ class Emulator:
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
         try:
-            return assembly.build(self._api, self._settings, gateway, self._observer, self._folder)
+            return assembly.build(
+                self._api, self._settings, gateway.connections, self._observer, self._folder
+            )
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
 

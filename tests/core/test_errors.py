@@ -4,6 +4,7 @@ import pytest
 
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidConnect,
@@ -11,6 +12,8 @@ from poker_signal.core.errors import (
     InvalidMessage,
     NotAllowed,
     NotConnected,
+    OriginNotAllowed,
+    RateLimited,
     SignalError,
     TargetNotFound,
     UnknownType,
@@ -29,6 +32,19 @@ ERRORS = [
         "HOST_PROTECTED",
         409,
         "Somebody else is hosting this game already.",
+    ),
+    (
+        OriginNotAllowed(),
+        "ORIGIN_NOT_ALLOWED",
+        403,
+        "This web page may not connect to this server.",
+    ),
+    (GameFull(24), "GAME_FULL", 403, "This game is full: all of its 24 seats are taken."),
+    (
+        RateLimited("That was too much at once."),
+        "RATE_LIMITED",
+        429,
+        "That was too much at once.",
     ),
     (
         InvalidMessage("it is not a JSON object"),
