@@ -119,13 +119,13 @@ class LambdaHost:
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
             try:
-                found = self._perform_effect(effect, invocation, connections, patience_ends_s)
+                if not self._perform_effect(effect, invocation, connections, patience_ends_s):
+                    effects["Gone"] += 1
             except Throttled:
                 effects["Throttled"] += 1
+                # A Close is best effort: what it was for is forgotten already.
                 if isinstance(effect, Post | Probe):
                     invocation.throttled(effect)
-            else:
-                effects["Gone"] += not found
 
     def _perform_effect(
         self,

@@ -18,8 +18,10 @@ import botocore.session
 from moto.server import ThreadedMotoServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
-from poker_signal.core.model import ConnectionId, Topology
+from poker_signal.core.model import ConnectionId
+from poker_signal.core.rules import Rules
 from poker_signal.emulator.config import ApiConfig, of_handler
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
@@ -27,7 +29,7 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Record
 from poker_signal.lambda_app.handler import LambdaHost, make_handler
-from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from poker_signal.lambda_app.table import DynamoTable, schema
 
@@ -37,7 +39,7 @@ TABLE = "poker-signaling-connections"
 class Host(Protocol):
     """What a transcript needs."""
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
 
     async def say(self, key: str, text: str) -> None:
@@ -81,10 +83,14 @@ class SocketHost:
         self._stack = stack
         self._clients: dict[str, ClientConnection] = {}
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
         try:
-            client = await connect(f"{self._emulator.url}{query}", compression=None)
+            client = await connect(
+                f"{self._emulator.url}{query}",
+                compression=None,
+                origin=Origin(origin) if origin else None,
+            )
         except InvalidStatus as refused:
             return refused.response.status_code
         self._clients[key] = await self._stack.enter_async_context(client)
@@ -115,8 +121,8 @@ class SocketHost:
 class EventHost:
     """The Lambda function alone: events in, and what it would post."""
 
-    def __init__(self, table: DynamoTable, topology: Topology) -> None:
-        settings = LambdaSettings(TABLE, topology, "http://nowhere")
+    def __init__(self, table: DynamoTable, rules: Rules) -> None:
+        settings = LambdaSettings(TABLE, rules, "http://nowhere")
         # A candidate waits as long as it must; nothing else happens meanwhile.
         self._handler = LambdaHost(settings, table, lambda _: self, sleep=lambda _: None)  # type: ignore[arg-type,return-value]
         self._ids: dict[str, str] = {}
@@ -130,11 +136,12 @@ class EventHost:
         identity: Any = {"sourceIp": "192.0.2.1"}
         return Facts(self._ids[key], self._now_ms, "prod", "x", "pokerlocal", identity)
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
         self._ids[key] = f"{next(self._numbers):015d}="
         facts = self._facts(key)
-        request = Request("GET", f"/prod{query}", [("Host", "x")], "192.0.2.1")
+        headers = [("Host", "x"), *([("Origin", origin)] if origin else [])]
+        request = Request("GET", f"/prod{query}", headers, "192.0.2.1")
         response = self._handler(connect_event(facts, request, "r", "t", self._now_ms), None)
         if response["statusCode"] != 200:
             return response["statusCode"]
@@ -216,18 +223,18 @@ def current(event: Any, context: Any) -> Any:
 
 
 @asynccontextmanager
-async def core_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def core_host(rules: Rules, endpoint: str) -> AsyncGenerator[Host, None]:
     """The emulator with the core in process."""
-    async with _socket_host(topology, None) as host:
+    async with _socket_host(rules, None) as host:
         yield host
 
 
 @asynccontextmanager
-async def lambda_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def lambda_host(rules: Rules, endpoint: str) -> AsyncGenerator[Host, None]:
     """The emulator with the Lambda function behind it."""
     global _current
-    async with _socket_host(topology, of_handler(f"{__name__}:current")) as host:
-        environ = {TABLE_NAME: TABLE, TOPOLOGY: topology.value}
+    async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
+        environ = {TABLE_NAME: TABLE, **environment_of(rules)}
         environ[MANAGEMENT_ENDPOINT] = os.environ[MANAGEMENT_ENDPOINT]
         with mock.patch.dict(os.environ, {"AWS_ENDPOINT_URL_DYNAMODB": endpoint}):
             _current = make_handler(environ)
@@ -235,18 +242,24 @@ async def lambda_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host,
 
 
 @asynccontextmanager
-async def event_host(topology: Topology, endpoint: str) -> AsyncGenerator[Host, None]:
+async def event_host(rules: Rules, endpoint: str) -> AsyncGenerator[Host, None]:
     """The Lambda function alone."""
     with _client(endpoint) as client:
-        yield EventHost(DynamoTable(client, TABLE), topology)
+        yield EventHost(DynamoTable(client, TABLE), rules)
 
 
 @asynccontextmanager
-async def _socket_host(
-    topology: Topology, api: ApiConfig | None
-) -> AsyncGenerator[SocketHost, None]:
+async def _socket_host(rules: Rules, api: ApiConfig | None) -> AsyncGenerator[SocketHost, None]:
     watch = _Watch()
-    settings = Settings(port=0, topology=topology)
+    settings = Settings(
+        port=0,
+        topology=rules.topology,
+        seats=rules.seats,
+        message_rate=rules.message_rate,
+        message_burst=rules.message_burst,
+        max_payload_bytes=rules.max_payload_bytes,
+        allowed_origins=",".join(rules.origins),
+    )
     async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
         yield SocketHost(emulator, watch, stack)
 
