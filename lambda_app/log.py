@@ -20,7 +20,6 @@ METRICS = {
     "Deliveries": "Count",
     "Undelivered": "Count",
     "GhostsHealed": "Count",
-    "Throttled": "Count",
     "Failures": "Count",
     "Milliseconds": "Milliseconds",
 }
@@ -59,7 +58,6 @@ def line_of(
         "Deliveries": int(outcome is not None and outcome.name == "delivered"),
         "Undelivered": int(outcome is not None and outcome.name == "undelivered"),
         "GhostsHealed": effects.get("Gone", 0),
-        "Throttled": effects.get("Throttled", 0),
         "Failures": int(error is not None),
         "Milliseconds": round(ms, 3),
         "_aws": {

@@ -68,7 +68,6 @@ def test_a_line_says_who_where_and_how_it_ended() -> None:
         "Deliveries": 1,
         "Undelivered": 0,
         "GhostsHealed": 0,
-        "Throttled": 0,
         "Failures": 0,
         "Milliseconds": 12.346,
         "stage": "prod",

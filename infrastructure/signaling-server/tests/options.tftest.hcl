@@ -42,6 +42,34 @@ mock_provider "aws" {
   }
 }
 
+run "limits_reach_the_function" {
+  command = plan
+
+  variables {
+    limits = {
+      seats             = 0
+      message_rate      = 0.5
+      message_burst     = 1
+      max_payload_bytes = 131072
+      allowed_origins   = ["https://poker.example.com", "http://localhost:8080", "null"]
+    }
+  }
+
+  assert {
+    condition = {
+      for name, value in aws_lambda_function.this.environment[0].variables : name => value
+      if contains(["ALLOWED_ORIGINS", "MAX_PAYLOAD_BYTES", "MESSAGE_BURST", "MESSAGE_RATE", "SEATS"], name)
+      } == {
+      ALLOWED_ORIGINS   = "https://poker.example.com,http://localhost:8080,null"
+      MAX_PAYLOAD_BYTES = "131072"
+      MESSAGE_BURST     = "1"
+      MESSAGE_RATE      = "0.5"
+      SEATS             = "0"
+    }
+    error_message = "The function is told other limits."
+  }
+}
+
 run "everything_that_can_be_asked_for" {
   command = plan
 
@@ -157,6 +185,7 @@ run "bad_input_is_refused" {
     region             = "oregon"
     stage              = "$default"
     topology           = "ring"
+    limits             = { seats = -1 }
     log_retention_days = 8
     throttling         = { rate_limit = 0 }
     custom_domain      = { name = "signal.example.com" }
@@ -168,6 +197,7 @@ run "bad_input_is_refused" {
     var.region,
     var.stage,
     var.topology,
+    var.limits,
     var.log_retention_days,
     var.throttling,
     var.custom_domain,
