@@ -64,8 +64,8 @@ class Settings:
         "Largest payload of a message that is passed on.",
         most=rules.LARGEST_PAYLOAD_BYTES,
     )
-    allowed_origins: str = _option(
-        "", "Pages that may connect, as https://poker.example.com,…; empty: all."
+    allowed_origins: str | None = _option(
+        None, "Web pages that may connect, as https://poker.example.com,…  [default: all]"
     )
 
     idle_timeout_s: float = _seconds(600, "Seconds of silence before 1001.", "idle-timeout")
@@ -133,7 +133,7 @@ class Settings:
             if isinstance(value, float) and math.isnan(value):
                 raise ValueError(f"{name}: nan is no number")
         try:
-            parse_origins(self.allowed_origins)
+            parse_origins(self.allowed_origins or "")
         except ValueError as error:
             raise ValueError(f"allowed-origins: {error}") from error
         if not self.host:
@@ -151,5 +151,5 @@ class Settings:
             message_rate=self.message_rate,
             message_burst=self.message_burst,
             max_payload_bytes=self.max_payload_bytes,
-            origins=parse_origins(self.allowed_origins),
+            origins=parse_origins(self.allowed_origins or ""),
         )
