@@ -52,11 +52,12 @@ class Meter:
         if self._rate is None or not isinstance(event, Message):
             return event
         connection_id = event.connection_id
-        full_at_us = self._rate.spend(self._full_at_us.get(connection_id, FULL), event.at_ms)
+        was = self._full_at_us.get(connection_id)
+        full_at_us = self._rate.spend(was or FULL, event.at_ms)
         if full_at_us is None:
-            return event._replace(is_over_limit=True)
+            return Message(connection_id, event.body, event.at, event.at_ms, is_over_limit=True)
         self._full_at_us[connection_id] = full_at_us
-        if len(self._full_at_us) > self._look_at:
+        if was is None and len(self._full_at_us) > self._look_at:
             self._forget_full_ones(event.at_ms * 1000)
         return event
 
