@@ -60,12 +60,8 @@ class GameFull(SignalError):
     code = "GAME_FULL"
     status_code = 403
 
-    def __init__(self, seats: int) -> None:
-        super().__init__(seats)
-        self.seats = seats
-
     def __str__(self) -> str:
-        return f"This game is full: all of its {self.seats} seats are taken."
+        return "This game is full: every seat is taken."
 
 
 class RateLimited(SignalError):

@@ -122,7 +122,7 @@ def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
     for owner in players:
         if owner.player_id not in event.seated:
             return Probe(owner.connection_id, owner.player_id, cause=event)
-    raise GameFull(seats)
+    raise GameFull
 
 
 def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:

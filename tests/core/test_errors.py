@@ -39,7 +39,7 @@ ERRORS = [
         403,
         "This web page may not connect to this server.",
     ),
-    (GameFull(24), "GAME_FULL", 403, "This game is full: all of its 24 seats are taken."),
+    (GameFull(), "GAME_FULL", 403, "This game is full: every seat is taken."),
     (
         RateLimited("That was too much at once."),
         "RATE_LIMITED",

@@ -546,7 +546,7 @@ def test_a_name_keeps_its_seat_as_long_as_one_of_its_rows_is_alive() -> None:
     assert isinstance(invocation.outcome.error, GameFull)
     assert response_for(invocation.outcome) == {
         "statusCode": 403,
-        "body": "This game is full: all of its 1 seats are taken.",
+        "body": "This game is full: every seat is taken.",
     }
 
 

@@ -544,7 +544,7 @@ def test_whoever_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
 def test_when_everybody_is_alive_the_game_is_full() -> None:
     """The handshake is refused, with a sentence."""
     asks = connect(CAROL)._replace(seated=frozenset({ALICE.player_id}))
-    with pytest.raises(GameFull, match="all of its 2 seats") as caught:
+    with pytest.raises(GameFull, match="every seat is taken") as caught:
         route(Alive(BOB.player_id, asks), ROOM, TWO_SEATS)
     assert caught.value.status_code == 403
 

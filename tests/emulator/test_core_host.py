@@ -186,7 +186,7 @@ def test_a_full_game_is_refused_and_a_ghost_makes_room(records: Records) -> None
     table.connect("h", "HOST")
     table.connect("a", "Alice")
     assert table.connect("b1", "Bob") == Returned(
-        {"statusCode": 403, "body": "This game is full: all of its 1 seats are taken."}
+        {"statusCode": 403, "body": "This game is full: every seat is taken."}
     )
     assert records[-1].outcome.startswith("refused 403 This game is full")
     table.connections.gone.add("a")

@@ -432,9 +432,7 @@ async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Re
             with pytest.raises(InvalidStatus) as refused:
                 await peer(emulator, "Bob")
             assert refused.value.response.status_code == 403
-            assert refused.value.response.body == (
-                b"This game is full: all of its 1 seats are taken."
-            )
+            assert refused.value.response.body == (b"This game is full: every seat is taken.")
             async with peer(emulator, "HOST") as host, peer(emulator, "Bob", "ANOTHER"):
                 await settle(host)
             await settle(alice)

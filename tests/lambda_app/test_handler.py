@@ -63,7 +63,7 @@ def test_a_full_game_is_refused(capsys: Capture) -> None:
     container = Container(HOST, ALICE, rules=Rules(seats=1))
     assert container(connect(BOB)) == {
         "statusCode": 403,
-        "body": "This game is full: all of its 1 seats are taken.",
+        "body": "This game is full: every seat is taken.",
     }
     assert container.table.calls == ["read_room"]
     assert container.connections.probed == [ALICE.connection_id]
