@@ -19,11 +19,14 @@ from poker_signal.core.model import (
     Probe,
     Row,
     Signal,
-    Topology,
+    Throttled,
     Wait,
 )
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, route
+from poker_signal.core.rules import Rules
+
+_DEFAULT = Rules()
 
 
 class Outcome(NamedTuple):
@@ -39,8 +42,8 @@ class Invocation:
     """One event and whatever follows from it.
 
     A host goes through ``effects()``, performs each, and reports of every Post, Probe and Wait
-    before it takes the next one: ``delivered``, ``alive``, ``gone`` or ``waited``. It decides
-    nothing. ::
+    before it takes the next one: ``delivered``, ``alive``, ``gone``, ``throttled`` or
+    ``waited``. It decides nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -51,13 +54,13 @@ class Invocation:
         return response_for(invocation.outcome)
     """
 
-    def __init__(self, event: GatewayEvent, room: Room, topology: Topology = Topology.MESH) -> None:
+    def __init__(self, event: GatewayEvent, room: Room, rules: Rules = _DEFAULT) -> None:
         self.event = event
         self.signal: Signal | None = None
         """The message, as far as it could be read."""
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
-        self._topology = topology
+        self._rules = rules
         self._pending: deque[GatewayEvent | Event] = deque([event])
 
     def effects(self) -> Iterator[Effect]:
@@ -67,7 +70,7 @@ class Invocation:
         """
         while self._pending:
             try:
-                effects = route(self._next_event(), self._room, self._topology)
+                effects = route(self._next_event(), self._room, self._rules)
             except SignalError as error:
                 effects = self._answer(error)
             yield from effects
@@ -100,6 +103,14 @@ class Invocation:
         self._pending.append(Gone(effect.connection_id))
         if effect.cause is not None:
             self._pending.append(effect.cause)
+
+    def throttled(self, effect: Post | Probe) -> None:
+        """Report that the gateway refused the call for now: what caused it ends here.
+
+        A frame of our own is lost then; whoever it was for may be told the next time.
+        """
+        if effect.cause is not None:
+            self._pending.append(Throttled(effect.cause))
 
     def _next_event(self) -> Event:
         event = self._pending.popleft()

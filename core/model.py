@@ -82,6 +82,8 @@ class Signal(NamedTuple):
     id: str | None
     waits: int = 0
     """How often it has waited for the offer or answer that belongs before it."""
+    is_over_limit: bool = False
+    """Its connection has sent too many."""
 
 
 @_of_its_kind
@@ -91,6 +93,10 @@ class Connect(NamedTuple):
     row: Row
     at: int
     """When, in epoch seconds."""
+    origin: str | None = None
+    """The page that connects, as a browser tells; others need not tell the truth, or anything."""
+    seated: frozenset[PlayerId] = frozenset()
+    """Players of a full game who were asked for a sign of life, and gave it."""
 
 
 @_of_its_kind
@@ -101,6 +107,10 @@ class Message(NamedTuple):
     body: str
     at: int
     """When, in epoch seconds."""
+    at_ms: int = 0
+    """When, in epoch milliseconds, for whoever counts messages."""
+    is_over_limit: bool = False
+    """Its connection has sent too many."""
 
 
 @_of_its_kind
@@ -134,10 +144,17 @@ class Alive(NamedTuple):
     cause: Connect | Signal
 
 
+@_of_its_kind
+class Throttled(NamedTuple):
+    """A Post or a Probe was refused: API Gateway answered 429. Nothing was sent, nothing asked."""
+
+    cause: Connect | Signal
+
+
 GatewayEvent = Connect | Message | Disconnect
 """What API Gateway tells."""
 
-Event = Connect | Signal | Disconnect | Delivered | Gone | Alive
+Event = Connect | Signal | Disconnect | Delivered | Gone | Alive | Throttled
 """What is decided on: what API Gateway tells, read, and what a host reports."""
 
 

@@ -51,6 +51,11 @@ class Room:
                 return row
         return None
 
+    def owners(self, at: int) -> list[Row]:
+        """Return the owner of every name that has a live row, in the order they connected."""
+        owners = [owner for name in self._by_player if (owner := self.owner(name, at))]
+        return sorted(owners, key=lambda row: (row.connected_at, row.connection_id))
+
     def adding(self, row: Row) -> "Room":
         """Return the room after somebody connected."""
         room = self._copy()

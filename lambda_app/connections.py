@@ -7,8 +7,12 @@ from botocore.exceptions import ClientError
 from poker_signal.core.model import ConnectionId
 
 
+class Throttled(Exception):
+    """The API is called too often, or a connection takes no more data; nothing was done."""
+
+
 class Connections:
-    """The connections of one API."""
+    """The connections of one API. Each call may raise Throttled."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -32,7 +36,10 @@ class Connections:
             call(**arguments)
         except ClientError as error:
             # By status: not every answer 410 carries the header that names GoneException.
-            if error.response["ResponseMetadata"]["HTTPStatusCode"] == 410:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status == 410:
                 return False
+            if status == 429:
+                raise Throttled from error
             raise
         return True

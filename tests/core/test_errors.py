@@ -4,6 +4,7 @@ import pytest
 
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidConnect,
@@ -13,6 +14,8 @@ from poker_signal.core.errors import (
     MissingTicket,
     NotAllowed,
     NotConnected,
+    OriginNotAllowed,
+    RateLimited,
     SignalError,
     TargetNotFound,
     UnknownTicketKey,
@@ -44,6 +47,19 @@ ERRORS = [
         "HOST_PROTECTED",
         409,
         "Somebody else is hosting this game already.",
+    ),
+    (
+        OriginNotAllowed(),
+        "ORIGIN_NOT_ALLOWED",
+        403,
+        "This web page may not connect to this server.",
+    ),
+    (GameFull(), "GAME_FULL", 403, "This game is full: every seat is taken."),
+    (
+        RateLimited("That was too much at once."),
+        "RATE_LIMITED",
+        429,
+        "That was too much at once.",
     ),
     (
         InvalidMessage("it is not a JSON object"),

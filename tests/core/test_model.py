@@ -26,6 +26,7 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Throttled,
     Topology,
     Wait,
 )
@@ -74,6 +75,7 @@ VALUES = [
     Disconnect(C1),
     Delivered(signal(ALICE, "offer", "Bob"), C1, BOB),
     Gone(C1),
+    Throttled(signal(ALICE, "offer", "Bob")),
     Alive(BOB, signal(ALICE, "join")),
     Save(ALICE),
     Forget(C1),

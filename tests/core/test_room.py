@@ -171,6 +171,20 @@ def test_a_room_holds_the_rows_it_was_made_of_and_no_others() -> None:
 
 
 @given(rows)
+def test_every_name_has_one_owner_and_whoever_came_first_is_first(some: list[Row]) -> None:
+    """Expired rows own nothing."""
+    room = Room(some)
+    owners = room.owners(AT)
+    names = {member.player_id for member in room if member.ttl >= AT}
+    assert {owner.player_id: owner for owner in owners} == {
+        name: room.owner(name, AT) for name in names
+    }
+    assert len(owners) == len(names)
+    moments = [(owner.connected_at, owner.connection_id) for owner in owners]
+    assert moments == sorted(moments)
+
+
+@given(rows)
 def test_the_owner_is_the_first_of_the_name(some: list[Row]) -> None:
     """The quick look-up and the whole list must never disagree."""
     room = Room(some)

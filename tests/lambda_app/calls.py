@@ -20,7 +20,8 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from moto.core.models import patch_client
 
-from poker_signal.core.model import ConnectionId, Row, Topology
+from poker_signal.core.model import ConnectionId, Row
+from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost
@@ -30,6 +31,7 @@ from tests.core.build import row
 from tests.lambda_app import ENVIRONMENT, TABLE
 from tests.lambda_app.build import (
     ALICE,
+    BOB,
     CANDIDATE,
     HOST,
     JOIN,
@@ -75,11 +77,11 @@ class Aws:
             client.meta.events.unregister("before-send", self._before_send)
             client.close()
 
-    def container(self) -> LambdaHost:
+    def container(self, rules: Rules) -> LambdaHost:
         """Return a cold container."""
         connections = Connections(self.management)
         return LambdaHost(
-            Settings(TABLE, Topology.MESH, ENDPOINT),
+            Settings(TABLE, rules, ENDPOINT),
             self.table,
             lambda _: connections,
             lambda _: self.while_asleep(),
@@ -114,14 +116,29 @@ class Situation(NamedTuple):
     """Rows of connections that are closed."""
     reached_after: int | None = None
     """How many waits later the offer arrives."""
+    rules: Rules = Rules()
 
 
 BOTH = (HOST, ALICE)
+CAROL = row("Carol", 9)
+BOTH_SEATED = (HOST, ALICE, BOB)
+ONE_A_DAY = Rules(message_rate=0.00001, message_burst=1)
 AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
     Situation("`$connect` of a player with a session", (HOST,), with_session(ALICE)),
+    Situation("… without a limit of seats", (HOST,), connect(ALICE), rules=Rules(seats=0)),
+    Situation(
+        "… to a game of 2 seats, both taken", BOTH_SEATED, connect(CAROL), rules=Rules(seats=2)
+    ),
+    Situation(
+        "… and the second of them by a ghost",
+        BOTH_SEATED,
+        connect(CAROL),
+        gone=(BOB,),
+        rules=Rules(seats=2),
+    ),
     Situation("`$connect` of `HOST`", (), connect(HOST)),
     Situation("… taking over by its session", (saved(ALICE),), with_session(NEWCOMER)),
     Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(row("HOST", 9))),
@@ -176,6 +193,13 @@ SITUATIONS = (
     ),
     Situation("any message to nobody", (HOST,), message(HOST, OFFER), warm=HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
+    Situation(
+        "any message beyond the limit",
+        BOTH,
+        message(ALICE, JOIN),
+        warm=ALICE,
+        rules=ONE_A_DAY,
+    ),
     Situation("`ping`", BOTH, message(ALICE, PING), warm=ALICE),
 )
 
@@ -187,7 +211,7 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     for stored in situation.rows:
         aws.table.save(stored)
     aws.gone = {dead.connection_id for dead in situation.gone}
-    container = aws.container()
+    container = aws.container(situation.rules)
     waits = itertools.count(1)
 
     def wait() -> None:

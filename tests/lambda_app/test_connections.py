@@ -9,7 +9,7 @@ from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.connections import Connections, Throttled
 from tests.lambda_app.loopback import Answer, Endpoint
 
 ALICE = ConnectionId("ShDEC76bIAMCUrA=")
@@ -52,13 +52,22 @@ def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call,
 
 
 @each_call
+def test_429_says_that_nothing_was_done(stubber: Any, operation: str, call: Call) -> None:
+    """The API is called too often, or the connection takes no more."""
+    stubber.add_client_error(
+        operation, service_error_code="LimitExceededException", http_status_code=429
+    )
+    with pytest.raises(Throttled):
+        call(Connections(stubber.client))
+
+
+@each_call
 @pytest.mark.parametrize(
     ("status", "code"),
     [
         (400, "BadRequestException"),
         (403, "ForbiddenException"),
         (413, "PayloadTooLargeException"),
-        (429, "LimitExceededException"),
         (500, "InternalServerErrorException"),
         # A code alone proves nothing.
         (500, "GoneException"),

@@ -57,7 +57,6 @@ DYNAMODB_FAILURES = {
 }
 MANAGEMENT_FAILURES = {
     "403": client_error("ForbiddenException", 403),
-    "429": client_error("LimitExceededException", 429),
     "500": client_error("InternalServerErrorException", 500),
     "hangs": ReadTimeoutError(endpoint_url="https://management"),
     "no way": ConnectTimeoutError(endpoint_url="https://management"),
