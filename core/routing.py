@@ -67,6 +67,11 @@ def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[
             assert_never(event)
 
 
+def needs_room(signal: Signal) -> bool:
+    """Tell whether who is in the game decides what becomes of a message."""
+    return signal.type in messages.TYPES - {messages.PING} and signal.target_id is not None
+
+
 def _admit(event: Connect, room: Room) -> list[Effect]:
     newcomer = event.row
     rivals = [

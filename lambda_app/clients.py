@@ -55,6 +55,8 @@ def _config(retries: dict[str, Any]) -> Config:
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=READ_TIMEOUT_S,
         retries=retries,
+        # botocore would put its own together anew, twice a call: a tenth of a warm message.
+        user_agent="poker-signal",
         # Arguments are made here, and held by tests: checking them again costs every call.
         parameter_validation=False,
     )

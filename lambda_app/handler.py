@@ -84,8 +84,10 @@ class LambdaHost:
         failure: BaseException | None = None
         try:
             parsed = parse_event(event)
-            room, unreadable = self._read(parsed)
-            invocation = Invocation(parsed, room, self._settings.topology)
+            invocation = Invocation(parsed, Room(), self._settings.topology)
+            if invocation.needs_room():
+                room, unreadable = self._read(parsed)
+                invocation.enter(room)
             self._perform(invocation, self._connections_of(event), effects)
             outcome = invocation.outcome
         except SignalError as refusal:

@@ -109,6 +109,13 @@ def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     management_client.cache_clear()
 
 
+def test_requests_say_who_asks(endpoint: Endpoint, dynamodb: Any, management: Any) -> None:
+    """In one constant word: putting botocore's own together costs a tenth of a warm message."""
+    dynamodb.get_item(TableName="rows", Key=KEY)
+    management.post_to_connection(ConnectionId="a", Data=b"x")
+    assert [sent.user_agent for sent in endpoint.sent] == ["poker-signal"] * 2
+
+
 def test_a_container_makes_one_client_per_endpoint(endpoint: Endpoint) -> None:
     """Making one costs more than a whole invocation."""
     first = management_client(endpoint.url)
