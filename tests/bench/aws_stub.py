@@ -46,9 +46,7 @@ class _Stub(BaseHTTPRequestHandler):
         """Keep quiet."""
 
 
-def _serve(
-    port: "multiprocessing.Queue[int]", rows: Sequence[Row], certificate: str
-) -> None:
+def _serve(port: "multiprocessing.Queue[int]", rows: Sequence[Row], certificate: str) -> None:
     _Stub.items = [_item_of(row) for row in rows]
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Stub)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)

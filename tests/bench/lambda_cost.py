@@ -51,9 +51,7 @@ EVENTS: dict[str, Any] = {
     "answer": message(JOINER, _offer("answer", HOST)),
     "ice-candidate": message(
         HOST,
-        json.dumps(
-            {"type": "ice-candidate", "targetId": JOINER.player_id, "payload": CANDIDATE}
-        ),
+        json.dumps({"type": "ice-candidate", "targetId": JOINER.player_id, "payload": CANDIDATE}),
     ),
     "ping": message(JOINER, '{"type":"ping"}'),
     "$disconnect": disconnect(JOINER),
