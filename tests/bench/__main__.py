@@ -2,13 +2,14 @@
 
 import sys
 
-from tests.bench import lambda_handshake, lambda_start, lambda_warm, start
+from tests.bench import lambda_handshake, lambda_start, lambda_warm, scale_page, start
 
 BENCHES = {
     "start": start.main,
     "lambda-start": lambda_start.main,
     "lambda-warm": lambda_warm.main,
     "lambda-handshake": lambda_handshake.main,
+    "scale": scale_page.main,
 }
 
 
