@@ -4,7 +4,6 @@ The calls of AWS are counted and the CPU is measured; people's habits are assume
 ``games.Habits``. The same seed each time, so the same tables.
 """
 
-import contextlib
 import io
 import itertools
 import random
@@ -14,6 +13,8 @@ from functools import cache
 from operator import mul
 from typing import NamedTuple
 
+from poker_signal.core.invocation import Outcome
+from poker_signal.lambda_app import log
 from tests.bench import aws_facts, lambda_cost
 from tests.bench.aws_facts import FIRST_MESSAGES, PRICES, cpu_share
 from tests.bench.games import DAYS, HABITS, MINUTE
@@ -34,7 +35,7 @@ from tests.bench.month import (
     run,
     starts_by_minute,
 )
-from tests.lambda_app.build import Container
+from tests.core.build import AT
 from tests.lambda_app.calls import measured
 
 SCALES = (1, 1_000, 1_000_000)
@@ -242,6 +243,14 @@ def body_bytes(kind: str) -> int:
 def line_bytes() -> int:
     """Return the size of the function's line about a candidate."""
     out = io.StringIO()
-    with contextlib.redirect_stdout(out):
-        Container(lambda_cost.HOST, *lambda_cost.PLAYERS)(EVENTS["ice-candidate"])
+    line = log.line_of(
+        EVENTS["ice-candidate"],
+        Outcome("delivered"),
+        type_="ice-candidate",
+        effects={"Post": 1},
+        unreadable_items=0,
+        ms=25.125,
+        at_ms=AT * 1000,
+    )
+    log.write(line, out)
     return len(out.getvalue())
