@@ -11,6 +11,7 @@ import zipfile
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.bench.aws_facts import PRICES, cpu_share, default_of, seconds_of
 from tests.bench.lambda_cost import Cost, measure
@@ -91,35 +92,66 @@ def per_million(cost: Cost, calls: dict[str, list[str]], memory_mb: int) -> floa
     return 1e6 * (gb_s * PRICES["gb_s"].usd + PRICES["invocations"].usd)
 
 
+class Size(NamedTuple):
+    """What a memory size means for a handshake; times in seconds, p95 where nothing is said."""
+
+    memory_mb: int
+    start: float
+    """Median, at the memory's CPU share."""
+    message: float
+    """A warm candidate, median."""
+    warm: float
+    cold: float
+    cold_boosted: float
+    usd: float
+    """A million warm candidates."""
+
+
+BARRED = {
+    "warm": "warm containers",
+    "cold": "cold, start at its CPU share",
+    "cold_boosted": "cold, start with a whole vCPU",
+}
+
+
+def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
+    """Return what a memory size means, by twenty thousand handshakes of each kind."""
+    budget = Budget(cost, calls, memory_mb)
+    return Size(
+        memory_mb,
+        statistics.median(cost.start) / cpu_share(memory_mb),
+        seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb),
+        p95(budget.warm),
+        p95(budget.cold),
+        p95(budget.cold_boosted),
+        per_million(cost, calls, memory_mb),
+    )
+
+
+def sizes(cost: Cost, calls: dict[str, list[str]]) -> list[Size]:
+    """Return the sizes to choose from, the module's default among them."""
+    return [
+        size_of(memory_mb, cost, calls)
+        for memory_mb in sorted({*SIZES_MB, default_of("memory_size")})
+    ]
+
+
 def print_sizes(cost: Cost, calls: dict[str, list[str]]) -> None:
     """Print the table of memory sizes, and whether the module's default holds."""
-    print("                start  start,     warm       p95 from join to delivered offer, s")
-    print(
-        "memory          alone  boosted  message     warm    cold  cold, start boosted  $/M events"
-    )
-    default = default_of("memory_size")
-    held: dict[int, tuple[float, float, float]] = {}
-    for memory_mb in sorted({*SIZES_MB, default}):
-        budget = Budget(cost, calls, memory_mb)
-        held[memory_mb] = p95(budget.warm), p95(budget.cold), p95(budget.cold_boosted)
-        start = statistics.median(cost.start)
-        message = seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb)
-        warm, cold, boosted = held[memory_mb]
-        mark = "*" if memory_mb == default else " "
+    found, default = sizes(cost, calls), default_of("memory_size")
+    print("            start at     warm     p95 from join to delivered offer")
+    print("memory      its share  message    warm     cold    start boosted  USD a million events")
+    for size in found:
+        mark = "*" if size.memory_mb == default else " "
         print(
-            f"{memory_mb:5d} MB{mark} {start / cpu_share(memory_mb):10.2f} s {start:6.2f} s"
-            f" {message * 1000:5.1f} ms {warm:8.3f} {cold:7.3f} {boosted:12.3f}"
-            f" {per_million(cost, calls, memory_mb):16.3f}"
+            f"{size.memory_mb:5d} MB{mark} {size.start:8.2f} s {size.message * 1000:5.1f} ms"
+            f" {size.warm:6.3f} s {size.cold:6.3f} s {size.cold_boosted:8.3f} s {size.usd:14.3f}"
         )
-    print(f"  * the module's default, {default} MB; the bar is {BAR_S} s:")
-    names = ("warm", "cold, start at its CPU share", "cold, start with a whole vCPU")
-    for index, name in enumerate(names):
-        sizes = [memory_mb for memory_mb in held if held[memory_mb][index] <= BAR_S]
-        value = held[default][index]
-        print(
-            f"  {name:30} {value:.3f} s: {verdict(value, BAR_S)};"
-            f" smallest that holds: {min(sizes)} MB"
-        )
+    print(f"  * the module's default; the bar is {BAR_S} s:")
+    for field, name in BARRED.items():
+        (value,) = [getattr(size, field) for size in found if size.memory_mb == default]
+        smallest = min(size.memory_mb for size in found if getattr(size, field) <= BAR_S)
+        print(f"  {name:30} {value:.3f} s: {verdict(value, BAR_S)}; from {smallest} MB on")
 
 
 def print_calls(calls: dict[str, list[str]]) -> None:

@@ -44,6 +44,9 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://x.example/prod",
     "TABLE_NAME": "poker-signaling-connections",
+    # The zip holds sources alone, and a function's folder cannot be written to: every
+    # container compiles them. boto3 comes compiled with the runtime.
+    "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 

@@ -21,9 +21,11 @@ from tests.bench.aws_facts import (
     PARTITION_WRITES_S,
     PRICES,
     Quota,
+    default_of,
     quotas,
 )
 from tests.bench.games import HABITS, Game
+from tests.bench.lambda_handshake import BARRED, sizes
 from tests.bench.month import WRITE_UNITS
 from tests.bench.scale import (
     ACCESS_LOG_BYTES,
@@ -320,7 +322,26 @@ def habit_table() -> str:
     return markdown(["assumed", ""], rows)
 
 
+def memory_table() -> str:
+    """Return what the function's memory means for a handshake."""
+    facts = known()
+    default = default_of("memory_size")
+    rows = [
+        (
+            f"{size.memory_mb} MB{', the default' * (size.memory_mb == default)}",
+            f"{size.start:.2f} s",
+            f"{size.message * 1000:.0f} ms",
+            *(f"{getattr(size, field):.2f} s" for field in BARRED),
+            f"{size.usd:.2f}",
+        )
+        for size in sizes(facts.cost, facts.calls)
+    ]
+    head = ["memory", "start at its share", "warm candidate", *BARRED.values()]
+    return markdown([*head, "USD a million candidates"], rows)
+
+
 BLOCKS = {
+    "memory": memory_table,
     "game": game_table,
     "formula": formula,
     "month": month_table,

@@ -168,7 +168,8 @@ def test_time_is_calls_and_cpu_by_its_share() -> None:
 
 def test_every_figure_names_its_source() -> None:
     """Or says that it is assumed."""
-    assert all(fact.source for fact in [*PRICES.values(), *quotas()])
+    sources = [price.source for price in PRICES.values()] + [quota.source for quota in quotas()]
+    assert all(sources)
 
 
 # The handshake's budget
