@@ -23,7 +23,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, route
+from poker_signal.core.routing import MAX_WAITS, needs_room, route
 from poker_signal.core.rules import Rules
 
 _DEFAULT = Rules()
@@ -62,6 +62,19 @@ class Invocation:
         self._room = room
         self._rules = rules
         self._pending: deque[GatewayEvent | Event] = deque([event])
+
+    def needs_room(self) -> bool:
+        """Tell whether a message's answer depends on who is in the game; if not, spare the read."""
+        if not isinstance(self.event, Message):
+            return True
+        try:
+            return needs_room(self._read(self.event))
+        except SignalError:
+            return False  # effects() answers it
+
+    def enter(self, room: Room) -> None:
+        """Take the room as it is, before ``effects()``, where it was not there at first."""
+        self._room = room
 
     def effects(self) -> Iterator[Effect]:
         """Yield what to do next, until nothing is left.
@@ -115,10 +128,15 @@ class Invocation:
     def _next_event(self) -> Event:
         event = self._pending.popleft()
         if isinstance(event, Message):
-            self.signal = event = messages.read(event)
+            event = self._read(event)
             if event.type == messages.PING:
                 self.outcome = Outcome("pong")
         return event
+
+    def _read(self, message: Message) -> Signal:
+        if self.signal is None:
+            self.signal = messages.read(message)
+        return self.signal
 
     def _answer(self, error: SignalError) -> list[Effect]:
         if not isinstance(self.event, Message):

@@ -103,6 +103,7 @@ def read(message: Message) -> Signal:
                 HOST if type_ == JOIN else PlayerId(target_id) if is_name(target_id) else None,
                 payload,
                 None,
+                is_over_limit=message.is_over_limit,
             )
     members = _members_of(message.body)
     id_, _ = members.get("id", (None, ""))

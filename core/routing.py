@@ -81,6 +81,15 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             assert_never(event)
 
 
+def needs_room(signal: Signal) -> bool:
+    """Tell whether who is in the game decides what becomes of a message."""
+    return (
+        signal.type in messages.TYPES - {messages.PING}
+        and signal.target_id is not None
+        and not signal.is_over_limit
+    )
+
+
 def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     if rules.origins and event.origin is not None and event.origin not in rules.origins:
         raise OriginNotAllowed

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from poker_signal.core.model import ConnectionId
 
@@ -19,9 +19,13 @@ class Connections:
 
     def post(self, connection_id: ConnectionId, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
-        return self._unless_gone(
-            self._client.post_to_connection, ConnectionId=connection_id, Data=data.encode()
-        )
+        arguments = {"ConnectionId": connection_id, "Data": data.encode()}
+        try:
+            return self._unless_gone(self._client.post_to_connection, **arguments)
+        except EndpointConnectionError:
+            # No connection came about, so nothing was sent: the one failure that a post may be
+            # repeated after. It fails at once, unlike a time-out, and costs no patience.
+            return self._unless_gone(self._client.post_to_connection, **arguments)
 
     def is_open(self, connection_id: ConnectionId) -> bool:
         """Tell whether the connection is open."""

@@ -94,8 +94,10 @@ class LambdaHost:
             parsed = self._meter.checked(parse_event(event))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
-            room, unreadable = self._read(parsed)
-            invocation = Invocation(parsed, room, self._settings.rules)
+            invocation = Invocation(parsed, Room(), self._settings.rules)
+            if invocation.needs_room():
+                room, unreadable = self._read(parsed)
+                invocation.enter(room)
             self._perform(invocation, self._connections_of(event), effects)
             outcome = invocation.outcome
         except SignalError as refusal:
@@ -182,8 +184,6 @@ class LambdaHost:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
             case Message(connection_id):
-                if event.is_over_limit:
-                    return Reading(Room())
                 return self._read_room_of_sender(connection_id, event.at)
             case _:
                 assert_never(event)

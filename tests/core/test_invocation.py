@@ -905,3 +905,34 @@ def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None
             invocation.delivered(effect)
     assert [post.connection_id for post in posts] == [alice.connection_id]
     assert "NOT_CONNECTED" in posts[0].data
+
+
+# What a host may spare itself
+
+
+@pytest.mark.parametrize(
+    ("body", "is_needed"),
+    [
+        (JOIN, True),
+        (OFFER, True),
+        ('{"type":"ping"}', False),
+        ('{"type":"shout","targetId":"Bob"}', False),
+        ('{"type":"offer"}', False),
+        ("nonsense", False),
+    ],
+    ids=["join", "offer", "ping", "unknown type", "no target", "no json"],
+)
+def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> None:
+    """And where it does not, the answer is the same with it and without it."""
+    invocation = Invocation(message(ALICE, body), Room())
+    assert invocation.needs_room() is is_needed
+    invocation.enter(ROOM)
+    entered = heard(perform(invocation))
+    assert entered == heard(perform(Invocation(message(ALICE, body), ROOM)))
+    without = heard(perform(Invocation(message(ALICE, body), Room())))
+    assert (entered == without) is not is_needed
+
+
+def test_the_game_may_decide_any_event_that_is_no_message() -> None:
+    """Which of them need it is the host's affair."""
+    assert Invocation(connect(ALICE), Room()).needs_room()

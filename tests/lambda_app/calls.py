@@ -55,6 +55,9 @@ NEWCOMER = row("Alice", 9)
 
 PING = '{"type":"ping"}'
 
+TO_NOBODY = '{"type":"offer","targetId":"nobody"}'
+"""Makes a container know its sender, and changes nothing."""
+
 
 class Aws:
     """moto's DynamoDB, connections that are open unless they are ``gone``, and what was called."""
@@ -200,7 +203,8 @@ SITUATIONS = (
         warm=ALICE,
         rules=ONE_A_DAY,
     ),
-    Situation("`ping`", BOTH, message(ALICE, PING), warm=ALICE),
+    Situation("any message that cannot be read, or names no target", BOTH, message(ALICE, "?")),
+    Situation("`ping`", BOTH, message(ALICE, PING)),
 )
 
 
@@ -225,7 +229,7 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     # The line of each invocation is not what is asked for here.
     with contextlib.redirect_stdout(io.StringIO()):
         if situation.warm is not None:
-            container(message(situation.warm, PING), None)
+            container(message(situation.warm, TO_NOBODY), None)
         aws.calls.clear()
         container(situation.event, None)
     return [*aws.calls]

@@ -46,7 +46,8 @@ def calls() -> dict[str, list[str]]:
             "any message past a ghost to the next owner",
             ["Query", "PostToConnection", "DeleteItem", "PostToConnection"],
         ),
-        ("`ping`", ["Query", "PostToConnection"]),
+        ("any message that cannot be read, or names no target", ["PostToConnection"]),
+        ("`ping`", ["PostToConnection"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

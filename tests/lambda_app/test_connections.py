@@ -4,7 +4,12 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
 from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
@@ -113,3 +118,65 @@ def test_a_stage_and_an_id_end_up_in_the_path(endpoint: Endpoint) -> None:
         ("GET", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
         ("DELETE", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
     ]
+
+
+# A container that was frozen, and a network that hiccups
+
+
+def test_a_connection_that_was_dropped_meanwhile_costs_nothing(
+    endpoint: Endpoint, management: Any
+) -> None:
+    """A container may sleep for minutes between two posts; both arrive, each once."""
+    endpoint.forgets = True
+    connections = Connections(management)
+    for number in range(2):
+        assert connections.post(ALICE, str(number))
+        assert endpoint.ended.acquire(timeout=10)
+    assert [sent.body for sent in endpoint.sent] == [b"0", b"1"]
+
+
+def refuse(management: Any, failures: list[Exception]) -> list[str]:
+    """Let requests fail before they are sent; return what was tried, which grows."""
+    tried: list[str] = []
+
+    def before_send(event_name: str, **_: object) -> None:
+        tried.append(event_name.rpartition(".")[2])
+        if failures:
+            raise failures.pop(0)
+
+    management.meta.events.register_first("before-send", before_send)
+    return tried
+
+
+def test_a_post_that_found_no_way_is_sent_again(endpoint: Endpoint, management: Any) -> None:
+    """Nothing of it was sent the first time."""
+    refuse(management, [EndpointConnectionError(endpoint_url=endpoint.url)])
+    assert Connections(management).post(ALICE, "x")
+    assert [sent.body for sent in endpoint.sent] == [b"x"]
+
+
+def test_a_post_that_finds_no_way_twice_is_a_failure(management: Any) -> None:
+    """Its sender hears of it while there is time to try again."""
+    no_way = EndpointConnectionError(endpoint_url="https://management")
+    tried = refuse(management, [no_way] * 3)
+    with pytest.raises(EndpointConnectionError):
+        Connections(management).post(ALICE, "x")
+    assert tried == ["PostToConnection"] * 2
+
+
+def test_a_post_that_was_too_slow_to_find_a_way_is_not_repeated(management: Any) -> None:
+    """Nothing was sent then either, but the second that it took was the message's."""
+    tried = refuse(management, [ConnectTimeoutError(endpoint_url="https://management")])
+    with pytest.raises(ConnectTimeoutError):
+        Connections(management).post(ALICE, "x")
+    assert tried == ["PostToConnection"]
+
+
+def test_a_post_whose_answer_was_cut_off_is_not_repeated(
+    endpoint: Endpoint, management: Any
+) -> None:
+    """It may have arrived."""
+    endpoint.hangs_up = True
+    with pytest.raises(ConnectionClosedError):
+        Connections(management).post(ALICE, "x")
+    assert [sent.body for sent in endpoint.sent] == [b"x"]

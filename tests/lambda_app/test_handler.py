@@ -451,6 +451,19 @@ def test_every_message_is_answered_and_logged(
     assert line["level"] == "INFO"
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"type":"ping"}', "nonsense", '{"type":1}', '{"type":"shout"}', '{"type":"offer"}'],
+    ids=["ping", "no json", "no type", "unknown type", "no target"],
+)
+def test_what_is_answered_without_the_game_costs_no_read(body: str) -> None:
+    """A client that keeps its connection open pings for hours."""
+    container = Container(HOST, ALICE)
+    assert container(message(ALICE, body)) == OK
+    assert container.table.calls == []
+    assert len(container.heard(ALICE)) == 1
+
+
 def test_the_topology_is_the_deployments() -> None:
     """In a star players talk to the host alone."""
     container = Container(HOST, ALICE, BOB, rules=Rules(Topology.STAR))
@@ -516,8 +529,10 @@ def test_the_environments_handler_works_from_end_to_end(
     assert management_client.cache_info().currsize == 1
     assert host(message(ALICE, '{"type":"ping"}'), None) == OK
     operations = [sent.target or sent.path for sent in endpoint.sent]
-    assert operations == ["DynamoDB_20120810.GetItem", "/@connections/Alice-1"]
+    assert operations == ["/@connections/Alice-1"]
     assert logged(capsys)["outcome"] == "pong"
+    assert host(disconnect(ALICE), None) == OK
+    assert endpoint.sent[-1].target == "DynamoDB_20120810.DeleteItem"
     host._table._client.close()
     management_client(endpoint.url).close()
 
