@@ -10,7 +10,13 @@ import re
 from json.encoder import encode_basestring as _quote
 from typing import Any, NoReturn
 
-from poker_signal.core.errors import InvalidMessage, NotConnected, SignalError, TargetNotFound
+from poker_signal.core.errors import (
+    DuplicateName,
+    InvalidMessage,
+    NotConnected,
+    SignalError,
+    TargetNotFound,
+)
 from poker_signal.core.model import HOST, Message, PlayerId, Signal
 
 JOIN = "join"
@@ -120,7 +126,7 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
     if (
         signal is None
         or signal.type == JOIN
-        or not isinstance(error, (TargetNotFound, NotConnected))
+        or not isinstance(error, (TargetNotFound, NotConnected, DuplicateName))
     ):
         return "error", _dump({"type": "error", "payload": payload, **id_})
     payload |= {"type": signal.type, "targetId": str(signal.target_id)}

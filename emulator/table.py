@@ -30,7 +30,11 @@ class MemoryTable:
         return self._rooms.get(row.game_id, _EMPTY) if row is not None else _EMPTY
 
     def save(self, row: Row) -> None:
-        """Store a row."""
+        """Store a row, unless it is stored already."""
+        if row.connection_id not in self._rows:
+            self._put(row)
+
+    def _put(self, row: Row) -> None:
         self._rows[row.connection_id] = row
         self._rooms[row.game_id] = self._rooms.get(row.game_id, _EMPTY).adding(row)
 
@@ -38,7 +42,7 @@ class MemoryTable:
         """Add a connection to what a row has reached, if the row is there."""
         row = self._rows.get(connection_id)
         if row is not None and target not in row.reached:
-            self.save(row._replace(reached=row.reached | {target}))
+            self._put(row._replace(reached=row.reached | {target}))
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError
 
 from poker_signal.core.model import ConnectionId
 
@@ -24,8 +24,21 @@ class Connections:
         return self._unless_gone(self._client.get_connection, ConnectionId=connection_id)
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Close the connection; tell whether it was open."""
-        return self._unless_gone(self._client.delete_connection, ConnectionId=connection_id)
+        """Close the connection; tell whether that is done.
+
+        Whoever took its seat is not refused because AWS fails at this: without a row it is
+        nobody's connection, and hears so when it speaks.
+        """
+        try:
+            self._unless_gone(self._client.delete_connection, ConnectionId=connection_id)
+        except ClientError as error:
+            status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+            if status != 429 and status < 500:
+                raise
+            return False
+        except HTTPClientError:
+            return False
+        return True
 
     def _unless_gone(self, call: Any, **arguments: object) -> bool:
         try:

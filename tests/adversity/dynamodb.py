@@ -5,7 +5,6 @@ before it takes effect and before it is answered, so that others may come in bet
 """
 
 from collections.abc import Callable
-from copy import deepcopy
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -47,7 +46,7 @@ class DynamoDB:
         self._pause(f"GetItem {key}")
         item = self.items.get(key)
         self._pause(f"GetItem {key} → {'found' if item else 'nothing'}")
-        return {"Item": deepcopy(item)} if item else {}
+        return {"Item": _copy(item)} if item else {}
 
     def query(
         self,
@@ -61,7 +60,7 @@ class DynamoDB:
         assert KeyConditionExpression == "gameId = :game"
         game = ExpressionAttributeValues[":game"]
         self._pause(f"Query {game['S']}")
-        found = [deepcopy(item) for item in self.index.values() if item["gameId"] == game]
+        found = [_copy(item) for item in self.index.values() if item["gameId"] == game]
         found = self.on_query(found)
         self._pause(f"Query {game['S']} → {[item['connectionId']['S'] for item in found]}")
         return {"Items": found}
@@ -73,7 +72,7 @@ class DynamoDB:
         key = Item["connectionId"]["S"]
         self._pause(f"PutItem {key}")
         self._check(key, ConditionExpression)
-        self._write(key, deepcopy(Item))
+        self._write(key, _copy(Item))
         self._pause(f"PutItem {key} → done")
         return {}
 
@@ -103,7 +102,7 @@ class DynamoDB:
         key = Key["connectionId"]["S"]
         self._pause(f"UpdateItem {key}")
         self._check(key, ConditionExpression)
-        item = deepcopy(self.items.get(key, dict(Key)))
+        item = _copy(self.items.get(key, dict(Key)))
         known = item.setdefault("reached", {"SS": []})["SS"]
         known += [target for target in ExpressionAttributeValues[":target"]["SS"]]
         item["reached"]["SS"] = sorted({*known})
@@ -128,15 +127,25 @@ class DynamoDB:
         else:
             self.items[key] = item
         if self._lagging:
-            self._behind.setdefault(key, []).append(deepcopy(item))
+            self._behind.setdefault(key, []).append(_copy(item))
         else:
             self._index(key, item)
 
     def _index(self, key: str, item: Item | None) -> None:
         if item is not None and "gameId" in item:
-            self.index[key] = deepcopy(item)
+            self.index[key] = _copy(item)
         else:
             self.index.pop(key, None)
+
+
+def _copy(item: Item | None) -> Any:
+    """Return an item that nobody else changes."""
+    if item is None:
+        return None
+    return {
+        name: {kind: [*value] if isinstance(value, list) else value for kind, value in typed.items()}
+        for name, typed in item.items()
+    }
 
 
 def client_error(code: str, status: int) -> ClientError:

@@ -3,7 +3,6 @@
 Compared with what is true (``world.py``), never with what the core thinks of it.
 """
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tests.adversity.world import LIFETIME_MS, Connection, Said
@@ -21,9 +20,14 @@ class Violation(AssertionError):
     """A property that does not hold."""
 
 
-def inherit_seat(newcomer: Connection, firm: Iterable[Connection]) -> None:
-    """Give a newcomer the seat of its former self, if it is there to be seen."""
-    former = [one.seat for one in firm if one.is_same_seat(newcomer)]
+def inherit_seat(task: "Task") -> None:
+    """Give a newcomer the seat of its former self, if that was there to be seen."""
+    newcomer = task.connection
+    former = [
+        one.seat
+        for one in task.seen
+        if one.is_same_seat(newcomer) and not one.is_expired(task.started_ms)
+    ]
     newcomer.seat = min([newcomer.seat, *former])
 
 

@@ -33,8 +33,8 @@ class Task:
     """Who was connected and in the index when it began."""
     had_row: bool = False
     """Whether its own connection was in the table when it began."""
-    seen: list[str] | None = None
-    """Whom it saw in the game."""
+    seen: list[Connection] = field(default_factory=list)
+    """Whose rows it saw, late as the index may be."""
     answers: list[str] = field(default_factory=list)
     """Codes and types that its connection was told, or would have been."""
     waits_for: str = ""
@@ -168,8 +168,7 @@ class Schedule:
         """Remember whom an invocation saw, in whatever order."""
         assert self.current is not None
         self.reorder(items)
-        if self.current.seen is None:
-            self.current.seen = [item["connectionId"]["S"] for item in items]
+        self.current.seen = self.by_key(item["connectionId"]["S"] for item in items)
         return items
 
     def killed(self, task: Task) -> None:
@@ -188,6 +187,7 @@ class Schedule:
             admitted = isinstance(result, dict) and result["statusCode"] == 200
             task.connection.state = "open" if admitted else "refused"
             task.connection.was_open = admitted
+            properties.inherit_seat(task)
         if self.violation is not None:
             raise self.violation
         if failed and not task.had_fault:
@@ -211,10 +211,11 @@ class Schedule:
         stored, indexed = self.host.stored(), self.host.indexed()
         task.had_row = connection.key in stored
         task.firm = [
-            one for one in self.by_key(stored & indexed) if one.state == "open" and one.game
+            one
+            for one in self.by_key(stored & indexed)
+            if one.state == "open" and one.game == connection.game
         ]
-        if kind == "$connect":
-            properties.inherit_seat(connection, task.firm)
+        task.seen = self.by_key(stored)
         self.tasks.append(task)
         self.tell(f"#{task.number} {kind} of {connection.key}")
         self.host.start(task)
