@@ -88,8 +88,7 @@ class Invocation:
             self._room = self._room.without(wait.signal.sender)
         else:
             self._room = self._room.adding(row)
-        if wait.signal.target_id is not None:
-            self._room = self._room.trusting(wait.signal.target_id)
+        self._room = self._room.trusting(wait.signal.target_id)
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
     def waited_enough(self, wait: Wait) -> None:

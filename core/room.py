@@ -80,10 +80,10 @@ class Room:
         room._doubted |= {connection_id}
         return room
 
-    def trusting(self, player_id: PlayerId) -> "Room":
+    def trusting(self, player_id: PlayerId | None) -> "Room":
         """Return the room in which no row of this name is in doubt."""
         room = self._copy()
-        room._doubted -= {row.connection_id for row in self._by_player.get(player_id, ())}
+        room._doubted -= {row.connection_id for row in self if row.player_id == player_id}
         return room
 
     def _copy(self) -> "Room":
@@ -130,7 +130,5 @@ def _in_order_of_ownership(player_id: PlayerId, rows: list[Row]) -> list[Row]:
     if player_id != HOST:
         return in_order
     protected = [row for row in in_order if row.session is not None]
-    others = sorted(
-        (row for row in rows if row.session is None), key=lambda row: row.connection_id
-    )
+    others = sorted((row for row in rows if row.session is None), key=lambda row: row.connection_id)
     return protected + sorted(others, key=lambda row: row.connected_at, reverse=True)

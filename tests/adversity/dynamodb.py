@@ -143,7 +143,9 @@ def _copy(item: Item | None) -> Any:
     if item is None:
         return None
     return {
-        name: {kind: [*value] if isinstance(value, list) else value for kind, value in typed.items()}
+        name: {
+            kind: [*value] if isinstance(value, list) else value for kind, value in typed.items()
+        }
         for name, typed in item.items()
     }
 

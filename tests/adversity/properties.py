@@ -183,6 +183,4 @@ def _rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Conn
 def _is_crowded(schedule: "Schedule", *some: Connection) -> bool:
     """Tell whether a player of one of these has several rows: then their seat is in flux."""
     known = schedule.by_key(schedule.host.stored() | schedule.host.indexed())
-    return any(
-        one.is_same_seat(other) and one is not other for one in some for other in known
-    )
+    return any(one.is_same_seat(other) and one is not other for one in some for other in known)

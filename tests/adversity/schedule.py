@@ -243,6 +243,4 @@ class Schedule:
 
 def _facts(connection: Connection) -> Facts:
     identity: Any = {"sourceIp": "192.0.2.1"}
-    return Facts(
-        connection.key, connection.connected_ms, "prod", "x", "pokerlocal", identity
-    )
+    return Facts(connection.key, connection.connected_ms, "prod", "x", "pokerlocal", identity)

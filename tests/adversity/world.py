@@ -45,8 +45,10 @@ class Connection:
 
     def is_same_seat(self, other: "Connection") -> bool:
         """Tell whether both are one player, by its secret."""
-        return self.is_same_name(other) and self.session is not None and (
-            self.session == other.session
+        return (
+            self.is_same_name(other)
+            and self.session is not None
+            and (self.session == other.session)
         )
 
     def is_same_name(self, other: "Connection") -> bool:

@@ -12,6 +12,7 @@ from poker_signal.core.errors import (
     NotAllowed,
     NotConnected,
     SignalError,
+    Superseded,
     TargetNotFound,
     UnknownType,
 )
@@ -30,6 +31,7 @@ ERRORS = [
         409,
         "Somebody else is hosting this game already.",
     ),
+    (Superseded(), "SUPERSEDED", 409, "You have connected again meanwhile."),
     (
         InvalidMessage("it is not a JSON object"),
         "INVALID_MESSAGE",

@@ -93,7 +93,7 @@ class DictTable(DynamoTable):
     def save(self, row: Row) -> None:
         """Store a row."""
         self._called("save")
-        self.rows[row.connection_id] = row
+        self.rows.setdefault(row.connection_id, row)
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row."""
@@ -124,6 +124,7 @@ class ScriptedConnections(Connections):
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.probed: list[str] = []
+        self.unclosable: set[str] = set()
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
         self.before_post: Callable[[], None] = lambda: None
@@ -144,10 +145,12 @@ class ScriptedConnections(Connections):
         return connection_id not in self.gone
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Remember what was closed."""
+        """Remember what was closed, unless that is refused."""
         self._fail("close")
+        if connection_id in self.unclosable:
+            return False
         self.closed.append(connection_id)
-        return connection_id not in self.gone
+        return True
 
     def _fail(self, name: str) -> None:
         if failure := self.failures.get(name):
