@@ -104,7 +104,7 @@ class DynamoDB:
         self._check(key, ConditionExpression)
         item = _copy(self.items.get(key, dict(Key)))
         known = item.setdefault("reached", {"SS": []})["SS"]
-        known += [target for target in ExpressionAttributeValues[":target"]["SS"]]
+        known += list(ExpressionAttributeValues[":target"]["SS"])
         item["reached"]["SS"] = sorted({*known})
         self._write(key, item)
         self._pause(f"UpdateItem {key} → done")

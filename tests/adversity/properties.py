@@ -47,7 +47,8 @@ def check_delivery(
     """A message reaches whom it was for, once, after its offer, in its sender's own name."""
     said = schedule.said[frame["payload"]]
     name = f"{said.type} {said.number}"
-    if said is not task.said or frame["senderId"] != said.sender.player:
+    is_own = task.said is said
+    if not is_own or frame["senderId"] != said.sender.player:
         raise Violation(f"{name} was not {frame['senderId']}'s to send")
     if said.delivered_to:
         raise Violation(f"{name} is delivered twice")
@@ -112,15 +113,13 @@ def _check_outcome(schedule: "Schedule", task: "Task") -> None:
     if not is_told:
         raise Violation(f"{name} ends in silence")
     if NOT_FOUND & {*task.answers}:
-        target = "HOST" if said.type == "join" else said.target
         for one in _still_there(schedule, task):
-            if (one.game, one.player) == (said.sender.game, target):
+            if one.player == said.target:
                 raise Violation(f"{name}: {one.key} is there, and not found")
-    if "NOT_CONNECTED" in task.answers and task.had_row:
-        if task.connection.key in schedule.host.stored() and not task.connection.is_expired(
-            task.started_ms
-        ):
-            raise Violation(f"{name}: its sender has a row, and is told that it has none")
+    has_row = task.had_row and task.connection.key in schedule.host.stored()
+    has_row = has_row and not task.connection.is_expired(task.started_ms)
+    if "NOT_CONNECTED" in task.answers and has_row:
+        raise Violation(f"{name}: its sender has a row, and is told that it has none")
     if "DUPLICATE_NAME" in task.answers and not _had_rival(schedule, task):
         raise Violation(f"{name}: nobody else of that name is alive")
 

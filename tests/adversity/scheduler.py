@@ -3,6 +3,7 @@
 import random
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from functools import partial
 from unittest import mock
 
 from tests.adversity import properties
@@ -50,21 +51,21 @@ class Explorer:
         schedule = self.schedule
         actions: list[tuple[float, Action]] = []
         for task in schedule.runnable():
-            actions.append((6, lambda task=task: schedule.go_on(task)))
+            actions.append((6, partial(schedule.go_on, task)))
             if self._faults:
-                actions.append((0.15, lambda task=task: schedule.fail(task)))
-                actions.append((0.1, lambda task=task: schedule.kill(task)))
+                actions.append((0.15, partial(schedule.fail, task)))
+                actions.append((0.1, partial(schedule.kill, task)))
         if schedule.running() and not schedule.runnable():
-            actions.append((8, lambda: schedule.pass_time(100)))
+            actions.append((8, partial(schedule.pass_time, 100)))
         if isinstance(schedule.host, LambdaFunction):
-            for key in schedule.host.dynamodb.behind:
-                actions.append((1, lambda key=key: schedule.host.dynamodb.catch_up(key)))  # type: ignore[attr-defined]
+            dynamodb = schedule.host.dynamodb
+            actions += [(1, partial(dynamodb.catch_up, key)) for key in dynamodb.behind]
         for gone in dict.fromkeys(schedule.unheard_of):
-            actions.append((1, lambda gone=gone: schedule.disconnect(gone)))
+            actions.append((1, partial(schedule.disconnect, gone)))
         if self._left:
             actions.append((4, self._client_action))
-            actions.append((0.1, lambda: schedule.pass_time(31_000)))
-            actions.append((0.1, lambda: schedule.pass_time(LIFETIME_MS + 1000)))
+            actions.append((0.1, partial(schedule.pass_time, 31_000)))
+            actions.append((0.1, partial(schedule.pass_time, LIFETIME_MS + 1000)))
         return actions
 
     def _client_action(self) -> None:

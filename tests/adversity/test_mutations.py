@@ -11,8 +11,20 @@ from unittest import mock
 import pytest
 
 from poker_signal.core import invocation, room, routing
-from poker_signal.core.errors import DuplicateName
-from poker_signal.core.model import HOST, Alive, Connect, Effect, PlayerId, Row, Save, Signal
+from poker_signal.core.errors import DuplicateName, Superseded
+from poker_signal.core.model import (
+    HOST,
+    Alive,
+    Connect,
+    Effect,
+    Forget,
+    Gone,
+    PlayerId,
+    Probe,
+    Row,
+    Save,
+    Signal,
+)
 from poker_signal.core.room import Room
 from tests.adversity.scheduler import first_failure
 
@@ -23,7 +35,7 @@ Mutation = Callable[[], Any]
 
 def rows_never_expire() -> Any:
     """Rule 2."""
-    return mock.patch.object(Row, "is_live", lambda row, at: True)
+    return mock.patch.object(Row, "is_live", return_value=True)
 
 
 def whoever_connected_last_owns_a_name() -> Any:
@@ -49,7 +61,7 @@ def dead_rows_are_found_out_for_nothing() -> Any:
 
     def gone(self: invocation.Invocation, effect: Any) -> None:
         self._room = self._room.without(effect.connection_id)
-        self._pending.append(invocation.Gone(effect.connection_id))
+        self._pending.append(Gone(effect.connection_id))
 
     return mock.patch.object(invocation.Invocation, "gone", gone)
 
@@ -70,7 +82,7 @@ def joiners_of_a_taken_name_are_refused_unasked() -> Any:
 
     def pass_on(signal: Signal, *more: Any) -> list[Effect]:
         effects = real(signal, *more)
-        if any(isinstance(effect, routing.Probe) for effect in effects):
+        if any(isinstance(effect, Probe) for effect in effects):
             raise DuplicateName(PlayerId("?"))
         return effects
 
@@ -87,9 +99,23 @@ def takers_over_lose_their_seat() -> Any:
     return mock.patch.object(routing, "_seated", lambda newcomer, former: newcomer)
 
 
-def late_losers_undo_a_takeover() -> Any:
-    """Rule 5: an older newcomer neither throws the newer one out nor outranks it."""
+def latest_of_a_session_is_as_good_as_any() -> Any:
+    """Rule 5: whichever invocation writes last, the newest connection has the seat."""
     return mock.patch.object(Row, "age", property(lambda row: ("", row.connection_id)))
+
+
+def late_losers_throw_the_winner_out() -> Any:
+    """Rule 5: a takeover is fenced; the older newcomer gives way to the one that has won."""
+    real = routing._admit
+
+    def admit(event: Connect, room: Room) -> list[Effect]:
+        try:
+            return real(event, room)
+        except Superseded:
+            others = [row for row in room if row.session == event.row.session]
+            return [Save(event.row), *(Forget(row.connection_id) for row in others)]
+
+    return mock.patch.object(routing, "_admit", admit)
 
 
 def no_host_is_protected() -> Any:
@@ -98,7 +124,7 @@ def no_host_is_protected() -> Any:
 
     def admit(event: Connect, room: Room) -> list[Effect]:
         effects = real(event, room)
-        is_probe = any(isinstance(effect, routing.Probe) for effect in effects)
+        is_probe = any(isinstance(effect, Probe) for effect in effects)
         return [Save(event.row)] if is_probe else effects
 
     return mock.patch.object(routing, "_admit", admit)
@@ -110,7 +136,7 @@ def protected_hosts_refuse_even_when_dead() -> Any:
 
     def admit(event: Connect, room: Room) -> list[Effect]:
         effects = real(event, room)
-        if any(isinstance(effect, routing.Probe) for effect in effects):
+        if any(isinstance(effect, Probe) for effect in effects):
             return routing.route(Alive(HOST, event), room)
         return effects
 
@@ -119,7 +145,7 @@ def protected_hosts_refuse_even_when_dead() -> Any:
 
 def candidates_do_not_wait() -> Any:
     """Rule 6."""
-    return mock.patch.object(routing, "_is_early", lambda signal, sender, target: False)
+    return mock.patch.object(routing, "_is_early", return_value=False)
 
 
 def candidates_wait_for_an_offer_to_anybody() -> Any:
@@ -133,7 +159,7 @@ def candidates_wait_for_an_offer_to_anybody() -> Any:
 
 def who_is_still_connecting_is_forgotten() -> Any:
     """A connection opens when its ``$connect`` has returned."""
-    return mock.patch.object(Row, "is_settling", lambda row, at: False)
+    return mock.patch.object(Row, "is_settling", return_value=False)
 
 
 def _without_probes(spared: Callable[[Signal], bool]) -> Any:
@@ -163,27 +189,29 @@ def _without_probes(spared: Callable[[Signal], bool]) -> Any:
     return mutate()
 
 
-MUTATIONS: dict[str, list[Mutation]] = {
-    "lambda": [
-        rows_never_expire,
-        whoever_connected_last_owns_a_name,
-        whoever_connected_first_owns_a_name,
-        dead_rows_are_found_out_for_nothing,
-        anybody_speaks_in_any_name,
-        joiners_of_a_taken_name_are_let_in,
-        joiners_of_a_taken_name_are_refused_unasked,
-        nobody_takes_over,
-        takers_over_lose_their_seat,
-        late_losers_undo_a_takeover,
-        no_host_is_protected,
-        protected_hosts_refuse_even_when_dead,
-        candidates_do_not_wait,
-        candidates_wait_for_an_offer_to_anybody,
-        who_is_still_connecting_is_forgotten,
-    ],
-}
-# In one process nothing overtakes, and nobody is seen while connecting.
-MUTATIONS["core"] = MUTATIONS["lambda"][:12]
+ANYWHERE = [
+    rows_never_expire,
+    whoever_connected_last_owns_a_name,
+    whoever_connected_first_owns_a_name,
+    dead_rows_are_found_out_for_nothing,
+    anybody_speaks_in_any_name,
+    joiners_of_a_taken_name_are_let_in,
+    joiners_of_a_taken_name_are_refused_unasked,
+    nobody_takes_over,
+    takers_over_lose_their_seat,
+    latest_of_a_session_is_as_good_as_any,
+    no_host_is_protected,
+    protected_hosts_refuse_even_when_dead,
+]
+AT_ONCE = [
+    late_losers_throw_the_winner_out,
+    candidates_do_not_wait,
+    candidates_wait_for_an_offer_to_anybody,
+    who_is_still_connecting_is_forgotten,
+]
+"""In one process nothing overtakes, and nobody is seen while connecting."""
+
+MUTATIONS: dict[str, list[Mutation]] = {"lambda": ANYWHERE + AT_ONCE, "core": ANYWHERE}
 
 CASES = [(host, mutation) for host, mutations in MUTATIONS.items() for mutation in mutations]
 

@@ -131,7 +131,9 @@ def test_saving_twice_wipes_nothing_out(table: DynamoTable) -> None:
     table.save(stored)
     table.reach(stored.connection_id, ConnectionId("b"))
     table.save(stored)
-    assert table.row(stored.connection_id) == stored._replace(reached=frozenset({"b"}))
+    assert table.row(stored.connection_id) == stored._replace(
+        reached=frozenset({ConnectionId("b")})
+    )
 
 
 def test_a_room_is_one_game(table: DynamoTable) -> None:
