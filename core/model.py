@@ -168,7 +168,7 @@ Event = Connect | Signal | Disconnect | Delivered | Gone | Alive
 
 @_of_its_kind
 class Save(NamedTuple):
-    """Store a row, unless it is stored already."""
+    """Store a row, unless the same handshake's is stored already."""
 
     row: Row
 

@@ -30,8 +30,10 @@ class MemoryTable:
         return self._rooms.get(row.game_id, _EMPTY) if row is not None else _EMPTY
 
     def save(self, row: Row) -> None:
-        """Store a row, unless it is stored already."""
-        if row.connection_id not in self._rows:
+        """Store a row, unless the same handshake's is stored already."""
+        stored = self._rows.get(row.connection_id)
+        if stored is None or stored.connected_at != row.connected_at:
+            self.forget(row.connection_id)
             self._put(row)
 
     def _put(self, row: Row) -> None:

@@ -56,7 +56,7 @@ class DynamoTable:
         return Reading(Room(rows), unreadable=len(found) - len(rows))
 
     def save(self, row: Row) -> None:
-        """Store a row, unless it is stored already.
+        """Store a row, unless the same handshake's is stored already.
 
         A second time, botocore's or Lambda's, must not wipe out what was added since.
         """
@@ -64,7 +64,8 @@ class DynamoTable:
             self._client.put_item(
                 TableName=self._name,
                 Item=_item_of(row),
-                ConditionExpression="attribute_not_exists(connectionId)",
+                ConditionExpression="attribute_not_exists(connectionId) OR connectedAt <> :at",
+                ExpressionAttributeValues={":at": {"S": row.connected_at}},
             )
 
     def forget(self, connection_id: ConnectionId) -> None:

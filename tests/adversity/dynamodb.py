@@ -66,12 +66,17 @@ class DynamoDB:
         return {"Items": found}
 
     def put_item(
-        self, *, TableName: str, Item: Item, ConditionExpression: str | None = None
+        self,
+        *,
+        TableName: str,
+        Item: Item,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeValues: Item | None = None,
     ) -> dict[str, Any]:
         """Store an item, in place of the one of its key."""
         key = Item["connectionId"]["S"]
         self._pause(f"PutItem {key}")
-        self._check(key, ConditionExpression)
+        self._check(key, ConditionExpression, ExpressionAttributeValues)
         self._write(key, _copy(Item))
         self._pause(f"PutItem {key} → done")
         return {}
@@ -110,11 +115,13 @@ class DynamoDB:
         self._pause(f"UpdateItem {key} → done")
         return {}
 
-    def _check(self, key: str, condition: str | None) -> None:
+    def _check(self, key: str, condition: str | None, values: Item | None = None) -> None:
+        item = self.items.get(key, {})
         holds = {
             None: True,
-            "attribute_exists(connectionId)": key in self.items,
-            "attribute_not_exists(connectionId)": key not in self.items,
+            "attribute_exists(connectionId)": bool(item),
+            "attribute_not_exists(connectionId) OR connectedAt <> :at": not item
+            or item.get("connectedAt") != (values or {}).get(":at"),
         }
         if not holds[condition]:
             # A failed condition is an answer as well, and may be late.

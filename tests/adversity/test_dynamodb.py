@@ -60,19 +60,23 @@ def test_the_double_answers_as_moto_does(moto: Any, calls: list[tuple[Any, ...]]
 
 
 @pytest.mark.parametrize(
-    ("condition", "is_there"),
-    [("attribute_exists(connectionId)", False), ("attribute_not_exists(connectionId)", True)],
+    ("condition", "stored"),
+    [
+        ("attribute_exists(connectionId)", None),
+        ("attribute_not_exists(connectionId) OR connectedAt <> :at", "noon"),
+    ],
 )
-def test_a_condition_fails_as_motos_does(moto: Any, condition: str, is_there: bool) -> None:
+def test_a_condition_fails_as_motos_does(moto: Any, condition: str, stored: str | None) -> None:
     """botocore's error, with the same code and status."""
-    item = {"connectionId": {"S": "x"}, "gameId": {"S": "G"}}
+    item = {"connectionId": {"S": "x"}, "gameId": {"S": "G"}, "connectedAt": {"S": "noon"}}
+    values = {"ExpressionAttributeValues": {":at": {"S": "noon"}}} if stored else {}
     errors = []
     for client in (DynamoDB(), moto):
         client.delete_item(TableName=TABLE, Key={"connectionId": item["connectionId"]})
-        if is_there:
+        if stored:
             client.put_item(TableName=TABLE, Item=item)
         with pytest.raises(ClientError) as caught:
-            client.put_item(TableName=TABLE, Item=item, ConditionExpression=condition)
+            client.put_item(TableName=TABLE, Item=item, ConditionExpression=condition, **values)
         response = caught.value.response
         errors.append((response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]))
     assert errors[0] == errors[1] == ("ConditionalCheckFailedException", 400)

@@ -93,7 +93,9 @@ class DictTable(DynamoTable):
     def save(self, row: Row) -> None:
         """Store a row."""
         self._called("save")
-        self.rows.setdefault(row.connection_id, row)
+        stored = self.rows.get(row.connection_id)
+        if stored is None or stored.connected_at != row.connected_at:
+            self.rows[row.connection_id] = row
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row."""

@@ -112,6 +112,10 @@ class SocketHost:
         return self._clients[key].close_code or 0
 
 
+_numbers = itertools.count()
+"""All tests share a table, and API Gateway gives no connection id twice."""
+
+
 class EventHost:
     """The Lambda function alone: events in, and what it would post."""
 
@@ -123,7 +127,6 @@ class EventHost:
         self._heard: dict[str, list[str]] = {}
         self._closed: set[str] = set()
         self._now_ms = 1_700_000_000_000
-        self._numbers = itertools.count()
 
     def _facts(self, key: str) -> Facts:
         self._now_ms += 10
@@ -132,7 +135,7 @@ class EventHost:
 
     async def connect(self, key: str, query: str) -> int:
         """Connect; return 101 or the status of a refusal."""
-        self._ids[key] = f"{next(self._numbers):015d}="
+        self._ids[key] = f"{next(_numbers):015d}="
         facts = self._facts(key)
         request = Request("GET", f"/prod{query}", [("Host", "x")], "192.0.2.1")
         response = self._handler(connect_event(facts, request, "r", "t", self._now_ms), None)
