@@ -123,6 +123,8 @@ class LambdaFunction:
 
     def _pause(self, what: str) -> None:
         if self._schedule.current is not None:
+            if "→" in what or "sleep" in what:  # it has taken effect
+                self._schedule.tell(what)
             self._schedule.current.waits_for = what
             self._hub.switch()
 

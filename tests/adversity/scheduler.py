@@ -8,12 +8,15 @@ from unittest import mock
 
 from tests.adversity import properties
 from tests.adversity.hosts import HOSTS, LambdaFunction
-from tests.adversity.schedule import Schedule
+from tests.adversity.schedule import Schedule, Task
 from tests.adversity.world import LIFETIME_MS, Connection
 
 MAX_CLIENT_ACTIONS = 14
 NAMES = ("HOST", "HOST", "Alice", "Alice", "Bob")
 TYPES = ("join", "join", "offer", "answer", "ice-candidate", "player-connected", "ping")
+PACES = (6, 6, 6, 0.4)
+"""How likely an invocation is to go on: some are slow from their beginning to their end."""
+
 TICKS_MS = (0, 0, 1, 3, 10, 40, 120)
 
 Action = Callable[[], object]
@@ -25,6 +28,7 @@ class Explorer:
     def __init__(self, number: int, host: str = "lambda") -> None:
         self._random = random.Random(number)
         self._left = MAX_CLIENT_ACTIONS
+        self._paces: dict[Task, float] = {}
         self.schedule = Schedule(HOSTS[host], lagging=self._random.random() < 0.5)
         self.schedule.reorder = self._random.shuffle
         self._games = self._random.choice((["G"], ["G"], ["G", "H"]))
@@ -51,7 +55,8 @@ class Explorer:
         schedule = self.schedule
         actions: list[tuple[float, Action]] = []
         for task in schedule.runnable():
-            actions.append((6, partial(schedule.go_on, task)))
+            pace = self._paces.setdefault(task, self._random.choice(PACES))
+            actions.append((pace, partial(schedule.go_on, task)))
             if self._faults:
                 actions.append((0.15, partial(schedule.fail, task)))
                 actions.append((0.1, partial(schedule.kill, task)))
