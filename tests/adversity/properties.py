@@ -175,11 +175,15 @@ def _rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Conn
         if one is not chosen
         and one.is_same_name(chosen)
         and one.beats(chosen)
-        and (one.is_same_seat(chosen) or not _is_crowded(schedule, one, chosen))
+        and (one.is_same_seat(chosen) or not _is_crowded(schedule, task, one, chosen))
     ]
 
 
-def _is_crowded(schedule: "Schedule", *some: Connection) -> bool:
+def _is_crowded(schedule: "Schedule", task: "Task", *some: Connection) -> bool:
     """Tell whether a player of one of these has several rows: then their seat is in flux."""
     known = schedule.by_key(schedule.host.stored() | schedule.host.indexed())
-    return any(one.is_same_seat(other) and one is not other for one in some for other in known)
+    return any(
+        one.is_same_seat(other) and one is not other
+        for one in some
+        for other in (*known, *task.seen)
+    )

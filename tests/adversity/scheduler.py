@@ -41,6 +41,10 @@ class Explorer:
         Raises:
             Violation: a property does not hold.
         """
+        if self._random.random() < 0.5:
+            for player in ("HOST", "Alice", "Bob"):
+                self._connect(player)
+            self._settle()
         while actions := self._actions():
             weights = [weight for weight, _ in actions]
             _, action = self._random.choices(actions, weights)[0]
@@ -83,7 +87,7 @@ class Explorer:
             self.schedule.close(self._random.choice(people), self._random.choice((0, 0, 1, 1, 2)))
         elif choice < 0.53:
             self.schedule.die_unnoticed(self._random.choice(people))
-        elif choice < 0.7:
+        elif choice < 0.75:
             self._trickle(self._random.choice(people))
         else:
             sender = self._random.choice(people)
@@ -91,18 +95,20 @@ class Explorer:
             target = self._random.choice(NAMES)
             self.schedule.say(sender, self._random.choice(TYPES), target, id_)
 
-    def _connect(self) -> None:
+    def _connect(self, player: str | None = None) -> None:
         number = len(self.schedule.connections)
         key = f"{self._random.choice('abcdefghijkl')}{number}"
-        game, player = self._random.choice(self._games), self._random.choice(NAMES)
+        game, player = self._random.choice(self._games), player or self._random.choice(NAMES)
         sessions = (None, "secret-1", "secret-1", "secret-2") if self._with_sessions else (None,)
         self.schedule.connect(key, game, player, self._random.choice(sessions))
 
     def _trickle(self, sender: Connection) -> None:
-        target = self._random.choice([name for name in NAMES if name != sender.player])
+        there = {one.player for one in self.schedule.open() if one.game == sender.game}
+        others = sorted(there - {sender.player}) or ["Nobody"]
         description = "offer" if sender.player == "HOST" else "answer"
-        for type_ in (description, "ice-candidate", "ice-candidate"):
-            self.schedule.say(sender, type_, target)
+        for target in self._random.sample(others, min(len(others), 2)):
+            for type_ in (description, "ice-candidate"):
+                self.schedule.say(sender, type_, target)
 
     def _audit(self) -> None:
         """Ask, when all is quiet, whether every name has one owner, who is heard and hears."""
