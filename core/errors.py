@@ -109,6 +109,16 @@ class RateLimited(SignalError):
         return self.reason
 
 
+class Superseded(SignalError):
+    """A connection that opened later has taken over the seat of this one already."""
+
+    code = "SUPERSEDED"
+    status_code = 409
+
+    def __str__(self) -> str:
+        return "You have connected again meanwhile."
+
+
 class InvalidMessage(SignalError):
     """The message is not of the wire protocol's shape."""
 

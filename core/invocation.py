@@ -104,6 +104,7 @@ class Invocation:
             self._room = self._room.without(wait.signal.sender)
         else:
             self._room = self._room.adding(row)
+        self._room = self._room.trusting(wait.signal.target_id)
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
     def waited_enough(self, wait: Wait) -> None:
@@ -111,11 +112,19 @@ class Invocation:
         self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
     def gone(self, effect: Post | Probe) -> None:
-        """Report that nobody was there: the row goes, and what caused the effect is tried again."""
-        self._room = self._room.without(effect.connection_id)
-        self._pending.append(Gone(effect.connection_id))
-        if effect.cause is not None:
-            self._pending.append(effect.cause)
+        """Report that nobody was there: the row goes, and what caused the effect is tried again.
+
+        A row whose connection may not be open yet stays, and is passed over for now.
+        """
+        cause = effect.cause
+        row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
+        if cause is not None and row is not None and row.is_settling(cause.at):
+            self._room = self._room.doubting(effect.connection_id)
+        else:
+            self._room = self._room.without(effect.connection_id)
+            self._pending.append(Gone(effect.connection_id))
+        if cause is not None:
+            self._pending.append(cause)
 
     def throttled(self, effect: Post | Probe) -> None:
         """Report that the gateway refused the call for now: what caused it ends here.

@@ -11,6 +11,7 @@ from json.encoder import encode_basestring as _quote
 from typing import Any, NoReturn
 
 from poker_signal.core.errors import (
+    DuplicateName,
     InvalidMessage,
     NotConnected,
     RateLimited,
@@ -34,7 +35,7 @@ TYPES = DIRECTED | {JOIN, PING}
 
 PONG = '{"type":"pong"}'
 
-_UNDELIVERED = (TargetNotFound, NotConnected, RateLimited)
+_UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
 """Why a valid message may not arrive."""
 
 MAX_NAME_CHARACTERS = 128

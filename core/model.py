@@ -17,6 +17,12 @@ HOST = PlayerId("HOST")
 ROW_LIFETIME_S = 7200
 """API Gateway closes a WebSocket two hours after it opened, so no row needs to live longer."""
 
+SETTLING_S = 30
+"""A connection opens when its ``$connect`` has returned, for which API Gateway gives 29 s at most.
+
+Until then nothing can be posted to it: API Gateway answers 410, as if it were gone.
+"""
+
 
 _T = TypeVar("_T", bound=type)
 
@@ -62,10 +68,29 @@ class Row(NamedTuple):
     """SHA-256 of the client's secret, in hex."""
     reached: frozenset[ConnectionId] = frozenset()
     """The connections that got an offer or an answer from this one."""
+    seat: str | None = None
+    """The rank of the row that this one took over from; see ``rank``."""
 
     def is_live(self, at: int) -> bool:
         """Tell whether the row still exists at ``at``, in epoch seconds."""
         return at <= self.ttl
+
+    def is_settling(self, at: int) -> bool:
+        """Tell whether API Gateway may not know the connection yet at ``at``, in epoch seconds."""
+        return at - (self.ttl - ROW_LIFETIME_S) <= SETTLING_S
+
+    @property
+    def age(self) -> tuple[str, ConnectionId]:
+        """What sorts rows by when they connected, whoever looks at them."""
+        return self.connected_at, self.connection_id
+
+    @property
+    def rank(self) -> str:
+        """Since when, and by which connection first, the seat is taken that this row has.
+
+        A takeover passes it on: whoever came in between must not own the name for that.
+        """
+        return self.seat or " ".join(self.age)
 
 
 @_of_its_kind
@@ -160,7 +185,7 @@ Event = Connect | Signal | Disconnect | Delivered | Gone | Alive | Throttled
 
 @_of_its_kind
 class Save(NamedTuple):
-    """Store a row."""
+    """Store a row, unless the same handshake's is stored already."""
 
     row: Row
 

@@ -14,6 +14,7 @@ from poker_signal.core.errors import (
     NotConnected,
     OriginNotAllowed,
     RateLimited,
+    Superseded,
     TargetNotFound,
     UnknownType,
 )
@@ -100,18 +101,30 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
         # Lambda may be handed the same event twice.
         if row.connection_id != newcomer.connection_id
     ]
+    former = [
+        row for row in rivals if newcomer.session is not None and row.session == newcomer.session
+    ]
+    if any(row.age > newcomer.age for row in former):
+        raise Superseded
     if newcomer.player_id == HOST:
         for rival in rivals:
             if rival.session is not None and rival.session != newcomer.session:
                 return [Probe(rival.connection_id, HOST, cause=event)]
     elif doubt := _doubtful_seat(event, room, rules.seats):
         return [doubt]
-    # The newcomer is saved before its former self is forgotten: the name has an owner throughout.
-    effects: list[Effect] = [Save(newcomer)]
-    for rival in rivals:
-        if newcomer.session is not None and rival.session == newcomer.session:
-            effects += [Forget(rival.connection_id), Close(rival.connection_id)]
+    # Saved before its former self leaves, so that the name has an owner throughout; and closed
+    # before it is forgotten, so that nobody is connected without a row. Wherever this ends half
+    # way, the newest row of a session comes first, and an older one never undoes it.
+    effects: list[Effect] = [Save(_seated(newcomer, former))]
+    for row in former:
+        effects += [Close(row.connection_id), Forget(row.connection_id)]
     return effects
+
+
+def _seated(newcomer: Row, former: list[Row]) -> Row:
+    if not former:
+        return newcomer
+    return newcomer._replace(seat=min(row.rank for row in (newcomer, *former)))
 
 
 def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
@@ -149,32 +162,33 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     sender = room.row(signal.sender, signal.at)
     if sender is None:
         raise NotConnected
-    if signal.type == messages.JOIN:
-        return _join(signal, sender, room)
     _check_topology(signal.type, sender.player_id, signal.target_id, rules.topology)
+    owner = room.owner(sender.player_id, signal.at)
+    if owner is not None and owner.connection_id != sender.connection_id:
+        # Nobody speaks in another's name. But perhaps the owner is the sender's own former
+        # connection, closed without anybody being told: a ghost must not lock its player out,
+        # so it is asked for a sign of life.
+        return [Probe(owner.connection_id, sender.player_id, cause=signal)]
     target = room.owner(signal.target_id, signal.at)
     if target is None:
-        raise TargetNotFound(signal.target_id)
+        return _miss(signal, signal.target_id, room)
     if _is_early(signal, sender, target):
         return [Wait(WAIT_S, signal)]
     return [_relay(signal, sender, target)]
 
 
-def _join(signal: Signal, joiner: Row, room: Room) -> list[Effect]:
-    if joiner.player_id == HOST:
-        raise InvalidJoin
-    owner = room.owner(joiner.player_id, signal.at)
-    if owner is not None and owner.connection_id != joiner.connection_id:
-        # Perhaps the joiner's own former connection, closed without anybody being told: a
-        # ghost must not lock its player out, so it is asked for a sign of life.
-        return [Probe(owner.connection_id, joiner.player_id, cause=signal)]
-    host = room.owner(HOST, signal.at)
-    if host is None:
-        raise HostNotFound
-    return [_relay(signal, joiner, host)]
+def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
+    if room.is_in_doubt(target_id) and signal.waits < MAX_WAITS:
+        # It may be connecting at this moment.
+        return [Wait(WAIT_S, signal)]
+    raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 
 def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: Topology) -> None:
+    if type_ == messages.JOIN:
+        if sender == HOST:
+            raise InvalidJoin
+        return
     if sender == target:
         raise NotAllowed("A player cannot send messages to itself.")
     if topology is Topology.STAR and sender != HOST:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from botocore.exceptions import ClientError, EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
 
 from poker_signal.core.model import ConnectionId
 
@@ -12,7 +12,7 @@ class Throttled(Exception):
 
 
 class Connections:
-    """The connections of one API. Each call may raise Throttled."""
+    """The connections of one API. ``post`` and ``is_open`` may raise Throttled."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -32,8 +32,20 @@ class Connections:
         return self._unless_gone(self._client.get_connection, ConnectionId=connection_id)
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Close the connection; tell whether it was open."""
-        return self._unless_gone(self._client.delete_connection, ConnectionId=connection_id)
+        """Close the connection; tell whether that is done.
+
+        Whoever took its seat is not refused because AWS fails at this: without a row it is
+        nobody's connection, and hears so when it speaks.
+        """
+        try:
+            self._unless_gone(self._client.delete_connection, ConnectionId=connection_id)
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
+                raise
+            return False
+        except (HTTPClientError, Throttled):
+            return False
+        return True
 
     def _unless_gone(self, call: Any, **arguments: object) -> bool:
         try:

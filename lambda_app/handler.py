@@ -130,10 +130,9 @@ class LambdaHost:
             effects[type(effect).__name__] += 1
             try:
                 if not self._perform_effect(effect, invocation, connections, patience_ends_s):
-                    effects["Gone"] += 1
+                    effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
             except Throttled:
                 effects["Throttled"] += 1
-                # A Close is best effort: what it was for is forgotten already.
                 if isinstance(effect, Post | Probe):
                     invocation.throttled(effect)
 
@@ -144,7 +143,7 @@ class LambdaHost:
         connections: Connections,
         patience_ends_s: float,
     ) -> bool:
-        """Perform an effect; tell whether whoever it was for was there."""
+        """Perform an effect; tell whether whoever it was for was there, or could be closed."""
         found = True
         match effect:
             case Post(connection_id, data):
@@ -168,7 +167,7 @@ class LambdaHost:
                     self._sleep(seconds)
                     invocation.waited(effect, self._table.row(signal.sender))
             case Close(connection_id):
-                connections.close(connection_id)
+                found = connections.close(connection_id)
             case _:
                 assert_never(effect)
         return found

@@ -17,6 +17,7 @@ from poker_signal.core.errors import (
     OriginNotAllowed,
     RateLimited,
     SignalError,
+    Superseded,
     TargetNotFound,
     UnknownTicketKey,
     UnknownType,
@@ -48,6 +49,7 @@ ERRORS = [
         409,
         "Somebody else is hosting this game already.",
     ),
+    (Superseded(), "SUPERSEDED", 409, "You have connected again meanwhile."),
     (
         OriginNotAllowed(),
         "ORIGIN_NOT_ALLOWED",

@@ -22,6 +22,7 @@ from poker_signal.core.gateway import response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,
+    ROW_LIFETIME_S,
     Close,
     Connect,
     ConnectionId,
@@ -38,6 +39,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
+from poker_signal.core.routing import MAX_WAITS
 from poker_signal.core.rules import Rules
 from tests.core.build import (
     AT,
@@ -478,9 +480,9 @@ def test_a_newcomer_takes_over_its_own_former_connection() -> None:
     old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
     invocation = Invocation(connect(new), Room([TABLET, old]))
     assert perform(invocation) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
     assert invocation.outcome == Outcome("connected")
 
@@ -517,7 +519,7 @@ def test_every_protected_host_is_asked() -> None:
     """One that is gone says nothing about the other."""
     first, second = row("HOST", 0, session="s1"), row("HOST", 1, session="s2")
     invocation = Invocation(connect(row("HOST", 9)), Room([first, second]))
-    effects = perform(invocation, gone=[second])
+    effects = perform(invocation, gone=[first])
     assert [type(effect) for effect in effects] == [Probe, Forget, Probe]
     assert invocation.outcome.name == "refused"
 
@@ -622,6 +624,90 @@ def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
         "statusCode": 429,
         "body": "There is too much going on at the moment. Please try again.",
     }
+
+
+# --- connections that may not be open yet ---
+
+
+def young(member: Row) -> Row:
+    """Return a row that was stored a moment ago: its handshake may still be going on."""
+    return member._replace(ttl=AT + ROW_LIFETIME_S)
+
+
+def test_whoever_is_still_connecting_is_passed_over_and_not_forgotten() -> None:
+    """API Gateway says gone of it; the next owner hears what was to be said."""
+    newest = young(row("HOST", 9))
+    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, newest, ALICE]))
+    effects = perform(invocation, gone=[newest])
+    assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-0"]
+    assert Forget(newest.connection_id) not in effects
+    assert invocation.outcome == Outcome("delivered")
+
+
+def test_a_young_ghost_delays_nobody() -> None:
+    """A phone that reconnects after a second joins at once, in spite of its own ghost."""
+    ghost, again = young(row("Alice", 1)), row("Alice", 9)
+    joins = signal(again, "join")
+    invocation = Invocation(message(again, JOIN), Room([TABLET, ghost, again]))
+    assert perform(invocation, gone=[ghost]) == [
+        Probe(ghost.connection_id, ghost.player_id, joins),
+        Post(TABLET.connection_id, JOINED, joins, HOST),
+    ]
+
+
+def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
+    """Two hosts at once: the one without the session is let in, and owns nothing."""
+    protected, newcomer = young(row("HOST", 0, session="s1")), row("HOST", 9)
+    effects = perform(Invocation(connect(newcomer), Room([protected])), gone=[protected])
+    assert [type(effect) for effect in effects] == [Probe, Save]
+
+
+@pytest.mark.parametrize("opens_after", [1, 3])
+def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
+    """Its handshake ends a moment later, and it hears the message once."""
+    tablet = young(TABLET)
+    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, Wait):
+            invocation.waited(effect, ALICE)
+        elif isinstance(effect, Post):
+            is_open = seen.count(Wait) == opens_after
+            (invocation.delivered if is_open else invocation.gone)(effect)
+    assert seen == [*([Post, Wait] * opens_after), Post]
+    assert invocation.outcome == Outcome("delivered")
+
+
+def test_whoever_never_comes_is_not_found() -> None:
+    """After a second; and its row stays, because nobody knows."""
+    tablet = young(TABLET)
+    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, Wait):
+            invocation.waited(effect, ALICE)
+        elif isinstance(effect, Post):
+            (invocation.gone if effect.cause else invocation.delivered)(effect)
+    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post]
+    assert isinstance(invocation.outcome.error, HostNotFound)
+
+
+def test_a_sender_that_is_gone_is_forgotten_however_young() -> None:
+    """It has sent a message, so it was open."""
+    alice = young(ALICE)
+    effects = perform(Invocation(message(alice, '{"type":"ping"}'), Room([alice])), gone=[alice])
+    assert Forget(alice.connection_id) in effects
+
+
+@pytest.mark.parametrize("type_", sorted(messages.DIRECTED))
+def test_whoever_speaks_in_anothers_name_is_told_so(type_: str) -> None:
+    """Never with an error: it may be a ghost's successor, in a live game."""
+    again = row("Alice", 9)
+    body = json.dumps({"type": type_, "targetId": "HOST"})
+    frame = json.loads(told(body, sender=again, room=ROOM.adding(again)))
+    assert (frame["type"], frame["payload"]["code"]) == ("undelivered", "DUPLICATE_NAME")
 
 
 def test_who_disconnects_is_forgotten() -> None:
@@ -864,7 +950,8 @@ def test_any_order_of_events_leaves_a_table_that_can_be_believed(
             newcomer = value._replace(connection_id=ConnectionId(f"c{number}"))
             if host.play(connect(newcomer)) == "connected":
                 host.sockets.add(newcomer.connection_id)
-                assert host.table[newcomer.connection_id] == newcomer
+                saved = host.table[newcomer.connection_id]
+                assert saved._replace(seat=None) == newcomer
         elif what == "says" and somebody in host.sockets:
             assert host.play(Message(somebody, value, AT)) in OUTCOMES_OF_MESSAGES
         elif what == "leaves":

@@ -17,6 +17,7 @@ from poker_signal.core.errors import (
     OriginNotAllowed,
     RateLimited,
     SignalError,
+    Superseded,
     TargetNotFound,
     UnknownType,
 )
@@ -216,6 +217,30 @@ def test_a_joiner_who_owns_the_name_is_not_probed() -> None:
     assert route(joins, Room([TABLET, ALICE, row("Alice", 9)])) == [relay(joins, ALICE, TABLET)]
 
 
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: str) -> None:
+    """Otherwise a stranger who connects as Alice could answer the host as Alice."""
+    again, newest = row("Alice", 9), row("HOST", 9)
+    says = signal(again, type_, "HOST", waits=MAX_WAITS)
+    assert route(says, Room([TABLET, ALICE, again])) == [
+        Probe(ALICE.connection_id, PlayerId("Alice"), cause=says)
+    ]
+    says = signal(TABLET, type_, "Alice", waits=MAX_WAITS)
+    assert route(says, Room([TABLET, ALICE, newest])) == [
+        Probe(newest.connection_id, HOST, cause=says)
+    ]
+
+
+@pytest.mark.parametrize("type_", ["join", "answer"])
+def test_whoever_may_still_be_connecting_is_waited_for(type_: str) -> None:
+    """A tablet that restarts is back in a moment; after a second it is not there."""
+    room = Room([TABLET, ALICE]).doubting(TABLET.connection_id)
+    early = signal(ALICE, type_, "HOST", waits=MAX_WAITS - 1)
+    assert route(early, room) == [Wait(WAIT_S, early)]
+    with pytest.raises(HostNotFound if type_ == "join" else TargetNotFound):
+        route(early._replace(waits=MAX_WAITS), room)
+
+
 def test_an_expired_rival_is_not_probed() -> None:
     """A row that does not exist owns no name."""
     again = row("Alice", 9)
@@ -310,9 +335,9 @@ def test_a_newcomer_with_the_same_session_takes_over() -> None:
     """The new row comes first, so that the name has an owner throughout."""
     old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
     assert route(connect(new), Room([TABLET, old])) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
 
 
@@ -321,11 +346,11 @@ def test_every_row_of_the_same_session_is_taken_over() -> None:
     ghosts = [row("Alice", second, session="s1") for second in (1, 2)]
     new = row("Alice", 9, session="s1")
     assert route(connect(new), Room(ghosts)) == [
-        Save(new),
-        Forget(ghosts[0].connection_id),
-        Close(ghosts[0].connection_id),
-        Forget(ghosts[1].connection_id),
+        Save(new._replace(seat=ghosts[0].rank)),
         Close(ghosts[1].connection_id),
+        Forget(ghosts[1].connection_id),
+        Close(ghosts[0].connection_id),
+        Forget(ghosts[0].connection_id),
     ]
 
 
@@ -363,10 +388,25 @@ def test_a_host_with_the_same_session_takes_over_without_a_probe() -> None:
     """The tablet itself comes back: nobody has to be asked."""
     old, new = row("HOST", 0, session="s1"), row("HOST", 9, session="s1")
     assert route(connect(new), Room([ALICE, old])) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
+
+
+def test_a_seat_is_passed_on_and_on() -> None:
+    """Whoever connects between two takeovers has not come first for that."""
+    second = row("Alice", 5, session="s1")._replace(seat=row("Alice", 1).rank)
+    third = row("Alice", 9, session="s1")
+    saves, *_ = route(connect(third), Room([second, row("Alice", 3)]))
+    assert saves == Save(third._replace(seat=second.seat))
+
+
+def test_a_newcomer_that_was_overtaken_by_its_next_self_is_refused() -> None:
+    """A late loser undoes no takeover: its own connection is the older one."""
+    newer, late = row("Alice", 9, session="s1"), row("Alice", 5, session="s1")
+    with pytest.raises(Superseded):
+        route(connect(late), Room([newer]))
 
 
 @pytest.mark.parametrize("session", [None, "s2"], ids=["none", "another"])
@@ -402,9 +442,9 @@ def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) ->
     """A retry makes nothing worse: the row that is found is the newcomer's own."""
     newcomer, former = row(name, 9, session="s1"), row(name, 1, session="s1")
     assert route(connect(newcomer), Room([newcomer, former])) == [
-        Save(newcomer),
-        Forget(former.connection_id),
+        Save(newcomer._replace(seat=former.rank)),
         Close(former.connection_id),
+        Forget(former.connection_id),
     ]
 
 

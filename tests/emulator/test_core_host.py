@@ -79,6 +79,10 @@ class Table:
         facts = self._facts(connection_id)
         return self._invoke(message_event(facts, "$default", text, "r", "m", self._now_ms))
 
+    def pass_time(self, seconds: int) -> None:
+        """Let handshakes be long over."""
+        self._now_ms += seconds * 1000
+
     def leave(self, connection_id: str) -> Result:
         """Let a connection close."""
         facts = self._facts(connection_id)
@@ -100,6 +104,7 @@ def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
     table.connect("h2", "HOST")
     table.connect("a", "Alice")
     table.connections.gone.add("h2")
+    table.pass_time(60)
     result = table.say("a", '{"type":"join"}')
     assert result == Returned({"statusCode": 200}, Outcome("delivered"))
     assert table.connections.posted == [("h1", '{"type":"join","senderId":"Alice","payload":null}')]

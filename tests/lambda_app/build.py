@@ -97,7 +97,9 @@ class DictTable(DynamoTable):
     def save(self, row: Row) -> None:
         """Store a row."""
         self._called("save")
-        self.rows[row.connection_id] = row
+        stored = self.rows.get(row.connection_id)
+        if stored is None or stored.connected_at != row.connected_at:
+            self.rows[row.connection_id] = row
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row."""
@@ -130,6 +132,7 @@ class ScriptedConnections(Connections):
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.probed: list[str] = []
+        self.unclosable: set[str] = set()
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
         self.before_post: Callable[[], None] = lambda: None
@@ -150,10 +153,14 @@ class ScriptedConnections(Connections):
         return connection_id not in self.gone
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Remember what was closed."""
+        """Remember what was closed, unless that is refused."""
+        if connection_id in self.busy_for:
+            return False
         self._fail("close", connection_id)
+        if connection_id in self.unclosable:
+            return False
         self.closed.append(connection_id)
-        return connection_id not in self.gone
+        return True
 
     def _fail(self, name: str, connection_id: ConnectionId) -> None:
         if connection_id in self.busy_for:

@@ -20,14 +20,14 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from moto.core.models import patch_client
 
-from poker_signal.core.model import ConnectionId, Row
+from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
 from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, schema
-from tests.core.build import row
+from tests.core.build import AT, row
 from tests.lambda_app import ENVIRONMENT, TABLE
 from tests.lambda_app.build import (
     ALICE,
@@ -52,6 +52,8 @@ ENDPOINT = "https://calls.example/prod"
 
 NEWCOMER = row("Alice", 9)
 """Alice once more: the row that connected first owns her name."""
+
+YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
 
 PING = '{"type":"ping"}'
 
@@ -119,6 +121,8 @@ class Situation(NamedTuple):
     """Rows of connections that are closed."""
     reached_after: int | None = None
     """How many waits later the offer arrives."""
+    open_after: int | None = None
+    """How many waits later those that are gone turn out to have been connecting."""
     rules: Rules = Rules()
 
 
@@ -147,6 +151,12 @@ SITUATIONS = (
     Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(row("HOST", 9))),
     Situation(
         "… the protected `HOST` turns out to be gone",
+        (saved(HOST),),
+        connect(row("HOST", 40)),
+        gone=(HOST,),
+    ),
+    Situation(
+        "… the protected `HOST` may still be connecting",
         (saved(HOST),),
         connect(row("HOST", 9)),
         gone=(HOST,),
@@ -194,6 +204,20 @@ SITUATIONS = (
         warm=ALICE,
         gone=(row("HOST", 9),),
     ),
+    Situation(
+        "any message in a name that another connection owns",
+        (*BOTH, NEWCOMER),
+        message(NEWCOMER, '{"type":"player-connected","targetId":"HOST"}'),
+        warm=NEWCOMER,
+    ),
+    Situation(
+        "any message to somebody who connects meanwhile, a tenth of a second later",
+        (HOST, YOUNG_BOB),
+        message(HOST, '{"type":"player-connected","targetId":"Bob"}'),
+        warm=HOST,
+        gone=(YOUNG_BOB,),
+        open_after=1,
+    ),
     Situation("any message to nobody", (HOST,), message(HOST, OFFER), warm=HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
     Situation(
@@ -219,7 +243,10 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     waits = itertools.count(1)
 
     def wait() -> None:
-        if next(waits) == situation.reached_after:
+        number = next(waits)
+        if number == situation.open_after:
+            aws.gone.clear()
+        if number == situation.reached_after:
             counted = len(aws.calls)
             aws.table.reach(HOST.connection_id, ALICE.connection_id)
             # That was the offer's own invocation.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Generator
 from typing import Any
+from unittest import mock
 
 import pytest
 from botocore.exceptions import (
@@ -9,6 +10,7 @@ from botocore.exceptions import (
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
+    ReadTimeoutError,
 )
 from botocore.stub import Stubber
 
@@ -29,6 +31,9 @@ CALLS = {
 each_call = pytest.mark.parametrize(
     ("operation", "call"), CALLS.items(), ids=["post", "probe", "close"]
 )
+each_question = pytest.mark.parametrize(
+    ("operation", "call"), [*CALLS.items()][:2], ids=["post", "probe"]
+)
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -
     stubber.assert_no_pending_responses()
 
 
-@each_call
+@each_question
 @pytest.mark.parametrize("code", ["GoneException", "410"])
 def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call, code: str) -> None:
     """Whether or not it names GoneException."""
@@ -56,7 +61,7 @@ def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call,
     assert call(Connections(stubber.client)) is False
 
 
-@each_call
+@each_question
 def test_429_says_that_nothing_was_done(stubber: Any, operation: str, call: Call) -> None:
     """The API is called too often, or the connection takes no more."""
     stubber.add_client_error(
@@ -66,7 +71,7 @@ def test_429_says_that_nothing_was_done(stubber: Any, operation: str, call: Call
         call(Connections(stubber.client))
 
 
-@each_call
+@each_question
 @pytest.mark.parametrize(
     ("status", "code"),
     [
@@ -88,7 +93,7 @@ def test_whatever_else_is_answered_is_an_error(
         call(Connections(stubber.client))
 
 
-@each_call
+@each_question
 @pytest.mark.parametrize("error_type", ["GoneException", None], ids=["named", "bare"])
 def test_410_is_understood_over_http(
     endpoint: Endpoint, management: Any, operation: str, call: Call, error_type: str | None
@@ -97,6 +102,38 @@ def test_410_is_understood_over_http(
     endpoint.answer = Answer(410, error_type)
     assert call(Connections(management)) is False
     assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_done"),
+    [
+        (410, "GoneException", True),
+        (429, "LimitExceededException", False),
+        (500, "InternalServerErrorException", False),
+        (503, "ServiceUnavailable", False),
+    ],
+    ids=str,
+)
+def test_a_close_is_done_or_not(stubber: Any, status: int, code: str, is_done: bool) -> None:
+    """Nobody is refused a seat because AWS is busy with who had it before."""
+    stubber.add_client_error("delete_connection", code, http_status_code=status)
+    assert Connections(stubber.client).close(ALICE) is is_done
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_close_that_is_not_allowed_is_an_error(stubber: Any, status: int) -> None:
+    """A permission is missing: that never mends itself."""
+    stubber.add_client_error("delete_connection", "ForbiddenException", http_status_code=status)
+    with pytest.raises(ClientError):
+        Connections(stubber.client).close(ALICE)
+
+
+def test_a_close_that_nobody_answers_is_not_done() -> None:
+    """Time-outs are the other way to be busy."""
+    client = management_client("https://nowhere.example/prod")
+    hangs = ReadTimeoutError(endpoint_url="https://nowhere.example")
+    with mock.patch.object(client, "delete_connection", side_effect=hangs):
+        assert Connections(client).close(ALICE) is False
 
 
 def test_a_frame_is_sent_as_utf_8(endpoint: Endpoint, management: Any) -> None:

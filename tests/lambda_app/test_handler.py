@@ -177,11 +177,23 @@ def test_a_protected_host_that_is_gone_protects_nothing(capsys: Capture) -> None
     container = Container(saved(HOST))
     capsys.readouterr()
     container.connections.gone.add(HOST.connection_id)
-    assert container(connect(row("HOST", 9))) == OK
-    assert [*container.table.rows] == ["HOST-9"]
+    assert container(connect(row("HOST", 40))) == OK
+    assert [*container.table.rows] == ["HOST-40"]
     line = logged(capsys)
     assert line["effects"] == {"Probe": 1, "Gone": 1, "Forget": 1, "Save": 1}
     assert line["GhostsHealed"] == 1
+
+
+def test_a_protected_host_that_may_still_be_connecting_stays(capsys: Capture) -> None:
+    """API Gateway says gone of both; only one of them may be forgotten."""
+    container = Container(saved(HOST))
+    capsys.readouterr()
+    container.connections.gone.add(HOST.connection_id)
+    assert container(connect(row("HOST", 9))) == OK
+    assert [*container.table.rows] == ["HOST-0", "HOST-9"]
+    line = logged(capsys)
+    assert line["effects"] == {"Probe": 1, "Gone": 1, "Save": 1}
+    assert line["GhostsHealed"] == 0
 
 
 # Messages

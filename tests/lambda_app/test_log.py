@@ -92,11 +92,16 @@ def test_an_answer_has_its_code() -> None:
     [
         (Outcome("delivered"), {}, {"Deliveries": 1}),
         (Outcome("undelivered"), {}, {"Undelivered": 1}),
-        (Outcome("delivered"), {"effects": {"Gone": 2}}, {"Deliveries": 1, "GhostsHealed": 2}),
+        (
+            Outcome("delivered"),
+            {"effects": {"Gone": 2, "Forget": 2}},
+            {"Deliveries": 1, "GhostsHealed": 2},
+        ),
+        (Outcome("delivered"), {"effects": {"Gone": 2}}, {"Deliveries": 1}),
         (None, {"error": RuntimeError()}, {"Failures": 1}),
         (Outcome("connected"), {}, {}),
     ],
-    ids=["delivered", "undelivered", "healed", "failed", "connected"],
+    ids=["delivered", "undelivered", "healed", "not open yet", "failed", "connected"],
 )
 def test_the_metrics_count_what_became_of_it(
     outcome: Outcome | None, facts: dict[str, Any], metrics: dict[str, int]

@@ -135,6 +135,10 @@ class SocketHost:
         return int(time.time())
 
 
+_numbers = itertools.count()
+"""All tests share a table, and API Gateway gives no connection id twice."""
+
+
 class EventHost:
     """The Lambda function alone: events in, and what it would post."""
 
@@ -154,7 +158,6 @@ class EventHost:
         self._heard: dict[str, list[str]] = {}
         self._closed: set[str] = set()
         self._now_ms = 1_700_000_000_000
-        self._numbers = itertools.count()
 
     def _facts(self, key: str) -> Facts:
         self._now_ms += 10
@@ -163,7 +166,7 @@ class EventHost:
 
     async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
-        self._ids[key] = f"{next(self._numbers):015d}="
+        self._ids[key] = f"{next(_numbers):015d}="
         facts = self._facts(key)
         headers = [("Host", "x"), *([("Origin", origin)] if origin else [])]
         request = Request("GET", f"/prod{query}", headers, "192.0.2.1")

@@ -89,6 +89,7 @@ OFFERED = Hears("a", '{"type":"offer","senderId":"HOST","payload":{"sdp":"v=0"}}
 
 NOT_FOUND = "\\u201cBob\\u201d is not in this game."
 NAME_TAKEN = "A player named \\u201cAlice\\u201d is in this game already."
+HOST_TAKEN = "A player named \\u201cHOST\\u201d is in this game already."
 MALFORMED = "This message cannot be understood: it is not a JSON object."
 
 MESH: dict[str, list[Step]] = {
@@ -224,6 +225,35 @@ MESH: dict[str, list[Step]] = {
         IsClosed("a", 1000),
         OFFER,
         Hears("a2", OFFERED.text),
+    ],
+    "a takeover past a bystander": [
+        HOST,
+        Connects("a", "Alice", session="secret-of-alice"),
+        Connects("b", "Alice"),
+        Connects("a2", "Alice", session="secret-of-alice"),
+        IsClosed("a", 1000),
+        OFFER,
+        Hears("a2", OFFERED.text),
+        Says("a2", '{"type":"answer","targetId":"HOST","payload":1}'),
+        Hears("h", '{"type":"answer","senderId":"Alice","payload":1}'),
+        Says("b", '{"type":"join"}'),
+        Hears("b", error("DUPLICATE_NAME", NAME_TAKEN)),
+    ],
+    "nobody speaks in another's name": [
+        *(HOST, ALICE, Connects("b", "Alice")),
+        Says("b", '{"type":"answer","targetId":"HOST","id":"1"}'),
+        Hears("b", undelivered("DUPLICATE_NAME", NAME_TAKEN, "answer", "HOST", "1")),
+        *(JOIN, JOINED, Leaves("a")),
+        Says("b", '{"type":"answer","targetId":"HOST","id":"2"}'),
+        Hears("h", '{"type":"answer","senderId":"Alice","payload":null}'),
+        Hears("b", '{"type":"ack","id":"2","payload":{"targetId":"HOST"}}'),
+    ],
+    "a host that was replaced no longer speaks for the game": [
+        *(HOST, ALICE, Connects("h2", "HOST")),
+        Says("h", '{"type":"offer","targetId":"Alice"}'),
+        Hears("h", undelivered("DUPLICATE_NAME", HOST_TAKEN, "offer", "Alice")),
+        Says("h2", '{"type":"offer","targetId":"Alice","payload":{"sdp":"v=0"}}'),
+        *(OFFERED, Leaves("h2"), OFFER, OFFERED),
     ],
     "no takeover without the secret": [
         HOST,
