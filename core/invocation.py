@@ -12,8 +12,10 @@ from poker_signal.core.model import (
     Delivered,
     Effect,
     Event,
+    Forget,
     GatewayEvent,
     Gone,
+    LookAgain,
     Message,
     Post,
     Probe,
@@ -23,7 +25,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, needs_room, route
+from poker_signal.core.routing import MAX_WAITS, WAIT_S, needs_room, route
 from poker_signal.core.rules import Rules
 
 _DEFAULT = Rules()
@@ -61,6 +63,8 @@ class Invocation:
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
         self._rules = rules
+        self._waits = 0
+        self._is_there = False
         self._pending: deque[GatewayEvent | Event] = deque([event])
 
     def needs_room(self) -> bool:
@@ -87,6 +91,27 @@ class Invocation:
             except SignalError as error:
                 effects = self._answer(error)
             yield from effects
+        yield from self._look_again()
+
+    def _look_again(self) -> Iterator[Effect]:
+        """Find out about whoever was passed over, once nobody waits for anything any more.
+
+        A dead row must not survive being found out. A second is far more than what is left of
+        a handshake once its row is stored.
+        """
+        if isinstance(self.event, Connect):
+            # The next message looks; a handshake must not take longer for it.
+            return
+        in_doubt = {row.connection_id for row in self._room.doubted()}
+        while in_doubt and self._waits < MAX_WAITS:
+            self._waits += 1
+            for connection_id in sorted(in_doubt):
+                self._is_there = False
+                yield LookAgain(WAIT_S / len(in_doubt), connection_id)
+                if self._is_there:
+                    in_doubt.remove(connection_id)
+        for connection_id in sorted(in_doubt):
+            yield Forget(connection_id)
 
     def delivered(self, post: Post) -> None:
         """Report that a Post arrived."""
@@ -94,9 +119,12 @@ class Invocation:
             self.outcome = Outcome("delivered")
             self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
-    def alive(self, probe: Probe) -> None:
-        """Report that a Probe found somebody."""
-        self._pending.append(Alive(probe.player_id, probe.cause))
+    def alive(self, effect: Probe | LookAgain) -> None:
+        """Report that somebody was there."""
+        if isinstance(effect, LookAgain):
+            self._is_there = True
+        else:
+            self._pending.append(Alive(effect.player_id, effect.cause))
 
     def waited(self, wait: Wait, row: Row | None) -> None:
         """Report that time has passed, and the sender's row as it is now."""
@@ -105,17 +133,22 @@ class Invocation:
         else:
             self._room = self._room.adding(row)
         self._room = self._room.trusting(wait.signal.target_id)
+        self._waits = wait.signal.waits + 1
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
-    def waited_enough(self, wait: Wait) -> None:
+    def waited_enough(self, wait: Wait | LookAgain) -> None:
         """Report that waiting is of no use: what has not been said by now will not be."""
-        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+        self._waits = MAX_WAITS
+        if isinstance(wait, Wait):
+            self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
-    def gone(self, effect: Post | Probe) -> None:
+    def gone(self, effect: Post | Probe | LookAgain) -> None:
         """Report that nobody was there: the row goes, and what caused the effect is tried again.
 
         A row whose connection may not be open yet stays, and is passed over for now.
         """
+        if isinstance(effect, LookAgain):
+            return  # _look_again() asks once more
         cause = effect.cause
         row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
         if cause is not None and row is not None and row.is_settling(cause.at):

@@ -244,10 +244,21 @@ class Wait(NamedTuple):
 
 
 @_of_its_kind
+class LookAgain(NamedTuple):
+    """Wait a moment, then ask once more whether a connection is open; report alive or gone.
+
+    It was passed over because its handshake may still have been going on.
+    """
+
+    seconds: float
+    connection_id: ConnectionId
+
+
+@_of_its_kind
 class Close(NamedTuple):
     """Close a connection; it may be gone already."""
 
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | Close
+Effect = Save | Forget | Post | Probe | Reach | Wait | LookAgain | Close

@@ -85,6 +85,10 @@ class Room:
         room._doubted |= {connection_id}
         return room
 
+    def doubted(self) -> list[Row]:
+        """Return the rows that are in doubt."""
+        return [row for row in self if row.connection_id in self._doubted]
+
     def trusting(self, player_id: PlayerId | None) -> "Room":
         """Return the room in which no row of this name is in doubt."""
         room = self._copy()

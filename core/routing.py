@@ -115,10 +115,13 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     # Saved before its former self leaves, so that the name has an owner throughout; and closed
     # before it is forgotten, so that nobody is connected without a row. Wherever this ends half
     # way, the newest row of a session comes first, and an older one never undoes it.
-    effects: list[Effect] = [Save(_seated(newcomer, former))]
+    save = Save(_seated(newcomer, former))
+    effects: list[Effect] = [save]
     for row in former:
         effects += [Close(row.connection_id), Forget(row.connection_id)]
-    return effects
+    # Closing takes its time, and until this returns API Gateway says of the newcomer, too,
+    # that it is gone: whoever was told so may have deleted its row.
+    return [*effects, save] if former else effects
 
 
 def _seated(newcomer: Row, former: list[Row]) -> Row:

@@ -15,6 +15,7 @@ from poker_signal.core.model import (
     ConnectionId,
     Effect,
     Forget,
+    LookAgain,
     Post,
     Probe,
     Reach,
@@ -102,6 +103,10 @@ class CoreHost:
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
+            case LookAgain(connection_id=connection_id):
+                invocation.waited_enough(effect)
+                is_open = self._connections.is_open(connection_id)
+                (invocation.alive if is_open else invocation.gone)(effect)
             case Wait():
                 # Nothing runs at the same time here.
                 invocation.waited_enough(effect)

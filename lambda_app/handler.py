@@ -30,6 +30,7 @@ from poker_signal.core.model import (
     Forget,
     GameId,
     GatewayEvent,
+    LookAgain,
     Message,
     Post,
     Probe,
@@ -166,6 +167,13 @@ class LambdaHost:
                 else:
                     self._sleep(seconds)
                     invocation.waited(effect, self._table.row(signal.sender))
+            case LookAgain(seconds, connection_id):
+                if self._now_s() + seconds > patience_ends_s:
+                    invocation.waited_enough(effect)
+                else:
+                    self._sleep(seconds)
+                found = connections.is_open(connection_id)
+                (invocation.alive if found else invocation.gone)(effect)
             case Close(connection_id):
                 found = connections.close(connection_id)
             case _:

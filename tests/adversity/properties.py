@@ -38,6 +38,8 @@ def check_rows(schedule: "Schedule", stored: set[str]) -> None:
             continue
         if connection.is_expired(schedule.now_ms) or _was_taken_over(schedule, connection):
             continue
+        if _took_long_to_open(connection):
+            continue
         raise Violation(f"{connection.key} ({connection.player}) is connected and has no row")
 
 
@@ -136,6 +138,16 @@ def _check_admission(schedule: "Schedule", task: "Task") -> None:
             raise Violation(f"{newcomer.key} is let in beside the protected {one.key}")
         if one.is_same_seat(newcomer) and not task.had_fault and one.age < newcomer.age:
             raise Violation(f"{newcomer.key} does not take over from {one.key}")
+
+
+def _took_long_to_open(connection: Connection) -> bool:
+    """Tell whether API Gateway said gone of it for so long that it had to be believed.
+
+    A row that is passed over is looked at again for a second, and deleted then.
+    """
+    if connection.saved_ms is None or connection.opened_ms is None:
+        return False
+    return connection.opened_ms - connection.saved_ms > PATIENCE_MS
 
 
 def _was_taken_over(schedule: "Schedule", connection: Connection) -> bool:

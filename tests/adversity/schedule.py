@@ -187,6 +187,7 @@ class Schedule:
             admitted = isinstance(result, dict) and result["statusCode"] == 200
             task.connection.state = "open" if admitted else "refused"
             task.connection.was_open = admitted
+            task.connection.opened_ms = self.now_ms if admitted else None
             properties.inherit_seat(task)
         if self.violation is not None:
             raise self.violation
@@ -201,6 +202,8 @@ class Schedule:
         stored = self.host.stored()
         for connection in self.by_key(stored):
             connection.was_saved = True
+            if connection.saved_ms is None:
+                connection.saved_ms = self.now_ms
         properties.check_rows(self, stored)
 
     def _invoke(

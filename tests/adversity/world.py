@@ -27,6 +27,9 @@ class Connection:
     is_stuck: bool = False
     """Its client is dead, and API Gateway does not notice: it takes whatever is posted."""
     was_saved: bool = False
+    saved_ms: int | None = None
+    """When its row was first there."""
+    opened_ms: int | None = None
     seat: tuple[int, str] = (0, "")
     """When and by which connection the seat was taken that this one has, by takeovers."""
     heard: list[str] = field(default_factory=list)
