@@ -15,7 +15,7 @@ from poker_signal.core.rules import Rules
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
-    "ttl (epoch seconds) and perhaps session and reached"
+    "ttl (epoch seconds) and perhaps session, reached and seat"
 )
 
 
@@ -81,6 +81,7 @@ def _row(name: str, number: int, row: Any) -> Row:
             ttl=int(row["ttl"]),
             session=row.get("session"),
             reached=frozenset(row.get("reached", [])),
+            seat=row.get("seat"),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error

@@ -76,8 +76,11 @@ class Row(NamedTuple):
         return at <= self.ttl
 
     def is_settling(self, at: int) -> bool:
-        """Tell whether API Gateway may not know the connection yet at ``at``, in epoch seconds."""
-        return at - (self.ttl - ROW_LIFETIME_S) <= SETTLING_S
+        """Tell whether API Gateway may not know the connection yet at ``at``, in epoch seconds.
+
+        The row may be younger than the event: it was stored while the event waited.
+        """
+        return abs(at - (self.ttl - ROW_LIFETIME_S)) <= SETTLING_S
 
     @property
     def age(self) -> tuple[str, ConnectionId]:

@@ -109,6 +109,17 @@ class Adversity(RuleBasedStateMachine):
             while dynamodb.behind:
                 dynamodb.catch_up(dynamodb.behind[0])
 
+    @rule()
+    def settle(self) -> None:
+        """Everything that has begun comes to its end: what follows finds a game in play."""
+        while self.schedule.running():
+            self.catch_up()
+            for task in self.schedule.runnable():
+                self.schedule.go_on(task)
+                self.schedule.check()
+            self.schedule.pass_time(10)
+        self.catch_up()
+
     @invariant()
     def the_rules_hold(self) -> None:
         """Nobody is stranded, and no row outlives its connection."""

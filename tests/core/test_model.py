@@ -126,6 +126,8 @@ def test_a_row_settles_half_a_minute_after_it_connected() -> None:
     """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
     newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)
     assert newcomer.is_settling(AT)
+    assert newcomer.is_settling(AT - 1)
+    assert not row("Alice", ttl=9_999_999_999).is_settling(AT)
     assert newcomer.is_settling(AT + SETTLING_S)
     assert not newcomer.is_settling(AT + SETTLING_S + 1)
 
