@@ -1,5 +1,5 @@
 variable "name_prefix" {
-  description = "What every name begins with. Another one, and another stage, stand next to it in the same account."
+  description = "What every name begins with. Another one stands next to it in the same account."
   type        = string
   default     = "poker-signaling"
 
@@ -21,7 +21,7 @@ variable "region" {
 }
 
 variable "stage" {
-  description = "Name of the stage, the last part of the URL, and the dimension of the function's metrics."
+  description = "Name of the stage, the last part of the URL."
   type        = string
   default     = "prod"
 
