@@ -9,8 +9,8 @@ from poker_signal.lambda_app.log import DIMENSIONS, METRICS, NAMESPACE
 from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
 from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
+from tests.infrastructure.servers import ACCOUNT, REGION, Aws
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.stand_in import ACCOUNT, REGION, Aws
 
 PREFIX: Final = "poker-signaling"
 TABLE: Final = f"{PREFIX}-connections"

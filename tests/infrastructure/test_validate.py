@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.infrastructure.beside import Texts
 from tests.infrastructure.tools import MODULE, ROOT, Failed, Mirror, Workspace
 
 LEVEL = "validate"
@@ -53,16 +54,16 @@ TAKEN = (
 )
 
 
-def test_the_real_provider_takes_the_module(module: Workspace) -> None:
+def test_the_real_provider_takes_the_module(texts: Texts) -> None:
     """Every argument is known to it, and of the right kind."""
-    report = json.loads(module.run("validate", "-json").text)
+    report = json.loads(texts.validated)
     errors = [found for found in report["diagnostics"] if found["severity"] == "error"]
     assert (report["valid"], errors) == (True, [])
 
 
-def test_it_warns_of_nothing_but_what_the_readme_says(module: Workspace) -> None:
+def test_it_warns_of_nothing_but_what_the_readme_says(texts: Texts) -> None:
     """An operator who sees a warning finds it explained."""
-    report = json.loads(module.run("validate", "-json").text)
+    report = json.loads(texts.validated)
     details = {found["detail"].split('"')[1] for found in report["diagnostics"]}
     assert details == {"reset_on_delete"}
     assert "`reset_on_delete`" in (ROOT / MODULE / "README.md").read_text(encoding="utf-8")

@@ -28,8 +28,8 @@ ENVIRONMENT = {
 
 OVERRIDE = """
 provider "aws" {
-  # A call that the stand-in does not know fails at once, not after 25 attempts.
-  max_retries = 1
+  # A call that a stand-in does not know fails soon, not after 25 attempts.
+  max_retries = 3
 }
 """
 
