@@ -51,13 +51,6 @@ VALIDATE = (
             "retention_in_days = 8",
             "aws_cloudwatch_log_group: expected retention_in_days to be one of",
         ),
-        Mutation(
-            "wrong type",
-            "monitoring.tf",
-            "evaluation_periods  = 3",
-            'evaluation_periods  = "often"',
-            "aws_cloudwatch_metric_alarm: Incorrect attribute value type",
-        ),
     ),
     (
         Mutation(
@@ -101,6 +94,13 @@ VALIDATE = (
         ),
     ),
     (
+        Mutation(
+            "wrong type",
+            "monitoring.tf",
+            "evaluation_periods  = 3",
+            'evaluation_periods  = "often"',
+            "aws_cloudwatch_metric_alarm: Incorrect attribute value type",
+        ),
         Mutation(
             "integration that does not exist",
             "api.tf",
