@@ -75,6 +75,36 @@ def emulate(**options: Any) -> None:
 
 
 @main.command()
+@click.argument("url")
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that an expectation waits; the whole check takes at most a dozen of them.",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    help="Seconds between connecting and the first message.  [default: 1, as the app does; 0 on "
+    "this machine]",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document in place of a table."
+)
+def check(**options: Any) -> None:
+    """Play host and players at URL and tell which rules hold there.
+
+    URL is that of a deployment (tofu output websocket_url) or of an emulator. The games have
+    names that nobody guesses. Exit code 0: all rules hold, 1: one does not, or nobody can
+    connect.
+    """
+    import poker_signal.cli.check as command
+
+    command.run(**options)
+
+
+@main.command()
 @click.argument("event", type=click.File(encoding="utf-8"))
 @click.option(
     "--room",
