@@ -8,19 +8,26 @@ import asyncio
 import json
 import time
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, ProtocolError
+from websockets.frames import Close as CloseFrame
 
 MAX_REMEMBERED = 1000
 """Frames that a client keeps for whoever may ask; beyond, the oldest are dropped."""
 
 MAX_CLOSING_S = 2
 """How long a server may take to answer the closing handshake; then the socket is just dropped."""
+
+PING_EVERY_S = 240
+"""How often somebody pings who has nothing else to say."""
+
+MAX_REASON_BYTES = 123
+"""What fits into a close frame beside the code (RFC 6455, section 5.5)."""
 
 ABSENT: Final[Any] = object()
 """A member that is left out of a message; ``None`` is sent as ``null``."""
@@ -31,6 +38,10 @@ _UNESCAPED = "!~*'()"
 
 class BadUrl(ValueError):
     """Not the URL of a signaling server; the text says what is."""
+
+
+class Ended(Exception):
+    """The connection has ended: nothing can be sent any more."""
 
 
 class Frame(NamedTuple):
@@ -93,6 +104,20 @@ class NotHeard(Exception):
         return f"awaited {self.awaited} within {self.within_s:g} s; heard {self.came}"
 
 
+def check_close(code: int, reason: str) -> None:
+    """Check whether a close frame can say this.
+
+    Raises:
+        ValueError: no such code can be sent, or the reason is too long.
+    """
+    try:
+        CloseFrame(code, reason).check()
+    except ProtocolError as error:
+        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can") from error
+    if len(reason.encode()) > MAX_REASON_BYTES:
+        raise ValueError(f"a reason has at most {MAX_REASON_BYTES} bytes")
+
+
 def checked_url(url: str) -> str:
     """Return a server's URL as clients need it: no slash before what they append.
 
@@ -144,6 +169,8 @@ class Client:
         self.player = player
         self.handshake_s = time.perf_counter() - started_s
         """How long connecting took, from the look-up of the name to the 101."""
+        self.on_frame: Callable[[Frame], None] = lambda _: None
+        """Told of every frame when it comes, also of those that somebody awaits."""
         self._socket = socket
         self._started_s = started_s
         self._pending: deque[Frame] = deque(maxlen=MAX_REMEMBERED)
@@ -179,9 +206,12 @@ class Client:
         """Send a text frame, whatever it says.
 
         Raises:
-            ConnectionClosed: the connection has ended.
+            Ended: the connection has ended.
         """
-        await self._socket.send(text)
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed as error:
+            raise Ended(f"the connection has ended: {error}") from error
 
     async def expect(
         self, type: str | None = None, sender: str | None = None, within: float = 10
@@ -201,8 +231,8 @@ class Client:
             raise self._not_heard(_in_words(type, sender), within) from None
         return frame
 
-    async def expect_close(self, within: float = 10) -> int:
-        """Return the code with which the connection ends.
+    async def expect_close(self, within: float | None = 10) -> int:
+        """Return the code with which the connection ends; ``None`` waits for ever.
 
         Raises:
             NotHeard: it did not end ``within`` seconds.
@@ -212,8 +242,14 @@ class Client:
                 while not self._ended:
                     await self._wait_for_news()
         except TimeoutError:
-            raise self._not_heard("the end of the connection", within) from None
+            raise self._not_heard("the end of the connection", within or 0) from None
         return self._socket.close_code or 1006
+
+    async def keep_alive(self, every_s: float = PING_EVERY_S) -> None:
+        """Ping for ever: API Gateway ends what is silent for ten minutes."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.send("ping")
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Yield what comes until the connection ends."""
@@ -225,7 +261,12 @@ class Client:
             await self._wait_for_news()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection properly."""
+        """End the connection properly.
+
+        Raises:
+            ValueError: no such code can be sent, or the reason is too long.
+        """
+        check_close(code, reason)
         self._closed_by_us = self._closed_by_us or not self._ended
         await self._socket.close(code, reason)
 
@@ -241,8 +282,10 @@ class Client:
                 data = await self._socket.recv()
                 at_s = time.perf_counter() - self._started_s
                 text = data if isinstance(data, str) else data.decode(errors="replace")
-                self._pending.append(Frame(self._count, at_s, text, _read(text)))
+                frame = Frame(self._count, at_s, text, _read(text))
+                self._pending.append(frame)
                 self._count += 1
+                self.on_frame(frame)
                 self._tell()
         except ConnectionClosed:
             self._ended = True

@@ -6,7 +6,6 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from websockets.exceptions import (
-    ConnectionClosed,
     InvalidHandshake,
     InvalidProxy,
     InvalidStatus,
@@ -54,8 +53,6 @@ def explain(error: BaseException, url: str, timeout_s: float) -> str:
             f"{where} did not answer within {timeout_s:g} s: is it the right address, does a "
             "firewall drop it, does the function hang? A larger --timeout waits longer"
         )
-    if isinstance(error, ConnectionClosed):
-        return f"the connection ended: {error}"
     if isinstance(error, InvalidProxy | ProxyError | ImportError):
         return f"the proxy that the environment names is of no use: {error}"
     if isinstance(error, InvalidHandshake):

@@ -6,10 +6,9 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
-from websockets.exceptions import ConnectionClosed
-
 from poker_signal.emulator.check import answering, connecting, owning, relaying
 from poker_signal.emulator.check.scene import Failed, Scene, Server, Skipped
+from poker_signal.emulator.client import Ended
 from poker_signal.emulator.problems import UNREACHABLE, explain, hint
 
 MAX_TIMEOUTS = 12
@@ -129,7 +128,9 @@ async def _play(rule: Rule, server: Server, star: bool | None) -> Row:
         return Row(rule, "FAILED", (), hint(failed.came), failed.expected, failed.came, scene.star)
     except Skipped as skipped:
         return Row(rule, "skipped", note=str(skipped), star=scene.star)
-    except (ConnectionClosed, *UNREACHABLE) as error:
+    except Ended as ended:
+        return Row(rule, "FAILED", (), "", "an open connection", str(ended), scene.star)
+    except UNREACHABLE as error:
         came = explain(error, server.url, server.timeout_s)
         return Row(rule, "FAILED", (), "", "a connection", came, scene.star)
     row = Row(rule, "ok", tuple(scene.samples_ms), scene.note, star=scene.star)

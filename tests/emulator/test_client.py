@@ -5,11 +5,12 @@ import json
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import InvalidStatus
 
 from poker_signal.emulator.client import (
     BadUrl,
     Client,
+    Ended,
     NotHeard,
     checked_url,
     query_of,
@@ -70,7 +71,7 @@ async def test_nothing_is_awaited_after_the_end(emulator: Emulator) -> None:
                 NotHeard, match="heard nothing; then the connection ended with 1000"
             ):
                 await alice.expect(within=60)
-            with pytest.raises(ConnectionClosed):
+            with pytest.raises(Ended):
                 await alice.send("ping")
     assert not alice.closed_by_us
 
