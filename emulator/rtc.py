@@ -6,13 +6,14 @@ and like the app it throws candidates away that come before the offer.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any, Literal, NamedTuple
 
 from aiortc import (
     RTCConfiguration,
     RTCDataChannel,
+    RTCIceCandidate,
     RTCIceServer,
     RTCPeerConnection,
     RTCSessionDescription,
@@ -175,12 +176,9 @@ class Peer:
         if connection is None or connection.remoteDescription is None:
             self._tell(Happened("problem", sender, "a candidate came before its description"))
             return
-        if not payload or not payload["candidate"]:
-            return  # the end of candidates, as browsers say it
-        candidate = candidate_from_sdp(payload["candidate"].removeprefix("candidate:"))
-        candidate.sdpMid = payload["sdpMid"]
-        candidate.sdpMLineIndex = payload["sdpMLineIndex"]
-        await connection.addIceCandidate(candidate)
+        # Browsers send null or an empty one at the end.
+        if payload and payload["candidate"]:
+            await connection.addIceCandidate(_candidate(payload))
 
 
 @asynccontextmanager
@@ -199,4 +197,23 @@ async def taking_part(peer: Peer) -> AsyncGenerator[None, None]:
 
 
 def _description(payload: Any) -> RTCSessionDescription:
+    with _parsing_sdp():
+        SessionDescription.parse(payload["sdp"])
     return RTCSessionDescription(sdp=payload["sdp"], type=payload["type"])
+
+
+def _candidate(payload: Any) -> RTCIceCandidate:
+    with _parsing_sdp():
+        candidate = candidate_from_sdp(payload["candidate"].removeprefix("candidate:"))
+    candidate.sdpMid = payload.get("sdpMid")
+    candidate.sdpMLineIndex = payload.get("sdpMLineIndex")
+    return candidate
+
+
+@contextmanager
+def _parsing_sdp() -> Generator[None, None, None]:
+    """aiortc's parser asserts that what a peer sent is well-formed."""
+    try:
+        yield
+    except (AssertionError, IndexError, AttributeError) as error:
+        raise ValueError("this is not SDP") from error

@@ -26,7 +26,7 @@ def blocks(language: str) -> list[str]:
 def test_the_transcript_works_when_pasted() -> None:
     """Two players meet, and hear exactly what the README says."""
     (pasted,) = [block for block in blocks("sh") if "python - <<" in block]
-    (heard,) = [block for block in blocks("text") if "join" in block]
+    (heard,) = [block for block in blocks("text") if "HOST hears" in block]
     command, script = pasted.split("<<'EOF'\n")
     assert command == ".venv/bin/python - "
     script = script.removesuffix("EOF\n")

@@ -70,11 +70,16 @@ async def test_who_joins_again_gets_a_new_channel(emulator: Emulator) -> None:
         ("ice-candidate", {"candidate": "candidate:1 1 udp 1 192.0.2.1 9 typ host"}, "came before"),
         ("offer", {"type": "offer"}, "offer cannot be used: KeyError"),
         ("offer", None, "offer cannot be used: TypeError"),
-        ("offer", {"type": "offer", "sdp": "v=0\r\nm=nonsense\r\n"}, "offer cannot be used"),
+        (
+            "offer",
+            {"type": "offer", "sdp": "v=0\r\nm=nonsense\r\n"},
+            "ValueError('this is not SDP')",
+        ),
+        ("offer", {"type": "offer", "sdp": 1}, "ValueError('this is not SDP')"),
         ("offer", {"type": "fold", "sdp": "v=0"}, "offer cannot be used: ValueError"),
         ("answer", {"type": "answer", "sdp": "v=0"}, "answer cannot be used: KeyError"),
     ],
-    ids=["early", "no sdp", "null", "nonsense", "type", "unasked"],
+    ids=["early", "no sdp", "null", "nonsense", "number", "type", "unasked"],
 )
 async def test_what_cannot_be_used_is_told(
     emulator: Emulator, type_: str, payload: object, says: str
@@ -99,3 +104,36 @@ async def test_the_servers_own_words_are_told(emulator: Emulator) -> None:
         happened = await at_alice.next()
     assert (happened.kind, happened.other) == ("problem", "")
     assert "HOST_NOT_FOUND" in happened.text
+
+
+@pytest.mark.parametrize(
+    ("payload", "problem"),
+    [
+        ({"candidate": "nonsense", "sdpMid": "0"}, "ValueError('this is not SDP')"),
+        ({"candidate": 1}, "ValueError('this is not SDP')"),
+        ({}, None),
+        (None, None),
+        ({"candidate": ""}, None),
+    ],
+    ids=["nonsense", "number", "empty", "null", "end"],
+)
+async def test_candidates_are_read_with_care(
+    emulator: Emulator, payload: object, problem: str | None
+) -> None:
+    """The end of candidates is none of them; others may be broken."""
+    async with (
+        seat(emulator, HOST) as (_, host, at_host),
+        signal_client(emulator.url, "Mallory", GAME) as mallory,
+    ):
+        async with seat(emulator, "Alice") as (alice, _, at_alice):
+            await alice.join()
+            assert (await at_alice.next()).kind == "open"
+            assert (await at_host.next()).kind == "open"
+            await host.send("ice-candidate", "Alice", payload)
+            await mallory.send("ice-candidate", "Alice", payload)
+            happened = await at_alice.next()
+            if problem is not None:
+                assert problem in happened.text
+                happened = await at_alice.next()
+            # Nothing more was told of HOST's, or this would not be next.
+            assert (happened.other, happened.kind) == ("Mallory", "problem")

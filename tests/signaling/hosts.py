@@ -12,7 +12,6 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any, Protocol
 from unittest import mock
-from urllib.parse import quote
 
 import botocore.session
 from moto.server import ThreadedMotoServer
@@ -249,9 +248,3 @@ async def _socket_host(
     settings = Settings(port=0, topology=topology)
     async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
         yield SocketHost(emulator, watch, stack)
-
-
-def query_of(player: str, game: str, session: str | None) -> str:
-    """Return a query string as the app in the field makes it."""
-    more = f"&session={quote(session, safe='')}" if session else ""
-    return f"?playerId={quote(player, safe='')}&gameId={quote(game, safe='')}{more}"

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import pytest
 
 from poker_signal.core.model import Topology
+from poker_signal.emulator.client import query_of
 from tests.signaling.hosts import (
     Host,
     core_host,
     event_host,
     lambda_host,
     moto_dynamodb,
-    query_of,
 )
 
 HOSTS: dict[str, Callable[[Topology, str], AbstractAsyncContextManager[Host]]] = {
@@ -318,7 +318,9 @@ async def _play(steps: list[Step], host: Host) -> AsyncGenerator[str, None]:
     for step in steps:
         match step:
             case Connects(key, player, game, session, status):
-                query = query_of(player, f"{game}-{run}" if game else "", session)
+                query = query_of(
+                    playerId=player, gameId=f"{game}-{run}" if game else "", session=session
+                )
                 assert await host.connect(key, query) == status, step
                 open_keys += [key] if status == 101 else []
             case Says(key, text):
