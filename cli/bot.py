@@ -56,7 +56,7 @@ def _names(options: Options) -> list[str]:
 
 async def _play_all(names: list[str], options: Options) -> int:
     """Return once one of them was closed."""
-    transcript = Transcript(sys.stdout, for_people=sys.stdout.isatty())
+    transcript = Transcript(for_people=sys.stdout.isatty())
     async with contextlib.AsyncExitStack() as stack:
         clients = []
         for name in names:

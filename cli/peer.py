@@ -62,7 +62,7 @@ def run(options: Options) -> None:
 
 async def _play(options: Options) -> int:
     url, player, game, session, _, timeout, _ = options
-    transcript = Transcript(sys.stdout, for_people=sys.stdout.isatty())
+    transcript = Transcript(for_people=sys.stdout.isatty())
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(signal_client(url, player, game, session, timeout))
         seat = Seat(client, transcript, options)

@@ -1,6 +1,7 @@
 """What a peer on the command line prints: lines for people, NDJSON for programs."""
 
 import json
+import sys
 import time
 from typing import Any, TextIO
 
@@ -16,7 +17,8 @@ MAX_SHOWN = 300
 class Transcript:
     """Prints what happens, each with the milliseconds since the start."""
 
-    def __init__(self, stream: TextIO, *, for_people: bool) -> None:
+    def __init__(self, stream: TextIO | None = None, *, for_people: bool) -> None:
+        # Without one it is standard output as it is then: line editing takes it over meanwhile.
         self._stream = stream
         self._for_people = for_people
         self._start = time.perf_counter()
@@ -29,7 +31,7 @@ class Transcript:
         else:
             # ASCII: nothing that a peer sent can move a cursor or break a line.
             line = json.dumps({"ms": round(ms, 1), "event": event, **facts})
-        click.echo(line, file=self._stream)
+        click.echo(line, file=self._stream or sys.stdout)
 
     def connected(self, client: Client) -> None:
         """Print that a player is there, and how long that took."""

@@ -149,10 +149,10 @@ def query_of(**parameters: str | None) -> str:
     return f"?{'&'.join(members)}" if members else ""
 
 
-def connect_to(url: str, timeout_s: float = 10, **parameters: str | None) -> connect:
+def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
     """Return the bare connection of a client, with any query string; to be awaited or entered."""
     return connect(
-        url + query_of(**parameters),
+        url + query,
         # The app's stack offers none, and API Gateway takes none.
         compression=None,
         open_timeout=timeout_s,
@@ -325,8 +325,9 @@ async def signal_client(
         InvalidStatus: refused.
         OSError, TimeoutError, InvalidHandshake: not reached; ``problems.explain`` has words for it.
     """
+    query = query_of(playerId=player, gameId=game, session=session)
     started_s = time.perf_counter()
-    async with connect_to(url, timeout_s, playerId=player, gameId=game, session=session) as socket:
+    async with connect_to(url, query, timeout_s) as socket:
         client = Client(socket, player, started_s)
         reading = asyncio.ensure_future(client.read())
         try:

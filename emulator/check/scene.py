@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 from websockets.exceptions import InvalidStatus
 
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, Frame, NotHeard, connect_to, signal_client
+from poker_signal.emulator.client import (
+    Client,
+    Frame,
+    NotHeard,
+    connect_to,
+    query_of,
+    signal_client,
+)
 
 
 class Failed(Exception):
@@ -90,7 +97,7 @@ class Scene:
         expected = f"the handshake refused with {status}"
         start = time.perf_counter()
         try:
-            async with connect_to(self.server.url, self.server.timeout_s, **parameters):
+            async with connect_to(self.server.url, query_of(**parameters), self.server.timeout_s):
                 raise Failed(expected, "101, connected")
         except InvalidStatus as refusal:
             if refusal.response.status_code != status:

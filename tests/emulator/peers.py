@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from poker_signal.emulator.client import connect_to
+from poker_signal.emulator.client import connect_to, query_of
 from poker_signal.emulator.server import Emulator
 
 
 def peer(emulator: Emulator, player: str, game: str = "GAME01", **more: str) -> connect:
     """Return a client that connects as the app in the field does."""
-    return connect_to(emulator.url, playerId=player, gameId=game, **more)
+    return connect_to(emulator.url, query_of(playerId=player, gameId=game, **more))
 
 
 async def tell(client: ClientConnection, **message: Any) -> None:

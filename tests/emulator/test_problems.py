@@ -43,7 +43,7 @@ async def test_a_name_that_does_not_exist() -> None:
 @pytest.mark.parametrize(
     ("status", "says"),
     [
-        (400, "impossible"),
+        (400, "none that the server takes"),
         (401, "authorizer"),
         (403, "stage missing"),
         (404, "no WebSocket API"),
