@@ -24,8 +24,8 @@ _LOOK_AT_THE_LOG = (
 )
 
 _ADVICE = {
-    HTTPStatus.BAD_REQUEST: "the name of the player or of the game, or the session, is none that the "
-    "server takes, or the server is none of poker-signal's",
+    HTTPStatus.BAD_REQUEST: "the name of the player or of the game, or the session, is none that "
+    "the server takes, or the server is none of poker-signal's",
     HTTPStatus.UNAUTHORIZED: "an authorizer stands before this server, and these clients have "
     "nothing to show it",
     HTTPStatus.FORBIDDEN: "is the stage missing at the end of the URL, as /prod, or the path "
