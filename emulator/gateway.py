@@ -9,7 +9,6 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from websockets.frames import CloseCode
 
-from poker_signal.core.gateway import LambdaEvent
 from poker_signal.core.limits import Rate
 from poker_signal.core.messages import MAX_NAME_CHARACTERS
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity

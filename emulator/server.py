@@ -164,9 +164,7 @@ class Emulator:
         os.environ.update(environment)
         try:
             connections = gateway.connections
-            return assembly.build(
-                self._api, self._settings, connections, self._folder, self.faults
-            )
+            return assembly.build(self._api, self._settings, connections, self._folder, self.faults)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
 

@@ -62,7 +62,7 @@ async def serving(
         management = management_client(emulator.management_url)
         rows = dynamodb.client(faults)
         if handler == "lambda":
-            of_function = LambdaSettings(dynamodb.TABLE, topology, emulator.management_url)
+            of_function = LambdaSettings(dynamodb.TABLE, of_stage.rules(), emulator.management_url)
             table = DynamoTable(rows, dynamodb.TABLE)
             _current = LambdaHost(of_function, table, lambda _: Connections(management))
         else:
