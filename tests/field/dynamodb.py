@@ -21,7 +21,9 @@ from poker_signal.emulator.index_lag import Application, LaggingIndex
 from poker_signal.lambda_app.table import schema
 
 TABLE = "connections-in-the-field"
-"""Not that of other tests: moto has one DynamoDB per process."""
+
+REGION = "eu-west-1"
+"""Not that of other tests: moto has one DynamoDB per process and region."""
 
 
 @cache
@@ -36,7 +38,7 @@ def client(faults: Faults, now_s: Callable[[], float] = time.monotonic) -> Any:
     client = session.create_client(
         "dynamodb",
         endpoint_url="http://127.0.0.1:1",
-        region_name="us-west-2",
+        region_name=REGION,
         aws_access_key_id="x",
         aws_secret_access_key="x",
     )
