@@ -24,8 +24,8 @@ GAME = "GAME01"
 FAST = 0.05
 """Seconds after which the player joins where a second would show nothing more."""
 
-SOON = 2.5
-"""Seconds after which the host gives up where five would show nothing more."""
+SOON = 5.0
+"""Seconds after which the host gives up: the client's own, which a busy machine may need."""
 
 AT_HAND_S = 0.1
 """Enough to take what has arrived already."""
