@@ -65,6 +65,20 @@ def main() -> None:
     help="JSON file of secrets by kid: with it, players need join tickets.",
 )
 @click.option(
+    "--fault",
+    "fault",
+    multiple=True,
+    metavar="SPEC",
+    help="Trouble that AWS has, on purpose: drop:offer#1, reorder, ghost:HOST and more, see "
+    "docs/faults.md; repeatable.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="The same seed lets the same faults happen to the same events.",
+)
+@click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 def emulate(**options: Any) -> None:
