@@ -170,6 +170,10 @@ class _Rest(NamedTuple):
 
 
 def _returned(outcome: Outcome) -> Returned:
+    if outcome.error is not None:
+        # The trace keeps outcomes. Through the frames of its traceback an error would keep the
+        # client's connection as well, and whatever was being read from it.
+        outcome.error.__traceback__ = outcome.error.__context__ = outcome.error.__cause__ = None
     return Returned(response_for(outcome), outcome)
 
 
