@@ -1,8 +1,15 @@
 """Prints the figures; asks for the system that they are read from."""
 
+import os
 import sys
 
 import pytest
+
+# The Lambda function reads its environment when it is imported, as in a container.
+os.environ.setdefault("AWS_ACCESS_KEY_ID", "x")
+os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "x")
+os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")
+os.environ.setdefault("TABLE_NAME", "poker-signaling-connections")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
