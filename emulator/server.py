@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,12 +15,14 @@ from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.integration import Api, Route
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Observer, Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.inspector.api import Inspector
     from poker_signal.emulator.tls import Certificate
 
 STOP_TIMEOUT_S = 1.5
@@ -82,6 +85,13 @@ class Emulator:
         return f"http{self._secure}://{self._authority}/{self._settings.stage}"
 
     @property
+    def inspector_url(self) -> str:
+        """What a browser on this machine opens."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._settings.host)
+        authority = self._authority if host is None else f"{host}:{self.port}"
+        return f"http{self._secure}://{authority}{PREFIX}/"
+
+    @property
     def authority(self) -> Path | None:
         """The certificate that has to be trusted, in PEM; None without TLS."""
         return self._certificate.authority if self._certificate else None
@@ -101,6 +111,7 @@ class Emulator:
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
             gateway.api = self._build_api(gateway)
+            gateway.inspect = lambda request, reply: self._inspector.respond(request, reply)
             await self._server.start_serving()
         except BaseException:
             self._server.close()
@@ -161,6 +172,21 @@ class Emulator:
     def _core_host(self, gateway: Gateway) -> CoreHost:
         settings = self._settings
         return CoreHost(gateway, settings.topology, settings.ticket_keys)
+
+    @cached_property
+    def _inspector(self) -> "Inspector":
+        """Made with the first request for it."""
+        import poker_signal.emulator.inspector.api as api
+
+        settings = self._settings
+        about = api.About(
+            url=self.url,
+            host=settings.host,
+            stage=settings.stage,
+            topology=settings.topology.value,
+            max_message_bytes=settings.max_message_bytes,
+        )
+        return api.Inspector(self._gateway, self.trace, about)
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():
