@@ -51,6 +51,11 @@ class Scene:
         self._ids: dict[str, tuple[str, str]] = {}
         self._count = 0
 
+    @property
+    def now_ms(self) -> int:
+        """The time of the scene's last wait."""
+        return START_MS + self.at_ms
+
     def add(self, kind: str, who: str | None = None, **more: Any) -> Entry:
         """Add an entry about the connection that ``who`` names."""
         entry: Entry = {"n": len(self.entries), "at": START_MS + self.at_ms, "kind": kind}

@@ -34,7 +34,8 @@ export class Live {
     while (!stopped.aborted) {
       try {
         const timeout = AbortSignal.any([stopped, AbortSignal.timeout(PATIENCE_MS)]);
-        const wait = this._isGone ? 0 : WAIT_S;
+        // At first it is asked what there is, and whether anybody answers at all.
+        const wait = this._isGone || this._run === null ? 0 : WAIT_S;
         const url = `api/entries?since=${this._next}&wait=${wait}${this._run ? `&run=${this._run}` : ""}`;
         const answer = await fetch(url, { signal: timeout, cache: "no-store" });
         if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);

@@ -152,7 +152,7 @@ function foreignUfrags(attempt) {
 
 function noCandidates(attempt, facts, world) {
   const description = facts.complete ? attempt.completeAt : null;
-  if (description === null || (world.now - description < PATIENCE_MS && !world.ended)) return null;
+  if (description === null || world.now - description < PATIENCE_MS) return null;
   const silent = [attempt.host, attempt.player].filter(
     (who) => attempt.addressesOf(who).length === 0,
   );
