@@ -5,7 +5,8 @@ import { HOST } from "./handshake.js";
 import { bytes, clock, delta } from "./words.js";
 
 const ROW_HEIGHT = 34;
-const OVERSCAN = 8;
+/** Rows are drawn this many at a time, and as many beyond what can be seen. */
+const STEP = 4;
 const OUTCOMES = { ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
 
 export class Diagram {
@@ -58,32 +59,39 @@ export class Diagram {
   }
 
   draw() {
-    const first = Math.max(0, Math.floor(this._scroller.scrollTop / ROW_HEIGHT) - OVERSCAN);
-    const count = Math.ceil(this._scroller.clientHeight / ROW_HEIGHT) + 2 * OVERSCAN;
+    const view = Math.floor(this._scroller.scrollTop / ROW_HEIGHT / STEP) * STEP;
+    const first = Math.max(0, view - STEP);
+    const count = Math.ceil(this._scroller.clientHeight / ROW_HEIGHT) + 3 * STEP;
     const last = Math.min(this._rows.length, first + count);
-    const wanted = new Set();
-    const fresh = [];
-    for (let place = first; place < last; place += 1) wanted.add(place);
+    // Within one step of rows there is nothing to do while the page scrolls.
+    if (!this._stale && first === this._first && last === this._last) return;
+    [this._first, this._last] = [first, last];
     const activePlace = this._active ? this._places.get(this._active.index) : undefined;
-    // What aria-activedescendant names has to be in the document.
-    if (activePlace !== undefined) wanted.add(activePlace);
-    for (const [place, element] of this._drawn) {
-      if (!wanted.has(place) || this._stale) {
-        element.remove();
-        this._drawn.delete(place);
-      }
-    }
-    for (const place of wanted) {
-      if (this._drawn.has(place)) continue;
-      const element = this._row(this._rows[place], place);
-      this._drawn.set(place, element);
-      fresh.push(element);
-    }
-    this._list.append(...fresh);
+    this._drawRows(first, last, activePlace);
     this._drawSpans(first, last);
     this._stale = false;
     if (activePlace === undefined) this._list.removeAttribute("aria-activedescendant");
     else this._list.setAttribute("aria-activedescendant", `row-${this._active.index}`);
+  }
+
+  _drawRows(first, last, activePlace) {
+    const isWanted = (place) => (place >= first && place < last) || place === activePlace;
+    for (const [place, element] of this._drawn) {
+      if (!this._stale && isWanted(place)) continue;
+      element.remove();
+      this._drawn.delete(place);
+    }
+    const fresh = document.createDocumentFragment();
+    const draw = (place) => {
+      if (this._drawn.has(place)) return;
+      const element = this._row(this._rows[place], place);
+      this._drawn.set(place, element);
+      fresh.append(element);
+    };
+    for (let place = first; place < last; place += 1) draw(place);
+    // What aria-activedescendant names has to be in the document.
+    if (activePlace !== undefined) draw(activePlace);
+    this._list.append(fresh);
   }
 
   // Lanes: HOST, the gateway, then everybody in order of appearance.
@@ -100,7 +108,7 @@ export class Diagram {
     const heads = this._game ? this._game.lanes.map((lane) => this._head(lane)) : [];
     heads.splice(1, 0, h("div", { class: "lane gateway" }, h("b", {}, "gateway")));
     this._lanes.replaceChildren(h("div", { class: "gutter" }, "time"), ...heads, h("div", { class: "tail" }));
-    this._scroller.style.setProperty("--lanes", this._laneCount);
+    this._measure();
     this._stale = true;
   }
 
@@ -117,18 +125,22 @@ export class Diagram {
     );
   }
 
+  // Only as long as can be seen: a dashed line of a million pixels takes its time.
   _drawSpans(first, last) {
-    for (const line of this._list.querySelectorAll(".line")) line.remove();
+    for (const line of this._lines ?? []) line.remove();
+    this._lines = [];
     if (!this._game) return;
-    const lines = [this._line(1, 0, this._rows.length, "gateway")];
+    const add = (column, from, to, kind) => {
+      const [top, end] = [Math.max(from, first), Math.min(to, last)];
+      if (end > top) this._lines.push(this._line(column, top, end, kind));
+    };
+    add(1, first, last, "gateway");
     for (const lane of this._game.lanes) {
       const column = this._at.get(lane.name);
-      lines.push(this._line(column, 0, this._rows.length, "absent"));
-      for (const span of this._visibleSpans(lane, first, last)) {
-        lines.push(this._line(column, span.from, span.to, "present"));
-      }
+      add(column, first, last, "absent");
+      for (const span of this._visibleSpans(lane, first, last)) add(column, span.from, span.to, "present");
     }
-    this._list.prepend(...lines);
+    this._list.prepend(...this._lines);
   }
 
   // A player may come and go ten thousand times: only what can be seen is drawn.
@@ -176,10 +188,10 @@ export class Diagram {
         "aria-label": describe(row),
         "data-place": place,
       },
-      h("span", { class: "time" }, clock(row.at), h("i", {}, delta(row.delta))),
+      h("span", { class: "time" }, clock(row.at), row.delta === null ? null : h("i", {}, delta(row.delta))),
       ...this._arrow(row),
-      h("span", { class: "note" }, shown(row.note)),
-      h("span", { class: "size" }, bytes(row.size)),
+      row.note ? h("span", { class: "note" }, shown(row.note)) : null,
+      row.size === null ? null : h("span", { class: "size" }, bytes(row.size)),
     );
     element.style.top = `${place * ROW_HEIGHT}px`;
     return element;
@@ -240,7 +252,17 @@ export class Diagram {
     this.draw();
   }
 
+  // In pixels, once: as a formula it would be worked out for every part of every row.
+  _measure() {
+    const style = getComputedStyle(this._scroller);
+    const [gutter, tail, least] = ["--gutter", "--tail", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
+    const free = (this._scroller.clientWidth - gutter - tail) / (this._laneCount ?? 2);
+    this._scroller.style.setProperty("--lane", `${Math.max(least, Math.floor(free))}px`);
+    this._scroller.style.setProperty("--width", `${gutter + tail + Math.max(least, Math.floor(free)) * (this._laneCount ?? 2)}px`);
+  }
+
   _resized() {
+    this._measure();
     if (this._atEnd) this._scroller.scrollTop = this._scroller.scrollHeight;
     this.draw();
   }
