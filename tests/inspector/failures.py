@@ -25,7 +25,9 @@ def _ghost_host() -> Scene:
 
 def _handler(**failure: str) -> Scene:
     scene = Scene().join().wait(20)
-    request_id = scene.message(HOST, "offer", "Alice", {"type": "offer", "sdp": sdp("h", "actpass")})
+    request_id = scene.message(
+        HOST, "offer", "Alice", {"type": "offer", "sdp": sdp("h", "actpass")}
+    )
     return scene.returned(HOST, request_id, **failure).wait(6000)
 
 
@@ -88,7 +90,9 @@ def _two_hosts() -> Scene:
 
 def _silent() -> Scene:
     scene = Scene().join().wait(20).offer().wait(30)
-    request_id = scene.message("Alice", "answer", HOST, {"type": "answer", "sdp": sdp("a", "active")})
+    request_id = scene.message(
+        "Alice", "answer", HOST, {"type": "answer", "sdp": sdp("a", "active")}
+    )
     return scene.returned("Alice", request_id, result={"statusCode": 404}).wait(300)
 
 
@@ -120,35 +124,157 @@ def _no_offer_again() -> Scene:
 
 
 FAILURES = [
-    Failure("NO_ANSWER", "Offer delivered after 0.4 s; no answer; the host gave up at 5.0 s.", lambda: Scene().join().wait(400).offer().wait(6000)),
-    Failure("EARLY_CANDIDATES", "3 candidates arrived before the offer; this client discards them.", _early_candidates),
-    Failure("HOST_NOT_FOUND", "No host in game “AB12CD”: nobody is connected as HOST.", lambda: Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")),
-    Failure("HOST_LATER", "No host in game “AB12CD” yet: HOST connected 1.3 s after the join.", _host_later),
-    Failure("HOST_GONE", "No host in game “AB12CD”: HOST left 4.0 s before the join, with 1001.", _host_gone),
-    Failure("WRONG_GAME", "No host in game “AB12C0”, but “AB12CO” has one: a wrong game code?", _wrong_game),
-    Failure("GHOST", "HOST is a ghost: its row is there, its connection is gone (410); the join reached nobody.", _ghost_host),
-    Failure("DUPLICATE_NAME", "The name “Alice” is taken: another connection has it, and is alive.", lambda: Scene().connect(HOST).connect("other", "Alice").connect("Alice").wait(1000).refuse("Alice", "join", HOST, "DUPLICATE_NAME")),
-    Failure("LATE_ANSWER", "The answer came 5.2 s after the join; the host had given up at 5.0 s and discards it.", _late_answer),
-    Failure("ONLY_MDNS", "“Alice” told only mDNS names (….local): they resolve on the same network, and not for every stack.", _mdns),
-    Failure("FOREIGN_UFRAG", "2 candidates of “Alice” belong to another ICE session: ufrag 0lD1, its description has aL1c.", _foreign_ufrag),
-    Failure("NO_CANDIDATES", "“Alice” sent no candidate: there is no address to connect to.", lambda: Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(50).answer().wait(3000)),
-    Failure("HANDLER_FAILED", "The handler raised at the offer: KeyError: 'sdp'", lambda: _handler(failure="raised", error="KeyError: 'sdp'")),
-    Failure("HANDLER_FAILED", "The handler timed out at the offer.", lambda: _handler(failure="timed out")),
-    Failure("LEFT", "“Alice” left in the middle, 0.8 s after the join: closed with 1001, Going away.", lambda: Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000)),
-    Failure("TOO_LARGE", "A message of HOST was too large: its connection was closed with 1009.", _too_large),
-    Failure("TWO_HOSTS", "2 connections are HOST of game “AB12CD”: the join goes to the newest, the others hear nothing.", _two_hosts),
-    Failure("NOT_ALLOWED", "The offer of “Alice” was refused with NOT_ALLOWED. The topology forbids it: players may send only to HOST, and only HOST offers.", lambda: Scene().join().wait(20).refuse("Alice", "offer", HOST, "NOT_ALLOWED")),
-    Failure("NO_JOIN", "“Alice” has been connected for 8.0 s and has sent no join.", lambda: Scene().connect(HOST).connect("Alice").wait(8000).connect("Bob")),
-    Failure("SLOW_CONNECT", "$connect took 1.4 s, longer than the client's 1.0 s: its join was lost.", lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500)),
-    Failure("NO_OFFER", "HOST got the join after 0.00 s and sent no offer within 5.0 s.", lambda: Scene().join().wait(6000).connect("Bob")),
-    Failure("NO_OFFER", "HOST got the join after 0.00 s and sent no offer within 5.0 s.", _no_offer_again),
+    Failure(
+        "NO_ANSWER",
+        "Offer delivered after 0.4 s; no answer; the host gave up at 5.0 s.",
+        lambda: Scene().join().wait(400).offer().wait(6000),
+    ),
+    Failure(
+        "EARLY_CANDIDATES",
+        "3 candidates arrived before the offer; this client discards them.",
+        _early_candidates,
+    ),
+    Failure(
+        "HOST_NOT_FOUND",
+        "No host in game “AB12CD”: nobody is connected as HOST.",
+        lambda: Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND"),
+    ),
+    Failure(
+        "HOST_LATER",
+        "No host in game “AB12CD” yet: HOST connected 1.3 s after the join.",
+        _host_later,
+    ),
+    Failure(
+        "HOST_GONE",
+        "No host in game “AB12CD”: HOST left 4.0 s before the join, with 1001.",
+        _host_gone,
+    ),
+    Failure(
+        "WRONG_GAME",
+        "No host in game “AB12C0”, but “AB12CO” has one: a wrong game code?",
+        _wrong_game,
+    ),
+    Failure(
+        "GHOST",
+        "HOST is a ghost: its row is there, its connection is gone (410); the join reached nobody.",
+        _ghost_host,
+    ),
+    Failure(
+        "DUPLICATE_NAME",
+        "The name “Alice” is taken: another connection has it, and is alive.",
+        lambda: (
+            Scene()
+            .connect(HOST)
+            .connect("other", "Alice")
+            .connect("Alice")
+            .wait(1000)
+            .refuse("Alice", "join", HOST, "DUPLICATE_NAME")
+        ),
+    ),
+    Failure(
+        "LATE_ANSWER",
+        "The answer came 5.2 s after the join; the host had given up at 5.0 s and discards it.",
+        _late_answer,
+    ),
+    Failure(
+        "ONLY_MDNS",
+        "“Alice” told only mDNS names (….local): they resolve on the same network, and not for every stack.",
+        _mdns,
+    ),
+    Failure(
+        "FOREIGN_UFRAG",
+        "2 candidates of “Alice” belong to another ICE session: ufrag 0lD1, its description has aL1c.",
+        _foreign_ufrag,
+    ),
+    Failure(
+        "NO_CANDIDATES",
+        "“Alice” sent no candidate: there is no address to connect to.",
+        lambda: (
+            Scene()
+            .join()
+            .wait(20)
+            .offer()
+            .trickle(HOST, "Alice", "192.168.1.10")
+            .wait(50)
+            .answer()
+            .wait(3000)
+        ),
+    ),
+    Failure(
+        "HANDLER_FAILED",
+        "The handler raised at the offer: KeyError: 'sdp'",
+        lambda: _handler(failure="raised", error="KeyError: 'sdp'"),
+    ),
+    Failure(
+        "HANDLER_FAILED",
+        "The handler timed out at the offer.",
+        lambda: _handler(failure="timed out"),
+    ),
+    Failure(
+        "LEFT",
+        "“Alice” left in the middle, 0.8 s after the join: closed with 1001, Going away.",
+        lambda: (
+            Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000)
+        ),
+    ),
+    Failure(
+        "TOO_LARGE",
+        "A message of HOST was too large: its connection was closed with 1009.",
+        _too_large,
+    ),
+    Failure(
+        "TWO_HOSTS",
+        "2 connections are HOST of game “AB12CD”: the join goes to the newest, the others hear nothing.",
+        _two_hosts,
+    ),
+    Failure(
+        "NOT_ALLOWED",
+        "The offer of “Alice” was refused with NOT_ALLOWED. The topology forbids it: players may send only to HOST, and only HOST offers.",
+        lambda: Scene().join().wait(20).refuse("Alice", "offer", HOST, "NOT_ALLOWED"),
+    ),
+    Failure(
+        "NO_JOIN",
+        "“Alice” has been connected for 8.0 s and has sent no join.",
+        lambda: Scene().connect(HOST).connect("Alice").wait(8000).connect("Bob"),
+    ),
+    Failure(
+        "SLOW_CONNECT",
+        "$connect took 1.4 s, longer than the client's 1.0 s: its join was lost.",
+        lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500),
+    ),
+    Failure(
+        "NO_OFFER",
+        "HOST got the join after 0.00 s and sent no offer within 5.0 s.",
+        lambda: Scene().join().wait(6000).connect("Bob"),
+    ),
+    Failure(
+        "NO_OFFER",
+        "HOST got the join after 0.00 s and sent no offer within 5.0 s.",
+        _no_offer_again,
+    ),
     Failure("REFUSED", "The connection of “Alice” was refused with 409: Taken.", _refused),
-    Failure("SILENT", "The handler returned 404 for the answer: API Gateway tells the client nothing of that.", _silent),
+    Failure(
+        "SILENT",
+        "The handler returned 404 for the answer: API Gateway tells the client nothing of that.",
+        _silent,
+    ),
     Failure("THROTTLED", "The join reached no function: throttled.", _throttled),
-    Failure("TARGET_NOT_FOUND", "The offer found nobody called “Alice”, but “Alice ” is there.", _nobody),
-    Failure("SETUP", "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.", lambda: Scene().join().wait(20).offer().wait(20).answer(setup="actpass")),
-    Failure("SAME_FINGERPRINT", "Offer and answer have the same DTLS fingerprint: both come from one certificate.", _same_fingerprint),
-    Failure("GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", _glare),
+    Failure(
+        "TARGET_NOT_FOUND", "The offer found nobody called “Alice”, but “Alice ” is there.", _nobody
+    ),
+    Failure(
+        "SETUP",
+        "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.",
+        lambda: Scene().join().wait(20).offer().wait(20).answer(setup="actpass"),
+    ),
+    Failure(
+        "SAME_FINGERPRINT",
+        "Offer and answer have the same DTLS fingerprint: both come from one certificate.",
+        _same_fingerprint,
+    ),
+    Failure(
+        "GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", _glare
+    ),
 ]
 
 __all__ = ["FAILURES", "Failure", "candidate"]

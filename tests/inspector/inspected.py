@@ -84,11 +84,16 @@ async def inspect(
         uncaught: list[str] = []
         foreign: list[str] = []
         page.on("pageerror", lambda error: uncaught.append(str(error)))
-        page.on("console", lambda said: uncaught.append(said.text) if "Content Security" in said.text else None)
+        page.on(
+            "console",
+            lambda said: uncaught.append(said.text) if "Content Security" in said.text else None,
+        )
         page.on("request", lambda asked: foreign.append(asked.url))
         await page.goto(url)
         await expect(page.locator("#status")).to_have_attribute("data-state", "live")
         async with asyncio.timeout(PATIENCE_S):
             yield Inspected(page, url)
         assert uncaught == []
-        assert [each for each in foreign if not each.startswith((url.split("_inspect")[0], "data:"))] == []
+        assert [
+            each for each in foreign if not each.startswith((url.split("_inspect")[0], "data:"))
+        ] == []

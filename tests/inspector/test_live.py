@@ -31,13 +31,17 @@ async def host(emulator: Emulator) -> AsyncGenerator[ClientConnection, None]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def alice(emulator: Emulator, host: ClientConnection) -> AsyncGenerator[ClientConnection, None]:
+async def alice(
+    emulator: Emulator, host: ClientConnection
+) -> AsyncGenerator[ClientConnection, None]:
     """A player's phone."""
     async with peer(emulator, "Alice") as client:
         yield client
 
 
-async def relay(sender: ClientConnection, target: ClientConnection, type_: str, name: str, payload: object) -> None:
+async def relay(
+    sender: ClientConnection, target: ClientConnection, type_: str, name: str, payload: object
+) -> None:
     """Send, and wait until it has arrived."""
     await tell(sender, type=type_, targetId=name, payload=payload)
     assert (await hear(target))["type"] == type_
@@ -103,7 +107,11 @@ async def test_a_message_can_be_sent_again(
     await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
     await inspected.rows().nth(2).click()
     await inspected.page.get_by_role("button", name="Resend").click()
-    assert await hear(host) == {"type": "join", "senderId": "Alice", "payload": {"playerName": "Alice"}}
+    assert await hear(host) == {
+        "type": "join",
+        "senderId": "Alice",
+        "payload": {"playerName": "Alice"},
+    }
 
 
 async def test_a_connection_can_be_closed_with_a_code(

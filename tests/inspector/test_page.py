@@ -288,7 +288,10 @@ async def test_ten_thousand_events_scroll_smoothly(inspected: Inspected) -> None
     """Above 30 frames per second from top to bottom; only what can be seen is in the document."""
     await inspected.open_recording(large(10_000))
     await expect(inspected.page.locator("#count")).to_contain_text("1")
-    assert await inspected.page.evaluate("parseInt(document.getElementById('count').textContent)") > 9_900
+    assert (
+        await inspected.page.evaluate("parseInt(document.getElementById('count').textContent)")
+        > 9_900
+    )
     best = {"frames": 0.0, "drawn": 0}
     # The machine may be busy with something else for two seconds, the page may not.
     for _ in range(3):

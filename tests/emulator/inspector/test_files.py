@@ -1,0 +1,36 @@
+"""The page's files."""
+
+import re
+from importlib.resources import files
+
+from poker_signal.emulator.inspector.files import page_file
+from poker_signal.emulator.server import Emulator
+from tests.emulator.inspector.requests import ask
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(emulator: Emulator) -> None:
+    """Neither scripts nor anything inline."""
+    told = await ask(emulator, "GET", "/")
+    assert told.status == 200
+    assert told.headers["content-type"] == "text/html; charset=utf-8"
+    policy = told.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert told.headers["x-content-type-options"] == "nosniff"
+    assert b"<script>" not in told.body
+
+
+async def test_every_file_that_another_names_is_served(emulator: Emulator) -> None:
+    """A forgotten module would be a blank page."""
+    page = files("poker_signal.emulator.inspector") / "page"
+    for file in page.iterdir():
+        for name in re.findall(
+            r'(?:from "\./|href="|src=")([\w-]+\.(?:js|css))"', file.read_text()
+        ):
+            assert (await ask(emulator, "GET", f"/{name}")).status == 200
+
+
+def test_no_name_leaves_the_folder() -> None:
+    """Whatever is in it."""
+    for name in ("../api.py", "..%2fapi.py", "api.py", "/etc/passwd", "a/b.js", ".js", "\0.js"):
+        assert page_file(name) is None
