@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
-_SECRET_PARAMETERS = frozenset({"session", "token", "auth", "authorization", "access_token"})
+_SECRET_PARAMETERS = frozenset({"session", "ticket", "token", "access_token"})
 _REDACTED = "redacted"
 
 # A version such as Chrome/120.0.0.0 looks like an address; its slash tells.
