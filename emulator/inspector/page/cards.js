@@ -145,8 +145,9 @@ function steps(attempt) {
   }
   if (attempt.host === HOST) list.append(stepOf("join", join, began));
   list.append(stepOf("offer", offer, began), stepOf("answer", answer, began));
-  const count = attempt.candidates.length;
-  list.append(step("ICE", count ? "ok" : "open", count ? `${count}` : "–"));
+  const counts = [attempt.host, attempt.player].map((who) => attempt.addressesOf(who).length);
+  const some = counts.some((each) => each > 0);
+  list.append(step("ICE", counts.every((each) => each > 0) ? "ok" : "open", some ? counts.join(" + ") : "–"));
   return list;
 }
 

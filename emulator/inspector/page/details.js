@@ -3,7 +3,7 @@
 import { byId, copy, h, shown } from "./dom.js";
 import { bugReport, eventFile, mermaid, payloadOf, pytestTest } from "./export.js";
 import { candidateOf, parseSdp, sdpOf } from "./sdp.js";
-import { bytes, clock, closeMeaning, delta, seconds } from "./words.js";
+import { bytes, clock, closeMeaning, delta } from "./words.js";
 
 /** More than this is shown in part: a page of a million characters does not scroll. */
 const MAX_SHOWN = 200_000;
@@ -26,6 +26,7 @@ export class Details {
     this._host.hidden = false;
     this._host.replaceChildren(
       this._head(row),
+      this._verdict(row),
       this._facts(row),
       this._buttons(row),
       ...decoded(row),
@@ -57,6 +58,13 @@ export class Details {
     );
   }
 
+  // What became of the whole, so that nobody has to go back for it.
+  _verdict(row) {
+    if (!row.attempt) return "";
+    const { state, headline } = this._actions.verdictOf(row.attempt);
+    return h("p", { class: `verdict ${state}` }, shown(headline));
+  }
+
   _facts(row) {
     const response = row.entries.find((entry) => entry.kind === "return");
     const { connection } = row;
@@ -66,7 +74,7 @@ export class Details {
       ["outcome", [row.outcome, shown(row.note)].filter(Boolean).join(": ")],
       ["time", [clock(row.at), row.delta === null ? "" : `(${delta(row.delta)})`].join(" ")],
       ["size", bytes(row.size)],
-      ["delivered", row.deliveredAt === null ? "" : `after ${seconds(row.deliveredAt - row.at)}`],
+      ["delivered", row.deliveredAt === null ? "" : `after ${delta(row.deliveredAt - row.at).slice(1)}`],
       ["handler took", response?.ms === undefined ? "" : `${Number(response.ms).toFixed(1)} ms`],
       ["connection", shown(connection?.id ?? "")],
       ["code means", row.kind === "disconnect" ? closeMeaning(Number(row.type.split(" ")[1])) : ""],

@@ -120,8 +120,7 @@ export class Diagram {
     return h(
       "div",
       { class: `lane ${state}`, title: shown(lane.name) },
-      h("b", {}, shown(lane.name)),
-      hint ? h("small", {}, hint) : null,
+      h("b", {}, shown(lane.name), hint ? h("small", {}, ` ${hint}`) : null),
     );
   }
 
@@ -130,14 +129,16 @@ export class Diagram {
     for (const line of this._lines ?? []) line.remove();
     this._lines = [];
     if (!this._game) return;
+    // Below the last row lanes go on, as far as the eye does.
+    const floor = last < this._rows.length ? last : Math.max(last, Math.ceil(this._list.clientHeight / ROW_HEIGHT));
     const add = (column, from, to, kind) => {
-      const [top, end] = [Math.max(from, first), Math.min(to, last)];
+      const [top, end] = [Math.max(from, first), Math.min(to, floor)];
       if (end > top) this._lines.push(this._line(column, top, end, kind));
     };
-    add(1, first, last, "gateway");
+    add(1, first, floor, "gateway");
     for (const lane of this._game.lanes) {
       const column = this._at.get(lane.name);
-      add(column, first, last, "absent");
+      add(column, first, floor, "absent");
       for (const span of this._visibleSpans(lane, first, last)) add(column, span.from, span.to, "present");
     }
     this._list.prepend(...this._lines);
@@ -150,8 +151,8 @@ export class Diagram {
     const to = this._rows[Math.min(last, this._rows.length) - 1]?.index ?? from;
     const spans = lane.spans.filter((span) => span.from <= to && (span.to === null || span.to >= from));
     return spans.map((span) => ({
-      from: this._placeAfter(span.from),
-      to: span.to === null ? this._rows.length : this._placeAfter(span.to) + 0.5,
+      from: this._placeAfter(span.from) - 0.3,
+      to: span.to === null ? Infinity : this._placeAfter(span.to) + 0.7,
     }));
   }
 
@@ -191,7 +192,6 @@ export class Diagram {
       h("span", { class: "time" }, clock(row.at), row.delta === null ? null : h("i", {}, delta(row.delta))),
       ...this._arrow(row),
       row.note ? h("span", { class: "note" }, shown(row.note)) : null,
-      row.size === null ? null : h("span", { class: "size" }, bytes(row.size)),
     );
     element.style.top = `${place * ROW_HEIGHT}px`;
     return element;
@@ -200,7 +200,8 @@ export class Diagram {
   _arrow(row) {
     const from = this._at.get(row.from) ?? 1;
     const to = this._at.get(row.to) ?? 1;
-    const label = h("span", { class: "label" }, shown(row.type));
+    const size = row.size === null ? null : h("small", {}, ` ${bytes(row.size)}`);
+    const label = h("span", { class: "label" }, shown(row.type), size);
     label.style.setProperty("--at", (from + to) / 2);
     if (from === to) return [h("span", { class: "pin", role: "presentation" }), label];
     const arrow = h("span", { class: `arrow ${from < to ? "right" : "left"}`, role: "presentation" });

@@ -185,7 +185,7 @@ function takeOpened(timeline, happening) {
   if (connection.row) {
     connection.row.entries.push(entry);
     connection.row.outcome = "ok";
-    connection.row.note = "101";
+    connection.row.note = "";
   } else {
     connection.row = timeline.row(happening, { to: happening.player, type: "open", outcome: "ok" });
   }
