@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.inspector.scenes import Scene
 
@@ -39,8 +39,8 @@ class Inspected:
     async def open_recording(self, scene: Scene | str, name: str = "recording.jsonl") -> None:
         """Open a recording with the file picker."""
         text = scene if isinstance(scene, str) else scene.lines()
-        file = {"name": name, "mimeType": "application/x-ndjson", "buffer": text.encode()}
-        await self.page.set_input_files("#file", [file])  # type: ignore[list-item]
+        file = FilePayload(name=name, mimeType="application/x-ndjson", buffer=text.encode())
+        await self.page.set_input_files("#file", file)
 
     async def verdicts(self, scene: Scene, **options: Any) -> list[dict[str, Any]]:
         """Return what the analysis says of a scene, without the page around it."""
@@ -64,11 +64,12 @@ class Inspected:
 
     async def labels(self) -> list[str]:
         """Return what the rows say, in their order."""
-        return await self.page.evaluate(
+        told: list[str] = await self.page.evaluate(
             """() => [...document.querySelectorAll("#rows .row")]
                 .sort((a, b) => a.dataset.place - b.dataset.place)
                 .map((row) => row.getAttribute("aria-label").split(", ")[1])"""
         )
+        return told
 
 
 @asynccontextmanager

@@ -109,7 +109,7 @@ class Scene:
     def post(self, who: str, frame: dict[str, Any], *, delivered: bool = True) -> "Scene":
         """Send a frame to a connection."""
         text = json.dumps(frame)
-        more = {key: frame[key] for key in ("type", "senderId") if key in frame}
+        more: dict[str, Any] = {key: frame[key] for key in ("type", "senderId") if key in frame}
         code = frame.get("payload", {}) if isinstance(frame.get("payload"), dict) else {}
         if "senderId" not in frame and "code" in code:
             more["code"] = code["code"]

@@ -265,7 +265,10 @@ _SCROLL = """
     frames.push(now);
     scroller.scrollTop = ((now - start) / 2000) * scroller.scrollHeight;
     if (now - start < 2000) requestAnimationFrame(step);
-    else resolve({ frames: frames.length / ((now - start) / 1000), drawn: document.querySelectorAll(".row").length });
+    else resolve({
+      frames: frames.length / ((now - start) / 1000),
+      drawn: document.querySelectorAll(".row").length,
+    });
   };
   requestAnimationFrame(step);
 })

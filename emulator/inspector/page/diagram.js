@@ -264,6 +264,7 @@ export class Diagram {
 
   _resized() {
     this._measure();
+    this._stale = true;
     if (this._atEnd) this._scroller.scrollTop = this._scroller.scrollHeight;
     this.draw();
   }

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from poker_signal.emulator.inspector.api import About, Inspector
 from poker_signal.emulator.http import Answer, Request
+from poker_signal.emulator.inspector.api import About, Inspector
 from poker_signal.emulator.server import Emulator
 from tests.emulator.inspector.requests import OWN, ask
 from tests.emulator.peers import hear, peer, raw_connection, settle, tell
