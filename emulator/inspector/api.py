@@ -11,11 +11,12 @@ from urllib.parse import unquote
 
 from poker_signal.emulator.http import Answer, Headers, Request
 from poker_signal.emulator.inspector import PREFIX
-from poker_signal.emulator.inspector.download import download
+from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait, encode
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import refusal
 from poker_signal.emulator.inspector.redaction import Redaction
+from poker_signal.emulator.inspector.turns import Turns
 from poker_signal.emulator.trace import Received, Trace, Unrouted
 from poker_signal.emulator.trace_json import as_json, names
 from poker_signal.emulator.websocket import WebSocketConnection
@@ -83,7 +84,8 @@ class Inspector:
         self._trace = trace
         self._about = about
         self._faults = faults
-        self._feed = Feed(trace, self.run, _now_ms)
+        self._turns = Turns()
+        self._feed = Feed(trace, self._turns, self.run, _now_ms)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request, at once or when there is something to tell."""
@@ -174,7 +176,12 @@ class Inspector:
             *SAFE,
         ]
         redaction = None if wants_all else Redaction()
-        download(self._trace, redaction, lambda body: reply(Answer(200, body, headers)))
+        Download(
+            self._trace,
+            self._turns,
+            redaction,
+            lambda body: reply(Answer(200, body, headers)),
+        )
 
     # Who is connected.
 

@@ -1,7 +1,6 @@
 """Long polling: whoever has seen all entries is answered when there is another.
 
-However many look, an entry becomes JSON once, and never for longer than a turn of the loop
-that others do not notice. While nobody looks, nothing happens here.
+However many look, an entry becomes JSON once. While nobody looks, nothing happens here.
 """
 
 import asyncio
@@ -9,16 +8,16 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+from poker_signal.emulator.inspector.turns import PIECE_S, Turns
 from poker_signal.emulator.trace import Trace
 from poker_signal.emulator.trace_json import as_json
 
 MAX_ENTRIES = 200
-MAX_BYTES = 262_144
+MAX_BYTES = 131_072
 """Of a chunk; a single entry may be larger."""
-TURN_S = 0.002
-"""How long one chunk may keep the event loop to itself."""
 BATCH_S = 0.05
 """How long entries are collected before those who wait are told: twenty times a second is as
 often as anybody can see."""
@@ -54,8 +53,9 @@ class TooManyWait(Exception):
 class Feed:
     """The entries of a trace, for any number of those who look."""
 
-    def __init__(self, trace: Trace, run: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, trace: Trace, turns: Turns, run: str, now_ms: Callable[[], int]) -> None:
         self._trace = trace
+        self._turns = turns
         self._run = run
         self._now_ms = now_ms
         self._waiting: set[_Waiting] = set()
@@ -71,7 +71,7 @@ class Feed:
             TooManyWait: ``send`` is not called.
         """
         if wait_s <= 0 or self._trace.next_number > since:
-            send(self._answer(since))
+            self._turns.soon(lambda: send(self._answer(since)))
             return
         if len(self._waiting) >= MAX_WAITING:
             raise TooManyWait
@@ -96,7 +96,7 @@ class Feed:
     def _make(self, since: int) -> Chunk:
         texts: list[bytes] = []
         size, following = 0, since
-        end = time.perf_counter() + TURN_S
+        end = time.perf_counter() + PIECE_S
         for number, entry in self._trace.since(since, MAX_ENTRIES):
             text = encode(as_json(number, entry))
             if texts and size + len(text) > MAX_BYTES:
@@ -122,12 +122,15 @@ class Feed:
         waiting, self._waiting = self._waiting, set()
         for each in waiting:
             each.timer.cancel()
-            each.send(self._answer(each.since))
+            self._turns.soon(partial(self._tell_one, each))
 
     def _give_up(self, waiting: _Waiting) -> None:
         if waiting in self._waiting:
             self._waiting.discard(waiting)
-            waiting.send(self._answer(waiting.since))
+            self._turns.soon(partial(self._tell_one, waiting))
+
+    def _tell_one(self, waiting: _Waiting) -> None:
+        waiting.send(self._answer(waiting.since))
 
 
 def encode(value: Any) -> bytes:

@@ -6,6 +6,7 @@ same everywhere in the recording; ufrags and types of candidates stay.
 
 import ipaddress
 import re
+from collections import Counter
 from typing import Any
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization"})
@@ -27,6 +28,7 @@ class Redaction:
 
     def __init__(self) -> None:
         self._known: dict[str, str] = {}
+        self._counts: Counter[str] = Counter()
 
     def entry(self, value: Any) -> Any:
         """Return an entry, or any part of one, without what identifies people or devices."""
@@ -69,8 +71,8 @@ class Redaction:
     def _pseudonym(self, original: str, kind: str) -> str:
         known = self._known.get(original)
         if known is None:
-            number = sum(each.startswith(_PREFIXES[kind]) for each in self._known.values()) + 1
-            known = self._known[original] = _pseudonym(kind, number)
+            self._counts[kind] += 1
+            known = self._known[original] = _pseudonym(kind, self._counts[kind])
         return known
 
 
@@ -81,8 +83,6 @@ _PREFIXES = {
     "private6": "fd00:",
     "public6": "2001:db8:",
     "link6": "fe80:",
-    "mdns": "00000000-0000-4000-",
-    "print": "00:00:",
 }
 """Addresses for documentation (RFC 5737, RFC 3849) where the kind has some."""
 

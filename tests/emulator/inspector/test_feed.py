@@ -8,6 +8,7 @@ import pytest
 
 from poker_signal.emulator.inspector import feed as feed_module
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
+from poker_signal.emulator.inspector.turns import Turns
 from poker_signal.emulator.trace import Refused, Trace
 
 
@@ -20,7 +21,7 @@ def trace() -> Trace:
 @pytest.fixture
 def feed(trace: Trace) -> Feed:
     """Its feed."""
-    return Feed(trace, "run", lambda: 7)
+    return Feed(trace, Turns(), "run", lambda: 7)
 
 
 def happen(trace: Trace, reason: str = "") -> None:
