@@ -5,6 +5,7 @@
 #   make check                lint and types only
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
+#   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
 #   make fuzz                 send 20 000 cases of nonsense; CASES=1000 are fewer
 
 PYTHON ?= python3
@@ -12,8 +13,9 @@ BIN := .venv/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 CASES ?= 20000
+SCHEDULES ?= 10000
 
-.PHONY: setup emulate test check bench fuzz infrastructure browser
+.PHONY: setup emulate test check bench fuzz adversity infrastructure browser
 
 setup: .venv/ready-for-tests
 
@@ -35,6 +37,9 @@ bench: .venv/ready-for-tests
 
 fuzz: .venv/ready-for-tests
 	POKER_SIGNAL_FUZZ_CASES=$(CASES) $(BIN)/pytest --capture no tests/emulator/test_fuzz.py
+
+adversity: .venv/ready-for-tests
+	SCHEDULES=$(SCHEDULES) $(BIN)/pytest --capture no tests/adversity
 
 infrastructure: .venv/ready-for-tests
 	$(BIN)/pytest tests/infrastructure

@@ -9,7 +9,12 @@ from typing import Any
 
 import click
 
-from poker_signal.lambda_app.settings import TABLE_NAME, TICKET_SECRET_PARAMETER, TOPOLOGY
+from poker_signal.core.rules import Rules
+from poker_signal.lambda_app.settings import (
+    TABLE_NAME,
+    TICKET_SECRET_PARAMETER,
+    environment_of,
+)
 from poker_signal.lambda_app.table import schema
 
 DEFAULT_TABLE = "poker-signaling-connections"
@@ -20,7 +25,7 @@ SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
 @contextmanager
 def dynamodb(
-    where: str, topology: str, region: str, ticket_secret: str | None = None
+    where: str, rules: Rules, region: str, ticket_secret: str | None = None
 ) -> Generator[None, None, None]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
 
@@ -36,7 +41,7 @@ def dynamodb(
         for name, value in {
             ENDPOINT: endpoint,
             TABLE_NAME: os.environ.get(TABLE_NAME, DEFAULT_TABLE),
-            TOPOLOGY: topology,
+            **environment_of(rules),
             "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", region),
             "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "emulator"),
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "emulator"),

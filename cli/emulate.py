@@ -107,7 +107,7 @@ def _rows(
             "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
         ) from error
     secret = None if secrets is None else secrets.text
-    return dynamodb(where, settings.topology, settings.region, secret)
+    return dynamodb(where, settings.rules(), settings.region, secret)
 
 
 def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | None") -> None:

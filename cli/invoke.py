@@ -11,26 +11,27 @@ from poker_signal.core.gateway import MalformedEvent, Response, parse_event, res
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import Effect, Post, Probe, Row, Topology, Wait
 from poker_signal.core.room import Room
+from poker_signal.core.rules import Rules
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
-    "ttl (epoch seconds) and perhaps session and reached"
+    "ttl (epoch seconds) and perhaps session, reached and seat"
 )
 
 
 def run(*, event: TextIO, room: TextIO | None, topology: str, gone: Collection[str]) -> None:
     """Print the effects of an event, then the response."""
     rows = Room() if room is None else _read_room(room)
-    for line in _perform(_read_event(event), rows, Topology(topology), gone):
+    for line in _perform(_read_event(event), rows, Rules(Topology(topology)), gone):
         click.echo(json.dumps(line, ensure_ascii=False))
 
 
 def _perform(
-    raw: dict[str, Any], room: Room, topology: Topology, gone: Collection[str]
+    raw: dict[str, Any], room: Room, rules: Rules, gone: Collection[str]
 ) -> list[dict[str, Any] | Response]:
     lines: list[dict[str, Any] | Response] = []
     try:
-        invocation = Invocation(parse_event(raw), room, topology)
+        invocation = Invocation(parse_event(raw), room, rules)
         for effect in invocation.effects():
             lines.append(_as_json(effect))
             if isinstance(effect, Post | Probe) and effect.connection_id in gone:
@@ -80,6 +81,7 @@ def _row(name: str, number: int, row: Any) -> Row:
             ttl=int(row["ttl"]),
             session=row.get("session"),
             reached=frozenset(row.get("reached", [])),
+            seat=row.get("seat"),
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error

@@ -75,6 +75,50 @@ class HostProtected(SignalError):
         return "Somebody else is hosting this game already."
 
 
+class OriginNotAllowed(SignalError):
+    """The page that connects is not on the list."""
+
+    code = "ORIGIN_NOT_ALLOWED"
+    status_code = 403
+
+    def __str__(self) -> str:
+        return "This web page may not connect to this server."
+
+
+class GameFull(SignalError):
+    """Every seat is taken, and by somebody who is alive."""
+
+    code = "GAME_FULL"
+    status_code = 403
+
+    def __str__(self) -> str:
+        return "This game is full: every seat is taken."
+
+
+class RateLimited(SignalError):
+    """The sender's connection has sent more than it may, or the gateway takes no more for now."""
+
+    code = "RATE_LIMITED"
+    status_code = 429
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class Superseded(SignalError):
+    """A connection that opened later has taken over the seat of this one already."""
+
+    code = "SUPERSEDED"
+    status_code = 409
+
+    def __str__(self) -> str:
+        return "You have connected again meanwhile."
+
+
 class InvalidMessage(SignalError):
     """The message is not of the wire protocol's shape."""
 

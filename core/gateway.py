@@ -127,8 +127,8 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
     event_type = _field(context, "eventType", str)
     connection_id = ConnectionId(_field(context, "connectionId", str))
     if event_type == "MESSAGE":
-        at = _field(context, "requestTimeEpoch", int) // 1000
-        return Message(connection_id, _field(raw, "body", str), at)
+        at_ms = _field(context, "requestTimeEpoch", int)
+        return Message(connection_id, _field(raw, "body", str), at_ms // 1000, at_ms)
     if event_type == "CONNECT":
         return _parse_connect(raw, context, connection_id)
     if event_type == "DISCONNECT":
@@ -146,7 +146,7 @@ def _usual_message(raw: Mapping[str, Any]) -> Message | None:
     connection_id, at_ms = context.get("connectionId"), context.get("requestTimeEpoch")
     body = raw.get("body")
     if type(connection_id) is str and type(at_ms) is int and type(body) is str:
-        return Message(ConnectionId(connection_id), body, at_ms // 1000)
+        return Message(ConnectionId(connection_id), body, at_ms // 1000, at_ms)
     return None
 
 
@@ -190,7 +190,7 @@ def _parse_connect(
         ttl=connected_at_ms // 1000 + ROW_LIFETIME_S,
         session=_session(parameters),
     )
-    return Connect(row, at=connected_at_ms // 1000)
+    return Connect(row, at=connected_at_ms // 1000, origin=_origin(raw))
 
 
 def _name(parameters: Mapping[str, object], key: str) -> str:
@@ -207,6 +207,16 @@ def _session(parameters: Mapping[str, object]) -> str | None:
     if not isinstance(value, str) or not _SESSION.fullmatch(value):
         raise InvalidConnect("session", "8 to 128 visible ASCII characters, or left out")
     return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _origin(raw: Mapping[str, Any]) -> str | None:
+    """Return the header that tells which page connects; its name is in any case."""
+    headers = raw.get("headers")
+    if isinstance(headers, Mapping):
+        for name, value in headers.items():
+            if name.lower() == "origin" and isinstance(value, str):
+                return value
+    return None
 
 
 def _field(container: Mapping[str, Any], key: str, kind: type[_T]) -> _T:

@@ -12,18 +12,23 @@ from poker_signal.core.model import (
     Delivered,
     Effect,
     Event,
+    Forget,
     GatewayEvent,
     Gone,
+    LookAgain,
     Message,
     Post,
     Probe,
     Row,
     Signal,
-    Topology,
+    Throttled,
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, route
+from poker_signal.core.routing import MAX_WAITS, WAIT_S, needs_room, route
+from poker_signal.core.rules import Rules
+
+_DEFAULT = Rules()
 
 
 class Outcome(NamedTuple):
@@ -39,8 +44,8 @@ class Invocation:
     """One event and whatever follows from it.
 
     A host goes through ``effects()``, performs each, and reports of every Post, Probe and Wait
-    before it takes the next one: ``delivered``, ``alive``, ``gone`` or ``waited``. It decides
-    nothing. ::
+    before it takes the next one: ``delivered``, ``alive``, ``gone``, ``throttled`` or
+    ``waited``. It decides nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -51,14 +56,29 @@ class Invocation:
         return response_for(invocation.outcome)
     """
 
-    def __init__(self, event: GatewayEvent, room: Room, topology: Topology = Topology.MESH) -> None:
+    def __init__(self, event: GatewayEvent, room: Room, rules: Rules = _DEFAULT) -> None:
         self.event = event
         self.signal: Signal | None = None
         """The message, as far as it could be read."""
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
-        self._topology = topology
+        self._rules = rules
+        self._waits = 0
+        self._is_there = False
         self._pending: deque[GatewayEvent | Event] = deque([event])
+
+    def needs_room(self) -> bool:
+        """Tell whether a message's answer depends on who is in the game; if not, spare the read."""
+        if not isinstance(self.event, Message):
+            return True
+        try:
+            return needs_room(self._read(self.event))
+        except SignalError:
+            return False  # effects() answers it
+
+    def enter(self, room: Room) -> None:
+        """Take the room as it is, before ``effects()``, where it was not there at first."""
+        self._room = room
 
     def effects(self) -> Iterator[Effect]:
         """Yield what to do next, until nothing is left.
@@ -67,10 +87,31 @@ class Invocation:
         """
         while self._pending:
             try:
-                effects = route(self._next_event(), self._room, self._topology)
+                effects = route(self._next_event(), self._room, self._rules)
             except SignalError as error:
                 effects = self._answer(error)
             yield from effects
+        yield from self._look_again()
+
+    def _look_again(self) -> Iterator[Effect]:
+        """Find out about whoever was passed over, once nobody waits for anything any more.
+
+        A dead row must not survive being found out. A second is far more than what is left of
+        a handshake once its row is stored.
+        """
+        if isinstance(self.event, Connect):
+            # The next message looks; a handshake must not take longer for it.
+            return
+        in_doubt = {row.connection_id for row in self._room.doubted()}
+        while in_doubt and self._waits < MAX_WAITS:
+            self._waits += 1
+            for connection_id in sorted(in_doubt):
+                self._is_there = False
+                yield LookAgain(WAIT_S / len(in_doubt), connection_id)
+                if self._is_there:
+                    in_doubt.remove(connection_id)
+        for connection_id in sorted(in_doubt):
+            yield Forget(connection_id)
 
     def delivered(self, post: Post) -> None:
         """Report that a Post arrived."""
@@ -78,9 +119,12 @@ class Invocation:
             self.outcome = Outcome("delivered")
             self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
-    def alive(self, probe: Probe) -> None:
-        """Report that a Probe found somebody."""
-        self._pending.append(Alive(probe.player_id, probe.cause))
+    def alive(self, effect: Probe | LookAgain) -> None:
+        """Report that somebody was there."""
+        if isinstance(effect, LookAgain):
+            self._is_there = True
+        else:
+            self._pending.append(Alive(effect.player_id, effect.cause))
 
     def waited(self, wait: Wait, row: Row | None) -> None:
         """Report that time has passed, and the sender's row as it is now."""
@@ -88,26 +132,53 @@ class Invocation:
             self._room = self._room.without(wait.signal.sender)
         else:
             self._room = self._room.adding(row)
+        self._room = self._room.trusting(wait.signal.target_id)
+        self._waits = wait.signal.waits + 1
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
-    def waited_enough(self, wait: Wait) -> None:
+    def waited_enough(self, wait: Wait | LookAgain) -> None:
         """Report that waiting is of no use: what has not been said by now will not be."""
-        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+        self._waits = MAX_WAITS
+        if isinstance(wait, Wait):
+            self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
-    def gone(self, effect: Post | Probe) -> None:
-        """Report that nobody was there: the row goes, and what caused the effect is tried again."""
-        self._room = self._room.without(effect.connection_id)
-        self._pending.append(Gone(effect.connection_id))
+    def gone(self, effect: Post | Probe | LookAgain) -> None:
+        """Report that nobody was there: the row goes, and what caused the effect is tried again.
+
+        A row whose connection may not be open yet stays, and is passed over for now.
+        """
+        if isinstance(effect, LookAgain):
+            return  # _look_again() asks once more
+        cause = effect.cause
+        row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
+        if cause is not None and row is not None and row.is_settling(cause.at):
+            self._room = self._room.doubting(effect.connection_id)
+        else:
+            self._room = self._room.without(effect.connection_id)
+            self._pending.append(Gone(effect.connection_id))
+        if cause is not None:
+            self._pending.append(cause)
+
+    def throttled(self, effect: Post | Probe) -> None:
+        """Report that the gateway refused the call for now: what caused it ends here.
+
+        A frame of our own is lost then; whoever it was for may be told the next time.
+        """
         if effect.cause is not None:
-            self._pending.append(effect.cause)
+            self._pending.append(Throttled(effect.cause))
 
     def _next_event(self) -> Event:
         event = self._pending.popleft()
         if isinstance(event, Message):
-            self.signal = event = messages.read(event)
+            event = self._read(event)
             if event.type == messages.PING:
                 self.outcome = Outcome("pong")
         return event
+
+    def _read(self, message: Message) -> Signal:
+        if self.signal is None:
+            self.signal = messages.read(message)
+        return self.signal
 
     def _answer(self, error: SignalError) -> list[Effect]:
         if not isinstance(self.event, Message):

@@ -10,7 +10,14 @@ import re
 from json.encoder import encode_basestring as _quote
 from typing import Any, NoReturn
 
-from poker_signal.core.errors import InvalidMessage, NotConnected, SignalError, TargetNotFound
+from poker_signal.core.errors import (
+    DuplicateName,
+    InvalidMessage,
+    NotConnected,
+    RateLimited,
+    SignalError,
+    TargetNotFound,
+)
 from poker_signal.core.model import HOST, Message, PlayerId, Signal
 
 JOIN = "join"
@@ -27,6 +34,9 @@ DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 TYPES = DIRECTED | {JOIN, PING}
 
 PONG = '{"type":"pong"}'
+
+_UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
+"""Why a valid message may not arrive."""
 
 MAX_NAME_CHARACTERS = 128
 MAX_ID_CHARACTERS = 64
@@ -94,6 +104,7 @@ def read(message: Message) -> Signal:
                 HOST if type_ == JOIN else PlayerId(target_id) if is_name(target_id) else None,
                 payload,
                 None,
+                is_over_limit=message.is_over_limit,
             )
     members = _members_of(message.body)
     id_, _ = members.get("id", (None, ""))
@@ -111,7 +122,20 @@ def read(message: Message) -> Signal:
         target_id=target_id if is_name(target_id) else None,
         payload=payload,
         id=id_,
+        is_over_limit=message.is_over_limit,
     )
+
+
+def check_payload(signal: Signal, max_bytes: int) -> None:
+    """Let pass what is not too large.
+
+    Raises:
+        InvalidMessage: the payload's text is more than ``max_bytes`` in UTF-8.
+    """
+    payload = signal.payload
+    # A character is at most four bytes: only long payloads are worth counting.
+    if len(payload) * 4 > max_bytes and len(payload.encode(errors="surrogatepass")) > max_bytes:
+        raise InvalidMessage(f"its “payload” is longer than {max_bytes} bytes")
 
 
 def relayed_frame(signal: Signal, sender_id: PlayerId) -> str:
@@ -139,11 +163,7 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
     payload = {"code": error.code, "message": str(error)}
     message_id = error.message_id if signal is None else signal.id
     id_ = {} if message_id is None else {"id": message_id}
-    if (
-        signal is None
-        or signal.type == JOIN
-        or not isinstance(error, (TargetNotFound, NotConnected))
-    ):
+    if signal is None or signal.type == JOIN or not isinstance(error, _UNDELIVERED):
         return "error", _dump({"type": "error", "payload": payload, **id_})
     payload |= {"type": signal.type, "targetId": str(signal.target_id)}
     return "undelivered", _dump({"type": "undelivered", "payload": payload, **id_})

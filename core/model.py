@@ -17,6 +17,12 @@ HOST = PlayerId("HOST")
 ROW_LIFETIME_S = 7200
 """API Gateway closes a WebSocket two hours after it opened, so no row needs to live longer."""
 
+SETTLING_S = 30
+"""A connection opens when its ``$connect`` has returned, for which API Gateway gives 29 s at most.
+
+Until then nothing can be posted to it: API Gateway answers 410, as if it were gone.
+"""
+
 
 _T = TypeVar("_T", bound=type)
 
@@ -62,10 +68,32 @@ class Row(NamedTuple):
     """SHA-256 of the client's secret, in hex."""
     reached: frozenset[ConnectionId] = frozenset()
     """The connections that got an offer or an answer from this one."""
+    seat: str | None = None
+    """The rank of the row that this one took over from; see ``rank``."""
 
     def is_live(self, at: int) -> bool:
         """Tell whether the row still exists at ``at``, in epoch seconds."""
         return at <= self.ttl
+
+    def is_settling(self, at: int) -> bool:
+        """Tell whether API Gateway may not know the connection yet at ``at``, in epoch seconds.
+
+        The row may be younger than the event: it was stored while the event waited.
+        """
+        return abs(at - (self.ttl - ROW_LIFETIME_S)) <= SETTLING_S
+
+    @property
+    def age(self) -> tuple[str, ConnectionId]:
+        """What sorts rows by when they connected, whoever looks at them."""
+        return self.connected_at, self.connection_id
+
+    @property
+    def rank(self) -> str:
+        """Since when, and by which connection first, the seat is taken that this row has.
+
+        A takeover passes it on: whoever came in between must not own the name for that.
+        """
+        return self.seat or " ".join(self.age)
 
 
 @_of_its_kind
@@ -82,6 +110,8 @@ class Signal(NamedTuple):
     id: str | None
     waits: int = 0
     """How often it has waited for the offer or answer that belongs before it."""
+    is_over_limit: bool = False
+    """Its connection has sent too many."""
 
 
 @_of_its_kind
@@ -91,6 +121,10 @@ class Connect(NamedTuple):
     row: Row
     at: int
     """When, in epoch seconds."""
+    origin: str | None = None
+    """The page that connects, as a browser tells; others need not tell the truth, or anything."""
+    seated: frozenset[PlayerId] = frozenset()
+    """Players of a full game who were asked for a sign of life, and gave it."""
 
 
 @_of_its_kind
@@ -101,6 +135,10 @@ class Message(NamedTuple):
     body: str
     at: int
     """When, in epoch seconds."""
+    at_ms: int = 0
+    """When, in epoch milliseconds, for whoever counts messages."""
+    is_over_limit: bool = False
+    """Its connection has sent too many."""
 
 
 @_of_its_kind
@@ -134,16 +172,23 @@ class Alive(NamedTuple):
     cause: Connect | Signal
 
 
+@_of_its_kind
+class Throttled(NamedTuple):
+    """A Post or a Probe was refused: API Gateway answered 429. Nothing was sent, nothing asked."""
+
+    cause: Connect | Signal
+
+
 GatewayEvent = Connect | Message | Disconnect
 """What API Gateway tells."""
 
-Event = Connect | Signal | Disconnect | Delivered | Gone | Alive
+Event = Connect | Signal | Disconnect | Delivered | Gone | Alive | Throttled
 """What is decided on: what API Gateway tells, read, and what a host reports."""
 
 
 @_of_its_kind
 class Save(NamedTuple):
-    """Store a row."""
+    """Store a row, unless the same handshake's is stored already."""
 
     row: Row
 
@@ -202,10 +247,21 @@ class Wait(NamedTuple):
 
 
 @_of_its_kind
+class LookAgain(NamedTuple):
+    """Wait a moment, then ask once more whether a connection is open; report alive or gone.
+
+    It was passed over because its handshake may still have been going on.
+    """
+
+    seconds: float
+    connection_id: ConnectionId
+
+
+@_of_its_kind
 class Close(NamedTuple):
     """Close a connection; it may be gone already."""
 
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | Close
+Effect = Save | Forget | Post | Probe | Reach | Wait | LookAgain | Close

@@ -12,11 +12,12 @@ class Room:
     with two players as with two hundred.
     """
 
-    __slots__ = ("_by_connection", "_by_player")
+    __slots__ = ("_by_connection", "_by_player", "_doubted")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
+        self._doubted: frozenset[ConnectionId] = frozenset()
         for row in rows:
             self._put(row)
 
@@ -41,15 +42,27 @@ class Room:
         return row if row is not None and row.is_live(at) else None
 
     def named(self, player_id: PlayerId, at: int) -> list[Row]:
-        """Return the live rows of a name, its owner first."""
-        return [row for row in self._by_player.get(player_id, ()) if row.is_live(at)]
+        """Return the live rows of a name that are not in doubt, its owner first."""
+        rows = [
+            row
+            for row in self._by_player.get(player_id, ())
+            if row.is_live(at) and row.connection_id not in self._doubted
+        ]
+        return rows if len(rows) < 2 else _in_order_of_ownership(player_id, rows)
 
     def owner(self, player_id: PlayerId, at: int) -> Row | None:
         """Return the one row that messages to this name go to."""
-        for row in self._by_player.get(player_id, ()):
-            if row.is_live(at):
-                return row
-        return None
+        named = self.named(player_id, at)
+        return named[0] if named else None
+
+    def is_in_doubt(self, player_id: PlayerId) -> bool:
+        """Tell whether a row of this name is in doubt."""
+        return any(row.connection_id in self._doubted for row in self._by_player.get(player_id, ()))
+
+    def owners(self, at: int) -> list[Row]:
+        """Return the owner of every name that has a live row, in the order they connected."""
+        owners = [owner for name in self._by_player if (owner := self.owner(name, at))]
+        return sorted(owners, key=lambda row: (row.connected_at, row.connection_id))
 
     def adding(self, row: Row) -> "Room":
         """Return the room after somebody connected."""
@@ -63,18 +76,41 @@ class Room:
         room._drop(connection_id)
         return room
 
+    def doubting(self, connection_id: ConnectionId) -> "Room":
+        """Return the room in which a row owns nothing, though it is there.
+
+        Nobody answers for it; but it is so young that its handshake may still be going on.
+        """
+        room = self._copy()
+        room._doubted |= {connection_id}
+        return room
+
+    def doubted(self) -> list[Row]:
+        """Return the rows that are in doubt."""
+        return [row for row in self if row.connection_id in self._doubted]
+
+    def trusting(self, player_id: PlayerId | None) -> "Room":
+        """Return the room in which no row of this name is in doubt."""
+        room = self._copy()
+        room._doubted -= {row.connection_id for row in self if row.player_id == player_id}
+        return room
+
     def _copy(self) -> "Room":
         # The lists of rows are shared: _put and _drop replace them, they do not change them.
         room = Room()
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
+        room._doubted = self._doubted
         return room
 
     def _put(self, row: Row) -> None:
         self._drop(row.connection_id)
+        for other in self._by_connection.values():
+            if other.game_id != row.game_id:
+                raise ValueError("a room holds the rows of one game, and this one is of another")
+            break
         self._by_connection[row.connection_id] = row
-        of_name = [*self._by_player.get(row.player_id, ()), row]
-        self._by_player[row.player_id] = _in_order_of_ownership(row.player_id, of_name)
+        self._by_player[row.player_id] = [*self._by_player.get(row.player_id, ()), row]
 
     def _drop(self, connection_id: ConnectionId) -> None:
         row = self._by_connection.pop(connection_id, None)
@@ -87,9 +123,21 @@ class Room:
 def _in_order_of_ownership(player_id: PlayerId, rows: list[Row]) -> list[Row]:
     """Sort the rows of one name.
 
-    A seat belongs to whoever sat down first: nobody takes it by connecting later. The game
-    belongs to the tablet that connected last: one that restarts must get its game back.
-    Rows of the same millisecond go by the smaller connection id.
+    Rows of one session are one seat, and the latest of them has it, also while its former self
+    is still there. A seat belongs to whoever sat down first: nobody takes it by connecting
+    later. Without sessions, the game belongs to the tablet that connected last: one that
+    restarts must get its game back; but it never gets that of a host with a session.
+
+    All of this is decided by what does not change as long as a row lives: whichever invocation
+    writes first, everybody who sees the same rows sees the same owner.
     """
-    by_id = sorted(rows, key=lambda row: row.connection_id)
-    return sorted(by_id, key=lambda row: row.connected_at, reverse=player_id == HOST)
+    seats: dict[str, list[Row]] = {}
+    for row in sorted(rows, key=lambda row: row.age, reverse=True):
+        seats.setdefault(row.session or row.connection_id, []).append(row)
+    by_rank = sorted(seats.values(), key=lambda seat: min(row.rank for row in seat))
+    in_order = [row for seat in by_rank for row in seat]
+    if player_id != HOST:
+        return in_order
+    protected = [row for row in in_order if row.session is not None]
+    others = sorted((row for row in rows if row.session is None), key=lambda row: row.connection_id)
+    return protected + sorted(others, key=lambda row: row.connected_at, reverse=True)

@@ -5,12 +5,16 @@ from typing import assert_never
 from poker_signal.core import messages
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidJoin,
     InvalidMessage,
     NotAllowed,
     NotConnected,
+    OriginNotAllowed,
+    RateLimited,
+    Superseded,
     TargetNotFound,
     UnknownType,
 )
@@ -33,17 +37,21 @@ from poker_signal.core.model import (
     Row,
     Save,
     Signal,
+    Throttled,
     Topology,
     Wait,
 )
 from poker_signal.core.room import Room
+from poker_signal.core.rules import Rules
 
 WAIT_S = 0.1
 MAX_WAITS = 10
 """One second in all: then the candidate is sent, whatever became of its offer."""
 
+_DEFAULT = Rules()
 
-def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[Effect]:
+
+def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
     """Decide what an event causes.
 
     ``room`` is a snapshot of the game's rows, without those that were found gone since.
@@ -54,21 +62,38 @@ def route(event: Event, room: Room, topology: Topology = Topology.MESH) -> list[
     """
     # Most events are signals, and a pattern takes five times as long as a look at the type.
     if isinstance(event, Signal):
-        return _pass_on(event, room, topology)
+        return _pass_on(event, room, rules)
     match event:
         case Connect():
-            return _admit(event, room)
+            return _admit(event, room, rules)
         case Disconnect(connection_id) | Gone(connection_id):
             return [Forget(connection_id)]
         case Delivered(signal, target, target_id):
             return _note_delivery(signal, target, target_id)
         case Alive(player_id, cause):
-            raise HostProtected if isinstance(cause, Connect) else DuplicateName(player_id)
+            if isinstance(cause, Signal):
+                raise DuplicateName(player_id)
+            if player_id == HOST:
+                raise HostProtected
+            return _admit(cause._replace(seated=cause.seated | {player_id}), room, rules)
+        case Throttled():
+            raise RateLimited("There is too much going on at the moment. Please try again.")
         case _:
             assert_never(event)
 
 
-def _admit(event: Connect, room: Room) -> list[Effect]:
+def needs_room(signal: Signal) -> bool:
+    """Tell whether who is in the game decides what becomes of a message."""
+    return (
+        signal.type in messages.TYPES - {messages.PING}
+        and signal.target_id is not None
+        and not signal.is_over_limit
+    )
+
+
+def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
+    if rules.origins and event.origin is not None and event.origin not in rules.origins:
+        raise OriginNotAllowed
     newcomer = event.row
     rivals = [
         row
@@ -76,54 +101,97 @@ def _admit(event: Connect, room: Room) -> list[Effect]:
         # Lambda may be handed the same event twice.
         if row.connection_id != newcomer.connection_id
     ]
+    former = [
+        row for row in rivals if newcomer.session is not None and row.session == newcomer.session
+    ]
+    if any(row.age > newcomer.age for row in former):
+        raise Superseded
     if newcomer.player_id == HOST:
         for rival in rivals:
             if rival.session is not None and rival.session != newcomer.session:
                 return [Probe(rival.connection_id, HOST, cause=event)]
-    # The newcomer is saved before its former self is forgotten: the name has an owner throughout.
-    effects: list[Effect] = [Save(newcomer)]
-    for rival in rivals:
-        if newcomer.session is not None and rival.session == newcomer.session:
-            effects += [Forget(rival.connection_id), Close(rival.connection_id)]
-    return effects
+    elif doubt := _doubtful_seat(event, room, rules.seats):
+        return [doubt]
+    # Saved before its former self leaves, so that the name has an owner throughout; and closed
+    # before it is forgotten, so that nobody is connected without a row. Wherever this ends half
+    # way, the newest row of a session comes first, and an older one never undoes it.
+    save = Save(_seated(newcomer, former))
+    effects: list[Effect] = [save]
+    for row in former:
+        effects += [Close(row.connection_id), Forget(row.connection_id)]
+    # Closing takes its time, and until this returns API Gateway says of the newcomer, too,
+    # that it is gone: whoever was told so may have deleted its row.
+    return [*effects, save] if former else effects
 
 
-def _pass_on(signal: Signal, room: Room, topology: Topology) -> list[Effect]:
+def _seated(newcomer: Row, former: list[Row]) -> Row:
+    if not former:
+        return newcomer
+    return newcomer._replace(seat=min(row.rank for row in (newcomer, *former)))
+
+
+def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
+    """Return whom to ask for a sign of life before a new name is refused; None: there is a seat.
+
+    A ghost must not keep a seat. Everybody is asked, whoever came first before others, until
+    one is gone: a newcomer to a full game costs as many probes as it has seats.
+
+    Raises:
+        GameFull: everybody has given a sign of life.
+    """
+    if not seats or len(room) < seats or room.owner(event.row.player_id, event.at):
+        # Who is in the game by name sits already, on whatever connection.
+        return None
+    players = [owner for owner in room.owners(event.at) if owner.player_id != HOST]
+    if len(players) < seats:
+        return None
+    for owner in players:
+        if owner.player_id not in event.seated:
+            return Probe(owner.connection_id, owner.player_id, cause=event)
+    raise GameFull
+
+
+def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if signal.type == messages.PING:
+        # Whoever sends too many is owed an answer too, and none is cheaper.
         return [Post(signal.sender, messages.PONG)]
     if signal.type not in messages.TYPES:
         raise UnknownType
     if signal.target_id is None:
         raise InvalidMessage(f"“targetId” must be a string of {messages.NAME_RULE}")
+    if signal.is_over_limit:
+        raise RateLimited("That was too much at once. Please wait a moment and try again.")
+    messages.check_payload(signal, rules.max_payload_bytes)
     sender = room.row(signal.sender, signal.at)
     if sender is None:
         raise NotConnected
-    if signal.type == messages.JOIN:
-        return _join(signal, sender, room)
-    _check_topology(signal.type, sender.player_id, signal.target_id, topology)
+    _check_topology(signal.type, sender.player_id, signal.target_id, rules.topology)
+    owner = room.owner(sender.player_id, signal.at)
+    if owner is not None and owner.connection_id != sender.connection_id:
+        # Nobody speaks in another's name. But perhaps the owner is the sender's own former
+        # connection, closed without anybody being told: a ghost must not lock its player out,
+        # so it is asked for a sign of life.
+        return [Probe(owner.connection_id, sender.player_id, cause=signal)]
     target = room.owner(signal.target_id, signal.at)
     if target is None:
-        raise TargetNotFound(signal.target_id)
+        return _miss(signal, signal.target_id, room)
     if _is_early(signal, sender, target):
         return [Wait(WAIT_S, signal)]
     return [_relay(signal, sender, target)]
 
 
-def _join(signal: Signal, joiner: Row, room: Room) -> list[Effect]:
-    if joiner.player_id == HOST:
-        raise InvalidJoin
-    owner = room.owner(joiner.player_id, signal.at)
-    if owner is not None and owner.connection_id != joiner.connection_id:
-        # Perhaps the joiner's own former connection, closed without anybody being told: a
-        # ghost must not lock its player out, so it is asked for a sign of life.
-        return [Probe(owner.connection_id, joiner.player_id, cause=signal)]
-    host = room.owner(HOST, signal.at)
-    if host is None:
-        raise HostNotFound
-    return [_relay(signal, joiner, host)]
+def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
+    if room.is_in_doubt(target_id) and signal.waits < MAX_WAITS:
+        # It may be connecting at this moment.
+        return [Wait(WAIT_S, signal)]
+    raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 
 def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: Topology) -> None:
+    if type_ == messages.JOIN:
+        if sender == HOST:
+            raise InvalidJoin
+        return
     if sender == target:
         raise NotAllowed("A player cannot send messages to itself.")
     if topology is Topology.STAR and sender != HOST:

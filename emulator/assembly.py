@@ -58,7 +58,7 @@ def _integration(
     folder: Path,
 ) -> Integration:
     if function.handler == CORE:
-        return CoreHost(connections, settings.topology, settings.ticket_keys)
+        return CoreHost(connections, settings.rules(), settings.ticket_keys)
     return LambdaHost(
         Function(
             name=name,

@@ -8,27 +8,33 @@ from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.limits import Meter
 from poker_signal.core.model import (
     Close,
     Connect,
     ConnectionId,
     Effect,
     Forget,
+    LookAgain,
     Post,
     Probe,
     Reach,
     Save,
-    Topology,
     Wait,
 )
+from poker_signal.core.rules import Rules
 from poker_signal.emulator.integration import Raised, Result, Returned
 from poker_signal.emulator.table import MemoryTable
 
 logger = logging.getLogger(__name__)
 
 
+class Throttled(Exception):
+    """``@connections`` takes no more calls for now; nothing was done."""
+
+
 class Connections(Protocol):
-    """What ``@connections`` can do, called directly."""
+    """What ``@connections`` can do, called directly. Each call may raise Throttled."""
 
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
@@ -44,13 +50,11 @@ class CoreHost:
     """Runs the core on every event, within the call: no message waits for another."""
 
     def __init__(
-        self,
-        connections: Connections,
-        topology: Topology,
-        ticket_keys: tickets.Keys | None = None,
+        self, connections: Connections, rules: Rules, ticket_keys: tickets.Keys | None = None
     ) -> None:
         self._connections = connections
-        self._topology = topology
+        self._rules = rules
+        self._meter = Meter(rules)
         self._ticket_keys = ticket_keys
         self.table = MemoryTable()
 
@@ -66,16 +70,21 @@ class CoreHost:
 
     def _perform(self, raw: Mapping[str, Any]) -> Outcome:
         try:
-            event = parse_event(raw)
+            event = self._meter.checked(parse_event(raw))
             if self._ticket_keys is not None and isinstance(event, Connect):
                 row = event.row
                 ticket = ticket_of(raw)
                 tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, event.at)
         except SignalError as error:
             return Outcome("refused", error)
-        invocation = Invocation(event, self.table.room_of(event), self._topology)
+        invocation = Invocation(event, self.table.room_of(event), self._rules)
         for effect in invocation.effects():
-            self._perform_effect(effect, invocation)
+            try:
+                self._perform_effect(effect, invocation)
+            except Throttled:
+                # A Close is best effort: what it was for is forgotten already.
+                if isinstance(effect, Post | Probe):
+                    invocation.throttled(effect)
         return invocation.outcome
 
     def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
@@ -94,6 +103,10 @@ class CoreHost:
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
+            case LookAgain(connection_id=connection_id):
+                invocation.waited_enough(effect)
+                is_open = self._connections.is_open(connection_id)
+                (invocation.alive if is_open else invocation.gone)(effect)
             case Wait():
                 # Nothing runs at the same time here.
                 invocation.waited_enough(effect)

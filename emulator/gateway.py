@@ -1,14 +1,20 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, NamedTuple, TypedDict
 
+from websockets.frames import CloseCode
+
 from poker_signal.core.gateway import LambdaEvent
+from poker_signal.core.limits import Rate
 from poker_signal.core.messages import MAX_NAME_CHARACTERS
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
+from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.core_host import Connections
 from poker_signal.emulator.events import (
     Facts,
     authorizer_event,
@@ -105,12 +111,20 @@ class Gateway:
             if settings.throttle_burst is not None:
                 burst = settings.throttle_burst
             self._throttle = TokenBucket(settings.throttle_rate, burst, clock)
+        self._flood = Rate(rate, math.ceil(rate)) if (rate := settings.flood_rate) else None
         self._new_connections: TokenBucket | None = None
         if settings.enforce_new_connection_rate:
             rate = NEW_CONNECTIONS_PER_S
             self._new_connections = TokenBucket(rate, rate, clock)
 
     # What @connections can do.
+
+    @property
+    def connections(self) -> Connections:
+        """All of that for a function in this process; its calls count against the throttle."""
+        if self._throttle is None:
+            return self
+        return ThrottledConnections(self, self._throttle)
 
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
@@ -145,7 +159,7 @@ class Gateway:
     # What the inspector can do beside that.
 
     @property
-    def connections(self) -> Mapping[str, WebSocketConnection]:
+    def open_connections(self) -> Mapping[str, WebSocketConnection]:
         """The open connections by id."""
         return self._connections
 
@@ -360,6 +374,12 @@ class Gateway:
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
         """Hand a message to its route."""
+        if self._flood is not None:
+            full_at_us = self._flood.spend(connection.full_at_us, connection.last_received_ms)
+            if full_at_us is None:
+                connection.close(CloseCode.POLICY_VIOLATION)
+                return
+            connection.full_at_us = full_at_us
         if self._settings.serial:
             self._invoker.submit(connection, lambda: self._route_message(connection, text))
         else:

@@ -153,7 +153,9 @@ class Emulator:
 
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            route = Route(self._core_host(gateway))
+            settings = self._settings
+            core = CoreHost(gateway.connections, settings.rules(), settings.ticket_keys)
+            route = Route(core)
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         # Only who has handlers of their own waits for what they need.
         import poker_signal.emulator.assembly as assembly
@@ -165,13 +167,9 @@ class Emulator:
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
         try:
-            return assembly.build(self._api, self._settings, gateway, self._folder)
+            return assembly.build(self._api, self._settings, gateway.connections, self._folder)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
-
-    def _core_host(self, gateway: Gateway) -> CoreHost:
-        settings = self._settings
-        return CoreHost(gateway, settings.topology, settings.ticket_keys)
 
     @cached_property
     def _inspector(self) -> "Inspector":

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from poker_signal.core import rules
 from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules, parse_origins
 
 
 class Option(NamedTuple):
@@ -49,6 +51,23 @@ class Settings:
     topology: Topology = _option(
         Topology.MESH, "Who may address whom: everybody, or players only HOST."
     )
+    seats: int = _count(rules.SEATS, "Players a game has room for besides HOST; 0: any number.", 0)
+    message_rate: float = _option(
+        rules.MESSAGE_RATE,
+        "Messages per second of one connection; more are RATE_LIMITED. 0: any number.",
+        least=0,
+    )
+    message_burst: int = _count(
+        rules.MESSAGE_BURST, "Messages that may come at once under --message-rate."
+    )
+    max_payload_bytes: int = _count(
+        rules.MAX_PAYLOAD_BYTES,
+        "Largest payload of a message that is passed on.",
+        most=rules.LARGEST_PAYLOAD_BYTES,
+    )
+    allowed_origins: str | None = _option(
+        None, "Web pages that may connect, as https://poker.example.com,…  [default: all]"
+    )
 
     idle_timeout_s: float = _seconds(600, "Seconds of silence before 1001.", "idle-timeout")
     max_duration_s: float = _seconds(7200, "Seconds a connection may last.", "max-duration")
@@ -67,6 +86,12 @@ class Settings:
     )
     throttle_burst: int | None = _count(
         None, "Requests that may come at once under --throttle-rate.  [default: the rate]", 0
+    )
+    flood_rate: float | None = _option(
+        None,
+        "Messages per second of one client beyond which it is closed with 1008.  [default: never]",
+        least=0,
+        above=True,
     )
     enforce_new_connection_rate: bool = _option(
         False, "Refuse more than 500 new connections a second with 429, as AWS does."
@@ -112,9 +137,24 @@ class Settings:
             value = getattr(self, name)
             if isinstance(value, float) and math.isnan(value):
                 raise ValueError(f"{name}: nan is no number")
+        try:
+            parse_origins(self.allowed_origins or "")
+        except ValueError as error:
+            raise ValueError(f"allowed-origins: {error}") from error
         if not self.host:
             raise ValueError("host: empty; 0.0.0.0 is every address of this machine")
         if not re.fullmatch("[A-Za-z0-9_-]{1,128}", self.stage):
             raise ValueError(
                 f"stage {self.stage!r}: 1 to 128 letters, digits, - or _, as API Gateway has it"
             )
+
+    def rules(self) -> Rules:
+        """Return what the core is to decide by."""
+        return Rules(
+            topology=self.topology,
+            seats=self.seats,
+            message_rate=self.message_rate,
+            message_burst=self.message_burst,
+            max_payload_bytes=self.max_payload_bytes,
+            origins=parse_origins(self.allowed_origins or ""),
+        )

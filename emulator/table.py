@@ -30,7 +30,13 @@ class MemoryTable:
         return self._rooms.get(row.game_id, _EMPTY) if row is not None else _EMPTY
 
     def save(self, row: Row) -> None:
-        """Store a row."""
+        """Store a row, unless the same handshake's is stored already."""
+        stored = self._rows.get(row.connection_id)
+        if stored is None or stored.connected_at != row.connected_at:
+            self.forget(row.connection_id)
+            self._put(row)
+
+    def _put(self, row: Row) -> None:
         self._rows[row.connection_id] = row
         self._rooms[row.game_id] = self._rooms.get(row.game_id, _EMPTY).adding(row)
 
@@ -38,7 +44,7 @@ class MemoryTable:
         """Add a connection to what a row has reached, if the row is there."""
         row = self._rows.get(connection_id)
         if row is not None and target not in row.reached:
-            self.save(row._replace(reached=row.reached | {target}))
+            self._put(row._replace(reached=row.reached | {target}))
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""

@@ -15,6 +15,7 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
 
+from poker_signal.core.limits import FULL
 from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.frames import (
@@ -72,6 +73,8 @@ class WebSocketConnection(asyncio.Protocol):
         self.facts = facts
         self.last_received_ms = facts.connected_at_ms
         """When the client last sent a message."""
+        self.full_at_us = FULL
+        """When the bucket will be full again that tells a flood."""
         self._last_active_ms = facts.connected_at_ms
         self._protocol = protocol
         self._listener = listener

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import Response, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.limits import Meter
 from poker_signal.core.model import (
     HOST,
     Close,
@@ -29,6 +30,7 @@ from poker_signal.core.model import (
     Forget,
     GameId,
     GatewayEvent,
+    LookAgain,
     Message,
     Post,
     Probe,
@@ -40,7 +42,7 @@ from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
-from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.connections import Connections, Throttled
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
@@ -74,6 +76,7 @@ class LambdaHost:
         self._now_s = now_s
         self._ticket_keys = ticket_keys
         self._games: dict[ConnectionId, GameId] = {}
+        self._meter = Meter(settings.rules)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
         """Decide an event, perform what follows, and write one line of it.
@@ -89,11 +92,13 @@ class LambdaHost:
         outcome: Outcome | None = None
         failure: BaseException | None = None
         try:
-            parsed = parse_event(event)
+            parsed = self._meter.checked(parse_event(event))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
-            room, unreadable = self._read(parsed)
-            invocation = Invocation(parsed, room, self._settings.topology)
+            invocation = Invocation(parsed, Room(), self._settings.rules)
+            if invocation.needs_room():
+                room, unreadable = self._read(parsed)
+                invocation.enter(room)
             self._perform(invocation, self._connections_of(event), effects)
             outcome = invocation.outcome
         except SignalError as refusal:
@@ -124,8 +129,13 @@ class LambdaHost:
         patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
-            if not self._perform_effect(effect, invocation, connections, patience_ends_s):
-                effects["Gone"] += 1
+            try:
+                if not self._perform_effect(effect, invocation, connections, patience_ends_s):
+                    effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
+            except Throttled:
+                effects["Throttled"] += 1
+                if isinstance(effect, Post | Probe):
+                    invocation.throttled(effect)
 
     def _perform_effect(
         self,
@@ -134,7 +144,7 @@ class LambdaHost:
         connections: Connections,
         patience_ends_s: float,
     ) -> bool:
-        """Perform an effect; tell whether whoever it was for was there."""
+        """Perform an effect; tell whether whoever it was for was there, or could be closed."""
         found = True
         match effect:
             case Post(connection_id, data):
@@ -157,8 +167,15 @@ class LambdaHost:
                 else:
                     self._sleep(seconds)
                     invocation.waited(effect, self._table.row(signal.sender))
+            case LookAgain(seconds, connection_id):
+                if self._now_s() + seconds > patience_ends_s:
+                    invocation.waited_enough(effect)
+                else:
+                    self._sleep(seconds)
+                found = connections.is_open(connection_id)
+                (invocation.alive if found else invocation.gone)(effect)
             case Close(connection_id):
-                connections.close(connection_id)
+                found = connections.close(connection_id)
             case _:
                 assert_never(effect)
         return found
@@ -169,7 +186,8 @@ class LambdaHost:
             case Disconnect():
                 return Reading(Room())
             case Connect(row):
-                if row.session is None and row.player_id != HOST:
+                is_any_player = row.session is None and row.player_id != HOST
+                if is_any_player and not self._settings.rules.seats:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
             case Message(connection_id):

@@ -57,7 +57,8 @@ def line_of(
         "disconnectStatusCode": context.get("disconnectStatusCode"),
         "Deliveries": int(outcome is not None and outcome.name == "delivered"),
         "Undelivered": int(outcome is not None and outcome.name == "undelivered"),
-        "GhostsHealed": effects.get("Gone", 0),
+        # A connection that may not be open yet was not there either, but is not forgotten.
+        "GhostsHealed": min(effects.get("Gone", 0), effects.get("Forget", 0)),
         "Failures": int(error is not None),
         "Milliseconds": round(ms, 3),
         "_aws": {

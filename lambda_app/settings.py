@@ -1,12 +1,20 @@
 """What the deployment tells the function, in its environment; read once per container."""
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from poker_signal.core import rules
 from poker_signal.core.model import Topology
+from poker_signal.core.rules import BadOrigin, Rules
 
 TABLE_NAME = "TABLE_NAME"
 TOPOLOGY = "TOPOLOGY"
+SEATS = "SEATS"
+MESSAGE_RATE = "MESSAGE_RATE"
+MESSAGE_BURST = "MESSAGE_BURST"
+MAX_PAYLOAD_BYTES = "MAX_PAYLOAD_BYTES"
+ALLOWED_ORIGINS = "ALLOWED_ORIGINS"
 MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """AWS's own name. Set by the deployment, because a custom domain's endpoint has no stage."""
 
@@ -22,7 +30,7 @@ class Settings(NamedTuple):
     """The function's configuration."""
 
     table_name: str
-    topology: Topology
+    rules: Rules
     management_endpoint: str | None
     """``None``: that of the event's domain and stage."""
     ticket_secret_parameter: str | None = None
@@ -38,12 +46,68 @@ class Settings(NamedTuple):
         table_name = environ.get(TABLE_NAME)
         if not table_name:
             raise BadSetting(f"{TABLE_NAME} is not set: the name of the DynamoDB table")
-        topology = environ.get(TOPOLOGY) or Topology.MESH
-        if topology not in set(Topology):
-            raise BadSetting(f"{TOPOLOGY} is {topology!r}, not {' or '.join(Topology)}")
         return cls(
             table_name,
-            Topology(topology),
+            _rules_of(environ),
             environ.get(MANAGEMENT_ENDPOINT) or None,
             environ.get(TICKET_SECRET_PARAMETER) or None,
         )
+
+
+def environment_of(wanted: Rules) -> dict[str, str]:
+    """Return the variables that tell these rules."""
+    return {
+        TOPOLOGY: wanted.topology.value,
+        SEATS: str(wanted.seats),
+        MESSAGE_RATE: str(wanted.message_rate),
+        MESSAGE_BURST: str(wanted.message_burst),
+        MAX_PAYLOAD_BYTES: str(wanted.max_payload_bytes),
+        ALLOWED_ORIGINS: ",".join(sorted(wanted.origins)),
+    }
+
+
+def _rules_of(environ: Mapping[str, str]) -> Rules:
+    topology = environ.get(TOPOLOGY) or Topology.MESH
+    if topology not in set(Topology):
+        raise BadSetting(f"{TOPOLOGY} is {topology!r}, not {' or '.join(Topology)}")
+    try:
+        origins = rules.parse_origins(environ.get(ALLOWED_ORIGINS) or "")
+    except BadOrigin as error:
+        raise BadSetting(f"{ALLOWED_ORIGINS}: {error}") from error
+    return Rules(
+        topology=Topology(topology),
+        seats=_whole(environ, SEATS, rules.SEATS, least=0),
+        message_rate=_rate(environ),
+        message_burst=_whole(environ, MESSAGE_BURST, rules.MESSAGE_BURST, least=1),
+        max_payload_bytes=_whole(
+            environ,
+            MAX_PAYLOAD_BYTES,
+            rules.MAX_PAYLOAD_BYTES,
+            least=1,
+            most=rules.LARGEST_PAYLOAD_BYTES,
+        ),
+        origins=origins,
+    )
+
+
+def _whole(
+    environ: Mapping[str, str], name: str, default: int, least: int, most: int | None = None
+) -> int:
+    text = environ.get(name) or str(default)
+    # Not int(): it takes "1_000" and other scripts' digits, and fails at four thousand of them.
+    is_number = text.isascii() and text.isdigit() and len(text) <= 15
+    if not is_number or int(text) < least or (most is not None and int(text) > most):
+        kind = f"of at least {least}" if most is None else f"from {least} to {most}"
+        raise BadSetting(f"{name} is {text!r}, not a whole number {kind}")
+    return int(text)
+
+
+def _rate(environ: Mapping[str, str]) -> float:
+    text = environ.get(MESSAGE_RATE) or str(rules.MESSAGE_RATE)
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = math.nan
+    if not 0 <= rate < math.inf:
+        raise BadSetting(f"{MESSAGE_RATE} is {text!r}, not a number of at least 0")
+    return rate

@@ -1,5 +1,7 @@
 """Rows in DynamoDB: the table ``poker-signaling-connections`` and its index ``gameId-index``."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
@@ -54,8 +56,17 @@ class DynamoTable:
         return Reading(Room(rows), unreadable=len(found) - len(rows))
 
     def save(self, row: Row) -> None:
-        """Store a row."""
-        self._client.put_item(TableName=self._name, Item=_item_of(row))
+        """Store a row, unless the same handshake's is stored already.
+
+        A second time, botocore's or Lambda's, must not wipe out what was added since.
+        """
+        with _unless_condition_fails():
+            self._client.put_item(
+                TableName=self._name,
+                Item=_item_of(row),
+                ConditionExpression="attribute_not_exists(connectionId) OR connectedAt <> :at",
+                ExpressionAttributeValues={":at": {"S": row.connected_at}},
+            )
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""
@@ -63,7 +74,7 @@ class DynamoTable:
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
         """Add a connection to what a row has reached, if the row is there."""
-        try:
+        with _unless_condition_fails():
             self._client.update_item(
                 TableName=self._name,
                 Key=_key(connection_id),
@@ -72,9 +83,15 @@ class DynamoTable:
                 ConditionExpression="attribute_exists(connectionId)",
                 ExpressionAttributeValues={":target": {"SS": [target]}},
             )
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
-                raise
+
+
+@contextmanager
+def _unless_condition_fails() -> Generator[None, None, None]:
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            raise
 
 
 def _key(connection_id: ConnectionId) -> Item:
@@ -93,6 +110,8 @@ def _item_of(row: Row) -> Item:
         item["session"] = {"S": row.session}
     if row.reached:
         item["reached"] = {"SS": sorted(row.reached)}
+    if row.seat is not None:
+        item["seat"] = {"S": row.seat}
     return item
 
 
@@ -110,6 +129,7 @@ def _row_of(item: Item) -> Row | None:
             ttl=int(item["ttl"]["N"]),
             session=item["session"]["S"] if "session" in item else None,
             reached=frozenset(item["reached"]["SS"]) if "reached" in item else frozenset(),
+            seat=item["seat"]["S"] if "seat" in item else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

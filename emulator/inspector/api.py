@@ -31,7 +31,7 @@ class Gateway(Protocol):
     """What the inspector can do with connections."""
 
     @property
-    def connections(self) -> Mapping[str, WebSocketConnection]:
+    def open_connections(self) -> Mapping[str, WebSocketConnection]:
         """The open connections by id."""
 
     def post(self, connection_id: str, data: str) -> bool:
@@ -198,7 +198,7 @@ class Inspector:
         }
 
     def _open(self) -> list[WebSocketConnection]:
-        return list(self._gateway.connections.values())
+        return list(self._gateway.open_connections.values())
 
     def _games(self) -> list[dict[str, Any]]:
         games: dict[str, list[dict[str, Any]]] = {}
@@ -223,7 +223,7 @@ class Inspector:
 
     def _post(self, connection_id: str, frame: str) -> Any:
         self._check_size(frame)
-        if connection_id not in self._gateway.connections:
+        if connection_id not in self._gateway.open_connections:
             raise _gone(connection_id)
         return {"delivered": self._gateway.post(connection_id, frame)}
 
@@ -238,7 +238,7 @@ class Inspector:
             raise _Refused(400, "code: 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
         if not isinstance(reason, str) or len(reason.encode(errors="replace")) > MAX_REASON_BYTES:
             raise _Refused(400, f"reason: a text of at most {MAX_REASON_BYTES} bytes.")
-        connection = self._gateway.connections.get(connection_id)
+        connection = self._gateway.open_connections.get(connection_id)
         if connection is None:
             raise _gone(connection_id)
         connection.close(code, reason)

@@ -51,7 +51,12 @@ resource "aws_lambda_function" "this" {
 
   environment {
     variables = merge({
+      ALLOWED_ORIGINS                          = join(",", var.limits.allowed_origins)
       AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI = local.management_endpoint
+      MAX_PAYLOAD_BYTES                        = tostring(var.limits.max_payload_bytes)
+      MESSAGE_BURST                            = tostring(var.limits.message_burst)
+      MESSAGE_RATE                             = tostring(var.limits.message_rate)
+      SEATS                                    = tostring(var.limits.seats)
       TABLE_NAME                               = aws_dynamodb_table.this.name
       TOPOLOGY                                 = var.topology
     }, var.ticket_secret_parameter == null ? {} : { TICKET_SECRET_PARAMETER = var.ticket_secret_parameter })

@@ -54,6 +54,39 @@ variable "ticket_secret_parameter" {
   }
 }
 
+variable "limits" {
+  description = "Players of a game besides HOST; messages per second of one connection, and how many at once; the largest payload in bytes; the web pages that may connect, empty for all. seats and message_rate of 0: no limit."
+  type = object({
+    seats             = optional(number, 24)
+    message_rate      = optional(number, 100)
+    message_burst     = optional(number, 2500)
+    max_payload_bytes = optional(number, 65536)
+    allowed_origins   = optional(list(string), [])
+  })
+  default = {}
+
+  validation {
+    condition     = var.limits.seats >= 0 && var.limits.seats <= 1000 && floor(var.limits.seats) == var.limits.seats
+    error_message = "limits.seats must be a whole number from 0 to 1000; 0: any number of players."
+  }
+
+  validation {
+    condition     = var.limits.message_rate >= 0 && var.limits.message_rate <= 1000000 && var.limits.message_burst >= 1 && var.limits.message_burst <= 1000000 && floor(var.limits.message_burst) == var.limits.message_burst
+    error_message = "limits must have a message_rate from 0, which is no limit, to 1000000 and a whole message_burst from 1 to 1000000."
+  }
+
+  validation {
+    # More is not what API Gateway posts.
+    condition     = var.limits.max_payload_bytes >= 1 && var.limits.max_payload_bytes <= 131072 && floor(var.limits.max_payload_bytes) == var.limits.max_payload_bytes
+    error_message = "limits.max_payload_bytes must be a whole number from 1 to 131072."
+  }
+
+  validation {
+    condition     = alltrue([for origin in var.limits.allowed_origins : can(regex("^(null|[a-z][a-z0-9+.-]*://[a-z0-9._\\[\\]:-]+)$", origin))])
+    error_message = "limits.allowed_origins must be origins as browsers send them, scheme://host or scheme://host:port in lower case, without a path or a wildcard, such as https://poker.example.com."
+  }
+}
+
 variable "log_retention_days" {
   description = "How many days both logs are kept."
   type        = number

@@ -44,6 +44,9 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://x.example/prod",
     "TABLE_NAME": "poker-signaling-connections",
+    # The zip holds sources alone, and a function's folder cannot be written to: every
+    # container compiles them. boto3 comes compiled with the runtime.
+    "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 
@@ -72,15 +75,15 @@ def main() -> None:
         folder = Path(name)
         path = unzipped(folder / "zip")
         _measure(sys.executable, path)
-        newest = _newest_python()
+        newest = newest_python()
         if newest is None:
             print("no newer Python is here: measured with this one alone")
             return
         print()
-        _measure(_with_boto3(newest, folder / "newest"), path)
+        _measure(with_boto3(newest, folder / "newest"), path)
 
 
-def _newest_python() -> str | None:
+def newest_python() -> str | None:
     """Return the newest interpreter that is newer than this one, on the path or pyenv's."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for minor in range(30, sys.version_info.minor, -1):
@@ -91,7 +94,7 @@ def _newest_python() -> str | None:
     return None
 
 
-def _with_boto3(python: str, folder: Path) -> str:
+def with_boto3(python: str, folder: Path) -> str:
     """Return an interpreter like ``python`` that has the same boto3 as this one."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     inner = str(folder / "bin" / "python")

@@ -11,6 +11,9 @@ from websockets.sync.client import connect
 
 from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
 from poker_signal.cli.main import main
+from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
+from poker_signal.lambda_app.settings import environment_of
 from tests.cli.test_emulate import emulate
 
 REGION = "us-west-2"
@@ -30,7 +33,7 @@ def tables() -> list[str]:
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing of AWS is set."""
     for name in list(os.environ):
-        if name.startswith("AWS_") or name in {"TABLE_NAME", "TOPOLOGY"}:
+        if name.startswith("AWS_") or name in {"TABLE_NAME", *environment_of(Rules())}:
             monkeypatch.delenv(name)
 
 
@@ -38,9 +41,10 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_moto_gets_the_deployments_table_and_the_environment_is_restored() -> None:
     """The function finds it by the variables that the deployment sets."""
     before = dict(os.environ)
-    with dynamodb("moto", "star", REGION):
+    with dynamodb("moto", Rules(Topology.STAR, seats=9), REGION):
         assert os.environ["TABLE_NAME"] == DEFAULT_TABLE
         assert os.environ["TOPOLOGY"] == "star"
+        assert os.environ["SEATS"] == "9"
         assert tables() == [DEFAULT_TABLE]
     assert dict(os.environ) == before
 
@@ -48,11 +52,11 @@ def test_moto_gets_the_deployments_table_and_the_environment_is_restored() -> No
 @pytest.mark.usefixtures("bare_environment")
 def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is made where it is missing, and left alone where it is not."""
-    with dynamodb("moto", "mesh", REGION):
+    with dynamodb("moto", Rules(), REGION):
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
         monkeypatch.setenv("TABLE_NAME", "mine")
         for _ in range(2):
-            with dynamodb(endpoint, "mesh", REGION):
+            with dynamodb(endpoint, Rules(), REGION):
                 assert set(tables()) == {"mine", DEFAULT_TABLE}
 
 
@@ -60,7 +64,7 @@ def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch
 def test_an_endpoint_that_does_not_answer_is_explained() -> None:
     """One line that names it."""
     with pytest.raises(click.ClickException, match=r"--dynamodb http://127\.0\.0\.1:9: "):
-        with dynamodb("http://127.0.0.1:9", "mesh", REGION):
+        with dynamodb("http://127.0.0.1:9", Rules(), REGION):
             pass
 
 
@@ -68,7 +72,7 @@ def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -
     """One line, not a traceback."""
     monkeypatch.setitem(sys.modules, "moto.server", None)
     with pytest.raises(click.ClickException, match=r"pip install 'poker-signal\[moto\]'"):
-        with dynamodb("moto", "mesh", REGION):
+        with dynamodb("moto", Rules(), REGION):
             pass
 
 

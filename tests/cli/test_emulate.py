@@ -12,8 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
+
+from poker_signal.cli.main import main
 
 COMMAND = [sys.executable, "-m", "poker_signal.cli", "emulate"]
 
@@ -107,6 +110,25 @@ def test_options_reach_the_gateway() -> None:
             with connect(url, compression=None) as client:
                 client.send(text)
                 assert close_code(client) == code
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "sentence"),
+    [
+        ("--seats", "-1", "-1 is not in the range x>=0"),
+        ("--message-rate", "-0.5", "-0.5 is not in the range x>=0"),
+        ("--message-rate", "nan", "message_rate: nan is no number"),
+        ("--message-burst", "0", "0 is not in the range x>=1"),
+        ("--max-payload-bytes", "131073", "131073 is not in the range 1<=x<=131072"),
+        ("--flood-rate", "0", "0.0 is not in the range x>0"),
+        ("--allowed-origins", "*", "allowed-origins: '*' is no origin: write scheme://host or"),
+    ],
+)
+def test_a_limit_that_makes_no_sense_is_wrong_usage(option: str, value: str, sentence: str) -> None:
+    """A sentence that says what may be written, and exit code 2."""
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", option, value])
+    assert result.exit_code == 2
+    assert sentence in " ".join(result.output.split())
 
 
 def test_a_stderr_that_nobody_reads_stops_nothing() -> None:

@@ -19,6 +19,8 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "max_duration_s": ("2.5", 2.5),
     "integration_timeout_s": ("2.5", 2.5),
     "throttle_burst": ("7", 7),
+    "flood_rate": ("2.5", 2.5),
+    "allowed_origins": ("https://a.example", "https://a.example"),
     "outbound_fragment_bytes": ("7", 7),
     "domain_name": ("example.org", "example.org"),
     "permessage_deflate": ("0", False),

@@ -119,6 +119,7 @@ KNOBS = {
     "--integration-timeout": "what a `$connect` that takes longer is answered with; here 504",
     "--throttle-rate": "what a client hears of a message too many; here `Too Many Requests`",
     "--throttle-burst": "the same, for how many may come at once",
+    "--flood-rate": "from how many messages on a client is closed with 1008",
     "--enforce-new-connection-rate": "whether refused handshakes count; here they do",
     "--strict-sigv4": "which answer an unsigned request gets; here REST's",
 }

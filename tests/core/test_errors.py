@@ -4,6 +4,7 @@ import pytest
 
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidConnect,
@@ -13,7 +14,10 @@ from poker_signal.core.errors import (
     MissingTicket,
     NotAllowed,
     NotConnected,
+    OriginNotAllowed,
+    RateLimited,
     SignalError,
+    Superseded,
     TargetNotFound,
     UnknownTicketKey,
     UnknownType,
@@ -44,6 +48,20 @@ ERRORS = [
         "HOST_PROTECTED",
         409,
         "Somebody else is hosting this game already.",
+    ),
+    (Superseded(), "SUPERSEDED", 409, "You have connected again meanwhile."),
+    (
+        OriginNotAllowed(),
+        "ORIGIN_NOT_ALLOWED",
+        403,
+        "This web page may not connect to this server.",
+    ),
+    (GameFull(), "GAME_FULL", 403, "This game is full: every seat is taken."),
+    (
+        RateLimited("That was too much at once."),
+        "RATE_LIMITED",
+        429,
+        "That was too much at once.",
     ),
     (
         InvalidMessage("it is not a JSON object"),

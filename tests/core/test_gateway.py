@@ -130,6 +130,7 @@ def test_connect_becomes_a_row() -> None:
             session=None,
         ),
         at=1707503007,
+        origin="https://app.example.com",
     )
 
 
@@ -137,7 +138,7 @@ def test_message_is_what_was_sent() -> None:
     """The body is untouched: whatever is in it is judged later."""
     event = recorded("message")
     assert parse_event(event) == Message(
-        event["requestContext"]["connectionId"], '{"type":"join"}', at=1707503008
+        event["requestContext"]["connectionId"], '{"type":"join"}', 1707503008, at_ms=1707503008401
     )
 
 
@@ -145,14 +146,37 @@ def test_message_counts_from_when_it_was_received() -> None:
     """Whether a row has expired is asked of the message's moment, not of the connection's."""
     event = changed("message", requestTimeEpoch=1707510208999)
     assert parse_event(event) == Message(
-        event["requestContext"]["connectionId"], '{"type":"join"}', at=1707510208
+        event["requestContext"]["connectionId"], '{"type":"join"}', 1707510208, at_ms=1707510208999
     )
 
 
 def test_an_empty_message_is_a_message() -> None:
     """Its sender is to be told that it says nothing."""
     event = recorded("message") | {"body": ""}
-    assert parse_event(event) == Message(event["requestContext"]["connectionId"], "", 1707503008)
+    parsed = parse_event(event)
+    assert isinstance(parsed, Message)
+    assert parsed.body == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin"),
+    [
+        ({"Host": "x", "origin": "https://app.example.com"}, "https://app.example.com"),
+        ({"ORIGIN": "null"}, "null"),
+        ({"Host": "x"}, None),
+        ({"Origin": 7}, None),
+        ({}, None),
+        (None, None),
+        ("Origin", None),
+    ],
+    ids=["small", "capital", "another header", "no text", "empty", "null", "no object"],
+)
+def test_the_origin_is_that_of_the_header(headers: object, origin: str | None) -> None:
+    """In whatever case a client writes it, and if it writes it at all."""
+    event = recorded("connect") | {"headers": headers}
+    parsed = parse_event(event)
+    assert isinstance(parsed, Connect)
+    assert parsed.origin == origin
 
 
 def test_disconnect_names_its_connection() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from poker_signal.core import messages
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidMessage,
@@ -21,6 +22,7 @@ from poker_signal.core.gateway import response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,
+    ROW_LIFETIME_S,
     Close,
     Connect,
     ConnectionId,
@@ -37,6 +39,8 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
+from poker_signal.core.routing import MAX_WAITS
+from poker_signal.core.rules import Rules
 from tests.core.build import (
     AT,
     connect,
@@ -77,7 +81,8 @@ BOB_NOT_FOUND = (
 
 def told(body: str, *, sender: Row = ALICE, room: Room = ROOM) -> str:
     """Return the one frame that is sent because of a message, which its sender hears."""
-    [(connection_id, frame)] = heard(perform(Invocation(message(sender, body), room)))
+    rules = Rules(max_payload_bytes=131_072)
+    [(connection_id, frame)] = heard(perform(Invocation(message(sender, body), room, rules)))
     assert connection_id == sender.connection_id
     return frame
 
@@ -142,7 +147,7 @@ def test_a_payload_arrives_as_it_was_written(payload: str) -> None:
 
 def test_the_topology_holds() -> None:
     """A host sets it once for all its games."""
-    invocation = Invocation(message(ALICE, OFFER), ROOM, Topology.STAR)
+    invocation = Invocation(message(ALICE, OFFER), ROOM, Rules(Topology.STAR))
     assert heard(perform(invocation)) == [
         (
             ALICE.connection_id,
@@ -475,9 +480,9 @@ def test_a_newcomer_takes_over_its_own_former_connection() -> None:
     old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
     invocation = Invocation(connect(new), Room([TABLET, old]))
     assert perform(invocation) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
     assert invocation.outcome == Outcome("connected")
 
@@ -514,9 +519,195 @@ def test_every_protected_host_is_asked() -> None:
     """One that is gone says nothing about the other."""
     first, second = row("HOST", 0, session="s1"), row("HOST", 1, session="s2")
     invocation = Invocation(connect(row("HOST", 9)), Room([first, second]))
-    effects = perform(invocation, gone=[second])
+    effects = perform(invocation, gone=[first])
     assert [type(effect) for effect in effects] == [Probe, Forget, Probe]
     assert invocation.outcome.name == "refused"
+
+
+def test_a_ghost_makes_room_for_a_newcomer() -> None:
+    """It is forgotten, and nobody else is asked."""
+    carol = row("Carol", 9)
+    asks = connect(carol)
+    found = asks._replace(seated=frozenset({ALICE.player_id}))
+    invocation = Invocation(asks, ROOM, Rules(seats=2))
+    assert perform(invocation, gone=[BOB]) == [
+        Probe(ALICE.connection_id, ALICE.player_id, cause=asks),
+        Probe(BOB.connection_id, BOB.player_id, cause=found),
+        Forget(BOB.connection_id),
+        Save(carol),
+    ]
+    assert invocation.outcome == Outcome("connected")
+
+
+def test_a_name_keeps_its_seat_as_long_as_one_of_its_rows_is_alive() -> None:
+    """A player's own ghost does not cost it the seat."""
+    ghost, again = row("Alice", 0), row("Alice", 5)
+    invocation = Invocation(connect(row("Carol", 9)), Room([ghost, again]), Rules(seats=1))
+    effects = perform(invocation, gone=[ghost])
+    assert [type(effect) for effect in effects] == [Probe, Forget, Probe]
+    assert isinstance(invocation.outcome.error, GameFull)
+    assert response_for(invocation.outcome) == {
+        "statusCode": 403,
+        "body": "This game is full: every seat is taken.",
+    }
+
+
+SENTENCES = {
+    "offer": "undelivered",
+    "answer": "undelivered",
+    "ice-candidate": "undelivered",
+    "player-connected": "undelivered",
+    "join": "error",
+}
+
+
+@pytest.mark.parametrize(("type_", "frame_type"), SENTENCES.items(), ids=SENTENCES)
+def test_a_message_too_many_is_told_to_its_sender(type_: str, frame_type: str) -> None:
+    """A join is answered for good, anything else must not tear a game down."""
+    body = json.dumps({"type": type_, "targetId": "Bob", "id": "7"})
+    event = message(ALICE, body)._replace(is_over_limit=True)
+    invocation = Invocation(event, ROOM)
+    [(connection_id, text)] = heard(perform(invocation))
+    frame = json.loads(text)
+    assert connection_id == ALICE.connection_id
+    assert (frame["type"], frame["id"]) == (frame_type, "7")
+    assert frame["payload"]["code"] == "RATE_LIMITED"
+    assert frame["payload"]["message"] == (
+        "That was too much at once. Please wait a moment and try again."
+    )
+    assert ("targetId" in frame["payload"]) is (frame_type == "undelivered")
+    assert invocation.outcome.name == frame_type
+
+
+@pytest.mark.parametrize(("type_", "frame_type"), SENTENCES.items(), ids=SENTENCES)
+def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: str) -> None:
+    """Nobody is taken for gone, nothing is noted as reached, nothing is tried again."""
+    body = json.dumps({"type": type_, "targetId": "Bob"})
+    invocation = Invocation(message(ALICE, body), ROOM)
+    performed: list[Effect] = []
+    for effect in invocation.effects():
+        if isinstance(effect, Wait):
+            invocation.waited_enough(effect)
+            continue
+        performed.append(effect)
+        if isinstance(effect, Post) and effect.cause is not None:
+            invocation.throttled(effect)
+    assert [type(effect) for effect in performed] == [Post, Post]
+    frame = json.loads(heard(performed)[-1][1])
+    assert frame["type"] == frame_type
+    assert frame["payload"]["message"] == (
+        "There is too much going on at the moment. Please try again."
+    )
+    assert invocation.outcome.name == frame_type
+
+
+def test_an_answer_that_is_throttled_is_lost_and_nothing_follows() -> None:
+    """What the message came to is still what the log says."""
+    invocation = Invocation(message(ALICE, '{"type":"offer","targetId":"Nobody"}'), ROOM)
+    performed: list[Effect] = []
+    for effect in invocation.effects():
+        performed.append(effect)
+        assert isinstance(effect, Post)
+        invocation.throttled(effect)
+    assert len(performed) == 1
+    assert invocation.outcome.name == "undelivered"
+
+
+def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
+    """Whoever is there must not lose the seat for want of an answer."""
+    protected = row("HOST", 0, session="s1")
+    invocation = Invocation(connect(row("HOST", 9)), Room([protected]))
+    for effect in invocation.effects():
+        assert isinstance(effect, Probe)
+        invocation.throttled(effect)
+    assert response_for(invocation.outcome) == {
+        "statusCode": 429,
+        "body": "There is too much going on at the moment. Please try again.",
+    }
+
+
+# --- connections that may not be open yet ---
+
+
+def young(member: Row) -> Row:
+    """Return a row that was stored a moment ago: its handshake may still be going on."""
+    return member._replace(ttl=AT + ROW_LIFETIME_S)
+
+
+def test_whoever_is_still_connecting_is_passed_over_and_not_forgotten() -> None:
+    """API Gateway says gone of it; the next owner hears what was to be said."""
+    newest = young(row("HOST", 9))
+    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, newest, ALICE]))
+    effects = perform(invocation, gone=[newest])
+    assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-0"]
+    assert Forget(newest.connection_id) not in effects
+    assert invocation.outcome == Outcome("delivered")
+
+
+def test_a_young_ghost_delays_nobody() -> None:
+    """A phone that reconnects after a second joins at once, in spite of its own ghost."""
+    ghost, again = young(row("Alice", 1)), row("Alice", 9)
+    joins = signal(again, "join")
+    invocation = Invocation(message(again, JOIN), Room([TABLET, ghost, again]))
+    assert perform(invocation, gone=[ghost]) == [
+        Probe(ghost.connection_id, ghost.player_id, joins),
+        Post(TABLET.connection_id, JOINED, joins, HOST),
+    ]
+
+
+def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
+    """Two hosts at once: the one without the session is let in, and owns nothing."""
+    protected, newcomer = young(row("HOST", 0, session="s1")), row("HOST", 9)
+    effects = perform(Invocation(connect(newcomer), Room([protected])), gone=[protected])
+    assert [type(effect) for effect in effects] == [Probe, Save]
+
+
+@pytest.mark.parametrize("opens_after", [1, 3])
+def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
+    """Its handshake ends a moment later, and it hears the message once."""
+    tablet = young(TABLET)
+    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, Wait):
+            invocation.waited(effect, ALICE)
+        elif isinstance(effect, Post):
+            is_open = seen.count(Wait) == opens_after
+            (invocation.delivered if is_open else invocation.gone)(effect)
+    assert seen == [*([Post, Wait] * opens_after), Post]
+    assert invocation.outcome == Outcome("delivered")
+
+
+def test_whoever_never_comes_is_not_found() -> None:
+    """After a second; and its row stays, because nobody knows."""
+    tablet = young(TABLET)
+    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, Wait):
+            invocation.waited(effect, ALICE)
+        elif isinstance(effect, Post):
+            (invocation.gone if effect.cause else invocation.delivered)(effect)
+    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post]
+    assert isinstance(invocation.outcome.error, HostNotFound)
+
+
+def test_a_sender_that_is_gone_is_forgotten_however_young() -> None:
+    """It has sent a message, so it was open."""
+    alice = young(ALICE)
+    effects = perform(Invocation(message(alice, '{"type":"ping"}'), Room([alice])), gone=[alice])
+    assert Forget(alice.connection_id) in effects
+
+
+@pytest.mark.parametrize("type_", sorted(messages.DIRECTED))
+def test_whoever_speaks_in_anothers_name_is_told_so(type_: str) -> None:
+    """Never with an error: it may be a ghost's successor, in a live game."""
+    again = row("Alice", 9)
+    body = json.dumps({"type": type_, "targetId": "HOST"})
+    frame = json.loads(told(body, sender=again, room=ROOM.adding(again)))
+    assert (frame["type"], frame["payload"]["code"]) == ("undelivered", "DUPLICATE_NAME")
 
 
 def test_who_disconnects_is_forgotten() -> None:
@@ -573,7 +764,7 @@ class TableAndSockets:
 
     def play(self, event: Connect | Message | Disconnect) -> str:
         """Perform whatever follows from an event, and return how it ended."""
-        invocation = Invocation(event, Room(self.table.values()), self.topology)
+        invocation = Invocation(event, Room(self.table.values()), Rules(self.topology))
         known = self.table.keys() | self.sockets
         for effect in perform_if(self.sockets.__contains__, invocation):
             match effect:
@@ -598,7 +789,7 @@ def test_any_event_comes_to_an_end_whatever_hosts_report(
     event: Connect | Message | Disconnect, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
     """Nothing is raised, nobody outside the game is disturbed, and nothing goes round for ever."""
-    invocation = Invocation(event, room, topology)
+    invocation = Invocation(event, room, Rules(topology))
     effects = perform_if(lambda _: data.draw(st.booleans()), invocation)
     known = {member.connection_id for member in room}
     if isinstance(event, Message):
@@ -612,7 +803,7 @@ def test_any_message_ends_in_one_outcome_and_at_least_one_post(
     event: Message, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
     """Nothing is silent."""
-    invocation = Invocation(event, room, topology)
+    invocation = Invocation(event, room, Rules(topology))
     effects = perform_if(lambda _: data.draw(st.booleans()), invocation)
     posts = [effect for effect in effects if isinstance(effect, Post)]
     assert invocation.outcome.name in OUTCOMES_OF_MESSAGES
@@ -627,7 +818,7 @@ def test_what_is_heard_is_what_the_outcome_says(
     event: Message, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
     """A log that says delivered where the sender heard an error would lead nobody to the cause."""
-    invocation = Invocation(event, room, topology)
+    invocation = Invocation(event, room, Rules(topology))
     effects = perform_if(lambda _: data.draw(st.booleans()), invocation)
     answers = {
         json.loads(effect.data)["type"]
@@ -655,7 +846,7 @@ def test_any_row_that_is_found_gone_is_forgotten_and_not_tried_again(
         found_gone.append(connection_id)
         return False
 
-    effects = perform_if(is_open, Invocation(event, room, topology))
+    effects = perform_if(is_open, Invocation(event, room, Rules(topology)))
     assert {Forget(connection_id) for connection_id in found_gone} <= set(effects)
 
 
@@ -704,6 +895,31 @@ def test_a_join_is_lost_only_to_a_rival_that_is_alive_or_for_want_of_a_host(
         assert invocation.outcome == Outcome("delivered")
 
 
+@given(
+    st.lists(rows, max_size=8),
+    st.sets(st.sampled_from([f"c{number}" for number in range(6)])),
+    st.integers(1, 3),
+)
+def test_a_new_name_is_refused_only_if_every_seat_is_somebodys_who_is_alive(
+    members: list[Row], dead: set[str], seats: int
+) -> None:
+    """However many ghosts there are; and nobody alive is asked twice."""
+    room = Room(members)
+    newcomer = row("Zoe", 9, connection_id="newcomer")
+    invocation = Invocation(connect(newcomer), room, Rules(seats=seats))
+    effects = perform_if(lambda connection_id: connection_id not in dead, invocation)
+    asked = [effect.connection_id for effect in effects if isinstance(effect, Probe)]
+    assert len(asked) == len(set(asked))
+    assert len([key for key in asked if key not in dead]) <= len({m.player_id for m in room})
+    live = [member for member in room if member.is_live(AT) and member.connection_id not in dead]
+    taken = {member.player_id for member in live} - {HOST, newcomer.player_id}
+    is_there_already = any(
+        member.player_id == newcomer.player_id and member.is_live(AT) for member in room
+    )
+    is_refused = isinstance(invocation.outcome.error, GameFull)
+    assert is_refused is (len(taken) >= seats and not is_there_already)
+
+
 @given(json_values, json_values, st.booleans())
 def test_any_sender_id_in_a_message_is_ignored(lie: Any, payload: Any, first: bool) -> None:
     """Nobody speaks in another's name, wherever the key stands."""
@@ -734,7 +950,8 @@ def test_any_order_of_events_leaves_a_table_that_can_be_believed(
             newcomer = value._replace(connection_id=ConnectionId(f"c{number}"))
             if host.play(connect(newcomer)) == "connected":
                 host.sockets.add(newcomer.connection_id)
-                assert host.table[newcomer.connection_id] == newcomer
+                saved = host.table[newcomer.connection_id]
+                assert saved._replace(seat=None) == newcomer
         elif what == "says" and somebody in host.sockets:
             assert host.play(Message(somebody, value, AT)) in OUTCOMES_OF_MESSAGES
         elif what == "leaves":
@@ -775,3 +992,34 @@ def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None
             invocation.delivered(effect)
     assert [post.connection_id for post in posts] == [alice.connection_id]
     assert "NOT_CONNECTED" in posts[0].data
+
+
+# What a host may spare itself
+
+
+@pytest.mark.parametrize(
+    ("body", "is_needed"),
+    [
+        (JOIN, True),
+        (OFFER, True),
+        ('{"type":"ping"}', False),
+        ('{"type":"shout","targetId":"Bob"}', False),
+        ('{"type":"offer"}', False),
+        ("nonsense", False),
+    ],
+    ids=["join", "offer", "ping", "unknown type", "no target", "no json"],
+)
+def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> None:
+    """And where it does not, the answer is the same with it and without it."""
+    invocation = Invocation(message(ALICE, body), Room())
+    assert invocation.needs_room() is is_needed
+    invocation.enter(ROOM)
+    entered = heard(perform(invocation))
+    assert entered == heard(perform(Invocation(message(ALICE, body), ROOM)))
+    without = heard(perform(Invocation(message(ALICE, body), Room())))
+    assert (entered == without) is not is_needed
+
+
+def test_the_game_may_decide_any_event_that_is_no_message() -> None:
+    """Which of them need it is the host's affair."""
+    assert Invocation(connect(ALICE), Room()).needs_room()

@@ -566,3 +566,24 @@ def test_any_ack_can_be_sent(id_: str, target_id: str) -> None:
     frame = messages.ack_frame(id_, PlayerId(target_id))
     assert json.loads(frame) == {"type": "ack", "id": id_, "payload": {"targetId": target_id}}
     assert frame.encode()
+
+
+@given(
+    type_=st.sampled_from(["join", "offer", "ice-candidate", "ping", "", "joïn"]),
+    target_id=st.sampled_from(["Bob", "", " ", "Zoë 🂡", "x" * 129]),
+    payload=json_values,
+    over=st.booleans(),
+)
+def test_the_order_of_keys_makes_no_difference(
+    type_: str, target_id: str, payload: Any, over: bool
+) -> None:
+    """Also not to what is read in one step, as nearly every client writes it."""
+    members = {"type": type_, "targetId": target_id, "payload": payload}
+    orders = [("type", "targetId", "payload"), ("payload", "targetId", "type")]
+    usual, unusual = (
+        messages.read(message(ALICE, json.dumps({key: members[key] for key in order})))
+        for order in orders
+    )
+    assert usual == unusual
+    event = message(ALICE, json.dumps(members))._replace(is_over_limit=over)
+    assert messages.read(event).is_over_limit is over

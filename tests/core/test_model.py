@@ -8,6 +8,7 @@ import pytest
 from poker_signal.core.model import (
     HOST,
     ROW_LIFETIME_S,
+    SETTLING_S,
     Alive,
     Close,
     Connect,
@@ -26,6 +27,7 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Throttled,
     Topology,
     Wait,
 )
@@ -74,6 +76,7 @@ VALUES = [
     Disconnect(C1),
     Delivered(signal(ALICE, "offer", "Bob"), C1, BOB),
     Gone(C1),
+    Throttled(signal(ALICE, "offer", "Bob")),
     Alive(BOB, signal(ALICE, "join")),
     Save(ALICE),
     Forget(C1),
@@ -117,3 +120,22 @@ def test_a_value_equals_only_its_like(other: object) -> None:
     assert not Forget(C1) == other  # noqa: SIM201
     assert Forget(C1) == Forget(ConnectionId("c1"))
     assert not Forget(C1) != Forget(ConnectionId("c1"))  # noqa: SIM202
+
+
+def test_a_row_settles_half_a_minute_after_it_connected() -> None:
+    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
+    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)
+    assert newcomer.is_settling(AT)
+    assert newcomer.is_settling(AT - 1)
+    assert not row("Alice", ttl=9_999_999_999).is_settling(AT)
+    assert newcomer.is_settling(AT + SETTLING_S)
+    assert not newcomer.is_settling(AT + SETTLING_S + 1)
+
+
+def test_a_row_ranks_by_when_its_seat_was_taken() -> None:
+    """As text, in the order of time; of the same millisecond by the connection."""
+    first, second = row("Alice", 1), row("Alice", 2)
+    assert first.rank < second.rank
+    assert first.rank == "2024-02-09T18:23:01.000Z Alice-1"
+    assert second._replace(seat=first.rank).rank == first.rank
+    assert first.age < second.age

@@ -116,6 +116,58 @@ def test_nobody_owns_anything_in_an_empty_room() -> None:
     assert Room().owner(HOST, AT) is None
 
 
+@pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
+def test_of_one_session_the_latest_row_has_the_seat(name: str) -> None:
+    """A takeover holds from the moment that it is written, whatever is left of the old row."""
+    old, new = row(name, 1, session="s1"), row(name, 9, session="s1")
+    bystander = row(name, 5)
+    assert Room([old, bystander, new]).named(PlayerId(name), AT) == [new, old, bystander]
+
+
+def test_a_successor_ranks_as_the_row_that_it_replaced() -> None:
+    """Who connected in between has not come first because Alice changed to mobile."""
+    successor = row("Alice", 9, session="s1")._replace(seat=ALICE.rank)
+    assert Room([LATER_ALICE, successor]).owner(PLAYER, AT) == successor
+    assert Room([LATER_ALICE, successor._replace(seat=None)]).owner(PLAYER, AT) == LATER_ALICE
+
+
+def test_an_expired_row_passes_no_seat_on() -> None:
+    """It does not exist."""
+    old, new = row("Alice", 0, session="s1", ttl=AT - 1), row("Alice", 9, session="s1")
+    assert Room([old, ALICE, new]).named(PLAYER, AT) == [ALICE, new]
+
+
+def test_a_protected_host_comes_before_one_that_is_not() -> None:
+    """Both connected at once, and neither saw the other: nobody steals a game like that."""
+    protected, later = row("HOST", 1, session="s1"), row("HOST", 9)
+    another = row("HOST", 8, session="s2")
+    named = Room([later, another, TABLET, protected]).named(HOST, AT)
+    assert named == [protected, another, later, TABLET]
+
+
+def test_whoever_is_in_doubt_owns_nothing_and_is_still_there() -> None:
+    """Its handshake may be going on: the next one hears what was to be said, and no row goes."""
+    room = Room([ALICE, LATER_ALICE, BOB])
+    doubting = room.doubting(ALICE.connection_id)
+    assert doubting.named(PLAYER, AT) == [LATER_ALICE]
+    assert doubting.row(ALICE.connection_id, AT) == ALICE
+    assert doubting.is_in_doubt(PLAYER)
+    assert not doubting.is_in_doubt(BOB.player_id)
+    assert not room.is_in_doubt(PLAYER)
+    assert doubting.adding(TABLET).owner(PLAYER, AT) == LATER_ALICE
+    assert doubting.trusting(BOB.player_id).owner(PLAYER, AT) == LATER_ALICE
+    assert doubting.trusting(PLAYER).owner(PLAYER, AT) == ALICE
+
+
+def test_a_room_takes_no_row_of_another_game() -> None:
+    """Whatever a host mixes up: no message ever gets into another game."""
+    other_game = row("Bob", connection_id="elsewhere", game_id="4712")
+    with pytest.raises(ValueError, match="of another"):
+        Room([ALICE, other_game])
+    with pytest.raises(ValueError, match="of another"):
+        Room([ALICE]).adding(other_game)
+
+
 def test_the_next_row_owns_the_name_of_one_that_left() -> None:
     """One dead row never costs a live player a message."""
     room = Room([ALICE, LATER_ALICE]).without(ALICE.connection_id)
@@ -168,6 +220,20 @@ def test_a_room_holds_the_rows_it_was_made_of_and_no_others() -> None:
     assert here.owner(PlayerId("Bob"), AT) == BOB
     assert there.owner(PlayerId("Bob"), AT) == other_game
     assert there.owner(PLAYER, AT) is None
+
+
+@given(rows)
+def test_every_name_has_one_owner_and_whoever_came_first_is_first(some: list[Row]) -> None:
+    """Expired rows own nothing."""
+    room = Room(some)
+    owners = room.owners(AT)
+    names = {member.player_id for member in room if member.ttl >= AT}
+    assert {owner.player_id: owner for owner in owners} == {
+        name: room.owner(name, AT) for name in names
+    }
+    assert len(owners) == len(names)
+    moments = [(owner.connected_at, owner.connection_id) for owner in owners]
+    assert moments == sorted(moments)
 
 
 @given(rows)

@@ -7,13 +7,17 @@ from hypothesis import strategies as st
 from poker_signal.core import messages
 from poker_signal.core.errors import (
     DuplicateName,
+    GameFull,
     HostNotFound,
     HostProtected,
     InvalidJoin,
     InvalidMessage,
     NotAllowed,
     NotConnected,
+    OriginNotAllowed,
+    RateLimited,
     SignalError,
+    Superseded,
     TargetNotFound,
     UnknownType,
 )
@@ -36,17 +40,21 @@ from poker_signal.core.model import (
     Row,
     Save,
     Signal,
+    Throttled,
     Topology,
     Wait,
 )
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S, route
+from poker_signal.core.rules import Rules
 from tests.core.build import AT, connect, row, signal
 
 TABLET = row("HOST", 0)
 ALICE = row("Alice", 1)
 BOB = row("Bob", 2)
 ROOM = Room([TABLET, ALICE, BOB])
+
+STAR = Rules(Topology.STAR)
 
 DIRECTED = sorted(messages.DIRECTED)
 
@@ -180,9 +188,9 @@ def test_a_directed_message_needs_a_target(type_: str) -> None:
 
 def test_a_message_that_is_too_long_with_its_senders_name_is_refused() -> None:
     """API Gateway would not post it, and the sender would never know."""
-    long = signal(ALICE, "offer", "Bob", payload=f'"{"x" * 131_072}"')
-    with pytest.raises(InvalidMessage, match="longer than 131072 bytes"):
-        route(long, ROOM)
+    long = signal(ALICE, "offer", "Bob", payload=f'"{"x" * 131_050}"')
+    with pytest.raises(InvalidMessage, match="it is longer than 131072 bytes"):
+        route(long, ROOM, Rules(max_payload_bytes=131_072))
 
 
 # --- join ---
@@ -209,6 +217,30 @@ def test_a_joiner_who_owns_the_name_is_not_probed() -> None:
     assert route(joins, Room([TABLET, ALICE, row("Alice", 9)])) == [relay(joins, ALICE, TABLET)]
 
 
+@pytest.mark.parametrize("type_", DIRECTED, ids=str)
+def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: str) -> None:
+    """Otherwise a stranger who connects as Alice could answer the host as Alice."""
+    again, newest = row("Alice", 9), row("HOST", 9)
+    says = signal(again, type_, "HOST", waits=MAX_WAITS)
+    assert route(says, Room([TABLET, ALICE, again])) == [
+        Probe(ALICE.connection_id, PlayerId("Alice"), cause=says)
+    ]
+    says = signal(TABLET, type_, "Alice", waits=MAX_WAITS)
+    assert route(says, Room([TABLET, ALICE, newest])) == [
+        Probe(newest.connection_id, HOST, cause=says)
+    ]
+
+
+@pytest.mark.parametrize("type_", ["join", "answer"])
+def test_whoever_may_still_be_connecting_is_waited_for(type_: str) -> None:
+    """A tablet that restarts is back in a moment; after a second it is not there."""
+    room = Room([TABLET, ALICE]).doubting(TABLET.connection_id)
+    early = signal(ALICE, type_, "HOST", waits=MAX_WAITS - 1)
+    assert route(early, room) == [Wait(WAIT_S, early)]
+    with pytest.raises(HostNotFound if type_ == "join" else TargetNotFound):
+        route(early._replace(waits=MAX_WAITS), room)
+
+
 def test_an_expired_rival_is_not_probed() -> None:
     """A row that does not exist owns no name."""
     again = row("Alice", 9)
@@ -233,7 +265,7 @@ def test_a_rival_that_is_alive_is_a_duplicate_name() -> None:
 def test_nobody_addresses_itself(topology: Topology, type_: str, sender: Row) -> None:
     """An echo is a mistake of a client's programmer."""
     with pytest.raises(NotAllowed, match="to itself"):
-        route(signal(sender, type_, sender.player_id), ROOM, topology)
+        route(signal(sender, type_, sender.player_id), ROOM, Rules(topology))
 
 
 def test_nobody_addresses_itself_by_another_connection() -> None:
@@ -247,20 +279,20 @@ def test_nobody_addresses_itself_by_another_connection() -> None:
 def test_in_a_star_players_may_address_the_host(type_: str) -> None:
     """It is the centre."""
     sends = signal(ALICE, type_, "HOST", waits=MAX_WAITS)
-    assert route(sends, ROOM, Topology.STAR) == [relay(sends, ALICE, TABLET)]
+    assert route(sends, ROOM, STAR) == [relay(sends, ALICE, TABLET)]
 
 
 def test_in_a_star_players_may_join() -> None:
     """Otherwise nobody could play."""
     joins = signal(ALICE, "join")
-    assert route(joins, ROOM, Topology.STAR) == [relay(joins, ALICE, TABLET)]
+    assert route(joins, ROOM, STAR) == [relay(joins, ALICE, TABLET)]
 
 
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
 def test_in_a_star_the_host_may_address_everybody(type_: str) -> None:
     """It offers, and the others answer."""
     sends = signal(TABLET, type_, "Bob", waits=MAX_WAITS)
-    assert route(sends, ROOM, Topology.STAR) == [relay(sends, TABLET, BOB)]
+    assert route(sends, ROOM, STAR) == [relay(sends, TABLET, BOB)]
 
 
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
@@ -268,21 +300,21 @@ def test_in_a_star_the_host_may_address_everybody(type_: str) -> None:
 def test_in_a_star_players_may_not_address_players(type_: str, target_id: str) -> None:
     """Not even to find out who is there."""
     with pytest.raises(NotAllowed) as caught:
-        route(signal(ALICE, type_, target_id), ROOM, Topology.STAR)
+        route(signal(ALICE, type_, target_id), ROOM, STAR)
     assert str(caught.value) == "In this game players may send messages only to the host."
 
 
 def test_in_a_star_players_may_not_offer() -> None:
     """Two offers at once would cross each other."""
     with pytest.raises(NotAllowed) as caught:
-        route(signal(ALICE, "offer", "HOST"), ROOM, Topology.STAR)
+        route(signal(ALICE, "offer", "HOST"), ROOM, STAR)
     assert str(caught.value) == "In this game only the host may send offers."
 
 
 def test_a_mesh_is_what_a_game_is_by_default() -> None:
     """The rules forbid nothing that nobody asked to be forbidden."""
     sends = signal(ALICE, "offer", "Bob")
-    assert route(sends, ROOM) == route(sends, ROOM, Topology.MESH)
+    assert route(sends, ROOM) == route(sends, ROOM, Rules(Topology.MESH))
 
 
 # --- connecting ---
@@ -303,9 +335,9 @@ def test_a_newcomer_with_the_same_session_takes_over() -> None:
     """The new row comes first, so that the name has an owner throughout."""
     old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
     assert route(connect(new), Room([TABLET, old])) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
 
 
@@ -314,11 +346,11 @@ def test_every_row_of_the_same_session_is_taken_over() -> None:
     ghosts = [row("Alice", second, session="s1") for second in (1, 2)]
     new = row("Alice", 9, session="s1")
     assert route(connect(new), Room(ghosts)) == [
-        Save(new),
-        Forget(ghosts[0].connection_id),
-        Close(ghosts[0].connection_id),
-        Forget(ghosts[1].connection_id),
+        Save(new._replace(seat=ghosts[0].rank)),
         Close(ghosts[1].connection_id),
+        Forget(ghosts[1].connection_id),
+        Close(ghosts[0].connection_id),
+        Forget(ghosts[0].connection_id),
     ]
 
 
@@ -356,10 +388,25 @@ def test_a_host_with_the_same_session_takes_over_without_a_probe() -> None:
     """The tablet itself comes back: nobody has to be asked."""
     old, new = row("HOST", 0, session="s1"), row("HOST", 9, session="s1")
     assert route(connect(new), Room([ALICE, old])) == [
-        Save(new),
-        Forget(old.connection_id),
+        Save(new._replace(seat=old.rank)),
         Close(old.connection_id),
+        Forget(old.connection_id),
     ]
+
+
+def test_a_seat_is_passed_on_and_on() -> None:
+    """Whoever connects between two takeovers has not come first for that."""
+    second = row("Alice", 5, session="s1")._replace(seat=row("Alice", 1).rank)
+    third = row("Alice", 9, session="s1")
+    saves, *_ = route(connect(third), Room([second, row("Alice", 3)]))
+    assert saves == Save(third._replace(seat=second.seat))
+
+
+def test_a_newcomer_that_was_overtaken_by_its_next_self_is_refused() -> None:
+    """A late loser undoes no takeover: its own connection is the older one."""
+    newer, late = row("Alice", 9, session="s1"), row("Alice", 5, session="s1")
+    with pytest.raises(Superseded):
+        route(connect(late), Room([newer]))
 
 
 @pytest.mark.parametrize("session", [None, "s2"], ids=["none", "another"])
@@ -395,9 +442,9 @@ def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) ->
     """A retry makes nothing worse: the row that is found is the newcomer's own."""
     newcomer, former = row(name, 9, session="s1"), row(name, 1, session="s1")
     assert route(connect(newcomer), Room([newcomer, former])) == [
-        Save(newcomer),
-        Forget(former.connection_id),
+        Save(newcomer._replace(seat=former.rank)),
         Close(former.connection_id),
+        Forget(former.connection_id),
     ]
 
 
@@ -479,6 +526,144 @@ def test_only_candidates_wait(type_: str) -> None:
     assert route(sent, ROOM) == [relay(sent, ALICE, TABLET)]
 
 
+# --- limits ---
+
+TWO_SEATS = Rules(seats=2)
+CAROL = row("Carol", 9)
+
+
+@pytest.mark.parametrize(
+    ("room", "newcomer"),
+    [
+        (Room([ALICE]), CAROL),
+        (Room([TABLET, row("HOST", 5), ALICE]), CAROL),
+        (Room([TABLET, ALICE, row("Alice", 5), row("Alice", 6)]), CAROL),
+        (Room([TABLET, ALICE, expired(BOB)]), CAROL),
+        (ROOM, row("HOST", 9)),
+        (ROOM, row("Alice", 9)),
+        (ROOM, BOB),
+        (Room([ALICE, BOB, CAROL]), CAROL),
+    ],
+    ids=[
+        "a seat is left",
+        "hosts need none",
+        "a name is one seat",
+        "expired",
+        "the host",
+        "one's own ghost",
+        "handled twice",
+        "handled twice, beyond",
+    ],
+)
+def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> None:
+    """Nobody is asked for a sign of life for their sake."""
+    assert route(connect(newcomer), room, TWO_SEATS) == [Save(newcomer)]
+
+
+def test_without_a_number_of_seats_there_is_always_one() -> None:
+    """Zero is no limit."""
+    assert route(connect(CAROL), ROOM, Rules(seats=0)) == [Save(CAROL)]
+
+
+def test_before_a_new_name_is_refused_whoever_came_first_is_probed() -> None:
+    """Nobody is refused for the sake of a ghost."""
+    asks = connect(CAROL)
+    probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)
+    assert route(asks, Room([TABLET, BOB, ALICE]), TWO_SEATS) == [probe]
+
+
+def test_whoever_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
+    """Each once."""
+    asks = connect(CAROL)
+    found = asks._replace(seated=frozenset({ALICE.player_id}))
+    assert route(Alive(ALICE.player_id, asks), ROOM, TWO_SEATS) == [
+        Probe(BOB.connection_id, BOB.player_id, cause=found)
+    ]
+
+
+def test_when_everybody_is_alive_the_game_is_full() -> None:
+    """The handshake is refused, with a sentence."""
+    asks = connect(CAROL)._replace(seated=frozenset({ALICE.player_id}))
+    with pytest.raises(GameFull, match="every seat is taken") as caught:
+        route(Alive(BOB.player_id, asks), ROOM, TWO_SEATS)
+    assert caught.value.status_code == 403
+
+
+@pytest.mark.parametrize("origin", [None, "https://poker.example.com"], ids=["none", "listed"])
+def test_a_page_on_the_list_may_connect_and_so_may_what_is_no_page(origin: str | None) -> None:
+    """Only browsers tell the truth, and only their users need protection from other pages."""
+    rules = Rules(origins=frozenset({"https://poker.example.com"}))
+    asks = connect(BOB)._replace(origin=origin)
+    assert route(asks, Room([ALICE]), rules) == [Save(BOB)]
+
+
+@pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
+@pytest.mark.parametrize(
+    "origin",
+    ["null", "", "http://poker.example.com", "https://poker.example.com.evil.example"],
+)
+def test_any_other_page_is_refused(name: str, origin: str) -> None:
+    """Compared exactly."""
+    rules = Rules(origins=frozenset({"https://poker.example.com"}))
+    with pytest.raises(OriginNotAllowed) as caught:
+        route(connect(row(name))._replace(origin=origin), ROOM, rules)
+    assert caught.value.status_code == 403
+
+
+def test_without_a_list_every_page_may_connect() -> None:
+    """As long as nobody says otherwise."""
+    asks = connect(CAROL)._replace(origin="https://evil.example")
+    assert route(asks, ROOM) == [Save(CAROL)]
+
+
+@pytest.mark.parametrize("type_", sorted(messages.TYPES - {"ping"}))
+def test_a_message_too_many_goes_nowhere(type_: str) -> None:
+    """Decided before anybody is looked up."""
+    with pytest.raises(RateLimited, match="That was too much at once"):
+        route(signal(ALICE, type_, "Bob")._replace(is_over_limit=True), Room())
+
+
+def test_a_ping_too_many_is_answered_all_the_same() -> None:
+    """Something must be said, and nothing is cheaper."""
+    ping = signal(ALICE, "ping", None)._replace(is_over_limit=True)
+    assert route(ping, Room()) == [Post(ALICE.connection_id, messages.PONG)]
+
+
+@pytest.mark.parametrize(
+    ("said", "error"),
+    [
+        (signal(ALICE, "fold", "Bob"), UnknownType),
+        (signal(ALICE, "offer", None), InvalidMessage),
+    ],
+    ids=["unknown type", "no target"],
+)
+def test_a_mistake_is_told_before_the_limit(said: Signal, error: type[SignalError]) -> None:
+    """There is nothing in it that could have been delivered."""
+    with pytest.raises(error):
+        route(said._replace(is_over_limit=True), ROOM)
+
+
+def test_a_payload_is_as_large_as_it_may_be() -> None:
+    """In bytes of UTF-8, quotes and all."""
+    rules = Rules(max_payload_bytes=8)
+    fits = signal(ALICE, "player-connected", "Bob", payload='"äää"')
+    assert [type(effect) for effect in route(fits, ROOM, rules)] == [Post]
+    with pytest.raises(InvalidMessage, match="its “payload” is longer than 8 bytes"):
+        route(fits._replace(payload='"ääää"'), ROOM, rules)
+    with pytest.raises(InvalidMessage, match="its “payload” is longer than 8 bytes"):
+        route(fits._replace(payload='"aaaaaaa"'), ROOM, rules)
+
+
+@pytest.mark.parametrize("cause", [signal(ALICE, "join"), connect(CAROL)], ids=["join", "connect"])
+def test_what_the_gateway_refuses_for_now_is_the_senders_to_try_again(
+    cause: Signal | Connect,
+) -> None:
+    """It is told so."""
+    with pytest.raises(RateLimited, match="There is too much going on") as caught:
+        route(Throttled(cause), ROOM)
+    assert (caught.value.code, caught.value.status_code) == ("RATE_LIMITED", 429)
+
+
 # --- anything ---
 
 connection_ids = st.sampled_from(["c0", "c1", "c2", "c3"]).map(ConnectionId)
@@ -506,6 +691,7 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Gone, connection_ids),
     st.builds(Delivered, signals, connection_ids, names.map(PlayerId)),
     st.builds(Alive, names.map(PlayerId), signals | st.builds(connect, rows)),
+    st.builds(Throttled, signals | st.builds(connect, rows)),
 )
 
 
@@ -513,8 +699,10 @@ def is_about(effect: Effect, event: Event, room: Room) -> bool:
     """Tell whether an effect touches only who is in the room, or whom the event is about."""
     known = {member.connection_id for member in room}
     match event:
-        case Connect():
-            known.add(event.row.connection_id)
+        case Connect() | Alive(cause=Connect()):
+            newcomer = event if isinstance(event, Connect) else event.cause
+            assert isinstance(newcomer, Connect)
+            known.add(newcomer.row.connection_id)
         case Signal():
             known.add(event.sender)
         case Delivered():
@@ -537,7 +725,7 @@ def test_any_event_has_effects_or_is_the_clients_fault(
     """Whatever else was raised would be answered with ``Internal server error``."""
     room = Room(members)
     try:
-        effects = route(event, room, topology)
+        effects = route(event, room, Rules(topology, seats=2))
     except SignalError:
         return
     # A delivery that nobody wants to hear of, and that no candidate waits for, causes nothing.
@@ -551,7 +739,7 @@ def test_any_message_causes_one_post_or_one_probe(
 ) -> None:
     """Nobody can make the server shout."""
     try:
-        effects = route(said, Room(members), topology)
+        effects = route(said, Room(members), Rules(topology))
     except SignalError:
         return
     assert [type(effect) in (Post, Probe, Wait) for effect in effects] == [True]

@@ -6,12 +6,16 @@ from typing import Any
 import pytest
 
 from poker_signal.core.invocation import Outcome
-from poker_signal.core.model import Topology
+from poker_signal.core.model import ConnectionId
+from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
-from poker_signal.emulator.core_host import CoreHost
+from poker_signal.emulator.core_host import CoreHost, Throttled
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import Raised, Result, Returned
+from poker_signal.emulator.records import describe
+
+DEFAULT = Rules()
 
 
 class FakeConnections:
@@ -21,9 +25,12 @@ class FakeConnections:
         self.gone: set[str] = set()
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
+        self.busy = False
+        """Every call is one too many."""
 
     def post(self, connection_id: str, data: str) -> bool:
         """Remember what was posted."""
+        self._take()
         if connection_id in self.gone:
             return False
         self.posted.append((connection_id, data))
@@ -31,20 +38,26 @@ class FakeConnections:
 
     def is_open(self, connection_id: str) -> bool:
         """Tell whether nobody said otherwise."""
+        self._take()
         return connection_id not in self.gone
 
     def close(self, connection_id: str) -> bool:
         """Remember what was closed."""
+        self._take()
         self.closed.append(connection_id)
         return True
+
+    def _take(self) -> None:
+        if self.busy:
+            raise Throttled
 
 
 class Table:
     """A core host and its connections, addressed by name."""
 
-    def __init__(self, ticket_keys: Keys | None = None) -> None:
+    def __init__(self, rules: Rules = DEFAULT, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
-        self.host = CoreHost(self.connections, Topology.MESH, ticket_keys)
+        self.host = CoreHost(self.connections, rules, ticket_keys)
         self._now_ms = 1_700_000_000_000
 
     def _facts(self, connection_id: str) -> Facts:
@@ -65,6 +78,10 @@ class Table:
         """Let a connection send a message."""
         facts = self._facts(connection_id)
         return self._invoke(message_event(facts, "$default", text, "r", "m", self._now_ms))
+
+    def pass_time(self, seconds: int) -> None:
+        """Let handshakes be long over."""
+        self._now_ms += seconds * 1000
 
     def leave(self, connection_id: str) -> Result:
         """Let a connection close."""
@@ -87,6 +104,7 @@ def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
     table.connect("h2", "HOST")
     table.connect("a", "Alice")
     table.connections.gone.add("h2")
+    table.pass_time(60)
     result = table.say("a", '{"type":"join"}')
     assert result == Returned({"statusCode": 200}, Outcome("delivered"))
     assert table.connections.posted == [("h1", '{"type":"join","senderId":"Alice","payload":null}')]
@@ -122,7 +140,7 @@ def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
 
 def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
     """401 without, 403 with a wrong one; the answer never holds the ticket itself."""
-    table = Table({"1": b"a-secret-of-november-with-entropy"})
+    table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
     for ticket, status in (("", 401), ("let.me.in", 403)):
         result = table.connect("a", "Alice", ticket=ticket)
         assert isinstance(result, Returned)
@@ -154,3 +172,60 @@ def test_a_bug_is_told_with_its_traceback_and_is_no_success(
     (record,) = caplog.records
     assert record.exc_info is not None
     assert "out of order" in str(record.exc_info[1])
+
+
+JOIN, PING = '{"type":"join"}', '{"type":"ping"}'
+
+
+def test_a_connection_that_sends_too_many_is_told_and_others_are_not() -> None:
+    """The message goes nowhere; a ping is answered all the same."""
+    table = Table(Rules(message_rate=0.001, message_burst=1))
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    table.connect("b", "Bob")
+    told = [table.say(sender, JOIN) for sender in ("a", "a", "b")] + [table.say("a", PING)]
+    assert [describe(result) for result in told] == [
+        "delivered",
+        "error RATE_LIMITED",
+        "delivered",
+        "pong",
+    ]
+    heard_by = [connection_id for connection_id, _ in table.connections.posted]
+    assert heard_by == ["h", "a", "h", "a"]
+    assert '"RATE_LIMITED"' in table.connections.posted[1][1]
+    assert table.connections.posted[3][1] == '{"type":"pong"}'
+
+
+def test_a_full_game_is_refused_and_a_ghost_makes_room() -> None:
+    """Whoever is refused is told why."""
+    table = Table(Rules(seats=1))
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    refused = table.connect("b1", "Bob")
+    assert isinstance(refused, Returned)
+    assert refused.value == {"statusCode": 403, "body": "This game is full: every seat is taken."}
+    table.connections.gone.add("a")
+    assert table.connect("b2", "Bob") == Returned({"statusCode": 200}, Outcome("connected"))
+
+
+def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
+    """Nobody loses the seat because nobody could be asked."""
+    table = Table(Rules(seats=1))
+    table.connect("a", "Alice")
+    table.connections.busy = True
+    result = table.connect("b", "Bob")
+    assert isinstance(result, Returned)
+    assert isinstance(result.value, dict)
+    assert result.value["statusCode"] == 429
+    assert len(table.host.table) == 1
+
+
+def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> None:
+    """The takeover holds."""
+    table.connect("a1", "Alice", "secret-of-alice")
+    table.connections.busy = True
+    assert table.connect("a2", "Alice", "secret-of-alice") == Returned(
+        {"statusCode": 200}, Outcome("connected")
+    )
+    assert len(table.host.table) == 1
+    assert table.host.table.row(ConnectionId("a1")) is None

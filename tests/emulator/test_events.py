@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.gateway import parse_event
-from poker_signal.core.model import Connect, Disconnect, Message
+from poker_signal.core.model import Connect, ConnectionId, Disconnect, Message
 from poker_signal.emulator.events import (
     Facts,
     connect_event,
@@ -141,7 +141,9 @@ def test_request_time_is_utc_and_english(epoch_ms: int, text: str) -> None:
 def test_the_core_reads_what_is_built(text: str, code: int, reason: str) -> None:
     """Builder and parser agree on every event."""
     message = message_event(FACTS, "$default", text, REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
-    assert parse_event(message) == Message(FACTS.connection_id, text, AT_MS // 1000)  # type: ignore[arg-type]
+    assert parse_event(message) == Message(
+        ConnectionId(FACTS.connection_id), text, AT_MS // 1000, AT_MS
+    )
     gone = disconnect_event(FACTS, code, reason, REQUEST_ID, AT_MS)
     assert parse_event(gone) == Disconnect(FACTS.connection_id)  # type: ignore[arg-type]
     event = parse_event(connected("/prod?playerId=Alice&gameId=GAME01"))

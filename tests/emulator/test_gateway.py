@@ -19,7 +19,16 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Trace
 from tests.emulator.conftest import Records
-from tests.emulator.peers import HANDSHAKE, hear, peer, raw_connection, read_answer, settle, tell
+from tests.emulator.peers import (
+    HANDSHAKE,
+    answer,
+    hear,
+    peer,
+    raw_connection,
+    read_answer,
+    settle,
+    tell,
+)
 
 
 async def test_a_handshake_reaches_both_sides(emulator: Emulator) -> None:
@@ -389,3 +398,60 @@ async def test_who_comes_while_the_emulator_stops_is_sent_away(clock: VirtualClo
             client.setblocking(False)
             assert await loop.sock_recv(client, 1) == b""
             client.close()
+
+
+# Limits
+
+NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: example.org\r\n\r\n"
+
+
+async def test_posts_of_the_rules_count_against_the_throttle(
+    records: Records, clock: VirtualClock
+) -> None:
+    """As on AWS, where a function's posts do; the sender is told, and nobody is forgotten."""
+    settings = Settings(port=0, throttle_rate=1, throttle_burst=5)
+    async with Emulator(settings, records, clock) as emulator:
+        async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
+            await tell(alice, type="player-connected", targetId="HOST")
+            assert (await hear(host))["senderId"] == "Alice"
+            await tell(alice, type="join")
+            # Each request is at least one round of the emulator's loop, and takes no token.
+            while not any(record.type == "join" for record in records):
+                assert (await answer(emulator, NOWHERE))[0] == 403
+            assert [r.outcome for r in records if r.type == "join"] == ["error RATE_LIMITED"]
+            clock.advance(60)
+            await tell(alice, type="join")
+            assert (await hear(host))["type"] == "join"
+
+
+async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Records) -> None:
+    """Until somebody leaves; who is in the game by name needs no seat."""
+    async with Emulator(Settings(port=0, seats=1), records) as emulator:
+        async with peer(emulator, "Alice") as alice, peer(emulator, "Alice") as again:
+            await settle(again)
+            with pytest.raises(InvalidStatus) as refused:
+                await peer(emulator, "Bob")
+            assert refused.value.response.status_code == 403
+            assert refused.value.response.body == (b"This game is full: every seat is taken.")
+            async with peer(emulator, "HOST") as host, peer(emulator, "Bob", "ANOTHER"):
+                await settle(host)
+            await settle(alice)
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://a.example", 101), ("https://b.example", 403), (None, 101)],
+    ids=["listed", "another", "none"],
+)
+async def test_only_pages_on_the_list_may_connect(
+    records: Records, origin: str | None, status: int
+) -> None:
+    """As browsers tell it."""
+    line = f"Origin: {origin}\r\n" if origin else ""
+    request = HANDSHAKE.replace(b"Host:", f"{line}Host:".encode())
+    settings = Settings(port=0, allowed_origins="https://a.example")
+    async with Emulator(settings, records) as emulator:
+        found, _, body = await answer(emulator, request)
+        assert found == status
+        if status == 403:
+            assert body == b"This web page may not connect to this server."

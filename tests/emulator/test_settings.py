@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
 from poker_signal.emulator.settings import Settings
 
 QUOTAS = {
@@ -41,3 +43,24 @@ def test_the_keys_of_tickets_are_not_shown() -> None:
     """Settings are printed when a test fails, and by whoever looks for a mistake."""
     secret = b"a-secret-of-november-with-entropy"
     assert "entropy" not in repr(Settings(ticket_keys={"1": secret}))
+
+
+def test_the_rules_are_what_was_set() -> None:
+    """And unset, those of production."""
+    assert Settings().rules() == Rules()
+    settings = Settings(
+        topology=Topology.STAR,
+        seats=9,
+        message_rate=1.5,
+        message_burst=3,
+        max_payload_bytes=1000,
+        allowed_origins="https://a.example, https://b.example",
+    )
+    origins = frozenset({"https://a.example", "https://b.example"})
+    assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
+
+
+def test_an_origin_that_no_browser_sends_is_refused() -> None:
+    """With a sentence that says what to write instead."""
+    with pytest.raises(ValueError, match=r"allowed-origins: '\*' is no origin: write scheme://"):
+        Settings(allowed_origins="*")

@@ -47,3 +47,22 @@ def test_nothing_is_left_of_a_game_that_everybody_left() -> None:
     assert list(table.room_of(Message(BOB.connection_id, "", 0))) == [BOB]
     table.forget(BOB.connection_id)
     assert (len(table), table._rooms) == (0, {})
+
+
+def test_saving_twice_wipes_nothing_out() -> None:
+    """As in DynamoDB: a retry may come after others have written."""
+    table = MemoryTable()
+    table.save(ALICE)
+    table.reach(ALICE.connection_id, BOB.connection_id)
+    table.save(ALICE)
+    assert table.row(ALICE.connection_id) == ALICE._replace(reached=frozenset({BOB.connection_id}))
+
+
+def test_another_handshake_of_the_same_id_replaces_the_row() -> None:
+    """Ids do not come again; if one does, the other game does not keep its row."""
+    table = MemoryTable()
+    again = CAROL._replace(connection_id=ALICE.connection_id)
+    table.save(ALICE)
+    table.save(again)
+    assert table.row(ALICE.connection_id) == again
+    assert len(table.room_of(Connect(ALICE, 0))) == 0

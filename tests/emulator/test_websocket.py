@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import AsyncGenerator
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -32,6 +33,14 @@ async def ended(emulator: Emulator, records: Records) -> str:
     return next(record.outcome for record in records if record.kind == "disconnect")
 
 
+@pytest.fixture
+async def roomy(records: Records, clock: VirtualClock) -> AsyncGenerator[Emulator, None]:
+    """An emulator whose rules pass on whatever its gateway takes."""
+    settings = Settings(port=0, max_payload_bytes=131_072)
+    async with Emulator(settings, records, clock) as emulator:
+        yield emulator
+
+
 def message_of(size: int) -> str:
     """Return a message of exactly so many bytes."""
     text = json.dumps({"type": "offer", "targetId": "HOST", "payload": ""})
@@ -54,10 +63,10 @@ async def test_a_larger_frame_is_closed_with_1009(emulator: Emulator, records: R
     assert [r for r in records if r.kind == "message" and r.who == "Alice"] == []
 
 
-async def test_a_message_of_128_kib_in_smaller_frames_is_taken(emulator: Emulator) -> None:
+async def test_a_message_of_128_kib_in_smaller_frames_is_taken(roomy: Emulator) -> None:
     """Frames are counted one by one, messages as a whole."""
     text = message_of(131_072)
-    async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
+    async with peer(roomy, "HOST") as host, peer(roomy, "Alice") as alice:
         await alice.send(text[i : i + 32_768] for i in range(0, len(text), 32_768))
         assert len((await hear(host))["payload"]) > 131_000
 
@@ -70,11 +79,11 @@ async def test_a_larger_message_is_closed_with_1009(emulator: Emulator) -> None:
         assert await closed(alice) == (1009, "")
 
 
-async def test_a_compressed_message_is_measured_after_inflation(emulator: Emulator) -> None:
+async def test_a_compressed_message_is_measured_after_inflation(roomy: Emulator) -> None:
     """A frame is small on the wire, its message is not: only the message's limit counts."""
     deflate = {"extensions": [ClientPerMessageDeflateFactory()], "compression": None}
-    url = f"{emulator.url}?playerId=Zip&gameId=GAME01"
-    async with peer(emulator, "HOST") as host, connect(url, **deflate) as client:  # type: ignore[arg-type]
+    url = f"{roomy.url}?playerId=Zip&gameId=GAME01"
+    async with peer(roomy, "HOST") as host, connect(url, **deflate) as client:  # type: ignore[arg-type]
         await client.send(message_of(131_072))
         assert len((await hear(host))["payload"]) > 131_000
         await client.send(message_of(131_073))
@@ -293,3 +302,31 @@ async def test_who_says_no_more_and_reads_nothing_is_cut_off(records: Records) -
     assert [r.outcome for r in records if r.who == "raw" and r.kind == "disconnect"] == [
         "1006 Connection closed abnormally"
     ]
+
+
+async def test_a_flood_is_closed_with_1008(records: Records, clock: VirtualClock) -> None:
+    """More than so many messages in a second; what came before is dealt with, nothing after."""
+    settings = Settings(port=0, flood_rate=2.5, message_burst=1, message_rate=1)
+    async with Emulator(settings, records, clock) as emulator, peer(emulator, "Alice") as alice:
+        for _ in range(3):
+            await settle(alice)
+        clock.advance(0.4)
+        await settle(alice)
+        async with peer(emulator, "Bob") as bob:
+            await settle(bob)
+            for _ in range(3):
+                await tell(alice, type="ping")
+            assert await closed(alice) == (1008, "")
+            await settle(bob)
+    assert len([r for r in records if r.kind == "message" and r.who == "Alice"]) == 4
+    ends = [record.outcome for record in records if record.kind == "disconnect"]
+    assert ends[0].startswith("1008")
+
+
+async def test_by_default_nothing_is_a_flood(emulator: Emulator) -> None:
+    """AWS does not say how many are too many; and a ping is answered at any rate."""
+    async with peer(emulator, "Alice") as alice:
+        for _ in range(3000):
+            await tell(alice, type="ping")
+        for _ in range(3000):
+            assert await hear(alice) == {"type": "pong"}

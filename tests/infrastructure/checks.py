@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
+from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.log import METRICS, NAMESPACE
-from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
 from tests.infrastructure.stack import Stack
@@ -110,7 +111,7 @@ def function(stack: Stack) -> None:
     assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
     assert found["Environment"]["Variables"] == {
         TABLE_NAME: TABLE,
-        TOPOLOGY: "mesh",
+        **environment_of(Rules()),
         MANAGEMENT_ENDPOINT: f"https://{api}.execute-api.{REGION}.amazonaws.com/prod",
     }
     assert found["Tags"] == {"deployment": PREFIX}

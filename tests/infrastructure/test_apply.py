@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.settings import TICKET_SECRET_PARAMETER
+from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from tests.infrastructure.archive_provider import zipped
 from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left
 from tests.infrastructure.policy import allows, findings
@@ -23,6 +26,7 @@ CHANGED = (
     "-var=log_retention_days=14",
     "-var=throttling={rate_limit=50,burst_limit=100,reserved_concurrency=5}",
     "-var=topology=star",
+    '-var=limits={seats=9,message_rate=12.5,allowed_origins=["https://poker.example.com"]}',
     "-var=alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
 )
 
@@ -84,7 +88,9 @@ def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
     assert "0 destroyed" in said
     assert stack.workspace.outputs() == stack.outputs
     CHECKS["expiry"](stack)
-    assert stack.function()["Environment"]["Variables"]["TOPOLOGY"] == "star"
+    rules = LambdaSettings.from_env(stack.function()["Environment"]["Variables"]).rules
+    origins = frozenset({"https://poker.example.com"})
+    assert rules == Rules(Topology.STAR, seats=9, message_rate=12.5, origins=origins)
     api = stack.outputs["websocket_api_id"]
     found = stack.aws.client("apigatewayv2").get_stage(ApiId=api, StageName="prod")
     settings = found["DefaultRouteSettings"]

@@ -29,6 +29,15 @@ REFUSED = {
     "ticket_secret_parameter=arn:aws:ssm:us-west-2:123456789012:parameter/a": (
         "ticket_secret_parameter must be the name of an SSM parameter"
     ),
+    "limits={seats=-1}": "limits.seats must be a whole number from 0 to 1000",
+    "limits={seats=1.5}": "limits.seats must be a whole number from 0 to 1000",
+    "limits={message_rate=-1}": "limits must have a message_rate from 0",
+    "limits={message_burst=0}": "a whole message_burst from 1",
+    "limits={max_payload_bytes=131073}": "limits.max_payload_bytes must be a whole number",
+    'limits={allowed_origins=["*"]}': "limits.allowed_origins must be origins",
+    'limits={allowed_origins=["https://poker.example.com/"]}': (
+        "limits.allowed_origins must be origins"
+    ),
     "log_retention_days=8": "log_retention_days must be a number of days",
     "log_retention_days=0": "log_retention_days must be a number of days",
     "throttling={rate_limit=0}": "a limit of 0 refuses everybody",
@@ -53,6 +62,8 @@ TAKEN = (
     "stage=dev_2",
     "ticket_secret_parameter=tickets.v2",
     "log_retention_days=3653",
+    "limits={seats=0,message_rate=0.25,message_burst=1,max_payload_bytes=1}",
+    'limits={allowed_origins=["http://localhost:8080","null","http://[::1]:3000"]}',
     "throttling={rate_limit=0.5e2,burst_limit=5000,reserved_concurrency=1}",
     f'custom_domain={{name="signal.example.com",certificate_arn="{CERTIFICATE}"}}',
     "alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",

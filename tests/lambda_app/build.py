@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from poker_signal.core.gateway import parse_event
-from poker_signal.core.model import Connect, ConnectionId, GameId, PlayerId, Row, Topology
+from poker_signal.core.model import Connect, ConnectionId, GameId, PlayerId, Row
 from poker_signal.core.room import Room
+from poker_signal.core.rules import Rules
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
-from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.connections import Connections, Throttled
 from poker_signal.lambda_app.handler import LambdaHost
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, Reading
@@ -25,6 +26,8 @@ CLOSED = 1001
 
 EVENTS = Path(__file__).parents[1] / "events"
 OK = {"statusCode": 200}
+
+DEFAULT = Rules()
 
 HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
 
@@ -94,7 +97,9 @@ class DictTable(DynamoTable):
     def save(self, row: Row) -> None:
         """Store a row."""
         self._called("save")
-        self.rows[row.connection_id] = row
+        stored = self.rows.get(row.connection_id)
+        if stored is None or stored.connected_at != row.connected_at:
+            self.rows[row.connection_id] = row
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row."""
@@ -122,9 +127,12 @@ class ScriptedConnections(Connections):
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
+        self.busy_for: set[str] = set()
+        """Of whom every call is one too many."""
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.probed: list[str] = []
+        self.unclosable: set[str] = set()
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
         self.before_post: Callable[[], None] = lambda: None
@@ -132,7 +140,7 @@ class ScriptedConnections(Connections):
     def post(self, connection_id: ConnectionId, data: str) -> bool:
         """Remember what was posted."""
         self.before_post()
-        self._fail("post")
+        self._fail("post", connection_id)
         if connection_id in self.gone:
             return False
         self.posted.append((connection_id, data))
@@ -141,16 +149,22 @@ class ScriptedConnections(Connections):
     def is_open(self, connection_id: ConnectionId) -> bool:
         """Tell whether nobody said otherwise."""
         self.probed.append(connection_id)
-        self._fail("is_open")
+        self._fail("is_open", connection_id)
         return connection_id not in self.gone
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Remember what was closed."""
-        self._fail("close")
+        """Remember what was closed, unless that is refused."""
+        if connection_id in self.busy_for:
+            return False
+        self._fail("close", connection_id)
+        if connection_id in self.unclosable:
+            return False
         self.closed.append(connection_id)
-        return connection_id not in self.gone
+        return True
 
-    def _fail(self, name: str) -> None:
+    def _fail(self, name: str, connection_id: ConnectionId) -> None:
+        if connection_id in self.busy_for:
+            raise Throttled
         if failure := self.failures.get(name):
             raise failure
 
@@ -161,7 +175,7 @@ class Container:
     def __init__(
         self,
         *rows: Row,
-        topology: Topology = Topology.MESH,
+        rules: Rules = DEFAULT,
         management_endpoint: str | None = "https://management.example",
         ticket_keys: TicketKeys | None = None,
     ) -> None:
@@ -172,7 +186,7 @@ class Container:
         self._now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
         self.host = LambdaHost(
-            Settings(TABLE, topology, management_endpoint),
+            Settings(TABLE, rules, management_endpoint),
             self.table,
             self._connections_at,
             self._sleep,

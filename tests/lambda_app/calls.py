@@ -20,16 +20,18 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from moto.core.models import patch_client
 
-from poker_signal.core.model import ConnectionId, Row, Topology
+from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
+from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost
 from poker_signal.lambda_app.settings import Settings
 from poker_signal.lambda_app.table import DynamoTable, schema
-from tests.core.build import row
+from tests.core.build import AT, row
 from tests.lambda_app import ENVIRONMENT, TABLE
 from tests.lambda_app.build import (
     ALICE,
+    BOB,
     CANDIDATE,
     HOST,
     JOIN,
@@ -51,7 +53,12 @@ ENDPOINT = "https://calls.example/prod"
 NEWCOMER = row("Alice", 9)
 """Alice once more: the row that connected first owns her name."""
 
+YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
+
 PING = '{"type":"ping"}'
+
+TO_NOBODY = '{"type":"offer","targetId":"nobody"}'
+"""Makes a container know its sender, and changes nothing."""
 
 
 class Aws:
@@ -75,11 +82,11 @@ class Aws:
             client.meta.events.unregister("before-send", self._before_send)
             client.close()
 
-    def container(self) -> LambdaHost:
+    def container(self, rules: Rules) -> LambdaHost:
         """Return a cold container."""
         connections = Connections(self.management)
         return LambdaHost(
-            Settings(TABLE, Topology.MESH, ENDPOINT),
+            Settings(TABLE, rules, ENDPOINT),
             self.table,
             lambda _: connections,
             lambda _: self.while_asleep(),
@@ -114,19 +121,42 @@ class Situation(NamedTuple):
     """Rows of connections that are closed."""
     reached_after: int | None = None
     """How many waits later the offer arrives."""
+    open_after: int | None = None
+    """How many waits later those that are gone turn out to have been connecting."""
+    rules: Rules = Rules()
 
 
 BOTH = (HOST, ALICE)
+CAROL = row("Carol", 9)
+BOTH_SEATED = (HOST, ALICE, BOB)
+ONE_A_DAY = Rules(message_rate=0.00001, message_burst=1)
 AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
     Situation("`$connect` of a player with a session", (HOST,), with_session(ALICE)),
+    Situation("… without a limit of seats", (HOST,), connect(ALICE), rules=Rules(seats=0)),
+    Situation(
+        "… to a game of 2 seats, both taken", BOTH_SEATED, connect(CAROL), rules=Rules(seats=2)
+    ),
+    Situation(
+        "… and the second of them by a ghost",
+        BOTH_SEATED,
+        connect(CAROL),
+        gone=(BOB,),
+        rules=Rules(seats=2),
+    ),
     Situation("`$connect` of `HOST`", (), connect(HOST)),
     Situation("… taking over by its session", (saved(ALICE),), with_session(NEWCOMER)),
     Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(row("HOST", 9))),
     Situation(
         "… the protected `HOST` turns out to be gone",
+        (saved(HOST),),
+        connect(row("HOST", 40)),
+        gone=(HOST,),
+    ),
+    Situation(
+        "… the protected `HOST` may still be connecting",
         (saved(HOST),),
         connect(row("HOST", 9)),
         gone=(HOST,),
@@ -174,9 +204,31 @@ SITUATIONS = (
         warm=ALICE,
         gone=(row("HOST", 9),),
     ),
+    Situation(
+        "any message in a name that another connection owns",
+        (*BOTH, NEWCOMER),
+        message(NEWCOMER, '{"type":"player-connected","targetId":"HOST"}'),
+        warm=NEWCOMER,
+    ),
+    Situation(
+        "any message to somebody who connects meanwhile, a tenth of a second later",
+        (HOST, YOUNG_BOB),
+        message(HOST, '{"type":"player-connected","targetId":"Bob"}'),
+        warm=HOST,
+        gone=(YOUNG_BOB,),
+        open_after=1,
+    ),
     Situation("any message to nobody", (HOST,), message(HOST, OFFER), warm=HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
-    Situation("`ping`", BOTH, message(ALICE, PING), warm=ALICE),
+    Situation(
+        "any message beyond the limit",
+        BOTH,
+        message(ALICE, JOIN),
+        warm=ALICE,
+        rules=ONE_A_DAY,
+    ),
+    Situation("any message that cannot be read, or names no target", BOTH, message(ALICE, "?")),
+    Situation("`ping`", BOTH, message(ALICE, PING)),
 )
 
 
@@ -187,11 +239,14 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     for stored in situation.rows:
         aws.table.save(stored)
     aws.gone = {dead.connection_id for dead in situation.gone}
-    container = aws.container()
+    container = aws.container(situation.rules)
     waits = itertools.count(1)
 
     def wait() -> None:
-        if next(waits) == situation.reached_after:
+        number = next(waits)
+        if number == situation.open_after:
+            aws.gone.clear()
+        if number == situation.reached_after:
             counted = len(aws.calls)
             aws.table.reach(HOST.connection_id, ALICE.connection_id)
             # That was the offer's own invocation.
@@ -201,7 +256,7 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     # The line of each invocation is not what is asked for here.
     with contextlib.redirect_stdout(io.StringIO()):
         if situation.warm is not None:
-            container(message(situation.warm, PING), None)
+            container(message(situation.warm, TO_NOBODY), None)
         aws.calls.clear()
         container(situation.event, None)
     return [*aws.calls]

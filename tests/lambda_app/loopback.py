@@ -3,7 +3,7 @@
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 
 class Answer(NamedTuple):
@@ -22,6 +22,7 @@ class Sent(NamedTuple):
     target: str | None
     """DynamoDB's operation, as in ``DynamoDB_20120810.GetItem``."""
     body: bytes
+    user_agent: str | None = None
 
 
 class Endpoint:
@@ -29,6 +30,12 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.answer: Answer | None = Answer()
+        self.hangs_up = False
+        """Whether it ends the connection instead of answering."""
+        self.forgets = False
+        """Whether it keeps connections, as AWS does, and then drops them without a word."""
+        self.ended = threading.Semaphore(0)
+        """Counts the connections that ended on its side."""
         self.sent: list[Sent] = []
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -67,16 +74,24 @@ class _Server(ThreadingHTTPServer):
         self.endpoint = endpoint
         super().__init__(("127.0.0.1", 0), _Exchange)
 
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection, and say so."""
+        super().shutdown_request(request)
+        self.endpoint.ended.release()
+
 
 class _Exchange(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
         """Answer as told; a connection carries one request."""
+        if self.server.endpoint.forgets:
+            self.protocol_version = "HTTP/1.1"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        sent = Sent(self.command, self.path, self.headers.get("X-Amz-Target"), body)
+        target, agent = self.headers.get("X-Amz-Target"), self.headers.get("User-Agent")
+        sent = Sent(self.command, self.path, target, body, agent)
         answer = self.server.endpoint.wait_for_answer(sent)
-        if answer is None:
+        if answer is None or self.server.endpoint.hangs_up:
             return
         self.send_response(answer.status)
         if answer.error_type is not None:

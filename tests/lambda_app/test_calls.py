@@ -5,9 +5,10 @@ import re
 import pytest
 
 from poker_signal.core.routing import MAX_WAITS
+from poker_signal.core.rules import Rules
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
-from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, TOPOLOGY
+from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.table import INDEX
 from tests.lambda_app.calls import DOC, measured, table_of, written_table
 
@@ -21,7 +22,10 @@ def calls() -> dict[str, list[str]]:
 @pytest.mark.parametrize(
     ("situation", "expected"),
     [
-        ("`$connect` of a player", ["PutItem"]),
+        ("`$connect` of a player", ["Query", "PutItem"]),
+        ("… without a limit of seats", ["PutItem"]),
+        ("… to a game of 2 seats, both taken", ["Query", "GetConnection", "GetConnection"]),
+        ("any message beyond the limit", ["PostToConnection"]),
         ("`$connect` of `HOST`", ["Query", "PutItem"]),
         ("`$connect` of a player with a session", ["Query", "PutItem"]),
         ("`$disconnect`", ["DeleteItem"]),
@@ -42,7 +46,8 @@ def calls() -> dict[str, list[str]]:
             "any message past a ghost to the next owner",
             ["Query", "PostToConnection", "DeleteItem", "PostToConnection"],
         ),
-        ("`ping`", ["Query", "PostToConnection"]),
+        ("any message that cannot be read, or names no target", ["PostToConnection"]),
+        ("`ping`", ["PostToConnection"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -63,7 +68,7 @@ def test_the_operators_page_names_everything() -> None:
     text = DOC.read_text(encoding="utf-8")
     line = log.line_of({}, None, type_=None, effects={}, unreadable_items=1, ms=0, at_ms=0)
     attributes = ("connectionId", "playerId", "gameId", "connectedAt", "ttl", "session", "reached")
-    words = {TABLE_NAME, TOPOLOGY, MANAGEMENT_ENDPOINT, INDEX, log.NAMESPACE}
+    words = {TABLE_NAME, *environment_of(Rules()), MANAGEMENT_ENDPOINT, INDEX, log.NAMESPACE}
     words |= {*attributes, *log.METRICS, *line, "code", "error", "traceback", "type", "outcome"}
     words |= {"routeKey", "requestId", "disconnectStatusCode"}
     assert {word for word in words - {"_aws"} if f"`{word}`" not in text} == set()

@@ -1,5 +1,8 @@
 """Time-outs and retries: what is sent how often, and how long it may take."""
 
+import ssl
+from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +11,7 @@ from botocore.exceptions import (
     EndpointConnectionError,
     HTTPClientError,
     ReadTimeoutError,
+    SSLError,
 )
 
 from poker_signal.emulator.settings import Settings
@@ -18,6 +22,8 @@ from poker_signal.lambda_app.clients import (
     dynamodb_client,
     management_client,
 )
+from tests.bench.aws_stub import stub
+from tests.lambda_app.build import HOST
 from tests.lambda_app.loopback import Answer, Endpoint
 
 KEY = {"connectionId": {"S": "a"}}
@@ -109,6 +115,13 @@ def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPat
     management_client.cache_clear()
 
 
+def test_requests_say_who_asks(endpoint: Endpoint, dynamodb: Any, management: Any) -> None:
+    """In one constant word: putting botocore's own together costs a tenth of a warm message."""
+    dynamodb.get_item(TableName="rows", Key=KEY)
+    management.post_to_connection(ConnectionId="a", Data=b"x")
+    assert [sent.user_agent for sent in endpoint.sent] == ["poker-signal"] * 2
+
+
 def test_a_container_makes_one_client_per_endpoint(endpoint: Endpoint) -> None:
     """Making one costs more than a whole invocation."""
     first = management_client(endpoint.url)
@@ -161,3 +174,68 @@ def test_the_slowest_connect_ends_before_lambda_gives_up(
     row_s = attempts(dynamodb) * attempt_s + (attempts(dynamodb) - 1) * BACKOFF_S
     probe_s = attempts(management) * attempt_s
     assert attempts(ssm) * attempt_s + 3 * row_s + probe_s < 28
+
+
+# TLS
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Generator[dict[str, str], None, None]:
+    """An AWS behind TLS, and a container that has connected to nothing yet."""
+    clients._tls_context.cache_clear()
+    with stub([HOST], tmp_path) as environment:
+        yield environment
+    clients._tls_context.cache_clear()
+    management_client.cache_clear()
+
+
+def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For both services, and for every connection that is made later."""
+    read: list[object] = []
+    read_them = ssl.SSLContext.load_verify_locations
+
+    def counted(context: ssl.SSLContext, *files: Any) -> None:
+        read.append(files)
+        read_them(context, *files)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
+    for name, value in tls.items():
+        monkeypatch.setenv(name, value)
+    dynamodb = dynamodb_client()
+    management = management_client(tls["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"])
+    for _ in range(2):
+        dynamodb.query(TableName="rows")
+        management.post_to_connection(ConnectionId="a", Data=b"x")
+        dynamodb.close()
+        management.close()
+    assert read == [(tls["AWS_CA_BUNDLE"], None, None)]
+
+
+def test_a_server_that_no_authority_knows_is_not_talked_to(
+    tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sharing what is read of them must not mean to trust everybody."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", tls["AWS_ENDPOINT_URL_DYNAMODB"])
+    client = dynamodb_client()
+    with pytest.raises(SSLError, match="certificate verify failed"):
+        client.query(TableName="rows")
+    client.close()
+
+
+def test_a_server_of_another_name_is_not_talked_to(
+    tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor one whose certificate is somebody else's."""
+    monkeypatch.setenv("AWS_CA_BUNDLE", tls["AWS_CA_BUNDLE"])
+    url = tls["AWS_ENDPOINT_URL_DYNAMODB"].replace("127.0.0.1", "localhost")
+    monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", url)
+    client = dynamodb_client()
+    with pytest.raises(SSLError, match=r"doesn't match|mismatch"):
+        client.query(TableName="rows")
+    client.close()
+
+
+def test_a_botocore_that_is_built_otherwise_works_as_it_does() -> None:
+    """What is shared is only a matter of time."""
+    client = object()
+    assert clients._sharing_tls(client) is client

@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Generator
 from typing import Any
+from unittest import mock
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
 from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.connections import Connections, Throttled
 from tests.lambda_app.loopback import Answer, Endpoint
 
 ALICE = ConnectionId("ShDEC76bIAMCUrA=")
@@ -23,6 +30,9 @@ CALLS = {
 }
 each_call = pytest.mark.parametrize(
     ("operation", "call"), CALLS.items(), ids=["post", "probe", "close"]
+)
+each_question = pytest.mark.parametrize(
+    ("operation", "call"), [*CALLS.items()][:2], ids=["post", "probe"]
 )
 
 
@@ -43,7 +53,7 @@ def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -
     stubber.assert_no_pending_responses()
 
 
-@each_call
+@each_question
 @pytest.mark.parametrize("code", ["GoneException", "410"])
 def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call, code: str) -> None:
     """Whether or not it names GoneException."""
@@ -51,14 +61,23 @@ def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call,
     assert call(Connections(stubber.client)) is False
 
 
-@each_call
+@each_question
+def test_429_says_that_nothing_was_done(stubber: Any, operation: str, call: Call) -> None:
+    """The API is called too often, or the connection takes no more."""
+    stubber.add_client_error(
+        operation, service_error_code="LimitExceededException", http_status_code=429
+    )
+    with pytest.raises(Throttled):
+        call(Connections(stubber.client))
+
+
+@each_question
 @pytest.mark.parametrize(
     ("status", "code"),
     [
         (400, "BadRequestException"),
         (403, "ForbiddenException"),
         (413, "PayloadTooLargeException"),
-        (429, "LimitExceededException"),
         (500, "InternalServerErrorException"),
         # A code alone proves nothing.
         (500, "GoneException"),
@@ -74,7 +93,7 @@ def test_whatever_else_is_answered_is_an_error(
         call(Connections(stubber.client))
 
 
-@each_call
+@each_question
 @pytest.mark.parametrize("error_type", ["GoneException", None], ids=["named", "bare"])
 def test_410_is_understood_over_http(
     endpoint: Endpoint, management: Any, operation: str, call: Call, error_type: str | None
@@ -83,6 +102,38 @@ def test_410_is_understood_over_http(
     endpoint.answer = Answer(410, error_type)
     assert call(Connections(management)) is False
     assert len(endpoint.sent) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "is_done"),
+    [
+        (410, "GoneException", True),
+        (429, "LimitExceededException", False),
+        (500, "InternalServerErrorException", False),
+        (503, "ServiceUnavailable", False),
+    ],
+    ids=str,
+)
+def test_a_close_is_done_or_not(stubber: Any, status: int, code: str, is_done: bool) -> None:
+    """Nobody is refused a seat because AWS is busy with who had it before."""
+    stubber.add_client_error("delete_connection", code, http_status_code=status)
+    assert Connections(stubber.client).close(ALICE) is is_done
+
+
+@pytest.mark.parametrize("status", [400, 403])
+def test_a_close_that_is_not_allowed_is_an_error(stubber: Any, status: int) -> None:
+    """A permission is missing: that never mends itself."""
+    stubber.add_client_error("delete_connection", "ForbiddenException", http_status_code=status)
+    with pytest.raises(ClientError):
+        Connections(stubber.client).close(ALICE)
+
+
+def test_a_close_that_nobody_answers_is_not_done() -> None:
+    """Time-outs are the other way to be busy."""
+    client = management_client("https://nowhere.example/prod")
+    hangs = ReadTimeoutError(endpoint_url="https://nowhere.example")
+    with mock.patch.object(client, "delete_connection", side_effect=hangs):
+        assert Connections(client).close(ALICE) is False
 
 
 def test_a_frame_is_sent_as_utf_8(endpoint: Endpoint, management: Any) -> None:
@@ -104,3 +155,65 @@ def test_a_stage_and_an_id_end_up_in_the_path(endpoint: Endpoint) -> None:
         ("GET", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
         ("DELETE", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
     ]
+
+
+# A container that was frozen, and a network that hiccups
+
+
+def test_a_connection_that_was_dropped_meanwhile_costs_nothing(
+    endpoint: Endpoint, management: Any
+) -> None:
+    """A container may sleep for minutes between two posts; both arrive, each once."""
+    endpoint.forgets = True
+    connections = Connections(management)
+    for number in range(2):
+        assert connections.post(ALICE, str(number))
+        assert endpoint.ended.acquire(timeout=10)
+    assert [sent.body for sent in endpoint.sent] == [b"0", b"1"]
+
+
+def refuse(management: Any, failures: list[Exception]) -> list[str]:
+    """Let requests fail before they are sent; return what was tried, which grows."""
+    tried: list[str] = []
+
+    def before_send(event_name: str, **_: object) -> None:
+        tried.append(event_name.rpartition(".")[2])
+        if failures:
+            raise failures.pop(0)
+
+    management.meta.events.register_first("before-send", before_send)
+    return tried
+
+
+def test_a_post_that_found_no_way_is_sent_again(endpoint: Endpoint, management: Any) -> None:
+    """Nothing of it was sent the first time."""
+    refuse(management, [EndpointConnectionError(endpoint_url=endpoint.url)])
+    assert Connections(management).post(ALICE, "x")
+    assert [sent.body for sent in endpoint.sent] == [b"x"]
+
+
+def test_a_post_that_finds_no_way_twice_is_a_failure(management: Any) -> None:
+    """Its sender hears of it while there is time to try again."""
+    no_way = EndpointConnectionError(endpoint_url="https://management")
+    tried = refuse(management, [no_way] * 3)
+    with pytest.raises(EndpointConnectionError):
+        Connections(management).post(ALICE, "x")
+    assert tried == ["PostToConnection"] * 2
+
+
+def test_a_post_that_was_too_slow_to_find_a_way_is_not_repeated(management: Any) -> None:
+    """Nothing was sent then either, but the second that it took was the message's."""
+    tried = refuse(management, [ConnectTimeoutError(endpoint_url="https://management")])
+    with pytest.raises(ConnectTimeoutError):
+        Connections(management).post(ALICE, "x")
+    assert tried == ["PostToConnection"]
+
+
+def test_a_post_whose_answer_was_cut_off_is_not_repeated(
+    endpoint: Endpoint, management: Any
+) -> None:
+    """It may have arrived."""
+    endpoint.hangs_up = True
+    with pytest.raises(ConnectionClosedError):
+        Connections(management).post(ALICE, "x")
+    assert [sent.body for sent in endpoint.sent] == [b"x"]

@@ -57,7 +57,6 @@ DYNAMODB_FAILURES = {
 }
 MANAGEMENT_FAILURES = {
     "403": client_error("ForbiddenException", 403),
-    "429": client_error("LimitExceededException", 429),
     "500": client_error("InternalServerErrorException", 500),
     "hangs": ReadTimeoutError(endpoint_url="https://management"),
     "no way": ConnectTimeoutError(endpoint_url="https://management"),
@@ -252,14 +251,14 @@ def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
 def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """Both rows are there: the old one owns the name, and trying again takes it over."""
+    """Both rows are there: the newest of a session owns the name, and trying again takes over."""
     container = Container(saved(ALICE))
     container.table.failures["forget"] = failure
     assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
     assert [*container.table.rows] == ["Alice-1", "Alice-9"]
-    assert container.connections.closed == []
+    assert container.connections.closed == ["Alice-1"]
     container.table.failures.clear()
-    container.connections.gone.add("Alice-9")
+    container.connections.gone |= {"Alice-1", "Alice-9"}
     assert container(with_session(row("Alice", 10))) == OK
     assert [*container.table.rows] == ["Alice-10"]
 
@@ -295,17 +294,28 @@ def test_a_probe_that_fails_decides_nothing(
     assert container.connections.posted == []
 
 
-@each_management_failure
-def test_a_close_that_fails_leaves_the_newcomers_row(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """Its handshake fails, so the row is a ghost; trying again takes over from that."""
+def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
+    """The seat is the newcomer's; the old connection has no row, and hears so when it speaks."""
+    container = Container(saved(ALICE), HOST)
+    container.connections.unclosable.add(ALICE.connection_id)
+    capsys.readouterr()
+    assert container(with_session(row("Alice", 9))) == OK
+    assert [*container.table.rows] == ["HOST-0", "Alice-9"]
+    assert logged(capsys)["effects"] == {"Save": 1, "Close": 1, "NotClosed": 1, "Forget": 1}
+    container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
+    assert ["NOT_CONNECTED" in told for told in container.heard(ALICE)] == [True]
+    assert container.heard(HOST) == []
+
+
+def test_a_close_that_is_not_allowed_is_a_failure(capsys: Capture) -> None:
+    """The deployment is wrong; what is left of the takeover is the newcomer's to take again."""
     container = Container(saved(ALICE))
+    failure = MANAGEMENT_FAILURES["403"]
     container.connections.failures["close"] = failure
     assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
-    assert [*container.table.rows] == ["Alice-9"]
+    assert [*container.table.rows] == ["Alice-1", "Alice-9"]
     container.connections.failures.clear()
-    container.connections.gone.add("Alice-9")
+    container.connections.gone |= {"Alice-1", "Alice-9"}
     assert container(with_session(row("Alice", 10))) == OK
     assert [*container.table.rows] == ["Alice-10"]
 

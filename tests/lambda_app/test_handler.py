@@ -12,6 +12,7 @@ import pytest
 from poker_signal.core.model import HOST as HOST_NAME
 from poker_signal.core.model import Row, Topology
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import read_keys, sign
 from poker_signal.lambda_app import handler as module
 from poker_signal.lambda_app.clients import management_client
@@ -45,9 +46,11 @@ from tests.lambda_app.loopback import Endpoint
 # $connect
 
 
-def test_a_player_without_a_session_costs_no_read(capsys: Capture) -> None:
+def test_a_player_without_a_session_costs_no_read_where_seats_do_not_count(
+    capsys: Capture,
+) -> None:
     """No rule needs to know who else is there."""
-    container = Container()
+    container = Container(rules=Rules(seats=0))
     assert container(connect(ALICE)) == OK
     assert container.table.calls == ["save"]
     (stored,) = container.table.rows.values()
@@ -55,6 +58,45 @@ def test_a_player_without_a_session_costs_no_read(capsys: Capture) -> None:
     assert stored.ttl == AT - 59 + 7200
     line = logged(capsys)
     assert (line["outcome"], line["effects"]) == ("connected", {"Save": 1})
+
+
+def test_a_full_game_is_refused(capsys: Capture) -> None:
+    """Once everybody in it has given a sign of life; nothing is stored."""
+    container = Container(HOST, ALICE, rules=Rules(seats=1))
+    assert container(connect(BOB)) == {
+        "statusCode": 403,
+        "body": "This game is full: every seat is taken.",
+    }
+    assert container.table.calls == ["read_room"]
+    assert container.connections.probed == [ALICE.connection_id]
+    line = logged(capsys)
+    assert (line["level"], line["outcome"], line["code"]) == ("INFO", "refused", "GAME_FULL")
+
+
+def test_a_ghost_makes_room(capsys: Capture) -> None:
+    """It is found out by whoever needs its seat."""
+    container = Container(HOST, ALICE, rules=Rules(seats=1))
+    container.connections.gone.add(ALICE.connection_id)
+    assert container(connect(BOB)) == OK
+    assert container.table.names() == [HOST.player_id, BOB.player_id]
+    assert logged(capsys)["effects"] == {"Probe": 1, "Gone": 1, "Forget": 1, "Save": 1}
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [("https://a.example", 200), ("https://b.example", 403), (None, 200)],
+    ids=["listed", "another", "none"],
+)
+def test_only_pages_on_the_list_may_connect(
+    origin: str | None, status: int, capsys: Capture
+) -> None:
+    """What is no page may: it could say what it likes."""
+    container = Container(rules=Rules(origins=frozenset({"https://a.example"})))
+    event = connect(ALICE)
+    if origin is not None:
+        event["headers"]["Origin"] = origin
+    assert container(event)["statusCode"] == status
+    assert logged(capsys).get("code") == (None if status == 200 else "ORIGIN_NOT_ALLOWED")
 
 
 def test_a_connect_that_comes_twice_is_one_row() -> None:
@@ -135,11 +177,23 @@ def test_a_protected_host_that_is_gone_protects_nothing(capsys: Capture) -> None
     container = Container(saved(HOST))
     capsys.readouterr()
     container.connections.gone.add(HOST.connection_id)
-    assert container(connect(row("HOST", 9))) == OK
-    assert [*container.table.rows] == ["HOST-9"]
+    assert container(connect(row("HOST", 40))) == OK
+    assert [*container.table.rows] == ["HOST-40"]
     line = logged(capsys)
     assert line["effects"] == {"Probe": 1, "Gone": 1, "Forget": 1, "Save": 1}
     assert line["GhostsHealed"] == 1
+
+
+def test_a_protected_host_that_may_still_be_connecting_stays(capsys: Capture) -> None:
+    """API Gateway says gone of both; only one of them may be forgotten."""
+    container = Container(saved(HOST))
+    capsys.readouterr()
+    container.connections.gone.add(HOST.connection_id)
+    assert container(connect(row("HOST", 9))) == OK
+    assert [*container.table.rows] == ["HOST-0", "HOST-9"]
+    line = logged(capsys)
+    assert line["effects"] == {"Probe": 1, "Gone": 1, "Save": 1}
+    assert line["GhostsHealed"] == 0
 
 
 # Messages
@@ -409,9 +463,22 @@ def test_every_message_is_answered_and_logged(
     assert line["level"] == "INFO"
 
 
+@pytest.mark.parametrize(
+    "body",
+    ['{"type":"ping"}', "nonsense", '{"type":1}', '{"type":"shout"}', '{"type":"offer"}'],
+    ids=["ping", "no json", "no type", "unknown type", "no target"],
+)
+def test_what_is_answered_without_the_game_costs_no_read(body: str) -> None:
+    """A client that keeps its connection open pings for hours."""
+    container = Container(HOST, ALICE)
+    assert container(message(ALICE, body)) == OK
+    assert container.table.calls == []
+    assert len(container.heard(ALICE)) == 1
+
+
 def test_the_topology_is_the_deployments() -> None:
     """In a star players talk to the host alone."""
-    container = Container(HOST, ALICE, BOB, topology=Topology.STAR)
+    container = Container(HOST, ALICE, BOB, rules=Rules(Topology.STAR))
     container(message(ALICE, '{"type":"answer","targetId":"Bob"}'))
     assert json.loads(container.heard(ALICE)[0])["payload"]["code"] == "NOT_ALLOWED"
 
@@ -474,8 +541,10 @@ def test_the_environments_handler_works_from_end_to_end(
     assert management_client.cache_info().currsize == 1
     assert host(message(ALICE, '{"type":"ping"}'), None) == OK
     operations = [sent.target or sent.path for sent in endpoint.sent]
-    assert operations == ["DynamoDB_20120810.GetItem", "/@connections/Alice-1"]
+    assert operations == ["/@connections/Alice-1"]
     assert logged(capsys)["outcome"] == "pong"
+    assert host(disconnect(ALICE), None) == OK
+    assert endpoint.sent[-1].target == "DynamoDB_20120810.DeleteItem"
     host._table._client.close()
     management_client(endpoint.url).close()
 
@@ -585,3 +654,73 @@ def test_the_deployments_parameter_is_asked_over_the_wire(endpoint: Endpoint) ->
     (sent,) = endpoint.sent
     assert sent.target == "AmazonSSM.GetParameter"
     assert json.loads(sent.body) == {"Name": "/poker/tickets", "WithDecryption": True}
+
+
+# Limits of messages
+
+
+def test_a_message_too_many_reads_nothing_and_is_told(capsys: Capture) -> None:
+    """It costs one post; whoever else plays notices nothing."""
+    container = Container(HOST, ALICE, BOB, rules=Rules(message_rate=0.001, message_burst=1))
+    container(message(ALICE, JOIN))
+    container.table.calls.clear()
+    capsys.readouterr()
+    assert container(message(ALICE, JOIN)) == OK
+    assert container.table.calls == []
+    (told,) = container.heard(ALICE)
+    assert json.loads(told)["payload"]["code"] == "RATE_LIMITED"
+    line = logged(capsys)
+    assert (line["outcome"], line["code"], line["Failures"]) == ("error", "RATE_LIMITED", 0)
+    container(message(BOB, JOIN))
+    assert container.heard(HOST) == [frame("join", ALICE), frame("join", BOB)]
+
+
+def test_a_post_that_aws_throttles_is_told_to_the_sender(capsys: Capture) -> None:
+    """No crash, nobody is forgotten, nothing is noted as reached."""
+    container = Container(HOST, ALICE)
+    container.connections.busy_for.add(ALICE.connection_id)
+    assert container(message(HOST, OFFER)) == OK
+    (told,) = container.heard(HOST)
+    assert json.loads(told) == {
+        "type": "undelivered",
+        "payload": {
+            "code": "RATE_LIMITED",
+            "message": "There is too much going on at the moment. Please try again.",
+            "type": "offer",
+            "targetId": "Alice",
+        },
+    }
+    assert container.table.calls == ["row", "read_room"]
+    line = logged(capsys)
+    assert (line["outcome"], line["code"]) == ("undelivered", "RATE_LIMITED")
+    assert (line["Failures"], line["Undelivered"]) == (0, 1)
+    assert line["effects"] == {"Post": 2, "Throttled": 1}
+
+
+def test_an_answer_that_aws_throttles_is_in_the_log(capsys: Capture) -> None:
+    """Nothing else can be done for its sender."""
+    container = Container(ALICE)
+    container.connections.busy_for.add(ALICE.connection_id)
+    assert container(message(ALICE, JOIN)) == OK
+    assert container.heard(ALICE) == []
+    line = logged(capsys)
+    assert (line["outcome"], line["code"]) == ("error", "HOST_NOT_FOUND")
+    assert line["effects"] == {"Post": 1, "Throttled": 1}
+
+
+def test_a_probe_that_aws_throttles_refuses_the_handshake_for_now() -> None:
+    """The seat is kept for whoever has it."""
+    container = Container(saved(HOST))
+    container.connections.busy_for.add(HOST.connection_id)
+    response = container(connect(row("HOST", 9)))
+    assert response["statusCode"] == 429
+    assert container.table.calls == ["read_room"]
+
+
+def test_a_close_that_aws_throttles_does_not_undo_a_takeover() -> None:
+    """The old connection has no row any more: whatever it says, it is told to connect again."""
+    container = Container(saved(ALICE))
+    container.connections.busy_for.add(ALICE.connection_id)
+    newcomer = row("Alice", 9)
+    assert container(with_session(newcomer)) == OK
+    assert [*container.table.rows] == [newcomer.connection_id]

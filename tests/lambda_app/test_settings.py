@@ -3,12 +3,13 @@
 import pytest
 
 from poker_signal.core.model import Topology
-from poker_signal.lambda_app.settings import BadSetting, Settings
+from poker_signal.core.rules import Rules
+from poker_signal.lambda_app.settings import BadSetting, Settings, environment_of
 
 
 def test_a_table_is_all_that_is_required() -> None:
     """Everything else has a default."""
-    assert Settings.from_env({"TABLE_NAME": "rows"}) == Settings("rows", Topology.MESH, None)
+    assert Settings.from_env({"TABLE_NAME": "rows"}) == Settings("rows", Rules(), None)
 
 
 def test_every_variable_is_read() -> None:
@@ -16,10 +17,17 @@ def test_every_variable_is_read() -> None:
     environ = {
         "TABLE_NAME": "rows",
         "TOPOLOGY": "star",
+        "SEATS": "9",
+        "MESSAGE_RATE": "1.5",
+        "MESSAGE_BURST": "3",
+        "MAX_PAYLOAD_BYTES": "1000",
+        "ALLOWED_ORIGINS": "https://a.example, https://b.example",
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://signal.example.com",
         "TICKET_SECRET_PARAMETER": "/poker/tickets",
     }
-    expected = Settings("rows", Topology.STAR, "https://signal.example.com", "/poker/tickets")
+    origins = frozenset({"https://a.example", "https://b.example"})
+    rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
+    expected = Settings("rows", rules, "https://signal.example.com", "/poker/tickets")
     assert Settings.from_env(environ) == expected
 
 
@@ -28,10 +36,53 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
     environ = {
         "TABLE_NAME": "rows",
         "TOPOLOGY": "",
+        "SEATS": "",
+        "MESSAGE_RATE": "",
+        "MESSAGE_BURST": "",
+        "MAX_PAYLOAD_BYTES": "",
+        "ALLOWED_ORIGINS": "",
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "",
         "TICKET_SECRET_PARAMETER": "",
     }
-    assert Settings.from_env(environ) == Settings("rows", Topology.MESH, None)
+    assert Settings.from_env(environ) == Settings("rows", Rules(), None)
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        Rules(),
+        Rules(Topology.STAR, 0, 0.25, 1, 131_072, frozenset({"null", "https://a.example"})),
+    ],
+    ids=["defaults", "everything"],
+)
+def test_what_is_written_for_the_function_is_what_it_reads(rules: Rules) -> None:
+    """The emulator sets its environment."""
+    environ = {"TABLE_NAME": "rows", **environment_of(rules)}
+    assert Settings.from_env(environ).rules == rules
+
+
+SEATS = "not a whole number of at least 0"
+BURST = "not a whole number of at least 1"
+PAYLOAD = "not a whole number from 1 to 131072"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        *(("SEATS", value, SEATS) for value in ("-1", "many", "1.5", " 9", "9" * 16, "٩", "1_0")),
+        *(("MESSAGE_BURST", value, BURST) for value in ("0", "-1", "2.5", "all")),
+        *(("MAX_PAYLOAD_BYTES", value, PAYLOAD) for value in ("0", "131073", "64K")),
+        *(
+            ("MESSAGE_RATE", value, "not a number of at least 0")
+            for value in ("-1", "nan", "inf", "fast")
+        ),
+    ],
+)
+def test_a_number_that_is_none_is_named(name: str, value: str, says: str) -> None:
+    """With what it should be."""
+    with pytest.raises(BadSetting) as error:
+        Settings.from_env({"TABLE_NAME": "rows", name: value})
+    assert str(error.value) == f"{name} is {value!r}, {says}"
 
 
 @pytest.mark.parametrize(
@@ -41,8 +92,14 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         ({"TABLE_NAME": ""}, "TABLE_NAME is not set: the name of the DynamoDB table"),
         ({"TABLE_NAME": "rows", "TOPOLOGY": "ring"}, "TOPOLOGY is 'ring', not mesh or star"),
         ({"TABLE_NAME": "rows", "TOPOLOGY": "STAR"}, "TOPOLOGY is 'STAR', not mesh or star"),
+        (
+            {"TABLE_NAME": "rows", "ALLOWED_ORIGINS": "https://a.example/"},
+            "ALLOWED_ORIGINS: 'https://a.example/' is no origin: write scheme://host or "
+            "scheme://host:port in lower case, without a path or a wildcard, such as "
+            "https://poker.example.com",
+        ),
     ],
-    ids=["no table", "empty table", "unknown topology", "capitals"],
+    ids=["no table", "empty table", "unknown topology", "capitals", "origin"],
 )
 def test_what_is_missing_or_wrong_is_named(environ: dict[str, str], says: str) -> None:
     """In the error that Lambda shows of a container that does not start."""

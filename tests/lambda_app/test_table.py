@@ -113,8 +113,27 @@ def test_whatever_is_a_row_comes_back(
     table = DynamoTable(aws, TABLE)
     stored = row(player, connection_id="any", game_id=game, session=session, ttl=ttl)
     stored = stored._replace(reached=reached)
+    table.forget(stored.connection_id)
     table.save(stored)
     assert table.row(ConnectionId("any")) == stored
+
+
+def test_a_seat_comes_back(table: DynamoTable) -> None:
+    """It decides who owns a name."""
+    stored = row("Alice", 9)._replace(seat=row("Alice", 1).rank)
+    table.save(stored)
+    assert table.row(stored.connection_id) == stored
+
+
+def test_saving_twice_wipes_nothing_out(table: DynamoTable) -> None:
+    """A retry may come after others have written."""
+    stored = row("Alice")
+    table.save(stored)
+    table.reach(stored.connection_id, ConnectionId("b"))
+    table.save(stored)
+    assert table.row(stored.connection_id) == stored._replace(
+        reached=frozenset({ConnectionId("b")})
+    )
 
 
 def test_a_room_is_one_game(table: DynamoTable) -> None:

@@ -20,8 +20,10 @@ from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
+from websockets.typing import Origin
 
-from poker_signal.core.model import ConnectionId, Topology
+from poker_signal.core.model import ConnectionId
+from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys, read_keys
 from poker_signal.emulator.config import ApiConfig, of_handler
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
@@ -34,7 +36,7 @@ from poker_signal.lambda_app.settings import (
     MANAGEMENT_ENDPOINT,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
-    TOPOLOGY,
+    environment_of,
 )
 from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from poker_signal.lambda_app.table import DynamoTable, schema
@@ -47,7 +49,7 @@ PARAMETER = "/poker-signaling/tickets"
 class Host(Protocol):
     """What a transcript needs."""
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
 
     async def say(self, key: str, text: str) -> None:
@@ -94,10 +96,14 @@ class SocketHost:
         self._stack = stack
         self._clients: dict[str, ClientConnection] = {}
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
         try:
-            client = await connect(f"{self._emulator.url}{query}", compression=None)
+            client = await connect(
+                f"{self._emulator.url}{query}",
+                compression=None,
+                origin=Origin(origin) if origin else None,
+            )
         except InvalidStatus as refused:
             return refused.response.status_code
         self._clients[key] = await self._stack.enter_async_context(client)
@@ -129,13 +135,17 @@ class SocketHost:
         return int(time.time())
 
 
+_numbers = itertools.count()
+"""All tests share a table, and API Gateway gives no connection id twice."""
+
+
 class EventHost:
     """The Lambda function alone: events in, and what it would post."""
 
     def __init__(
-        self, table: DynamoTable, topology: Topology, ticket_keys: TicketKeys | None = None
+        self, table: DynamoTable, rules: Rules, ticket_keys: TicketKeys | None = None
     ) -> None:
-        settings = LambdaSettings(TABLE, topology, "http://nowhere")
+        settings = LambdaSettings(TABLE, rules, "http://nowhere")
         # A candidate waits as long as it must; nothing else happens meanwhile.
         self._handler = LambdaHost(
             settings,
@@ -148,18 +158,18 @@ class EventHost:
         self._heard: dict[str, list[str]] = {}
         self._closed: set[str] = set()
         self._now_ms = 1_700_000_000_000
-        self._numbers = itertools.count()
 
     def _facts(self, key: str) -> Facts:
         self._now_ms += 10
         identity: Any = {"sourceIp": "192.0.2.1"}
         return Facts(self._ids[key], self._now_ms, "prod", "x", "pokerlocal", identity)
 
-    async def connect(self, key: str, query: str) -> int:
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
         """Connect; return 101 or the status of a refusal."""
-        self._ids[key] = f"{next(self._numbers):015d}="
+        self._ids[key] = f"{next(_numbers):015d}="
         facts = self._facts(key)
-        request = Request("GET", f"/prod{query}", [("Host", "x")], "192.0.2.1")
+        headers = [("Host", "x"), *([("Origin", origin)] if origin else [])]
+        request = Request("GET", f"/prod{query}", headers, "192.0.2.1")
         response = self._handler(connect_event(facts, request, "r", "t", self._now_ms), None)
         if response["statusCode"] != 200:
             return response["statusCode"]
@@ -253,22 +263,22 @@ def current(event: Any, context: Any) -> Any:
 
 @asynccontextmanager
 async def core_host(
-    topology: Topology, endpoint: str, ticket_secret: str | None = None
+    rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[Host, None]:
     """The emulator with the core in process."""
     keys = None if ticket_secret is None else read_keys(ticket_secret)
-    async with _socket_host(topology, None, keys) as host:
+    async with _socket_host(rules, None, keys) as host:
         yield host
 
 
 @asynccontextmanager
 async def lambda_host(
-    topology: Topology, endpoint: str, ticket_secret: str | None = None
+    rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[Host, None]:
     """The emulator with the Lambda function behind it."""
     global _current
-    async with _socket_host(topology, of_handler(f"{__name__}:current")) as host:
-        environ = {TABLE_NAME: TABLE, TOPOLOGY: topology.value}
+    async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
+        environ = {TABLE_NAME: TABLE, **environment_of(rules)}
         environ[MANAGEMENT_ENDPOINT] = os.environ[MANAGEMENT_ENDPOINT]
         if ticket_secret is not None:
             environ[TICKET_SECRET_PARAMETER] = PARAMETER
@@ -281,7 +291,7 @@ async def lambda_host(
 
 @asynccontextmanager
 async def event_host(
-    topology: Topology, endpoint: str, ticket_secret: str | None = None
+    rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[Host, None]:
     """The Lambda function alone."""
     with _client(endpoint) as client, _client(endpoint, "ssm") as ssm:
@@ -289,15 +299,24 @@ async def event_host(
         if ticket_secret is not None:
             _put_secret(endpoint, ticket_secret)
             ticket_keys = TicketKeys(ssm, PARAMETER)
-        yield EventHost(DynamoTable(client, TABLE), topology, ticket_keys)
+        yield EventHost(DynamoTable(client, TABLE), rules, ticket_keys)
 
 
 @asynccontextmanager
 async def _socket_host(
-    topology: Topology, api: ApiConfig | None, ticket_keys: Keys | None = None
+    rules: Rules, api: ApiConfig | None, ticket_keys: Keys | None = None
 ) -> AsyncGenerator[SocketHost, None]:
     watch = _Watch()
-    settings = Settings(port=0, topology=topology, ticket_keys=ticket_keys)
+    settings = Settings(
+        port=0,
+        topology=rules.topology,
+        seats=rules.seats,
+        message_rate=rules.message_rate,
+        message_burst=rules.message_burst,
+        max_payload_bytes=rules.max_payload_bytes,
+        allowed_origins=",".join(rules.origins),
+        ticket_keys=ticket_keys,
+    )
     async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
         yield SocketHost(emulator, watch, stack)
 

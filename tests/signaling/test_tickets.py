@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 import jwt
 import pytest
 
-from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
 from tests.signaling.hosts import Host, moto_dynamodb, query_of
 from tests.signaling.test_transcripts import HOSTS
 
@@ -69,7 +69,7 @@ async def test_a_ticket_decides_who_gets_in(
     """With the same status everywhere; and nobody who looks at a log can use it."""
     make, status = CASES[case]
     game = uuid.uuid4().hex
-    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
         given = make(host, game)
         more = "" if given is None else f"&ticket={given.replace(' ', '%20')}"
         assert await host.connect("z", query_of(PLAYER, game, None) + more) == status
@@ -85,7 +85,7 @@ async def test_a_ticket_decides_who_gets_in(
 @pytest.mark.parametrize("kind", HOSTS)
 async def test_bad_names_are_refused_before_tickets(kind: str, endpoint: str) -> None:
     """400 says what a ticket cannot mend."""
-    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
         assert await host.connect("x", query_of("", "game", None)) == 400
         assert await host.connect("x", query_of("Zoe", "game", "short")) == 400
 
@@ -94,7 +94,7 @@ async def test_bad_names_are_refused_before_tickets(kind: str, endpoint: str) ->
 async def test_a_protected_seat_is_refused_after_tickets(kind: str, endpoint: str) -> None:
     """Who has no ticket does not learn who is there; who has one still needs the session."""
     game = uuid.uuid4().hex
-    async with HOSTS[kind](Topology.MESH, endpoint, SECRET) as host:
+    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
         good = f"&ticket={ticket(host, game, player='HOST')}"
         assert await host.connect("h", query_of("HOST", game, "secret-of-host") + good) == 101
         assert await host.connect("i", query_of("HOST", game, None)) == 401
@@ -104,6 +104,6 @@ async def test_a_protected_seat_is_refused_after_tickets(kind: str, endpoint: st
 @pytest.mark.parametrize("kind", HOSTS)
 async def test_a_ticket_that_nobody_asked_for_is_ignored(kind: str, endpoint: str) -> None:
     """Tickets are switched on at the server after the clients send them."""
-    async with HOSTS[kind](Topology.MESH, endpoint) as host:
+    async with HOSTS[kind](Rules(), endpoint) as host:
         query = query_of(PLAYER, uuid.uuid4().hex, None)
         assert await host.connect("z", f"{query}&ticket=whatever") == 101

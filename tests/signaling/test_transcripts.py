@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
 from tests.signaling.hosts import (
     Host,
     core_host,
@@ -32,6 +33,7 @@ class Connects(NamedTuple):
     game: str = "GAME"
     session: str | None = None
     status: int = 101
+    origin: str | None = None
 
 
 class Says(NamedTuple):
@@ -87,6 +89,7 @@ OFFERED = Hears("a", '{"type":"offer","senderId":"HOST","payload":{"sdp":"v=0"}}
 
 NOT_FOUND = "\\u201cBob\\u201d is not in this game."
 NAME_TAKEN = "A player named \\u201cAlice\\u201d is in this game already."
+HOST_TAKEN = "A player named \\u201cHOST\\u201d is in this game already."
 MALFORMED = "This message cannot be understood: it is not a JSON object."
 
 MESH: dict[str, list[Step]] = {
@@ -223,6 +226,35 @@ MESH: dict[str, list[Step]] = {
         OFFER,
         Hears("a2", OFFERED.text),
     ],
+    "a takeover past a bystander": [
+        HOST,
+        Connects("a", "Alice", session="secret-of-alice"),
+        Connects("b", "Alice"),
+        Connects("a2", "Alice", session="secret-of-alice"),
+        IsClosed("a", 1000),
+        OFFER,
+        Hears("a2", OFFERED.text),
+        Says("a2", '{"type":"answer","targetId":"HOST","payload":1}'),
+        Hears("h", '{"type":"answer","senderId":"Alice","payload":1}'),
+        Says("b", '{"type":"join"}'),
+        Hears("b", error("DUPLICATE_NAME", NAME_TAKEN)),
+    ],
+    "nobody speaks in another's name": [
+        *(HOST, ALICE, Connects("b", "Alice")),
+        Says("b", '{"type":"answer","targetId":"HOST","id":"1"}'),
+        Hears("b", undelivered("DUPLICATE_NAME", NAME_TAKEN, "answer", "HOST", "1")),
+        *(JOIN, JOINED, Leaves("a")),
+        Says("b", '{"type":"answer","targetId":"HOST","id":"2"}'),
+        Hears("h", '{"type":"answer","senderId":"Alice","payload":null}'),
+        Hears("b", '{"type":"ack","id":"2","payload":{"targetId":"HOST"}}'),
+    ],
+    "a host that was replaced no longer speaks for the game": [
+        *(HOST, ALICE, Connects("h2", "HOST")),
+        Says("h", '{"type":"offer","targetId":"Alice"}'),
+        Hears("h", undelivered("DUPLICATE_NAME", HOST_TAKEN, "offer", "Alice")),
+        Says("h2", '{"type":"offer","targetId":"Alice","payload":{"sdp":"v=0"}}'),
+        *(OFFERED, Leaves("h2"), OFFER, OFFERED),
+    ],
     "no takeover without the secret": [
         HOST,
         Connects("a", "Alice", session="secret-of-alice"),
@@ -257,6 +289,48 @@ MESH: dict[str, list[Step]] = {
     ],
 }
 
+THROTTLED = "That was too much at once. Please wait a moment and try again."
+TOO_LONG = "This message cannot be understood: its \\u201cpayload\\u201d is longer than 20 bytes."
+
+A_FULL_TABLE: list[Step] = [
+    *(ALICE, BOB, HOST),
+    Connects("c", "Carol", status=403),
+    Connects("a2", "Alice"),
+    Connects("h2", "HOST"),
+    Connects("c", "Carol", "ANOTHER"),
+    Leaves("b"),
+    Connects("c2", "Carol"),
+]
+TOO_MUCH: list[Step] = [
+    *(HOST, ALICE, JOIN, JOINED),
+    Says("a", '{"type":"join","id":"2"}'),
+    Hears("a", error("RATE_LIMITED", THROTTLED, "2")),
+    Says("a", '{"type":"ice-candidate","targetId":"HOST","id":"3"}'),
+    Hears("a", undelivered("RATE_LIMITED", THROTTLED, "ice-candidate", "HOST", "3")),
+    Says("a", '{"type":"player-connected","targetId":"Nobody"}'),
+    Hears("a", undelivered("RATE_LIMITED", THROTTLED, "player-connected", "Nobody")),
+    Says("a", '{"type":"ping"}'),
+    Hears("a", '{"type":"pong"}'),
+    Says("a", '{"type":"fold"}'),
+    Hears("a", error("UNKNOWN_TYPE", "This kind of message is not known here.")),
+    *(OFFER, OFFERED),
+]
+A_LONG_PAYLOAD: list[Step] = [
+    *(HOST, ALICE),
+    Says("a", '{"type":"join","payload":"123456789012345678"}'),
+    Hears("h", '{"type":"join","senderId":"Alice","payload":"123456789012345678"}'),
+    Says("a", '{"type":"join","payload":"1234567890123456789","id":"1"}'),
+    Hears("a", error("INVALID_MESSAGE", TOO_LONG, "1")),
+    Says("a", '{"type":"answer","targetId":"HOST","payload":"ääääääääää"}'),
+    Hears("a", error("INVALID_MESSAGE", TOO_LONG)),
+]
+FOREIGN_PAGES: list[Step] = [
+    Connects("a", "Alice", origin="https://a.example"),
+    Connects("x", "Bob", status=403, origin="https://b.example"),
+    Connects("x", "HOST", status=403, origin="https://a.example:8443"),
+    Connects("b", "Bob"),
+]
+
 STAR: dict[str, list[Step]] = {
     "a handshake in a star": [*(HOST, ALICE, JOIN, JOINED, OFFER, OFFERED)],
     "player to player in a star": [
@@ -274,8 +348,13 @@ STAR: dict[str, list[Step]] = {
     ],
 }
 
-CASES = [(Topology.MESH, name, steps) for name, steps in MESH.items()] + [
-    (Topology.STAR, name, steps) for name, steps in STAR.items()
+CASES = [
+    *((Rules(), name, steps) for name, steps in MESH.items()),
+    *((Rules(Topology.STAR), name, steps) for name, steps in STAR.items()),
+    (Rules(seats=2), "a full table", A_FULL_TABLE),
+    (Rules(message_rate=0.0001, message_burst=1), "too much", TOO_MUCH),
+    (Rules(max_payload_bytes=20), "a long payload", A_LONG_PAYLOAD),
+    (Rules(origins=frozenset({"https://a.example"})), "foreign pages", FOREIGN_PAGES),
 ]
 
 
@@ -289,22 +368,22 @@ def endpoint() -> Generator[str, None, None]:
 @pytest.fixture(params=HOSTS, autouse=True)
 def make_host(
     request: pytest.FixtureRequest,
-) -> Callable[[Topology, str], AbstractAsyncContextManager[Host]]:
+) -> Callable[[Rules, str], AbstractAsyncContextManager[Host]]:
     """Each host in turn."""
     return HOSTS[request.param]
 
 
 @pytest.mark.parametrize(
-    ("topology", "steps"), [case[::2] for case in CASES], ids=[case[1] for case in CASES]
+    ("rules", "steps"), [case[::2] for case in CASES], ids=[case[1] for case in CASES]
 )
 async def test_a_transcript_is_the_same_on_every_host(
-    topology: Topology,
+    rules: Rules,
     steps: list[Step],
-    make_host: Callable[[Topology, str], AbstractAsyncContextManager[Host]],
+    make_host: Callable[[Rules, str], AbstractAsyncContextManager[Host]],
     endpoint: str,
 ) -> None:
     """Byte for byte; and nobody hears anything that is not in it."""
-    async with make_host(topology, endpoint) as host:
+    async with make_host(rules, endpoint) as host:
         open_keys = [key async for key in _play(steps, host)]
         for key in open_keys:
             await host.say(key, '{"type":"ping"}')
@@ -317,9 +396,9 @@ async def _play(steps: list[Step], host: Host) -> AsyncGenerator[str, None]:
     open_keys: list[str] = []
     for step in steps:
         match step:
-            case Connects(key, player, game, session, status):
+            case Connects(key, player, game, session, status, origin):
                 query = query_of(player, f"{game}-{run}" if game else "", session)
-                assert await host.connect(key, query) == status, step
+                assert await host.connect(key, query, origin) == status, step
                 open_keys += [key] if status == 101 else []
             case Says(key, text):
                 await host.say(key, text)

@@ -72,7 +72,12 @@ run "defaults_are_the_promised_ones" {
 
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
+      ALLOWED_ORIGINS                          = ""
       AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI = "https://a1b2c3d4e5.execute-api.us-west-2.amazonaws.com/prod"
+      MAX_PAYLOAD_BYTES                        = "65536"
+      MESSAGE_BURST                            = "2500"
+      MESSAGE_RATE                             = "100"
+      SEATS                                    = "24"
       TABLE_NAME                               = "poker-signaling-connections"
       TOPOLOGY                                 = "mesh"
     })

@@ -48,6 +48,34 @@ mock_provider "aws" {
   }
 }
 
+run "limits_reach_the_function" {
+  command = plan
+
+  variables {
+    limits = {
+      seats             = 0
+      message_rate      = 0.5
+      message_burst     = 1
+      max_payload_bytes = 131072
+      allowed_origins   = ["https://poker.example.com", "http://localhost:8080", "null"]
+    }
+  }
+
+  assert {
+    condition = {
+      for name, value in aws_lambda_function.this.environment[0].variables : name => value
+      if contains(["ALLOWED_ORIGINS", "MAX_PAYLOAD_BYTES", "MESSAGE_BURST", "MESSAGE_RATE", "SEATS"], name)
+      } == {
+      ALLOWED_ORIGINS   = "https://poker.example.com,http://localhost:8080,null"
+      MAX_PAYLOAD_BYTES = "131072"
+      MESSAGE_BURST     = "1"
+      MESSAGE_RATE      = "0.5"
+      SEATS             = "0"
+    }
+    error_message = "The function is told other limits."
+  }
+}
+
 run "everything_that_can_be_asked_for" {
   command = plan
 
@@ -188,6 +216,7 @@ run "bad_input_is_refused" {
     stage                   = "$default"
     topology                = "ring"
     ticket_secret_parameter = "arn:aws:ssm:us-west-2:123456789012:parameter/tickets"
+    limits                  = { seats = -1 }
     log_retention_days      = 8
     throttling              = { rate_limit = 0 }
     custom_domain           = { name = "signal.example.com" }
@@ -200,6 +229,7 @@ run "bad_input_is_refused" {
     var.stage,
     var.topology,
     var.ticket_secret_parameter,
+    var.limits,
     var.log_retention_days,
     var.throttling,
     var.custom_domain,

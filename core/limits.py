@@ -1,0 +1,68 @@
+"""How many messages a connection may send: a token bucket, as one number.
+
+The number says when the bucket will be full again, in epoch microseconds; a bucket that is
+full needs none. That is a token bucket turned round, the generic cell rate algorithm of ITU-T
+I.371: nothing but an addition and a comparison per message, and whole numbers, so that no
+rounding error piles up.
+"""
+
+from poker_signal.core.model import ConnectionId, GatewayEvent, Message
+from poker_signal.core.rules import Rules
+
+FULL = 0
+"""A bucket that was never used."""
+
+WORTH_A_LOOK = 4096
+"""How many buckets may be kept before it is asked which of them are full; half a mebibyte."""
+
+
+class Rate:
+    """So many per second, and ``burst`` of them at once."""
+
+    __slots__ = ("_depth_us", "_interval_us")
+
+    def __init__(self, per_s: float, burst: int) -> None:
+        self._interval_us = max(round(1_000_000 / per_s), 1)
+        self._depth_us = burst * self._interval_us
+
+    def spend(self, full_at_us: int, at_ms: int) -> int | None:
+        """Take a token; return when the bucket will be full then, None if there was no token."""
+        now_us = at_ms * 1000
+        full_at_us = (full_at_us if full_at_us > now_us else now_us) + self._interval_us
+        return full_at_us if full_at_us - now_us <= self._depth_us else None
+
+
+class Meter:
+    """Counts the messages of every connection that a host has seen.
+
+    It forgets only what makes no difference: buckets that are full again.
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        is_limited = rules.message_rate > 0
+        self._rate = Rate(rules.message_rate, rules.message_burst) if is_limited else None
+        self._full_at_us: dict[ConnectionId, int] = {}
+        self._look_at = WORTH_A_LOOK
+
+    def __len__(self) -> int:
+        return len(self._full_at_us)
+
+    def checked(self, event: GatewayEvent) -> GatewayEvent:
+        """Return the event; a message of a connection that sends too many is marked so."""
+        if self._rate is None or not isinstance(event, Message):
+            return event
+        connection_id = event.connection_id
+        was = self._full_at_us.get(connection_id)
+        full_at_us = self._rate.spend(was or FULL, event.at_ms)
+        if full_at_us is None:
+            return Message(connection_id, event.body, event.at, event.at_ms, is_over_limit=True)
+        self._full_at_us[connection_id] = full_at_us
+        if was is None and len(self._full_at_us) > self._look_at:
+            self._forget_full_ones(event.at_ms * 1000)
+        return event
+
+    def _forget_full_ones(self, now_us: int) -> None:
+        # A list, because the emulator runs a handler in several threads.
+        buckets = list(self._full_at_us.items())
+        self._full_at_us = {key: full_at for key, full_at in buckets if full_at > now_us}
+        self._look_at = max(WORTH_A_LOOK, 2 * len(self._full_at_us))

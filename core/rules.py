@@ -1,0 +1,68 @@
+"""What whoever runs a host may set: who may address whom, and how much of everything.
+
+The defaults are such that no client that does its job ever meets them. The app gathers at most
+60 candidates per peer; a player who joins costs the tablet an offer, 60 candidates and 23
+times ``player-connected``: 84 messages. All 24 at once are 2016, less than the burst, and the
+rate lets one player join every second for ever.
+"""
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from poker_signal.core.messages import MAX_FRAME_BYTES
+from poker_signal.core.model import Topology
+
+SEATS = 24
+MESSAGE_RATE = 100
+MESSAGE_BURST = 2500
+MAX_PAYLOAD_BYTES = 65_536
+LARGEST_PAYLOAD_BYTES = MAX_FRAME_BYTES
+"""What API Gateway posts at most: no payload can be larger."""
+
+# As browsers serialise it (RFC 6454, section 6.2).
+_ORIGIN = r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+"
+
+
+class BadOrigin(ValueError):
+    """Not an origin as browsers send it; the text says what one looks like."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text!r} is no origin: write scheme://host or scheme://host:port in lower case, "
+            "without a path or a wildcard, such as https://poker.example.com"
+        )
+
+
+class Rules(NamedTuple):
+    """Topology and limits."""
+
+    topology: Topology = Topology.MESH
+    seats: int = SEATS
+    """Players of a game, by name, besides ``HOST``; 0: any number."""
+    message_rate: float = MESSAGE_RATE
+    """Messages per second of one connection; 0: any number."""
+    message_burst: int = MESSAGE_BURST
+    """Messages of one connection at once, under ``message_rate``."""
+    max_payload_bytes: int = MAX_PAYLOAD_BYTES
+    """Of a payload's JSON text in UTF-8, as the client wrote it."""
+    origins: frozenset[str] = frozenset()
+    """Pages that may connect; empty: all."""
+
+
+def parse_origins(text: str) -> frozenset[str]:
+    """Read origins that are separated by commas; white space does not count.
+
+    Raises:
+        BadOrigin: one of them is none.
+    """
+    origins = [part.strip() for part in text.split(",")]
+    return _checked(origin for origin in origins if origin)
+
+
+def _checked(origins: Iterable[str]) -> frozenset[str]:
+    found = frozenset(origins)
+    for origin in sorted(found):
+        if not re.fullmatch(_ORIGIN, origin):
+            raise BadOrigin(origin)
+    return found

@@ -1,0 +1,176 @@
+"""The hosts under test, each in the hands of a schedule.
+
+- ``LambdaFunction``: the real function in as many containers as run at once. Every call of AWS
+  and every sleep is a greenlet's switch to the scheduler, which decides who goes on.
+- ``InProcess``: the core as the emulator runs it, one event after the other.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+from botocore.exceptions import ClientError
+from greenlet import greenlet
+
+from poker_signal.core.model import ConnectionId, Row
+from poker_signal.core.rules import Rules
+from poker_signal.emulator.core_host import CoreHost
+from poker_signal.emulator.integration import Raised, Returned
+from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.handler import LambdaHost
+from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.table import DynamoTable
+from tests.adversity.dynamodb import DynamoDB
+from tests.adversity.world import Gateway
+
+if TYPE_CHECKING:
+    from tests.adversity.schedule import Schedule, Task
+
+TABLE = "poker-signaling-connections"
+
+
+class Killed(BaseException):
+    """Lambda ended the container: out of time, out of memory, or out of luck."""
+
+
+class Host(Protocol):
+    """What runs the rules."""
+
+    gateway: Gateway
+
+    def start(self, task: "Task") -> None:
+        """Begin an invocation, and go on until it waits."""
+
+    def resume(self, task: "Task", error: BaseException | None = None) -> None:
+        """Let an invocation go on until it waits again; ``error`` is what its call raises."""
+
+    def stored(self) -> set[str]:
+        """Return whose rows the table has."""
+
+    def indexed(self) -> set[str]:
+        """Return whose rows the index has."""
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the table."""
+
+
+class LambdaFunction:
+    """The function, its containers, its DynamoDB and its ``@connections``."""
+
+    def __init__(self, schedule: "Schedule", lagging: bool) -> None:
+        self._schedule = schedule
+        self.dynamodb = DynamoDB(self._pause, lagging)
+        self.dynamodb.on_query = schedule.on_query
+        self.gateway = Gateway(self._pause)
+        self._table = DynamoTable(self.dynamodb, TABLE)
+        self._connections = Connections(self.gateway)
+        self._idle: list[LambdaHost] = []
+        self._running: dict[Task, greenlet] = {}
+        self._hub = greenlet.getcurrent()
+
+    def start(self, task: "Task") -> None:
+        """Begin an invocation in a container that is free, or in a new one."""
+        self._running[task] = greenlet(self._run, self._hub)
+        self.resume(task)
+
+    def resume(self, task: "Task", error: BaseException | None = None) -> None:
+        """Let an invocation go on until it waits again."""
+        running = self._running[task]
+        task.wake_ms = None
+        self._schedule.current = task
+        if error is not None:
+            running.throw(error)
+        else:
+            running.switch(task)
+        self._schedule.current = None
+        if running.dead:
+            del self._running[task]
+
+    def stored(self) -> set[str]:
+        """Return whose rows the table has."""
+        return {*self.dynamodb.items}
+
+    def indexed(self) -> set[str]:
+        """Return whose rows the index has."""
+        return {*self.dynamodb.index}
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the table."""
+        found = [self._table.row(ConnectionId(key)) for key in sorted(self.dynamodb.items)]
+        return [row for row in found if row is not None]
+
+    def _run(self, task: "Task") -> None:
+        try:
+            self._pause("starts")
+            container = self._idle.pop() if self._idle else self._new_container()
+            response = container(task.event, None)
+        except Killed:
+            self._schedule.killed(task)
+            return
+        except ClientError as error:
+            self._schedule.ended(task, error)
+        else:
+            self._idle.append(container)
+            self._schedule.ended(task, response)
+
+    def _new_container(self) -> LambdaHost:
+        return LambdaHost(
+            Settings(TABLE, Rules(), "https://management.example"),
+            self._table,
+            lambda _: self._connections,
+            self._sleep,
+            lambda: self._schedule.now_ms / 1000,
+        )
+
+    def _pause(self, what: str) -> None:
+        if self._schedule.current is not None:
+            if "→" in what or "sleep" in what:  # it has taken effect
+                self._schedule.tell(what)
+            self._schedule.current.waits_for = what
+            self._hub.switch()
+
+    def _sleep(self, seconds: float) -> None:
+        task = self._schedule.current
+        assert task is not None
+        task.wake_ms = self._schedule.now_ms + round(seconds * 1000)
+        self._pause(f"sleep {seconds} s")
+
+
+class InProcess:
+    """The emulator's host: an invocation is over before the next event comes."""
+
+    def __init__(self, schedule: "Schedule", lagging: bool) -> None:
+        self._schedule = schedule
+        self.gateway = Gateway(schedule.tell)
+        connections = Connections(self.gateway)
+        self._host = CoreHost(connections, Rules())  # type: ignore[arg-type]
+
+    def start(self, task: "Task") -> None:
+        """Run an invocation to its end."""
+        outer, self._schedule.current = self._schedule.current, task
+        result = self._host.invoke(task.event)
+        self._schedule.current = outer
+        if isinstance(result, Returned):
+            self._schedule.ended(task, result.value)
+        else:
+            assert isinstance(result, Raised)
+            self._schedule.ended(task, RuntimeError(str(result)))
+
+    def resume(self, task: "Task", error: BaseException | None = None) -> None:
+        """Nothing waits here."""
+        raise AssertionError(f"#{task.number} is over")
+
+    def stored(self) -> set[str]:
+        """Return whose rows the table has."""
+        return {row.connection_id for row in self.rows()}
+
+    indexed = stored
+
+    def rows(self) -> list[Row]:
+        """Return the rows of the table."""
+        found = [self._host.table.row(ConnectionId(key)) for key in self.gateway.connections]
+        return [row for row in found if row is not None]
+
+
+MakeHost = Callable[["Schedule", bool], Host]
+
+HOSTS: dict[str, MakeHost] = {"lambda": LambdaFunction, "core": InProcess}

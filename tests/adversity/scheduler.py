@@ -1,0 +1,194 @@
+"""Explores interleavings: the number of a schedule decides everything in it."""
+
+import random
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from functools import partial
+from unittest import mock
+
+from tests.adversity import properties
+from tests.adversity.hosts import HOSTS, LambdaFunction
+from tests.adversity.schedule import Schedule, Task
+from tests.adversity.world import LIFETIME_MS, Connection
+
+MAX_CLIENT_ACTIONS = 14
+NAMES = ("HOST", "HOST", "Alice", "Alice", "Bob")
+TYPES = ("join", "join", "offer", "answer", "ice-candidate", "player-connected", "ping")
+PACES = (6, 6, 6, 0.4)
+"""How likely an invocation is to go on: some are slow from their beginning to their end."""
+
+TICKS_MS = (0, 0, 1, 3, 10, 40, 120)
+
+Action = Callable[[], object]
+
+
+class Explorer:
+    """One schedule, chosen step by step by its number."""
+
+    def __init__(self, number: int, host: str = "lambda") -> None:
+        self._random = random.Random(number)
+        self._left = MAX_CLIENT_ACTIONS
+        self._paces: dict[Task, float] = {}
+        self.schedule = Schedule(HOSTS[host], lagging=self._random.random() < 0.5)
+        self.schedule.reorder = self._random.shuffle
+        self._games = self._random.choice((["G"], ["G"], ["G", "H"]))
+        self._with_sessions = self._random.random() < 0.6
+        self._faults = self._random.choice((0, 0, 1))
+
+    def run(self) -> None:
+        """Play the schedule to its end, then ask whether all is well.
+
+        Raises:
+            Violation: a property does not hold.
+        """
+        if self._random.random() < 0.5:
+            for player in ("HOST", "Alice", "Bob"):
+                self._connect(player)
+            self._settle()
+        while actions := self._actions():
+            weights = [weight for weight, _ in actions]
+            _, action = self._random.choices(actions, weights)[0]
+            action()
+            self.schedule.check()
+            self.schedule.pass_time(self._random.choice(TICKS_MS))
+        self._audit()
+        properties.check_expiry(self.schedule)
+
+    def _actions(self) -> list[tuple[float, Action]]:
+        """Return what can happen next, and how likely it is."""
+        schedule = self.schedule
+        actions: list[tuple[float, Action]] = []
+        for task in schedule.runnable():
+            pace = self._paces.setdefault(task, self._random.choice(PACES))
+            actions.append((pace, partial(schedule.go_on, task)))
+            if self._faults:
+                actions.append((0.15, partial(schedule.fail, task)))
+                actions.append((0.1, partial(schedule.kill, task)))
+        if schedule.running() and not schedule.runnable():
+            actions.append((8, partial(schedule.pass_time, 100)))
+        if isinstance(schedule.host, LambdaFunction):
+            dynamodb = schedule.host.dynamodb
+            actions += [(1, partial(dynamodb.catch_up, key)) for key in dynamodb.behind]
+        for gone in dict.fromkeys(schedule.unheard_of):
+            actions.append((1, partial(schedule.disconnect, gone)))
+        if self._left:
+            actions.append((4, self._client_action))
+            actions.append((0.1, partial(schedule.pass_time, 31_000)))
+            actions.append((0.1, partial(schedule.pass_time, LIFETIME_MS + 1000)))
+        return actions
+
+    def _client_action(self) -> None:
+        self._left -= 1
+        people = self.schedule.open()
+        choice = self._random.random()
+        if not people or choice < 0.4:
+            self._connect()
+        elif choice < 0.5:
+            self.schedule.close(self._random.choice(people), self._random.choice((0, 0, 1, 1, 2)))
+        elif choice < 0.53:
+            self.schedule.die_unnoticed(self._random.choice(people))
+        elif choice < 0.75:
+            self._trickle(self._random.choice(people))
+        else:
+            sender = self._random.choice(people)
+            id_ = self._random.choice((None, "1"))
+            target = self._random.choice(NAMES)
+            self.schedule.say(sender, self._random.choice(TYPES), target, id_)
+
+    def _connect(self, player: str | None = None) -> None:
+        number = len(self.schedule.connections)
+        key = f"{self._random.choice('abcdefghijkl')}{number}"
+        game, player = self._random.choice(self._games), player or self._random.choice(NAMES)
+        sessions = (None, "secret-1", "secret-1", "secret-2") if self._with_sessions else (None,)
+        self.schedule.connect(key, game, player, self._random.choice(sessions))
+
+    def _trickle(self, sender: Connection) -> None:
+        there = {one.player for one in self.schedule.open() if one.game == sender.game}
+        others = sorted(there - {sender.player}) or ["Nobody"]
+        description = "offer" if sender.player == "HOST" else "answer"
+        for target in self._random.sample(others, min(len(others), 2)):
+            for type_ in (description, "ice-candidate"):
+                self.schedule.say(sender, type_, target)
+
+    def _audit(self) -> None:
+        """Ask, when all is quiet, whether every name has one owner, who is heard and hears."""
+        schedule = self.schedule
+        schedule.tell("--- all is quiet ---")
+        for game in self._games:
+            auditor = schedule.connect(f"z{game}", game, "Zed", None)
+            self._settle()
+            assert auditor.state == "open"
+            schedule.say(auditor, "join")
+            self._settle()
+            others = {one.player for one in schedule.open() if one.game == game} - {"Zed"}
+            for name in sorted(others):
+                self._audit_name(auditor, name)
+
+    def _audit_name(self, auditor: Connection, name: str) -> None:
+        schedule = self.schedule
+        namesakes = [
+            one
+            for one in schedule.connections
+            if one.state == "open" and (one.game, one.player) == (auditor.game, name)
+        ]
+        if any(one.is_stuck for one in namesakes):
+            return  # It is alive for all that can be known, and says nothing.
+        if not any(one.key in schedule.host.stored() for one in namesakes):
+            return
+        asked = schedule.say(auditor, "player-connected", name)
+        self._settle()
+        said = [schedule.say(one, "player-connected", "Zed") for one in namesakes]
+        self._settle()
+        heard = [one.sender for one in said if one.delivered_to]
+        if len(heard) != 1 or asked.delivered_to != heard:
+            owners = [one.key for one in asked.delivered_to]
+            speakers = [one.key for one in heard]
+            raise properties.Violation(f"{name}: {owners} hear, {speakers} are heard")
+
+    def _settle(self) -> None:
+        schedule = self.schedule
+        while True:
+            if isinstance(schedule.host, LambdaFunction):
+                for key in schedule.host.dynamodb.behind:
+                    schedule.host.dynamodb.catch_up(key)
+            if runnable := schedule.runnable():
+                schedule.go_on(runnable[0])
+            elif schedule.running():
+                schedule.pass_time(100)
+            else:
+                return
+            schedule.check()
+
+
+@contextmanager
+def quiet_log() -> Generator[None, None, None]:
+    """Keep the function's lines to oneself."""
+    with mock.patch("poker_signal.lambda_app.log.write"):
+        yield
+
+
+def play(number: int, host: str = "lambda") -> list[str]:
+    """Play a schedule; return its story.
+
+    Raises:
+        Violation: with the whole story.
+    """
+    explorer = Explorer(number, host)
+    try:
+        with quiet_log():
+            explorer.run()
+    except properties.Violation as violation:
+        raise properties.Violation(
+            f"schedule {number} on {host}: {violation}\n" + "\n".join(explorer.schedule.story)
+        ) from None
+    return explorer.schedule.story
+
+
+def first_failure(numbers: range, host: str = "lambda") -> tuple[int, str] | None:
+    """Return the first schedule in which a property does not hold, and which."""
+    for number in numbers:
+        try:
+            play(number, host)
+        except properties.Violation as violation:
+            return number, str(violation)
+    return None

@@ -1,0 +1,33 @@
+"""The properties hold in every schedule: 500 of them here, more with ``SCHEDULES=10000``.
+
+``SCHEDULE=1234`` plays that one only and tells its story.
+"""
+
+import os
+
+import pytest
+
+from tests.adversity.hosts import HOSTS
+from tests.adversity.scheduler import first_failure, play
+
+SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
+ONE = os.environ.get("SCHEDULE")
+
+
+@pytest.mark.skipif(ONE is not None, reason="one schedule was asked for")
+@pytest.mark.timeout(60 + SCHEDULES // 2)
+@pytest.mark.parametrize("host", HOSTS)
+def test_every_schedule_keeps_the_rules(host: str) -> None:
+    """Whoever comes in between, whatever is late, lost or fails."""
+    failure = first_failure(range(SCHEDULES), host)
+    assert failure is None, failure[1]
+
+
+@pytest.mark.skipif(ONE is None, reason="SCHEDULE=1234 tells the story of a schedule")
+@pytest.mark.parametrize("host", HOSTS)
+def test_a_schedule_tells_its_story(host: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same number, the same story."""
+    story = play(int(ONE or 0), host)
+    assert story == play(int(ONE or 0), host)
+    with capsys.disabled():
+        print(f"\nschedule {ONE} on {host}", *story, sep="\n")

@@ -1,0 +1,65 @@
+"""What may be set: the defaults are for everybody, and bad origins are told."""
+
+import pytest
+
+from poker_signal.core.model import Topology
+from poker_signal.core.rules import BadOrigin, Rules, parse_origins
+
+CANDIDATES = 60
+"""Of one peer, at most: every address of every network, by UDP and TCP, direct and relayed."""
+
+
+def test_defaults_are_the_promised_ones() -> None:
+    """Whoever sets nothing gets a mesh, 24 seats, 64 KB, and any page."""
+    assert Rules() == Rules(Topology.MESH, 24, 100, 2500, 65_536, frozenset())
+
+
+def test_the_defaults_never_meet_a_whole_table_that_joins_at_once() -> None:
+    """HOST offers to everybody, trickles to everybody, and tells everybody of everybody else."""
+    rules = Rules()
+    per_player = 1 + CANDIDATES + (rules.seats - 1)
+    assert rules.seats * per_player <= rules.message_burst
+    assert per_player <= rules.message_rate
+
+
+@pytest.mark.parametrize(
+    ("text", "origins"),
+    [
+        ("", set()),
+        (" , ,", set()),
+        ("https://poker.example.com", {"https://poker.example.com"}),
+        ("http://localhost:8080, null", {"http://localhost:8080", "null"}),
+        ("https://a.example,https://a.example", {"https://a.example"}),
+        ("http://[::1]:3000", {"http://[::1]:3000"}),
+        ("capacitor://localhost", {"capacitor://localhost"}),
+    ],
+    ids=["empty", "commas", "one", "two", "twice", "IPv6", "app"],
+)
+def test_origins_are_separated_by_commas(text: str, origins: set[str]) -> None:
+    """As they stand in an environment variable."""
+    assert parse_origins(text) == origins
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "*",
+        "poker.example.com",
+        "https://*.example.com",
+        "https://poker.example.com/",
+        "https://Poker.example.com",
+        "https://poker.example.com/game",
+        "https://user@poker.example.com",
+        "https://",
+        "https://a b",
+        "HTTPS://poker.example.com",
+    ],
+)
+def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
+    """It would never match, and nobody would know why."""
+    with pytest.raises(BadOrigin) as caught:
+        parse_origins(f"https://good.example,{origin}")
+    assert str(caught.value) == (
+        f"{origin!r} is no origin: write scheme://host or scheme://host:port in lower case, "
+        "without a path or a wildcard, such as https://poker.example.com"
+    )
