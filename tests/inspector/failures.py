@@ -273,6 +273,16 @@ FAILURES = [
         _same_fingerprint,
     ),
     Failure(
+        "FLOODED",
+        "“Alice” sent too much too fast: its connection was closed with 1008.",
+        lambda: Scene().join().wait(30).close("Alice", 1008).wait(6000),
+    ),
+    Failure(
+        "TOLD",
+        "“Alice” was told “GAME_FULL” at its join.",
+        lambda: Scene().connect(HOST).connect("Alice").refuse("Alice", "join", HOST, "GAME_FULL"),
+    ),
+    Failure(
         "GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", _glare
     ),
 ]

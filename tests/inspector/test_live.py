@@ -14,6 +14,7 @@ from websockets.exceptions import ConnectionClosedError
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.peers import hear, peer, tell
+from tests.end_to_end.browser import installed_browser, open_laptop
 from tests.inspector.inspected import Inspected, inspect
 from tests.inspector.scenes import candidate, sdp
 
@@ -197,3 +198,18 @@ async def test_a_whole_recording_can_be_saved_and_opened_again(
     await expect(inspected.card("Alice → HOST")).to_contain_text("offer, answer, 1 + 1 candidates.")
     await inspected.page.get_by_role("button", name="Back to live").click()
     await expect(inspected.page.locator("#status")).to_have_attribute("data-state", "live")
+
+
+async def test_a_handshake_of_real_browsers_is_complete(
+    browser: Browser, emulator: Emulator, inspected: Inspected
+) -> None:
+    """Their descriptions and candidates are read as they come; nothing is called a mistake."""
+    async with open_laptop(installed_browser()) as laptop:
+        async with laptop.page() as host, laptop.page() as player:
+            assert await host.sit(emulator.url, "GAME01", "HOST")
+            assert await player.sit(emulator.url, "GAME01", "Zoë 🂡")
+            assert await host.channels.get() == "Zoë 🂡"
+            card = inspected.card("Zoë 🂡 → HOST")
+            await expect(card).to_contain_text("Signaling is complete")
+            await expect(card).to_have_attribute("data-state", "ok")
+            await expect(card.locator(".sides")).to_contain_text("✓")

@@ -74,6 +74,23 @@ async def test_players_may_connect_to_each_other(inspected: Inspected) -> None:
     assert pair["game"] == GAME
 
 
+async def test_two_browsers_that_hide_their_addresses_are_no_warning(inspected: Inspected) -> None:
+    """On one laptop every handshake looks like that."""
+    scene = Scene().join().wait(20).offer()
+    name = "5a1b2c3d-1111-4222-8333-44445555666{}.local"
+    scene.trickle(HOST, "Alice", name.format(1)).answer().trickle("Alice", HOST, name.format(2))
+    (told,) = await inspected.verdicts(scene.wait(3000))
+    assert (told["state"], told["findings"][0]["code"]) == ("ok", "BOTH_MDNS")
+
+
+async def test_those_who_do_not_signal_are_not_judged(inspected: Inspected) -> None:
+    """Handlers of other people have protocols of their own."""
+    scene = Scene().connect("Alice").connect("Bob").wait(10)
+    scene.message("Alice", "chat", None, "hello")
+    told = await inspected.verdicts(scene.wait(60_000), now=scene.now_ms)
+    assert {each["state"] for each in told} == {"waiting"}
+
+
 async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> None:
     """Nobody shall look for the cause of what was asked for."""
     scene = Scene().join().wait(20)

@@ -3,7 +3,7 @@
 import { byId, copy, h, setText, shown } from "./dom.js";
 import { bugReport, kinds, mermaid, pytestTest } from "./export.js";
 import { CLIENT, HOST } from "./handshake.js";
-import { clock, closeMeaning, seconds } from "./words.js";
+import { clock, seconds } from "./words.js";
 
 const MAX_CARDS = 40;
 const STATES = { ok: "Complete", warn: "Warning", bad: "Failed", waiting: "In progress" };
@@ -62,7 +62,9 @@ export class Cards {
   }
 }
 
-const isWorthACard = (attempt) => attempt.rows.length > 0;
+// Who only connects where nobody signals is no handshake of ours.
+const isWorthACard = ({ game, connection }) =>
+  game.hasSignals || game.wasHere(HOST) || Boolean(connection?.refused);
 
 class Card {
   constructor(attempt, actions) {
@@ -219,5 +221,3 @@ function side(attempt, who) {
 function findings(list) {
   return h("ul", { class: "findings" }, ...list.map((each) => h("li", { class: each.severity, title: each.hint }, shown(each.text))));
 }
-
-export const closeText = (closed) => [closed.code, closed.reason || closeMeaning(closed.code)].filter(Boolean).join(" ");

@@ -18,6 +18,7 @@ export class Diagram {
     this._onselect = onselect;
     this._drawn = new Map();
     this._rows = [];
+    this._places = null;
     this._game = null;
     this._active = null;
     this._laneKey = "";
@@ -37,7 +38,8 @@ export class Diagram {
       this._clear();
     }
     this._rows = rows;
-    this._places = new Map(rows.map((row, place) => [row.index, place]));
+    // Unfiltered, a row's place is its index.
+    this._places = rows === game?.rows ? null : new Map(rows.map((row, place) => [row.index, place]));
     this._drawLanes();
     this._list.style.height = `${rows.length * ROW_HEIGHT}px`;
     if (this._atEnd) this._scroller.scrollTop = this._scroller.scrollHeight;
@@ -48,10 +50,15 @@ export class Diagram {
   /** Mark a row, and bring it into view. */
   select(row) {
     this._active = row;
-    const place = row ? this._places.get(row.index) : undefined;
+    const place = this._placeOf(row);
     if (place !== undefined) this._reveal(place);
     this._stale = true;
     this.draw();
+  }
+
+  _placeOf(row) {
+    if (!row) return undefined;
+    return this._places ? this._places.get(row.index) : row.index;
   }
 
   focus() {
@@ -66,7 +73,7 @@ export class Diagram {
     // Within one step of rows there is nothing to do while the page scrolls.
     if (!this._stale && first === this._first && last === this._last) return;
     [this._first, this._last] = [first, last];
-    const activePlace = this._active ? this._places.get(this._active.index) : undefined;
+    const activePlace = this._placeOf(this._active);
     this._drawRows(first, last, activePlace);
     this._drawSpans(first, last);
     this._stale = false;
@@ -226,7 +233,7 @@ export class Diagram {
 
   _move(step) {
     if (this._rows.length === 0) return;
-    const place = this._active ? (this._places.get(this._active.index) ?? -1) : -1;
+    const place = this._placeOf(this._active) ?? -1;
     const next = Math.min(Math.max(place + step, 0), this._rows.length - 1);
     this.select(this._rows[next]);
   }

@@ -17,6 +17,10 @@ import { many } from "./words.js";
 const MAX_ENTRIES = 60_000;
 /** How often bars and verdicts of handshakes that are under way are brought up to date. */
 const TICK_MS = 250;
+/** How often all of them are, while messages come in. */
+const PANELS_MS = 100;
+/** An attempt that waits this long in silence has nothing to wait for: its verdict stays. */
+const SILENCE_MS = 15_000;
 
 class Inspector {
   constructor() {
@@ -30,6 +34,9 @@ class Inspector {
     this.isChosenByHand = false;
     this.clockAhead = 0;
     this.drawn = -1;
+    this.panelsAt = 0;
+    this.panelsTimer = null;
+    this.panelsOf = null;
     const actions = this._actions();
     this.diagram = new Diagram((row) => this.openRow(row));
     this.cards = new Cards(actions);
@@ -222,10 +229,24 @@ class Inspector {
       this._drawDiagram(game);
       this.details.refresh();
     }
+    const now = performance.now();
+    const isNew = game !== this.panelsOf;
+    if (!isNew && now - this.panelsAt < PANELS_MS) {
+      this.panelsTimer ??= setTimeout(() => this.drawSoon(), PANELS_MS);
+      return;
+    }
+    clearTimeout(this.panelsTimer);
+    this.panelsTimer = null;
+    this.panelsAt = now;
+    this.panelsOf = game;
+    this._drawPanels(game, isNew);
+  }
+
+  _drawPanels(game, isNew) {
     const settled = this.cards.show(game, (attempt) => this.verdictOf(attempt));
     this.sidebar.show(this.analysis.games.values(), game, (each) => this._tally(each));
-    if (settled.length > 0 && this.announcing) this.announce(settled[0].headline);
-    this.announcing = true;
+    // What was there before somebody looked is no news.
+    if (settled.length > 0 && !isNew) this.announce(settled[0].headline);
   }
 
   _drawDiagram(game) {
@@ -272,8 +293,13 @@ class Inspector {
     let [failed, complete] = [0, 0];
     for (const attempt of game.attempts.all) {
       const known = game.settled.get(attempt);
-      const state = known?.rows === attempt.rows.length && known.state !== "waiting" ? known.state : this.verdictOf(attempt).state;
-      game.settled.set(attempt, { rows: attempt.rows.length, state });
+      const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
+      const verdict = stays ? null : this.verdictOf(attempt);
+      const state = verdict?.state ?? known.state;
+      if (verdict) {
+        const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
+        game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
+      }
       if (state === "bad") failed += 1;
       if (state === "ok" || state === "warn") complete += 1;
     }

@@ -16,6 +16,8 @@ export class Game {
     this.rows = [];
     this.attempts = new Attempts(this);
     this.hosts = new Map();
+    /** Whether players here do what our protocol says; others' handlers have their own. */
+    this.hasSignals = false;
     /** Counts changes: whoever draws compares. */
     this.version = 0;
     this.lastAt = 0;
@@ -63,7 +65,7 @@ export class Timeline {
     game.lastAt = at;
     game.version += 1;
     const take = TAKERS[entry.kind] ?? takeUnknown;
-    take(this, { entry, at, game, connection, player: connection?.player ?? null });
+    take(this, { entry, at, game, connection, player: connection?.name ?? null });
   }
 
   _gameOf(id) {
@@ -87,6 +89,8 @@ export class Timeline {
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);
     if (entry.gameId !== undefined) connection.game ??= text(entry.gameId);
+    // Other people's handlers may ask for no playerId: the connection's id has to do.
+    connection.name = connection.player ?? `#${id.slice(0, 6)}`;
     return connection;
   }
 
@@ -134,7 +138,7 @@ export class Timeline {
   }
 
   close(game, connection) {
-    const lane = connection.player === null ? null : game.lane(connection.player);
+    const lane = game.lane(connection.name);
     if (!lane?.open.delete(connection.id) || lane.open.size > 0) return;
     const span = lane.spans.at(-1);
     if (span) span.to = game.rows.length - 1;
@@ -159,7 +163,7 @@ function takeConnect(timeline, happening) {
   const { game, connection, player, entry, at } = happening;
   if (!connection) return;
   connection.connectAt = at;
-  if (player !== null && player !== HOST) {
+  if (connection.player !== null && player !== HOST) {
     connection.attempt = game.attempts.connected(player, connection, at);
   }
   if (player !== null) game.lane(player);
@@ -230,6 +234,7 @@ function takeMessage(timeline, happening) {
     attempt,
   });
   if (isHandshake && target !== player) {
+    game.hasSignals = true;
     row.step = attempt.take(row, player, target, body?.payload);
     const key = pendingKey(player, target, type);
     const waiting = game._pending.get(key) ?? [];

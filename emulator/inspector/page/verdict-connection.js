@@ -123,12 +123,36 @@ const SENTENCES = {
   RATE_LIMITED: ["A message was dropped: too many in too short a time.", ""],
 };
 
+// Of these other rules speak.
+const KNOWN = new Set([...Object.keys(SENTENCES), "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"]);
+
 function toldOff(attempt) {
   const error = attempt.errors.find((each) => each.code in SENTENCES);
   if (!error) return null;
   const [sentence, hint] = SENTENCES[error.code];
   const about = error.about ? `The ${error.about} of ${quoted(error.to)} was refused with ${error.code}. ` : "";
   return bad(error.code, `${about}${sentence}`, error.message || hint);
+}
+
+function toldOtherwise(attempt, facts) {
+  const error = attempt.errors.find((each) => each.type !== "undelivered" && !KNOWN.has(each.code));
+  if (!error || facts.complete) return null;
+  const what = error.about ? ` at its ${error.about}` : "";
+  return bad(
+    "TOLD",
+    `${quoted(error.to)} was told ${quoted(error.code || "error")}${what}.`,
+    error.message.slice(0, 300),
+  );
+}
+
+function flooded(attempt, facts) {
+  const left = departure(attempt, facts);
+  if (left?.code !== 1008) return null;
+  return bad(
+    "FLOODED",
+    `${quoted(left.who)} sent too much too fast: its connection was closed with 1008.`,
+    "API Gateway does that to a client that floods it; here --flood-rate says from when on.",
+  );
 }
 
 function notRouted(attempt) {
@@ -165,7 +189,7 @@ function departure(attempt, facts) {
 
 function leftInTheMiddle(attempt, facts) {
   const left = departure(attempt, facts);
-  if (!left || left.code === 1009) return null;
+  if (!left || left.code === 1009 || left.code === 1008) return null;
   const begun = attempt.join || attempt.offer;
   if (!begun && left.who === attempt.host) return null;
   const meaning = left.reason || closeMeaning(left.code);
@@ -211,12 +235,14 @@ export const errorOf = (attempt, code) => attempt.errors.find((each) => each.cod
 export const CONNECTION_RULES = [
   refused,
   tooLarge,
+  flooded,
   handlerFailed,
   ghost,
   hostNotFound,
   duplicateName,
   toldOff,
   notRouted,
+  toldOtherwise,
   targetNotFound,
   leftInTheMiddle,
   twoHosts,

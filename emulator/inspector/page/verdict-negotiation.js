@@ -16,6 +16,7 @@ function joinMissing(attempt, facts, world) {
   const { connection } = attempt;
   if (attempt.join || attempt.offer || !connection || connection.refused) return null;
   if (connection.openedAt === null || attempt.host !== HOST) return null;
+  if (!attempt.game.wasHere(HOST) && !attempt.game.hasSignals) return null;
   const openingMs = connection.openedAt - connection.connectAt;
   if (openingMs > CLIENT.joinDelayMs) {
     return bad(
@@ -167,16 +168,20 @@ function noCandidates(attempt, facts, world) {
 
 function onlyMdns(attempt, facts) {
   if (!facts.complete) return null;
-  for (const who of [attempt.host, attempt.player]) {
+  const hidden = [attempt.host, attempt.player].filter((who) => {
     const addresses = attempt.addressesOf(who);
-    if (addresses.length === 0 || addresses.some((each) => each.scope !== "mdns")) continue;
-    return warn(
-      "ONLY_MDNS",
-      `${quoted(who)} told only mDNS names (….local): they resolve on the same network, and not for every stack.`,
-      "Browsers hide their addresses until a page may use microphone or camera. A STUN server adds a public candidate.",
-    );
+    return addresses.length > 0 && addresses.every((each) => each.scope === "mdns");
+  });
+  if (hidden.length === 0) return null;
+  // Two browsers on one network do that to each other all the time, and connect.
+  if (hidden.length === 2) {
+    return note("BOTH_MDNS", "Both sides told only mDNS names (….local): that works within one network.");
   }
-  return null;
+  return warn(
+    "ONLY_MDNS",
+    `${quoted(hidden[0])} told only mDNS names (….local): they resolve on the same network, and not for every stack.`,
+    "Browsers hide their addresses until a page may use microphone or camera. A STUN server adds a public candidate.",
+  );
 }
 
 function onlyLoopback(attempt, facts) {
