@@ -64,7 +64,8 @@ async def test_the_filter_leaves_what_was_asked_for(inspected: Inspected) -> Non
     """By player, type, outcome, text, and attempt."""
     await inspected.open_recording(failed())
     page = inspected.page
-    total = await inspected.rows().count()
+    total = 13
+    await expect(inspected.rows()).to_have_count(total)
     await page.locator("#by-type").select_option("answer")
     await expect(inspected.rows()).to_have_count(1)
     await page.keyboard.press("Escape")
@@ -107,6 +108,21 @@ async def test_the_theme_is_turned_and_kept(inspected: Inspected) -> None:
         assert await page.evaluate("document.documentElement.dataset.theme") == shown
     await page.reload()
     assert await page.evaluate("document.documentElement.dataset.theme") == "dark"
+
+
+async def test_the_page_fills_the_window(inspected: Inspected) -> None:
+    """With nothing to show, with a recording, and with a notice above it."""
+    page = inspected.page
+    bottom = "document.querySelector('main').getBoundingClientRect().bottom"
+    height = await page.evaluate("innerHeight")
+    assert await page.evaluate(bottom) == height
+    await inspected.open_recording(failed())
+    await expect(inspected.card("Bob → HOST")).to_be_visible()
+    assert await page.evaluate(bottom) == height
+    await inspected.open_recording("nothing")
+    await expect(page.locator("#notice")).to_be_visible()
+    assert await page.evaluate(bottom) == height
+    assert await page.evaluate("document.documentElement.scrollHeight") == height
 
 
 async def test_a_phone_shows_one_view_at_a_time(inspected: Inspected) -> None:

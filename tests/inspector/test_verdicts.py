@@ -63,6 +63,13 @@ async def test_a_duplicate_does_not_spoil_the_seat_it_wanted(inspected: Inspecte
     assert (owner["code"], intruder["code"]) == ("COMPLETE", "DUPLICATE_NAME")
 
 
+async def test_a_mistake_after_the_handshake_does_not_spoil_it(inspected: Inspected) -> None:
+    """The client minds errors on its join screen only."""
+    scene = Scene().complete().refuse("Alice", "nonsense", HOST, "UNKNOWN_TYPE")
+    (told,) = await inspected.verdicts(scene)
+    assert (told["state"], told["findings"][0]["code"]) == ("ok", "UNKNOWN_TYPE")
+
+
 async def test_players_may_connect_to_each_other(inspected: Inspected) -> None:
     """In a mesh there is no join and no host."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)

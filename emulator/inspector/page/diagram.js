@@ -198,7 +198,7 @@ export class Diagram {
       },
       h("span", { class: "time" }, clock(row.at), row.delta === null ? null : h("i", {}, delta(row.delta))),
       ...this._arrow(row),
-      row.note ? h("span", { class: "note" }, shown(row.note)) : null,
+      row.note ? h("span", { class: "note", title: shown(row.note) }, shown(row.note)) : null,
     );
     element.style.top = `${place * ROW_HEIGHT}px`;
     return element;

@@ -276,11 +276,12 @@ class Inspector {
     empty.replaceChildren(...lines.filter(Boolean));
   }
 
-  // Until a game is chosen by hand: the first in which something happens.
+  // Until a game is chosen by hand: the first in which players signal.
   _chooseBusiest() {
-    if (this.isChosenByHand && this.chosen) return;
+    if (this.chosen && (this.isChosenByHand || this.chosen.hasSignals)) return;
     const games = [...this.analysis.games.values()];
-    const best = games.find((game) => game.id !== "" && game.rows.length > 0) ?? games[0] ?? null;
+    const named = games.find((game) => game.id !== "");
+    const best = games.find((game) => game.hasSignals) ?? this.chosen ?? named ?? games[0] ?? null;
     if (best !== this.chosen) {
       this.chosen = best;
       this.drawn = -1;

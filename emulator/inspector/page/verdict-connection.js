@@ -126,12 +126,14 @@ const SENTENCES = {
 // Of these other rules speak.
 const KNOWN = new Set([...Object.keys(SENTENCES), "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"]);
 
-function toldOff(attempt) {
+function toldOff(attempt, facts) {
   const error = attempt.errors.find((each) => each.code in SENTENCES);
   if (!error) return null;
   const [sentence, hint] = SENTENCES[error.code];
   const about = error.about ? `The ${error.about} of ${quoted(error.to)} was refused with ${error.code}. ` : "";
-  return bad(error.code, `${about}${sentence}`, error.message || hint);
+  // Whoever is connected already does not mind.
+  const finding = facts.complete ? note : bad;
+  return finding(error.code, `${about}${sentence}`, error.message || hint);
 }
 
 function toldOtherwise(attempt, facts) {
