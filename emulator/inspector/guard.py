@@ -55,6 +55,8 @@ def _is_own_name(host: str, own_host: str) -> bool:
 
 def _is_loopback(address: str) -> bool:
     try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
+    # A socket of both families tells of IPv4 in IPv6's clothes.
+    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

@@ -79,6 +79,25 @@ def _refused() -> Scene:
     return scene.wait(1000)
 
 
+def _refused_host() -> Scene:
+    scene = Scene().connect("first", HOST).wait(100).ask("second", HOST)
+    scene.add("refused", "second", status=409, reason="Taken.", method="GET", path="/prod")
+    return scene.wait(1000)
+
+
+def _host_joins() -> Scene:
+    return Scene().connect(HOST).wait(1000).refuse(HOST, "join", HOST, "INVALID_JOIN")
+
+
+def _nameless() -> Scene:
+    scene = Scene()
+    entry = scene.add(
+        "refused", None, status=400, reason="No playerId.", method="GET", path="/prod"
+    )
+    entry |= {"connectionId": "OhDyxN6BIAMCJaA="}
+    return scene.wait(1000)
+
+
 def _too_large() -> Scene:
     return Scene().join().wait(30).close(HOST, 1009).wait(6000)
 
@@ -281,6 +300,19 @@ FAILURES = [
         "TOLD",
         "“Alice” was told “GAME_FULL” at its join.",
         lambda: Scene().connect(HOST).connect("Alice").refuse("Alice", "join", HOST, "GAME_FULL"),
+    ),
+    Failure("REFUSED", "The connection of HOST was refused with 409: Taken.", _refused_host, HOST),
+    Failure(
+        "REFUSED",
+        "The connection of “#OhDyxN” was refused with 400: No playerId.",
+        _nameless,
+        "#OhDyxN",
+    ),
+    Failure(
+        "INVALID_JOIN",
+        "The join of HOST was refused with INVALID_JOIN. HOST sent a join to its own game: the client connected as HOST.",
+        _host_joins,
+        HOST,
     ),
     Failure(
         "GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", _glare

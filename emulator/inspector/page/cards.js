@@ -81,7 +81,7 @@ class Card {
       { class: "card", "aria-labelledby": id },
       h("header", {},
         this._badge,
-        h("h3", { id }, h("bdi", {}, shown(attempt.player)), " → ", h("bdi", {}, shown(attempt.host)), attempt.number > 1 ? h("small", {}, ` attempt ${attempt.number}`) : null),
+        h("h3", { id }, ...title(attempt), attempt.number > 1 ? h("small", {}, ` attempt ${attempt.number}`) : null),
         h("time", {}, clock(attempt.startAt)),
       ),
       this._headline,
@@ -137,6 +137,12 @@ class Card {
   }
 }
 
+// HOST itself may be refused, or join its own game.
+function title({ player, host }) {
+  const names = [h("bdi", {}, shown(player)), " → ", h("bdi", {}, shown(host))];
+  return player === host ? names.slice(0, 1) : names;
+}
+
 function steps(attempt) {
   const began = attempt.connection?.connectAt ?? attempt.startAt;
   const { connection, join, offer, answer } = attempt;
@@ -145,6 +151,7 @@ function steps(attempt) {
     const state = connection.refused ? "bad" : connection.openedAt === null ? "open" : "ok";
     list.append(step("connect", state, "0 s"));
   }
+  if (attempt.host === attempt.player) return list;
   if (attempt.host === HOST) list.append(stepOf("join", join, began));
   list.append(stepOf("offer", offer, began), stepOf("answer", answer, began));
   const counts = [attempt.host, attempt.player].map((who) => attempt.addressesOf(who).length);

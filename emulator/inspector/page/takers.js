@@ -63,12 +63,14 @@ function takeRefused(timeline, happening) {
   if (connection) {
     connection.refused = refused;
     if (connection.row) connection.row.outcome = "bad";
+    connection.attempt ??= happening.game.attempts.connected(player, connection, at);
   }
+  const where = `${text(entry.method ?? "")} ${text(entry.path ?? "")}`.trim();
   timeline.row(happening, {
     to: player,
     type: `refused ${status}`,
     outcome: "bad",
-    note: refused.reason || `${text(entry.method ?? "")} ${text(entry.path ?? "")}`.trim(),
+    note: [refused.reason, where].filter(Boolean).join(" · "),
     attempt: connection?.attempt ?? null,
   });
 }
@@ -80,6 +82,10 @@ function takeMessage(timeline, happening) {
   const type = text(entry.type ?? body?.type ?? "message");
   const target = type === "join" ? HOST : (entry.targetId ?? body?.targetId ?? null);
   const isHandshake = isSignal(type) && typeof target === "string" && player !== null;
+  if (type === "join" && player === HOST && happening.connection) {
+    // A client that went back from hosting, and still holds its old socket.
+    happening.connection.attempt ??= game.attempts.connected(HOST, happening.connection, at);
+  }
   const attempt =
     isHandshake && target !== player
       ? game.attempts.forMessage(type, player, target, at, happening.connection?.attempt)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -151,6 +153,17 @@ async def test_what_is_not_there_is_said(emulator: Emulator) -> None:
     assert (await ask(emulator, "POST", "/api/connections/x/frames", [1])).status == 400
     redirected = await ask(emulator, "GET", "")
     assert (redirected.status, redirected.headers["location"]) == (308, "/_inspect/")
+
+
+def test_nothing_of_it_is_imported_before_somebody_looks() -> None:
+    """The emulator starts as fast as without."""
+    code = (
+        "import sys, poker_signal.emulator.server\n"
+        "print([name for name in sys.modules if '.inspector.' in name])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
 
 
 async def test_looking_leaves_no_trace(emulator: Emulator) -> None:

@@ -56,6 +56,8 @@ def test_other_machines_may_not() -> None:
     assert refused(peer_ip="192.168.1.9", own_host="192.168.1.5", Host="192.168.1.5:3001")
     assert not refused(peer_ip="192.168.1.5", own_host="192.168.1.5", Host="192.168.1.5:3001")
     assert not refused(peer_ip="::1", Host="[::1]:3001")
+    assert not refused(peer_ip="::ffff:127.0.0.1")
+    assert refused(peer_ip="::ffff:192.168.1.9")
 
 
 @pytest.mark.parametrize(
