@@ -3,6 +3,8 @@
 import contextlib
 import logging
 import os
+import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +12,8 @@ from typing import Any
 import click
 
 from poker_signal.core.rules import Rules
+from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.index_lag import LaggingIndex
 from poker_signal.lambda_app.settings import (
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
@@ -25,17 +29,22 @@ SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
 @contextmanager
 def dynamodb(
-    where: str, rules: Rules, region: str, ticket_secret: str | None = None
+    where: str,
+    rules: Rules,
+    region: str,
+    ticket_secret: str | None = None,
+    faults: Faults | None = None,
 ) -> Generator[None, None, None]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
 
-    ``ticket_secret`` is put where the function reads it, which only moto's SSM is for.
+    ``ticket_secret`` is put where the function reads it, which only moto's SSM is for;
+    ``faults`` says how late moto's indexes are.
 
     Raises:
         click.ClickException: moto is not installed, or the endpoint does not answer.
     """
     with contextlib.ExitStack() as stack:
-        endpoint = stack.enter_context(_moto()) if where == "moto" else where
+        endpoint = stack.enter_context(_moto(faults or Faults())) if where == "moto" else where
         before = dict(os.environ)
         stack.callback(_restore, before)
         for name, value in {
@@ -61,22 +70,36 @@ def _restore(before: dict[str, str]) -> None:
 
 
 @contextmanager
-def _moto() -> Generator[str, None, None]:
+def _moto(faults: Faults) -> Generator[str, None, None]:
     try:
-        from moto.server import ThreadedMotoServer
+        from moto.moto_server.werkzeug_app import (
+            DomainDispatcherApplication,
+            MotoRequestHandler,
+            create_backend_app,
+        )
+        from werkzeug.serving import make_server
     except ImportError as error:
         raise click.ClickException(
             "--dynamodb moto needs a library more: pip install 'poker-signal[moto]'"
         ) from error
     # It would write a line per request.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
+    moto = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        "127.0.0.1",
+        0,
+        LaggingIndex(moto, faults, time.monotonic),
+        threaded=True,
+        request_handler=MotoRequestHandler,
+    )
+    thread = threading.Thread(target=server.serve_forever, name="moto", daemon=True)
+    thread.start()
     try:
-        host, port = server.get_host_and_port()
-        yield f"http://{host}:{port}"
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
-        server.stop()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def _put_secret(endpoint: str, secret: str) -> None:

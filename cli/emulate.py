@@ -13,6 +13,8 @@ import click
 from poker_signal.cli import VERSION
 from poker_signal.core.model import Topology
 from poker_signal.emulator.console import Console, banner
+from poker_signal.emulator.fault_spec import BadFault
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
@@ -35,6 +37,8 @@ def run(
     tls: bool,
     open_inspector: bool,
     ticket_secret_file: str | None,
+    fault: tuple[str, ...],
+    seed: int,
     **same: Any,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
@@ -48,7 +52,13 @@ def run(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
+    try:
+        faults = Faults(fault, seed)
+    except BadFault as error:
+        raise click.UsageError(f"--fault {error}") from error
     rows = _where_rows_are(handler, dynamodb)
+    if faults.index_lag_s and "://" in rows:
+        raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
     api = None
     if config is not None:
         if handler != "core" or routes:
@@ -65,11 +75,13 @@ def run(
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     console = Console(sys.stderr, colour=_wants_colour())
     folder = Path(config).parent if config else None
-    emulator = Emulator(settings, console, api=api, folder=folder, certificate=certificate)
+    emulator = Emulator(
+        settings, console, api=api, folder=folder, certificate=certificate, faults=faults
+    )
     stdout = sys.stdout
     try:
         # What a handler prints is for people too: stdout is the URL's.
-        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets):
+        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets, faults):
             serve(emulator, lambda emulator: _announce(emulator, stdout, open_inspector))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
@@ -96,7 +108,7 @@ def _where_rows_are(handler: str, dynamodb: str | None) -> str:
 
 
 def _rows(
-    where: str, settings: Settings, secrets: "TicketSecrets | None"
+    where: str, settings: Settings, secrets: "TicketSecrets | None", faults: Faults
 ) -> contextlib.AbstractContextManager[None]:
     if where == "memory":
         return contextlib.nullcontext()
@@ -107,7 +119,7 @@ def _rows(
             "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
         ) from error
     secret = None if secrets is None else secrets.text
-    return dynamodb(where, settings.rules(), settings.region, secret)
+    return dynamodb(where, settings.rules(), settings.region, secret, faults)
 
 
 def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | None") -> None:

@@ -9,7 +9,7 @@ import click
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import Effect, Post, Probe, Row, Topology, Wait
+from poker_signal.core.model import Effect, LookAgain, Post, Probe, Row, Topology, Wait
 from poker_signal.core.room import Room
 from poker_signal.core.rules import Rules
 
@@ -34,14 +34,14 @@ def _perform(
         invocation = Invocation(parse_event(raw), room, rules)
         for effect in invocation.effects():
             lines.append(_as_json(effect))
-            if isinstance(effect, Post | Probe) and effect.connection_id in gone:
+            if isinstance(effect, Wait | LookAgain):
+                invocation.waited_enough(effect)
+            if isinstance(effect, Post | Probe | LookAgain) and effect.connection_id in gone:
                 invocation.gone(effect)
             elif isinstance(effect, Post):
                 invocation.delivered(effect)
-            elif isinstance(effect, Probe):
+            elif isinstance(effect, Probe | LookAgain):
                 invocation.alive(effect)
-            elif isinstance(effect, Wait):
-                invocation.waited_enough(effect)
     except MalformedEvent as error:
         raise click.ClickException(f"not an event of a WebSocket API: {error}") from error
     except SignalError as error:

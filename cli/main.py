@@ -65,6 +65,20 @@ def main() -> None:
     help="JSON file of secrets by kid: with it, players need join tickets.",
 )
 @click.option(
+    "--fault",
+    "fault",
+    multiple=True,
+    metavar="SPEC",
+    help="Trouble that AWS has, on purpose: drop:offer#1, reorder, ghost:HOST and more, see "
+    "docs/faults.md; repeatable.",
+)
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    help="The same seed lets the same faults happen to the same events.",
+)
+@click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 @click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
@@ -78,6 +92,118 @@ def emulate(**options: Any) -> None:
     import poker_signal.cli.emulate as command
 
     command.run(**options)
+
+
+@main.command()
+@click.argument("url")
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that an expectation waits; the whole check takes at most a dozen of them.",
+)
+@click.option(
+    "--pause",
+    type=click.FloatRange(min=0),
+    help="Seconds between connecting and the first message.  [default: 1, as the app does; 0 on "
+    "this machine]",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print one JSON document in place of a table."
+)
+def check(**options: Any) -> None:
+    """Play host and players at URL and tell which rules hold there.
+
+    URL is that of a deployment (tofu output websocket_url) or of an emulator. The games have
+    names that nobody guesses. Exit code 0: all rules hold, 1: one does not, or nobody can
+    connect.
+    """
+    import poker_signal.cli.check as command
+
+    command.run(**options)
+
+
+@main.command()
+@click.argument("url")
+@click.option("--player", required=True, help="Who to be; the host of a game is HOST.")
+@click.option("--game", required=True, help="The game's code.")
+@click.option("--session", help="Secret that takes a seat over: 8 to 128 visible ASCII characters.")
+@click.option(
+    "--answer",
+    is_flag=True,
+    help="Do the WebRTC part as well: HOST offers to whoever joins, others join and answer.",
+)
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that connecting and /expect wait.",
+)
+@click.option(
+    "--linger",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="Seconds to listen on after the end of standard input.",
+)
+def peer(**options: Any) -> None:
+    """Play one peer at URL from the terminal, or from a script.
+
+    Each line is a frame, as {"type":"join"}, or a command: /join, /to NAME, /offer FILE,
+    /answer FILE, /candidate CANDIDATE, /connected, /ping, /send TEXT, /expect TYPE [NAME],
+    /close [CODE [REASON]], /help. What is printed is one JSON object per line unless it is a
+    terminal.
+
+    Exit code 0: closed by this side, 1: refused, or a line of a script failed, 3: closed by
+    the server.
+    """
+    import poker_signal.cli.peer as command
+
+    command.run(command.Options(**options))
+
+
+@main.command()
+@click.argument("role", type=click.Choice(["host", "player"]))
+@click.argument("url")
+@click.option("--game", required=True, help="The game's code.")
+@click.option("--name", default="Bot", show_default=True, help="The player's name.")
+@click.option(
+    "--count",
+    "players",
+    default=1,
+    show_default=True,
+    type=click.IntRange(min=1),
+    help="How many players: Bot 1, Bot 2 and so on.",
+)
+@click.option("--say", help="Message to send on each data channel once it is open.")
+@click.option(
+    "--ice-server",
+    "ice_servers",
+    multiple=True,
+    metavar="URL",
+    help="STUN or TURN server, as stun:HOST:PORT; repeatable. None is needed within one network.",
+)
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds that connecting waits.",
+)
+def bot(**options: Any) -> None:
+    """Be the far end at URL, with a real WebRTC stack, until Ctrl-C.
+
+    A host offers a data channel to whoever joins; a player joins and answers. What becomes of
+    the channels, and what is said there, is printed: one JSON object per line unless it is a
+    terminal.
+
+    Exit code 0: ended by Ctrl-C or SIGTERM, 1: refused, 3: closed by the server.
+    """
+    import poker_signal.cli.bot as command
+
+    command.run(command.Options(**options))
 
 
 @main.command()

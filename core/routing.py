@@ -115,13 +115,10 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     # Saved before its former self leaves, so that the name has an owner throughout; and closed
     # before it is forgotten, so that nobody is connected without a row. Wherever this ends half
     # way, the newest row of a session comes first, and an older one never undoes it.
-    save = Save(_seated(newcomer, former))
-    effects: list[Effect] = [save]
+    effects: list[Effect] = [Save(_seated(newcomer, former))]
     for row in former:
         effects += [Close(row.connection_id), Forget(row.connection_id)]
-    # Closing takes its time, and until this returns API Gateway says of the newcomer, too,
-    # that it is gone: whoever was told so may have deleted its row.
-    return [*effects, save] if former else effects
+    return effects
 
 
 def _seated(newcomer: Row, former: list[Row]) -> Row:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from poker_signal.emulator.config import DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
 from poker_signal.emulator.core_host import Connections, CoreHost
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.integration import Api, Authorizer, Integration, Route
 from poker_signal.emulator.lambda_host import Function, LambdaHost, load_handler
 from poker_signal.emulator.selection import RESERVED, compile_expression
@@ -19,6 +20,7 @@ def build(
     settings: Settings,
     connections: Connections,
     folder: Path,
+    faults: Faults | None = None,
 ) -> Api:
     """Load every function and connect the routes to them; on the running event loop.
 
@@ -26,7 +28,7 @@ def build(
         BadHandler: a function cannot be loaded.
     """
     integrations = {
-        name: _integration(name, function, settings, connections, folder)
+        name: _integration(name, function, settings, connections, folder, faults)
         for name, function in config.functions.items()
     }
     routes = {
@@ -56,9 +58,10 @@ def _integration(
     settings: Settings,
     connections: Connections,
     folder: Path,
+    faults: Faults | None,
 ) -> Integration:
     if function.handler == CORE:
-        return CoreHost(connections, settings.rules(), settings.ticket_keys)
+        return CoreHost(connections, settings.rules(), settings.ticket_keys, faults)
     return LambdaHost(
         Function(
             name=name,

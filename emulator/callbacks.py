@@ -3,8 +3,8 @@
 On AWS a function's calls count against the same throttle as its clients' messages do.
 """
 
-from poker_signal.emulator.core_host import Connections, Throttled
-from poker_signal.emulator.throttle import TokenBucket
+from poker_signal.emulator.core_host import Connections
+from poker_signal.emulator.throttle import Throttled, TokenBucket
 
 
 class ThrottledConnections:

@@ -1,8 +1,8 @@
 """The default integration: our core, in this process, its effects performed on sockets."""
 
 import logging
-from collections.abc import Mapping
-from typing import Any, Protocol, assert_never
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, assert_never
 
 from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
@@ -23,14 +23,14 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.rules import Rules
-from poker_signal.emulator.integration import Raised, Result, Returned
+from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.index_lag import LaggingTable
+from poker_signal.emulator.integration import Raised, Result, Returned, Running
 from poker_signal.emulator.table import MemoryTable
+from poker_signal.emulator.throttle import Throttled
 
 logger = logging.getLogger(__name__)
-
-
-class Throttled(Exception):
-    """``@connections`` takes no more calls for now; nothing was done."""
 
 
 class Connections(Protocol):
@@ -47,28 +47,44 @@ class Connections(Protocol):
 
 
 class CoreHost:
-    """Runs the core on every event, within the call: no message waits for another."""
+    """Runs the core on every event, within the call: no message waits for another.
+
+    With faults, some do: then what the core waits for may still come.
+    """
 
     def __init__(
-        self, connections: Connections, rules: Rules, ticket_keys: tickets.Keys | None = None
+        self,
+        connections: Connections,
+        rules: Rules,
+        ticket_keys: tickets.Keys | None = None,
+        faults: Faults | None = None,
     ) -> None:
         self._connections = connections
         self._rules = rules
         self._meter = Meter(rules)
         self._ticket_keys = ticket_keys
-        self.table = MemoryTable()
+        self._rows = MemoryTable()
+        self.table: MemoryTable | LaggingTable = self._rows
+        self._clock: Clock | None = None
+        """What to wait by, where waiting is of use."""
+        if faults is not None:
+            faults.watch(lambda: self._adapt(faults))
 
-    def invoke(self, event: Mapping[str, Any]) -> Result:
+    def _adapt(self, faults: Faults) -> None:
+        self._clock = faults.clock if faults.are_active else None
+        if not faults.index_lag_s:
+            self.table = self._rows
+        elif self.table is self._rows:
+            self.table = LaggingTable(self._rows, faults)
+
+    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
         """Decide an event, perform what follows, and return as Lambda would."""
         try:
-            outcome = self._perform(event)
+            return self._perform(event)
         except Exception as error:
-            # API Gateway tells the client; the developer is told here, with the traceback.
-            logger.exception("%s failed", event["requestContext"]["routeKey"])
-            return Raised(str(error))
-        return Returned(response_for(outcome), outcome)
+            return _failed(event, error)
 
-    def _perform(self, raw: Mapping[str, Any]) -> Outcome:
+    def _perform(self, raw: Mapping[str, Any]) -> Result | Running:
         try:
             event = self._meter.checked(parse_event(raw))
             if self._ticket_keys is not None and isinstance(event, Connect):
@@ -76,16 +92,44 @@ class CoreHost:
                 ticket = ticket_of(raw)
                 tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, event.at)
         except SignalError as error:
-            return Outcome("refused", error)
+            return _returned(Outcome("refused", error))
         invocation = Invocation(event, self.table.room_of(event), self._rules)
-        for effect in invocation.effects():
+        effects = invocation.effects()
+        wait = self._go_on(invocation, effects)
+        if wait is None:
+            return _returned(invocation.outcome)
+        rest = _Rest(raw, invocation, effects, Running())
+        self._pause(wait, rest)
+        return rest.running
+
+    def _go_on(self, invocation: Invocation, effects: Iterator[Effect]) -> Wait | None:
+        """Perform effects; return one that has to be waited for, if any."""
+        for effect in effects:
+            if self._clock is not None and isinstance(effect, Wait):
+                return effect
             try:
                 self._perform_effect(effect, invocation)
             except Throttled:
                 # A Close is best effort: what it was for is forgotten already.
                 if isinstance(effect, Post | Probe):
                     invocation.throttled(effect)
-        return invocation.outcome
+        return None
+
+    def _pause(self, wait: Wait, rest: "_Rest") -> None:
+        assert self._clock is not None, "who asks for a pause has looked"
+        self._clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
+
+    def _resume(self, wait: Wait, rest: "_Rest") -> None:
+        try:
+            rest.invocation.waited(wait, self.table.row(wait.signal.sender))
+            again = self._go_on(rest.invocation, rest.effects)
+        except Exception as error:
+            rest.running.finish(_failed(rest.raw, error))
+            return
+        if again is None:
+            rest.running.finish(_returned(rest.invocation.outcome))
+        else:
+            self._pause(again, rest)
 
     def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
         # Most effects are posts, and a pattern takes five times as long as a look at the type.
@@ -108,9 +152,28 @@ class CoreHost:
                 is_open = self._connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Wait():
-                # Nothing runs at the same time here.
+                # Nothing runs at the same time here, unless a fault lets it.
                 invocation.waited_enough(effect)
             case Close(connection_id):
                 self._connections.close(connection_id)
             case _:
                 assert_never(effect)
+
+
+class _Rest(NamedTuple):
+    """What is left of an event while something is waited for."""
+
+    raw: Mapping[str, Any]
+    invocation: Invocation
+    effects: Iterator[Effect]
+    running: Running
+
+
+def _returned(outcome: Outcome) -> Returned:
+    return Returned(response_for(outcome), outcome)
+
+
+def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:
+    # API Gateway tells the client; the developer is told here, with the traceback.
+    logger.exception("%s failed", raw["requestContext"]["routeKey"])
+    return Raised(str(error))

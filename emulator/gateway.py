@@ -1,5 +1,6 @@
 """API Gateway's data plane: handshakes, events, routes, and who is connected."""
 
+import contextlib
 import json
 import math
 import re
@@ -8,7 +9,6 @@ from typing import Any, Literal, NamedTuple, TypedDict
 
 from websockets.frames import CloseCode
 
-from poker_signal.core.gateway import LambdaEvent
 from poker_signal.core.limits import Rate
 from poker_signal.core.messages import MAX_NAME_CHARACTERS
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
@@ -23,6 +23,7 @@ from poker_signal.emulator.events import (
     identity_of,
     message_event,
 )
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.handshake import Upgrade, negotiate
 from poker_signal.emulator.http import FORBIDDEN, SHUTTING_DOWN, UPGRADE_REQUIRED, Answer, Request
 from poker_signal.emulator.http import error as http_error
@@ -31,6 +32,7 @@ from poker_signal.emulator.identifiers import Identifiers
 from poker_signal.emulator.inspector import is_for_inspector
 from poker_signal.emulator.integration import (
     Api,
+    Integration,
     NotInvokable,
     Result,
     Returned,
@@ -42,7 +44,7 @@ from poker_signal.emulator.invoker import Invoker
 from poker_signal.emulator.management import Seen, Target, manage, target_of
 from poker_signal.emulator.selection import RESERVED
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, TokenBucket
+from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, Throttled, TokenBucket
 from poker_signal.emulator.trace import (
     Asked,
     Closed,
@@ -86,7 +88,9 @@ class Gateway:
     until it starts to close.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, trace: Trace) -> None:
+    def __init__(
+        self, settings: Settings, clock: Clock, trace: Trace, faults: Faults | None = None
+    ) -> None:
         self.api = Api(routes={})
         """Set before the first request: integrations need their gateway, to post."""
         self.domain_name = settings.domain_name or settings.host
@@ -116,6 +120,14 @@ class Gateway:
         if settings.enforce_new_connection_rate:
             rate = NEW_CONNECTIONS_PER_S
             self._new_connections = TokenBucket(rate, rate, clock)
+        self._faults: Faults | None = None
+        """None while none is active: then nothing is asked."""
+        if faults is not None:
+            faults.attach(clock, trace, self._connections.values)
+            faults.watch(lambda: self._use(faults if faults.are_active else None))
+
+    def _use(self, faults: Faults | None) -> None:
+        self._faults = faults
 
     # What @connections can do.
 
@@ -129,6 +141,11 @@ class Gateway:
     def post(self, connection_id: str, data: str) -> bool:
         """Send a text frame; tell whether the connection is open."""
         connection = self._connections.get(connection_id)
+        if self._faults is not None:
+            connection = self._found(connection)
+        return self._send(connection, connection_id, data)
+
+    def _send(self, connection: WebSocketConnection | None, connection_id: str, data: str) -> bool:
         now_ms = self._clock.now_ms()
         if connection is None or not connection.post(data, now_ms):
             self._trace.add(Posted(now_ms, None, connection_id, data))
@@ -138,11 +155,11 @@ class Gateway:
 
     def is_open(self, connection_id: str) -> bool:
         """Tell whether the connection is open."""
-        return connection_id in self._connections
+        return self._found(self._connections.get(connection_id)) is not None
 
     def seen(self, connection_id: str) -> Seen | None:
         """Tell of a connection; None if it is not open."""
-        connection = self._connections.get(connection_id)
+        connection = self._found(self._connections.get(connection_id))
         if connection is None:
             return None
         facts = connection.facts
@@ -150,11 +167,21 @@ class Gateway:
 
     def close(self, connection_id: str) -> bool:
         """Close a connection; tell whether it was open."""
-        connection = self._connections.get(connection_id)
+        connection = self._found(self._connections.get(connection_id))
         if connection is None:
             return False
         connection.close(1000, "Connection Closed Normally")
         return True
+
+    def _found(self, connection: WebSocketConnection | None) -> WebSocketConnection | None:
+        """Return the connection if @connections finds it.
+
+        Raises:
+            Throttled: by a fault.
+        """
+        if connection is None or self._faults is None or self._faults.finds(connection.facts):
+            return connection
+        return None
 
     # What the inspector can do beside that.
 
@@ -205,7 +232,8 @@ class Gateway:
         connection = self._connections.get(target.connection_id)
         answer = CALLBACK_THROTTLED
         if self._throttle is None or self._throttle.take():
-            answer = manage(request, target, self, self._settings)
+            with contextlib.suppress(Throttled):
+                answer = manage(request, target, self, self._settings)
         self._trace.add(
             Managed(
                 self._clock.now_ms(),
@@ -333,7 +361,8 @@ class Gateway:
             self._trace.add(Finished(self._clock.now_ms(), asked, result))
             self._connect_returned(opening, result)
 
-        self._invoke(route, event, returned)
+        result = self._integration_of(route, facts).invoke(event)
+        self._invoker.follow(result, self._timeout_s(route), returned)
 
     def _connect_returned(self, opening: _Opening, result: Result) -> None:
         match result:
@@ -369,6 +398,8 @@ class Gateway:
         self._trace.add(Opened(self._clock.now_ms(), connection.facts))
         if self._stopping:
             connection.close(1012)
+        if self._faults is not None:
+            self._faults.opened(connection)
 
     # Messages and the end of connections.
 
@@ -398,7 +429,10 @@ class Gateway:
         received = Received(at_ms, facts, route_key, text, request_id, message_id)
         self._trace.add(received)
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
-        result = route.integration.invoke(event)
+        integration = route.integration
+        if self._faults is not None:
+            integration = self._faults.around(integration, facts)
+        result = integration.invoke(event)
         if not isinstance(result, Running):
             self._message_returned(connection, received, route, result)
             return
@@ -450,12 +484,13 @@ class Gateway:
         if len(body.encode(errors="replace")) > self._settings.max_message_bytes:
             self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
         elif body:
-            self.post(connection.facts.connection_id, body)
+            self._send(connection, connection.facts.connection_id, body)
 
     def _tell(self, connection: WebSocketConnection, request_id: str, message: str) -> None:
         # Byte for byte as recorded: one space after the first colon, none after the others.
         connection_id = connection.facts.connection_id
-        self.post(
+        self._send(
+            connection,
             connection_id,
             f'{{"message": "{message}", "connectionId":"{connection_id}", '
             f'"requestId":"{request_id}"}}',
@@ -474,10 +509,11 @@ class Gateway:
 
     def _disconnect(self, connection: WebSocketConnection, closing: Closing) -> None:
         route = self.api.routes.get("$disconnect")
-        if route is None:
+        at_ms, facts = self._clock.now_ms(), connection.facts
+        is_missed = self._faults is not None and self._faults.misses_disconnect(facts)
+        if route is None or is_missed:
             self._invoker.finished(connection)
             return
-        at_ms, facts = self._clock.now_ms(), connection.facts
         event = disconnect_event(facts, *closing, self._ids.request_id(), at_ms)
         closed = Closed(at_ms, facts, event)
         self._trace.add(closed)
@@ -486,12 +522,15 @@ class Gateway:
             self._trace.add(Finished(self._clock.now_ms(), closed, result))
             self._invoker.finished(connection)
 
-        self._invoke(route, event, returned)
+        result = self._integration_of(route, facts).invoke(event)
+        self._invoker.follow(result, self._timeout_s(route), returned)
 
     # Invocations.
 
-    def _invoke(self, route: Route, event: LambdaEvent, then: Callable[[Result], None]) -> None:
-        self._invoker.follow(route.integration.invoke(event), self._timeout_s(route), then)
+    def _integration_of(self, route: Route, facts: Facts) -> Integration:
+        if self._faults is None:
+            return route.integration
+        return self._faults.around(route.integration, facts)
 
     def _timeout_s(self, route: Route) -> float:
         return route.timeout_s or self._settings.integration_timeout_s

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.core_host import CoreHost
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.inspector import PREFIX
@@ -54,6 +55,7 @@ class Emulator:
         api: "ApiConfig | None" = None,
         folder: Path | None = None,
         certificate: "Certificate | None" = None,
+        faults: Faults | None = None,
     ) -> None:
         self._settings = settings
         self.trace = Trace(observer)
@@ -63,6 +65,8 @@ class Emulator:
         self._folder = folder or Path.cwd()
         """What the handlers' files are relative to."""
         self._certificate = certificate
+        self.faults = Faults() if faults is None else faults
+        """What may be changed at any time."""
         self._environment: dict[str, str | None] = {}
         """What the handlers' environment was before."""
         self._may_leave = asyncio.Event()
@@ -106,7 +110,8 @@ class Emulator:
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def __aenter__(self) -> "Emulator":
-        gateway = Gateway(self._settings, self._clock or LoopClock(), self.trace)
+        self.faults.call_soon = asyncio.get_running_loop().call_soon_threadsafe
+        gateway = Gateway(self._settings, self._clock or LoopClock(), self.trace, self.faults)
         self._server = await self._bind(gateway)
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
@@ -154,7 +159,9 @@ class Emulator:
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
             settings = self._settings
-            core = CoreHost(gateway.connections, settings.rules(), settings.ticket_keys)
+            core = CoreHost(
+                gateway.connections, settings.rules(), settings.ticket_keys, self.faults
+            )
             route = Route(core)
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         # Only who has handlers of their own waits for what they need.
@@ -167,7 +174,8 @@ class Emulator:
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
         try:
-            return assembly.build(self._api, self._settings, gateway.connections, self._folder)
+            connections = gateway.connections
+            return assembly.build(self._api, self._settings, connections, self._folder, self.faults)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
 
@@ -184,7 +192,7 @@ class Emulator:
             topology=settings.topology.value,
             max_message_bytes=settings.max_message_bytes,
         )
-        return api.Inspector(self._gateway, self.trace, about)
+        return api.Inspector(self._gateway, self.trace, about, self.faults)
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():

@@ -6,6 +6,10 @@ NEW_CONNECTIONS_PER_S = 500
 """The account's default quota in a region."""
 
 
+class Throttled(Exception):
+    """``@connections`` takes no more calls for now; nothing was done."""
+
+
 class TokenBucket:
     """Lets through ``rate`` requests a second, and ``burst`` at once."""
 

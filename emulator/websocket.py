@@ -125,6 +125,11 @@ class WebSocketConnection(asyncio.Protocol):
             self._flush()
             self._start_closing(Closing(code, reason))
 
+    def abort(self) -> None:
+        """Cut the connection without a word."""
+        self._transport.abort()
+        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
+
     def invocation_started(self) -> None:
         """Count an invocation; read no more from a client that has too many of them."""
         self._in_flight += 1
@@ -260,8 +265,7 @@ class WebSocketConnection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Cut off a peer that does not read: what waits for it must not fill the memory."""
-        self._transport.abort()
-        self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
+        self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Take note that the TCP connection is gone, for whatever reason."""

@@ -6,6 +6,7 @@ addresses. The embedded metric format makes metrics of a line without any furthe
 """
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Mapping
@@ -15,6 +16,12 @@ from poker_signal.core.invocation import Outcome
 from poker_signal.core.messages import TYPES
 
 NAMESPACE = "poker-signal"
+
+DIMENSIONS = ("function", "stage")
+"""What tells deployments apart: two of one account and region may have stages of one name."""
+
+FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
+"""Set by Lambda itself."""
 
 METRICS = {
     "Deliveries": "Count",
@@ -66,11 +73,12 @@ def line_of(
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,
-                    "Dimensions": [["stage"]],
+                    "Dimensions": [DIMENSIONS],
                     "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS.items()],
                 }
             ],
         },
+        "function": os.environ.get(FUNCTION_NAME) or "unknown",
         "stage": context.get("stage") or "unknown",
     }
     if error is not None:

@@ -23,3 +23,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="http://HOST:PORT/STAGE",
         help="Where --endpoint has @connections.  [default: the same, with http for ws]",
     )
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table of tests/field, if it was played."""
+    rows = [
+        str(row)
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for name, row in report.user_properties
+        if name == "field" and report.when == "call"
+    ]
+    if rows:
+        terminalreporter.section("handshakes of the client in the field")
+        terminalreporter.write("\n".join(rows) + "\n")

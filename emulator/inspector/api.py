@@ -17,6 +17,7 @@ from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import refusal
 from poker_signal.emulator.inspector.redaction import Redaction
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Received, Trace, Unrouted
 from poker_signal.emulator.trace_json import as_json, names
 from poker_signal.emulator.websocket import WebSocketConnection
@@ -35,7 +36,11 @@ class Gateway(Protocol):
         """The open connections by id."""
 
     def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open."""
+        """Send a text frame; tell whether the connection is open.
+
+        Raises:
+            Throttled: by a fault.
+        """
 
     def receive(self, connection_id: str, text: str) -> bool:
         """Take a message as if the client had sent it; tell whether the connection is open."""
@@ -225,7 +230,10 @@ class Inspector:
         self._check_size(frame)
         if connection_id not in self._gateway.open_connections:
             raise _gone(connection_id)
-        return {"delivered": self._gateway.post(connection_id, frame)}
+        try:
+            return {"delivered": self._gateway.post(connection_id, frame)}
+        except Throttled as error:
+            raise _Refused(429, "A fault throttles what is posted.") from error
 
     def _check_size(self, text: str) -> None:
         limit = self._about.max_message_bytes

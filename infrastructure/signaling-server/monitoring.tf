@@ -4,6 +4,15 @@ locals {
   # Written by the function, one line per event (docs/lambda.md).
   namespace = "poker-signal"
 
+  # Both: another deployment of the account may have a stage of the same name.
+  dimensions = {
+    function = aws_lambda_function.this.function_name
+    stage    = var.stage
+  }
+
+  # The same as a dashboard has them: name, value, name, value.
+  series = flatten([for name, value in local.dimensions : [name, value]])
+
   # Too few messages say nothing about a rate: one lost candidate of three is no alarm.
   least_messages = 50
 
@@ -33,7 +42,7 @@ locals {
       description = "One event in twenty takes two seconds or more, of the five that a handshake has."
       namespace   = local.namespace
       metric      = "Milliseconds"
-      dimensions  = { stage = var.stage }
+      dimensions  = local.dimensions
       statistic   = null
       extended    = "p95"
       threshold   = 2000
@@ -70,9 +79,9 @@ locals {
       title = "Messages"
       stat  = "Sum"
       metrics = [
-        [local.namespace, "Deliveries", "stage", var.stage],
-        [local.namespace, "Undelivered", "stage", var.stage],
-        [local.namespace, "GhostsHealed", "stage", var.stage],
+        concat([local.namespace, "Deliveries"], local.series),
+        concat([local.namespace, "Undelivered"], local.series),
+        concat([local.namespace, "GhostsHealed"], local.series),
       ]
     },
     {
@@ -87,8 +96,8 @@ locals {
       title = "Milliseconds per event"
       stat  = "p95"
       metrics = [
-        [local.namespace, "Milliseconds", "stage", var.stage, { stat = "p50", label = "p50" }],
-        [local.namespace, "Milliseconds", "stage", var.stage, { stat = "p95", label = "p95" }],
+        concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p50", label = "p50" }]),
+        concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p95", label = "p95" }]),
         ["AWS/Lambda", "Duration", "FunctionName", aws_lambda_function.this.function_name, { stat = "Maximum", label = "slowest" }],
       ]
     },
@@ -96,7 +105,7 @@ locals {
       title = "What should be zero"
       stat  = "Sum"
       metrics = [
-        [local.namespace, "Failures", "stage", var.stage],
+        concat([local.namespace, "Failures"], local.series),
         ["AWS/Lambda", "Errors", "FunctionName", aws_lambda_function.this.function_name],
         ["AWS/Lambda", "Throttles", "FunctionName", aws_lambda_function.this.function_name],
         ["AWS/ApiGateway", "ExecutionError", "ApiId", aws_apigatewayv2_api.this.id, "Stage", var.stage],
@@ -154,7 +163,7 @@ resource "aws_cloudwatch_metric_alarm" "rate" {
       metric {
         namespace   = local.namespace
         metric_name = metric_query.value
-        dimensions  = { stage = var.stage }
+        dimensions  = local.dimensions
         period      = 300
         stat        = "Sum"
       }

@@ -1,7 +1,8 @@
 variable "name_prefix" {
-  description = "What every name begins with. Another one, and another stage, stand next to it in the same account."
+  description = "What every name begins with. Another one stands next to it in the same account."
   type        = string
   default     = "poker-signaling"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name_prefix))
@@ -13,6 +14,7 @@ variable "region" {
   description = "The AWS region."
   type        = string
   default     = "us-west-2"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[a-z]{2}(-[a-z]+)+-[1-9]$", var.region))
@@ -21,9 +23,10 @@ variable "region" {
 }
 
 variable "stage" {
-  description = "Name of the stage, the last part of the URL, and the dimension of the function's metrics."
+  description = "Name of the stage, the last part of the URL."
   type        = string
   default     = "prod"
+  nullable    = false
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.stage))
@@ -35,6 +38,7 @@ variable "topology" {
   description = "Who may address whom: mesh, everybody of a game everybody; star, players only HOST."
   type        = string
   default     = "mesh"
+  nullable    = false
 
   validation {
     condition     = contains(["mesh", "star"], var.topology)
@@ -91,6 +95,7 @@ variable "log_retention_days" {
   description = "How many days both logs are kept."
   type        = number
   default     = 7
+  nullable    = false
 
   validation {
     # What CloudWatch Logs takes. 0 would mean for ever, and that is nobody's wish.
@@ -109,7 +114,8 @@ variable "throttling" {
     burst_limit          = optional(number, 1000)
     reserved_concurrency = optional(number)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     # A limit of 0 answers every handshake with 429.
@@ -164,7 +170,8 @@ variable "table_protection" {
     deletion_protection    = optional(bool, false)
     point_in_time_recovery = optional(bool, false)
   })
-  default = {}
+  default  = {}
+  nullable = false
 }
 
 variable "access_log" {
@@ -173,7 +180,8 @@ variable "access_log" {
     enabled          = optional(bool, true)
     set_account_role = optional(bool, false)
   })
-  default = {}
+  default  = {}
+  nullable = false
 
   validation {
     condition     = var.access_log.enabled || !var.access_log.set_account_role
@@ -185,6 +193,7 @@ variable "tags" {
   description = "Tags of every resource, beside deployment = name_prefix."
   type        = map(string)
   default     = {}
+  nullable    = false
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) >= 1 && length(key) <= 128])

@@ -70,7 +70,7 @@ def test_an_endpoint_that_does_not_answer_is_explained() -> None:
 
 def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     """One line, not a traceback."""
-    monkeypatch.setitem(sys.modules, "moto.server", None)
+    monkeypatch.setitem(sys.modules, "moto.moto_server.werkzeug_app", None)
     with pytest.raises(click.ClickException, match=r"pip install 'poker-signal\[moto\]'"):
         with dynamodb("moto", Rules(), REGION):
             pass

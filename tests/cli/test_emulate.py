@@ -288,3 +288,36 @@ def test_open_shows_the_inspector_in_a_browser(tmp_path: Path) -> None:
         _, err, _ = stop(process, signal.SIGINT)
     assert process.returncode == 0
     assert f"http://127.0.0.1:{port}/_inspect/\n" in err
+
+
+def test_a_fault_strikes_and_is_told_on_the_console() -> None:
+    """The first message is lost, the second is not; --seed is taken."""
+    options = ("--port", "0", "--fault", "drop:ping#1", "--seed", "7")
+    with emulate(*options) as (process, line):
+        with connect(f"{line.strip()}?playerId=Alice&gameId=G") as alice:
+            alice.send('{"type":"ping"}')
+            alice.send('{"type":"ping"}')
+            assert alice.recv(timeout=10) == '{"type":"pong"}'
+            with pytest.raises(TimeoutError):
+                alice.recv(timeout=0)
+        _, err, _ = stop(process, signal.SIGTERM)
+    assert re.search(r"Alice +drop:ping#1 +ping\n", err)
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--fault", "crash"), "--fault crash: there is no fault 'crash'; there are drop, delay"),
+        (("--fault", "reorder", "--fault", "reorder"), "--fault reorder: is active already"),
+        (("--seed", "x"), "Invalid value for '--seed'"),
+        (
+            ("--fault", "index-lag=1s", "--handler", "lambda", "--dynamodb", "http://x:1"),
+            "--fault index-lag needs --handler core or --dynamodb moto",
+        ),
+    ],
+)
+def test_a_fault_that_cannot_be_is_wrong_usage(options: tuple[str, ...], what: str) -> None:
+    """Exit 2, and what is allowed."""
+    result = CliRunner().invoke(main, ["emulate", *options])
+    assert result.exit_code == 2
+    assert what in result.stderr

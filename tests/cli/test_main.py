@@ -32,14 +32,16 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert version("poker-signal") == VERSION
 
 
-@pytest.mark.parametrize("command", [["--help"], ["emulate", "--help"]], ids=" ".join)
+@pytest.mark.parametrize(
+    "command", [["--help"], *([name, "--help"] for name in main.commands)], ids=" ".join
+)
 def test_help_loads_neither_websockets_nor_boto3(command: list[str]) -> None:
     """It answers at once; heavy modules are imported inside the commands."""
     code = (
         "import sys; from poker_signal.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
         "except SystemExit as end: assert not end.code\n"
-        "heavy = {'websockets', 'boto3', 'botocore', 'h11', 'asyncio', 'uvloop'}\n"
+        "heavy = {'websockets', 'boto3', 'botocore', 'h11', 'asyncio', 'uvloop', 'aiortc'}\n"
         "sys.exit(f'loaded {heavy & set(sys.modules)}' if heavy & set(sys.modules) else 0)\n"
     )
     done = subprocess.run(

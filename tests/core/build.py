@@ -12,6 +12,7 @@ from poker_signal.core.model import (
     ConnectionId,
     Effect,
     GameId,
+    LookAgain,
     Message,
     PlayerId,
     Post,
@@ -97,11 +98,15 @@ def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) 
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
-        if not isinstance(effect, Reach | Wait):
+        if not isinstance(effect, Reach | Wait | LookAgain):
             performed.append(effect)
         match effect:
             case Wait():
                 invocation.waited_enough(effect)
+            case LookAgain():
+                invocation.waited_enough(effect)
+                there = is_open(effect.connection_id)
+                (invocation.alive if there else invocation.gone)(effect)
             case Post() | Probe() if not is_open(effect.connection_id):
                 invocation.gone(effect)
             case Post():

@@ -29,6 +29,7 @@ from poker_signal.core.model import (
     Disconnect,
     Effect,
     Forget,
+    LookAgain,
     Message,
     PlayerId,
     Post,
@@ -39,7 +40,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS
+from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.core.rules import Rules
 from tests.core.build import (
     AT,
@@ -634,13 +635,41 @@ def young(member: Row) -> Row:
     return member._replace(ttl=AT + ROW_LIFETIME_S)
 
 
-def test_whoever_is_still_connecting_is_passed_over_and_not_forgotten() -> None:
-    """API Gateway says gone of it; the next owner hears what was to be said."""
+@pytest.mark.parametrize("opens_after", [1, 3, MAX_WAITS])
+def test_whoever_is_still_connecting_is_passed_over_and_not_forgotten(opens_after: int) -> None:
+    """API Gateway says gone of it; the next owner hears what was to be said, and it stays."""
     newest = young(row("HOST", 9))
     invocation = Invocation(message(ALICE, JOIN), Room([TABLET, newest, ALICE]))
-    effects = perform(invocation, gone=[newest])
+    looks = 0
+    effects: list[Effect] = []
+    for effect in invocation.effects():
+        effects.append(effect)
+        if isinstance(effect, LookAgain):
+            looks += 1
+            (invocation.alive if looks == opens_after else invocation.gone)(effect)
+        else:
+            assert isinstance(effect, Post)
+            is_open = effect.connection_id != newest.connection_id
+            (invocation.delivered if is_open else invocation.gone)(effect)
     assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-0"]
-    assert Forget(newest.connection_id) not in effects
+    assert effects[2:] == [LookAgain(WAIT_S, newest.connection_id)] * opens_after
+    assert invocation.outcome == Outcome("delivered")
+
+
+def test_whoever_does_not_open_within_a_second_is_forgotten() -> None:
+    """A dead row never survives being found out; the message had not to wait for that."""
+    ghosts = [young(row("HOST", second)) for second in (8, 9)]
+    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, *ghosts, ALICE]))
+    seen: list[Effect] = []
+    for effect in invocation.effects():
+        seen.append(effect)
+        if isinstance(effect, Post) and effect.connection_id == TABLET.connection_id:
+            invocation.delivered(effect)
+        elif isinstance(effect, Post | LookAgain):
+            invocation.gone(effect)
+    looks = [effect for effect in seen if isinstance(effect, LookAgain)]
+    assert sum(look.seconds for look in looks) == pytest.approx(WAIT_S * MAX_WAITS)
+    assert seen[3:] == looks + [Forget(ghost.connection_id) for ghost in ghosts]
     assert invocation.outcome == Outcome("delivered")
 
 
@@ -652,6 +681,7 @@ def test_a_young_ghost_delays_nobody() -> None:
     assert perform(invocation, gone=[ghost]) == [
         Probe(ghost.connection_id, ghost.player_id, joins),
         Post(TABLET.connection_id, JOINED, joins, HOST),
+        Forget(ghost.connection_id),
     ]
 
 
@@ -680,7 +710,7 @@ def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
 
 
 def test_whoever_never_comes_is_not_found() -> None:
-    """After a second; and its row stays, because nobody knows."""
+    """After a second; and then its row goes."""
     tablet = young(TABLET)
     invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
     seen: list[type] = []
@@ -690,7 +720,7 @@ def test_whoever_never_comes_is_not_found() -> None:
             invocation.waited(effect, ALICE)
         elif isinstance(effect, Post):
             (invocation.gone if effect.cause else invocation.delivered)(effect)
-    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post]
+    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post, Forget]
     assert isinstance(invocation.outcome.error, HostNotFound)
 
 

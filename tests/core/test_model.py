@@ -20,6 +20,7 @@ from poker_signal.core.model import (
     Forget,
     GatewayEvent,
     Gone,
+    LookAgain,
     Message,
     PlayerId,
     Post,
@@ -84,6 +85,7 @@ VALUES = [
     Probe(C1, BOB, signal(ALICE, "join")),
     Reach(C1, C1),
     Wait(0.1, signal(ALICE, "ice-candidate", "Bob")),
+    LookAgain(0.1, C1),
     Close(C1),
 ]
 

@@ -5,19 +5,17 @@ import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
+from poker_signal.emulator.client import connect_to, query_of
 from poker_signal.emulator.server import Emulator
 
 
 def peer(emulator: Emulator, player: str, game: str = "GAME01", **more: str) -> connect:
     """Return a client that connects as the app in the field does."""
-    query = f"playerId={quote(player, safe='')}&gameId={quote(game, safe='')}"
-    for key, value in more.items():
-        query += f"&{key}={quote(value, safe='')}"
-    return connect(f"{emulator.url}?{query}", compression=None, open_timeout=10)
+    return connect_to(emulator.url, query_of(playerId=player, gameId=game, **more))
 
 
 async def tell(client: ClientConnection, **message: Any) -> None:

@@ -4,8 +4,7 @@ import pytest
 
 from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.core_host import Throttled
-from poker_signal.emulator.throttle import TokenBucket
+from poker_signal.emulator.throttle import Throttled, TokenBucket
 from tests.emulator.test_core_host import FakeConnections
 
 

@@ -9,11 +9,12 @@ from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
-from poker_signal.emulator.core_host import CoreHost, Throttled
+from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
-from poker_signal.emulator.integration import Raised, Result, Returned
+from poker_signal.emulator.integration import Raised, Result, Returned, Running
 from poker_signal.emulator.records import describe
+from poker_signal.emulator.throttle import Throttled
 
 DEFAULT = Rules()
 
@@ -89,7 +90,9 @@ class Table:
         return self._invoke(disconnect_event(facts, 1001, "", "r", self._now_ms))
 
     def _invoke(self, event: Any) -> Result:
-        return self.host.invoke(event)
+        result = self.host.invoke(event)
+        assert not isinstance(result, Running), "nothing waits where there are no faults"
+        return result
 
 
 @pytest.fixture

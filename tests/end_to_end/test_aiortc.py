@@ -8,13 +8,32 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from poker_signal.core.model import HOST
+from poker_signal.emulator.client import signal_client
+from poker_signal.emulator.rtc import Happened, Peer, taking_part
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.end_to_end.rtc import HOST, PATIENCE_S, Peer, seat
 
 GAME = "AB12CD"
 
+PATIENCE_S = 30
+"""How long a whole test may wait on a busy machine; a handshake takes a fraction of a second."""
+
 COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
+
+
+def be_strict(happened: Happened) -> None:
+    """Fail at whatever a handshake trips over: a candidate before its offer, an undelivered."""
+    assert happened.kind != "problem", happened
+
+
+@asynccontextmanager
+async def seat(url: str, game: str, name: str) -> AsyncGenerator[Peer, None]:
+    """Connect to the signaling server; what goes wrong in a handshake ends the block."""
+    async with signal_client(url, name, game) as client:
+        peer = Peer(client, be_strict)
+        async with taking_part(peer):
+            yield peer
 
 
 async def exchange(url: str, name: str) -> list[str]:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from poker_signal.core.rules import Rules
-from poker_signal.lambda_app.log import METRICS, NAMESPACE
+from poker_signal.lambda_app.log import DIMENSIONS, METRICS, NAMESPACE
 from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
+from tests.infrastructure.servers import ACCOUNT, REGION, Aws
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.stand_in import ACCOUNT, REGION, Aws
 
 PREFIX: Final = "poker-signaling"
 TABLE: Final = f"{PREFIX}-connections"
@@ -204,7 +204,7 @@ def alarms(stack: Stack) -> None:
     assert {alarm["AlarmName"] for alarm in found} == {f"{PREFIX}-{name}" for name in ALARMS}
     api = stack.outputs["websocket_api_id"]
     dimensions = {
-        NAMESPACE: {"stage": "prod"},
+        NAMESPACE: dict(zip(DIMENSIONS, (PREFIX, "prod"), strict=True)),
         "AWS/Lambda": {"FunctionName": PREFIX},
         "AWS/ApiGateway": {"ApiId": api, "Stage": "prod"},
     }
@@ -227,15 +227,13 @@ def alarms(stack: Stack) -> None:
 
 
 def dashboard(stack: Stack) -> None:
-    """All that the function counts can be seen."""
+    """All that the function counts can be seen, of this deployment alone."""
     client = stack.aws.client("cloudwatch")
     body = json.loads(client.get_dashboard(DashboardName=PREFIX)["DashboardBody"])
-    shown = [
-        (metric[0], metric[1])
-        for widget in body["widgets"]
-        for metric in widget["properties"]["metrics"]
-    ]
-    assert {name for namespace, name in shown if namespace == NAMESPACE} == {*METRICS}
+    shown = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
+    ours = [metric for metric in shown if metric[0] == NAMESPACE]
+    assert {metric[1] for metric in ours} == {*METRICS}
+    assert all(metric[2:6] == ["function", PREFIX, "stage", "prod"] for metric in ours)
     assert {widget["properties"]["region"] for widget in body["widgets"]} == {REGION}
 
 

@@ -3,16 +3,21 @@
 import os
 from collections.abc import Generator
 from pathlib import Path
+from typing import NoReturn, cast
 
 import pytest
 
+from tests.infrastructure.beside import Beside, Mistakes, Texts
 from tests.infrastructure.levels import Tally
+from tests.infrastructure.servers import stand_in
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.stand_in import stand_in
 from tests.infrastructure.tools import Mirror, Missing, Workspace
 
-TIMEOUT_S = 240
+TIMEOUT_S = 300
 """A whole deployment on a busy machine takes longer than any other test may."""
+
+CASE = "case"
+"""What a test of the level alive records: a row of its table."""
 
 TALLY = pytest.StashKey[Tally]()
 
@@ -37,7 +42,13 @@ def pytest_runtest_makereport(
     report = yield
     level = getattr(getattr(item, "module", None), "LEVEL", None)
     if level is not None and (report.when == "call" or not report.passed):
-        item.config.stash[TALLY].count(level, passed=report.passed)
+        tally = item.config.stash[TALLY]
+        tally.count(level, passed=report.passed)
+        tally.cases.update(
+            (str(row[0]), str(row[1]))
+            for name, row in item.user_properties
+            if name == CASE and isinstance(row, tuple)
+        )
     return report
 
 
@@ -59,21 +70,53 @@ def mirror(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
     try:
         return Mirror(tmp_path_factory.mktemp("mirror"))
     except Missing as missing:
-        pytestconfig.stash[TALLY].missing = str(missing)
-        if os.environ.get("CI"):
-            pytest.fail(str(missing))
-        pytest.skip(str(missing))
+        _do_without(missing, pytestconfig)
+
+
+def _do_without(missing: Missing, config: pytest.Config) -> NoReturn:
+    config.stash[TALLY].missing = str(missing)
+    if os.environ.get("CI"):
+        pytest.fail(str(missing))
+    pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")
-def module(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The module as it is, initialised; nobody changes it."""
-    return Workspace.copy(tmp_path_factory.mktemp("module"), mirror).initialised()
+def beside(
+    mirror: Mirror, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Generator[Beside, None, None]:
+    """What is prepared while other tests run: all that this run is going to need."""
+    items = [item for item in request.session.items if isinstance(item, pytest.Function)]
+    wanted = {name for item in items for name in item.fixturenames}
+    with Beside(mirror, tmp_path_factory.mktemp("beside"), wanted) as beside:
+        yield beside
 
 
 @pytest.fixture(scope="session")
-def stack(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
+def stack(
+    mirror: Mirror, beside: Beside, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[Stack, None, None]:
     """The module applied with its defaults. The last test of test_apply.py destroys it."""
-    with stand_in() as aws:
-        workspace = Workspace.copy(tmp_path_factory.mktemp("stack"), mirror)
-        yield Stack.applied(workspace.initialised(), aws)
+    folder = tmp_path_factory.mktemp("stack")
+    with stand_in(folder / "server") as aws:
+        yield Stack.applied(Workspace.copy(folder / "clone", mirror).initialised(), aws)
+
+
+@pytest.fixture(scope="session")
+def texts(beside: Beside) -> Texts:
+    """What the program says without any AWS."""
+    return cast(Texts, beside.result("texts"))
+
+
+@pytest.fixture(scope="session")
+def mistakes(beside: Beside) -> Mistakes:
+    """What becomes of mistakes."""
+    return cast(Mistakes, beside.result("mistakes"))
+
+
+@pytest.fixture(scope="session")
+def live(beside: Beside, pytestconfig: pytest.Config) -> Stack:
+    """The module deployed where connections are real. The last test of test_live.py destroys it."""
+    try:
+        return cast(Stack, beside.result("live"))
+    except Missing as missing:
+        _do_without(missing, pytestconfig)

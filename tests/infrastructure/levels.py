@@ -9,6 +9,7 @@ LEVELS: Final = {
     "apply": "applied, asserted, planned again, changed, drifted, destroyed; nothing left",
     "iam": "the policy allows what the function calls, and nothing else",
     "mutations": "every single-line mistake is caught by a level",
+    "alive": "deployed where connections are real: host and player talk through the deployed zip",
 }
 
 
@@ -20,6 +21,8 @@ class Tally:
         self.not_passed: dict[str, int] = dict.fromkeys(LEVELS, 0)
         self.missing: str | None = None
         """Why the deeper levels could not run."""
+        self.cases: dict[str, str] = {}
+        """What became of each case of the level alive."""
 
     def count(self, level: str, *, passed: bool) -> None:
         """Count a test."""
@@ -36,7 +39,7 @@ class Tally:
 
     def lines(self) -> list["Line"]:
         """Return a line per level, and the closing one."""
-        lines = []
+        lines = [Line(f"{state}  {case}", good=True) for case, state in self.cases.items()]
         for number, (level, meaning) in enumerate(LEVELS.items(), start=1):
             passed, others = self.passed[level], self.not_passed[level]
             state = "NOT RUN" if not passed + others else "NOT REACHED" if others else "reached"

@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from tests.infrastructure.stand_in import Aws
+from tests.infrastructure.servers import Aws
 from tests.infrastructure.tools import Workspace
 
 

@@ -1,4 +1,4 @@
-"""moto as an AWS on the loopback, and the little of API Gateway that it lacks.
+"""moto as a process: an AWS on the loopback, and the little of API Gateway that it lacks.
 
 moto takes much that AWS refuses, so an apply here proves the module and not AWS: see
 tests/infrastructure/test_mutations.py for what it would let through.
@@ -6,22 +6,16 @@ tests/infrastructure/test_mutations.py for what it would let through.
 
 import json
 import logging
-import os
-import urllib.request
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-import boto3
-from botocore.config import Config
 from moto.apigateway.models import Account
 from moto.apigatewayv2.models import DomainName
 from moto.apigatewayv2.responses import ApiGatewayV2Response
-from moto.server import ThreadedMotoServer
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
 
-ACCOUNT = "123456789012"
-REGION = "us-west-2"
+from tests.infrastructure.servers import REGION
 
 _STAGE = {
     "accessLogSettings": "access_log_settings",
@@ -64,46 +58,20 @@ DOMAIN_TO_JSON = DomainName.to_json
 PATCH_ACCOUNT = Account.apply_patch_operations
 
 
-class Aws:
-    """An AWS at an address, and boto3's clients for it."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self._session = boto3.Session(
-            aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION
-        )
-
-    def client(self, service: str) -> Any:
-        """Return a client of a service."""
-        config = Config(retries={"total_max_attempts": 1})
-        return self._session.client(service, endpoint_url=self.url, config=config)
-
-    def reset(self) -> None:
-        """Forget everything."""
-        request = urllib.request.Request(f"{self.url}/moto-api/reset", method="POST")
-        with urllib.request.urlopen(request, timeout=10):
-            pass
-
-
-@contextmanager
-def stand_in() -> Generator[Aws, None, None]:
-    """An empty AWS on a port of its own."""
+def main() -> None:
+    """Serve until somebody says that it is enough; the first line is the address."""
+    # A line per request is nobody's wish.
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    application = DomainDispatcherApplication(create_backend_app)
     with (
         mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),
         mock.patch.object(DomainName, "to_json", _domain_to_json),
         mock.patch.object(Account, "apply_patch_operations", _patch_account),
-        # Policies that AWS itself has.
-        mock.patch.dict(os.environ, MOTO_IAM_LOAD_MANAGED_POLICIES="true"),
+        make_server("127.0.0.1", 0, application, threaded=True) as server,
     ):
-        # A line per request is nobody's wish.
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
-        try:
-            host, port = server.get_host_and_port()
-            aws = Aws(f"http://{host}:{port}")
-            aws.reset()
-            yield aws
-            aws.reset()
-        finally:
-            server.stop()
+        print(f"http://127.0.0.1:{server.port}", flush=True)
+        server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()

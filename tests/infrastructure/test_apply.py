@@ -16,8 +16,8 @@ from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from tests.infrastructure.archive_provider import zipped
 from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left
 from tests.infrastructure.policy import allows, findings
+from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.stand_in import ACCOUNT, REGION
 from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
 LEVEL = "apply"

@@ -6,8 +6,8 @@ import pytest
 
 from tests.infrastructure.checks import FUNCTION_LOG, TABLE
 from tests.infrastructure.policy import allows, findings
+from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.stand_in import ACCOUNT, REGION
 from tests.lambda_app.calls import DYNAMODB, written_table
 
 LEVEL = "iam"

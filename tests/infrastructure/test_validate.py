@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.infrastructure.beside import Texts
 from tests.infrastructure.tools import MODULE, ROOT, Failed, Mirror, Workspace
 
 LEVEL = "validate"
@@ -17,10 +18,14 @@ REFUSED = {
     "name_prefix=p": "name_prefix must have 3 to 40 characters",
     "name_prefix=poker-": "name_prefix must have 3 to 40 characters",
     f"name_prefix={'p' * 41}": "name_prefix must have 3 to 40 characters",
+    "name_prefix=9poker": "name_prefix must have 3 to 40 characters",
+    "name_prefix=poker_dev": "name_prefix must have 3 to 40 characters",
+    "region=": "region must be the code of an AWS region",
     "region=oregon": "region must be the code of an AWS region",
     "region=us-west-2a": "region must be the code of an AWS region",
     "stage=$default": "stage must have 1 to 64 characters",
     "stage=": "stage must have 1 to 64 characters",
+    f"stage={'s' * 65}": "stage must have 1 to 64 characters",
     "stage=a/b": "stage must have 1 to 64 characters",
     "topology=ring": "topology must be mesh or star",
     "ticket_secret_parameter=": "ticket_secret_parameter must be the name of an SSM parameter",
@@ -40,9 +45,12 @@ REFUSED = {
     ),
     "log_retention_days=8": "log_retention_days must be a number of days",
     "log_retention_days=0": "log_retention_days must be a number of days",
+    "log_retention_days=-1": "log_retention_days must be a number of days",
+    "log_retention_days=7.5": "log_retention_days must be a number of days",
     "throttling={rate_limit=0}": "a limit of 0 refuses everybody",
     "throttling={burst_limit=1.5}": "a limit of 0 refuses everybody",
     "throttling={reserved_concurrency=0}": "with 0 the function never runs",
+    "custom_domain={}": "custom_domain needs both",
     'custom_domain={name="signal.example.com"}': "custom_domain needs both",
     f'custom_domain={{certificate_arn="{CERTIFICATE}"}}': "custom_domain needs both",
     f'custom_domain={{name="https://x.example",certificate_arn="{CERTIFICATE}"}}': (
@@ -67,20 +75,22 @@ TAKEN = (
     "throttling={rate_limit=0.5e2,burst_limit=5000,reserved_concurrency=1}",
     f'custom_domain={{name="signal.example.com",certificate_arn="{CERTIFICATE}"}}',
     "alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
+    # Left open in a file, which means: as it is by default.
+    "throttling=null",
     'tags={"team"="games"}',
 )
 
 
-def test_the_real_provider_takes_the_module(module: Workspace) -> None:
+def test_the_real_provider_takes_the_module(texts: Texts) -> None:
     """Every argument is known to it, and of the right kind."""
-    report = json.loads(module.run("validate", "-json").text)
+    report = json.loads(texts.validated)
     errors = [found for found in report["diagnostics"] if found["severity"] == "error"]
     assert (report["valid"], errors) == (True, [])
 
 
-def test_it_warns_of_nothing_but_what_the_readme_says(module: Workspace) -> None:
+def test_it_warns_of_nothing_but_what_the_readme_says(texts: Texts) -> None:
     """An operator who sees a warning finds it explained."""
-    report = json.loads(module.run("validate", "-json").text)
+    report = json.loads(texts.validated)
     details = {found["detail"].split('"')[1] for found in report["diagnostics"]}
     assert details == {"reset_on_delete"}
     assert "`reset_on_delete`" in (ROOT / MODULE / "README.md").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, expect
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosedError
 
@@ -215,37 +215,19 @@ async def test_a_handshake_of_real_browsers_is_complete(
             await expect(card.locator(".sides")).to_contain_text("✓")
 
 
-async def test_faults_are_switched_on_and_off(browser: Browser, emulator: Emulator) -> None:
-    """Where the emulator has some; what is wrong with one is told in its own words."""
-    active: list[str] = []
-
-    async def about(route: Route) -> None:
-        told = await (await route.fetch()).json()
-        await route.fulfill(json={**told, "faults": True})
-
-    async def faults(route: Route) -> None:
-        spec = (route.request.post_data_json or {}).get("spec")
-        if spec == "nonsense":
-            await route.fulfill(status=400, json={"message": "nonsense: no such fault"})
-            return
-        if route.request.method == "POST":
-            active.append(spec)
-        elif route.request.method == "DELETE":
-            active.remove(spec)
-        await route.fulfill(json={"active": active})
-
-    async with await browser.new_context() as context:
-        page = await context.new_page()
-        await page.route("**/api/about", about)
-        await page.route("**/api/faults", faults)
-        await page.goto(emulator.inspector_url)
-        panel = page.get_by_role("region", name="Faults")
-        await panel.get_by_label("New fault").fill("drop:offer")
-        await page.keyboard.press("Enter")
-        await expect(panel.get_by_role("list")).to_have_text("drop:offerOff")
-        await panel.get_by_label("New fault").fill("nonsense")
-        await page.keyboard.press("Enter")
-        await expect(panel.get_by_role("alert")).to_have_text("nonsense: no such fault")
-        await panel.get_by_role("button", name="Remove fault drop:offer").click()
-        await expect(panel.get_by_role("list")).to_have_text("None.")
-        assert active == []
+async def test_faults_are_switched_on_and_off(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """What strikes is in the diagram; what is wrong with one is told in its own words."""
+    panel = inspected.page.get_by_role("region", name="Faults")
+    await panel.get_by_label("New fault").fill("drop:join")
+    await inspected.page.keyboard.press("Enter")
+    await expect(panel.get_by_role("list")).to_have_text("drop:joinOff")
+    await tell(alice, type="join")
+    await expect(inspected.page.locator("#rows")).to_contain_text("fault drop:join")
+    await panel.get_by_label("New fault").fill("nonsense")
+    await inspected.page.keyboard.press("Enter")
+    await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
+    await panel.get_by_role("button", name="Remove fault drop:join").click()
+    await expect(panel.get_by_role("list")).to_have_text("None.")
+    await relay(alice, host, "join", "HOST", None)

@@ -72,8 +72,15 @@ def test_a_line_says_who_where_and_how_it_ended() -> None:
         "GhostsHealed": 0,
         "Failures": 0,
         "Milliseconds": 12.346,
+        "function": "unknown",
         "stage": "prod",
     }
+
+
+def test_a_line_says_which_function_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two deployments of one account may both be called prod."""
+    monkeypatch.setenv(log.FUNCTION_NAME, "poker-signaling-eu")
+    assert line()["function"] == "poker-signaling-eu"
 
 
 def test_a_disconnect_has_its_close_code() -> None:
@@ -118,8 +125,8 @@ def test_the_line_is_of_the_embedded_metric_format() -> None:
     assert found["_aws"]["Timestamp"] == AT * 1000
     (directive,) = found["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "poker-signal"
-    assert directive["Dimensions"] == [["stage"]]
-    assert isinstance(found["stage"], str)
+    assert json.loads(json.dumps(directive["Dimensions"])) == [["function", "stage"]]
+    assert all(isinstance(found[name], str) for name in log.DIMENSIONS)
     assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys()
     for metric in directive["Metrics"]:
         assert isinstance(found[metric["Name"]], int | float)

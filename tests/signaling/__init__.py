@@ -1,1 +1,5 @@
 """The rules of signaling as transcripts, on every host."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.signaling.transcripts")

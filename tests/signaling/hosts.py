@@ -8,19 +8,14 @@
 import asyncio
 import itertools
 import os
-import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from typing import Any, Protocol
+from typing import Any
 from unittest import mock
-from urllib.parse import quote
 
 import botocore.session
 from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidStatus
-from websockets.typing import Origin
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
@@ -41,31 +36,10 @@ from poker_signal.lambda_app.settings import (
 from poker_signal.lambda_app.settings import Settings as LambdaSettings
 from poker_signal.lambda_app.table import DynamoTable, schema
 from poker_signal.lambda_app.ticket_keys import TicketKeys
+from tests.signaling.sockets import Host, SocketHost
 
 TABLE = "poker-signaling-connections"
 PARAMETER = "/poker-signaling/tickets"
-
-
-class Host(Protocol):
-    """What a transcript needs."""
-
-    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
-        """Connect; return 101 or the status of a refusal."""
-
-    async def say(self, key: str, text: str) -> None:
-        """Send a message."""
-
-    async def hear(self, key: str) -> str:
-        """Return the next frame that arrives, as text."""
-
-    async def leave(self, key: str) -> None:
-        """Close; return once ``$disconnect`` has run."""
-
-    async def is_closed(self, key: str) -> int:
-        """Return the code with which the host closes the connection, once it does."""
-
-    def now_s(self) -> int:
-        """Return the time of the host, in epoch seconds."""
 
 
 class _Watch:
@@ -87,52 +61,18 @@ class _Watch:
                 await self._news.wait()
 
 
-class SocketHost:
-    """An emulator, and the clients that are connected to it."""
+class EmulatorHost(SocketHost):
+    """An emulator, which says when somebody has left."""
 
     def __init__(self, emulator: Emulator, watch: _Watch, stack: AsyncExitStack) -> None:
-        self._emulator = emulator
+        super().__init__(emulator.url, stack)
         self._watch = watch
-        self._stack = stack
-        self._clients: dict[str, ClientConnection] = {}
-
-    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
-        """Connect; return 101 or the status of a refusal."""
-        try:
-            client = await connect(
-                f"{self._emulator.url}{query}",
-                compression=None,
-                origin=Origin(origin) if origin else None,
-            )
-        except InvalidStatus as refused:
-            return refused.response.status_code
-        self._clients[key] = await self._stack.enter_async_context(client)
-        return 101
-
-    async def say(self, key: str, text: str) -> None:
-        """Send a message."""
-        await self._clients[key].send(text)
-
-    async def hear(self, key: str) -> str:
-        """Return the next frame that arrives, as text."""
-        async with asyncio.timeout(10):
-            return str(await self._clients[key].recv())
 
     async def leave(self, key: str) -> None:
         """Close; return once ``$disconnect`` has run."""
         ended = self._watch.ended
-        await self._clients[key].close()
+        await super().leave(key)
         await self._watch.until_ended(ended + 1)
-
-    async def is_closed(self, key: str) -> int:
-        """Return the code with which the host closes the connection, once it does."""
-        async with asyncio.timeout(10):
-            await self._clients[key].wait_closed()
-        return self._clients[key].close_code or 0
-
-    def now_s(self) -> int:
-        """Return the time of the host, in epoch seconds."""
-        return int(time.time())
 
 
 _numbers = itertools.count()
@@ -305,7 +245,7 @@ async def event_host(
 @asynccontextmanager
 async def _socket_host(
     rules: Rules, api: ApiConfig | None, ticket_keys: Keys | None = None
-) -> AsyncGenerator[SocketHost, None]:
+) -> AsyncGenerator[Host, None]:
     watch = _Watch()
     settings = Settings(
         port=0,
@@ -318,10 +258,4 @@ async def _socket_host(
         ticket_keys=ticket_keys,
     )
     async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
-        yield SocketHost(emulator, watch, stack)
-
-
-def query_of(player: str, game: str, session: str | None) -> str:
-    """Return a query string as the app in the field makes it."""
-    more = f"&session={quote(session, safe='')}" if session else ""
-    return f"?playerId={quote(player, safe='')}&gameId={quote(game, safe='')}{more}"
+        yield EmulatorHost(emulator, watch, stack)

@@ -8,7 +8,8 @@ import jwt
 import pytest
 
 from poker_signal.core.rules import Rules
-from tests.signaling.hosts import Host, moto_dynamodb, query_of
+from tests.signaling.hosts import moto_dynamodb
+from tests.signaling.sockets import Host, query_of
 from tests.signaling.test_transcripts import HOSTS
 
 SECRETS = {

@@ -108,8 +108,8 @@ run "everything_that_can_be_asked_for" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["slow"].dimensions["stage"] == "dev"
-    error_message = "The alarms listen to another stage."
+    condition     = aws_cloudwatch_metric_alarm.this["slow"].dimensions == tomap({ function = "poker-dev", stage = "dev" })
+    error_message = "The alarms listen to another deployment."
   }
 
   assert {

@@ -12,6 +12,7 @@ from websockets.exceptions import ConnectionClosedError
 from poker_signal.emulator.http import Answer, Request
 from poker_signal.emulator.inspector.api import About, Inspector
 from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.trace import Trace
 from tests.emulator.inspector.requests import OWN, ask
 from tests.emulator.peers import hear, peer, raw_connection, settle, tell
 
@@ -22,11 +23,23 @@ async def entries(emulator: Emulator) -> list[dict[str, Any]]:
     return told
 
 
+async def first_of(emulator: Emulator, kind: str) -> dict[str, Any]:
+    """Return the first entry of a kind, once there is one."""
+    since = 0
+    async with asyncio.timeout(10):
+        while True:
+            told = (await ask(emulator, "GET", f"/api/entries?since={since}&wait=10")).json
+            since = told["next"]
+            for entry in told["entries"]:
+                if entry["kind"] == kind:
+                    return dict(entry)
+
+
 async def test_it_tells_what_it_is_and_who_is_there(emulator: Emulator) -> None:
     """For the page, and for scripts."""
     about = (await ask(emulator, "GET", "/api/about")).json
     assert (about["url"], about["stage"], about["topology"]) == (emulator.url, "prod", "mesh")
-    assert about["faults"] is False
+    assert about["faults"] is True
     async with peer(emulator, "HOST"), peer(emulator, "Zoë 🂡"), peer(emulator, "Bob", "OTHER1"):
         games = (await ask(emulator, "GET", "/api/games")).json["games"]
         assert {
@@ -110,8 +123,8 @@ async def test_a_connection_is_closed_with_a_code(emulator: Emulator) -> None:
         with pytest.raises(ConnectionClosedError):
             await hear(alice)
         assert (await ask(emulator, "DELETE", path)).status == 410
-    end = [each for each in await entries(emulator) if each["kind"] == "disconnect"]
-    assert [(each["code"], each["reason"]) for each in end] == [(4001, "test")]
+    end = await first_of(emulator, "disconnect")
+    assert (end["code"], end["reason"]) == (4001, "test")
 
 
 async def test_a_recording_holds_everything_and_no_address(emulator: Emulator) -> None:
@@ -142,7 +155,6 @@ async def test_what_is_not_there_is_said(emulator: Emulator) -> None:
         ("GET", "/page/index.html", 404),
         ("GET", "/api/entries?since=-1", 400),
         ("GET", "/api/entries?wait=nan", 400),
-        ("GET", "/api/faults", 404),
     ):
         told = await ask(emulator, method, path)
         assert (path, told.status) == (path, status)
@@ -199,43 +211,39 @@ async def test_fifty_look_and_one_stops_reading_and_nobody_else_notices(emulator
             assert min(await asyncio.gather(*inspectors)) >= 300
 
 
-class _Faults:
-    """What is active, by name."""
+async def test_faults_are_added_and_removed(emulator: Emulator) -> None:
+    """Their own words say what is wrong."""
 
-    def __init__(self) -> None:
-        self._active: list[str] = []
+    async def fault(method: str, body: Any = None) -> Any:
+        told = await ask(emulator, method, "/api/faults", body)
+        return told.status, told.json
 
-    def add(self, spec: str) -> None:
-        """Take any but nonsense."""
-        if spec == "nonsense":
-            raise ValueError("nonsense: no such fault")
-        self._active.append(spec)
-
-    def remove(self, spec: str) -> None:
-        """Forget it."""
-        self._active.remove(spec)
-
-    def active(self) -> list[str]:
-        """Return those that were added."""
-        return list(self._active)
+    assert await fault("GET") == (200, {"active": []})
+    assert await fault("POST", {"spec": "drop:offer"}) == (200, {"active": ["drop:offer"]})
+    assert emulator.faults.active() == ["drop:offer"]
+    status, told = await fault("POST", {"spec": "nonsense"})
+    assert (status, "nonsense" in told["message"]) == (400, True)
+    assert await fault("DELETE", {"spec": "drop:offer"}) == (200, {"active": []})
+    assert (await fault("DELETE", {"spec": "drop:offer"}))[0] == 400
+    assert (await fault("PUT"))[0] == 405
 
 
-def test_faults_are_added_and_removed() -> None:
-    """Where there are some; their own words say what is wrong."""
+async def test_a_frame_that_a_fault_throttles_is_not_said_to_have_arrived(
+    emulator: Emulator,
+) -> None:
+    """As for a handler."""
+    async with peer(emulator, "Alice"):
+        (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+        emulator.faults.add("throttle")
+        path = f"/api/connections/{found['connectionId']}/frames"
+        assert (await ask(emulator, "POST", path, {"frame": "{}"})).status == 429
+
+
+def test_an_emulator_without_faults_says_so() -> None:
+    """The page then shows no panel."""
     about = About("ws://x", "127.0.0.1", "prod", "mesh", 1000)
-    inspector = Inspector(None, Emulator.__new__(Emulator), about, _Faults())  # type: ignore[arg-type]
+    inspector = Inspector(None, Trace(), about)  # type: ignore[arg-type]
     told: list[Answer] = []
-
-    def fault(method: str, spec: str = "") -> Any:
-        headers = [("Host", "localhost"), ("X-Poker-Signal-Inspector", "1")]
-        body = json.dumps({"spec": spec}).encode()
-        target = "/_inspect/api/faults"
-        inspector.respond(Request(method, target, headers, "127.0.0.1", body=body), told.append)
-        return told[-1].status, json.loads(told[-1].body)
-
-    assert fault("GET") == (200, {"active": []})
-    assert fault("POST", "drop:offer") == (200, {"active": ["drop:offer"]})
-    assert fault("POST", "nonsense") == (400, {"message": "nonsense: no such fault"})
-    assert fault("DELETE", "drop:offer") == (200, {"active": []})
-    assert fault("DELETE", "drop:offer")[0] == 400
-    assert fault("PUT")[0] == 405
+    request = Request("GET", "/_inspect/api/faults", [("Host", "localhost")], "127.0.0.1")
+    inspector.respond(request, told.append)
+    assert told[0].status == 404

@@ -1,0 +1,80 @@
+"""poker-signal bot."""
+
+import asyncio
+import contextlib
+import sys
+from typing import NamedTuple
+
+import click
+
+from poker_signal.cli.address import checked_name, server_url
+from poker_signal.cli.far_end import taking_the_far_end
+from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.transcript import Transcript
+from poker_signal.core.model import HOST
+from poker_signal.emulator.client import Client, signal_client
+from poker_signal.emulator.problems import UNREACHABLE, explain
+
+CLOSED_BY_SERVER = 3
+"""Exit code."""
+
+
+class Options(NamedTuple):
+    """What the command was told."""
+
+    role: str
+    url: str
+    game: str
+    name: str
+    players: int
+    say: str | None
+    ice_servers: tuple[str, ...]
+    timeout: float
+
+
+def run(options: Options) -> None:
+    """Play a host, or some players, until Ctrl-C; exit with 0, 1 or 3, as the command explains."""
+    if options.role == "host" and options.players != 1:
+        raise click.UsageError("a game has one host; --count is for players")
+    options = options._replace(
+        url=server_url(options.url), game=checked_name("--game", options.game)
+    )
+    names = [checked_name("--name", name) for name in _names(options)]
+    try:
+        raise SystemExit(run_until_interrupted(_play_all(names, options)))
+    except UNREACHABLE as error:
+        raise click.ClickException(explain(error, options.url, options.timeout)) from error
+
+
+def _names(options: Options) -> list[str]:
+    if options.role == "host":
+        return [HOST]
+    if options.players == 1:
+        return [options.name]
+    return [f"{options.name} {number}" for number in range(1, options.players + 1)]
+
+
+async def _play_all(names: list[str], options: Options) -> int:
+    """Return once one of them was closed."""
+    transcript = Transcript(for_people=sys.stdout.isatty())
+    async with contextlib.AsyncExitStack() as stack:
+        clients = []
+        for name in names:
+            connecting = signal_client(options.url, name, options.game, timeout_s=options.timeout)
+            clients.append(await stack.enter_async_context(connecting))
+            transcript.connected(clients[-1])
+        playing = [asyncio.ensure_future(_play(one, options, transcript)) for one in clients]
+        try:
+            done, _ = await asyncio.wait(playing, return_when=asyncio.FIRST_COMPLETED)
+            return max(task.result() for task in done)
+        finally:
+            for task in playing:
+                task.cancel()
+            await asyncio.gather(*playing, return_exceptions=True)
+
+
+async def _play(client: Client, options: Options, transcript: Transcript) -> int:
+    async with taking_the_far_end(client, transcript, options.say, options.ice_servers):
+        await client.expect_close(within=None)
+    transcript.closed(client)
+    return CLOSED_BY_SERVER

@@ -1,0 +1,165 @@
+"""poker-signal peer."""
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
+from typing import NamedTuple
+
+import click
+
+from poker_signal.cli.address import checked_name, server_url
+from poker_signal.cli.lines import piped, typed
+from poker_signal.cli.peer_commands import (
+    COMMANDS,
+    HELP,
+    Action,
+    BadLine,
+    Close,
+    Expect,
+    Help,
+    Send,
+    To,
+    parse,
+)
+from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.transcript import Transcript
+from poker_signal.core.model import HOST
+from poker_signal.emulator.client import Client, Ended, Frame, NotHeard, signal_client
+from poker_signal.emulator.problems import UNREACHABLE, explain
+
+CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
+"""Exit codes."""
+
+
+class Options(NamedTuple):
+    """What the command was told."""
+
+    url: str
+    player: str
+    game: str
+    session: str | None
+    answer: bool
+    timeout: float
+    linger: float
+
+
+def run(options: Options) -> None:
+    """Play a peer; exit with 0, 1 or 3, as the command explains."""
+    options = options._replace(
+        url=server_url(options.url),
+        player=checked_name("--player", options.player),
+        game=checked_name("--game", options.game),
+    )
+    if options.answer:
+        import poker_signal.cli.far_end  # noqa: F401 - says now if it is not installed
+    try:
+        raise SystemExit(run_until_interrupted(_play(options)))
+    except UNREACHABLE as error:
+        raise click.ClickException(explain(error, options.url, options.timeout)) from error
+
+
+async def _play(options: Options) -> int:
+    url, player, game, session, _, timeout, _ = options
+    transcript = Transcript(for_people=sys.stdout.isatty())
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(signal_client(url, player, game, session, timeout))
+        seat = Seat(client, transcript, options)
+        transcript.connected(client)
+        try:
+            async with _far_end(client, transcript, options):
+                return await seat.play()
+        finally:
+            await client.close()
+            await client.expect_close()
+            transcript.closed(client)
+
+
+def _far_end(
+    client: Client, transcript: Transcript, options: Options
+) -> AbstractAsyncContextManager[None]:
+    if not options.answer:
+        return contextlib.nullcontext()
+    from poker_signal.cli.far_end import taking_the_far_end
+
+    return taking_the_far_end(client, transcript)
+
+
+class Seat:
+    """A connection, and somebody who types what is said on it."""
+
+    def __init__(self, client: Client, transcript: Transcript, options: Options) -> None:
+        self._client = client
+        self._transcript = transcript
+        self._options = options
+        self._is_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+        self._target: str = HOST
+        client.on_frame = self._hear
+
+    async def play(self) -> int:
+        """Do what is typed until either side ends; return the exit code."""
+        acting = asyncio.ensure_future(self._act())
+        ending = asyncio.ensure_future(self._client.expect_close(within=None))
+        try:
+            await asyncio.wait({acting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            if ending.done() and not self._client.closed_by_us:
+                return CLOSED_BY_SERVER
+            return await acting
+        finally:
+            for task in (acting, ending):
+                task.cancel()
+            await asyncio.gather(acting, ending, return_exceptions=True)
+
+    async def _act(self) -> int:
+        """Do what is typed until it ends; return the exit code."""
+        async for line in self._lines():
+            try:
+                action = parse(line, self._options.player, self._target)
+                if action is not None:
+                    await self._perform(action)
+                if isinstance(action, Close):
+                    return CLOSED_BY_US
+            except (BadLine, NotHeard) as error:
+                self._transcript.problem(str(error))
+                if not self._is_terminal:
+                    # A script that goes on after a mistake only makes more of them.
+                    return FAILED
+            except Ended:
+                return CLOSED_BY_SERVER
+        return await self._listen_on()
+
+    def _lines(self) -> AsyncGenerator[str, None]:
+        if self._is_terminal:
+            return typed(sorted(COMMANDS))
+        return piped()
+
+    async def _perform(self, action: Action) -> None:
+        match action:
+            case Send(text):
+                await self._client.send_text(text)
+                self._transcript.sent(text)
+            case To(name):
+                self._target = name
+            case Expect(type_, sender):
+                await self._client.expect(type_, sender, self._options.timeout)
+            case Close(code, reason):
+                await self._client.close(code, reason)
+            case Help():
+                click.echo(HELP, err=True)
+
+    async def _listen_on(self) -> int:
+        """Wait after the last line: a far end for ever, a script for what is answered."""
+        if self._is_terminal:
+            return CLOSED_BY_US
+        within = None if self._options.answer else self._options.linger
+        try:
+            await self._client.expect_close(within)
+        except NotHeard:
+            return CLOSED_BY_US
+        return CLOSED_BY_SERVER
+
+    def _hear(self, frame: Frame) -> None:
+        self._transcript.frame(frame)
+        if self._options.player == HOST and frame.type == "join" and frame.sender:
+            self._target = frame.sender

@@ -1,0 +1,349 @@
+"""A signaling client: what one player says, and what it hears.
+
+It connects as the app in the field does. Everything that arrives is kept until somebody asks
+for it, so that a script may expect frames in an order of its own.
+"""
+
+import asyncio
+import json
+import time
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, NamedTuple
+from urllib.parse import quote, urlsplit, urlunsplit
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ProtocolError
+from websockets.frames import Close as CloseFrame
+
+MAX_REMEMBERED = 1000
+"""Frames that a client keeps for whoever may ask; beyond, the oldest are dropped."""
+
+MAX_CLOSING_S = 2
+"""How long a server may take to answer the closing handshake; then the socket is just dropped."""
+
+PING_EVERY_S = 240
+"""How often somebody pings who has nothing else to say."""
+
+MAX_REASON_BYTES = 123
+"""What fits into a close frame beside the code (RFC 6455, section 5.5)."""
+
+ABSENT: Final[Any] = object()
+"""A member that is left out of a message; ``None`` is sent as ``null``."""
+
+_UNESCAPED = "!~*'()"
+"""What encodeURIComponent leaves alone beside letters, digits, ``_``, ``.`` and ``-``."""
+
+
+class BadUrl(ValueError):
+    """Not the URL of a signaling server; the text says what is."""
+
+
+class Ended(Exception):
+    """The connection has ended: nothing can be sent any more."""
+
+
+class Frame(NamedTuple):
+    """What the server sent, once."""
+
+    number: int
+    """0 for the first that this client heard."""
+    at_s: float
+    """Seconds since the client began to connect."""
+    text: str
+    """As it came."""
+    body: Any
+    """``text`` read as JSON; ``None`` if it is none."""
+
+    @property
+    def type(self) -> str | None:
+        """The wire protocol's ``type``, if there is one."""
+        return self._member("type")
+
+    @property
+    def sender(self) -> str | None:
+        """Who said it, if a player did."""
+        return self._member("senderId")
+
+    @property
+    def payload(self) -> Any:
+        """The wire protocol's ``payload``, or ``None``."""
+        return self.body.get("payload") if isinstance(self.body, dict) else None
+
+    @property
+    def code(self) -> str | None:
+        """The code of an ``error`` or ``undelivered``."""
+        return self.payload.get("code") if isinstance(self.payload, dict) else None
+
+    def _member(self, name: str) -> str | None:
+        value = self.body.get(name) if isinstance(self.body, dict) else None
+        return value if isinstance(value, str) else None
+
+
+class NotHeard(Exception):
+    """What was awaited did not come; ``heard`` is what came and nobody has asked for."""
+
+    def __init__(self, awaited: str, within_s: float, heard: list[Frame], closed: str) -> None:
+        super().__init__(awaited, within_s, heard, closed)
+        self.awaited = awaited
+        self.within_s = within_s
+        self.heard = heard
+        self.closed = closed
+
+    @property
+    def came(self) -> str:
+        """What happened instead, in words."""
+        frames = [
+            frame.text if len(frame.text) < 200 else f"{frame.text[:197]}…" for frame in self.heard
+        ]
+        came = ", ".join(frames) or "nothing"
+        return f"{came}; then {self.closed}" if self.closed else came
+
+    def __str__(self) -> str:
+        return f"awaited {self.awaited} within {self.within_s:g} s; heard {self.came}"
+
+
+def check_close(code: int, reason: str) -> None:
+    """Check whether a close frame can say this.
+
+    Raises:
+        ValueError: no such code can be sent, or the reason is too long.
+    """
+    try:
+        CloseFrame(code, reason).check()
+    except ProtocolError as error:
+        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can") from error
+    if len(reason.encode()) > MAX_REASON_BYTES:
+        raise ValueError(f"a reason has at most {MAX_REASON_BYTES} bytes")
+
+
+def checked_url(url: str) -> str:
+    """Return a server's URL as clients need it: no slash before what they append.
+
+    Raises:
+        BadUrl: another scheme, no host, or with a query string.
+    """
+    try:
+        parts = urlsplit(url)
+        # As the resolver will: labels that are empty or too long are no name.
+        has_host = bool((parts.hostname or "").encode("idna")) and parts.port != 0
+    except ValueError as error:
+        raise BadUrl(f"there is no host in it: {error}") from error
+    if parts.scheme in {"http", "https"}:
+        scheme = {"http": "ws", "https": "wss"}[parts.scheme]
+        raise BadUrl(f"a WebSocket URL starts with {scheme}:// in place of {parts.scheme}://")
+    if parts.scheme not in {"ws", "wss"} or not url.lower().startswith(f"{parts.scheme}://"):
+        raise BadUrl("a WebSocket URL starts with wss:// (deployment) or ws:// (emulator)")
+    if not has_host or any(char.isspace() for char in url):
+        raise BadUrl("a WebSocket URL is wss://HOST/STAGE")
+    if "?" in url or "#" in url:
+        raise BadUrl("leave out what comes after the path: playerId and gameId are added here")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+
+
+def query_of(**parameters: str | None) -> str:
+    """Return a query string, encoded as encodeURIComponent does; ``None`` is left out."""
+    present = {name: value for name, value in parameters.items() if value is not None}
+    members = [f"{name}={quote(value, safe=_UNESCAPED)}" for name, value in present.items()]
+    return f"?{'&'.join(members)}" if members else ""
+
+
+def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
+    """Return the bare connection of a client, with any query string; to be awaited or entered."""
+    return connect(
+        url + query,
+        # The app's stack offers none, and API Gateway takes none.
+        compression=None,
+        open_timeout=timeout_s,
+        close_timeout=min(timeout_s, MAX_CLOSING_S),
+        # Nor does the app ping.
+        ping_interval=None,
+    )
+
+
+class Client:
+    """One player's connection; made by ``signal_client``."""
+
+    def __init__(self, socket: ClientConnection, player: str, started_s: float) -> None:
+        self.player = player
+        self.handshake_s = time.perf_counter() - started_s
+        """How long connecting took, from the look-up of the name to the 101."""
+        self.on_frame: Callable[[Frame], None] = lambda _: None
+        """Told of every frame when it comes, also of those that somebody awaits."""
+        self._socket = socket
+        self._started_s = started_s
+        self._pending: deque[Frame] = deque(maxlen=MAX_REMEMBERED)
+        self._count = 0
+        self._closed_by_us = False
+        self._ended = False
+        self._news = asyncio.Event()
+
+    @property
+    def close_code(self) -> int | None:
+        """With what the connection ended: 1006 if without a closing handshake; before, ``None``."""
+        return self._socket.close_code if self._ended else None
+
+    @property
+    def close_reason(self) -> str:
+        """Why, in the words of whoever closed it."""
+        return self._socket.close_reason or ""
+
+    @property
+    def closed_by_us(self) -> bool:
+        """Whether it was this side that wanted to end."""
+        return self._closed_by_us
+
+    async def send(
+        self, type_: str, target: str | None = None, payload: Any = ABSENT, id_: Any = ABSENT
+    ) -> None:
+        """Send a message of the wire protocol."""
+        members = {"type": type_, "targetId": target or ABSENT, "payload": payload, "id": id_}
+        present = {name: value for name, value in members.items() if value is not ABSENT}
+        await self.send_text(json.dumps(present))
+
+    async def send_text(self, text: str) -> None:
+        """Send a text frame, whatever it says.
+
+        Raises:
+            Ended: the connection has ended.
+        """
+        try:
+            await self._socket.send(text)
+        except ConnectionClosed as error:
+            raise Ended(f"the connection has ended: {error}") from error
+
+    async def expect(
+        self, type: str | None = None, sender: str | None = None, within: float = 10
+    ) -> Frame:
+        """Return the next frame that is of this type and by this sender; without them, the next.
+
+        Frames that are of another kind stay where they are, for a later ``expect``.
+
+        Raises:
+            NotHeard: none came ``within`` seconds, or the connection ended.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while (frame := self._claim(type, sender)) is None:
+                    await self._wait_for_news()
+        except (TimeoutError, EOFError):
+            raise self._not_heard(_in_words(type, sender), within) from None
+        return frame
+
+    async def expect_close(self, within: float | None = 10) -> int:
+        """Return the code with which the connection ends; ``None`` waits for ever.
+
+        Raises:
+            NotHeard: it did not end ``within`` seconds.
+        """
+        try:
+            async with asyncio.timeout(within):
+                while not self._ended:
+                    await self._wait_for_news()
+        except TimeoutError:
+            raise self._not_heard("the end of the connection", within or 0) from None
+        return self._socket.close_code or 1006
+
+    async def keep_alive(self, every_s: float = PING_EVERY_S) -> None:
+        """Ping for ever: API Gateway ends what is silent for ten minutes."""
+        while True:
+            await asyncio.sleep(every_s)
+            await self.send("ping")
+
+    async def frames(self) -> AsyncGenerator[Frame, None]:
+        """Yield what comes until the connection ends."""
+        while True:
+            while (frame := self._claim(None, None)) is not None:
+                yield frame
+            if self._ended:
+                return
+            await self._wait_for_news()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """End the connection properly.
+
+        Raises:
+            ValueError: no such code can be sent, or the reason is too long.
+        """
+        check_close(code, reason)
+        self._closed_by_us = self._closed_by_us or not self._ended
+        await self._socket.close(code, reason)
+
+    def abort(self) -> None:
+        """End the connection as a lost network does: without a word."""
+        self._closed_by_us = True
+        self._socket.transport.abort()
+
+    async def read(self) -> None:
+        """Take in what comes until the connection ends."""
+        try:
+            while True:
+                data = await self._socket.recv()
+                at_s = time.perf_counter() - self._started_s
+                text = data if isinstance(data, str) else data.decode(errors="replace")
+                frame = Frame(self._count, at_s, text, _read(text))
+                self._pending.append(frame)
+                self._count += 1
+                self.on_frame(frame)
+                self._tell()
+        except ConnectionClosed:
+            self._ended = True
+            self._tell()
+
+    def _tell(self) -> None:
+        # Whoever waits has the old event: nobody misses anything, many may wait.
+        self._news.set()
+        self._news = asyncio.Event()
+
+    async def _wait_for_news(self) -> None:
+        if self._ended:
+            raise EOFError
+        await self._news.wait()
+
+    def _claim(self, type_: str | None, sender: str | None) -> Frame | None:
+        for frame in self._pending:
+            if type_ in {None, frame.type} and sender in {None, frame.sender}:
+                self._pending.remove(frame)
+                return frame
+        return None
+
+    def _not_heard(self, awaited: str, within_s: float) -> NotHeard:
+        closed = ""
+        if self._ended:
+            closed = f"the connection ended with {self.close_code} {self.close_reason}".rstrip()
+        return NotHeard(awaited, within_s, list(self._pending), closed)
+
+
+@asynccontextmanager
+async def signal_client(
+    url: str, player: str, game: str, session: str | None = None, timeout_s: float = 10
+) -> AsyncGenerator[Client, None]:
+    """Connect a player; close the connection in the end, if it is still open.
+
+    Raises:
+        InvalidStatus: refused.
+        OSError, TimeoutError, InvalidHandshake: not reached; ``problems.explain`` has words for it.
+    """
+    query = query_of(playerId=player, gameId=game, session=session)
+    started_s = time.perf_counter()
+    async with connect_to(url, query, timeout_s) as socket:
+        client = Client(socket, player, started_s)
+        reading = asyncio.ensure_future(client.read())
+        try:
+            yield client
+        finally:
+            await client.close()
+            await reading
+
+
+def _read(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _in_words(type_: str | None, sender: str | None) -> str:
+    kind = "a frame" if type_ is None else f"“{type_}”"
+    return kind if sender is None else f"{kind} from “{sender}”"

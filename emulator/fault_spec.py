@@ -1,0 +1,138 @@
+"""The grammar of ``--fault``: which trouble, whose, how often, how long.
+
+``KIND[:SELECTOR][#N][=VALUE]``, as in ``drop:offer#1``, ``delay:ice-candidate=300ms``,
+``miss-disconnect=1/2`` or ``gone:Alice=50%``. What each kind stands for: docs/faults.md.
+"""
+
+import re
+from typing import Literal, NamedTuple
+from urllib.parse import unquote
+
+Subject = Literal["event", "player", ""]
+"""What a selector names: a message's ``type`` or a reserved route key, a player, or nothing."""
+
+
+class Kind(NamedTuple):
+    """What may be said about one kind of trouble."""
+
+    subject: Subject
+    duration: Literal["required", "optional", "none"] = "none"
+    default_s: float = 0
+    is_rate: bool = True
+    """Whether ``#N``, ``1/N`` and ``%`` make sense."""
+    example: str = ""
+
+
+KINDS = {
+    "drop": Kind("event", example="drop:offer#1"),
+    "delay": Kind("event", "required", example="delay:ice-candidate=300ms"),
+    "reorder": Kind("event", "optional", 0.05, example="reorder=50ms"),
+    "duplicate": Kind("event", "optional", example="duplicate:join"),
+    "ghost": Kind("player", "optional", example="ghost:HOST"),
+    "miss-disconnect": Kind("player", example="miss-disconnect=50%"),
+    "gone": Kind("player", example="gone:Alice"),
+    "index-lag": Kind("", "required", is_rate=False, example="index-lag=800ms"),
+    "cold-start": Kind("event", "required", example="cold-start=1.8s"),
+    "throttle": Kind("player", example="throttle=10%"),
+    "integration-error": Kind("event", example="integration-error=5%"),
+    "go-away": Kind("player", "optional", example="go-away:HOST=10s"),
+}
+
+MAX_DURATION_S = 3600
+
+_SPEC = re.compile(
+    r"(?P<kind>[^:#=]*)(?::(?P<selector>[^#=]*))?(?:#(?P<nth>[^=]*))?(?:=(?P<value>.*))?", re.DOTALL
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s)")
+_SHARE = re.compile(r"(\d+(?:\.\d+)?)%")
+_EVERY = re.compile(r"1/([1-9]\d{0,8})")
+_NUMBER = re.compile(r"[1-9]\d{0,8}")
+
+
+class BadFault(ValueError):
+    """A fault that cannot be understood; the text says what is wrong and what is allowed."""
+
+
+class Spec(NamedTuple):
+    """One fault, as it was asked for."""
+
+    text: str
+    kind: str
+    selector: str | None = None
+    nth: int | None = None
+    """Only this one, counted from 1 since the fault was added."""
+    every: int = 1
+    """Only every so many."""
+    share: float = 1
+    """With this probability."""
+    duration_s: float = 0
+
+    @property
+    def is_narrow(self) -> bool:
+        """Tell whether it says whom it is about, or how often."""
+        return self.selector is not None or self.nth is not None or self.every > 1 or self.share < 1
+
+
+def parse(text: str) -> Spec:
+    """Read a fault.
+
+    Raises:
+        BadFault: the text says what is wrong and what is allowed.
+    """
+    match = _SPEC.fullmatch(text)
+    name = match["kind"] if match else text
+    kind = KINDS.get(name)
+    if match is None or kind is None:
+        raise BadFault(f"{text}: there is no fault {name!r}; there are {', '.join(KINDS)}")
+    spec = Spec(text, name, _selector(text, kind, match["selector"]), duration_s=kind.default_s)
+    if match["nth"] is not None:
+        if not kind.is_rate or not _NUMBER.fullmatch(match["nth"]):
+            raise _bad(text, kind, "after # comes a number from 1" if kind.is_rate else "no # here")
+        spec = spec._replace(nth=int(match["nth"]))
+    if match["value"] is not None:
+        for part in match["value"].split(","):
+            spec = _with_value(spec, kind, part)
+    if kind.duration == "required" and not spec.duration_s:
+        raise _bad(text, kind, "say how long, in ms or s")
+    return spec
+
+
+def _selector(text: str, kind: Kind, selector: str | None) -> str | None:
+    if selector is None:
+        return None
+    if not kind.subject:
+        raise _bad(text, kind, "it is about everybody, leave out what follows the colon")
+    if not selector:
+        raise _bad(text, kind, f"after the colon comes {_ALLOWED[kind.subject]}")
+    selector = unquote(selector)
+    if kind.subject == "event" and selector.startswith("$") and selector not in _RESERVED:
+        raise _bad(text, kind, f"of routes there are {' and '.join(_RESERVED)}")
+    if selector == "$connect" and text.startswith("drop"):
+        raise _bad(text, kind, "a handshake is answered always; integration-error:$connect is 500")
+    return selector
+
+
+_RESERVED = ("$connect", "$disconnect")
+_ALLOWED = {
+    "event": "a message's type, $connect or $disconnect",
+    "player": "a player's name (# as %23, = as %3D)",
+}
+
+
+def _with_value(spec: Spec, kind: Kind, part: str) -> Spec:
+    if kind.duration != "none" and (match := _DURATION.fullmatch(part)):
+        seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
+        if seconds > MAX_DURATION_S:
+            raise _bad(spec.text, kind, f"{part} is more than {MAX_DURATION_S} s")
+        return spec._replace(duration_s=seconds)
+    if kind.is_rate and (match := _SHARE.fullmatch(part)) and 0 < float(match[1]) <= 100:
+        return spec._replace(share=float(match[1]) / 100)
+    if kind.is_rate and (match := _EVERY.fullmatch(part)):
+        return spec._replace(every=int(match[1]))
+    allowed = ["300ms or 1.8s"] if kind.duration != "none" else []
+    allowed += ["50% or 1/2"] if kind.is_rate else []
+    raise _bad(spec.text, kind, f"{part!r} is not {', '.join(allowed)}")
+
+
+def _bad(text: str, kind: Kind, what: str) -> BadFault:
+    return BadFault(f"{text}: {what}; as in {kind.example}")

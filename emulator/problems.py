@@ -1,0 +1,121 @@
+"""Why a signaling server cannot be reached, in words, and what to do about it."""
+
+import socket
+import ssl
+from http import HTTPStatus
+from urllib.parse import urlsplit
+
+from websockets.exceptions import (
+    InvalidHandshake,
+    InvalidProxy,
+    InvalidStatus,
+    ProxyError,
+)
+
+UNREACHABLE = (OSError, InvalidHandshake, InvalidProxy)
+"""What connecting raises; a time-out is an OSError."""
+
+LOG_GROUP = "/aws/lambda/poker-signaling"
+"""The deployment's, unless its name_prefix is another."""
+
+_LOOK_AT_THE_LOG = (
+    f"the function fails or takes too long: look at its log group ({LOG_GROUP} unless name_prefix "
+    "is another), or at the terminal of the emulator"
+)
+
+_ADVICE = {
+    HTTPStatus.BAD_REQUEST: "the name of the player or of the game, or the session, is none that "
+    "the server takes, or the server is none of poker-signal's",
+    HTTPStatus.UNAUTHORIZED: "an authorizer stands before this server, and these clients have "
+    "nothing to show it",
+    HTTPStatus.FORBIDDEN: "is the stage missing at the end of the URL, as /prod, or the path "
+    "wrong? `tofu output websocket_url` and the emulator's stdout are whole",
+    HTTPStatus.NOT_FOUND: "there is a web server, but no WebSocket API at this path",
+    HTTPStatus.CONFLICT: "a protected HOST is in this game; the same --session takes over",
+    HTTPStatus.UPGRADE_REQUIRED: "something between here and there does not let WebSockets through",
+    HTTPStatus.TOO_MANY_REQUESTS: "throttled: wait a moment, or raise the deployment's "
+    "throttling.rate_limit and burst_limit (the emulator's --throttle-rate)",
+    HTTPStatus.INTERNAL_SERVER_ERROR: _LOOK_AT_THE_LOG,
+    HTTPStatus.BAD_GATEWAY: _LOOK_AT_THE_LOG,
+    HTTPStatus.SERVICE_UNAVAILABLE: "overloaded, or just being deployed: try again in a minute",
+    HTTPStatus.GATEWAY_TIMEOUT: _LOOK_AT_THE_LOG,
+}
+
+
+def explain(error: BaseException, url: str, timeout_s: float) -> str:
+    """Return one line: what is the matter, and what to do about it."""
+    parts = urlsplit(url)
+    where = parts.netloc.rpartition("@")[2]
+    if isinstance(error, InvalidStatus):
+        return _of_status(error.response.status_code)
+    if isinstance(error, TimeoutError):
+        return (
+            f"{where} did not answer within {timeout_s:g} s: is it the right address, does a "
+            "firewall drop it, does the function hang? A larger --timeout waits longer"
+        )
+    if isinstance(error, InvalidProxy | ProxyError | ImportError):
+        return f"the proxy that the environment names is of no use: {error}"
+    if isinstance(error, InvalidHandshake):
+        return (
+            f"{where} does not speak WebSocket: {_innermost(error)}. Is it the right port, "
+            f"and {_other_scheme(parts.scheme)}:// rather than {parts.scheme}://?"
+        )
+    return _of_os_error(error, where, parts.scheme)
+
+
+def hint(came: str) -> str:
+    """Return what to do about something that a client heard, or nothing."""
+    if '"Internal server error"' in came:
+        return _LOOK_AT_THE_LOG
+    if '"Forbidden"' in came:
+        return "API Gateway has no route for this: is $default there, and deployed to the stage?"
+    if '"Too Many Requests"' in came or " 429 " in came:
+        return _ADVICE[HTTPStatus.TOO_MANY_REQUESTS]
+    return ""
+
+
+def _of_os_error(error: BaseException, where: str, scheme: str) -> str:
+    if isinstance(error, socket.gaierror):
+        return (
+            f"there is no host of the name {where}: is it spelt right, and has the deployment not "
+            "been destroyed since? `tofu output websocket_url` prints the URL"
+        )
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return (
+            f"the certificate of {where} is not trusted: {error.verify_message}. For `emulate "
+            "--tls` set SSL_CERT_FILE to its authority.pem; a custom domain needs a certificate "
+            "that names it; a company's proxy puts its own in between"
+        )
+    if isinstance(error, ssl.SSLError):
+        return f"{where} does not speak TLS: {error}. Is it {_other_scheme(scheme)}://?"
+    if isinstance(error, ConnectionResetError):
+        return (
+            f"{where} ended the connection during the handshake: is it the right port, and "
+            f"{_other_scheme(scheme)}:// rather than {scheme}://?"
+        )
+    if isinstance(error, ConnectionRefusedError):
+        return (
+            f"nobody listens at {where}: start `poker-signal emulate`, or look at the host and "
+            "the port"
+        )
+    return f"{where} cannot be reached: {error or type(error).__name__}"
+
+
+def _of_status(status: int) -> str:
+    try:
+        known = HTTPStatus(status)
+    except ValueError:
+        return f"the handshake was refused with {status}"
+    said = f"the handshake was refused with {status} {known.phrase}"
+    advice = _ADVICE.get(known, _LOOK_AT_THE_LOG if status >= 500 else "")
+    return f"{said}: {advice}" if advice else said
+
+
+def _innermost(error: BaseException) -> BaseException:
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return error
+
+
+def _other_scheme(scheme: str) -> str:
+    return "ws" if scheme == "wss" else "wss"

@@ -1,0 +1,97 @@
+"""Far ends as processes: a host, and a party of players."""
+
+import signal
+from collections.abc import Generator
+
+import pytest
+from click.testing import CliRunner
+
+from poker_signal.cli.main import main
+from tests.cli.peers import play, start, until
+from tests.cli.test_emulate import emulate
+
+
+@pytest.fixture(scope="module")
+def url() -> Generator[str, None, None]:
+    """An emulator's URL."""
+    with emulate("--port", "0") as (_, line):
+        yield line.strip()
+
+
+def test_a_host_and_players_open_their_channels(url: str) -> None:
+    """And hear what is said there; Ctrl-C ends them with 0."""
+    with start("bot", "host", url, "--game", "G1", "--say", "welcome") as host:
+        assert until(host, "connected")["player"] == "HOST"
+        with start(
+            "bot", "player", url, "--game", "G1", "--count", "3", "--say", "hello"
+        ) as players:
+            said = [until(host, "channel-message") for _ in range(3)]
+            heard = [until(players, "channel-message") for _ in range(3)]
+            players.send_signal(signal.SIGINT)
+            assert players.wait(20) == 0
+        host.send_signal(signal.SIGTERM)
+        assert host.wait(20) == 0
+    assert sorted(told["other"] for told in said) == ["Bot 1", "Bot 2", "Bot 3"]
+    assert sorted(told["player"] for told in heard) == ["Bot 1", "Bot 2", "Bot 3"]
+    assert {told["text"] for told in said} == {"hello"}
+    assert {(told["other"], told["text"]) for told in heard} == {("HOST", "welcome")}
+
+
+def test_a_peer_that_answers_is_a_bot_with_a_keyboard(url: str) -> None:
+    """Its frames are printed as well."""
+    with start("peer", url, "--player", "HOST", "--game", "G2", "--answer") as host:
+        until(host, "connected")
+        with start("bot", "player", url, "--game", "G2", "--name", "Zoë") as player:
+            opened = until(player, "channel-open")
+            assert until(host, "frame")["frame"]["type"] == "join"
+            assert until(host, "channel-open")["other"] == "Zoë"
+            player.send_signal(signal.SIGTERM)
+        host.send_signal(signal.SIGTERM)
+        assert host.wait(20) == 0
+    assert (opened["player"], opened["other"]) == ("Zoë", "HOST")
+
+
+def test_closed_by_the_server_is_3() -> None:
+    """The whole party ends."""
+    with emulate("--port", "0", "--max-duration", "2") as (_, line):
+        code, told, _ = play("bot", "player", line.strip(), "--game", "G3", "--count", "2")
+    assert code == 3
+    assert told[-1]["event"] == "closed"
+    assert (told[-1]["by"], told[-1]["code"]) == ("the server", 1001)
+
+
+def test_a_refusal_is_1(url: str) -> None:
+    """With what to do on stderr."""
+    code, told, err = play("bot", "host", f"{url}x", "--game", "G")
+    assert (code, told) == (1, [])
+    assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["dealer", "ws://x/prod", "--game", "G"], "'dealer' is not one of"),
+        (["host", "http://x/prod", "--game", "G"], "ws:// in place of http://"),
+        (["host", "ws://x/prod", "--game", "G", "--count", "2"], "a game has one host"),
+        (["player", "ws://x/prod", "--game", "G", "--count", "0"], "--count"),
+        (["player", "ws://x/prod", "--game", "G", "--name", " "], "--name: a name has"),
+        (["player", "ws://x/prod"], "Missing option '--game'"),
+    ],
+    ids=["role", "url", "hosts", "nobody", "name", "no game"],
+)
+def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
+    """Nothing is connected."""
+    result = CliRunner().invoke(main, ["bot", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_the_extra_is_named_when_it_is_missing(url: str) -> None:
+    """What to install, and no traceback."""
+    code, told, err = play(
+        *("bot", "host", url, "--game", "G"), code="import sys; sys.modules['aiortc'] = None"
+    )
+    assert (code, told) == (1, [])
+    assert err == (
+        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n"
+    )

@@ -1,0 +1,117 @@
+"""The check as a command: its table, its document, its exit codes."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Generator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from poker_signal.cli.main import main
+from poker_signal.emulator.check.run import RULES
+from tests.cli.test_emulate import emulate
+
+
+def check(*arguments: str) -> Result:
+    """Run the command."""
+    return CliRunner().invoke(main, ["check", *arguments])
+
+
+@pytest.fixture(scope="module")
+def url() -> Generator[str, None, None]:
+    """An emulator's URL."""
+    with emulate("--port", "0") as (_, line):
+        yield line.strip()
+
+
+def test_all_rules_hold_at_the_emulator(url: str) -> None:
+    """A row each, by groups, and what it comes to."""
+    result = check(url)
+    assert (result.exit_code, result.stderr) == (0, "")
+    head, *rows, last = result.stdout.splitlines()
+    assert head.startswith(url)
+    assert [row for row in rows if row and not row.startswith("  ok ")] == [
+        "Connecting",
+        "Relaying",
+        "Answering",
+        "Names",
+    ]
+    assert last.startswith(f"{len(RULES)} held in ")
+    assert last.endswith("; topology: mesh")
+
+
+def test_a_document_is_all_of_stdout(url: str) -> None:
+    """For machines; a slash at the end does no harm."""
+    result = check(f"{url}/", "--json", "--pause", "0.01")
+    document = json.loads(result.stdout)
+    assert (result.exit_code, document["ok"], document["url"]) == (0, True, url)
+    assert [rule["name"] for rule in document["rules"]] == [rule.name for rule in RULES]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
+def test_a_wrong_stage_is_explained(url: str, options: tuple[str, ...]) -> None:
+    """The table is on stdout all the same; what to do is on stderr."""
+    result = check(url.replace("/prod", "/dev"), *options)
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: the handshake was refused with 403 Forbidden: is the")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout.count("nobody can connect") == len(RULES) - 1
+
+
+def test_a_rule_that_does_not_hold_is_exit_1() -> None:
+    """What is in front of the function has a say, too."""
+    with emulate("--port", "0", "--max-url-chars", "180") as (_, line):
+        result = check(line.strip())
+    assert (result.exit_code, result.stderr) == (1, "")
+    assert "  FAILED   impossible names are refused with 400\n" in result.stdout
+    assert "           came:     414\n" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["http://127.0.0.1:3001/prod"], "ws:// in place of http://"),
+        (["https://x.example.org/prod"], "wss:// in place of https://"),
+        (["127.0.0.1:3001/prod"], "starts with wss://"),
+        (["ws://127.0.0.1:3001/prod?playerId=a"], "leave out what comes after the path"),
+        ([], "Missing argument 'URL'"),
+        (["ws://127.0.0.1:3001/prod", "--timeout", "0"], "--timeout"),
+        (["ws://127.0.0.1:3001/prod", "--pause", "-1"], "--pause"),
+    ],
+    ids=["http", "https", "no scheme", "query", "no url", "timeout", "pause"],
+)
+def test_wrong_usage_is_exit_2(arguments: list[str], says: str) -> None:
+    """And nothing is played."""
+    result = check(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+def test_only_this_machine_needs_no_pause() -> None:
+    """Elsewhere a row may take a moment until DynamoDB's index shows it."""
+    from poker_signal.cli.check import _is_this_machine
+
+    assert _is_this_machine("ws://localhost:3001/prod")
+    assert _is_this_machine("ws://127.0.0.2:3001/prod")
+    assert _is_this_machine("ws://[::1]:3001/prod")
+    assert not _is_this_machine("wss://x.execute-api.us-west-2.amazonaws.com/prod")
+    assert not _is_this_machine("ws://192.168.0.5:3001/prod")
+
+
+def test_the_emulator_starts_without_it() -> None:
+    """Whoever emulates does not wait for the clients' code."""
+    code = (
+        "import sys, poker_signal.cli.emulate\n"
+        "print(*(name for name in sys.modules if name.startswith(('poker_signal.emulator.c',"
+        " 'websockets.asyncio.client', 'prompt_toolkit', 'aiortc'))))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert set(done.stdout.split()) <= {
+        "poker_signal.emulator.clock",
+        "poker_signal.emulator.console",
+        "poker_signal.emulator.core_host",
+        "poker_signal.emulator.config",
+    }

@@ -1,0 +1,172 @@
+"""One peer, played by a script or at a terminal."""
+
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections.abc import Generator
+
+import pytest
+from click.testing import CliRunner
+
+from poker_signal.cli.main import main
+from tests.cli.peers import COMMAND, play, start, until
+from tests.cli.test_emulate import emulate
+
+SESSION = ("--session", "a-secret-of-alice")
+
+
+@pytest.fixture(scope="module")
+def url() -> Generator[str, None, None]:
+    """An emulator's URL."""
+    with emulate("--port", "0") as (_, line):
+        yield line.strip()
+
+
+def test_a_script_plays_a_handshake(url: str) -> None:
+    """Commands in, NDJSON out, 0 when it closes by itself."""
+    with start("peer", url, "--player", "HOST", "--game", "G1") as host:
+        until(host, "connected")
+        code, told, err = play(
+            *("peer", url, "--player", "Zoë 🂡", "--game", "G1"),
+            says="/join\n/ping\n/expect pong\n/close 4001 so long\n/never\n",
+        )
+        heard = until(host, "frame")["frame"]
+        # HOST speaks to whoever joined last, without saying so.
+        out, _ = host.communicate("/candidate x\n", timeout=20)
+    assert heard == {"type": "join", "senderId": "Zoë 🂡", "payload": {"playerName": "Zoë 🂡"}}
+    candidate, undelivered, _ = (json.loads(line) for line in out.splitlines())
+    assert json.loads(candidate["text"])["targetId"] == "Zoë 🂡"
+    assert undelivered["frame"]["payload"]["code"] == "TARGET_NOT_FOUND"
+    assert host.returncode == 0
+    assert (code, err) == (0, "")
+    assert [event["event"] for event in told] == ["connected", "sent", "sent", "frame", "closed"]
+    assert told[-1]["by"] == "us"
+    assert (told[-1]["code"], told[-1]["reason"]) == (4001, "so long")
+
+
+def test_a_script_without_a_last_word_hears_what_is_answered(url: str) -> None:
+    """For as long as --linger says."""
+    code, told, _ = play(
+        *("peer", url, "--player", "Alice", "--game", "G2", "--linger", "5"),
+        says='{"type":"fold"}\n/send x\n/to Bob\n/connected\n/expect undelivered\n/close',
+    )
+    assert code == 0
+    frames = [event["frame"] for event in told if event["event"] == "frame"]
+    assert [frame["payload"]["code"] for frame in frames] == [
+        "UNKNOWN_TYPE",
+        "INVALID_MESSAGE",
+        "TARGET_NOT_FOUND",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("says", "problem"),
+    [
+        ("/fold\n/ping\n", "/fold is no command"),
+        ("/expect offer HOST\n/ping\n", "awaited “offer” from “HOST” within 0.5 s; heard nothing"),
+    ],
+    ids=["no command", "not heard"],
+)
+def test_a_script_that_fails_ends_with_1(url: str, says: str, problem: str) -> None:
+    """At once: the lines that follow are not played."""
+    code, told, _ = play(
+        *("peer", url, "--player", "Alice", "--game", "G3", "--timeout", "0.5"), says=says
+    )
+    assert code == 1
+    assert [event["event"] for event in told] == ["connected", "problem", "closed"]
+    assert problem in told[1]["message"]
+
+
+def test_closed_by_the_server_is_3(url: str) -> None:
+    """Also while it waits for a line; with the server's code."""
+    with start("peer", url, "--player", "Alice", "--game", "G4", *SESSION) as first:
+        until(first, "connected")
+        code, _, _ = play(
+            "peer", url, "--player", "Alice", "--game", "G4", *SESSION, "--linger", "0"
+        )
+        closed = until(first, "closed")
+        assert first.wait(20) == 3
+    assert code == 0
+    assert (closed["by"], closed["code"]) == ("the server", 1000)
+
+
+def test_a_signal_closes_properly(url: str) -> None:
+    """As in any script that has seen enough."""
+    with start("peer", url, "--player", "Alice", "--game", "G5") as process:
+        until(process, "connected")
+        process.send_signal(signal.SIGTERM)
+        assert until(process, "closed")["by"] == "us"
+        assert process.wait(20) == 0
+
+
+def test_a_refusal_is_1(url: str) -> None:
+    """With what to do on stderr."""
+    code, told, err = play("peer", f"{url}x", "--player", "Alice", "--game", "G")
+    assert (code, told) == (1, [])
+    assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["http://x/prod", "--player", "A", "--game", "G"], "ws:// in place of http://"),
+        (["ws://x/prod", "--player", " ", "--game", "G"], "--player: a name has"),
+        (["ws://x/prod", "--player", "A", "--game", ""], "--game: a name has"),
+        (["ws://x/prod", "--player", "A"], "Missing option '--game'"),
+    ],
+    ids=["url", "player", "game", "no game"],
+)
+def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
+    """Nothing is connected."""
+    result = CliRunner().invoke(main, ["peer", *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert says in result.stderr
+
+
+@pytest.mark.parametrize("hidden", ["", "prompt_toolkit"], ids=["editing", "plain"])
+def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
+    """With line editing where it is installed; a mistake is told and costs nothing."""
+    code = f"import sys; sys.modules[{hidden!r}] = None\n" if hidden else ""
+    arguments = ["peer", url, "--player", "Alice", "--game", f"G6{hidden}"]
+    ours, theirs = pty.openpty()
+    command = [COMMAND[0], "-c", f"{code}import poker_signal.cli.__main__", *arguments]
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+    ) as process:
+        os.close(theirs)
+        try:
+            _read_until(ours, b"connected as Alice")
+            if hidden:
+                _read_until(ours, b"poker-signal[terminal]")
+            os.write(ours, b"/fold\r")
+            _read_until(ours, b"! /fold is no command")
+            os.write(ours, b"/help\r")
+            _read_until(ours, b"/close [CODE [REASON]]")
+            os.write(ours, b"/ping\r")
+            _read_until(ours, "← pong".encode())
+            os.write(ours, b"\x04")
+            _read_until(ours, b"closed by us with 1000")
+            assert process.wait(20) == 0
+        finally:
+            process.kill()
+            os.close(ours)
+
+
+def _read_until(terminal: int, awaited: bytes) -> None:
+    screen = b""
+    while awaited not in screen:
+        screen += os.read(terminal, 1)
+
+
+def test_the_extra_is_named_when_it_is_missing(url: str) -> None:
+    """Before anything is connected."""
+    code, told, err = play(
+        *("peer", url, "--player", "HOST", "--game", "G", "--answer"),
+        code="import sys; sys.modules['aiortc'] = None",
+    )
+    assert (code, told) == (1, [])
+    assert err == (
+        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n"
+    )

@@ -1,0 +1,117 @@
+"""What can be typed, and what it means."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from poker_signal.cli.peer_commands import (
+    COMMANDS,
+    HELP,
+    Action,
+    BadLine,
+    Close,
+    Expect,
+    Help,
+    Send,
+    To,
+    parse,
+)
+
+SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
+
+
+def meaning(line: str) -> Action | None:
+    """Return what a line means that Alice types, who speaks with Bob."""
+    return parse(line, "Alice", "Bob")
+
+
+def sent(line: str) -> object:
+    """Return the message that a line sends."""
+    action = meaning(line)
+    assert isinstance(action, Send)
+    return json.loads(action.text)
+
+
+def test_frames_are_sent_as_they_are() -> None:
+    """Also those that are none."""
+    assert meaning('  {"type" : "ping"}\r') == Send('{"type" : "ping"}')
+    assert meaning("/send [1]  x") == Send("[1]  x")
+
+
+def test_commands_make_messages_of_the_wire_protocol() -> None:
+    """With names as they were typed."""
+    assert sent("/join") == {"type": "join", "targetId": "HOST", "payload": {"playerName": "Alice"}}
+    assert sent("/connected") == {"type": "player-connected", "targetId": "Bob"}
+    assert sent("/ping") == {"type": "ping"}
+    assert sent("/candidate candidate:1 1 udp") == {
+        "type": "ice-candidate",
+        "targetId": "Bob",
+        "payload": {"candidate": "candidate:1 1 udp", "sdpMid": "0", "sdpMLineIndex": 0},
+    }
+    assert sent('/candidate {"candidate":""}') == {
+        "type": "ice-candidate",
+        "targetId": "Bob",
+        "payload": {"candidate": ""},
+    }
+
+
+@pytest.mark.parametrize("type_", ["offer", "answer"])
+def test_descriptions_come_from_files(type_: str, tmp_path: Path) -> None:
+    """As SDP with its line ends, or as the JSON of a description."""
+    (tmp_path / "a description.sdp").write_bytes(SDP.encode())
+    (tmp_path / "description.json").write_text(json.dumps({"sdp": SDP}))
+    assert sent(f"/{type_} {tmp_path}/a description.sdp") == {
+        "type": type_,
+        "targetId": "Bob",
+        "payload": {"type": type_, "sdp": SDP},
+    }
+    assert sent(f"/{type_} {tmp_path}/description.json") == {
+        "type": type_,
+        "targetId": "Bob",
+        "payload": {"sdp": SDP},
+    }
+
+
+def test_other_commands_are_actions() -> None:
+    """Names may have blanks."""
+    assert meaning("/to Zoë the 2nd ") == To("Zoë the 2nd")
+    assert meaning("/expect offer") == Expect("offer", None)
+    assert meaning("/expect offer Zoë the 2nd") == Expect("offer", "Zoë the 2nd")
+    assert meaning("/close") == Close(1000, "")
+    assert meaning("/close 1001") == Close(1001, "")
+    assert meaning("/close 4001 so long") == Close(4001, "so long")
+    assert meaning("/help") == Help()
+    assert meaning("  ") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("/fold", "/fold is no command; /help shows"),
+        ("hello", "hello is no command"),
+        ("/join HOST", "takes nothing more"),
+        ("/to", "needs the NAME"),
+        ("/send", "needs the text"),
+        ("/offer", "needs a FILE"),
+        ("/offer /no/such/file", "/no/such/file cannot be read"),
+        ("/offer .", ". cannot be read"),
+        ("/offer /dev/zero", "/dev/zero is longer than 131072 bytes"),
+        ("/candidate", "needs a candidate line"),
+        ("/candidate {", "not JSON"),
+        ("/expect", "needs the TYPE"),
+        ("/close now", "/close: "),
+        ("/close 1006", "1006 cannot be sent; 1000, 1001 and 3000 to 4999 can"),
+        ("/close 4000 " + "x" * 124, "at most 123 bytes"),
+    ],
+)
+def test_what_is_no_command_is_explained(line: str, says: str) -> None:
+    """Nothing is sent."""
+    with pytest.raises(BadLine) as caught:
+        meaning(line)
+    assert says in str(caught.value)
+
+
+def test_the_help_names_every_command() -> None:
+    """And no other."""
+    assert {line.split()[0] for line in HELP.splitlines()} == COMMANDS

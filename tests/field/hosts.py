@@ -1,0 +1,70 @@
+"""Emulators with faults: our rules in process, our Lambda function on moto, a naive handler."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+from poker_signal.core.model import Topology
+from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.config import of_handler
+from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Trace
+from poker_signal.lambda_app.clients import management_client
+from poker_signal.lambda_app.connections import Connections
+from poker_signal.lambda_app.handler import LambdaHost
+from poker_signal.lambda_app.settings import Settings as LambdaSettings
+from poker_signal.lambda_app.table import DynamoTable
+from tests.emulator.conftest import Records
+from tests.field import dynamodb, naive
+
+OURS = ("core", "lambda")
+
+
+class Weather(NamedTuple):
+    """An emulator, and what can be done to it."""
+
+    url: str
+    faults: Faults
+    records: Records
+    trace: Trace
+
+
+_current: Callable[[Any, Any], Any]
+
+
+def current(event: Any, context: Any) -> Any:
+    """Call the handler of the test that runs."""
+    return _current(event, context)
+
+
+@asynccontextmanager
+async def serving(
+    handler: str,
+    *specs: str,
+    seed: int = 0,
+    topology: Topology = Topology.MESH,
+    clock: Clock | None = None,
+    **settings: Any,
+) -> AsyncGenerator[Weather, None]:
+    """Serve ``core``, ``lambda`` or ``naive`` with faults."""
+    global _current
+    faults = Faults(specs, seed)
+    records = Records()
+    of_stage = Settings(port=0, topology=topology, **settings)
+    if handler == "core":
+        async with Emulator(of_stage, records, clock, faults=faults) as emulator:
+            yield Weather(emulator.url, faults, records, emulator.trace)
+        return
+    api = of_handler(f"{__name__}:current")
+    async with Emulator(of_stage, records, clock, api=api, faults=faults) as emulator:
+        management = management_client(emulator.management_url)
+        rows = dynamodb.client(faults)
+        if handler == "lambda":
+            of_function = LambdaSettings(dynamodb.TABLE, of_stage.rules(), emulator.management_url)
+            table = DynamoTable(rows, dynamodb.TABLE)
+            _current = LambdaHost(of_function, table, lambda _: Connections(management))
+        else:
+            _current = naive.make_handler(rows, dynamodb.TABLE, management)
+        yield Weather(emulator.url, faults, records, emulator.trace)

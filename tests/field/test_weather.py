@@ -1,0 +1,206 @@
+"""Before and after: what each fault does to a handler of the first evening, and to ours.
+
+Each script plays the client in the field, or asks for no more than it could. It returns whether
+everybody got what they came for, or was told why not.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from poker_signal.emulator.trace import Fault, Finished
+from tests.field.client import PATIENCE_S, Host, Player, address, host_of, player_of, verdict_on
+from tests.field.hosts import OURS, Weather, serving
+
+NAME = "Zoë"
+GAME = "GAME01"
+
+FAST = 0.05
+"""Seconds after which the player joins where a second would show nothing more."""
+
+SOON = 5.0
+"""Seconds after which the host gives up: the client's own, which a busy machine may need."""
+
+AT_HAND_S = 0.1
+"""Enough to take what has arrived already."""
+
+NEVER = 3600.0
+
+Script = Callable[[Weather], Awaitable[bool]]
+
+
+async def meet(weather: Weather) -> bool:
+    """Two devices meet."""
+    async with host_of(weather.url, GAME, SOON) as host:
+        async with player_of(weather.url, GAME, NAME, FAST) as player:
+            return await is_connected(host, player)
+
+
+async def is_connected(host: Host, player: Player) -> bool:
+    """Tell whether two devices come together while the host has patience."""
+    try:
+        async with asyncio.timeout(FAST + SOON + 1):
+            return await verdict_on(host, player) == "connected"
+    except TimeoutError:
+        # The player's screen says “Please wait” for ever.
+        return False
+
+
+@asynccontextmanager
+async def visit(weather: Weather, name: str = NAME) -> Any:
+    """Be connected for a while."""
+    async with connect(address(weather.url, name, GAME), open_timeout=PATIENCE_S) as socket:
+        yield socket
+
+
+async def come_back(weather: Weather) -> bool:
+    """A player who has just left comes back."""
+    async with visit(weather):
+        pass
+    return await meet(weather)
+
+
+async def come_back_after_late_news(weather: Weather) -> bool:
+    """A player leaves; only then the connect is handled once more."""
+    async with visit(weather):
+        pass
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(isinstance(entry, Fault) for _, entry in weather.trace.since(0)):
+            await news(weather)
+    return await meet(weather)
+
+
+async def news(weather: Weather) -> None:
+    """Return once something happens."""
+    happened = asyncio.Event()
+    weather.trace.when_something_happens(happened.set)
+    await happened.wait()
+
+
+async def returned(weather: Weather, count: int) -> None:
+    """Return once so many invocations have ended."""
+    async with asyncio.timeout(PATIENCE_S):
+        while sum(isinstance(e, Finished) for _, e in weather.trace.since(0)) < count:
+            await news(weather)
+
+
+async def sent_away(weather: Weather) -> bool:
+    """A player who is sent away comes back at once."""
+    async with visit(weather) as socket:
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    return await meet(weather)
+
+
+async def host_is_replaced(weather: Weather) -> bool:
+    """A host dies; the tablet is started again."""
+    async with visit(weather, "HOST") as socket:
+        with pytest.raises(ConnectionClosed):
+            await socket.recv()
+    return await meet(weather)
+
+
+async def ask(socket: ClientConnection, weather: Weather, **message: Any) -> list[Any]:
+    """Send a message; return what the sender has heard by the time it is dealt with."""
+    before = sum(isinstance(entry, Finished) for _, entry in weather.trace.since(0))
+    await socket.send(json.dumps(message))
+    await returned(weather, before + 1)
+    return await at_hand(socket)
+
+
+async def at_hand(socket: ClientConnection) -> list[Any]:
+    """Return what has been sent to a client by now."""
+    heard: list[Any] = []
+    # A ping of WebSocket's own: what was sent before its pong has arrived.
+    await asyncio.wait_for(await socket.ping(), PATIENCE_S)
+    while True:
+        try:
+            heard.append(json.loads(await asyncio.wait_for(socket.recv(), AT_HAND_S)))
+        except TimeoutError:
+            return heard
+
+
+async def say_until_acknowledged(weather: Weather) -> bool:
+    """A sender that asks for a receipt repeats what gets none."""
+    async with visit(weather, "HOST") as host, visit(weather) as player:
+        for attempt in range(3):
+            heard = await ask(
+                host, weather, type="offer", targetId=NAME, id=f"{attempt}", payload=1
+            )
+            if [frame["type"] for frame in heard] == ["ack"]:
+                return '"offer"' in str(await player.recv())
+    return False
+
+
+async def hear_why(weather: Weather) -> bool:
+    """A player whose join reaches nobody is told, and gets in once it may."""
+    async with visit(weather, "HOST") as host, visit(weather) as player:
+        heard = await ask(player, weather, type="join", targetId="HOST", payload={})
+        if not heard and not await at_hand(host):
+            return False
+    return await meet(weather)
+
+
+async def reload(weather: Weather) -> bool:
+    """A player's new connection is there before the former one ends, which is not seen at once."""
+    async with host_of(weather.url, GAME, SOON) as host, visit(weather) as former:
+        async with player_of(weather.url, GAME, NAME, NEVER) as player:
+            weather.faults.add("index-lag=60s")
+            await former.close()
+            await returned(weather, 4)
+            await player.join()
+            return await is_connected(host, player)
+
+
+class Case(NamedTuple):
+    """Some weather, and what is done in it."""
+
+    faults: tuple[str, ...]
+    script: Script
+
+
+CASES = {
+    "drop": Case(("drop:offer#1",), say_until_acknowledged),
+    "delay": Case(("delay:offer=500ms",), meet),
+    "reorder": Case(("reorder=200ms",), meet),
+    "duplicate": Case(("duplicate:$connect#1=500ms",), come_back_after_late_news),
+    "ghost": Case(("ghost:HOST#1",), host_is_replaced),
+    "miss-disconnect": Case(("miss-disconnect#1",), come_back),
+    "gone": Case(("gone:HOST#1",), hear_why),
+    "index-lag": Case((), reload),
+    "cold-start": Case(("cold-start:offer=500ms",), meet),
+    "throttle": Case(("throttle:HOST#1",), hear_why),
+    "integration-error": Case(("integration-error:$disconnect#1",), come_back),
+    "go-away": Case((f"go-away:{NAME}#1", "delay:$disconnect#1=3s"), sent_away),
+}
+
+
+@pytest.mark.parametrize("fault", CASES)
+async def test_a_handler_of_the_first_evening_fails(fault: str) -> None:
+    """Or else the fault would show nothing."""
+    case = CASES[fault]
+    async with serving("naive", *case.faults) as weather:
+        assert not await case.script(weather)
+
+
+@pytest.mark.parametrize("host", OURS)
+@pytest.mark.parametrize("fault", CASES)
+async def test_ours_stands_it(fault: str, host: str) -> None:
+    """On both hosts; and the fault has struck."""
+    case = CASES[fault]
+    async with serving(host, *case.faults) as weather:
+        assert await case.script(weather)
+        assert any(isinstance(entry, Fault) for _, entry in weather.trace.since(0))
+
+
+@pytest.mark.parametrize("host", [*OURS, "naive"])
+async def test_in_fair_weather_messages_arrive(host: str) -> None:
+    """On every one of them: what fails above, fails by the weather."""
+    async with serving(host, serial=True) as weather:
+        assert await meet(weather)

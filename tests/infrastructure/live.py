@@ -1,0 +1,110 @@
+"""The module, deployed where connections are real: a stack on MiniStack, and clients of it."""
+
+import asyncio
+import json
+from collections.abc import Callable, Generator
+from contextlib import AsyncExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, Final
+
+from tests.infrastructure.checks import FUNCTION_LOG, TABLE
+from tests.infrastructure.servers import serving
+from tests.infrastructure.stack import Stack
+from tests.infrastructure.tools import Mirror, Missing, Workspace
+from tests.signaling.sockets import SocketHost
+
+PATIENCE_S: Final = 10
+
+# The module takes the endpoint of @connections from API Gateway, whose address here is made
+# for a host name of the API's own.
+OVERRIDE: Final = """
+locals {
+  management_endpoint = "%s/_aws/execute-api/${aws_apigatewayv2_api.this.id}/${var.stage}"
+}
+"""
+
+
+@contextmanager
+def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
+    """Apply the module to an empty MiniStack.
+
+    Raises:
+        Missing: it is not installed.
+    """
+    if find_spec("ministack") is None:
+        raise Missing("ministack, of the development tools, is not installed")
+    with serving("tests.infrastructure.live_server", folder / "server") as aws:
+        workspace = Workspace.copy(folder / "clone", mirror)
+        (workspace.folder / "live_override.tf").write_text(OVERRIDE % aws.url)
+        yield Stack.applied(workspace.initialised(), aws)
+
+
+def url_of(stack: Stack) -> str:
+    """Return where clients connect to; the output names AWS's own host."""
+    api = stack.outputs["websocket_api_id"]
+    return f"{stack.aws.url.replace('http', 'ws', 1)}/_aws/execute-api/{api}/prod"
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Wait for what nobody announces: ask, again and again.
+
+    Raises:
+        TimeoutError: it does not come about.
+    """
+    async with asyncio.timeout(PATIENCE_S):
+        # Neither DynamoDB nor a log group has an event that could be waited for.
+        while not true():  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+class LiveHost(SocketHost):
+    """The deployed module, whose table tells who is there."""
+
+    def __init__(self, stack: Stack, clients: AsyncExitStack) -> None:
+        super().__init__(url_of(stack), clients)
+        self._table = stack.aws.client("dynamodb")
+        self._items: dict[str, dict[str, Any]] = {}
+
+    def items(self) -> dict[str, dict[str, Any]]:
+        """Return the items of the table by their connections."""
+        found = self._table.scan(TableName=TABLE, ConsistentRead=True)["Items"]
+        return {item["connectionId"]["S"]: item for item in found}
+
+    def connection(self, key: str) -> str:
+        """Return the connection id of a client."""
+        return str(self._items[key]["connectionId"]["S"])
+
+    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
+        """Connect; return 101 or the status of a refusal."""
+        before = self.items()
+        status = await super().connect(key, query, origin)
+        if status == 101:
+            (self._items[key],) = (
+                item for name, item in self.items().items() if name not in before
+            )
+        return status
+
+    async def leave(self, key: str) -> None:
+        """Close; return once ``$disconnect`` has run."""
+        await super().leave(key)
+        await until(lambda: self.connection(key) not in self.items())
+
+    def become_a_ghost(self, key: str) -> None:
+        """Put the item of somebody who left back: AWS owes nobody a ``$disconnect``."""
+        self._table.put_item(TableName=TABLE, Item=self._items[key])
+
+
+def texts(stack: Stack, group: str) -> list[str]:
+    """Return what is in a log group, oldest first, without what Lambda writes around it."""
+    pages = stack.aws.client("logs").get_paginator("filter_log_events")
+    found = [
+        event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]
+    ]
+    return [text for text in found if not text.startswith(("START ", "END ", "REPORT "))]
+
+
+def lines(stack: Stack, *connections: str) -> list[dict[str, Any]]:
+    """Return the lines of the function about some connections, oldest first."""
+    found = [json.loads(text) for text in texts(stack, FUNCTION_LOG)]
+    return [line for line in found if line["connectionId"] in connections]

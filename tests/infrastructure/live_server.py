@@ -1,0 +1,83 @@
+"""MiniStack as a process: an AWS whose API Gateway takes connections and whose Lambda runs code.
+
+Left as it is but for one thing, which tests/infrastructure/deviations.py names as well: it throws
+away what a Python function prints when a WebSocket calls it.
+"""
+
+import asyncio
+import os
+import socket
+import time
+from typing import Any
+
+SETTINGS = {
+    "BIND_HOST": "127.0.0.1",
+    "LAMBDA_EXECUTOR": "local",
+    "LAMBDA_STRICT": "0",
+    # What nobody here asks for, and what would look for Docker or open further ports.
+    "DOCKER_HOST": "unix:///nonexistent.sock",
+    "IOT_MTLS_ENABLED": "0",
+    "SFTP_ENABLED": "0",
+    "LOG_LEVEL": "WARNING",
+}
+
+
+class _Worker:
+    """A worker of a function, whose words are kept as those of a direct invocation are."""
+
+    def __init__(self, worker: Any, config: dict[str, Any]) -> None:
+        self._worker = worker
+        self._config = config
+
+    def invoke(self, event: object, request_id: str) -> dict[str, Any]:
+        """Invoke, and write the log as MiniStack's own Invoke does."""
+        from ministack.services import lambda_svc
+
+        started = time.monotonic()
+        result: dict[str, Any] = self._worker.invoke(event, request_id)
+        lambda_svc._emit_lambda_logs(
+            {"config": self._config},
+            request_id,
+            result.get("log", ""),
+            result.get("status") == "error",
+            int((time.monotonic() - started) * 1000),
+        )
+        return result
+
+
+def keep_what_functions_say() -> None:
+    """Let the calls of a WebSocket API end up in the log group."""
+    from ministack.core import lambda_runtime
+
+    own = lambda_runtime.get_or_create_worker
+
+    def get_or_create_worker(
+        name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST"
+    ) -> _Worker:
+        return _Worker(own(name, config, code, qualifier=qualifier), config)
+
+    lambda_runtime.get_or_create_worker = get_or_create_worker
+
+
+def main() -> None:
+    """Serve until somebody says that it is enough; the first line is the address."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    os.environ.update(SETTINGS, GATEWAY_PORT=str(port))
+
+    # It reads its environment when it is imported.
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    keep_what_functions_say()
+    config = Config()
+    # hypercorn closes it.
+    config.bind = [f"fd://{listener.detach()}"]
+    config.loglevel = "WARNING"
+    print(f"http://127.0.0.1:{port}", flush=True)
+    asyncio.run(serve(app, config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,130 @@
+"""docs/deploy.md: what its numbers are made of, and how it ends."""
+
+import re
+from typing import Final
+
+import pytest
+
+from poker_signal.lambda_app.log import METRICS
+from tests.infrastructure.checks import ALARMS
+from tests.infrastructure.tools import MODULE, ROOT
+from tests.lambda_app.calls import written_table
+
+GUIDE: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
+
+CANDIDATES, MINUTES = 8, 10
+GAMES, PLAYERS = 1000, 5
+
+MESSAGES: Final = {
+    "`join`, warm container": 1,
+    "`offer` or `answer`": 2,
+    "`ice-candidate` after its offer": CANDIDATES,
+}
+HANDSHAKE: Final = {"`$connect` of a player": 1, **MESSAGES, "`$disconnect`": 1}
+HOST: Final = {"`$connect` of `HOST`": 1, "`$disconnect`": 1}
+
+UNITS: Final = {
+    # Once in the table and once in the index.
+    "PutItem": ("write", 2),
+    "UpdateItem": ("write", 2),
+    "DeleteItem": ("write", 2),
+    # Of an index, so not consistent: half a unit for 4 KB.
+    "Query": ("read", 0.5),
+    "GetItem": ("read", 1),
+}
+
+
+def calls() -> dict[str, list[str]]:
+    """Return the calls of each event, from the table that the function's tests hold."""
+    rows = [line.strip("| ").split(" | ") for line in written_table().splitlines()[2:]]
+    return {row[0]: row[-1].split(", ") for row in rows}
+
+
+def units(kind: str, events: dict[str, int]) -> float:
+    """Return the units of DynamoDB that some events take."""
+    found = calls()
+    return sum(
+        count * UNITS[call][1]
+        for event, count in events.items()
+        for call in found[event]
+        if call in UNITS and UNITS[call][0] == kind
+    )
+
+
+def used(events: dict[str, int], messages: int) -> dict[str, float]:
+    """Return what is paid for, by the first words of the rows of the table."""
+    count = sum(events.values())
+    return {
+        "API Gateway, messages": messages,
+        "API Gateway, minutes": MINUTES,
+        "Lambda, invocations": count,
+        "Lambda, arm64": count * 0.5 * 0.020,
+        "DynamoDB, write": units("write", events),
+        "DynamoDB, read": units("read", events),
+        "CloudWatch, function's": count * 1.0,
+        "CloudWatch, access": count * 0.4,
+    }
+
+
+def rows() -> list[list[str]]:
+    """Return the rows of the table of costs, head and sum left out."""
+    section = GUIDE.partition("## What it costs")[2].partition("\n## ")[0]
+    table = [line for line in section.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1:-1]]
+
+
+def price(row: list[str]) -> float:
+    """Return the price of a row, in USD per million."""
+    found = re.match(r"([\d.]+) per million", row[2])
+    assert found
+    return float(found[1])
+
+
+PLAYER_USES = used(HANDSHAKE, 2 * sum(MESSAGES.values()))
+HOST_USES = used(HOST, 0)
+
+
+@pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
+def test_a_row_is_what_its_calls_cost(row: list[str]) -> None:
+    """The calls are measured; what is multiplied with them is in the row."""
+    (name,) = (name for name in PLAYER_USES if row[0].startswith(name))
+    game = PLAYERS * PLAYER_USES[name] + HOST_USES[name]
+    assert float(row[1]) == pytest.approx(PLAYER_USES[name])
+    assert float(row[3]) == pytest.approx(PLAYER_USES[name] * price(row), abs=0.005)
+    assert float(row[4]) == pytest.approx(GAMES * game * price(row) / 1e6, abs=0.00051)
+
+
+def test_the_sums_are_sums() -> None:
+    """And the formula gives them as well."""
+    assert len(rows()) == len(PLAYER_USES)
+    together = re.search(
+        r"\| \*\*together\*\* \| \| \| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\* \|", GUIDE
+    )
+    assert together
+    assert float(together[1]) == pytest.approx(sum(float(row[3]) for row in rows()))
+    assert float(together[2]) == pytest.approx(sum(float(row[4]) for row in rows()), abs=0.005)
+    formula = re.search(r"```text\nh × (.+) / 1 000 000\n```", GUIDE)
+    assert formula
+    numbers = {"c": CANDIDATES, "m": MINUTES}
+    text = re.sub(r"(\d)c\b", r"\1*c", formula[1]).replace("×", "*")
+    assert re.fullmatch(r"[\d.*+/() cm]+", text)
+    assert eval(text, {"__builtins__": {}}, numbers) == pytest.approx(float(together[1]), abs=0.1)
+
+
+def test_every_price_that_is_assumed_says_so() -> None:
+    """Only the gateway's have been reported by others."""
+    for row in rows():
+        assert row[2].endswith("†") != row[0].startswith("API Gateway")
+    assert "An assumption to verify" in GUIDE
+
+
+def test_what_it_costs_to_keep_is_counted_right() -> None:
+    """Ten metrics that alarms look at, five that the function writes."""
+    monitoring = (ROOT / MODULE / "monitoring.tf").read_text(encoding="utf-8")
+    rates = len(re.findall(r"^    \w+ = \{\n      description.*\n      metric ", monitoring, re.M))
+    assert (len(ALARMS) - rates + 3 * rates, len(METRICS)) == (10, 5)
+
+
+def test_the_guide_ends_with_the_proof() -> None:
+    """Who has come so far wants to see it work."""
+    assert GUIDE.endswith('\n```sh\npoker-signal check "$(tofu output -raw websocket_url)"\n```\n')

@@ -1,0 +1,210 @@
+"""The module deployed where connections are real: host and player talk through the deployed zip.
+
+MiniStack takes the place of AWS: its API Gateway takes WebSockets, its Lambda runs the zip, its
+DynamoDB keeps the rows. The tests of this file are one story, in the order in which they stand.
+"""
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from poker_signal.core.model import Topology
+from poker_signal.core.rules import Rules
+from tests.infrastructure import deviations
+from tests.infrastructure.checks import ACCESS_LOG, ALARMS, FUNCTION_LOG, PREFIX, left
+from tests.infrastructure.conftest import CASE
+from tests.infrastructure.live import LiveHost, lines, texts, until
+from tests.infrastructure.stack import Stack
+from tests.signaling.sockets import query_of
+from tests.signaling.transcripts import CASES, Step, hold
+
+LEVEL = "alive"
+
+Record = Callable[[str, Any], None]
+
+MESH, STAR = (
+    [pytest.param(name, steps, id=name) for rules, name, steps in CASES if rules == wanted]
+    for wanted in (Rules(), Rules(Topology.STAR))
+)
+
+# No word of ours holds it, so that wherever it is found, somebody's secret is.
+MARK = "Zq7"
+ALICE, GAME, SESSION = f"Alice {MARK} 🂡", f"GAME-{MARK}", f"session-{MARK}"
+
+CHANGED = ("-var=topology=star",)
+
+
+@pytest_asyncio.fixture
+async def clients() -> AsyncGenerator[AsyncExitStack, None]:
+    """Clients, which are gone at the end of a test."""
+    async with AsyncExitStack() as clients:
+        yield clients
+
+
+@pytest.fixture
+def host(live: Stack, clients: AsyncExitStack) -> LiveHost:
+    """The deployed module."""
+    return LiveHost(live, clients)
+
+
+async def transcript(name: str, steps: list[Step], host: LiveHost, record: Record) -> None:
+    """Play a transcript; where it is known to deviate, it must do so in the known way."""
+    known = deviations.TRANSCRIPTS.get(name)
+    if known is None:
+        await hold(steps, host)
+        record(CASE, (name, "passed  "))
+        return
+    with pytest.raises(AssertionError, match=known.seen):
+        await hold(steps, host)
+    record(CASE, (f"{name}: {known.cause}", "deviates"))
+
+
+def test_every_deviation_is_of_a_transcript() -> None:
+    """One that was renamed would be forgotten."""
+    assert deviations.TRANSCRIPTS.keys() <= {name for _, name, _ in CASES}
+
+
+@pytest.mark.parametrize(("name", "steps"), MESH)
+async def test_a_transcript_is_the_same_where_it_is_deployed(
+    name: str, steps: list[Step], host: LiveHost, record_property: Record
+) -> None:
+    """Byte for byte, as on the other hosts of tests/signaling."""
+    await transcript(name, steps, host, record_property)
+
+
+async def test_ghosts_and_a_takeover_do_not_stop_a_handshake(live: Stack, host: LiveHost) -> None:
+    """Both names are held by connections that ended without anybody noticing."""
+    as_host, as_alice = query_of("HOST", GAME, None), query_of(ALICE, GAME, None)
+    with_session = query_of(ALICE, GAME, SESSION)
+    # The first of a player's name owns it, the last of HOST's.
+    await haunt(host, "ghost of alice", as_alice)
+    assert await host.connect("host", as_host) == 101
+    await haunt(host, "ghost of host", as_host)
+
+    assert await host.connect("alice", with_session) == 101
+    await host.say("alice", f'{{"type":"join","payload":"{MARK}"}}')
+    assert _said(await host.hear("host")) == ("join", ALICE, MARK)
+    await say(host, "host", "offer", ALICE)
+    assert _said(await host.hear("alice")) == ("offer", "HOST", f"{MARK} 192.0.2.1")
+
+    assert await host.connect("alice again", with_session) == 101
+    assert await host.is_closed("alice") == 1000
+    await say(host, "host", "offer", ALICE)
+    assert _said(await host.hear("alice again")) == ("offer", "HOST", f"{MARK} 192.0.2.1")
+    await say(host, "alice again", "answer", "HOST")
+    assert _said(await host.hear("host")) == ("answer", ALICE, f"{MARK} 192.0.2.1")
+    await say(host, "alice again", "ice-candidate", "HOST")
+    assert _said(await host.hear("host")) == ("ice-candidate", ALICE, f"{MARK} 192.0.2.1")
+
+    there = {host.connection(key) for key in ("host", "alice again")}
+    found = {name for name, item in host.items().items() if item["gameId"]["S"] == GAME}
+    assert found == there, "a ghost is still in the table"
+    await _holds_the_log(live, host)
+
+
+async def haunt(host: LiveHost, key: str, query: str) -> None:
+    """Connect, leave, and stay in the table all the same."""
+    assert await host.connect(key, query) == 101
+    await host.leave(key)
+    host.become_a_ghost(key)
+
+
+async def say(host: LiveHost, key: str, type_: str, target: str) -> None:
+    """Send a message with an address in it."""
+    payload = f"{MARK} 192.0.2.1"
+    await host.say(key, json.dumps({"type": type_, "targetId": target, "payload": payload}))
+
+
+def _said(frame: str) -> tuple[str, str, Any]:
+    found = json.loads(frame)
+    assert found.keys() == {"type", "senderId", "payload"}
+    return found["type"], found["senderId"], found["payload"]
+
+
+async def _holds_the_log(live: Stack, host: LiveHost) -> None:
+    """One line for each event, and nothing in any of them that is somebody's."""
+    ids = [host.connection(key) for key in ("host", "alice", "alice again")]
+    expected = {
+        ids[0]: ["connected", "offer", "offer"],
+        ids[1]: ["connected", "join", "disconnected"],
+        ids[2]: ["connected", "answer", "ice-candidate"],
+    }
+    # What is written last is written after the last frame has been heard.
+    await until(lambda: len(lines(live, *ids)) >= sum(map(len, expected.values())))
+    found = lines(live, *ids)
+    assert {
+        name: [line.get("type", line["outcome"]) for line in found if line["connectionId"] == name]
+        for name in ids
+    } == expected
+    (join,) = (line for line in found if line.get("type") == "join")
+    assert (join["outcome"], join["GhostsHealed"]) == ("delivered", 2)
+    assert join["effects"] == {"Probe": 1, "Gone": 2, "Forget": 2, "Post": 2}
+    assert {(line["level"], line["function"], line["stage"]) for line in found} == {
+        ("INFO", PREFIX, "prod")
+    }
+    everything = "\n".join(texts(live, FUNCTION_LOG))
+    assert not re.search(rf"{MARK}|192\.0\.2|127\.0\.0\.1|playerId|payload", everything)
+
+
+async def test_a_change_reaches_who_is_connected_already(live: Stack, host: LiveHost) -> None:
+    """Of the code and of a setting, in place: nobody is cut off."""
+    game = f"{GAME}-2"
+    assert await host.connect("host", query_of("HOST", game, None)) == 101
+    assert await host.connect("alice", query_of(ALICE, game, None)) == 101
+    log = live.workspace.root / "lambda_app" / "log.py"
+    text = log.read_text(encoding="utf-8")
+    assert text.count('"poker-signal"') == 1
+    log.write_text(text.replace('"poker-signal"', '"another-namespace"'), encoding="utf-8")
+
+    said = await asyncio.to_thread(live.workspace.apply, *CHANGED)
+
+    assert "0 added" in said
+    assert "0 destroyed" in said
+    changed = set(re.findall(r"(\S+) will be updated in-place", said))
+    alarms = {name for name in changed if name.startswith("aws_cloudwatch_metric_alarm.")}
+    assert len(alarms) == len(ALARMS), deviations.ALARMS
+    assert changed - alarms == {"aws_lambda_function.this"}
+    await host.say("alice", '{"type":"join"}')
+    assert _said(await host.hear("host")) == ("join", ALICE, None)
+    await host.say("alice", '{"type":"offer","targetId":"HOST"}')
+    assert json.loads(await host.hear("alice"))["payload"]["code"] == "NOT_ALLOWED"
+    connection = host.connection("alice")
+    await until(lambda: len(lines(live, connection)) == 3)
+    assert [
+        line["_aws"]["CloudWatchMetrics"][0]["Namespace"] for line in lines(live, connection)
+    ] == ["poker-signal", "another-namespace", "another-namespace"]
+
+
+@pytest.mark.parametrize(("name", "steps"), STAR)
+async def test_a_transcript_in_a_star_is_the_same_where_it_is_deployed(
+    name: str, steps: list[Step], host: LiveHost, record_property: Record
+) -> None:
+    """The topology is the one that the change before has brought."""
+    await transcript(name, steps, host, record_property)
+
+
+def test_the_other_deviations_are_still_there(live: Stack, record_property: Record) -> None:
+    """What live.py and live_server.py make up for, and what nobody can."""
+    assert live.api()["ApiEndpoint"].startswith("http://")
+    assert texts(live, ACCESS_LOG) == []
+    # LOG and ALARMS are held above: else there were two lines of each event, and no alarm changed.
+    for cause in (
+        deviations.ENDPOINT,
+        deviations.LOG,
+        deviations.ACCESS_LOG,
+        deviations.ALARMS,
+    ):
+        record_property(CASE, (cause, "deviates"))
+
+
+def test_destroy_leaves_nothing_there_either(live: Stack) -> None:
+    """Every call that takes something away is understood by two stand-ins for AWS."""
+    assert left(live.aws)
+    live.workspace.destroy(*CHANGED)
+    assert left(live.aws) == []

@@ -1,0 +1,1 @@
+"""What stranded people in the field, held against on both hosts."""

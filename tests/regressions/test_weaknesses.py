@@ -1,0 +1,355 @@
+"""W1 to W20: what handlers of this kind did to people, and that ours does not.
+
+The table is docs/weaknesses.md. Each test runs on both hosts.
+"""
+
+import asyncio
+import json
+import logging
+import re
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from poker_signal.core.model import Topology
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.trace import Closed, Finished, Received
+from tests.field.client import PATIENCE_S, address, host_of, player_of, verdict_on
+from tests.field.hosts import OURS, Weather, serving
+
+ROOT = Path(__file__).parents[2]
+GAME = "GAME01"
+FAST = 0.05
+
+Serve = Callable[..., AbstractAsyncContextManager[Weather]]
+
+
+@pytest.fixture(params=OURS)
+def serve(request: pytest.FixtureRequest) -> Serve:
+    """Start a host with faults."""
+    return lambda *specs, **more: serving(request.param, *specs, **more)
+
+
+@asynccontextmanager
+async def peer(
+    weather: Weather, name: str, game: str = GAME, session: str = ""
+) -> AsyncGenerator[ClientConnection, None]:
+    """Connect as somebody."""
+    more = f"&session={session}" if session else ""
+    url = address(weather.url, name, game) + more
+    async with connect(url, ping_interval=None, open_timeout=PATIENCE_S) as socket:
+        yield socket
+
+
+async def tell(socket: ClientConnection, **message: Any) -> None:
+    """Send a message."""
+    await socket.send(json.dumps(message))
+
+
+async def hear(socket: ClientConnection) -> Any:
+    """Return the next frame."""
+    async with asyncio.timeout(PATIENCE_S):
+        return json.loads(await socket.recv())
+
+
+async def code_heard(socket: ClientConnection) -> tuple[str, str]:
+    """Return type and code of the next frame."""
+    frame = await hear(socket)
+    return frame["type"], frame["payload"]["code"]
+
+
+async def settle(socket: ClientConnection) -> None:
+    """Return once what was sent before has been dealt with and nothing was heard of it."""
+    await tell(socket, type="ping")
+    assert await hear(socket) == {"type": "pong"}
+
+
+async def dies(socket: ClientConnection) -> None:
+    """Return once a fault has cut the connection."""
+    with pytest.raises(ConnectionClosed):
+        await asyncio.wait_for(socket.recv(), PATIENCE_S)
+
+
+async def ended(weather: Weather, cause: type[Closed | Received], count: int) -> None:
+    """Return once so many goodbyes, or messages, have been dealt with."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            entries = [entry for _, entry in weather.trace.since(0)]
+            causes = [entry.cause for entry in entries if isinstance(entry, Finished)]
+            if sum(isinstance(found, cause) for found in causes) >= count:
+                return
+            news = asyncio.Event()
+            weather.trace.when_something_happens(news.set)
+            await news.wait()
+
+
+async def meet(weather: Weather, game: str = GAME, name: str = "Alice") -> str:
+    """Let the clients in the field meet; return the verdict."""
+    async with host_of(weather.url, game) as host:
+        async with player_of(weather.url, game, name, FAST) as player:
+            return await verdict_on(host, player)
+
+
+async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
+    """Who joins is told, or gets to the host that is alive."""
+    async with serve("ghost:HOST#1") as weather:
+        async with peer(weather, "HOST") as ghost:
+            await dies(ghost)
+        async with peer(weather, "Alice") as alice:
+            await tell(alice, type="join", targetId="HOST")
+            assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
+        assert await meet(weather) == "connected"
+
+
+async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
+    """Whether its connection died, or its row has expired and is there still."""
+    clock = VirtualClock()
+    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
+    async with serve("ghost:Alice#1") as weather:
+        async with peer(weather, "Alice") as ghost:
+            await dies(ghost)
+        assert await meet(weather) == "connected"
+    async with serve(clock=clock, **day) as weather:
+        async with peer(weather, "Alice") as former:
+            clock.advance(7202)
+            async with peer(weather, "HOST") as host, peer(weather, "Alice") as alice:
+                await tell(alice, type="join", targetId="HOST")
+                assert (await hear(host))["senderId"] == "Alice"
+                await tell(former, type="answer", targetId="HOST")
+                assert await code_heard(former) == ("undelivered", "NOT_CONNECTED")
+
+
+async def test_w03_of_two_with_one_name_the_first_keeps_its_seat(serve: Serve) -> None:
+    """Only the second is refused, and only when it joins; the host hears of one."""
+    async with serve() as weather:
+        async with peer(weather, "HOST") as host, peer(weather, "Alice") as first:
+            async with peer(weather, "Alice") as second:
+                await tell(second, type="join", targetId="HOST")
+                assert await code_heard(second) == ("error", "DUPLICATE_NAME")
+                await tell(first, type="join", targetId="HOST")
+                assert (await hear(host))["senderId"] == "Alice"
+                await tell(host, type="offer", targetId="Alice", payload=1)
+                assert (await hear(first))["type"] == "offer"
+                await settle(second)
+            await settle(host)
+
+
+async def test_w04_who_comes_back_at_once_is_let_in(serve: Serve) -> None:
+    """Though ``$disconnect`` of the former connection comes much later."""
+    async with serve("delay:$disconnect=2s") as weather:
+        async with peer(weather, "Alice"):
+            pass
+        assert await meet(weather) == "connected"
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?playerId=Alice", "?gameId=G", "?playerId=&gameId=G", "?playerid=A&gameid=G"]
+)
+async def test_w05_a_badly_made_url_leads_nowhere(serve: Serve, query: str) -> None:
+    """It is refused, with the reason, instead of into a room of all badly made URLs."""
+    async with serve() as weather:
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(weather.url + query)
+        assert refused.value.response.status_code == 400
+        assert b"Query parameter" in refused.value.response.body
+
+
+async def test_w06_a_second_host_does_not_get_the_game(serve: Serve) -> None:
+    """Of a host with a session; and the joins go on to the first."""
+    async with serve() as weather:
+        async with peer(weather, "HOST", session="only-the-tablet-knows") as host:
+            for session in ("", "a-guess-at-it"):
+                with pytest.raises(InvalidStatus) as refused:
+                    async with peer(weather, "HOST", session=session):
+                        pass
+                assert refused.value.response.status_code == 409
+            async with peer(weather, "Alice") as alice:
+                await tell(alice, type="join", targetId="HOST")
+                assert (await hear(host))["type"] == "join"
+
+
+async def test_w07_no_guest_can_pose_as_the_dealer(serve: Serve) -> None:
+    """In a star only HOST sends offers, and who a message is from says the connection."""
+    async with serve(topology=Topology.STAR) as weather:
+        async with peer(weather, "Mallory") as mallory, peer(weather, "Alice") as alice:
+            await tell(mallory, type="offer", targetId="Alice", senderId="HOST", payload=1)
+            assert await code_heard(mallory) == ("error", "NOT_ALLOWED")
+            await settle(alice)
+
+
+async def test_w08_with_a_ghost_around_messages_reach_who_is_alive(serve: Serve) -> None:
+    """Always, whichever of the two rows is read first."""
+    async with serve("ghost:Alice#1", "ghost:HOST#2") as weather:
+        async with peer(weather, "Alice") as ghost:
+            await dies(ghost)
+        async with peer(weather, "HOST") as host, peer(weather, "Alice") as alice:
+            async with peer(weather, "HOST") as second_ghost:
+                await dies(second_ghost)
+            await tell(host, type="offer", targetId="Alice", payload=1)
+            assert (await hear(alice))["type"] == "offer"
+            await tell(alice, type="answer", targetId="HOST", payload=1)
+            assert (await hear(host))["type"] == "answer"
+
+
+async def test_w09_nothing_that_goes_wrong_is_silent(serve: Serve) -> None:
+    """The sender hears of it in a frame, where a status would go nowhere."""
+    async with serve() as weather, peer(weather, "HOST") as host:
+        for message, heard in (
+            ({"type": "offer", "targetId": "Alice"}, ("undelivered", "TARGET_NOT_FOUND")),
+            ({"type": "offer"}, ("error", "INVALID_MESSAGE")),
+            ({"type": "shuffle"}, ("error", "UNKNOWN_TYPE")),
+            ({"type": "join"}, ("error", "INVALID_JOIN")),
+        ):
+            await tell(host, **message)
+            assert await code_heard(host) == heard
+        await host.send("not JSON")
+        assert await code_heard(host) == ("error", "INVALID_MESSAGE")
+
+
+async def test_w10_candidates_do_not_overtake_their_offer(serve: Serve) -> None:
+    """The client in the field would throw them away."""
+    async with serve("delay:offer=400ms", "delay:answer=200ms") as weather:
+        assert await meet(weather) == "connected"
+
+
+@pytest.mark.parametrize("text", ["[1]", '"x"', "1", "null", "", "[" * 10_000, '{"type":[]}'])
+async def test_w11_what_is_no_message_harms_nobody(serve: Serve, text: str) -> None:
+    """It is refused in words, and the connection works on."""
+    async with serve() as weather, peer(weather, "Alice") as alice:
+        await alice.send(text)
+        assert await code_heard(alice) == ("error", "INVALID_MESSAGE")
+        await settle(alice)
+
+
+async def test_w12_it_works_wherever_it_runs(serve: Serve) -> None:
+    """Under another stage, on any port, not as https://…amazonaws.com."""
+    async with serve(stage="v2") as weather:
+        assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/v2", weather.url)
+        assert await meet(weather) == "connected"
+
+
+@pytest.mark.parametrize("route", ["$disconnect", "$connect"])
+async def test_w13_no_message_passes_for_a_connect_or_disconnect(serve: Serve, route: str) -> None:
+    """Whatever it says about itself."""
+    async with serve() as weather, peer(weather, "HOST") as host:
+        await tell(host, action=route, type="ping")
+        assert await hear(host) == {"type": "pong"}
+        async with peer(weather, "Alice") as alice:
+            await tell(alice, type="join", routeKey=route, eventType="DISCONNECT")
+            assert (await hear(host))["type"] == "join"
+
+
+async def test_w14_who_left_is_missed_by_the_first_message(serve: Serve) -> None:
+    """Nobody waits for an answer from somebody who is not there."""
+    async with serve() as weather, peer(weather, "HOST") as host:
+        async with peer(weather, "Alice") as alice:
+            await tell(host, type="offer", targetId="Alice", payload=1)
+            assert (await hear(alice))["type"] == "offer"
+        await ended(weather, Closed, 1)
+        await tell(host, type="ice-candidate", targetId="Alice", payload=1)
+        assert await code_heard(host) == ("undelivered", "TARGET_NOT_FOUND")
+
+
+async def test_w15_who_comes_before_the_host_may_try_again(serve: Serve) -> None:
+    """On the same connection, without scanning the code again."""
+    async with serve() as weather, peer(weather, "Alice") as alice:
+        await tell(alice, type="join", targetId="HOST")
+        assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
+        async with peer(weather, "HOST") as host:
+            await tell(alice, type="join", targetId="HOST")
+            assert (await hear(host))["senderId"] == "Alice"
+
+
+@pytest.mark.parametrize("session", ["", "only-the-tablet-knows"])
+async def test_w16_a_tablet_that_restarts_gets_its_game_back(serve: Serve, session: str) -> None:
+    """Under the same code; with a session its former connection is closed."""
+    async with serve() as weather:
+        async with (
+            peer(weather, "HOST", session=session) as former,
+            peer(weather, "Alice") as alice,
+            peer(weather, "HOST", session=session) as host,
+        ):
+            await tell(alice, type="join", targetId="HOST")
+            assert (await hear(host))["type"] == "join"
+            if session:
+                await asyncio.wait_for(former.wait_closed(), PATIENCE_S)
+
+
+async def test_w17_a_ping_keeps_the_lobby_alive(serve: Serve) -> None:
+    """It is answered, needs no target, and counts against the idle time-out."""
+    clock = VirtualClock()
+    async with serve(clock=clock) as weather, peer(weather, "HOST") as host:
+        for count in range(1, 5):
+            clock.advance(400)
+            await settle(host)
+            await ended(weather, Received, count)
+
+
+async def test_w18_times_are_utc_and_who_has_no_row_is_told(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two hours after the connect, wherever the machine stands."""
+    monkeypatch.setenv("TZ", "Pacific/Kiritimati")
+    clock = VirtualClock()
+    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
+    async with serve(clock=clock, **day) as weather, peer(weather, "HOST") as host:
+        clock.advance(7199)
+        async with peer(weather, "Alice") as alice:
+            await tell(alice, type="join")
+            assert (await hear(host))["type"] == "join"
+            clock.advance(2)
+            await tell(host, type="offer", targetId="Alice")
+            assert await code_heard(host) == ("undelivered", "NOT_CONNECTED")
+            await tell(alice, type="join")
+            assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
+
+
+async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
+    serve: Serve, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """No name, no code, no payload."""
+    caplog.set_level(logging.INFO, logger="poker_signal")
+    secrets = {"name": "Zoë-Ω", "game": "SECRET", "payload": "192.0.2.77"}
+    async with serve() as weather:
+        async with peer(weather, "HOST", secrets["game"]) as host:
+            async with peer(weather, secrets["name"], secrets["game"]) as player:
+                await tell(player, type="join", payload=secrets["payload"])
+                await hear(host)
+                await tell(host, type="offer", targetId="nobody", payload=secrets["payload"])
+                await hear(host)
+        await ended(weather, Closed, 2)
+        outcomes = [record.outcome for record in weather.records if record.kind == "message"]
+    printed = capsys.readouterr()
+    logged = printed.out + printed.err + caplog.text
+    assert {text for text in secrets.values() if text in logged} == set()
+    lines = [json.loads(line) for line in printed.out.splitlines()]
+    if lines:
+        assert [line["outcome"] for line in lines if line["routeKey"] == "$default"] == [
+            "delivered",
+            "undelivered",
+        ]
+        assert all(line["requestId"] and line["connectionId"] for line in lines)
+    else:
+        assert outcomes == ["delivered", "undelivered TARGET_NOT_FOUND"]
+
+
+async def test_w20_the_whole_of_it_is_tried_on_every_run(serve: Serve) -> None:
+    """From connect to the last candidate, by the client that is out there."""
+    async with serve() as weather:
+        assert await meet(weather, name="Zoë Ω 🂡 ") == "connected"
+
+
+def test_every_weakness_has_its_row_and_the_row_its_test() -> None:
+    """The table in the docs names tests that exist, one or more for each number."""
+    table = (ROOT / "docs" / "weaknesses.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| W(\d+) \|.*`(test_w(\d\d)_\w+)` \|$", table, re.MULTILINE)
+    assert [int(number) for number, _, _ in rows] == list(range(1, 21))
+    assert all(int(number) == int(of_test) for number, _, of_test in rows)
+    assert [name for _, name, _ in rows] == sorted(
+        name for name in globals() if re.match(r"test_w\d\d_", name)
+    )
