@@ -9,7 +9,7 @@ import click
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import Effect, LookAgain, Post, Probe, Row, Topology, Wait
+from poker_signal.core.model import Effect, LookAgain, Post, Probe, ReadAgain, Row, Topology, Wait
 from poker_signal.core.room import Room
 from poker_signal.core.rules import Rules
 
@@ -34,7 +34,7 @@ def _perform(
         invocation = Invocation(parse_event(raw), room, rules)
         for effect in invocation.effects():
             lines.append(_as_json(effect))
-            if isinstance(effect, Wait | LookAgain):
+            if isinstance(effect, Wait | ReadAgain | LookAgain):
                 invocation.waited_enough(effect)
             if isinstance(effect, Post | Probe | LookAgain) and effect.connection_id in gone:
                 invocation.gone(effect)

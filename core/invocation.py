@@ -9,6 +9,7 @@ from poker_signal.core.errors import SignalError
 from poker_signal.core.model import (
     Alive,
     Connect,
+    ConnectionId,
     Delivered,
     Effect,
     Event,
@@ -19,6 +20,7 @@ from poker_signal.core.model import (
     Message,
     Post,
     Probe,
+    ReadAgain,
     Row,
     Signal,
     Throttled,
@@ -67,7 +69,8 @@ class Invocation:
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
         self._rules = rules
-        self._waits = 0
+        self._looks = 0
+        self._gone: set[ConnectionId] = set()
         self._is_there = False
         self._pending: deque[GatewayEvent | Event] = deque([event])
 
@@ -108,8 +111,8 @@ class Invocation:
             # The next message looks; a handshake must not take longer for it.
             return
         in_doubt = {row.connection_id for row in self._room.doubted()}
-        while in_doubt and self._waits < MAX_WAITS:
-            self._waits += 1
+        while in_doubt and self._looks < MAX_WAITS:
+            self._looks += 1
             for connection_id in sorted(in_doubt):
                 self._is_there = False
                 yield LookAgain(WAIT_S / len(in_doubt), connection_id)
@@ -139,13 +142,23 @@ class Invocation:
         else:
             self._room = self._room.adding(row)
         self._room = self._room.trusting(wait.signal.target_id)
-        self._waits = wait.signal.waits + 1
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
-    def waited_enough(self, wait: Wait | LookAgain) -> None:
+    def read_again(self, effect: ReadAgain, room: Room) -> None:
+        """Report that time has passed, and the game as it is now, the sender included."""
+        for connection_id in self._gone:
+            # The index may still know it.
+            room = room.without(connection_id)
+        self._room = room
+        signal = effect.signal
+        waits = signal.waits + round(effect.seconds / WAIT_S)
+        self._pending.append(signal._replace(waits=waits))
+
+    def waited_enough(self, wait: Wait | ReadAgain | LookAgain) -> None:
         """Report that waiting is of no use: what has not been said by now will not be."""
-        self._waits = MAX_WAITS
-        if isinstance(wait, Wait):
+        if isinstance(wait, LookAgain):
+            self._looks = MAX_WAITS
+        else:
             self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
     def gone(self, effect: Post | Probe | LookAgain) -> None:
@@ -161,6 +174,7 @@ class Invocation:
             self._room = self._room.doubting(effect.connection_id)
         else:
             self._room = self._room.without(effect.connection_id)
+            self._gone.add(effect.connection_id)
             self._pending.append(Gone(effect.connection_id))
         if cause is not None:
             self._pending.append(cause)

@@ -247,6 +247,17 @@ class Wait(NamedTuple):
 
 
 @_of_its_kind
+class ReadAgain(NamedTuple):
+    """Wait a moment, then read the game anew; report it.
+
+    Whoever has just connected may be missing in what was read: the index follows the table.
+    """
+
+    seconds: float
+    signal: Signal
+
+
+@_of_its_kind
 class LookAgain(NamedTuple):
     """Wait a moment, then ask once more whether a connection is open; report alive or gone.
 
@@ -264,4 +275,4 @@ class Close(NamedTuple):
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | LookAgain | Close
+Effect = Save | Forget | Post | Probe | Reach | Wait | ReadAgain | LookAgain | Close

@@ -34,6 +34,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Row,
     Save,
     Signal,
@@ -47,6 +48,9 @@ from poker_signal.core.rules import Rules
 WAIT_S = 0.1
 MAX_WAITS = 10
 """One second in all: then the candidate is sent, whatever became of its offer."""
+
+_READ_AGAIN_AFTER = {0: 1, 1: 2, 3: 3, 6: 4}
+"""After how many waits more the game is read again, by how many there were: 0.1, 0.3, 0.6, 1 s."""
 
 _DEFAULT = Rules()
 
@@ -195,9 +199,12 @@ def _dispatch(signal: Signal, sender: Row, target: Row) -> Effect:
 
 
 def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
-    if room.is_in_doubt(target_id) and signal.waits < MAX_WAITS:
-        # It may be connecting at this moment.
-        return [Wait(WAIT_S, signal)]
+    if signal.waits < MAX_WAITS:
+        if room.is_in_doubt(target_id):
+            # It may be connecting at this moment.
+            return [Wait(WAIT_S, signal)]
+        if signal.type in messages.OPENING:
+            return [ReadAgain(_READ_AGAIN_AFTER.get(signal.waits, 1) * WAIT_S, signal)]
     raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 

@@ -19,6 +19,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Save,
     Wait,
 )
@@ -102,10 +103,10 @@ class CoreHost:
         self._pause(wait, rest)
         return rest.running
 
-    def _go_on(self, invocation: Invocation, effects: Iterator[Effect]) -> Wait | None:
+    def _go_on(self, invocation: Invocation, effects: Iterator[Effect]) -> Wait | ReadAgain | None:
         """Perform effects; return one that has to be waited for, if any."""
         for effect in effects:
-            if self._clock is not None and isinstance(effect, Wait):
+            if self._clock is not None and isinstance(effect, Wait | ReadAgain):
                 return effect
             try:
                 # Most effects are posts: for them no pattern is tried.
@@ -120,13 +121,16 @@ class CoreHost:
                     invocation.throttled(effect)
         return None
 
-    def _pause(self, wait: Wait, rest: "_Rest") -> None:
+    def _pause(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
         assert self._clock is not None, "who asks for a pause has looked"
         self._clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
 
-    def _resume(self, wait: Wait, rest: "_Rest") -> None:
+    def _resume(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
         try:
-            rest.invocation.waited(wait, self.table.row(wait.signal.sender))
+            if isinstance(wait, Wait):
+                rest.invocation.waited(wait, self.table.row(wait.signal.sender))
+            else:
+                rest.invocation.read_again(wait, self.table.room_of(rest.invocation.event))
             again = self._go_on(rest.invocation, rest.effects)
         except Exception as error:
             rest.running.finish(_failed(rest.raw, error))
@@ -138,7 +142,7 @@ class CoreHost:
 
     def _perform_effect(
         self,
-        effect: Save | Forget | Probe | Reach | Wait | LookAgain | Close,
+        effect: Save | Forget | Probe | Reach | Wait | ReadAgain | LookAgain | Close,
         invocation: Invocation,
     ) -> None:
         match effect:
@@ -155,7 +159,7 @@ class CoreHost:
                 invocation.waited_enough(effect)
                 is_open = self._connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
-            case Wait():
+            case Wait() | ReadAgain():
                 # Nothing runs at the same time here, unless a fault lets it.
                 invocation.waited_enough(effect)
             case Close(connection_id):

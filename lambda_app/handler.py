@@ -35,6 +35,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Save,
     Wait,
 )
@@ -127,8 +128,13 @@ class LambdaHost:
     ) -> None:
         # By the clock, because reading takes time as well, and most when DynamoDB is slow.
         patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
+        looks_again = False
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
+            if isinstance(effect, LookAgain) and not looks_again:
+                # Nobody waits for this any more; it has a second of its own.
+                looks_again = True
+                patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
             try:
                 if not self._perform_effect(effect, invocation, connections, patience_ends_s):
                     effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
@@ -167,6 +173,13 @@ class LambdaHost:
                 else:
                     self._sleep(seconds)
                     invocation.waited(effect, self._table.row(signal.sender))
+            case ReadAgain(seconds, signal):
+                if self._now_s() + seconds > patience_ends_s:
+                    invocation.waited_enough(effect)
+                else:
+                    self._sleep(seconds)
+                    reading = self._read_room_of_sender(signal.sender, signal.at)
+                    invocation.read_again(effect, reading.room)
             case LookAgain(seconds, connection_id):
                 if self._now_s() + seconds > patience_ends_s:
                     invocation.waited_enough(effect)

@@ -74,8 +74,11 @@ def test_effects_come_in_order_and_the_response_last(tmp_path: Path) -> None:
 def test_a_connection_can_be_said_to_be_gone(tmp_path: Path) -> None:
     """The best way to see what a ghost does."""
     printed = lines(invoke(tmp_path, message("a", '{"type":"join"}'), ROOM, "--gone", "h"))
-    assert [line.get("effect") for line in printed] == ["Post", "Forget", "Post", None]
-    assert "HOST_NOT_FOUND" in printed[2]["data"]
+    assert [line.get("effect") for line in printed] == [
+        *("Post", "Forget", "ReadAgain", "Post"),
+        None,
+    ]
+    assert "HOST_NOT_FOUND" in printed[3]["data"]
 
 
 def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Row,
     Signal,
     Wait,
@@ -98,10 +99,10 @@ def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) 
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
-        if not isinstance(effect, Reach | Wait | LookAgain):
+        if not isinstance(effect, Reach | Wait | ReadAgain | LookAgain):
             performed.append(effect)
         match effect:
-            case Wait():
+            case Wait() | ReadAgain():
                 invocation.waited_enough(effect)
             case LookAgain():
                 invocation.waited_enough(effect)

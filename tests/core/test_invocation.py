@@ -34,6 +34,7 @@ from poker_signal.core.model import (
     PlayerId,
     Post,
     Probe,
+    ReadAgain,
     Row,
     Save,
     Topology,
@@ -605,7 +606,7 @@ def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: 
 
 def test_an_answer_that_is_throttled_is_lost_and_nothing_follows() -> None:
     """What the message came to is still what the log says."""
-    invocation = Invocation(message(ALICE, '{"type":"offer","targetId":"Nobody"}'), ROOM)
+    invocation = Invocation(message(ALICE, '{"type":"player-connected","targetId":"Nobody"}'), ROOM)
     performed: list[Effect] = []
     for effect in invocation.effects():
         performed.append(effect)
@@ -721,8 +722,25 @@ def test_whoever_never_comes_is_not_found() -> None:
             invocation.waited(effect, ALICE)
         elif isinstance(effect, Post):
             (invocation.gone if effect.cause else invocation.delivered)(effect)
-    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post, Forget]
+    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post, *[LookAgain] * MAX_WAITS, Forget]
     assert isinstance(invocation.outcome.error, HostNotFound)
+
+
+def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> None:
+    """The index follows the table; a ghost that it still knows is not tried a second time."""
+    ghost = row("HOST", 9)
+    invocation = Invocation(message(ALICE, JOIN), Room([ghost, ALICE]))
+    seen: list[Effect] = []
+    for effect in invocation.effects():
+        seen.append(effect)
+        if isinstance(effect, ReadAgain):
+            rows = [ghost, ALICE] if len(seen) < 4 else [ghost, ALICE, TABLET]
+            invocation.read_again(effect, Room(rows))
+        elif isinstance(effect, Post):
+            is_open = effect.connection_id == TABLET.connection_id
+            (invocation.delivered if is_open else invocation.gone)(effect)
+    assert [type(effect) for effect in seen] == [Post, Forget, ReadAgain, ReadAgain, Post]
+    assert invocation.outcome == Outcome("delivered")
 
 
 def test_a_sender_that_is_gone_is_forgotten_however_young() -> None:

@@ -26,6 +26,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Row,
     Save,
     Throttled,
@@ -85,6 +86,7 @@ VALUES = [
     Probe(C1, BOB, signal(ALICE, "join")),
     Reach(C1, C1),
     Wait(0.1, signal(ALICE, "ice-candidate", "Bob")),
+    ReadAgain(0.1, signal(ALICE, "offer", "Bob")),
     LookAgain(0.1, C1),
     Close(C1),
 ]

@@ -37,6 +37,7 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
+    ReadAgain,
     Row,
     Save,
     Signal,
@@ -71,6 +72,11 @@ def expired(member: Row) -> Row:
 
 
 # --- messages ---
+
+
+def at_last(said: Signal) -> Signal:
+    """Return a signal that has waited as long as it may."""
+    return said._replace(waits=MAX_WAITS)
 
 
 def test_a_join_goes_to_the_host() -> None:
@@ -124,7 +130,7 @@ def test_an_expired_target_is_passed_over() -> None:
 def test_nobody_of_the_targets_name_is_target_not_found(others: list[Row]) -> None:
     """The sender is told, and may try again."""
     with pytest.raises(TargetNotFound) as caught:
-        route(signal(ALICE, "offer", "Bob"), Room([TABLET, ALICE, *others]))
+        route(at_last(signal(ALICE, "offer", "Bob")), Room([TABLET, ALICE, *others]))
     assert caught.value.target_id == "Bob"
 
 
@@ -132,13 +138,33 @@ def test_nobody_of_the_targets_name_is_target_not_found(others: list[Row]) -> No
 def test_a_join_without_a_host_is_host_not_found(others: list[Row]) -> None:
     """A player who mistyped the code is to be told so."""
     with pytest.raises(HostNotFound):
-        route(signal(ALICE, "join"), Room([ALICE, *others]))
+        route(at_last(signal(ALICE, "join")), Room([ALICE, *others]))
 
 
 def test_a_message_to_an_absent_host_is_target_not_found() -> None:
     """Only a join asks for whoever hosts; an answer asks for a device that was there."""
     with pytest.raises(TargetNotFound):
-        route(signal(ALICE, "answer", "HOST"), Room([ALICE]))
+        route(at_last(signal(ALICE, "answer", "HOST")), Room([ALICE]))
+
+
+@pytest.mark.parametrize("type_", ["join", "offer", "answer"])
+def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> None:
+    """Whoever has just connected may not be in the index yet; four reads, a second in all."""
+    said, delays = signal(ALICE, type_, "HOST"), []
+    while said.waits < MAX_WAITS:
+        (effect,) = route(said, Room([ALICE]))
+        assert isinstance(effect, ReadAgain)
+        delays.append(effect.seconds)
+        said = said._replace(waits=said.waits + round(effect.seconds / WAIT_S))
+    assert delays == pytest.approx([0.1, 0.2, 0.3, 0.4])
+    assert route(said, Room([ALICE, TABLET])) == [relay(said, ALICE, TABLET)]
+
+
+@pytest.mark.parametrize("type_", ["ice-candidate", "player-connected"])
+def test_what_comes_by_the_dozen_is_not_worth_a_second_read(type_: str) -> None:
+    """Whoever trickles to somebody who left would keep dozens of invocations waiting."""
+    with pytest.raises(TargetNotFound):
+        route(signal(ALICE, type_, "Bob"), Room([ALICE]))
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
@@ -718,7 +744,7 @@ def is_about(effect: Effect, event: Event, room: Room) -> bool:
     match effect:
         case Save():
             return effect.row.connection_id in known
-        case Wait():
+        case Wait() | ReadAgain():
             return effect.signal.sender in known
         case _:
             return effect.connection_id in known
@@ -748,4 +774,4 @@ def test_any_message_causes_one_post_or_one_probe(
         effects = route(said, Room(members), Rules(topology))
     except SignalError:
         return
-    assert [type(effect) in (Post, Probe, Wait) for effect in effects] == [True]
+    assert [type(effect) in (Post, Probe, Wait, ReadAgain) for effect in effects] == [True]

@@ -57,7 +57,7 @@ YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
 
 PING = '{"type":"ping"}'
 
-TO_NOBODY = '{"type":"offer","targetId":"nobody"}'
+TO_NOBODY = '{"type":"player-connected","targetId":"nobody"}'
 """Makes a container know its sender, and changes nothing."""
 
 
@@ -218,7 +218,13 @@ SITUATIONS = (
         gone=(YOUNG_BOB,),
         open_after=1,
     ),
-    Situation("any message to nobody", (HOST,), message(HOST, OFFER), warm=HOST),
+    Situation(
+        "`join`, `offer` or `answer` to nobody, told a second later",
+        (HOST,),
+        message(HOST, OFFER),
+        warm=HOST,
+    ),
+    Situation("any other message to nobody", (HOST,), message(HOST, TO_NOBODY), warm=HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
     Situation(
         "any message beyond the limit",

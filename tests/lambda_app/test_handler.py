@@ -705,7 +705,7 @@ def test_an_answer_that_aws_throttles_is_in_the_log(capsys: Capture) -> None:
     assert container.heard(ALICE) == []
     line = logged(capsys)
     assert (line["outcome"], line["code"]) == ("error", "HOST_NOT_FOUND")
-    assert line["effects"] == {"Post": 1, "Throttled": 1}
+    assert line["effects"] == {"ReadAgain": 4, "Post": 1, "Throttled": 1}
 
 
 def test_a_probe_that_aws_throttles_refuses_the_handshake_for_now() -> None:
