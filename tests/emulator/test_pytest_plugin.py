@@ -147,7 +147,7 @@ async def test_nobody_hears_what_is_not_for_them(signal_peer: ConnectPeer) -> No
     await alice.send("join", id="1")
     await alice.expect("ack")
     await bob.expect_nothing()
-    with pytest.raises(AssertionError, match='HOST heard .*"join"'):
+    with pytest.raises(AssertionError, match=r'HOST heard .*"join"'):
         await host.expect_nothing()
 
 
@@ -155,9 +155,12 @@ async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPee
     """Without the way that the error took from the emulator's thread."""
     alice = await signal_peer("Alice")
     await alice.send("join")
-    with pytest.raises(NotHeard, match=r"awaited “offer” within 0.2 s; heard .*HOST_NOT_FOUND") as e:
+    with pytest.raises(
+        NotHeard, match=r"awaited “offer” within 0.2 s; heard .*HOST_NOT_FOUND"
+    ) as e:
         await alice.expect("offer", within=0.2)
-    assert all("concurrent" not in str(entry.path) for entry in e.traceback)
+    assert all("concurrent" not in str(entry.path) for entry in caught.traceback)
+    assert str(caught.value).startswith("awaited “offer” within 0.2 s; heard {")
 
 
 def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
@@ -239,7 +242,7 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
             "   0.000      +0  ●  GAME01    HOST *connected",
             "   0.00*      +*  ●  GAME01    Al\\u202eice *connected",
             "   0.00*      +*  →  GAME01    Al\\u202eice → HOST *join * * B  delivered",
-            "   1.25*      +*  →  GAME01    Al\\u202eice → Bob *answer *undelivered TARGET_NOT_FOUND",
+            "   1.25*  +125*  →  GAME01    Al\\u202eice → Bob *answer * TARGET_NOT_FOUND",
             "HOST in GAME01 heard:",
             '   0.00*  {"type":"join","senderId":"Al\\u202eice",*xxx…',
             "Al\\u202eice in GAME01 heard:",
