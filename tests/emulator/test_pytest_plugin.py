@@ -155,9 +155,7 @@ async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPee
     """Without the way that the error took from the emulator's thread."""
     alice = await signal_peer("Alice")
     await alice.send("join")
-    with pytest.raises(
-        NotHeard, match=r"awaited “offer” within 0.2 s; heard .*HOST_NOT_FOUND"
-    ) as e:
+    with pytest.raises(NotHeard, match="HOST_NOT_FOUND") as caught:
         await alice.expect("offer", within=0.2)
     assert all("concurrent" not in str(entry.path) for entry in caught.traceback)
     assert str(caught.value).startswith("awaited “offer” within 0.2 s; heard {")

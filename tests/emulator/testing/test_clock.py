@@ -11,16 +11,20 @@ from poker_signal.emulator.testing.clock import SignalClock
 def test_time_passes_where_the_emulator_is() -> None:
     """Before there is one, here; then in its thread; after it, here again."""
     clock, background = SignalClock(), Background()
-    threads: list[str] = []
+    here, threads = threading.current_thread().name, list[str]()
 
     def note() -> None:
         threads.append(threading.current_thread().name)
 
-    here = threading.current_thread().name
-    for prepare in (lambda: None, lambda: clock.attach(background), background.stop):
-        prepare()
+    def let_a_second_pass() -> None:
         clock.virtual.call_later(1, note)
         clock.advance(1)
+
+    let_a_second_pass()
+    clock.attach(background)
+    let_a_second_pass()
+    background.stop()
+    let_a_second_pass()
     assert threads == [here, "signal_emulator", here]
     assert clock.now_ms() == SignalClock().now_ms() + 3000
 
