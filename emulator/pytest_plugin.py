@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from poker_signal.emulator.testing import ConnectPeer, SignalClock, SignalEmulator
+    from poker_signal.emulator.testing import (
+        ConnectPeer,
+        SignalClock,
+        SignalEmulator,
+        SignalFaults,
+    )
 
 MARKER = "signal_emulator"
 
@@ -65,10 +70,14 @@ def signal_peer(signal_emulator: SignalEmulator) -> ConnectPeer:
     return signal_emulator.connect
 
 
+@pytest.fixture
+def signal_faults(signal_emulator: SignalEmulator) -> SignalFaults:
+    """AWS's faults on purpose: ``signal_faults.add("drop:offer#1")``."""
+    return signal_emulator.faults
+
+
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(
-    item: pytest.Item,
-) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     """Add the transcript to the report of a test that failed."""
     outcome = yield
     report = outcome.get_result()

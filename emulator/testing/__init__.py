@@ -10,13 +10,16 @@ Documented in docs/testing.md. ::
 """
 
 from poker_signal.emulator.client import ABSENT, Ended, Frame, NotHeard
+from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.testing.clock import SignalClock
+from poker_signal.emulator.testing.faults import SignalFaults
 from poker_signal.emulator.testing.options import BadOption
 from poker_signal.emulator.testing.peer import SignalPeer
 from poker_signal.emulator.testing.run import ConnectPeer, Refused, SignalEmulator
 
 __all__ = [
     "ABSENT",
+    "BadFault",
     "BadOption",
     "ConnectPeer",
     "Ended",
@@ -25,5 +28,6 @@ __all__ = [
     "Refused",
     "SignalClock",
     "SignalEmulator",
+    "SignalFaults",
     "SignalPeer",
 ]

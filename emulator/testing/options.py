@@ -15,11 +15,15 @@ from poker_signal.emulator.config import (
     of_handler,
     read_config,
 )
+from poker_signal.emulator.fault_spec import BadFault
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.settings import Option, Settings
 
 _OF_HANDLER = ("handler", "routes", "route_selection_expression")
 
-NAMES = (*(field.name for field in fields(Settings)), *_OF_HANDLER, "config")
+_OF_FAULTS = ("faults", "seed")
+
+NAMES = (*(field.name for field in fields(Settings)), *_OF_HANDLER, "config", *_OF_FAULTS)
 """Every option that there is."""
 
 
@@ -34,6 +38,8 @@ class Setup(NamedTuple):
     api: ApiConfig | None
     folder: Path
     """What the handlers' files are relative to."""
+    faults: tuple[str, ...] = ()
+    seed: int = 0
 
 
 def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
@@ -46,12 +52,16 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
         if name not in NAMES:
             raise BadOption(f"there is no option {name!r}; {_instead_of(name)}")
     of_api = {name: options[name] for name in (*_OF_HANDLER, "config") if name in options}
-    of_settings = {name: value for name, value in options.items() if name not in of_api}
+    others = (*of_api, *_OF_FAULTS)
+    of_settings = {name: value for name, value in options.items() if name not in others}
     settings = _settings({"port": 0, **of_settings})
+    faults = _list_of(options, "faults")
     try:
-        return _with_api(settings, of_api, folder)
-    except BadConfig as error:
+        Faults(faults)
+        setup = _with_api(settings, of_api, folder)
+    except (BadConfig, BadFault) as error:
         raise BadOption(str(error)) from error
+    return setup._replace(faults=faults, seed=options.get("seed", 0))
 
 
 def _settings(values: dict[str, Any]) -> Settings:
@@ -91,11 +101,16 @@ def _with_api(settings: Settings, options: dict[str, Any], folder: Path) -> Setu
         )
     if handler == "core" and not options:
         return Setup(settings, None, folder)
-    routes = options.get("routes", ())
-    if isinstance(routes, str):
-        raise BadOption(f"routes={routes!r}: a list of route keys")
+    routes = _list_of(options, "routes")
     expression = options.get("route_selection_expression", DEFAULT_EXPRESSION)
     return Setup(settings, of_handler(handler, routes, expression), folder)
+
+
+def _list_of(options: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = options.get(name, ())
+    if isinstance(value, str):
+        raise BadOption(f"{name}={value!r}: a list of them")
+    return tuple(value)
 
 
 def _instead_of(name: str) -> str:

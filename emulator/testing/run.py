@@ -10,9 +10,11 @@ from websockets.http11 import Response
 
 from poker_signal.emulator.client import signal_client
 from poker_signal.emulator.clock import Clock, LoopClock
+from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.testing.background import Background, Stuck
 from poker_signal.emulator.testing.clock import SignalClock
+from poker_signal.emulator.testing.faults import SignalFaults
 from poker_signal.emulator.testing.options import Setup
 from poker_signal.emulator.testing.peer import PATIENCE_S, SignalPeer
 from poker_signal.emulator.testing.transcript import transcript
@@ -123,6 +125,11 @@ class SignalEmulator:
         except InvalidStatus as error:
             raise Refused(player, error.response) from None
 
+    @property
+    def faults(self) -> SignalFaults:
+        """The fixture ``signal_faults``."""
+        return SignalFaults(self._emulator.faults, self._background)
+
     def trace(self) -> list[dict[str, Any]]:
         """Return what happened, in the shape of docs/trace.md."""
         return self._in_thread(
@@ -162,7 +169,13 @@ class SignalEmulator:
         setup = self._setup
         self._clock = LoopClock() if self._signal_clock is None else self._signal_clock.virtual
         self._emulator = await self._stack.enter_async_context(
-            Emulator(setup.settings, clock=self._clock, api=setup.api, folder=setup.folder)
+            Emulator(
+                setup.settings,
+                clock=self._clock,
+                api=setup.api,
+                folder=setup.folder,
+                faults=Faults(setup.faults, setup.seed),
+            )
         )
         self.url = self._emulator.url
 

@@ -15,12 +15,12 @@ HERE = Path("/project")
 
 def test_nothing_said_is_production_on_any_port() -> None:
     """As the emulator starts without options."""
-    assert read_options({}, HERE) == (Settings(port=0), None, HERE)
+    assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
 
 
 def test_settings_are_named_as_in_settings() -> None:
     """And written as in Python."""
-    settings, _, _ = read_options(
+    settings, *_ = read_options(
         {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": {"1": b"x"}}, HERE
     )
     expected = Settings(
@@ -32,7 +32,7 @@ def test_settings_are_named_as_in_settings() -> None:
 
 def test_a_handler_may_have_routes() -> None:
     """As ``--handler``, ``--route`` and ``--route-selection-expression``."""
-    _, api, folder = read_options(
+    _, api, folder, *_ = read_options(
         {"handler": "app.py:f", "routes": ["say"], "route_selection_expression": "$request.body.x"},
         HERE,
     )
@@ -48,10 +48,16 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     (tmp_path / "below" / "api.toml").write_text(
         'functions = {f = {handler = "core"}}\nroutes = {}'
     )
-    _, api, folder = read_options({"config": "below/api.toml"}, tmp_path)
+    _, api, folder, *_ = read_options({"config": "below/api.toml"}, tmp_path)
     assert api is not None
     assert list(api.functions) == ["f"]
     assert folder == tmp_path / "below"
+
+
+def test_faults_may_be_there_from_the_start() -> None:
+    """As ``--fault`` and ``--seed``."""
+    setup = read_options({"faults": ["drop:offer#1", "reorder"], "seed": 7}, HERE)
+    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +72,9 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
         ({"port": -1}, "port=-1: not in the range 0<=x<=65535"),
         ({"stage": "a/b"}, "stage 'a/b': 1 to 128 letters"),
         ({"handler": "lambda"}, "needs a DynamoDB"),
-        ({"routes": "say"}, "a list of route keys"),
+        ({"routes": "say"}, "routes='say': a list of them"),
+        ({"faults": "drop:offer"}, "faults='drop:offer': a list of them"),
+        ({"faults": ["drip"]}, "there is no fault 'drip'; there are drop"),
         ({"routes": ["$say"]}, r"must not begin with \$"),
         ({"config": "no.toml"}, "no.toml: No such file"),
         ({"config": "no.toml", "handler": "core"}, "leave the other options out"),
