@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -34,6 +35,7 @@ def run(
     dynamodb: str | None,
     config: str | None,
     tls: bool,
+    open_inspector: bool,
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
@@ -80,7 +82,7 @@ def run(
     try:
         # What a handler prints is for people too: stdout is the URL's.
         with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets, faults):
-            serve(emulator, lambda emulator: _announce(emulator, stdout))
+            serve(emulator, lambda emulator: _announce(emulator, stdout, open_inspector))
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
@@ -178,11 +180,26 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, stdout: TextIO) -> None:
+def _announce(emulator: Emulator, stdout: TextIO, open_inspector: bool) -> None:
     """Tell people how to connect, then programs that they can."""
-    text = banner(emulator.url, emulator.management_url, VERSION, emulator.authority)
+    text = banner(
+        emulator.url,
+        emulator.inspector_url,
+        emulator.management_url,
+        VERSION,
+        emulator.authority,
+    )
     click.echo(text, err=True, nl=False)
     click.echo(emulator.url, file=stdout)
+    if open_inspector:
+        _open_inspector(emulator.inspector_url)
+
+
+def _open_inspector(url: str) -> None:
+    import webbrowser
+
+    # In a thread: where there is no window, a browser may take over the terminal until it ends.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
 
 
 def _wants_colour() -> bool:

@@ -81,6 +81,7 @@ def main() -> None:
 @click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
+@click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
 def emulate(**options: Any) -> None:
     """Be API Gateway on this machine, with poker-signal's rules behind it.
 

@@ -16,7 +16,7 @@ from poker_signal.emulator.trace import Entry, Finished, Posted, Received
 MAX_WAITING = 20_000
 """Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
 
-MAX_LINES_PER_S = 1_000
+MAX_LINES_PER_S = 300
 """More than anybody can read; beyond, messages that arrived are counted and not shown."""
 
 BATCH_S = 0.02
@@ -169,7 +169,9 @@ def escape(text: str) -> str:
     )
 
 
-def banner(url: str, management_url: str, version: str, authority: Path | None) -> str:
+def banner(
+    url: str, inspector_url: str, management_url: str, version: str, authority: Path | None
+) -> str:
     """Return what is shown once the emulator accepts connections.
 
     ``authority`` is the certificate that has to be trusted for TLS.
@@ -179,6 +181,7 @@ def banner(url: str, management_url: str, version: str, authority: Path | None) 
         "",
         f'  paste into the client   const SIGNALING_URL = "{url}";',
         f"  it connects to          {url}?playerId=…&gameId=…",
+        f"  watch handshakes at     {inspector_url}",
         f"  endpoint_url for boto3  {management_url}",
         "  stop                    Ctrl-C",
         "",
