@@ -317,7 +317,12 @@ class Client:
 
 @asynccontextmanager
 async def signal_client(
-    url: str, player: str, game: str, session: str | None = None, timeout_s: float = 10
+    url: str,
+    player: str,
+    game: str,
+    session: str | None = None,
+    timeout_s: float = 10,
+    ticket: str | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection in the end, if it is still open.
 
@@ -325,7 +330,7 @@ async def signal_client(
         InvalidStatus: refused.
         OSError, TimeoutError, InvalidHandshake: not reached; ``problems.explain`` has words for it.
     """
-    query = query_of(playerId=player, gameId=game, session=session)
+    query = query_of(playerId=player, gameId=game, session=session, ticket=ticket)
     started_s = time.perf_counter()
     async with connect_to(url, query, timeout_s) as socket:
         client = Client(socket, player, started_s)

@@ -6,6 +6,8 @@ And where the conformance tests run: options have to be known before their folde
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["pytester"]
+
 settings.register_profile("poker-signal", deadline=None)
 settings.load_profile("poker-signal")
 

@@ -1,7 +1,10 @@
 """What is in the wheel, and that it works without this checkout."""
 
+import re
+import shutil
 import subprocess
 import sys
+import tomllib
 import venv
 import zipfile
 from pathlib import Path
@@ -50,3 +53,38 @@ def test_the_core_of_the_wheel_runs_in_a_bare_environment(wheel: Path, tmp_path:
         check=True,
     )
     assert done.stdout == "1970-01-01T00:00:00.000Z\n"
+
+
+@pytest.mark.timeout(600)
+def test_the_example_passes_with_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
+    """In a fresh environment: its own ``core``, a real WebRTC stack, and the plugin."""
+    example = tmp_path / "poker-table"
+    shutil.copytree(ROOT / "examples" / "poker-table", example)
+    project = tomllib.loads((example / "pyproject.toml").read_text(encoding="utf-8"))
+    named = [*project["project"]["dependencies"], *project["dependency-groups"]["test"]]
+    # The wheel in place of what is published.
+    ours = [name.replace("poker-signal", str(wheel)) for name in named]
+    assert ours != named
+
+    venv.create(tmp_path / "fresh", with_pip=True)
+    python = tmp_path / "fresh" / "bin" / "python"
+    install: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+    ]
+    subprocess.run(
+        [*install, "--constraint", str(ROOT / "constraints.txt"), *ours], check=True, timeout=500
+    )
+    done = subprocess.run(
+        [python, "-m", "pytest", "-W", "error"],
+        cwd=example,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert re.search(r"=+ 5 passed in ", done.stdout), done.stdout + done.stderr

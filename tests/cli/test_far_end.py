@@ -7,26 +7,24 @@ from poker_signal.cli.far_end import taking_the_far_end
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client import signal_client
-from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import SignalEmulator
 
 
-async def test_who_is_not_host_joins_at_once() -> None:
+async def test_who_is_not_host_joins_at_once(signal_emulator: SignalEmulator) -> None:
     """HOST waits; nothing of that needs to be typed."""
     async with (
-        Emulator(Settings(port=0)) as emulator,
-        signal_client(emulator.url, HOST, "G") as host,
-        signal_client(emulator.url, "Alice", "G") as alice,
+        signal_client(signal_emulator.url, HOST, "G") as host,
+        signal_client(signal_emulator.url, "Alice", "G") as alice,
     ):
         async with taking_the_far_end(alice, Transcript(io.StringIO(), for_people=True)):
             join = await host.expect("join", sender="Alice")
     assert join.payload == {"playerName": "Alice"}
 
 
-async def test_problems_are_printed() -> None:
+async def test_problems_are_printed(signal_emulator: SignalEmulator) -> None:
     """Nobody hosts this game."""
     stream = io.StringIO()
-    async with Emulator(Settings(port=0)) as emulator, signal_client(emulator.url, "A", "G") as a:
+    async with signal_client(signal_emulator.url, "A", "G") as a:
         async with taking_the_far_end(a, Transcript(stream, for_people=False)):
             # The far end takes the error; the pong comes after it.
             await a.send("ping")

@@ -10,13 +10,13 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.config import ApiConfig, FunctionConfig, RouteConfig
 from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import ConnectPeer
 from poker_signal.emulator.trace import Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import (
@@ -248,13 +248,13 @@ async def test_a_handshake_without_valid_names_is_refused_with_400(
     assert b"must be" in body
 
 
-async def test_in_a_star_players_address_only_the_host() -> None:
+@pytest.mark.signal_emulator(topology="star")
+async def test_in_a_star_players_address_only_the_host(signal_peer: ConnectPeer) -> None:
     """A guest cannot pose as the dealer."""
-    async with Emulator(Settings(port=0, topology=Topology.STAR)) as emulator:
-        async with peer(emulator, "Alice") as alice, peer(emulator, "Bob") as bob:
-            await tell(alice, type="offer", targetId="Bob")
-            assert (await hear(alice))["payload"]["code"] == "NOT_ALLOWED"
-            await settle(bob)
+    alice, bob = await signal_peer("Alice"), await signal_peer("Bob")
+    await alice.send("offer", "Bob")
+    assert (await alice.expect()).code == "NOT_ALLOWED"
+    await bob.expect_nothing()
 
 
 async def test_a_client_that_dies_without_a_close_frame_is_forgotten(

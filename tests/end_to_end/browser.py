@@ -21,7 +21,7 @@ CLIENT = Path(__file__).parents[2] / "examples" / "browser-client.js"
 PATIENCE_S = 30
 """How long a whole handshake may take on a busy machine; it takes a fraction of a second."""
 
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     # A test talks to nobody but the emulator.
@@ -167,7 +167,7 @@ async def open_laptop(browser_path: str) -> AsyncGenerator[Laptop, None]:
     async with (
         server,
         async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=browser_path, args=_ARGUMENTS) as browser,
+        await playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS) as browser,
     ):
         host, port = server.sockets[0].getsockname()
         yield Laptop(browser, f"http://{host}:{port}/")

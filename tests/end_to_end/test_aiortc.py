@@ -11,8 +11,7 @@ from pathlib import Path
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client import signal_client
 from poker_signal.emulator.rtc import Happened, Peer, taking_part
-from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import SignalEmulator
 
 GAME = "AB12CD"
 
@@ -50,10 +49,9 @@ async def exchange(url: str, name: str) -> list[str]:
         return [await to_host.receive(), await to_player.receive()]
 
 
-async def test_host_and_player_talk_over_a_data_channel() -> None:
+async def test_host_and_player_talk_over_a_data_channel(signal_emulator: SignalEmulator) -> None:
     """A peer that shares no code with a browser finds its way, too."""
-    async with Emulator(Settings(port=0)) as emulator:
-        assert await exchange(emulator.url, "Alice") == ["Your cards", "I fold"]
+    assert await exchange(signal_emulator.url, "Alice") == ["Your cards", "I fold"]
 
 
 async def test_host_and_player_meet_at_the_command() -> None:
@@ -62,10 +60,9 @@ async def test_host_and_player_meet_at_the_command() -> None:
         assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
 
 
-async def test_eight_players_join_at_once() -> None:
+async def test_eight_players_join_at_once(signal_emulator: SignalEmulator) -> None:
     """A whole party sits down in the same moment, and nobody gets another's cards."""
-    async with Emulator(Settings(port=0)) as emulator:
-        await play_a_party(emulator.url)
+    await play_a_party(signal_emulator.url)
 
 
 async def test_eight_players_join_at_once_on_the_lambda_host() -> None:

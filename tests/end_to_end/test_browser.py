@@ -3,24 +3,22 @@
 import json
 import time
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from playwright.async_api import WebSocketRoute
-from websockets.asyncio.client import connect
 
 from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import sign
-from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import ConnectPeer, SignalEmulator
 from tests.end_to_end.browser import Laptop, Route, Seat, installed_browser, open_laptop
 
 # A browser takes a second to start: the whole module shares one, and so one event loop.
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
 
 GAME = "AB12CD"
+KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -30,11 +28,10 @@ async def laptop() -> AsyncGenerator[Laptop, None]:
         yield started
 
 
-@pytest_asyncio.fixture(loop_scope="module")
-async def url() -> AsyncGenerator[str, None]:
+@pytest.fixture
+def url(signal_emulator: SignalEmulator) -> str:
     """An emulator for each test."""
-    async with Emulator(Settings(port=0)) as emulator:
-        yield emulator.url
+    return signal_emulator.url
 
 
 async def meet(host: Seat, player: Seat, url: str, name: str) -> None:
@@ -53,14 +50,13 @@ async def talk(host: Seat, player: Seat, name: str) -> None:
     assert await host.heard.get() == (name, "I fold")
 
 
-async def test_a_ticket_lets_a_player_in_where_one_is_asked_for(laptop: Laptop) -> None:
+@pytest.mark.signal_emulator(ticket_keys=KEYS)
+async def test_a_ticket_lets_a_player_in_where_one_is_asked_for(laptop: Laptop, url: str) -> None:
     """The backend that knows the player makes it, and the page passes it on."""
-    keys = {"1": b"a-secret-of-november-with-entropy"}
-    ticket = sign(keys, "1", GameId(GAME), PlayerId("Zoë 🃏"), int(time.time()) + 60)
-    async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
-        async with laptop.page() as stranger, laptop.page() as player:
-            assert not await stranger.sit(emulator.url, GAME, "Zoë 🃏")
-            assert await player.sit(emulator.url, GAME, "Zoë 🃏", ticket)
+    ticket = sign(KEYS, "1", GameId(GAME), PlayerId("Zoë 🃏"), int(time.time()) + 60)
+    async with laptop.page() as stranger, laptop.page() as player:
+        assert not await stranger.sit(url, GAME, "Zoë 🃏")
+        assert await player.sit(url, GAME, "Zoë 🃏", ticket)
 
 
 async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str) -> None:
@@ -172,16 +168,15 @@ async def test_a_player_that_joins_again_gets_a_new_channel(laptop: Laptop, url:
             await talk(host, player, "Alice")
 
 
-async def test_no_other_player_can_pose_as_the_host(laptop: Laptop, url: str) -> None:
+async def test_no_other_player_can_pose_as_the_host(
+    laptop: Laptop, url: str, signal_peer: ConnectPeer
+) -> None:
     """In a mesh everybody may send offers; whoever answers them plays at the wrong table."""
-    mallory = connect(f"{url}?playerId=Mallory&gameId={GAME}")
-    async with laptop.page() as host, laptop.page() as player, mallory as socket:
+    async with laptop.page() as host, laptop.page() as player:
+        mallory = await signal_peer("Mallory", GAME)
         await meet(host, player, url, "Alice")
-        offer = {"type": "offer", "sdp": "v=0"}
-        await socket.send(
-            json.dumps({"type": "offer", "targetId": "Alice", "payload": offer, "id": "1"})
-        )
-        assert json.loads(await socket.recv())["type"] == "ack"
+        await mallory.send("offer", "Alice", {"type": "offer", "sdp": "v=0"}, id="1")
+        await mallory.expect("ack")
         # What comes to the page after the offer: had it touched the offer, that would be first.
         await player.signal("later")
         assert (await player.problems.get())["payload"]["code"] == "INVALID_MESSAGE"
@@ -197,23 +192,24 @@ async def test_a_player_without_a_host_is_told(laptop: Laptop, url: str) -> None
         assert problem["payload"]["code"] == "HOST_NOT_FOUND"
 
 
-async def test_a_host_is_told_of_what_did_not_arrive(laptop: Laptop, url: str) -> None:
+async def test_a_host_is_told_of_what_did_not_arrive(
+    laptop: Laptop, url: str, signal_peer: ConnectPeer
+) -> None:
     """Somebody who has left after joining is no mystery."""
-    async with AsyncExitStack() as player:
-        socket = await player.enter_async_context(connect(f"{url}?playerId=Alice&gameId={GAME}"))
+    alice = await signal_peer("Alice", GAME)
 
-        def route(page: WebSocketRoute) -> None:
-            async def from_server(frame: str | bytes) -> None:
-                if json.loads(frame)["type"] == "join":
-                    await player.aclose()
-                page.send(frame)
+    def route(page: WebSocketRoute) -> None:
+        async def from_server(frame: str | bytes) -> None:
+            if json.loads(frame)["type"] == "join":
+                await alice.close()
+            page.send(frame)
 
-            page.connect_to_server().on_message(from_server)
+        page.connect_to_server().on_message(from_server)
 
-        async with laptop.page(route) as host:
-            assert await host.sit(url, GAME, "HOST")
-            await socket.send('{"type":"join"}')
-            problem: dict[str, Any] = await host.problems.get()
+    async with laptop.page(route) as host:
+        assert await host.sit(url, GAME, "HOST")
+        await alice.send("join")
+        problem: dict[str, Any] = await host.problems.get()
     assert problem["type"] == "undelivered"
     assert problem["payload"]["code"] == "TARGET_NOT_FOUND"
     assert problem["payload"]["targetId"] == "Alice"

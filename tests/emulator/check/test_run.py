@@ -18,8 +18,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from poker_signal.emulator.check import run
 from poker_signal.emulator.check.run import FIRST, RULES, Row, Rule, check
 from poker_signal.emulator.check.scene import Scene, Server
-from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.check.broken import failures, serving, url_of
 from tests.emulator.check.faults import FailingFunction
 
@@ -113,24 +112,24 @@ async def test_a_server_that_connects_but_says_nothing_is_given_up() -> None:
     assert "a larger --timeout" in rows[-1].came
 
 
-async def test_a_slow_deployment_does_not_fail_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_slow_deployment_does_not_fail_by_itself(
+    signal_emulator: SignalEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """But who plays there is told."""
     monkeypatch.setattr(run, "APP_GIVES_UP_MS", 0)
-    async with Emulator(Settings(port=0)) as emulator:
-        rows = [row async for row in check(Server(emulator.url), RULES[:2])]
+    rows = [row async for row in check(Server(signal_emulator.url), RULES[:2])]
     assert [row.outcome for row in rows] == ["ok", "ok"]
     assert all("when the app in the field gives up" in row.note for row in rows)
 
 
-async def test_a_bug_of_the_check_is_not_the_servers() -> None:
+async def test_a_bug_of_the_check_is_not_the_servers(signal_emulator: SignalEmulator) -> None:
     """It is raised."""
 
     async def broken(scene: Scene) -> None:
         raise ZeroDivisionError
 
-    async with Emulator(Settings(port=0)) as emulator:
-        with pytest.raises(ZeroDivisionError):
-            await failures(emulator.url, (Rule("", "broken", broken),))
+    with pytest.raises(ZeroDivisionError):
+        await failures(signal_emulator.url, (Rule("", "broken", broken),))
 
 
 def test_medians_and_percentiles_are_of_the_samples() -> None:

@@ -1,12 +1,12 @@
 """What a rule is played with."""
 
+import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
-from poker_signal.core.model import HOST, Topology
+from poker_signal.core.model import HOST
 from poker_signal.emulator.check.run import RULES
 from poker_signal.emulator.check.scene import Scene, Server, message, new_game, relayed
-from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.check.broken import failures, url_of
 
 
@@ -26,15 +26,16 @@ def test_messages_are_those_of_the_wire_protocol() -> None:
     assert relayed("offer", "Zoë", "1") == '{"type":"offer","senderId":"Zoë","payload":1}'
 
 
-async def test_a_scene_takes_samples_and_leaves_nobody_behind() -> None:
+async def test_a_scene_takes_samples_and_leaves_nobody_behind(
+    signal_emulator: SignalEmulator,
+) -> None:
     """All its players are gone in the end."""
-    async with Emulator(Settings(port=0)) as emulator:
-        async with Scene(Server(emulator.url)) as scene:
-            host, alice = await scene.seat(HOST, "Alice")
-            await scene.relay(alice, host, "join")
-            await scene.relay(host, alice, "offer")
-        assert len(scene.samples_ms) == 2
-        assert (host.close_code, alice.close_code) == (1000, 1000)
+    async with Scene(Server(signal_emulator.url)) as scene:
+        host, alice = await scene.seat(HOST, "Alice")
+        await scene.relay(alice, host, "join")
+        await scene.relay(host, alice, "offer")
+    assert len(scene.samples_ms) == 2
+    assert (host.close_code, alice.close_code) == (1000, 1000)
 
 
 async def test_who_can_connect_is_closed_when_another_cannot() -> None:
@@ -60,7 +61,7 @@ async def test_who_can_connect_is_closed_when_another_cannot() -> None:
         await connection.wait_closed()
 
 
-async def test_a_star_is_recognised() -> None:
+@pytest.mark.signal_emulator(topology="star")
+async def test_a_star_is_recognised(signal_emulator: SignalEmulator) -> None:
     """All rules hold there as well."""
-    async with Emulator(Settings(port=0, topology=Topology.STAR)) as emulator:
-        assert await failures(emulator.url) == {}
+    assert await failures(signal_emulator.url) == {}

@@ -1,0 +1,190 @@
+"""An emulator for one test, in this process."""
+
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Response
+
+from poker_signal.emulator.client import signal_client
+from poker_signal.emulator.clock import Clock, LoopClock
+from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.testing.background import Background, Stuck
+from poker_signal.emulator.testing.clock import SignalClock
+from poker_signal.emulator.testing.faults import SignalFaults
+from poker_signal.emulator.testing.options import Setup
+from poker_signal.emulator.testing.peer import PATIENCE_S, SignalPeer
+from poker_signal.emulator.testing.transcript import transcript
+from poker_signal.emulator.trace_json import as_json
+
+T = TypeVar("T")
+
+GAME = "GAME01"
+"""Where peers meet unless a test says otherwise; no two emulators share a game."""
+
+
+class ConnectPeer(Protocol):
+    """The fixture ``signal_peer``."""
+
+    async def __call__(
+        self,
+        player: str,
+        game: str = GAME,
+        *,
+        session: str | None = None,
+        ticket: str | None = None,
+        within: float = PATIENCE_S,
+    ) -> SignalPeer:
+        """Connect a player; see ``SignalEmulator.connect``."""
+
+
+class Refused(Exception):
+    """The handshake was refused."""
+
+    def __init__(self, player: str, response: Response) -> None:
+        super().__init__(player, response)
+        self.player = player
+        self.status = response.status_code
+        """Of HTTP."""
+        self.said = response.body.decode(errors="replace")
+        """The body of the answer."""
+
+    def __str__(self) -> str:
+        said = f": {self.said}" if self.said else ""
+        return f"{self.player} was refused with {self.status}{said}"
+
+
+class EmulatorFailed(AssertionError):
+    """The emulator itself went wrong while the test ran."""
+
+
+class SignalEmulator:
+    """The fixture ``signal_emulator``: API Gateway and poker-signal's rules, in this process.
+
+    It runs in a thread of its own, so that tests without an event loop can use it as well as
+    tests with any.
+    """
+
+    def __init__(self, setup: Setup, clock: SignalClock | None = None) -> None:
+        self.peers: list[SignalPeer] = []
+        """Everybody who was connected by ``connect``, in this order."""
+        self._setup = setup
+        self._signal_clock = clock
+        self._stack = AsyncExitStack()
+        self._clock: Clock
+        self._emulator: Emulator
+        self.url = ""
+        """What a WebSocket client connects to."""
+        self._background = Background()
+
+    def start(self) -> None:
+        """Accept connections.
+
+        Raises:
+            CannotStart: a handler cannot be loaded, or the port is taken.
+        """
+        if self._signal_clock is not None:
+            self._signal_clock.attach(self._background)
+        try:
+            self._background.run(self._start())
+        except BaseException:
+            self._background.stop()
+            raise
+
+    @property
+    def management_url(self) -> str:
+        """What an ``apigatewaymanagementapi`` client takes as ``endpoint_url``."""
+        return self._emulator.management_url
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on, of 127.0.0.1 unless a marker says otherwise."""
+        return int(urlsplit(self.url).port or 0)
+
+    async def connect(
+        self,
+        player: str,
+        game: str = GAME,
+        *,
+        session: str | None = None,
+        ticket: str | None = None,
+        within: float = PATIENCE_S,
+    ) -> SignalPeer:
+        """Connect a player, as the app does; the connection ends with the test at the latest.
+
+        Raises:
+            Refused: the handshake was answered with a status other than 101.
+        """
+        __tracebackhide__ = True
+        connecting = self._connect(player, game, session, ticket, within)
+        try:
+            return await self._background.wait(connecting)
+        except InvalidStatus as error:
+            raise Refused(player, error.response) from None
+
+    @property
+    def faults(self) -> SignalFaults:
+        """The fixture ``signal_faults``."""
+        return SignalFaults(self._emulator.faults, self._background)
+
+    def trace(self) -> list[dict[str, Any]]:
+        """Return what happened, in the shape of docs/trace.md."""
+        return self._in_thread(
+            lambda: [as_json(number, entry) for number, entry in self._emulator.trace.since(0)]
+        )
+
+    def transcript(self) -> str:
+        """Return what happened and what the peers heard, for people."""
+        try:
+            return self._in_thread(self._transcript)
+        except Stuck as stuck:
+            return str(stuck)
+
+    def stop(self) -> None:
+        """Close all connections and stop.
+
+        Raises:
+            EmulatorFailed: something in it went wrong while it ran.
+        """
+        if not self._background.is_running:
+            return
+        try:
+            self._background.run(self._stack.aclose())
+        finally:
+            self._background.stop()
+        if self._background.failures:
+            raise EmulatorFailed("\n".join(self._background.failures))
+
+    def _in_thread(self, look: Callable[[], T]) -> T:
+        return self._background.call(look) if self._background.is_running else look()
+
+    def _transcript(self) -> str:
+        entries = [entry for _, entry in self._emulator.trace.since(0)]
+        return transcript(self.url, entries, self.peers)
+
+    async def _start(self) -> None:
+        setup = self._setup
+        self._clock = LoopClock() if self._signal_clock is None else self._signal_clock.virtual
+        self._emulator = await self._stack.enter_async_context(
+            Emulator(
+                setup.settings,
+                clock=self._clock,
+                api=setup.api,
+                folder=setup.folder,
+                faults=Faults(setup.faults, setup.seed),
+            )
+        )
+        self.url = self._emulator.url
+
+    async def _connect(
+        self, player: str, game: str, session: str | None, ticket: str | None, within: float
+    ) -> SignalPeer:
+        client = await self._stack.enter_async_context(
+            signal_client(self.url, player, game, session, within, ticket=ticket)
+        )
+        peer = SignalPeer(client, game, self._clock, self._background)
+        self.peers.append(peer)
+        return peer

@@ -1,0 +1,58 @@
+"""What a failed test shows: who said what to whom, and what each peer heard."""
+
+from collections.abc import Iterator, Sequence
+
+from poker_signal.emulator.console import escape, format_line
+from poker_signal.emulator.records import record_of
+from poker_signal.emulator.testing.peer import SignalPeer
+from poker_signal.emulator.trace import Entry
+
+MAX_LINES = 200
+"""Of the transcript, and of what each peer heard: the last ones."""
+
+MAX_TEXT = 160
+"""Characters of a frame."""
+
+
+def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) -> str:
+    """Return lines for people: seconds since the first event, milliseconds since the last."""
+    start_ms = entries[0].at_ms if entries else 0
+    lines = [f"{url}: at which second, how many ms later, who, what, and what became of it", ""]
+    lines += _last(_events(entries, start_ms)) or ["nobody connected"]
+    for peer in peers:
+        lines += ["", f"{escape(peer.player)} in {escape(peer.game)} heard:"]
+        lines += _last(_heard(peer, start_ms)) or ["          nothing"]
+        if peer.close_code is not None:
+            lines += [f"          end: {peer.close_code} {escape(peer.close_reason)}".rstrip()]
+    return "\n".join(lines)
+
+
+def _events(entries: Sequence[Entry], start_ms: int) -> Iterator[str]:
+    previous_ms = start_ms
+    for entry in entries:
+        record = record_of(entry)
+        if record is None:
+            continue
+        # The time of day, which comes first, tells nobody anything here.
+        _, _, line = format_line(record).partition("  ")
+        later = f"+{record.at_ms - previous_ms}"
+        yield f"{_seconds(record.at_ms - start_ms)} {later:>7}  {line}".rstrip()
+        previous_ms = record.at_ms
+
+
+def _heard(peer: SignalPeer, start_ms: int) -> Iterator[str]:
+    for (at_ms, frame), was_expected in peer.story():
+        text = frame.text if len(frame.text) <= MAX_TEXT else f"{frame.text[: MAX_TEXT - 1]}…"
+        note = "" if was_expected else "  (not expected so far)"
+        yield f"{_seconds(at_ms - start_ms)}  {escape(text)}{note}"
+
+
+def _last(lines: Iterator[str]) -> list[str]:
+    found = list(lines)
+    if len(found) <= MAX_LINES:
+        return found
+    return [f"          … {len(found) - MAX_LINES} lines before", *found[-MAX_LINES:]]
+
+
+def _seconds(ms: int) -> str:
+    return f"{ms / 1000:8.3f}"

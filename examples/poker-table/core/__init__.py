@@ -1,0 +1,1 @@
+"""The app: a seat at a poker table."""

@@ -1,0 +1,321 @@
+"""The fixtures, the marker and the report of the pytest plugin, as users see them."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from websockets.sync.client import connect
+
+from poker_signal.core.model import GameId, PlayerId
+from poker_signal.core.tickets import sign
+from poker_signal.emulator.testing import (
+    ConnectPeer,
+    Ended,
+    NotHeard,
+    Refused,
+    SignalClock,
+    SignalEmulator,
+)
+from poker_signal.emulator.testing.options import read_options
+
+KEYS = {"1": b"a-secret-of-november-with-entropy"}
+
+HANDLER = """
+def handler(event, context):
+    return {"statusCode": 418 if event["requestContext"]["eventType"] == "CONNECT" else 200}
+"""
+
+
+@pytest.fixture
+def inner(pytester: pytest.Pytester) -> pytest.Pytester:
+    """A project of somebody else's, with a folder called ``core``."""
+    pytester.makeini(
+        "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\n"
+        "filterwarnings = error"
+    )
+    pytester.mkpydir("core").joinpath("rules.py").write_text("BLINDS = 2\n")
+    return pytester
+
+
+def run(inner: pytest.Pytester, *arguments: str) -> pytest.RunResult:
+    """Run its tests in a process of their own, in their order."""
+    return inner.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly", *arguments)
+
+
+async def test_peers_shake_hands(signal_peer: ConnectPeer) -> None:
+    """In as many lines as it takes to say so."""
+    host, alice = await signal_peer("HOST"), await signal_peer("Alice")
+    await alice.send("join", payload={"playerName": "Alice"}, id="1")
+    assert (await host.expect("join", sender="Alice")).payload == {"playerName": "Alice"}
+    assert (await alice.expect("ack")).body["id"] == "1"
+    await host.send("offer", "Alice", {"sdp": "v=0"})
+    assert (await alice.expect("offer", sender="HOST")).payload == {"sdp": "v=0"}
+    assert [frame.type for frame in alice.heard] == ["ack", "offer"]
+
+
+def test_a_test_without_an_event_loop_can_use_it(signal_emulator: SignalEmulator) -> None:
+    """Nothing waits for a loop that does not run."""
+    with connect(f"{signal_emulator.url}?playerId=Alice&gameId=G") as alice:
+        alice.send('{"type":"ping"}')
+        assert alice.recv(timeout=10) == '{"type":"pong"}'
+    assert signal_emulator.url == f"ws://127.0.0.1:{signal_emulator.port}/prod"
+    assert signal_emulator.management_url == f"http://127.0.0.1:{signal_emulator.port}/prod"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_loop_of_any_scope_will_do(signal_peer: ConnectPeer) -> None:
+    """The emulator has one of its own."""
+    alice = await signal_peer("Alice")
+    await alice.send("ping")
+    await alice.expect("pong")
+
+
+async def test_ten_minutes_pass_at_once(
+    signal_peer: ConnectPeer, signal_clock: SignalClock
+) -> None:
+    """And not a moment more than is said."""
+    alice = await signal_peer("Alice")
+    before_ms = signal_clock.now_ms()
+    signal_clock.advance(599.9)
+    await alice.expect_nothing()
+    signal_clock.advance(599.9)
+    await alice.expect_nothing()
+    signal_clock.advance(600)
+    assert await alice.expect_close() == 1001
+    assert signal_clock.now_ms() == before_ms + 1_799_800
+    with pytest.raises(ValueError, match="backwards"):
+        signal_clock.advance(-1)
+
+
+@pytest.mark.signal_emulator(topology="star", max_message_bytes=1000)
+class TestOptions:
+    """Those of the test win over those of the class."""
+
+    async def test_of_the_class(self, signal_peer: ConnectPeer) -> None:
+        """As ``--topology star``."""
+        alice = await signal_peer("Alice")
+        await alice.send("offer", "Bob")
+        assert (await alice.expect()).code == "NOT_ALLOWED"
+
+    @pytest.mark.signal_emulator(topology="mesh")
+    async def test_of_the_test(self, signal_peer: ConnectPeer) -> None:
+        """The others of the class stay."""
+        alice = await signal_peer("Alice")
+        await alice.send("offer", "Bob")
+        assert (await alice.expect()).code == "TARGET_NOT_FOUND"
+        await alice.send_text("x" * 1001)
+        assert await alice.expect_close() == 1009
+        with pytest.raises(Ended):
+            await alice.send("ping")
+
+
+@pytest.mark.signal_emulator(ticket_keys=KEYS)
+async def test_players_show_tickets(signal_peer: ConnectPeer) -> None:
+    """And are refused without, with the status that they would see."""
+    with pytest.raises(Refused, match="refused with 401: A ticket is needed") as refused:
+        await signal_peer("Alice", "TABLE1")
+    assert refused.value.status == 401
+    good = sign(KEYS, "1", GameId("TABLE1"), PlayerId("Alice"), int(time.time()) + 60)
+    alice = await signal_peer("Alice", "TABLE1", ticket=good)
+    await alice.expect_nothing()
+
+
+@pytest.mark.signal_emulator(faults=["drop:join#1"])
+async def test_trouble_from_the_start(signal_peer: ConnectPeer) -> None:
+    """The first join is lost, which its player is not told."""
+    host, alice = await signal_peer("HOST"), await signal_peer("Alice")
+    await alice.send("join", payload=1)
+    await alice.expect_nothing()
+    await alice.send("join", payload=2)
+    assert (await host.expect("join")).payload == 2
+
+
+async def test_who_has_the_session_takes_over(signal_peer: ConnectPeer) -> None:
+    """The old connection is closed, and the new one has the name."""
+    old = await signal_peer("Alice", session="secret-of-alice")
+    await signal_peer("Alice", session="secret-of-alice")
+    assert await old.expect_close() == 1000
+    assert (old.close_code, old.close_reason) == (1000, "Connection Closed Normally")
+
+
+async def test_what_happened_can_be_looked_at(
+    signal_emulator: SignalEmulator, signal_peer: ConnectPeer
+) -> None:
+    """In the shape of docs/trace.md."""
+    alice = await signal_peer("Alice")
+    await alice.abort()
+    assert await alice.expect_close() == 1006
+    (opened,) = [entry for entry in signal_emulator.trace() if entry["kind"] == "opened"]
+    assert (opened["playerId"], opened["gameId"]) == ("Alice", "GAME01")
+
+
+async def test_nobody_hears_what_is_not_for_them(signal_peer: ConnectPeer) -> None:
+    """Without waiting; and what did come is told."""
+    host, alice, bob = [await signal_peer(name) for name in ("HOST", "Alice", "Bob")]
+    await alice.send("join", id="1")
+    await alice.expect("ack")
+    await bob.expect_nothing()
+    with pytest.raises(AssertionError, match=r'HOST heard .*"join"'):
+        await host.expect_nothing()
+
+
+async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPeer) -> None:
+    """Without the way that the error took from the emulator's thread."""
+    alice = await signal_peer("Alice")
+    await alice.send("join")
+    with pytest.raises(NotHeard, match="HOST_NOT_FOUND") as caught:
+        await alice.expect("offer", within=0.2)
+    assert all("concurrent" not in str(entry.path) for entry in caught.traceback)
+    assert str(caught.value).startswith("awaited “offer” within 0.2 s; heard {")
+
+
+def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
+    """Relative to the project, with routes; or a whole configuration."""
+    inner.makepyfile(hello=HANDLER)
+    inner.makefile(
+        ".toml",
+        api='[functions.f]\nhandler = "hello.py:handler"\n[routes]\n"$connect" = {function = "f"}',
+    )
+    inner.makepyfile(
+        """
+        import pytest
+        from poker_signal.emulator.testing import Refused
+
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("options", [
+            pytest.param(1, marks=pytest.mark.signal_emulator(handler="hello.py:handler")),
+            pytest.param(2, marks=pytest.mark.signal_emulator(config="api.toml")),
+        ])
+        async def test_it(options, signal_peer):
+            with pytest.raises(Refused) as refused:
+                await signal_peer("Alice")
+            assert refused.value.status == 418
+        """
+    )
+    run(inner).assert_outcomes(passed=2)
+
+
+WRONG = {
+    "topologie='star'": "there is no option 'topologie'; did you mean 'topology'?",
+    "topology='ring'": "Invalid enum value 'ring' - at `topology`",
+    "'star'": "name the options: 'star' is of which?",
+    "handler='nothing.py:handler'": "*nothing.py: no such file",
+}
+
+
+def test_a_wrong_option_is_told_in_one_line(inner: pytest.Pytester) -> None:
+    """With what it could be; no traceback of ours."""
+    tests = [
+        f"@pytest.mark.signal_emulator({options})\ndef test_{number}(signal_emulator): pass\n"
+        for number, options in enumerate(WRONG)
+    ]
+    inner.makepyfile("import pytest\n" + "".join(tests))
+    result = run(inner)
+    result.assert_outcomes(errors=len(WRONG))
+    for says in WRONG.values():
+        result.stdout.fnmatch_lines([f"@pytest.mark.signal_emulator: {says}"])
+    assert "testing/" not in result.stdout.str()
+
+
+def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) -> None:
+    """In a section of its own, also in strict mode, and beside a folder called core."""
+    inner.makepyfile(
+        """
+        import pytest
+        from core.rules import BLINDS
+
+        @pytest.mark.asyncio
+        async def test_it(signal_peer, signal_clock):
+            assert BLINDS == 2
+            host, alice = await signal_peer("HOST"), await signal_peer("Al\\u202eice")
+            await alice.send("join", payload="x" * 1000)
+            await host.expect("join")
+            signal_clock.advance(1.25)
+            await alice.send("answer", "Bob")
+            await alice.expect("offer", within=0.2)
+
+        def test_without_a_fixture():
+            assert 1 == 2
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(
+        [
+            "*NotHeard: awaited “offer” within 0.2 s; heard *TARGET_NOT_FOUND*",
+            "*- signaling transcript -*",
+            "ws://127.0.0.1:*/prod: *",
+            "   0.000      +0  ●  GAME01    HOST *connected",
+            "   0.00*      +*  ●  GAME01    Al\\u202eice *connected",
+            "   0.00*      +*  →  GAME01    Al\\u202eice → HOST *join * * B  delivered",
+            "   1.25*  +125*  →  GAME01    Al\\u202eice → Bob *answer * TARGET_NOT_FOUND",
+            "HOST in GAME01 heard:",
+            '   0.00*  {"type":"join","senderId":"Al\\u202eice",*xxx…',
+            "Al\\u202eice in GAME01 heard:",
+            '   1.25*  {"type":"undelivered",*(not expected so far)',
+        ]
+    )
+    assert result.stdout.str().count("signaling transcript") == 1
+
+
+def test_a_clock_that_comes_too_late_says_so(inner: pytest.Pytester) -> None:
+    """The emulator has gone by another clock since it started."""
+    inner.makepyfile(
+        """
+        def test_it(signal_emulator, request):
+            request.getfixturevalue("signal_clock")
+        """
+    )
+    result = run(inner)
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*signal_clock comes too late: make it an argument*"])
+
+
+def test_tests_run_beside_each_other(inner: pytest.Pytester) -> None:
+    """Each has a port of its own."""
+    inner.makepyfile(
+        """
+        import pytest
+        @pytest.mark.asyncio
+        @pytest.mark.parametrize("n", range(6))
+        async def test_it(n, signal_peer):
+            host, alice = await signal_peer("HOST"), await signal_peer("Alice")
+            await alice.send("join", payload=n)
+            assert (await host.expect("join")).payload == n
+        """
+    )
+    run(inner, "-n", "2").assert_outcomes(passed=6)
+
+
+def test_nothing_is_imported_before_a_fixture_is_used() -> None:
+    """Every pytest of whoever has poker-signal installed pays for what is."""
+    code = (
+        "import sys, pytest, asyncio\n"
+        "before = set(sys.modules)\n"
+        "import poker_signal.emulator.pytest_plugin\n"
+        "print(*sorted(set(sys.modules) - before))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60
+    )
+    new = set(done.stdout.split())
+    assert new <= {
+        "poker_signal",
+        "poker_signal.emulator",
+        "poker_signal.emulator.pytest_plugin",
+        "__future__",
+    }
+
+
+def test_an_emulator_takes_less_than_20_ms() -> None:
+    """To start and to stop; the best of some, because the machine has other things to do."""
+    took_s = []
+    for _ in range(10):
+        started_s = time.perf_counter()
+        emulator = SignalEmulator(read_options({}, Path()))
+        emulator.start()
+        emulator.stop()
+        took_s.append(time.perf_counter() - started_s)
+    assert min(took_s) < 0.02

@@ -1,0 +1,75 @@
+"""The thread that an emulator runs in."""
+
+import asyncio
+import threading
+
+import pytest
+
+from poker_signal.emulator.testing import background
+from poker_signal.emulator.testing.background import Background, Stuck
+
+
+async def test_both_kinds_of_tests_get_results_and_errors() -> None:
+    """Those that block and those that await."""
+    thread = Background()
+
+    async def name() -> str:
+        return threading.current_thread().name
+
+    async def fail() -> None:
+        raise TimeoutError("its own")
+
+    assert thread.call(lambda: threading.current_thread().name) == "signal_emulator"
+    assert thread.run(name()) == await thread.wait(name()) == "signal_emulator"
+    for failing in (lambda: thread.run(fail()), lambda: thread.call(lambda: 1 / 0)):
+        with pytest.raises((TimeoutError, ZeroDivisionError)):
+            failing()
+    with pytest.raises(TimeoutError, match="its own"):
+        await thread.wait(fail())
+    thread.stop()
+    assert not thread.is_running
+    assert thread.failures == []
+
+
+async def test_who_stops_waiting_stops_what_it_waits_for() -> None:
+    """Nothing goes on behind a test's back."""
+    thread, cancelled = Background(), threading.Event()
+
+    async def wait() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await thread.wait(wait())
+    assert cancelled.wait(10)
+    thread.stop()
+
+
+def test_a_loop_that_blocks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for ever."""
+    monkeypatch.setattr(background, "MAX_BUSY_S", 0.05)
+    thread, let_go = Background(), threading.Event()
+    with pytest.raises(Stuck, match="something blocks its event loop"):
+        thread.call(let_go.wait)
+    with pytest.raises(Stuck):
+        thread.stop()
+    let_go.set()
+    thread.stop()
+
+
+def test_what_nobody_catches_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
+    """For the test to fail, and in the log."""
+    thread = Background()
+
+    def fail() -> None:
+        raise ValueError("boom")
+
+    thread.call(lambda: asyncio.get_running_loop().call_soon(fail))
+    thread.call(lambda: None)
+    thread.stop()
+    (failure,) = thread.failures
+    assert "ValueError('boom')" in failure
+    assert "boom" in caplog.text

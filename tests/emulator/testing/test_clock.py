@@ -1,0 +1,38 @@
+"""Time that a test lets pass."""
+
+import threading
+
+import pytest
+
+from poker_signal.emulator.testing.background import Background
+from poker_signal.emulator.testing.clock import SignalClock
+
+
+def test_time_passes_where_the_emulator_is() -> None:
+    """Before there is one, here; then in its thread; after it, here again."""
+    clock, background = SignalClock(), Background()
+    here, threads = threading.current_thread().name, list[str]()
+
+    def note() -> None:
+        threads.append(threading.current_thread().name)
+
+    def let_a_second_pass() -> None:
+        clock.virtual.call_later(1, note)
+        clock.advance(1)
+
+    let_a_second_pass()
+    clock.attach(background)
+    let_a_second_pass()
+    background.stop()
+    let_a_second_pass()
+    assert threads == [here, "signal_emulator", here]
+    assert clock.now_ms() == SignalClock().now_ms() + 3000
+
+
+@pytest.mark.parametrize("seconds", [-0.001, float("nan")])
+def test_time_runs_forwards(seconds: float) -> None:
+    """Or stands."""
+    clock = SignalClock()
+    clock.advance(0)
+    with pytest.raises(ValueError, match="does not run backwards"):
+        clock.advance(seconds)

@@ -1,0 +1,86 @@
+"""What a marker may say, and what it is told when it may not."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from poker_signal.core.model import Topology
+from poker_signal.emulator.config import of_handler
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing.options import BadOption, read_options
+
+HERE = Path("/project")
+
+
+def test_nothing_said_is_production_on_any_port() -> None:
+    """As the emulator starts without options."""
+    assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
+
+
+def test_settings_are_named_as_in_settings() -> None:
+    """And written as in Python."""
+    settings, *_ = read_options(
+        {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": {"1": b"x"}}, HERE
+    )
+    expected = Settings(
+        port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys={"1": b"x"}
+    )
+    assert settings == expected
+    assert read_options({"topology": Topology.STAR}, HERE).settings.topology is Topology.STAR
+
+
+def test_a_handler_may_have_routes() -> None:
+    """As ``--handler``, ``--route`` and ``--route-selection-expression``."""
+    _, api, folder, *_ = read_options(
+        {"handler": "app.py:f", "routes": ["say"], "route_selection_expression": "$request.body.x"},
+        HERE,
+    )
+    assert api == of_handler("app.py:f", ["say"], "$request.body.x")
+    assert folder == HERE
+    assert read_options({"handler": "core"}, HERE).api is None
+    assert read_options({"routes": ["say"]}, HERE).api == of_handler("core", ["say"])
+
+
+def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
+    """And its handlers to itself."""
+    (tmp_path / "below").mkdir()
+    (tmp_path / "below" / "api.toml").write_text(
+        'functions = {f = {handler = "core"}}\nroutes = {}'
+    )
+    _, api, folder, *_ = read_options({"config": "below/api.toml"}, tmp_path)
+    assert api is not None
+    assert list(api.functions) == ["f"]
+    assert folder == tmp_path / "below"
+
+
+def test_faults_may_be_there_from_the_start() -> None:
+    """As ``--fault`` and ``--seed``."""
+    setup = read_options({"faults": ["drop:offer#1", "reorder"], "seed": 7}, HERE)
+    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"topolgy": "star"}, "no option 'topolgy'; did you mean 'topology'?"),
+        ({"zzz": 1}, "no option 'zzz'; there are host, port, .*handler, .*config"),
+        ({"topology": "ring"}, "Invalid enum value 'ring' - at `topology`"),
+        ({"idle_timeout_s": "5"}, "Expected `float`, got `str` - at `idle_timeout_s`"),
+        ({"idle_timeout_s": 0}, "idle_timeout_s=0.0: not in the range 0<x"),
+        ({"integration_timeout_s": 30}, "not in the range 0.05<=x<=29"),
+        ({"port": -1}, "port=-1: not in the range 0<=x<=65535"),
+        ({"stage": "a/b"}, "stage 'a/b': 1 to 128 letters"),
+        ({"handler": "lambda"}, "needs a DynamoDB"),
+        ({"routes": "say"}, "routes='say': a list of them"),
+        ({"faults": "drop:offer"}, "faults='drop:offer': a list of them"),
+        ({"faults": ["drip"]}, "there is no fault 'drip'; there are drop"),
+        ({"routes": ["$say"]}, r"must not begin with \$"),
+        ({"config": "no.toml"}, "no.toml: No such file"),
+        ({"config": "no.toml", "handler": "core"}, "leave the other options out"),
+    ],
+)
+def test_what_is_wrong_is_told(options: dict[str, Any], says: str) -> None:
+    """With what would be right."""
+    with pytest.raises(BadOption, match=says):
+        read_options(options, HERE)

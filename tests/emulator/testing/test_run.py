@@ -1,0 +1,100 @@
+"""An emulator for one test: what it starts, and leaves behind."""
+
+import asyncio
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+
+from poker_signal.emulator.server import CannotStart
+from poker_signal.emulator.testing import SignalClock, SignalEmulator
+from poker_signal.emulator.testing.options import read_options
+from poker_signal.emulator.testing.run import EmulatorFailed, Refused
+
+
+def started(**options: object) -> SignalEmulator:
+    """Return an emulator that runs."""
+    emulator = SignalEmulator(read_options(options, Path()))
+    emulator.start()
+    return emulator
+
+
+async def test_two_have_nothing_in_common() -> None:
+    """Not even a player of the same name in the same game."""
+    one, other = started(), started()
+    assert one.port != other.port
+    host, alice = await one.connect("HOST"), await other.connect("Alice")
+    await alice.send("join")
+    assert (await alice.expect("error")).code == "HOST_NOT_FOUND"
+    await host.expect_nothing()
+    one.stop()
+    other.stop()
+    assert "HOST in GAME01 heard:" in one.transcript()
+    assert {entry["playerId"] for entry in one.trace() if "playerId" in entry} == {"HOST"}
+
+
+async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
+    """Peers, and sockets that nobody reads; no thread is left."""
+    threads = threading.active_count()
+    emulator = started()
+    alice = await emulator.connect("Alice")
+    async with connect(f"{emulator.url}?playerId=Bob&gameId=G"):
+        started_s = time.perf_counter()
+        # Bob's event loop does not run meanwhile: he answers no closing handshake.
+        emulator.stop()
+        assert time.perf_counter() - started_s < 3
+        emulator.stop()
+    assert alice.close_code == 1000
+    assert threading.active_count() == threads
+
+
+async def test_who_is_refused_is_told_why() -> None:
+    """With the status and the words that the client gets."""
+    emulator = started()
+    with pytest.raises(Refused) as refused:
+        await emulator.connect(" ")
+    assert refused.value.status == 400
+    assert "must be 1 to 128 characters" in refused.value.said
+    assert str(refused.value) == f"  was refused with 400: {refused.value.said}"
+    emulator.stop()
+
+
+async def test_it_goes_by_the_clock_of_the_test() -> None:
+    """API Gateway ends a connection after two hours, busy or not."""
+    clock = SignalClock()
+    emulator = SignalEmulator(read_options({"max_duration_s": 7200}, Path()), clock)
+    emulator.start()
+    alice = await emulator.connect("Alice")
+    for _ in range(14):
+        clock.advance(500)
+        await alice.send("ping")
+        await alice.expect("pong")
+    clock.advance(199)
+    await alice.expect_nothing()
+    clock.advance(1)
+    assert await alice.expect_close() == 1001
+    emulator.stop()
+
+
+def test_what_cannot_start_leaves_nothing() -> None:
+    """No thread, and no port."""
+    threads = threading.active_count()
+    taken = started()
+    with pytest.raises(CannotStart, match="is taken"):
+        started(port=taken.port)
+    taken.stop()
+    assert threading.active_count() == threads
+
+
+def test_an_emulator_that_fails_fails_the_test(caplog: pytest.LogCaptureFixture) -> None:
+    """It would be taken for the test's own fault, or not be noticed at all."""
+    emulator = started()
+
+    def fail() -> None:
+        raise ValueError("boom")
+
+    emulator._background.call(lambda: asyncio.get_running_loop().call_soon(fail))
+    with pytest.raises(EmulatorFailed, match="boom"):
+        emulator.stop()

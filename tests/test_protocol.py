@@ -1,0 +1,242 @@
+"""The protocol's documents say what the code does: every type, code and key, and nothing else."""
+
+import copy
+import json
+import re
+import warnings
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft7Validator
+
+from poker_signal.core import errors, messages
+from poker_signal.core.errors import SignalError
+from poker_signal.core.model import ConnectionId, Message, PlayerId, Signal
+from poker_signal.emulator import gateway
+from poker_signal.emulator.testing import ConnectPeer
+from tests.protocol_types import CLIENT, DOCS, SERVER, TYPES, load, typescript
+from tests.signaling.transcripts import CASES, Hears, Says
+
+DOCUMENT = load()
+SCHEMAS = DOCUMENT["components"]["schemas"]
+PROSE = (DOCS / "protocol.md").read_text(encoding="utf-8")
+
+ALICE = PlayerId("Alice")
+ERRORS: list[SignalError] = [
+    errors.InvalidConnect("playerId", "a name"),
+    errors.MissingTicket(),
+    errors.InvalidTicket("expired"),
+    errors.UnknownTicketKey(),
+    errors.HostProtected(),
+    errors.OriginNotAllowed(),
+    errors.GameFull(),
+    errors.RateLimited("Please wait."),
+    errors.Superseded(),
+    errors.InvalidMessage("it is none"),
+    errors.UnknownType(),
+    errors.InvalidJoin(),
+    errors.HostNotFound(),
+    errors.DuplicateName(ALICE),
+    errors.NotAllowed("No."),
+    errors.NotConnected(),
+    errors.TargetNotFound(ALICE),
+]
+RELAYED = messages.TYPES - {messages.PING}
+REFUSALS = {
+    errors.InvalidConnect,
+    errors.MissingTicket,
+    errors.InvalidTicket,
+    errors.UnknownTicketKey,
+    errors.HostProtected,
+    errors.OriginNotAllowed,
+    errors.GameFull,
+    errors.Superseded,
+}
+"""What only a handshake is answered with."""
+
+
+def validator(name: str, document: dict[str, Any] = DOCUMENT) -> Draft7Validator:
+    """Return what holds a frame against a schema of the document."""
+    return Draft7Validator({"$ref": f"#/components/schemas/{name}", **document})
+
+
+def kinds(frame: Any, names: tuple[str, ...]) -> list[str]:
+    """Return the schemas that a frame is valid by."""
+    return [name for name in names if validator(name).is_valid(frame)]
+
+
+def signal(type_: str, id_: str | None = "1") -> Signal:
+    """Return a client's message."""
+    return Signal(ConnectionId("a"), 0, type_, ALICE, "null", id_)
+
+
+def told() -> Iterator[tuple[str, Any]]:
+    """Yield what a sender hears of each of its messages and each error, and of which type."""
+    for error in ERRORS:
+        if type(error) in REFUSALS:
+            continue
+        for sent in (None, *(signal(type_, id_) for type_ in RELAYED for id_ in ("1", None))):
+            type_, text = messages.answer_to(sent, error)
+            yield type_, json.loads(text)
+
+
+def errors_of(document: dict[str, Any]) -> list[str]:
+    """Return what an AsyncAPI 3 document must not look like, according to those who know."""
+    with warnings.catch_warnings(action="ignore"):
+        from asyncapi3 import AsyncAPI3
+    from pydantic import ValidationError
+
+    try:
+        AsyncAPI3.model_validate(document)
+    except ValidationError as error:
+        return [str(found["loc"]) for found in error.errors()]
+    return []
+
+
+def test_the_document_is_asyncapi() -> None:
+    """And a document that is none is found out."""
+    assert errors_of(DOCUMENT) == []
+    for path in ("info version", "operations hear action", "servers emulator host"):
+        broken = copy.deepcopy(DOCUMENT)
+        part = broken
+        *keys, last = path.split()
+        for key in keys:
+            part = part[key]
+        del part[last]
+        assert errors_of(broken), path
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """And every schema is a schema, which something refers to."""
+
+    def references(part: Any) -> Iterator[str]:
+        for key, value in part.items() if isinstance(part, dict) else enumerate(part):
+            if key == "$ref":
+                yield value
+            elif isinstance(value, dict | list):
+                yield from references(value)
+
+    found = set(references(DOCUMENT))
+    for reference in found:
+        part = DOCUMENT
+        for key in reference.removeprefix("#/").split("/"):
+            part = part[key]
+    assert {f"#/components/schemas/{name}" for name in SCHEMAS} <= found
+    for schema in SCHEMAS.values():
+        Draft7Validator.check_schema(schema)
+
+
+def test_every_type_is_in_the_document() -> None:
+    """Of clients and of the server."""
+    assert set(SCHEMAS["Directive"]["enum"]) == messages.DIRECTED
+    consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in ("Join", "Ping")}
+    assert consts | messages.DIRECTED == messages.TYPES
+    assert set(SCHEMAS["Relayed"]["properties"]["type"]["enum"]) == RELAYED
+    own = {name: SCHEMAS[name]["properties"]["type"]["const"] for name in SERVER[1:-1]}
+    assert own == {
+        "ErrorFrame": "error",
+        "Undelivered": "undelivered",
+        "Ack": "ack",
+        "Pong": "pong",
+    }
+
+
+def test_every_code_is_in_the_document() -> None:
+    """Where it can come, and nowhere else."""
+    classes = {value for value in vars(errors).values() if isinstance(value, type)}
+    assert {type(error) for error in ERRORS} == {
+        found for found in classes if issubclass(found, SignalError) and found is not SignalError
+    }
+    codes: dict[str, set[str]] = {"error": set(), "undelivered": set()}
+    for type_, frame in told():
+        codes[type_].add(frame["payload"]["code"])
+    # A join goes to HOST: if that is not there, it has an error of its own.
+    codes["error"] -= {"TARGET_NOT_FOUND"}
+    assert set(SCHEMAS["ErrorCode"]["enum"]) == codes["error"]
+    assert set(SCHEMAS["UndeliveredCode"]["enum"]) == codes["undelivered"]
+    refused: dict[str, set[str]] = {"429": {"RATE_LIMITED"}}
+    for error in ERRORS:
+        if type(error) in REFUSALS:
+            refused.setdefault(str(error.status_code), set()).add(error.code)
+    written = DOCUMENT["channels"]["signaling"]["x-refusals"]
+    assert {status: set(codes) for status, codes in written.items()} == refused
+
+
+def test_every_frame_that_the_code_makes_is_in_the_document() -> None:
+    """With the same keys: each that a frame may have is in one of them."""
+    frames = [frame for _, frame in told() if frame["payload"]["code"] != "TARGET_NOT_FOUND"]
+    frames += [frame for kind, frame in told() if kind == "undelivered"]
+    frames += [json.loads(messages.relayed_frame(signal(type_), ALICE)) for type_ in RELAYED]
+    frames += [json.loads(messages.ack_frame("1", ALICE)), json.loads(messages.PONG)]
+    seen: dict[str, set[str]] = {}
+    for frame in frames:
+        (name,) = kinds(frame, SERVER)
+        seen.setdefault(name, set()).update(frame)
+    assert seen == {name: set(SCHEMAS[name]["properties"]) for name in SERVER if name != "Gateway"}
+
+
+@pytest.mark.parametrize(
+    "steps", [case[-1] for case in CASES], ids=[str(case[1]) for case in CASES]
+)
+def test_real_frames_are_as_the_document_says(steps: list[Any]) -> None:
+    """Of every transcript that the hosts are held against, each frame is of one kind."""
+    for step in steps:
+        if isinstance(step, Hears):
+            assert len(kinds(json.loads(step.text), SERVER)) == 1, step
+        if isinstance(step, Says):
+            assert len(kinds(_parsed(step.text), CLIENT)) == _is_understood(step.text), step
+
+
+def _parsed(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def _is_understood(text: str) -> bool:
+    try:
+        read = messages.read(Message(ConnectionId("a"), text, 0))
+    except errors.InvalidMessage:
+        return False
+    if read.type in messages.DIRECTED:
+        return read.target_id is not None
+    return read.type in messages.TYPES
+
+
+@given(st.one_of(st.text(max_size=130), st.text(" \t\u00a0\x85a", max_size=4)))
+def test_a_name_is_what_the_code_takes_for_one(text: str) -> None:
+    """Whatever humans type."""
+    assert validator("Name").is_valid(text) == messages.is_name(text)
+
+
+@pytest.mark.signal_emulator(throttle_rate=0, throttle_burst=1)
+async def test_the_gateway_speaks_as_the_document_says(signal_peer: ConnectPeer) -> None:
+    """Its own frames have no type."""
+    alice = await signal_peer("Alice")
+    await alice.send("ping")
+    assert kinds((await alice.expect()).body, SERVER) == ["Gateway"]
+    words = {gateway.INTERNAL_SERVER_ERROR, gateway.TIMED_OUT, gateway.TOO_MANY_REQUESTS}
+    assert set(SCHEMAS["Gateway"]["properties"]["message"]["enum"]) == {*words, "Forbidden"}
+
+
+def test_the_types_are_made_from_the_document() -> None:
+    """``python -m tests.protocol_types`` writes them anew when this fails."""
+    assert TYPES.read_text(encoding="utf-8") == typescript(SCHEMAS)
+
+
+def test_the_prose_names_everything() -> None:
+    """Every type, code, parameter and status; and no code that there is not."""
+    codes = {error.code for error in ERRORS}
+    for word in messages.TYPES | codes | {"error", "undelivered", "ack", "pong"}:
+        assert f"`{word}`" in PROSE, word
+    assert set(re.findall(r"`([A-Z_]{5,})`", PROSE)) == codes
+    query = DOCUMENT["channels"]["signaling"]["bindings"]["ws"]["query"]["properties"]
+    for parameter in query:
+        assert f"`{parameter}`" in PROSE
+    for status, refused in DOCUMENT["channels"]["signaling"]["x-refusals"].items():
+        row = next(line for line in PROSE.splitlines() if line.startswith(f"| {status} |"))
+        assert set(re.findall(r"`([A-Z_]{5,})`", row)) == set(refused)
