@@ -4,8 +4,9 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 import click
 
@@ -17,10 +18,12 @@ from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Entry, Observer
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
     from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.recorder import Recorder
     from poker_signal.emulator.tls import Certificate
 
 
@@ -37,6 +40,8 @@ def run(
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
+    record: str | None,
+    record_raw: bool,
     **same: Any,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
@@ -71,10 +76,12 @@ def run(
     certificate = _certificate_for(settings.host) if tls else None
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
+    recorder = _recorder(record, record_raw, settings)
     console = Console(sys.stderr, colour=_wants_colour())
     folder = Path(config).parent if config else None
+    observer = console if recorder is None else _Both(console, recorder)
     emulator = Emulator(
-        settings, console, api=api, folder=folder, certificate=certificate, faults=faults
+        settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
     )
     stdout = sys.stdout
     try:
@@ -85,6 +92,38 @@ def run(
         raise click.ClickException(str(error)) from error
     finally:
         console.close()
+        if recorder is not None:
+            recorder.close()
+
+
+class _Both(NamedTuple):
+    """Two who are told."""
+
+    one: Observer
+    other: Observer
+
+    def observe(self, entry: Entry) -> None:
+        """Tell both."""
+        self.one.observe(entry)
+        self.other.observe(entry)
+
+
+def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":
+    if path is None:
+        if is_raw:
+            raise click.UsageError("--record-raw is for --record FILE")
+        return None
+    from poker_signal.emulator.recorder import CannotRecord, Recorder
+    from poker_signal.emulator.recording import header
+    from poker_signal.emulator.redaction import Redaction
+
+    redacts = "secrets" if is_raw else "addresses and secrets"
+    first = header(time.time_ns() // 1_000_000, f"poker-signal {VERSION}", settings, redacts)
+    redaction = Redaction(keep_addresses=is_raw)
+    try:
+        return Recorder(Path(path), first, redaction, lambda what: click.echo(what, err=True))
+    except CannotRecord as error:
+        raise click.ClickException(f"--record {error}") from error
 
 
 LAMBDA = "poker_signal.lambda_app.handler:handler"
@@ -140,7 +179,7 @@ def _core_decides_connects(api: "ApiConfig") -> bool:
     return route is not None and api.functions[route.function].handler == "core"
 
 
-# Only who has handlers of their own, tickets, or TLS, waits for what these import.
+# Only who has handlers of their own, tickets, or TLS, or records, waits for what these import.
 
 
 def _ticket_secrets(path: str | None) -> "TicketSecrets | None":

@@ -81,6 +81,13 @@ def main() -> None:
 @click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep all that happens in a file, without addresses: docs/recordings.md.",
+)
+@click.option("--record-raw", is_flag=True, help="Keep addresses in it too; secrets never.")
 def emulate(**options: Any) -> None:
     """Be API Gateway on this machine, with poker-signal's rules behind it.
 

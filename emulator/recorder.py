@@ -35,8 +35,8 @@ class CannotRecord(Exception):
 
 
 class _Gap:
-    def __init__(self, number: int, at_ms: int) -> None:
-        self.number, self.at_ms, self.dropped = number, at_ms, 0
+    def __init__(self, number: int, at_ms: int, dropped: int = 0) -> None:
+        self.number, self.at_ms, self.dropped = number, at_ms, dropped
 
 
 class Recorder:
@@ -58,12 +58,12 @@ class Recorder:
         self._path = path
         self._redaction = redaction
         self._tell = tell
+        first = recording.line(header)
         try:
-            self._file: BinaryIO = open(path, "wb", buffering=0, opener=_for_the_user_only)
-            self._write(recording.line(header))
+            self._file = _file_with(path, first)
         except OSError as error:
             raise CannotRecord(f"{path}: {error.strerror}") from error
-        self._whole = len(recording.line(header))
+        self._whole = len(first)
         """Bytes of the file that are whole lines."""
         self._next = 0
         self._waiting: deque[tuple[int, Entry] | _Gap] = deque()
@@ -72,7 +72,8 @@ class Recorder:
         # Each is changed by one thread only.
         self._text_taken = 0
         self._text_written = 0
-        self._failed = False
+        self._why = ""
+        """What the disk said, the first time."""
         self._lost: _Gap | None = None
         """What the disk refused, until it takes something again."""
         self._something = threading.Event()
@@ -136,10 +137,10 @@ class Recorder:
             taken.append(each)
             lines.append(self._line(each))
         if self._lost is not None:
-            lines.insert(0, _line_of_gap(self._lost, "the disk was full"))
+            lines.insert(0, _line_of_gap(self._lost, self._why))
         data = b"".join(lines)
         try:
-            self._write(data)
+            _write(self._file, data)
         except OSError as error:
             self._refused(error, taken)
             return
@@ -154,33 +155,37 @@ class Recorder:
         return recording.line(self._redaction.entry(as_json(number, entry)))
 
     def _refused(self, error: OSError, taken: list[tuple[int, Entry] | _Gap]) -> None:
-        if not self._failed:
-            self._failed = True
-            self._tell(f"recording {self._path}: {error.strerror}; the emulator goes on")
+        if not self._why:
+            self._why = error.strerror or str(error)
+            self._tell(f"recording {self._path}: {self._why}; the emulator goes on")
+        gaps = [
+            each if isinstance(each, _Gap) else _Gap(each[0], each[1].at_ms, 1) for each in taken
+        ]
         if self._lost is None:
-            first = taken[0]
-            self._lost = (
-                _Gap(first.number, first.at_ms)
-                if isinstance(first, _Gap)
-                else _Gap(first[0], first[1].at_ms)
-            )
-        self._lost.dropped += sum(
-            each.dropped if isinstance(each, _Gap) else 1 for each in taken
-        )
+            self._lost = _Gap(gaps[0].number, gaps[0].at_ms)
+        self._lost.dropped += sum(each.dropped for each in gaps)
         # Half a line would spoil what comes after it.
         with contextlib.suppress(OSError):
             self._file.truncate(self._whole)
             self._file.seek(self._whole)
 
-    def _write(self, data: bytes) -> None:
-        left = memoryview(data)
-        while left:
-            left = left[self._file.write(left) :]
+
+def _file_with(path: Path, first: bytes) -> BinaryIO:
+    # For the user only: names are in it, and what players say.
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    file = os.fdopen(descriptor, "wb", buffering=0)
+    try:
+        _write(file, first)
+    except OSError:
+        file.close()
+        raise
+    return file
 
 
-def _for_the_user_only(path: str, flags: int) -> int:
-    # Names are in it, and what players say.
-    return os.open(path, flags, 0o600)
+def _write(file: BinaryIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
 
 
 def _weight(entry: Entry) -> int:
