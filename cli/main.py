@@ -1,6 +1,6 @@
 """poker-signal: the commands, what they are told and what they print."""
 
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -241,6 +241,50 @@ def invoke(**options: Any) -> None:
     import poker_signal.cli.invoke as command
 
     command.run(**options)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--url", required=True, help="Server to play it at: ws://… or wss://….")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How many times as fast as it was; 0: as fast as its order allows.",
+)
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to wait, in all, for what does not come.",
+)
+def replay(**options: Any) -> None:
+    """Play the clients of a recording again and tell what is heard otherwise.
+
+    FILE is what emulate --record or the inspector has written. Frames are compared for each
+    connection by itself; - was heard then and not now, + the other way round.
+
+    Exit code 0: the same was heard, 1: something else, 2: FILE or URL is of no use.
+    """
+    import poker_signal.cli.replay as command
+
+    command.run(**options)
+
+
+@main.command("import-logs")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+def import_logs(file: TextIO) -> None:
+    """Print a recording of what the Lambda function has logged, for the inspector.
+
+    FILE is the output of aws logs tail or aws logs filter-log-events, or the lines themselves;
+    - for standard input. The log holds neither names nor messages: every connection is a player
+    of its own.
+    """
+    import poker_signal.cli.import_logs as command
+
+    command.run(file)
 
 
 @main.command()
