@@ -12,7 +12,7 @@ import click
 
 from poker_signal.cli import VERSION
 from poker_signal.core.model import Topology
-from poker_signal.emulator.console import Console, banner
+from poker_signal.emulator.console import Console, banner, escape
 from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
     from poker_signal.emulator.config import ApiConfig
     from poker_signal.emulator.recorder import Recorder
+    from poker_signal.emulator.reload import CodeStatus
     from poker_signal.emulator.tls import Certificate
 
 
@@ -40,6 +41,7 @@ def run(
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
+    reload: bool,
     record: str | None,
     record_raw: bool,
     **same: Any,
@@ -74,6 +76,8 @@ def run(
     if secrets is not None:
         _demand_that_tickets_are_checked(handler, rows, api)
     certificate = _certificate_for(settings.host) if tls else None
+    if reload:
+        _demand_watchfiles()
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     recorder = _recorder(record, record_raw, settings)
@@ -84,16 +88,41 @@ def run(
         settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
     )
     stdout = sys.stdout
+
+    def ready(emulator: Emulator) -> None:
+        if reload:
+            emulator.reload_on_change(_tell_of_code)
+        _announce(emulator, stdout)
+
     try:
         # What a handler prints is for people too: stdout is the URL's.
         with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets, faults):
-            serve(emulator, lambda emulator: _announce(emulator, stdout))
+            serve(emulator, ready)
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
         console.close()
         if recorder is not None:
             recorder.close()
+
+
+def _demand_watchfiles() -> None:
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError as error:
+        raise click.ClickException(
+            "--reload needs a library more: pip install 'poker-signal[reload]'"
+        ) from error
+
+
+def _tell_of_code(status: "CodeStatus") -> None:
+    if status.ok:
+        words = click.style(f"code swapped: {status.message}", fg="green")
+    else:
+        where = "" if status.place is None else f"{status.place.file}:{status.place.line}: "
+        text = f"code not swapped: {where}{status.message}; what was there before goes on"
+        words = click.style(escape(text), fg="red")
+    click.echo(words, err=True, color=_wants_colour())
 
 
 class _Both(NamedTuple):

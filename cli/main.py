@@ -82,6 +82,9 @@ def main() -> None:
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 @click.option(
+    "--reload", is_flag=True, help="Swap rules and handlers when they are edited; sockets stay."
+)
+@click.option(
     "--record",
     metavar="FILE",
     type=click.Path(dir_okay=False),

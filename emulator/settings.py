@@ -151,7 +151,8 @@ class Settings:
     def rules(self) -> Rules:
         """Return what the core is to decide by."""
         return Rules(
-            topology=self.topology,
+            # Anew, because --reload may have replaced the enumeration.
+            topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,
             message_burst=self.message_burst,
