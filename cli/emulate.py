@@ -12,7 +12,7 @@ import click
 
 from poker_signal.cli import VERSION
 from poker_signal.core.model import Topology
-from poker_signal.emulator.console import Console, banner, escape
+from poker_signal.emulator.console import Console, banner, can_encode, escape
 from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
@@ -41,6 +41,8 @@ def run(
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
+    lan: bool,
+    verbose: bool,
     reload: bool,
     record: str | None,
     record_raw: bool,
@@ -48,6 +50,8 @@ def run(
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(ticket_secret_file)
+    if lan:
+        same |= _for_the_lan(same["host"])
     try:
         settings = Settings(
             topology=Topology(topology),
@@ -75,13 +79,13 @@ def run(
         api = _api_of(handler, routes, route_selection_expression)
     if secrets is not None:
         _demand_that_tickets_are_checked(handler, rows, api)
-    certificate = _certificate_for(settings.host) if tls else None
+    certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
     if reload:
         _demand_watchfiles()
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     recorder = _recorder(record, record_raw, settings)
-    console = Console(sys.stderr, colour=_wants_colour())
+    console = Console(sys.stderr, colour=_wants_colour(), verbose=verbose)
     folder = Path(config).parent if config else None
     observer = console if recorder is None else _Both(console, recorder)
     emulator = Emulator(
@@ -92,7 +96,7 @@ def run(
     def ready(emulator: Emulator) -> None:
         if reload:
             emulator.reload_on_change(_tell_of_code)
-        _announce(emulator, stdout)
+        _announce(emulator, stdout, settings.inspector_token)
 
     try:
         # What a handler prints is for people too: stdout is the URL's.
@@ -104,6 +108,32 @@ def run(
         console.close()
         if recorder is not None:
             recorder.close()
+
+
+def _for_the_lan(host: str) -> dict[str, Any]:
+    """Return the settings that let other devices connect."""
+    from secrets import token_urlsafe
+
+    from poker_signal.emulator.lan import NoLan, lan_address, qr_code
+
+    if host != Settings().host:
+        raise click.UsageError("--lan listens on every address; leave --host out")
+    try:
+        qr_code("is the library there?")
+        address = lan_address()
+    except NoLan as error:
+        raise click.ClickException(str(error)) from error
+    return {"host": "0.0.0.0", "shown_host": address, "inspector_token": token_urlsafe(12)}
+
+
+def _announce_to_lan(url: str) -> None:
+    from poker_signal.emulator.lan import qr_code
+
+    click.echo(f"  on a phone              {url}\n", err=True)
+    if can_encode(sys.stderr, "█▀▄"):
+        click.echo(qr_code(url), err=True)
+    warning = "Everybody in this network can connect now: use --lan only where you trust them all."
+    click.echo(click.style(warning, fg="yellow"), err=True, color=_wants_colour())
 
 
 def _demand_watchfiles() -> None:
@@ -246,10 +276,13 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, stdout: TextIO) -> None:
+def _announce(emulator: Emulator, stdout: TextIO, token: str | None) -> None:
     """Tell people how to connect, then programs that they can."""
     text = banner(emulator.url, emulator.management_url, VERSION, emulator.authority)
     click.echo(text, err=True, nl=False)
+    if token is not None:
+        base = emulator.management_url.rpartition("/")[0]
+        _announce_to_lan(f"{base}/_inspect/?token={token}")
     click.echo(emulator.url, file=stdout)
 
 

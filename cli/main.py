@@ -82,6 +82,12 @@ def main() -> None:
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 @click.option(
+    "--lan", is_flag=True, help="Let other devices in this network connect; shows a QR code."
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show connection ids, routes and how long it took."
+)
+@click.option(
     "--reload", is_flag=True, help="Swap rules and handlers when they are edited; sockets stay."
 )
 @click.option(

@@ -13,6 +13,9 @@ FORMAT = "poker-signal recording"
 VERSION = 1
 """Of what a line means. Kinds and members may be added to it; a reader passes over them."""
 
+_UNTOLD = frozenset({"host", "port", "shown_host", "domain_name", "ticket_keys", "inspector_token"})
+"""Settings that are addresses or secrets."""
+
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Far more than the largest message with the event around it."""
 
@@ -143,7 +146,7 @@ def _that_matter(settings: Settings) -> dict[str, Any]:
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)
         is_usual = value == field.default and field.name not in {"stage", "topology"}
-        if is_usual or field.name in {"host", "port", "ticket_keys", "domain_name"}:
+        if is_usual or field.name in _UNTOLD:
             continue
         if isinstance(value, str | int | float | bool | enum.Enum):
             told[field.name] = value

@@ -99,7 +99,7 @@ class Emulator:
 
     @property
     def _authority(self) -> str:
-        host = self._settings.host
+        host = self._settings.shown_host or self._settings.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def __aenter__(self) -> "Emulator":

@@ -1,5 +1,7 @@
 """The emulator as a process: what it prints, and how it ends."""
 
+import asyncio
+import dataclasses
 import json
 import os
 import re
@@ -9,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from poker_signal.cli.main import main
+from poker_signal.emulator.lan import qr_code
+from poker_signal.emulator.server import Emulator
 
 COMMAND = [sys.executable, "-m", "poker_signal.cli", "emulate"]
 
@@ -371,3 +375,74 @@ def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> 
     kept = [entry for entry in entries if entry["kind"] != "gap"]
     missing = sum(entry["dropped"] for entry in entries if entry["kind"] == "gap")
     assert len(kept) + missing == 3 + 3 * 200 + 2
+
+
+def test_lan_listens_everywhere_and_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The URL that other devices connect to, with a code to scan, and what that means."""
+    listened_on = []
+
+    def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
+        listened_on.append(emulator._settings.host)
+        # No test listens on other addresses than loopback.
+        emulator._settings = dataclasses.replace(emulator._settings, host="127.0.0.1")
+
+        async def once() -> None:
+            async with emulator:
+                ready(emulator)
+
+        asyncio.run(once())
+
+    monkeypatch.setattr("poker_signal.emulator.lan.lan_address", lambda: "192.168.7.7")
+    monkeypatch.setattr("poker_signal.cli.emulate.serve", serve)
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan"])
+    assert (result.exit_code, listened_on) == (0, ["0.0.0.0"])
+    url = re.fullmatch(r"ws://(192\.168\.7\.7:\d+)/prod\n", result.stdout)
+    assert url
+    shown = re.search(rf"on a phone +(http://{url[1]}/\S*\?token=[\w-]{{16}})\n", result.stderr)
+    assert shown
+    assert qr_code(shown[1]) in result.stderr
+    assert "Everybody in this network can connect now" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--host", "127.0.0.2"], "--lan listens on every address; leave --host out"),
+        ([], "--lan needs a library more: pip install 'poker-signal[lan]'"),
+    ],
+)
+def test_lan_says_what_it_needs(
+    monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
+) -> None:
+    """Before anything listens."""
+    monkeypatch.setitem(sys.modules, "segno", None)
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan", *options])
+    assert (result.exit_code != 0, result.stdout) == (True, "")
+    assert f"Error: {words}\n" in result.stderr
+
+
+def test_whoever_does_not_need_them_does_not_wait_for_qr_codes_and_watchers() -> None:
+    """Nor for what records: imports are most of a start."""
+    code = (
+        "import sys, poker_signal.cli.emulate\n"
+        "print(*{'segno', 'watchfiles', 'poker_signal.emulator.recorder',"
+        " 'poker_signal.emulator.reload', 'poker_signal.emulator.lan'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "\n"
+
+
+def test_verbose_shows_ids_routes_and_times_and_no_payload() -> None:
+    """For whoever looks for a connection in a log."""
+    with emulate("--port", "0", "-v") as (process, line):
+        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
+            client.send('{"type":"ping","payload":"TOP"}')
+            assert client.recv(timeout=10) == '{"type":"pong"}'
+        _, err, _ = stop(process, signal.SIGINT)
+    id_ = r"[\w-]+="
+    assert re.search(rf"connected  \[{id_} after \d+ ms\]\n", err)
+    assert re.search(rf"pong  \[{id_} \$default \d+ ms\]\n", err)
+    assert re.search(rf"1000 OK  \[{id_} after \d+\.\d s\]\n", err)
+    assert "TOP" not in err
