@@ -2,23 +2,23 @@
 
 import contextlib
 import logging
-import os
 import sys
-import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from poker_signal.cli import VERSION
+from poker_signal.cli.colour import wants_colour
 from poker_signal.core.model import Topology
-from poker_signal.emulator.console import Console, banner, can_encode, escape
+from poker_signal.emulator.console import Console, banner
 from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Entry, Observer
+from poker_signal.emulator.trace import Observer
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
@@ -68,34 +68,25 @@ def run(
     rows = _where_rows_are(handler, dynamodb)
     if faults.index_lag_s and "://" in rows:
         raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
-    api = None
-    if config is not None:
-        if handler != "core" or routes:
-            raise click.UsageError("--config names handlers and routes; leave the options out")
-        api = _read_config(config)
-    elif handler == "lambda":
-        api = _api_of(LAMBDA, routes, route_selection_expression)
-    elif handler != "core" or routes:
-        api = _api_of(handler, routes, route_selection_expression)
+    api = _api(config, handler, routes, route_selection_expression)
     if secrets is not None:
         _demand_that_tickets_are_checked(handler, rows, api)
     certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
-    if reload:
-        _demand_watchfiles()
+    on_reload = _on_reload() if reload else None
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     recorder = _recorder(record, record_raw, settings)
-    console = Console(sys.stderr, colour=_wants_colour(), verbose=verbose)
+    console = Console(sys.stderr, colour=wants_colour(), verbose=verbose)
     folder = Path(config).parent if config else None
-    observer = console if recorder is None else _Both(console, recorder)
+    observer = console if recorder is None else _both(console, recorder)
     emulator = Emulator(
         settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
     )
     stdout = sys.stdout
 
     def ready(emulator: Emulator) -> None:
-        if reload:
-            emulator.reload_on_change(_tell_of_code)
+        if on_reload is not None:
+            emulator.reload_on_change(on_reload)
         _announce(emulator, stdout, settings.inspector_token)
 
     try:
@@ -110,79 +101,19 @@ def run(
             recorder.close()
 
 
-def _for_the_lan(host: str) -> dict[str, Any]:
-    """Return the settings that let other devices connect."""
-    from secrets import token_urlsafe
-
-    from poker_signal.emulator.lan import NoLan, lan_address, qr_code
-
-    if host != Settings().host:
-        raise click.UsageError("--lan listens on every address; leave --host out")
-    try:
-        qr_code("is the library there?")
-        address = lan_address()
-    except NoLan as error:
-        raise click.ClickException(str(error)) from error
-    return {"host": "0.0.0.0", "shown_host": address, "inspector_token": token_urlsafe(12)}
-
-
-def _announce_to_lan(url: str) -> None:
-    from poker_signal.emulator.lan import qr_code
-
-    click.echo(f"  on a phone              {url}\n", err=True)
-    if can_encode(sys.stderr, "█▀▄"):
-        click.echo(qr_code(url), err=True)
-    warning = "Everybody in this network can connect now: use --lan only where you trust them all."
-    click.echo(click.style(warning, fg="yellow"), err=True, color=_wants_colour())
-
-
-def _demand_watchfiles() -> None:
-    try:
-        import watchfiles  # noqa: F401
-    except ImportError as error:
-        raise click.ClickException(
-            "--reload needs a library more: pip install 'poker-signal[reload]'"
-        ) from error
-
-
-def _tell_of_code(status: "CodeStatus") -> None:
-    if status.ok:
-        words = click.style(f"code swapped: {status.message}", fg="green")
-    else:
-        where = "" if status.place is None else f"{status.place.file}:{status.place.line}: "
-        text = f"code not swapped: {where}{status.message}; what was there before goes on"
-        words = click.style(escape(text), fg="red")
-    click.echo(words, err=True, color=_wants_colour())
-
-
-class _Both(NamedTuple):
-    """Two who are told."""
-
-    one: Observer
-    other: Observer
-
-    def observe(self, entry: Entry) -> None:
-        """Tell both."""
-        self.one.observe(entry)
-        self.other.observe(entry)
-
-
-def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":
-    if path is None:
-        if is_raw:
-            raise click.UsageError("--record-raw is for --record FILE")
-        return None
-    from poker_signal.emulator.recorder import CannotRecord, Recorder
-    from poker_signal.emulator.recording import header
-    from poker_signal.emulator.redaction import Redaction
-
-    redacts = "secrets" if is_raw else "addresses and secrets"
-    first = header(time.time_ns() // 1_000_000, f"poker-signal {VERSION}", settings, redacts)
-    redaction = Redaction(keep_addresses=is_raw)
-    try:
-        return Recorder(Path(path), first, redaction, lambda what: click.echo(what, err=True))
-    except CannotRecord as error:
-        raise click.ClickException(f"--record {error}") from error
+def _api(
+    config: str | None, handler: str, routes: tuple[str, ...], expression: str
+) -> "ApiConfig | None":
+    """Return what is served; None: our own rules only."""
+    if config is not None:
+        if handler != "core" or routes:
+            raise click.UsageError("--config names handlers and routes; leave the options out")
+        return _read_config(config)
+    if handler == "lambda":
+        return _api_of(LAMBDA, routes, expression)
+    if handler != "core" or routes:
+        return _api_of(handler, routes, expression)
+    return None
 
 
 LAMBDA = "poker_signal.lambda_app.handler:handler"
@@ -238,7 +169,39 @@ def _core_decides_connects(api: "ApiConfig") -> bool:
     return route is not None and api.functions[route.function].handler == "core"
 
 
-# Only who has handlers of their own, tickets, or TLS, or records, waits for what these import.
+# Only who asks for any of it waits for what these import.
+
+
+def _for_the_lan(host: str) -> dict[str, Any]:
+    from poker_signal.cli.lan import for_the_lan
+
+    return for_the_lan(host)
+
+
+def _on_reload() -> "Callable[[CodeStatus], None]":
+    try:
+        from poker_signal.cli.reload import tell_of_code
+    except ImportError as error:
+        raise click.ClickException(
+            "--reload needs a library more: pip install 'poker-signal[reload]'"
+        ) from error
+    return tell_of_code
+
+
+def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":
+    if path is None:
+        if is_raw:
+            raise click.UsageError("--record-raw is for --record FILE")
+        return None
+    from poker_signal.cli.record import recorder
+
+    return recorder(Path(path), is_raw, settings)
+
+
+def _both(one: Observer, other: Observer) -> Observer:
+    from poker_signal.cli.record import Both
+
+    return Both(one, other)
 
 
 def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
@@ -281,10 +244,8 @@ def _announce(emulator: Emulator, stdout: TextIO, token: str | None) -> None:
     text = banner(emulator.url, emulator.management_url, VERSION, emulator.authority)
     click.echo(text, err=True, nl=False)
     if token is not None:
+        from poker_signal.cli.lan import announce_to_lan
+
         base = emulator.management_url.rpartition("/")[0]
-        _announce_to_lan(f"{base}/_inspect/?token={token}")
+        announce_to_lan(f"{base}/_inspect/?token={token}")
     click.echo(emulator.url, file=stdout)
-
-
-def _wants_colour() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ

@@ -1,17 +1,13 @@
 """The emulator as a process: what it prints, and how it ends."""
 
-import asyncio
-import dataclasses
-import json
 import os
 import re
-import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,8 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.lan import qr_code
-from poker_signal.emulator.server import Emulator
 
 COMMAND = [sys.executable, "-m", "poker_signal.cli", "emulate"]
 
@@ -311,114 +305,6 @@ def test_a_fault_that_cannot_be_is_wrong_usage(options: tuple[str, ...], what: s
     result = CliRunner().invoke(main, ["emulate", *options])
     assert result.exit_code == 2
     assert what in result.stderr
-
-
-def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path: Path) -> None:
-    """All of it, and neither addresses nor sessions; --record-raw keeps addresses."""
-    offer = '{"type":"ping","payload":"a=candidate:1 1 udp 1 192.168.7.7 9 typ host"}'
-    for options, address in ((["--record-raw"], "192.168.7.7"), ([], "10.0.0.1")):
-        file = tmp_path / "recording.jsonl"
-        with emulate("--port", "0", "--record", str(file), *options) as (process, line):
-            query = "playerId=Zo%C3%AB&gameId=GAME01&session=SECRETSECRET"
-            with connect(f"{line.strip()}?{query}") as client:
-                client.send(offer)
-                assert client.recv(timeout=10) == '{"type":"pong"}'
-            _, err, _ = stop(process, signal.SIGINT)
-        assert (process.returncode, "recording" in err) == (0, False)
-        header, *entries = [json.loads(line) for line in file.read_text().splitlines()]
-        assert header["settings"] == {"stage": "prod", "topology": "mesh", "tickets": False}
-        kinds = [entry["kind"] for entry in entries]
-        assert kinds == [
-            "connect", "return", "opened", "message", "post", "return", "disconnect", "return",
-        ]  # fmt: skip
-        assert [entry["n"] for entry in entries] == list(range(8))
-        assert entries[3]["event"]["body"] == offer.replace("192.168.7.7", address)
-        assert entries[0]["event"]["queryStringParameters"]["session"] == "redacted-1"
-        assert "SECRET" not in file.read_text()
-
-
-def test_a_recording_that_cannot_be_written_is_said_before_the_start(tmp_path: Path) -> None:
-    """And --record-raw alone is no recording."""
-    for options, words in (
-        (["--record", str(tmp_path / "no" / "file")], "--record .*: No such file or directory"),
-        (["--record-raw"], "--record-raw is for --record FILE"),
-    ):
-        done = subprocess.run(
-            [*COMMAND, "--port", "0", *options],
-            capture_output=True, text=True, timeout=30, check=False,
-        )  # fmt: skip
-        assert (done.returncode != 0, done.stdout) == (True, "")
-        assert re.search(f"^Error: {words}$", done.stderr, re.MULTILINE)
-
-
-def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> None:
-    """The recording has whole lines, and says what it lacks once there is room again."""
-    file = tmp_path / "recording.jsonl"
-    with emulate("--port", "0", "--record", str(file)) as (process, line):
-        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
-            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, most))
-            for _ in range(200):
-                client.send('{"type":"ping"}')
-                assert client.recv(timeout=10) == '{"type":"pong"}'
-            assert process.stderr is not None
-            while "recording" not in (said := process.stderr.readline()):
-                assert said
-            assert said == f"recording {file}: File too large; the emulator goes on\n"
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
-        _, err, _ = stop(process, signal.SIGINT)
-    assert "recording" not in err
-    _, *entries = [json.loads(line) for line in file.read_text().splitlines()]
-    (gap, *_) = [entry for entry in entries if entry["kind"] == "gap"]
-    assert gap["why"] == "File too large"
-    assert entries[-1]["kind"] == "return"
-    kept = [entry for entry in entries if entry["kind"] != "gap"]
-    missing = sum(entry["dropped"] for entry in entries if entry["kind"] == "gap")
-    assert len(kept) + missing == 3 + 3 * 200 + 2
-
-
-def test_lan_listens_everywhere_and_shows_where(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The URL that other devices connect to, with a code to scan, and what that means."""
-    listened_on = []
-
-    def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
-        listened_on.append(emulator._settings.host)
-        # No test listens on other addresses than loopback.
-        emulator._settings = dataclasses.replace(emulator._settings, host="127.0.0.1")
-
-        async def once() -> None:
-            async with emulator:
-                ready(emulator)
-
-        asyncio.run(once())
-
-    monkeypatch.setattr("poker_signal.emulator.lan.lan_address", lambda: "192.168.7.7")
-    monkeypatch.setattr("poker_signal.cli.emulate.serve", serve)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan"])
-    assert (result.exit_code, listened_on) == (0, ["0.0.0.0"])
-    url = re.fullmatch(r"ws://(192\.168\.7\.7:\d+)/prod\n", result.stdout)
-    assert url
-    shown = re.search(rf"on a phone +(http://{url[1]}/\S*\?token=[\w-]{{16}})\n", result.stderr)
-    assert shown
-    assert qr_code(shown[1]) in result.stderr
-    assert "Everybody in this network can connect now" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--host", "127.0.0.2"], "--lan listens on every address; leave --host out"),
-        ([], "--lan needs a library more: pip install 'poker-signal[lan]'"),
-    ],
-)
-def test_lan_says_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
-) -> None:
-    """Before anything listens."""
-    monkeypatch.setitem(sys.modules, "segno", None)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan", *options])
-    assert (result.exit_code != 0, result.stdout) == (True, "")
-    assert f"Error: {words}\n" in result.stderr
 
 
 def test_whoever_does_not_need_them_does_not_wait_for_qr_codes_and_watchers() -> None:
