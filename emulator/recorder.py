@@ -7,6 +7,7 @@ recording.
 import contextlib
 import os
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -136,6 +137,9 @@ class Recorder:
             each = self._waiting.popleft()
             taken.append(each)
             lines.append(self._line(each))
+            if not self._stopping.is_set():
+                # Whoever plays goes first: else the event loop waits 5 ms for this thread.
+                time.sleep(0)
         if self._lost is not None:
             lines.insert(0, _line_of_gap(self._lost, self._why))
         data = b"".join(lines)

@@ -15,34 +15,47 @@ _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "
 _SECRET_PARAMETERS = frozenset(
     {"session", "ticket", "token", "auth", "authorization", "access_token", "credential"}
 )
+_GATEWAYS_OWN = frozenset(
+    {"kind", "at", "n", "connectionId", "requestId", "extendedRequestId", "messageId", "apiId"}
+    | {"requestTime", "routeKey", "eventType", "messageDirection", "stage"}
+)
+"""Members that hold nothing of a peer's."""
 _SECRET_MEMBERS = _SECRET_HEADERS | _SECRET_PARAMETERS | {"x-api-key"}
 
-# What peers send is JSON text, in which a line break is the two characters \n: an address may
-# stand right after one.
-_STARTS = r"(?<=\\[nrt])|(?<=//)|(?<!["
-_ADDRESS = re.compile(
-    # A version such as Chrome/120.0.0.0 looks like an address; its slash tells.
-    rf"(?:{_STARTS}\w./]))(?P<four>\d{{1,3}}(?:\.\d{{1,3}}){{3}})(?!\w|\.\d)"
-    rf"|(?:{_STARTS}\w:]))(?P<six>(?:[0-9a-fA-F]{{0,4}}:){{2,7}}[0-9a-fA-F]{{0,4}})(?![\w:]|\.\d)"
-    r"|(?P<mdns>[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.local)\b"
+# Each pattern starts with a character or a literal that is rare, and is tried only where a text
+# has a certain part: a recording is written while others play.
+_FOUR = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
+_SIX = re.compile(r"(?:[0-9a-fA-F]{1,4})?:(?:[0-9a-fA-F]{0,4}:){1,6}[0-9a-fA-F]{0,4}(?![\w:]|\.\d)")
+_TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
+"""Nothing has groups without it, and it is looked for a hundred times as fast."""
+_MDNS = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.local\b")
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])")
+_HOST_NAMES = tuple(
+    (needle, re.compile(rf"(?P<before>{pattern})(?P<host>[^\s\"\\]+)"))
+    for needle, pattern in {
+        "IN IP": r"IN IP[46] ",
+        "candidate:": r"candidate:\S{1,64} \d+ \w+ \d+ ",
+        "raddr ": r"raddr ",
+    }.items()
 )
-_FINGERPRINT = re.compile(r"(?<![\w:])[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])")
-_HOST_NAME = re.compile(
-    r"(?P<before>\bIN IP[46] |\bcandidate:\S+ \d+ \w+ \d+ |\braddr )(?P<host>[^\s\"\\]+)"
-)
-_USER_NAME = re.compile(r"(?P<before>(?:\\[nr]|[\n\r\"]|^)o=)(?P<secret>(?!- )[^\s\"\\]+)(?= )")
+_ADDRESS = re.compile(rf"{_FOUR.pattern}|{_SIX.pattern}|{_MDNS.pattern}")
 
+_PARAMETERS = "|".join(_SECRET_PARAMETERS)
 _SECRETS = (
-    re.compile(r"(?P<before>\bice-pwd:)(?P<secret>[^\\\s\"]+)"),
-    re.compile(rf"(?P<before>[?&](?:{'|'.join(_SECRET_PARAMETERS)})=)(?P<secret>[^&\s\"\\]+)"),
+    ("ice-pwd:", re.compile(r"(?P<before>ice-pwd:)(?P<secret>[^\\\s\"]+)")),
+    ("=", re.compile(rf"(?P<before>[?&](?:{_PARAMETERS})=)(?P<secret>[^&\s\"\\]+)")),
     # In a message, as in {"iceServers": [{"credential": "…"}]}.
-    re.compile(
-        rf"(?P<before>\"(?:{'|'.join(_SECRET_PARAMETERS)}|password|icePwd)\"\s*:\s*\")"
-        r"(?P<secret>(?:[^\"\\]|\\.)+)"
+    (
+        '":',
+        re.compile(
+            rf"(?P<before>\"(?:{_PARAMETERS}|password|icePwd)\"\s*:\s*\")"
+            r"(?P<secret>(?:[^\"\\]|\\.)+)"
+        ),
     ),
     # Three times base64url with dots between: a JSON Web Token, wherever it stands.
-    re.compile(r"(?P<before>\b)(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"),
+    ("eyJ", re.compile(r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})")),
 )
+_USER_NAME = re.compile(r"o=(?P<name>(?!- )[^\s\"\\]{1,200})(?= \d+ \d+ IN )")
 
 # ASCII letters, digits, dots, hyphens and colons that somebody wrote as \u0031.
 _ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00(2[de]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA])")
@@ -60,6 +73,8 @@ class Redaction:
     def __init__(self, *, keep_addresses: bool = False) -> None:
         self._keep_addresses = keep_addresses
         self._known: dict[tuple[str, str], str] = {}
+        self._addresses: dict[str, str] = {}
+        """By how they were written."""
         self._counts: Counter[str] = Counter()
 
     def entry(self, value: Any) -> Any:
@@ -76,16 +91,29 @@ class Redaction:
         """Return a text, such as a message, redacted."""
         if "\\u00" in text:
             text = _ESCAPED.sub(lambda match: match[1] + chr(int(match[2], 16)), text)
-        for pattern in _SECRETS:
-            text = pattern.sub(self._secret, text)
-        if self._keep_addresses:
-            return text
-        text = _USER_NAME.sub(self._secret, text)
-        text = _HOST_NAME.sub(self._host_name, text)
-        text = _FINGERPRINT.sub(lambda match: self._pseudonym("print", match[0].upper()), text)
-        return _ADDRESS.sub(self._address, text)
+        for needle, pattern in _SECRETS:
+            if needle in text:
+                text = pattern.sub(self._secret, text)
+        return text if self._keep_addresses else self._without_addresses(text)
+
+    def _without_addresses(self, text: str) -> str:
+        if "o=" in text:
+            text = _USER_NAME.sub(self._user_name, text)
+        for needle, pattern in _HOST_NAMES:
+            if needle in text:
+                text = pattern.sub(self._host_name, text)
+        has_groups = _TWO_COLONS.search(text) is not None
+        if has_groups:
+            text = _FINGERPRINT.sub(self._fingerprint, text)
+        if text.count(".") > 2:
+            text = _FOUR.sub(self._address, text)
+        if ".local" in text:
+            text = _MDNS.sub(lambda match: self._pseudonym("mdns", match[0].lower()), text)
+        return _SIX.sub(self._address, text) if has_groups else text
 
     def _member(self, key: str, value: Any) -> Any:
+        if key in _GATEWAYS_OWN:
+            return value
         if key.lower() not in _SECRET_MEMBERS:
             return self.entry(value)
         if isinstance(value, str) and value:
@@ -97,16 +125,33 @@ class Redaction:
     def _secret(self, match: re.Match[str]) -> str:
         return match["before"] + self._pseudonym("secret", match["secret"])
 
+    def _user_name(self, match: re.Match[str]) -> str:
+        if _continues(match, "="):
+            return match[0]
+        return "o=" + self._pseudonym("secret", match["name"])
+
     def _host_name(self, match: re.Match[str]) -> str:
         host = match["host"]
         if _ADDRESS.fullmatch(host) or "%" in host:
             return match[0]
         return match["before"] + self._pseudonym("name", host.lower())
 
+    def _fingerprint(self, match: re.Match[str]) -> str:
+        if _continues(match, ":"):
+            return match[0]
+        return self._pseudonym("print", match[0].upper())
+
     def _address(self, match: re.Match[str]) -> str:
         found = match[0]
-        if match["mdns"]:
-            return self._pseudonym("mdns", found.lower())
+        # A version such as Chrome/120.0.0.0 looks like an address; its slash tells.
+        if _continues(match, ":" if ":" in found else "./"):
+            return found
+        known = self._addresses.get(found)
+        if known is None:
+            known = self._addresses[found] = self._other_address(found)
+        return known
+
+    def _other_address(self, found: str) -> str:
         try:
             address = ipaddress.ip_address(found)
         except ValueError:
@@ -128,6 +173,22 @@ class Redaction:
             self._counts[kind] += 1
             known = self._known[kind, original] = _pseudonym(kind, self._counts[kind])
         return known
+
+
+def _continues(match: re.Match[str], joints: str) -> bool:
+    """Tell whether what was found goes on to the left, with a letter or one of these."""
+    before = match.string[max(match.start() - 2, 0) : match.start()]
+    if not before or before in {"//", "\\n", "\\r", "\\t"}:
+        return False
+    return before[-1].isalnum() or before[-1] == "_" or before[-1] in joints
+
+
+def _pseudonym(self, kind: str, original: str) -> str:
+    known = self._known.get((kind, original))
+    if known is None:
+        self._counts[kind] += 1
+        known = self._known[kind, original] = _pseudonym(kind, self._counts[kind])
+    return known
 
 
 def _pseudonym(kind: str, number: int) -> str:
