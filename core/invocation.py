@@ -25,7 +25,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, WAIT_S, needs_room, route
+from poker_signal.core.routing import MAX_WAITS, WAIT_S, is_noted, needs_room, route
 from poker_signal.core.rules import Rules
 
 _DEFAULT = Rules()
@@ -38,6 +38,10 @@ class Outcome(NamedTuple):
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
     ``error``."""
     error: SignalError | None = None
+
+
+DELIVERED = Outcome("delivered")
+"""How nearly every message ends."""
 
 
 class Invocation:
@@ -91,7 +95,8 @@ class Invocation:
             except SignalError as error:
                 effects = self._answer(error)
             yield from effects
-        yield from self._look_again()
+        if self._room.has_doubts:
+            yield from self._look_again()
 
     def _look_again(self) -> Iterator[Effect]:
         """Find out about whoever was passed over, once nobody waits for anything any more.
@@ -116,8 +121,9 @@ class Invocation:
     def delivered(self, post: Post) -> None:
         """Report that a Post arrived."""
         if post.cause is not None and post.target_id is not None:
-            self.outcome = Outcome("delivered")
-            self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
+            self.outcome = DELIVERED
+            if is_noted(post.cause):
+                self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
     def alive(self, effect: Probe | LookAgain) -> None:
         """Report that somebody was there."""

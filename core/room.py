@@ -1,8 +1,18 @@
 """Who is in one game, and who owns which name."""
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
+
+
+class Way(NamedTuple):
+    """From whom to whom a message goes."""
+
+    sender: Row
+    target: Row
+    until: int
+    """Epoch seconds: afterwards one of those who were looked at has expired."""
 
 
 class Room:
@@ -12,12 +22,13 @@ class Room:
     with two players as with two hundred.
     """
 
-    __slots__ = ("_by_connection", "_by_player", "_doubted")
+    __slots__ = ("_by_connection", "_by_player", "_doubted", "_ways")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
         self._doubted: frozenset[ConnectionId] = frozenset()
+        self._ways: dict[tuple[ConnectionId, PlayerId], Way] = {}
         for row in rows:
             self._put(row)
 
@@ -54,6 +65,34 @@ class Room:
         """Return the one row that messages to this name go to."""
         named = self.named(player_id, at)
         return named[0] if named else None
+
+    def way(self, sender_id: ConnectionId, target_id: PlayerId, at: int) -> "Way | None":
+        """Return the rows of a sender that owns its name and of the owner of another name.
+
+        None: that is not so, or not so simple. The answer is remembered as long as nothing
+        comes or goes, because a handshake asks the same a hundred times.
+        """
+        way = self._ways.get((sender_id, target_id))
+        if way is None:
+            sender = self._by_connection.get(sender_id)
+            if sender is None or self._doubted:
+                return None
+            names = {sender.player_id, target_id}
+            rows = [row for name in names for row in self._by_player.get(name, ())]
+            # Who has expired may have been alive at an earlier moment, that may be asked for next.
+            if not all(row.is_live(at) for row in rows):
+                return None
+            target = self.owner(target_id, at)
+            if target is None or self.owner(sender.player_id, at) is not sender:
+                return None
+            way = Way(sender, target, min(row.ttl for row in rows))
+            self._ways[sender_id, target_id] = way
+        return way if at <= way.until else None
+
+    @property
+    def has_doubts(self) -> bool:
+        """Tell whether any row is in doubt."""
+        return bool(self._doubted)
 
     def is_in_doubt(self, player_id: PlayerId) -> bool:
         """Tell whether a row of this name is in doubt."""
@@ -98,6 +137,7 @@ class Room:
     def _copy(self) -> "Room":
         # The lists of rows are shared: _put and _drop replace them, they do not change them.
         room = Room()
+        # What was remembered of the ways is not copied: it may not be so any more.
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
         room._doubted = self._doubted

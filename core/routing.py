@@ -136,8 +136,11 @@ def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
     Raises:
         GameFull: everybody has given a sign of life.
     """
-    if not seats or len(room) < seats or room.owner(event.row.player_id, event.at):
+    if not seats or len(room) <= seats or room.owner(event.row.player_id, event.at):
         # Who is in the game by name sits already, on whatever connection.
+        return None
+    if room.owner(HOST, event.at) is None:
+        # Seats are at a host's table. Whoever waits for one costs nobody anything yet.
         return None
     players = [owner for owner in room.owners(event.at) if owner.player_id != HOST]
     if len(players) < seats:
@@ -159,22 +162,36 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if signal.is_over_limit:
         raise RateLimited("That was too much at once. Please wait a moment and try again.")
     messages.check_payload(signal, rules.max_payload_bytes)
+    way = room.way(signal.sender, signal.target_id, signal.at)
+    if way is None:
+        return _find_way(signal, signal.target_id, room, rules)
+    sender, target = way.sender, way.target
+    _check_topology(signal.type, sender.player_id, signal.target_id, rules.topology)
+    return [_dispatch(signal, sender, target)]
+
+
+def _find_way(signal: Signal, target_id: PlayerId, room: Room, rules: Rules) -> list[Effect]:
     sender = room.row(signal.sender, signal.at)
     if sender is None:
         raise NotConnected
-    _check_topology(signal.type, sender.player_id, signal.target_id, rules.topology)
+    _check_topology(signal.type, sender.player_id, target_id, rules.topology)
     owner = room.owner(sender.player_id, signal.at)
     if owner is not None and owner.connection_id != sender.connection_id:
         # Nobody speaks in another's name. But perhaps the owner is the sender's own former
         # connection, closed without anybody being told: a ghost must not lock its player out,
         # so it is asked for a sign of life.
         return [Probe(owner.connection_id, sender.player_id, cause=signal)]
-    target = room.owner(signal.target_id, signal.at)
+    target = room.owner(target_id, signal.at)
     if target is None:
-        return _miss(signal, signal.target_id, room)
+        return _miss(signal, target_id, room)
+    return [_dispatch(signal, sender, target)]
+
+
+def _dispatch(signal: Signal, sender: Row, target: Row) -> Effect:
     if _is_early(signal, sender, target):
-        return [Wait(WAIT_S, signal)]
-    return [_relay(signal, sender, target)]
+        return Wait(WAIT_S, signal)
+    frame = messages.relayed_frame(signal, sender.player_id)
+    return Post(target.connection_id, frame, cause=signal, target_id=target.player_id)
 
 
 def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
@@ -210,6 +227,11 @@ def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
     )
 
 
+def is_noted(signal: Signal) -> bool:
+    """Tell whether anything follows from it that a signal has arrived."""
+    return signal.id is not None or signal.type in messages.DESCRIPTIONS
+
+
 def _note_delivery(signal: Signal, target: ConnectionId, target_id: PlayerId) -> list[Effect]:
     effects: list[Effect] = []
     if signal.type in messages.DESCRIPTIONS:
@@ -217,8 +239,3 @@ def _note_delivery(signal: Signal, target: ConnectionId, target_id: PlayerId) ->
     if signal.id is not None:
         effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))
     return effects
-
-
-def _relay(signal: Signal, sender: Row, target: Row) -> Post:
-    frame = messages.relayed_frame(signal, sender.player_id)
-    return Post(target.connection_id, frame, cause=signal, target_id=target.player_id)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol, assert_never
 from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import parse_event, response_for, ticket_of
-from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.invocation import DELIVERED, Invocation, Outcome
 from poker_signal.core.limits import Meter
 from poker_signal.core.model import (
     Close,
@@ -108,7 +108,12 @@ class CoreHost:
             if self._clock is not None and isinstance(effect, Wait):
                 return effect
             try:
-                self._perform_effect(effect, invocation)
+                # Most effects are posts: for them no pattern is tried.
+                if isinstance(effect, Post):
+                    posted = self._connections.post(effect.connection_id, effect.data)
+                    (invocation.delivered if posted else invocation.gone)(effect)
+                else:
+                    self._perform_effect(effect, invocation)
             except Throttled:
                 # A Close is best effort: what it was for is forgotten already.
                 if isinstance(effect, Post | Probe):
@@ -131,12 +136,11 @@ class CoreHost:
         else:
             self._pause(again, rest)
 
-    def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
-        # Most effects are posts, and a pattern takes five times as long as a look at the type.
-        if isinstance(effect, Post):
-            posted = self._connections.post(effect.connection_id, effect.data)
-            (invocation.delivered if posted else invocation.gone)(effect)
-            return
+    def _perform_effect(
+        self,
+        effect: Save | Forget | Probe | Reach | Wait | LookAgain | Close,
+        invocation: Invocation,
+    ) -> None:
         match effect:
             case Save(row):
                 self.table.save(row)
@@ -169,8 +173,11 @@ class _Rest(NamedTuple):
     running: Running
 
 
+_DELIVERED = Returned(response_for(DELIVERED), DELIVERED)
+
+
 def _returned(outcome: Outcome) -> Returned:
-    return Returned(response_for(outcome), outcome)
+    return _DELIVERED if outcome is DELIVERED else Returned(response_for(outcome), outcome)
 
 
 def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:

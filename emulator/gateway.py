@@ -470,6 +470,11 @@ class Gateway:
     ) -> None:
         """Tell the client of a failure, or what a two-way route answers."""
         self._trace.add(Finished(self._clock.now_ms(), received, result))
+        if isinstance(result, Returned) and result.outcome is not None:
+            # Our own rules: they have said what there was to say.
+            if self._settings.serial:
+                self._invoker.finished(connection)
+            return
         response = _well_formed(result) if isinstance(result, Returned) else None
         if response is None:
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR

@@ -267,3 +267,20 @@ def test_changing_a_room_is_the_same_as_reading_it_anew(
     assert room == anew
     for name in ("HOST", "Alice", "Bob"):
         assert room.named(PlayerId(name), AT) == anew.named(PlayerId(name), AT)
+
+
+@given(rows, st.lists(st.integers(-2, 2), min_size=1, max_size=4))
+def test_a_way_that_is_remembered_is_the_one_that_would_be_found(
+    members: list[Row], moments: list[int]
+) -> None:
+    """Whenever it is asked for, and in whatever order: it leads from owner to owner."""
+    room = Room(members)
+    for moment in moments:
+        at = AT + moment
+        for sender in members:
+            for target in members:
+                way = room.way(sender.connection_id, target.player_id, at)
+                if way is not None:
+                    assert way.sender is room.row(sender.connection_id, at)
+                    assert way.sender is room.owner(way.sender.player_id, at)
+                    assert way.target is room.owner(target.player_id, at)

@@ -560,6 +560,12 @@ def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> N
     assert route(connect(newcomer), room, TWO_SEATS) == [Save(newcomer)]
 
 
+def test_nobody_needs_a_seat_where_nobody_hosts() -> None:
+    """Whoever waits for a host costs nobody anything yet."""
+    waiting = Room([row(f"Player {number}", number) for number in range(9)])
+    assert route(connect(CAROL), waiting, TWO_SEATS) == [Save(CAROL)]
+
+
 def test_without_a_number_of_seats_there_is_always_one() -> None:
     """Zero is no limit."""
     assert route(connect(CAROL), ROOM, Rules(seats=0)) == [Save(CAROL)]

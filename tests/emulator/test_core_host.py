@@ -214,13 +214,14 @@ def test_a_full_game_is_refused_and_a_ghost_makes_room() -> None:
 def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
     """Nobody loses the seat because nobody could be asked."""
     table = Table(Rules(seats=1))
+    table.connect("h", "HOST")
     table.connect("a", "Alice")
     table.connections.busy = True
     result = table.connect("b", "Bob")
     assert isinstance(result, Returned)
     assert isinstance(result.value, dict)
     assert result.value["statusCode"] == 429
-    assert len(table.host.table) == 1
+    assert len(table.host.table) == 2
 
 
 def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> None:
