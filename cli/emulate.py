@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -38,6 +39,7 @@ def run(
     dynamodb: str | None,
     config: str | None,
     tls: bool,
+    open_inspector: bool,
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
@@ -87,7 +89,9 @@ def run(
     def ready(emulator: Emulator) -> None:
         if on_reload is not None:
             emulator.reload_on_change(on_reload)
-        _announce(emulator, stdout, settings.inspector_token)
+        _announce(emulator, stdout)
+        if open_inspector:
+            _open_inspector(emulator.inspector_url)
 
     try:
         # What a handler prints is for people too: stdout is the URL's.
@@ -239,13 +243,25 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, stdout: TextIO, token: str | None) -> None:
+def _announce(emulator: Emulator, stdout: TextIO) -> None:
     """Tell people how to connect, then programs that they can."""
-    text = banner(emulator.url, emulator.management_url, VERSION, emulator.authority)
+    text = banner(
+        emulator.url,
+        emulator.inspector_url,
+        emulator.management_url,
+        VERSION,
+        emulator.authority,
+    )
     click.echo(text, err=True, nl=False)
-    if token is not None:
+    if emulator.play_url_of_lan is not None:
         from poker_signal.cli.lan import announce_to_lan
 
-        base = emulator.management_url.rpartition("/")[0]
-        announce_to_lan(f"{base}/_inspect/?token={token}")
+        announce_to_lan(emulator.play_url_of_lan)
     click.echo(emulator.url, file=stdout)
+
+
+def _open_inspector(url: str) -> None:
+    import webbrowser
+
+    # In a thread: where there is no window, a browser may take over the terminal until it ends.
+    threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

@@ -97,6 +97,7 @@ def main() -> None:
     help="Keep all that happens in a file, without addresses: docs/recordings.md.",
 )
 @click.option("--record-raw", is_flag=True, help="Keep addresses in it too; secrets never.")
+@click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
 def emulate(**options: Any) -> None:
     """Be API Gateway on this machine, with poker-signal's rules behind it.
 

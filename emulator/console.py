@@ -173,7 +173,9 @@ def escape(text: str) -> str:
     )
 
 
-def banner(url: str, management_url: str, version: str, authority: Path | None) -> str:
+def banner(
+    url: str, inspector_url: str, management_url: str, version: str, authority: Path | None
+) -> str:
     """Return what is shown once the emulator accepts connections.
 
     ``authority`` is the certificate that has to be trusted for TLS.
@@ -183,6 +185,7 @@ def banner(url: str, management_url: str, version: str, authority: Path | None) 
         "",
         f'  paste into the client   const SIGNALING_URL = "{url}";',
         f"  it connects to          {url}?playerId=…&gameId=…",
+        f"  watch handshakes at     {inspector_url}",
         f"  endpoint_url for boto3  {management_url}",
         "  stop                    Ctrl-C",
         "",

@@ -29,6 +29,7 @@ from poker_signal.emulator.http import FORBIDDEN, SHUTTING_DOWN, UPGRADE_REQUIRE
 from poker_signal.emulator.http import error as http_error
 from poker_signal.emulator.http_connection import HttpConnection, Switch
 from poker_signal.emulator.identifiers import Identifiers
+from poker_signal.emulator.inspector import is_for_inspector
 from poker_signal.emulator.integration import (
     Api,
     Integration,
@@ -94,6 +95,8 @@ class Gateway:
         """Set before the first request: integrations need their gateway, to post."""
         self.domain_name = settings.domain_name or settings.host
         """Host and port, once they are known."""
+        self.inspect: Callable[[Request, Reply], None] | None = None
+        """Answers what is asked below ``/_inspect``."""
         self._settings = settings
         self._clock = clock
         self._trace = trace
@@ -180,6 +183,22 @@ class Gateway:
             return connection
         return None
 
+    # What the inspector can do beside that.
+
+    @property
+    def open_connections(self) -> Mapping[str, WebSocketConnection]:
+        """The open connections by id."""
+        return self._connections
+
+    def receive(self, connection_id: str, text: str) -> bool:
+        """Take a message as if the client had sent it; tell whether the connection is open."""
+        connection = self._connections.get(connection_id)
+        if connection is None:
+            return False
+        connection.last_received_ms = self._clock.now_ms()
+        self.message_received(connection, text)
+        return True
+
     # HTTP: what a connection asks before it is a WebSocket.
 
     def respond(self, request: Request, reply: Reply) -> None:
@@ -187,6 +206,9 @@ class Gateway:
         target = target_of(request)
         if target is not None:
             reply(self._manage(request, target))
+            return
+        if self.inspect is not None and is_for_inspector(request):
+            self.inspect(request, reply)
             return
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):

@@ -58,11 +58,15 @@ class Answer:
         """The standard phrase of the status, empty if there is none."""
         return HTTPStatus(self.status).phrase if self.status in _STATUSES else ""
 
+    @property
+    def _is_typed(self) -> bool:
+        return any(name == "Content-Type" for name, _ in self.headers)
+
     def all_headers(self) -> Headers:
         """Return what is sent before the body."""
         return [
             ("Date", email.utils.formatdate(usegmt=True)),
-            *([("Content-Type", "application/json")] if self.body else []),
+            *([("Content-Type", "application/json")] if self.body and not self._is_typed else []),
             *([("Content-Length", str(len(self.body)))] if self.status != 204 else []),
             ("x-amzn-RequestId", str(uuid.uuid4())),
             *self.headers,

@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -15,12 +16,14 @@ from poker_signal.emulator.core_host import CoreHost
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.gateway import Gateway
 from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.integration import Api, Route
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Observer, Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.inspector.api import Inspector
     from poker_signal.emulator.lambda_host import Handler
     from poker_signal.emulator.reload import CodeStatus, Reloader
     from poker_signal.emulator.tls import Certificate
@@ -89,6 +92,21 @@ class Emulator:
         return f"http{self._secure}://{self._authority}/{self._settings.stage}"
 
     @property
+    def inspector_url(self) -> str:
+        """What a browser on this machine opens."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._settings.host)
+        authority = self._authority if host is None else f"{host}:{self.port}"
+        return f"http{self._secure}://{authority}{PREFIX}/"
+
+    @property
+    def play_url_of_lan(self) -> str | None:
+        """What a phone opens to be a player; None unless others may look."""
+        token = self._settings.inspector_token
+        if token is None:
+            return None
+        return f"http{self._secure}://{self._authority}{PREFIX}/play?token={token}"
+
+    @property
     def authority(self) -> Path | None:
         """The certificate that has to be trusted, in PEM; None without TLS."""
         return self._certificate.authority if self._certificate else None
@@ -109,6 +127,7 @@ class Emulator:
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
             gateway.api = self._build_api(gateway)
+            gateway.inspect = lambda request, reply: self._inspector.respond(request, reply)
             await self._server.start_serving()
         except BaseException:
             self._server.close()
@@ -208,6 +227,22 @@ class Emulator:
         return assembly.build(
             self._api, settings, connections, self._folder, self.faults, load=load
         )
+
+    @cached_property
+    def _inspector(self) -> "Inspector":
+        """Made with the first request for it."""
+        import poker_signal.emulator.inspector.api as api
+
+        settings = self._settings
+        about = api.About(
+            url=self.url,
+            host=settings.shown_host or settings.host,
+            token=settings.inspector_token,
+            stage=settings.stage,
+            topology=settings.topology.value,
+            max_message_bytes=settings.max_message_bytes,
+        )
+        return api.Inspector(self._gateway, self.trace, about, self.faults)
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():

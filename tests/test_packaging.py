@@ -29,7 +29,7 @@ def test_every_module_is_in_the_wheel(wheel: Path) -> None:
         f"poker_signal/{path.relative_to(ROOT)}"
         for folder in FOLDERS
         for path in (ROOT / folder).rglob("*")
-        if path.suffix == ".py" or path.name == "py.typed"
+        if path.suffix in {".py", ".html", ".css", ".js"} or path.name == "py.typed"
     }
     assert expected <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"poker_signal"}

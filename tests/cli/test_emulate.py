@@ -274,6 +274,22 @@ def test_a_second_ctrl_c_does_not_wait_for_anybodys_goodbye() -> None:
     assert seconds < 1
 
 
+def test_open_shows_the_inspector_in_a_browser(tmp_path: Path) -> None:
+    """Whatever BROWSER names; the banner has the URL for everybody else."""
+    seen = tmp_path / "seen"
+    browser = tmp_path / "browser"
+    os.mkfifo(seen)
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {seen}\n')
+    browser.chmod(0o755)
+    with emulate("--port", "0", "--open", BROWSER=f"{browser} %s") as (process, line):
+        port = int(line.rsplit(":", 1)[1].split("/")[0])
+        # Opening waits for the browser to write.
+        assert seen.read_text() == f"http://127.0.0.1:{port}/_inspect/"
+        _, err, _ = stop(process, signal.SIGINT)
+    assert process.returncode == 0
+    assert f"http://127.0.0.1:{port}/_inspect/\n" in err
+
+
 def test_a_fault_strikes_and_is_told_on_the_console() -> None:
     """The first message is lost, the second is not; --seed is taken."""
     options = ("--port", "0", "--fault", "drop:ping#1", "--seed", "7")

@@ -131,7 +131,11 @@ def test_a_reader_that_is_gone_stops_nothing(tmp_path: Path) -> None:
 
 def test_the_banner_says_what_to_paste() -> None:
     """The URL is hard-coded in the client: this is the line."""
-    text = banner("ws://localhost:3001/prod", "http://localhost:3001/prod", "1.2.3", None)
+    inspector_url = "http://localhost:3001/_inspect/"
+    text = banner(
+        "ws://localhost:3001/prod", inspector_url, "http://localhost:3001/prod", "1.2.3", None
+    )
+    assert f"{inspector_url}\n" in text
     assert 'const SIGNALING_URL = "ws://localhost:3001/prod";' in text
     assert "http://localhost:3001/prod" in text
     assert "trust" not in text
@@ -139,5 +143,5 @@ def test_the_banner_says_what_to_paste() -> None:
 
 def test_the_banner_says_how_to_trust_the_certificate() -> None:
     """A browser would only say that the WebSocket failed."""
-    text = banner("wss://x/prod", "https://x/prod", "1.2.3", Path("authority.pem"))
+    text = banner("wss://x/prod", "https://x/", "https://x/prod", "1.2.3", Path("authority.pem"))
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text

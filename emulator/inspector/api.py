@@ -1,0 +1,359 @@
+"""The JSON API of the inspector, and the page above it; documented in docs/inspector.md."""
+
+import importlib.metadata
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import Any, NamedTuple, Protocol
+from urllib.parse import unquote
+
+from poker_signal.emulator.http import Answer, Headers, Request
+from poker_signal.emulator.inspector import PREFIX
+from poker_signal.emulator.inspector.download import Download
+from poker_signal.emulator.inspector.feed import Feed, TooManyWait, encode
+from poker_signal.emulator.inspector.files import SAFE, page_file
+from poker_signal.emulator.inspector.guard import kept_by, refusal
+from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.throttle import Throttled
+from poker_signal.emulator.trace import Received, Trace, Unrouted
+from poker_signal.emulator.trace_json import as_json, names
+from poker_signal.emulator.websocket import WebSocketConnection
+
+MAX_REASON_BYTES = 123
+"""What a close frame has room for beside its code (RFC 6455, section 5.5)."""
+
+Reply = Callable[[Answer], None]
+
+
+class Gateway(Protocol):
+    """What the inspector can do with connections."""
+
+    @property
+    def open_connections(self) -> Mapping[str, WebSocketConnection]:
+        """The open connections by id."""
+
+    def post(self, connection_id: str, data: str) -> bool:
+        """Send a text frame; tell whether the connection is open.
+
+        Raises:
+            Throttled: by a fault.
+        """
+
+    def receive(self, connection_id: str, text: str) -> bool:
+        """Take a message as if the client had sent it; tell whether the connection is open."""
+
+
+class Faults(Protocol):
+    """What can be made to go wrong."""
+
+    def add(self, spec: str) -> None:
+        """Let it happen from now on; ValueError says what is wrong with the words."""
+
+    def remove(self, spec: str) -> None:
+        """Let it happen no more; ValueError if it does not."""
+
+    def active(self) -> list[str]:
+        """Return what is active."""
+
+
+class About(NamedTuple):
+    """What the page tells of the emulator."""
+
+    url: str
+    host: str
+    token: str | None
+    """What whoever looks from another machine shows; None: nobody else may look."""
+    stage: str
+    topology: str
+    max_message_bytes: int
+
+
+class _Refused(Exception):
+    """The request cannot be answered: status and a sentence."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Inspector:
+    """Answers everything below ``/_inspect``."""
+
+    def __init__(
+        self, gateway: Gateway, trace: Trace, about: About, faults: Faults | None = None
+    ) -> None:
+        self.run = uuid.uuid4().hex
+        """Another one with every start: numbers of entries belong to a run."""
+        self._gateway = gateway
+        self._trace = trace
+        self._about = about
+        self._faults = faults
+        self._turns = Turns()
+        self._feed = Feed(trace, self._turns, self.run, _now_ms)
+
+    def respond(self, request: Request, reply: Reply) -> None:
+        """Answer a request, at once or when there is something to tell."""
+        refused = refusal(request, self._about.host, self._about.token)
+        if refused is not None:
+            reply(refused)
+            return
+        # Split before it is decoded: a connection's id may hold what looks like a separator.
+        raw = request.target.partition("?")[0].removeprefix(PREFIX)
+        segments = [unquote(segment) for segment in raw.split("/")[1:]]
+        if not segments:
+            reply(Answer(308, headers=[("Location", f"{PREFIX}/"), *SAFE]))
+        elif segments[0] == "api":
+            self._call(request, segments[1:], reply)
+        else:
+            answer = _file(request, segments)
+            kept = kept_by(request, self._about.token)
+            # Files are shared: their own headers stay as they are.
+            reply(replace(answer, headers=[*answer.headers, *kept]))
+
+    def _call(self, request: Request, path: list[str], reply: Reply) -> None:
+        try:
+            match request.method, path:
+                case "GET", ["entries"]:
+                    self._entries(request, reply)
+                case "GET", ["recording"]:
+                    self._recording(request, reply)
+                case _:
+                    reply(_json(200, self._now(request, path)))
+        except _Refused as refused:
+            reply(_json(refused.status, {"message": str(refused)}))
+
+    def _now(self, request: Request, path: list[str]) -> Any:
+        """Return what can be told at once."""
+        match request.method, path:
+            case "GET", ["about"]:
+                return self._what()
+            case "GET", ["games"]:
+                return {"games": self._games()}
+            case "GET", ["connections"]:
+                return {"connections": [_connection(c) for c in self._open()]}
+            case "GET", ["entries", number]:
+                return self._entry(number)
+            case "POST", ["entries", number, "resend"]:
+                return self._resend(number)
+            case "POST", ["connections", connection_id, "frames"]:
+                return self._post(connection_id, _text(_body(request), "frame"))
+            case "POST", ["connections", connection_id, "messages"]:
+                return self._receive(connection_id, _text(_body(request), "message"))
+            case "DELETE", ["connections", connection_id]:
+                return self._close(connection_id, _body(request))
+            case _, ["faults"]:
+                return self._fault(request)
+            case _, [name, *_] if name in _RESOURCES:
+                raise _Refused(405, f"{request.method} is not possible here.")
+            case _:
+                raise _Refused(404, "There is nothing here; docs/inspector.md tells what there is.")
+
+    # What happened.
+
+    def _entries(self, request: Request, reply: Reply) -> None:
+        query = dict(request.query)
+        since = _number(query, "since", 0)
+        if query.get("run", self.run) != self.run:
+            since = 0
+        # From another run, without having said so: everything from the start.
+        since = since if since <= self._trace.next_number else 0
+        try:
+            self._feed.ask(since, _seconds(query, "wait"), lambda body: reply(_ok(body)))
+        except TooManyWait as error:
+            raise _Refused(503, "Too many are waiting already.") from error
+
+    def _entry(self, number: str) -> Any:
+        return as_json(*self._find(number))
+
+    def _find(self, text: str) -> Any:
+        if not text.isascii() or not text.isdigit() or len(text) > 15:
+            raise _Refused(400, "The number of an entry is a whole number.")
+        for number, entry in self._trace.since(int(text), 1):
+            if number == int(text):
+                return number, entry
+        raise _Refused(
+            404, f"Entry {text} is not kept: there is none, or newer ones took its place."
+        )
+
+    def _recording(self, request: Request, reply: Reply) -> None:
+        wants_all = dict(request.query).get("redact") == "no"
+        headers: Headers = [
+            ("Content-Type", "application/x-ndjson"),
+            ("Content-Disposition", 'attachment; filename="poker-signal.jsonl"'),
+            *SAFE,
+        ]
+        redaction = Redaction(keep_addresses=wants_all)
+        Download(
+            self._trace,
+            self._turns,
+            redaction,
+            lambda body: reply(Answer(200, body, headers)),
+        )
+
+    # Who is connected.
+
+    def _what(self) -> dict[str, Any]:
+        about = self._about
+        return {
+            "run": self.run,
+            "version": _version(),
+            "url": about.url,
+            "stage": about.stage,
+            "topology": about.topology,
+            "now": _now_ms(),
+            "faults": self._faults is not None,
+        }
+
+    def _open(self) -> list[WebSocketConnection]:
+        return list(self._gateway.open_connections.values())
+
+    def _games(self) -> list[dict[str, Any]]:
+        games: dict[str, list[dict[str, Any]]] = {}
+        for connection in self._open():
+            told = _connection(connection)
+            games.setdefault(told.pop("gameId", ""), []).append(told)
+        return [{"gameId": game, "players": players} for game, players in games.items()]
+
+    # What can be done.
+
+    def _resend(self, number: str) -> Any:
+        _, entry = self._find(number)
+        if not isinstance(entry, Received | Unrouted):
+            raise _Refused(409, f"Entry {number} is no message of a client.")
+        return self._receive(entry.facts.connection_id, entry.body)
+
+    def _receive(self, connection_id: str, text: str) -> Any:
+        self._check_size(text)
+        if not self._gateway.receive(connection_id, text):
+            raise _gone(connection_id)
+        return {"received": True}
+
+    def _post(self, connection_id: str, frame: str) -> Any:
+        self._check_size(frame)
+        if connection_id not in self._gateway.open_connections:
+            raise _gone(connection_id)
+        try:
+            return {"delivered": self._gateway.post(connection_id, frame)}
+        except Throttled as error:
+            raise _Refused(429, "A fault throttles what is posted.") from error
+
+    def _check_size(self, text: str) -> None:
+        limit = self._about.max_message_bytes
+        if len(text.encode(errors="replace")) > limit:
+            raise _Refused(413, f"A message has at most {limit} bytes.")
+
+    def _close(self, connection_id: str, body: dict[str, Any]) -> Any:
+        code, reason = body.get("code", 1000), body.get("reason", "")
+        if not isinstance(code, int) or not _may_be_sent(code):
+            raise _Refused(400, "code: 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
+        if not isinstance(reason, str) or len(reason.encode(errors="replace")) > MAX_REASON_BYTES:
+            raise _Refused(400, f"reason: a text of at most {MAX_REASON_BYTES} bytes.")
+        connection = self._gateway.open_connections.get(connection_id)
+        if connection is None:
+            raise _gone(connection_id)
+        connection.close(code, reason)
+        return {"closed": True}
+
+    def _fault(self, request: Request) -> Any:
+        faults = self._faults
+        if faults is None:
+            raise _Refused(404, "This emulator injects no faults.")
+        try:
+            match request.method:
+                case "GET":
+                    pass
+                case "POST":
+                    faults.add(_text(_body(request), "spec"))
+                case "DELETE":
+                    faults.remove(_text(_body(request), "spec"))
+                case _:
+                    raise _Refused(405, f"{request.method} is not possible here.")
+        except ValueError as error:
+            raise _Refused(400, str(error)) from error
+        return {"active": faults.active()}
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def _version() -> str:
+    try:
+        return importlib.metadata.version("poker-signal")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+_RESOURCES = {"about", "games", "connections", "entries", "recording", "faults"}
+
+
+def _file(request: Request, segments: list[str]) -> Answer:
+    if request.method not in {"GET", "HEAD"}:
+        return _json(405, {"message": f"{request.method} is not possible here."})
+    name = {"": "index.html", "play": "play.html"}.get(segments[0], segments[0])
+    found = page_file(name) if len(segments) == 1 else None
+    return found or _json(404, {"message": "There is no such page."})
+
+
+def _connection(connection: WebSocketConnection) -> dict[str, Any]:
+    facts = connection.facts
+    return {
+        **names(facts),
+        "connectedAt": facts.connected_at_ms,
+        "lastReceivedAt": connection.last_received_ms,
+    }
+
+
+def _ok(body: bytes) -> Answer:
+    return Answer(200, body, [("Content-Type", "application/json"), *SAFE])
+
+
+def _json(status: int, value: Any) -> Answer:
+    return Answer(status, encode(value), [("Content-Type", "application/json"), *SAFE])
+
+
+def _gone(connection_id: str) -> _Refused:
+    return _Refused(410, f"Connection {connection_id[:100]} is not open.")
+
+
+def _may_be_sent(code: int) -> bool:
+    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
+
+
+def _body(request: Request) -> dict[str, Any]:
+    try:
+        value = json.loads(request.body or b"{}")
+    except (ValueError, RecursionError) as error:
+        raise _Refused(400, f"The body is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise _Refused(400, "The body is a JSON object.")
+    return value
+
+
+def _text(body: dict[str, Any], member: str) -> str:
+    value = body.get(member)
+    if not isinstance(value, str):
+        raise _Refused(400, f"“{member}” is a text.")
+    return value
+
+
+def _number(query: Mapping[str, str], name: str, default: int) -> int:
+    text = query.get(name, str(default))
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        raise _Refused(400, f"{name} is a whole number.")
+    return int(text)
+
+
+def _seconds(query: Mapping[str, str], name: str) -> float:
+    try:
+        seconds = float(query.get(name, "0"))
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= 3600:
+        raise _Refused(400, f"{name} is a number of seconds.")
+    return seconds

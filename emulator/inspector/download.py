@@ -1,0 +1,54 @@
+"""The whole ring as a recording, made piece by piece."""
+
+import time
+from collections.abc import Callable
+
+from poker_signal.emulator.inspector.feed import encode
+from poker_signal.emulator.inspector.turns import PIECE_S, Turns
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace_json import as_json
+
+_SLICE = 32
+
+
+class Download:
+    """All entries up to now as JSON lines; ``done`` is called with them."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        turns: Turns,
+        redaction: Redaction,
+        done: Callable[[bytes], None],
+    ) -> None:
+        self._trace = trace
+        self._turns = turns
+        self._redaction = redaction
+        self._done = done
+        self._next = 0
+        self._until = trace.next_number
+        self._lines: list[bytes] = []
+        turns.soon(self._work)
+
+    def _work(self) -> None:
+        end = time.perf_counter() + PIECE_S
+        while self._next < self._until and time.perf_counter() < end:
+            self._take_slice(end)
+        if self._next < self._until:
+            self._turns.soon(self._work)
+        else:
+            self._done(b"".join(self._lines))
+
+    def _take_slice(self, end: float) -> None:
+        chosen = self._trace.since(self._next, min(_SLICE, self._until - self._next))
+        # What was not kept long enough is left out, at the beginning.
+        self._next = chosen[0][0] if chosen else self._until
+        for number, entry in chosen:
+            if number >= self._until:
+                return
+            value = self._redaction.entry(as_json(number, entry))
+            self._lines.append(encode(value) + b"\n")
+            self._next = number + 1
+            if time.perf_counter() >= end:
+                return

@@ -1,0 +1,138 @@
+"""Long polling: whoever has seen all entries is answered when there is another.
+
+However many look, an entry becomes JSON once. While nobody looks, nothing happens here.
+"""
+
+import asyncio
+import json
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+from poker_signal.emulator.inspector.turns import PIECE_S, Turns
+from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace_json import as_json
+
+MAX_ENTRIES = 200
+MAX_BYTES = 131_072
+"""Of a chunk; a single entry may be larger."""
+BATCH_S = 0.05
+"""How long entries are collected before those who wait are told: twenty times a second is as
+often as anybody can see."""
+MAX_WAIT_S = 25.0
+MAX_WAITING = 500
+
+_CACHED = 16
+
+Send = Callable[[bytes], None]
+
+
+class Chunk(NamedTuple):
+    """Entries in a row, as the inside of a JSON list."""
+
+    next: int
+    """The number to ask for next."""
+    text: bytes
+    is_last: bool
+    """There was nothing after it when it was made."""
+
+
+class _Waiting:
+    def __init__(self, since: int, send: Send) -> None:
+        self.since = since
+        self.send = send
+        self.timer: asyncio.TimerHandle
+
+
+class TooManyWait(Exception):
+    """Nobody else can wait: that many pages are no human's."""
+
+
+class Feed:
+    """The entries of a trace, for any number of those who look."""
+
+    def __init__(self, trace: Trace, turns: Turns, run: str, now_ms: Callable[[], int]) -> None:
+        self._trace = trace
+        self._turns = turns
+        self._run = run
+        self._now_ms = now_ms
+        self._waiting: set[_Waiting] = set()
+        self._cache: OrderedDict[int, Chunk] = OrderedDict()
+        self._is_armed = False
+
+    def ask(self, since: int, wait_s: float, send: Send) -> None:
+        """Call ``send`` with the entries from a number on: now, or when there are some.
+
+        After ``wait_s`` without any, with none.
+
+        Raises:
+            TooManyWait: ``send`` is not called.
+        """
+        if wait_s <= 0 or self._trace.next_number > since:
+            self._turns.soon(lambda: send(self._answer(since)))
+            return
+        if len(self._waiting) >= MAX_WAITING:
+            raise TooManyWait
+        waiting = _Waiting(since, send)
+        loop = asyncio.get_running_loop()
+        waiting.timer = loop.call_later(min(wait_s, MAX_WAIT_S), self._give_up, waiting)
+        self._waiting.add(waiting)
+        if not self._is_armed:
+            self._is_armed = True
+            self._trace.when_something_happens(self._soon)
+
+    def chunk(self, since: int) -> Chunk:
+        """Return the entries from a number on, as many as a turn takes."""
+        known = self._cache.get(since)
+        if known is None or (known.is_last and known.next < self._trace.next_number):
+            known = self._make(since)
+            self._cache[since] = known
+            if len(self._cache) > _CACHED:
+                self._cache.popitem(last=False)
+        return known
+
+    def _make(self, since: int) -> Chunk:
+        texts: list[bytes] = []
+        size, following = 0, since
+        end = time.perf_counter() + PIECE_S
+        for number, entry in self._trace.since(since, MAX_ENTRIES):
+            text = encode(as_json(number, entry))
+            if texts and size + len(text) > MAX_BYTES:
+                break
+            texts.append(text)
+            size += len(text)
+            following = number + 1
+            if time.perf_counter() >= end:
+                break
+        following = following if texts else self._trace.next_number
+        return Chunk(following, b",".join(texts), following == self._trace.next_number)
+
+    def _answer(self, since: int) -> bytes:
+        chunk = self.chunk(since)
+        head = {"run": self._run, "now": self._now_ms(), "next": chunk.next}
+        return encode(head)[:-1] + b',"entries":[' + chunk.text + b"]}"
+
+    def _soon(self) -> None:
+        asyncio.get_running_loop().call_later(BATCH_S, self._tell)
+
+    def _tell(self) -> None:
+        self._is_armed = False
+        waiting, self._waiting = self._waiting, set()
+        for each in waiting:
+            each.timer.cancel()
+            self._turns.soon(partial(self._tell_one, each))
+
+    def _give_up(self, waiting: _Waiting) -> None:
+        if waiting in self._waiting:
+            self._waiting.discard(waiting)
+            self._turns.soon(partial(self._tell_one, waiting))
+
+    def _tell_one(self, waiting: _Waiting) -> None:
+        waiting.send(self._answer(waiting.since))
+
+
+def encode(value: Any) -> bytes:
+    """Return JSON; a lone surrogate, which UTF-8 cannot carry, stays escaped."""
+    return json.dumps(value, separators=(",", ":"), default=str).encode()

@@ -1,0 +1,40 @@
+"""The page's files, as they lie in the package."""
+
+from functools import lru_cache
+from importlib.resources import files
+
+from poker_signal.emulator.http import Answer, Headers
+
+_TYPES = {
+    "html": "text/html; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+}
+
+SAFE: Headers = [
+    # Nothing from elsewhere, no inline script, and nobody frames the page.
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+        "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+    # An upgrade brings new files, and loopback is fast.
+    ("Cache-Control", "no-store"),
+]
+"""Headers of every answer of the inspector."""
+
+
+@lru_cache(maxsize=64)
+def page_file(name: str) -> Answer | None:
+    """Return a file of the page; None if there is none of that name."""
+    stem, _, kind = name.rpartition(".")
+    # Names of the page's own, so that no path can leave the folder.
+    if kind not in _TYPES or not stem.replace("-", "").isalnum():
+        return None
+    file = files(__package__) / "page" / name
+    if not file.is_file():
+        return None
+    return Answer(200, file.read_bytes(), [("Content-Type", _TYPES[kind]), *SAFE])

@@ -1,0 +1,64 @@
+// The whole analysis: entries of a trace in, games, rows, attempts and verdicts out.
+//
+// Pure, without a page: tests and other tools import it as it is.
+
+import { Timeline } from "./timeline.js";
+import { judge } from "./verdict.js";
+
+export { CLIENT, HOST } from "./handshake.js";
+
+export class Analysis {
+  /** `ended`: the entries are a recording, after which nothing is known. */
+  constructor({ ended = false } = {}) {
+    this.ended = ended;
+    this._timeline = new Timeline();
+  }
+
+  add(entry) {
+    this._timeline.add(entry);
+  }
+
+  /** Games by id; "" holds what belongs to none. */
+  get games() {
+    return this._timeline.games;
+  }
+
+  get connections() {
+    return this._timeline.connections;
+  }
+
+  get lastAt() {
+    return this._timeline.lastAt;
+  }
+
+  get count() {
+    return this._timeline.count;
+  }
+
+  /** Judge an attempt at a time; a recording's time is that of its last entry. */
+  verdict(attempt, now = this.lastAt) {
+    const world = { now, ended: this.ended, games: this.games, game: attempt.game };
+    return judge(attempt, world);
+  }
+}
+
+/** Analyse entries at once. */
+export function analyse(entries, options) {
+  const analysis = new Analysis(options);
+  for (const entry of entries) analysis.add(entry);
+  return analysis;
+}
+
+/** Return all verdicts of a trace, for tests and scripts. */
+export function verdicts(entries, options = {}) {
+  const analysis = analyse(entries, options);
+  return [...analysis.games.values()].flatMap((game) =>
+    game.attempts.all.map((attempt) => ({
+      game: game.id,
+      host: attempt.host,
+      player: attempt.player,
+      number: attempt.number,
+      ...analysis.verdict(attempt, options.now),
+    })),
+  );
+}

@@ -1,0 +1,209 @@
+// The header, the filter, the keys: what the user turns.
+
+import { byId, h, setText, shown } from "./dom.js";
+import { familyOf } from "./filter.js";
+import { showKeys } from "./dialogs.js";
+
+const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
+
+export class Controls {
+  constructor(inspector) {
+    this._inspector = inspector;
+    this._attempt = null;
+    this._offered = "";
+    this._header();
+    this._filters();
+    this._files();
+    document.addEventListener("keydown", (event) => this._key(event));
+    for (const button of document.querySelectorAll(".views button")) {
+      button.addEventListener("click", () => {
+        if (button.dataset.to !== "handshakes" || inspector.details.row) inspector.closeRow();
+        this.view(button.dataset.to);
+      });
+    }
+  }
+
+  // The header.
+
+  _header() {
+    byId("pause").addEventListener("click", () => this._inspector.setPaused(!this._inspector.paused));
+    byId("live").addEventListener("click", () => this._inspector.backToLive());
+    byId("help").addEventListener("click", showKeys);
+    byId("theme").addEventListener("click", () => this._turnTheme());
+    this._theme = stored("theme") in THEMES ? stored("theme") : "auto";
+    this._drawTheme();
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this._drawTheme());
+  }
+
+  _turnTheme() {
+    const names = Object.keys(THEMES);
+    this._theme = names[(names.indexOf(this._theme) + 1) % names.length];
+    store("theme", this._theme);
+    this._drawTheme();
+  }
+
+  _drawTheme() {
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    document.documentElement.dataset.theme = this._theme === "auto" ? (dark ? "dark" : "light") : this._theme;
+    setText(byId("theme"), THEMES[this._theme]);
+    byId("theme").setAttribute("aria-label", `Theme: ${THEMES[this._theme]}`);
+  }
+
+  status(state, text) {
+    const status = byId("status");
+    status.dataset.state = state;
+    status.title = text;
+    setText(status, text);
+    const isRecording = state === "recording";
+    byId("live").hidden = !isRecording;
+    byId("save").hidden = isRecording;
+    byId("pause").hidden = isRecording;
+  }
+
+  paused(count) {
+    const { paused, source, about } = this._inspector;
+    byId("pause").setAttribute("aria-pressed", String(paused));
+    setText(byId("pause"), paused ? (count > 0 ? `Resume (${count})` : "Resume") : "Pause");
+    const state = byId("status").dataset.state;
+    if (source === "live" && state !== "gone" && state !== "connecting") this.status(paused ? "paused" : "live", about.url ?? "live");
+  }
+
+  /** On a phone, one of three views at a time. */
+  view(name) {
+    document.body.dataset.view = name;
+    for (const button of document.querySelectorAll(".views button")) {
+      if (button.dataset.to === name) button.setAttribute("aria-current", "true");
+      else button.removeAttribute("aria-current");
+    }
+    this._inspector.diagram?.draw();
+  }
+
+  // The filter.
+
+  _filters() {
+    const changed = () => {
+      this._inspector.drawn = -1;
+      this._inspector.drawSoon();
+      byId("clear").hidden = !this._isFiltering();
+    };
+    byId("filters").addEventListener("submit", (event) => event.preventDefault());
+    byId("filters").addEventListener("input", changed);
+    byId("clear").addEventListener("click", () => this.clear());
+    this._changed = changed;
+  }
+
+  filter() {
+    return {
+      text: byId("search").value,
+      player: byId("by-player").value,
+      type: byId("by-type").value,
+      outcome: byId("by-outcome").value,
+      attempt: this._attempt,
+    };
+  }
+
+  _isFiltering() {
+    return Object.values(this.filter()).some(Boolean);
+  }
+
+  showOnly(attempt) {
+    this.clear();
+    this._attempt = attempt;
+    this._changed();
+    this.view("diagram");
+  }
+
+  clear() {
+    this._attempt = null;
+    for (const id of ["search", "by-player", "by-type", "by-outcome"]) byId(id).value = "";
+    this._changed();
+  }
+
+  /** Offer the players and types of a game. */
+  offer(game) {
+    const players = game ? game.lanes.map((lane) => lane.name) : [];
+    if (game && game.typesOf !== game.rows.length) {
+      game.types ??= new Set();
+      for (let at = game.typesOf ?? 0; at < game.rows.length; at += 1) game.types.add(familyOf(game.rows[at].type));
+      game.typesOf = game.rows.length;
+    }
+    const types = game ? [...game.types].sort() : [];
+    const key = JSON.stringify([players, types]);
+    if (key === this._offered) return;
+    this._offered = key;
+    fill(byId("by-player"), players);
+    fill(byId("by-type"), types);
+  }
+
+  // Files.
+
+  _files() {
+    const file = byId("file");
+    byId("open").addEventListener("click", () => file.click());
+    file.addEventListener("change", () => {
+      if (file.files.length > 0) this._inspector.openRecording(file.files[0]);
+      file.value = "";
+    });
+    const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
+    document.addEventListener("dragover", (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+    document.addEventListener("dragleave", (event) => {
+      if (event.relatedTarget === null) document.body.classList.remove("dropping");
+    });
+    document.addEventListener("drop", (event) => {
+      if (!carriesFiles(event)) return;
+      event.preventDefault();
+      document.body.classList.remove("dropping");
+      if (event.dataTransfer.files.length > 0) this._inspector.openRecording(event.dataTransfer.files[0]);
+    });
+  }
+
+  // Keys.
+
+  _key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey || byId("dialog").open) return;
+    const isTyping = event.target.closest("input, textarea, select");
+    if (event.key === "Escape") {
+      if (this._inspector.details.row) this._inspector.closeRow();
+      else if (this._isFiltering()) this.clear();
+      return;
+    }
+    if (isTyping) return;
+    const act = {
+      "/": () => byId("search").focus(),
+      p: () => byId("pause").click(),
+      d: () => this._inspector.diagram.focus(),
+      "?": showKeys,
+    }[event.key];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  }
+}
+
+function fill(select, values) {
+  const chosen = select.value;
+  const all = select.options[0];
+  select.replaceChildren(all, ...values.map((value) => h("option", { value }, shown(value))));
+  select.value = values.includes(chosen) ? chosen : "";
+}
+
+// Storage may be switched off.
+function stored(key) {
+  try {
+    return localStorage.getItem(`poker-signal-${key}`) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function store(key, value) {
+  try {
+    localStorage.setItem(`poker-signal-${key}`, value);
+  } catch {
+    // Then the theme lasts as long as the page.
+  }
+}

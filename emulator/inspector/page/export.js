@@ -1,0 +1,148 @@
+// Copies of what is seen: Mermaid, an event file, a pytest test, a bug report. Pure.
+
+import { readJson } from "./handshake.js";
+import { escapeMarkdown, maskAddresses } from "./redact.js";
+import { clock, delta } from "./words.js";
+
+const MAX_ROWS = 200;
+
+/** Return rows as a Mermaid sequence diagram. */
+export function mermaid(rows) {
+  const ids = new Map([[null, "G"]]);
+  const lines = ["sequenceDiagram", "    participant G as gateway"];
+  const shown = rows.slice(0, MAX_ROWS);
+  for (const name of shown.flatMap((row) => [row.from, row.to])) {
+    if (ids.has(name)) continue;
+    ids.set(name, `P${ids.size}`);
+    lines.push(`    participant ${ids.get(name)} as ${mermaidText(name)}`);
+  }
+  for (const row of shown) {
+    const label = mermaidText([row.type, delta(row.delta), row.note].filter(Boolean).join(" "));
+    if (row.from === row.to) lines.push(`    Note over ${ids.get(row.from)}: ${label}`);
+    else lines.push(`    ${ids.get(row.from)}${arrow(row)}${ids.get(row.to)}: ${label}`);
+  }
+  if (rows.length > MAX_ROWS) lines.push(`    Note over G: ${rows.length - MAX_ROWS} more`);
+  return `${lines.join("\n")}\n`;
+}
+
+const arrow = (row) => (row.outcome === "bad" || row.outcome === "warn" ? "-x" : "->>");
+
+// Mermaid ends a statement at ";" and a line's end, and reads "#…;" and "%%" as its own.
+function mermaidText(text) {
+  const safe = maskAddresses(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+  const escaped = safe.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
+  return escaped.trim().slice(0, 300) || " ";
+}
+
+/** Return the event of a row as a file for `poker-signal invoke`; null if it has none. */
+export function eventFile(row) {
+  const entry = row.entries.find((each) => each.event);
+  return entry ? `${JSON.stringify(entry.event, null, 2)}\n` : null;
+}
+
+/** Return a pytest test that lets the peers of an attempt say what they said. */
+export function pytestTest(attempt, rows) {
+  const names = [...new Set([attempt.host, attempt.player])];
+  const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
+  const steps = rows.filter((row) => row.kind === "message" && variable.has(row.from));
+  const lines = steps.flatMap((row) => stepLines(row, variable));
+  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test."""
+
+import asyncio
+import json
+from urllib.parse import quote
+
+from websockets.asyncio.client import connect
+
+URL = "ws://127.0.0.1:3001/prod"
+GAME = ${python(attempt.game.id)}
+
+
+def peer(name: str) -> connect:
+    """Connect as the app does."""
+    return connect(f"{URL}?playerId={quote(name, safe='')}&gameId={quote(GAME, safe='')}")
+
+
+async def hear(client, type_: str) -> dict:
+    """Return the next frame of a type."""
+    async with asyncio.timeout(5):
+        while True:
+            frame = json.loads(await client.recv())
+            if frame.get("type") == type_:
+                return frame
+
+
+async def test_handshake() -> None:
+    """Needs pytest-asyncio, and an emulator at URL."""
+    async with peer(${python(names[0])}) as host, peer(${python(names[1] ?? names[0])}) as player:
+${lines.map((line) => `        ${line}`).join("\n") || "        pass"}
+`;
+}
+
+function stepLines(row, variable) {
+  const body = row.entries.find((each) => each.event)?.event.body ?? "";
+  const lines = [`await ${variable.get(row.from)}.send(${python(body)})`];
+  const told = variable.get(row.target);
+  if (row.deliveredAt !== null && told && row.target !== row.from) {
+    lines.push(`assert (await hear(${told}, ${python(row.type)}))["senderId"] == ${python(row.from)}`);
+  }
+  return lines;
+}
+
+// A JSON string is a Python string, but for surrogate pairs, which stay as characters.
+const python = (text) => JSON.stringify(String(text)).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
+const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
+const pythonComment = (text) => String(text).replace(/[\\"\u0000-\u001f]/g, "?");
+
+/** Return a bug report in Markdown: no SDP, no address, no payload. */
+export function bugReport(attempt, verdict, rows, about) {
+  const lines = [
+    `## ${escapeMarkdown(verdict.headline)}`,
+    "",
+    ...(verdict.hint ? [escapeMarkdown(verdict.hint), ""] : []),
+    ...verdict.findings.map((each) => `- ${escapeMarkdown(each.text)}`),
+    ...(verdict.findings.length > 0 ? [""] : []),
+    "| what | |",
+    "|---|---|",
+    `| verdict | \`${verdict.code}\` |`,
+    `| attempt | ${attempt.number}, ${escapeMarkdown(attempt.player)} → ${escapeMarkdown(attempt.host)} |`,
+    `| began | ${new Date(attempt.startAt).toISOString()} |`,
+    `| candidates | ${kinds(attempt, attempt.host)} / ${kinds(attempt, attempt.player)} |`,
+    `| poker-signal | ${escapeMarkdown(about.version ?? "unknown")} |`,
+    `| browser | ${escapeMarkdown(about.userAgent ?? "unknown")} |`,
+    "",
+    "```mermaid",
+    mermaid(rows).trimEnd(),
+    "```",
+    "",
+    "| time | Δt | what | outcome |",
+    "|---|---|---|---|",
+    ...rows.slice(0, MAX_ROWS).map(reportRow),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function reportRow(row) {
+  const who = `${escapeMarkdown(row.from ?? "gateway")} → ${escapeMarkdown(row.to ?? "gateway")}`;
+  const outcome = `${row.outcome} ${escapeMarkdown(row.note)}`.trim();
+  return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${escapeMarkdown(row.type)} | ${outcome} |`;
+}
+
+/** "2 host, 1 srflx": what a side's candidates are. */
+export function kinds(attempt, who) {
+  const counts = new Map();
+  for (const { type, scope } of attempt.addressesOf(who)) {
+    const kind = scope === "mdns" ? `${type} (mDNS)` : type === "host" ? `host (${scope})` : type;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ") || "none";
+}
+
+/** Return the payload of a row's message or frame as a value; undefined if it has none. */
+export function payloadOf(row) {
+  for (const entry of row.entries) {
+    const value = readJson(entry.event?.body ?? entry.body ?? entry.frame);
+    if (value && typeof value === "object" && "payload" in value) return value.payload;
+  }
+  return undefined;
+}

@@ -1,0 +1,35 @@
+// Which rows are shown. Pure.
+
+import { readJson } from "./handshake.js";
+
+/** Return a predicate for rows; null if everything passes. */
+export function filterOf({ text = "", player = "", type = "", outcome = "", attempt = null }) {
+  const needle = text.trim().toLowerCase();
+  if (!needle && !player && !type && !outcome && !attempt) return null;
+  return (row) =>
+    (!attempt || row.attempt === attempt) &&
+    (!player || row.from === player || row.to === player || row.player === player) &&
+    (!type || familyOf(row.type) === type) &&
+    (!outcome || row.outcome === outcome) &&
+    (!needle || haystack(row).includes(needle));
+}
+
+/** "closed 1001" and "closed 1006" are of one type. */
+export const familyOf = (type) => type.split(" ", 1)[0];
+
+function haystack(row) {
+  if (row.searched !== row.entries.length) {
+    const raw = row.entries.map((entry) => entry.event?.body ?? entry.body ?? entry.frame ?? "");
+    const names = [row.type, row.from, row.to, row.note, row.connection?.id, row.entries[0]?.requestId];
+    row.haystack = [...names, ...raw.map(unescaped)].join("\n").toLowerCase();
+    row.searched = row.entries.length;
+  }
+  return row.haystack;
+}
+
+// Whoever searches for "Zoë" finds it, however JSON writes it.
+function unescaped(text) {
+  if (!text.includes("\\u")) return text;
+  const value = readJson(text);
+  return value === undefined ? text : `${text}\n${JSON.stringify(value)}`;
+}

@@ -1,0 +1,323 @@
+// The page: where entries come from, what is chosen, and when it is drawn.
+
+import { Analysis } from "./analysis.js";
+import { Cards } from "./cards.js";
+import { Controls } from "./controls.js";
+import { Details } from "./details.js";
+import { Diagram } from "./diagram.js";
+import { askClose, askFrame } from "./dialogs.js";
+import { byId, h, setText, shown } from "./dom.js";
+import { filterOf } from "./filter.js";
+import { Live, call } from "./live.js";
+import { parseRecording } from "./recording.js";
+import { Faults, Sidebar } from "./sidebar.js";
+import { many } from "./words.js";
+
+/** Entries that are kept; then the older half is let go. The emulator itself keeps 20 000. */
+const MAX_ENTRIES = 60_000;
+/** How often bars and verdicts of handshakes that are under way are brought up to date. */
+const TICK_MS = 250;
+/** How often all of them are, while messages come in. */
+const PANELS_MS = 100;
+/** An attempt that waits this long in silence has nothing to wait for: its verdict stays. */
+const SILENCE_MS = 15_000;
+
+class Inspector {
+  constructor() {
+    this.analysis = new Analysis();
+    this.entries = [];
+    this.waiting = [];
+    this.about = {};
+    this.source = "live";
+    this.paused = false;
+    this.chosen = null;
+    this.isChosenByHand = false;
+    this.clockAhead = 0;
+    this.drawn = -1;
+    this.panelsAt = 0;
+    this.panelsTimer = null;
+    this.panelsOf = null;
+    const actions = this._actions();
+    this.diagram = new Diagram((row) => this.openRow(row));
+    this.cards = new Cards(actions);
+    this.details = new Details(actions);
+    this.sidebar = new Sidebar(actions);
+    this.faults = new Faults(call);
+    this.controls = new Controls(this);
+    this.live = new Live(this._listener());
+  }
+
+  start() {
+    this.live.start();
+    setInterval(() => this.tick(), TICK_MS);
+    this.drawSoon();
+  }
+
+  _actions() {
+    return {
+      choose: (game) => this.choose(game),
+      close: () => this.closeRow(),
+      isLive: () => this.source === "live",
+      about: () => ({ ...this.about, userAgent: navigator.userAgent }),
+      verdictOf: (attempt) => this.verdictOf(attempt),
+      showOnly: (attempt) => this.controls.showOnly(attempt),
+      hangUp: (connection) => askClose(connection, (code, reason) => call("DELETE", `connections/${encodeURIComponent(connection.id)}`, { code, reason })),
+      frame: (connection) => askFrame(connection, (frame) => call("POST", `connections/${encodeURIComponent(connection.id)}/frames`, { frame })),
+      resend: (row) => call("POST", `entries/${row.entries[0].n}/resend`, {}).catch((error) => this.notice(error.message)),
+    };
+  }
+
+  // Where entries come from.
+
+  _listener() {
+    return {
+      started: (run, first) => this._started(first),
+      entries: (list, now) => this._received(list, now),
+      gone: () => {
+        this.controls.status("gone", "the emulator does not answer; trying again");
+        this.announce("The emulator has gone away.");
+      },
+      back: () => {
+        this.controls.status("live", this.about.url ?? "live");
+        this.announce("The emulator is back.");
+      },
+    };
+  }
+
+  async _started(first) {
+    this.reset();
+    if (!first) this.notice("The emulator was restarted: this is the new run.");
+    try {
+      this.about = await call("GET", "about");
+    } catch {
+      // It has gone again; the next answer brings it back.
+      return;
+    }
+    if (this.source !== "live") return;
+    this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
+    if (this.about.faults) this.faults.show();
+    else this.faults.hide();
+    this.drawn = -1;
+    this.drawSoon();
+  }
+
+  _received(list, now) {
+    this.clockAhead = now - Date.now();
+    if (this.paused) {
+      this.waiting.push(...list);
+      if (this.waiting.length > MAX_ENTRIES) this.waiting.splice(0, this.waiting.length - MAX_ENTRIES);
+      this.controls.paused(this.waiting.length);
+    } else {
+      this.take(list);
+    }
+  }
+
+  take(list) {
+    if (list.length === 0) return;
+    for (const entry of list) {
+      this.entries.push(entry);
+      this.analysis.add(entry);
+    }
+    if (this.entries.length > MAX_ENTRIES) this._forgetOlderHalf();
+    this.drawSoon();
+  }
+
+  _forgetOlderHalf() {
+    this.entries.splice(0, this.entries.length - MAX_ENTRIES / 2);
+    const id = this.chosen?.id;
+    this.analysis = new Analysis({ ended: this.analysis.ended });
+    for (const entry of this.entries) this.analysis.add(entry);
+    this.chosen = this.analysis.games.get(id) ?? null;
+    this.closeRow();
+  }
+
+  reset(ended = false) {
+    this.analysis = new Analysis({ ended });
+    this.entries = [];
+    this.waiting = [];
+    this.chosen = null;
+    this.isChosenByHand = false;
+    this.closeRow();
+    this.controls.clear();
+    this.drawn = -1;
+    this.drawSoon();
+  }
+
+  async openRecording(file) {
+    const { entries, problems } = parseRecording(await file.text());
+    if (entries.length === 0) {
+      this.notice(`${file.name}: ${problems.join(" ")}`);
+      return;
+    }
+    this.live.stop();
+    this.source = "recording";
+    this.reset(true);
+    this.faults.hide();
+    this.setPaused(false);
+    this.controls.status("recording", `recording ${shown(file.name)}`);
+    if (problems.length > 0) this.notice(`${file.name}: ${problems.join(" ")}`);
+    else this.notice("");
+    this.take(entries);
+  }
+
+  backToLive() {
+    this.source = "live";
+    this.reset();
+    this.notice("");
+    this.controls.status("connecting", "connecting…");
+    this.live.start();
+  }
+
+  setPaused(paused) {
+    this.paused = paused;
+    if (!paused) this.take(this.waiting.splice(0));
+    this.controls.paused(0);
+  }
+
+  // What is chosen.
+
+  choose(game) {
+    this.chosen = game;
+    this.isChosenByHand = true;
+    this.closeRow();
+    this.controls.clear();
+    this.controls.view("diagram");
+    this.drawn = -1;
+    this.drawSoon();
+  }
+
+  openRow(row) {
+    this.details.show(row);
+    this.controls.view("handshakes");
+    byId("panel").scrollTop = 0;
+    this.details.focus();
+  }
+
+  closeRow() {
+    if (!this.details.row) return;
+    this.details.hide();
+    this.controls.view("diagram");
+    this.diagram.focus();
+  }
+
+  verdictOf(attempt) {
+    const now = this.source === "live" ? Date.now() + this.clockAhead : this.analysis.lastAt;
+    return { ...this.analysis.verdict(attempt, Math.max(now, attempt.lastAt)), now };
+  }
+
+  // When it is drawn.
+
+  drawSoon() {
+    if (this.isDue) return;
+    this.isDue = true;
+    requestAnimationFrame(() => {
+      this.isDue = false;
+      this.draw();
+    });
+  }
+
+  tick() {
+    if (this.source === "live" && !document.hidden) this.drawSoon();
+  }
+
+  draw() {
+    this._chooseBusiest();
+    const game = this.chosen;
+    const version = game ? game.version : -2;
+    if (version !== this.drawn) {
+      this.drawn = version;
+      this._drawDiagram(game);
+      this.details.refresh();
+    }
+    const now = performance.now();
+    const isNew = game !== this.panelsOf;
+    if (!isNew && now - this.panelsAt < PANELS_MS) {
+      this.panelsTimer ??= setTimeout(() => this.drawSoon(), PANELS_MS);
+      return;
+    }
+    clearTimeout(this.panelsTimer);
+    this.panelsTimer = null;
+    this.panelsAt = now;
+    this.panelsOf = game;
+    this._drawPanels(game, isNew);
+  }
+
+  _drawPanels(game, isNew) {
+    const settled = this.cards.show(game, (attempt) => this.verdictOf(attempt));
+    this.sidebar.show(this.analysis.games.values(), game, (each) => this._tally(each));
+    // What was there before somebody looked is no news.
+    if (settled.length > 0 && !isNew) this.announce(settled[0].headline);
+  }
+
+  _drawDiagram(game) {
+    const all = game?.rows ?? [];
+    const passes = filterOf(this.controls.filter());
+    const rows = passes ? all.filter(passes) : all;
+    this.diagram.show(game, rows);
+    this.controls.offer(game);
+    const hidden = all.length - rows.length;
+    setText(byId("count"), hidden > 0 ? `${rows.length} of ${many(all.length, "event")}` : many(all.length, "event"));
+    this._drawEmpty(all.length, rows.length);
+  }
+
+  _drawEmpty(total, left) {
+    const empty = byId("empty");
+    empty.hidden = left > 0;
+    if (left > 0) return;
+    const url = this.about.url;
+    const lines =
+      total > 0
+        ? [h("b", {}, "No event passes the filter.")]
+        : [
+            h("b", {}, "No traffic yet"),
+            h("p", {}, url ? "Connect a client to" : "Waiting for the emulator; or drop a recording here."),
+            url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
+          ];
+    empty.replaceChildren(...lines.filter(Boolean));
+  }
+
+  // Until a game is chosen by hand: the first in which players signal.
+  _chooseBusiest() {
+    if (this.chosen && (this.isChosenByHand || this.chosen.hasSignals)) return;
+    const games = [...this.analysis.games.values()];
+    const named = games.find((game) => game.id !== "");
+    const best = games.find((game) => game.hasSignals) ?? this.chosen ?? named ?? games[0] ?? null;
+    if (best !== this.chosen) {
+      this.chosen = best;
+      this.drawn = -1;
+    }
+  }
+
+  _tally(game) {
+    // Settled attempts do not change their verdict: only the last few are looked at again.
+    game.settled ??= new Map();
+    let [failed, complete] = [0, 0];
+    for (const attempt of game.attempts.all) {
+      const known = game.settled.get(attempt);
+      const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
+      const verdict = stays ? null : this.verdictOf(attempt);
+      const state = verdict?.state ?? known.state;
+      if (verdict) {
+        const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
+        game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
+      }
+      if (state === "bad") failed += 1;
+      if (state === "ok" || state === "warn") complete += 1;
+    }
+    return { failed, complete };
+  }
+
+  announce(text) {
+    setText(byId("announcer"), text);
+  }
+
+  notice(text) {
+    const notice = byId("notice");
+    notice.hidden = !text;
+    const dismiss = h("button", { type: "button", onclick: () => this.notice("") }, "Dismiss");
+    notice.replaceChildren(...(text ? [h("span", {}, shown(text)), dismiss] : []));
+  }
+}
+
+export const inspector = new Inspector();
+inspector.start();

@@ -1,0 +1,105 @@
+// The games on the left, who is connected in the chosen one, and the faults that are on.
+
+import { byId, h, shown } from "./dom.js";
+
+const MAX_LISTED = 200;
+
+export class Sidebar {
+  /** `actions`: `{choose(game), hangUp(connection), frame(connection), isLive()}`. */
+  constructor(actions) {
+    this._actions = actions;
+    this._gamesKey = "";
+    this._connectedKey = "";
+  }
+
+  /** `tally(game)` counts failed and complete handshakes. */
+  show(games, chosen, tally) {
+    const list = [...games].sort((one, other) => other.lastAt - one.lastAt).slice(0, MAX_LISTED);
+    const stable = list.sort((one, other) => one.firstSeen - other.firstSeen);
+    const items = stable.map((game) => ({ game, ...tally(game), players: game.players.length }));
+    const key = JSON.stringify(items.map(({ game, ...rest }) => [game.id, game === chosen, rest]));
+    if (key !== this._gamesKey) {
+      this._gamesKey = key;
+      const focused = document.activeElement?.closest?.("#games button")?.dataset.game;
+      const elements = items.map((item) => this._game(item, chosen));
+      byId("games").replaceChildren(...(elements.length > 0 ? elements : [h("li", { class: "none" }, "None yet.")]));
+      if (focused !== undefined) [...byId("games").querySelectorAll("button")].find((each) => each.dataset.game === focused)?.focus();
+    }
+    this._connected(chosen);
+  }
+
+  _game({ game, failed, complete, players }, chosen) {
+    const button = h(
+      "button",
+      { type: "button", "data-game": game.id, "aria-current": game === chosen ? "true" : null, onclick: () => this._actions.choose(game) },
+      h("b", {}, game.id === "" ? "no game" : h("bdi", {}, shown(game.id))),
+      failed > 0 ? h("span", { class: "tally bad", title: `${failed} failed` }, `${failed} failed`) : complete > 0 ? h("span", { class: "tally ok" }, `${complete} ✓`) : null,
+      h("small", {}, `${players} connected`),
+    );
+    return h("li", {}, button);
+  }
+
+  _connected(game) {
+    const lanes = game ? game.lanes.filter((lane) => lane.open.size > 0) : [];
+    const open = lanes.flatMap((lane) => [...lane.open].map((id) => ({ id, name: lane.name })));
+    const live = this._actions.isLive();
+    const key = JSON.stringify([open, live, game?.id]);
+    if (key === this._connectedKey) return;
+    this._connectedKey = key;
+    const items = open.slice(0, MAX_LISTED).map(({ id, name }) => this._connection(id, name, live));
+    if (items.length === 0) items.push(h("li", { class: "none" }, "Nobody."));
+    if (open.length > MAX_LISTED) items.push(h("li", { class: "none" }, `and ${open.length - MAX_LISTED} more`));
+    byId("connected").replaceChildren(...items);
+  }
+
+  _connection(id, name, live) {
+    const label = shown(name);
+    const act = (text, said, then) => h("button", { type: "button", "aria-label": `${said} ${label}`, title: `${said} ${label}`, onclick: () => then({ id, player: name }) }, text);
+    return h(
+      "li",
+      {},
+      h("span", { title: `${label}, ${id}` }, h("bdi", {}, label)),
+      live ? act("Send", "Send a frame to", this._actions.frame) : null,
+      live ? act("Close", "Close the connection of", this._actions.hangUp) : null,
+    );
+  }
+}
+
+/** The faults that are on; shown only where the emulator can inject some. */
+export class Faults {
+  /** `call` asks the API. */
+  constructor(call) {
+    this._call = call;
+    byId("fault-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this._add(byId("fault-spec").value.trim());
+    });
+  }
+
+  async show() {
+    byId("faults").hidden = false;
+    await this._try(() => this._call("GET", "faults"));
+  }
+
+  hide() {
+    byId("faults").hidden = true;
+  }
+
+  async _add(spec) {
+    if (spec && (await this._try(() => this._call("POST", "faults", { spec })))) byId("fault-spec").value = "";
+  }
+
+  async _try(request) {
+    try {
+      const { active } = await request();
+      byId("fault-error").textContent = "";
+      const items = active.map((spec) => h("li", {}, h("span", { title: spec }, h("code", {}, shown(spec))),
+        h("button", { type: "button", "aria-label": `Remove fault ${shown(spec)}`, onclick: () => this._try(() => this._call("DELETE", "faults", { spec })) }, "Off")));
+      byId("fault-list").replaceChildren(...(items.length > 0 ? items : [h("li", { class: "none" }, "None.")]));
+      return true;
+    } catch (error) {
+      byId("fault-error").textContent = error.message;
+      return false;
+    }
+  }
+}

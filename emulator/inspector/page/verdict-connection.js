@@ -1,0 +1,253 @@
+// Rules about who is connected, and what the gateway and its functions did. Pure.
+//
+// Each takes (attempt, facts, world) and returns {severity, code, text, hint} or nothing.
+
+import { CLIENT, HOST } from "./handshake.js";
+import { closeMeaning, isSimilar, quoted, seconds } from "./words.js";
+
+const bad = (code, text, hint = "") => ({ severity: "bad", code, text, hint });
+const warn = (code, text, hint = "") => ({ severity: "warn", code, text, hint });
+const note = (code, text, hint = "") => ({ severity: "note", code, text, hint });
+
+const REFUSALS = {
+  400: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
+  401: "The authorizer did not know the client.",
+  403: "The path or the authorizer does not let the client in.",
+  409: "Another HOST with a session is alive in this game, and protected.",
+  429: "The throttle of the emulator struck: --throttle-rate.",
+  500: "The function could not be invoked.",
+  502: "The function behind $connect raised, or returned what is no response.",
+  504: "The function behind $connect took too long.",
+};
+
+function refused(attempt) {
+  const refusal = attempt.connection?.refused;
+  if (!refusal) return null;
+  const why = refusal.reason ? `: ${refusal.reason.slice(0, 200)}` : "";
+  return bad(
+    "REFUSED",
+    `The connection of ${quoted(attempt.player)} was refused with ${refusal.status}${why}`,
+    REFUSALS[refusal.status] ?? "",
+  );
+}
+
+function tooLarge(attempt, facts) {
+  const left = departure(attempt, facts);
+  if (left?.code !== 1009) return null;
+  return bad(
+    "TOO_LARGE",
+    `A message of ${quoted(left.who)} was too large: its connection was closed with 1009.`,
+    "API Gateway takes frames of 32 KB and messages of 128 KB. Trickle candidates, and drop codecs that are not needed.",
+  );
+}
+
+function handlerFailed(attempt) {
+  const failure = attempt.failures[0];
+  if (!failure) return null;
+  const what = {
+    raised: `The handler raised at the ${failure.about}`,
+    "timed out": `The handler timed out at the ${failure.about}`,
+    "not invokable": `The handler could not be invoked for the ${failure.about}`,
+  }[failure.failure];
+  const error = failure.error ? `: ${failure.error.slice(0, 200)}` : ".";
+  return bad(
+    "HANDLER_FAILED",
+    `${what ?? `The handler failed at the ${failure.about}`}${error}`,
+    "The client hears “Internal server error” at most. Open the row for the whole text.",
+  );
+}
+
+function ghost(attempt, facts) {
+  const ghosts = attempt.ghosts.filter((each) => each.at - facts.began <= CLIENT.giveUpMs);
+  if (ghosts.length === 0 || facts.complete) return null;
+  const { to, about } = ghosts[0];
+  return bad(
+    "GHOST",
+    `${quoted(to)} is a ghost: its row is there, its connection is gone (410); the ${about} reached nobody.`,
+    to === HOST ? "The host's device slept or lost its network. It has to connect again." : "",
+  );
+}
+
+function hostNotFound(attempt, facts, world) {
+  const error = errorOf(attempt, "HOST_NOT_FOUND");
+  if (!error) return null;
+  const code = attempt.game.id;
+  const other = [...world.games.values()].find(
+    (game) => game !== attempt.game && isSimilar(game.id, code) && game.wasHere(HOST),
+  );
+  if (other) {
+    return bad(
+      "WRONG_GAME",
+      `No host in game ${quoted(code)}, but ${quoted(other.id)} has one: a wrong game code?`,
+      "Codes are compared exactly: case, spaces, O and 0 all count.",
+    );
+  }
+  const later = [...attempt.game.hosts.values()].find((each) => each.connectAt > error.at);
+  if (later) {
+    return bad(
+      "HOST_LATER",
+      `No host in game ${quoted(code)} yet: HOST connected ${seconds(later.connectAt - error.at)} after the join.`,
+      "The client sends its join once: the player has to try again.",
+    );
+  }
+  const gone = [...attempt.game.hosts.values()].filter((each) => each.closed).at(-1);
+  if (gone) {
+    return bad(
+      "HOST_GONE",
+      `No host in game ${quoted(code)}: HOST left ${seconds(error.at - gone.closed.at)} before the join, with ${gone.closed.code}.`,
+      closeMeaning(gone.closed.code),
+    );
+  }
+  return bad(
+    "HOST_NOT_FOUND",
+    `No host in game ${quoted(code)}: nobody is connected as HOST.`,
+    "The host has to connect first, with the same game code.",
+  );
+}
+
+function duplicateName(attempt) {
+  if (!errorOf(attempt, "DUPLICATE_NAME")) return null;
+  return bad(
+    "DUPLICATE_NAME",
+    `The name ${quoted(attempt.player)} is taken: another connection has it, and is alive.`,
+    "A client that reconnects keeps its seat with the same session parameter.",
+  );
+}
+
+const SENTENCES = {
+  NOT_ALLOWED: ["The topology forbids it: players may send only to HOST, and only HOST offers.", "--topology mesh lets everybody talk to everybody."],
+  INVALID_JOIN: ["HOST sent a join to its own game: the client connected as HOST.", "After going back from hosting, the client may still hold its old socket."],
+  INVALID_MESSAGE: ["A message could not be understood.", ""],
+  UNKNOWN_TYPE: ["A message has a type that nobody knows.", ""],
+  NOT_CONNECTED: ["The sender is no longer in the game: its row expired, or was taken over.", "It has to connect again."],
+  RATE_LIMITED: ["A message was dropped: too many in too short a time.", ""],
+};
+
+// Of these other rules speak.
+const KNOWN = new Set([...Object.keys(SENTENCES), "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"]);
+
+function toldOff(attempt, facts) {
+  const error = attempt.errors.find((each) => each.code in SENTENCES);
+  if (!error) return null;
+  const [sentence, hint] = SENTENCES[error.code];
+  const about = error.about ? `The ${error.about} of ${quoted(error.to)} was refused with ${error.code}. ` : "";
+  // Whoever is connected already does not mind.
+  const finding = facts.complete ? note : bad;
+  return finding(error.code, `${about}${sentence}`, error.message || hint);
+}
+
+function toldOtherwise(attempt, facts) {
+  const error = attempt.errors.find((each) => each.type !== "undelivered" && !KNOWN.has(each.code));
+  if (!error || facts.complete) return null;
+  const what = error.about ? ` at its ${error.about}` : "";
+  return bad(
+    "TOLD",
+    `${quoted(error.to)} was told ${quoted(error.code || "error")}${what}.`,
+    error.message.slice(0, 300),
+  );
+}
+
+function flooded(attempt, facts) {
+  const left = departure(attempt, facts);
+  if (left?.code !== 1008) return null;
+  return bad(
+    "FLOODED",
+    `${quoted(left.who)} sent too much too fast: its connection was closed with 1008.`,
+    "API Gateway does that to a client that floods it; here --flood-rate says from when on.",
+  );
+}
+
+function notRouted(attempt) {
+  const dropped = attempt.unrouted[0];
+  if (!dropped) return null;
+  return bad(
+    dropped.why === "throttled" ? "THROTTLED" : "NO_ROUTE",
+    `The ${dropped.about} reached no function: ${dropped.why}.`,
+    dropped.why === "throttled" ? "--throttle-rate struck." : "There is no route for it, and no $default.",
+  );
+}
+
+function targetNotFound(attempt, facts) {
+  const error = errorOf(attempt, "TARGET_NOT_FOUND");
+  if (!error || facts.complete) return null;
+  const similar = attempt.game.lanes.find(
+    (lane) => lane.open.size > 0 && isSimilar(lane.name, error.targetId ?? ""),
+  );
+  const gone = attempt.left.find((each) => each.who === error.targetId && each.at <= error.at);
+  if (gone) return null;
+  return bad(
+    "TARGET_NOT_FOUND",
+    `The ${error.about || "message"} found nobody called ${quoted(error.targetId ?? "")}` +
+      (similar ? `, but ${quoted(similar.name)} is there.` : "."),
+    "Names are compared exactly: case and spaces count.",
+  );
+}
+
+/** Who left before the handshake was over, and before the host had given up anyway. */
+function departure(attempt, facts) {
+  const end = attempt.completeAt ?? Infinity;
+  return attempt.left.find((each) => each.at < end && facts.since(each.at) <= CLIENT.giveUpMs);
+}
+
+function leftInTheMiddle(attempt, facts) {
+  const left = departure(attempt, facts);
+  if (!left || left.code === 1009 || left.code === 1008) return null;
+  const begun = attempt.join || attempt.offer;
+  if (!begun && left.who === attempt.host) return null;
+  const meaning = left.reason || closeMeaning(left.code);
+  const when = begun ? `${seconds(facts.since(left.at))} after the ${attempt.join ? "join" : "offer"}` : "before its join";
+  return bad(
+    "LEFT",
+    `${quoted(left.who)} left in the middle, ${when}: closed with ${left.code}${meaning ? `, ${meaning}` : ""}.`,
+  );
+}
+
+function twoHosts(attempt) {
+  const { join } = attempt;
+  if (!join) return null;
+  const open = [...attempt.game.hosts.values()].filter(
+    (each) => each.connectAt <= join.at && (each.closed === null || each.closed.at > join.at),
+  );
+  if (open.length < 2) return null;
+  return warn(
+    "TWO_HOSTS",
+    `${open.length} connections are HOST of game ${quoted(attempt.game.id)}: the join goes to the newest, the others hear nothing.`,
+    "All debug builds share one game code. A HOST with a session is protected.",
+  );
+}
+
+function silentFunction(attempt, facts) {
+  const silent = attempt.silent[0];
+  if (!silent || facts.complete) return null;
+  return warn(
+    "SILENT",
+    `The handler returned ${silent.status} for the ${silent.about}: API Gateway tells the client nothing of that.`,
+    "Post an error frame with @connections, if the client is to know.",
+  );
+}
+
+function faults(attempt) {
+  const fault = attempt.faults[0];
+  if (!fault) return null;
+  return note("FAULT", `An injected fault struck: ${fault.spec}${fault.detail ? ` (${fault.detail})` : ""}.`);
+}
+
+export const errorOf = (attempt, code) => attempt.errors.find((each) => each.code === code);
+
+export const CONNECTION_RULES = [
+  refused,
+  tooLarge,
+  flooded,
+  handlerFailed,
+  ghost,
+  hostNotFound,
+  duplicateName,
+  toldOff,
+  notRouted,
+  toldOtherwise,
+  targetNotFound,
+  leftInTheMiddle,
+  twoHosts,
+  silentFunction,
+  faults,
+];

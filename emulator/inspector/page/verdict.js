@@ -1,0 +1,87 @@
+// What became of an attempt, in words. Pure: an attempt and the time in, findings out.
+//
+// A rule returns a finding or nothing. The first finding of the gravest severity is the
+// headline; the others are told below it. The order of RULES is that of the causes: what
+// explains the most comes first.
+
+import { CLIENT, HOST } from "./handshake.js";
+import { CONNECTION_RULES } from "./verdict-connection.js";
+import { NEGOTIATION_RULES } from "./verdict-negotiation.js";
+import { seconds } from "./words.js";
+
+const GRAVITY = { bad: 3, warn: 2, note: 1 };
+
+/**
+ * Judge an attempt.
+ *
+ * `world` is `{now, games, game, ended}`: the time in epoch ms, all games by id, the attempt's
+ * own, and whether the trace has an end (a recording) after which nothing is known. Returns
+ * `{state, code, headline, hint, findings}`; `state` is "ok", "warn", "bad" or "waiting".
+ */
+export function judge(attempt, world) {
+  const facts = factsOf(attempt, world);
+  const findings = [...CONNECTION_RULES, ...NEGOTIATION_RULES]
+    .map((rule) => rule(attempt, facts, world))
+    .filter(Boolean);
+  findings.sort((one, other) => GRAVITY[other.severity] - GRAVITY[one.severity]);
+  const gravest = findings[0];
+  if (gravest && gravest.severity !== "note") {
+    return {
+      state: gravest.severity,
+      code: gravest.code,
+      headline: gravest.text,
+      hint: gravest.hint,
+      findings: findings.slice(1),
+    };
+  }
+  const { code, headline } = facts.complete ? complete(attempt, facts) : waiting(attempt, facts, world);
+  return { state: facts.complete ? "ok" : "waiting", code, headline, hint: "", findings };
+}
+
+function factsOf(attempt, world) {
+  const began = attempt.beganAt;
+  const completeAt = attempt.completeAt;
+  const elapsed = world.now - began;
+  return {
+    began,
+    elapsed,
+    complete: completeAt !== null,
+    completeAfter: completeAt === null ? null : completeAt - began,
+    gaveUp: elapsed > CLIENT.giveUpMs,
+    /** Milliseconds since the clock of the handshake started. */
+    since: (at) => at - began,
+  };
+}
+
+function complete(attempt, facts) {
+  const count = (who) => attempt.addressesOf(who).length;
+  return {
+    code: "COMPLETE",
+    headline:
+      `Signaling is complete ${seconds(facts.completeAfter)} after the ` +
+      `${attempt.join ? "join" : "offer"}: offer, answer, ` +
+      `${count(attempt.host)} + ${count(attempt.player)} candidates.`,
+  };
+}
+
+function waiting(attempt, facts, world) {
+  const missing = missingOf(attempt);
+  const clock = seconds(Math.max(facts.elapsed, 0));
+  return {
+    code: "WAITING",
+    headline: world.ended
+      ? `The recording ends ${clock} after the ${startOf(attempt)}: ${missing} yet.`
+      : `Waiting, ${clock} after the ${startOf(attempt)}: ${missing} yet.`,
+  };
+}
+
+function startOf(attempt) {
+  if (attempt.join) return "join";
+  return attempt.offer ? "offer" : "connect";
+}
+
+function missingOf(attempt) {
+  if (attempt.host === HOST && !attempt.join && !attempt.offer) return "no join";
+  if (!attempt.offer) return "no offer";
+  return "no answer";
+}

@@ -1,0 +1,76 @@
+// How figures and codes are put into words. Pure.
+
+/** "0.4 s"; below 100 ms two digits, so that nothing that took time looks as if it took none. */
+export function seconds(ms) {
+  const s = ms / 1000;
+  return `${s.toFixed(Math.abs(s) < 0.1 ? 2 : 1)} s`;
+}
+
+/** "+3 ms", "+1.24 s": how long after the row before. */
+export function delta(ms) {
+  if (ms === null || ms === undefined) return "";
+  const rounded = Math.round(ms);
+  if (rounded < 1000) return `+${rounded} ms`;
+  return rounded < 60_000 ? `+${(ms / 1000).toFixed(2)} s` : `+${Math.round(ms / 1000)} s`;
+}
+
+/** "54 B", "1.2 KB". */
+export function bytes(size) {
+  if (size === null || size === undefined) return "";
+  if (size < 1000) return `${size} B`;
+  return size < 1_000_000 ? `${(size / 1000).toFixed(1)} KB` : `${(size / 1e6).toFixed(1)} MB`;
+}
+
+/** "18:23:27.403", in the zone of whoever looks. */
+export function clock(at) {
+  const date = new Date(at);
+  const two = (number) => String(number).padStart(2, "0");
+  const ms = String(date.getMilliseconds()).padStart(3, "0");
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${ms}`;
+}
+
+/** "1 candidate", "3 candidates". */
+export const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+
+const CLOSES = {
+  1000: "normal closure",
+  1001: "going away: a page was left, or the idle or lifetime limit struck",
+  1002: "protocol error",
+  1003: "a binary frame, which API Gateway does not take",
+  1005: "closed without a code",
+  1006: "the connection broke without a goodbye",
+  1007: "text that is not UTF-8",
+  1008: "policy violation",
+  1009: "a message too large",
+  1011: "internal error",
+  1012: "the emulator was stopped",
+};
+
+/** What a close code means; empty if nobody knows. */
+export const closeMeaning = (code) => CLOSES[code] ?? "";
+
+/** A peer's name in a sentence: cut, so that a name cannot push the sentence out of sight. */
+export function quoted(name) {
+  const text = String(name);
+  return text.length > 40 ? `“${text.slice(0, 39)}…”` : text === "HOST" ? text : `“${text}”`;
+}
+
+/** Whether two names or codes are likely to be meant as one. */
+export function isSimilar(one, other) {
+  if (one === other) return false;
+  const fold = (text) =>
+    text.trim().toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1").replace(/\s+/g, " ");
+  const [a, b] = [fold(one), fold(other)];
+  if (a === b) return true;
+  return Math.min(a.length, b.length) >= 3 && isOneEditApart(a, b);
+}
+
+function isOneEditApart(a, b) {
+  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
+  if (long.length - short.length > 1) return false;
+  let i = 0;
+  while (i < short.length && short[i] === long[i]) i += 1;
+  if (short.length < long.length) return short.slice(i) === long.slice(i + 1);
+  const swapped = short[i] === long[i + 1] && short[i + 1] === long[i];
+  return short.slice(i + 1) === long.slice(i + 1) || (swapped && short.slice(i + 2) === long.slice(i + 2));
+}

@@ -1,0 +1,255 @@
+"""The JSON API: what it tells, what it does, what it refuses."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from websockets.exceptions import ConnectionClosedError
+
+from poker_signal.emulator.http import Answer, Request
+from poker_signal.emulator.inspector.api import About, Inspector
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.trace import Trace
+from tests.emulator.inspector.requests import OWN, ask
+from tests.emulator.peers import hear, peer, raw_connection, settle, tell
+
+
+async def entries(emulator: Emulator) -> list[dict[str, Any]]:
+    """Return all that has happened; an answer holds as many as a turn of the loop takes."""
+    found: list[dict[str, Any]] = []
+    while True:
+        told = (await ask(emulator, "GET", f"/api/entries?since={len(found)}")).json
+        if not told["entries"]:
+            return found
+        found += told["entries"]
+        assert told["next"] == len(found)
+
+
+async def first_of(emulator: Emulator, kind: str) -> dict[str, Any]:
+    """Return the first entry of a kind, once there is one."""
+    since = 0
+    async with asyncio.timeout(10):
+        while True:
+            told = (await ask(emulator, "GET", f"/api/entries?since={since}&wait=10")).json
+            since = told["next"]
+            for entry in told["entries"]:
+                if entry["kind"] == kind:
+                    return dict(entry)
+
+
+async def test_it_tells_what_it_is_and_who_is_there(emulator: Emulator) -> None:
+    """For the page, and for scripts."""
+    about = (await ask(emulator, "GET", "/api/about")).json
+    assert (about["url"], about["stage"], about["topology"]) == (emulator.url, "prod", "mesh")
+    assert about["faults"] is True
+    async with peer(emulator, "HOST"), peer(emulator, "Zoë 🂡"), peer(emulator, "Bob", "OTHER1"):
+        games = (await ask(emulator, "GET", "/api/games")).json["games"]
+        assert {
+            game["gameId"]: [player["playerId"] for player in game["players"]] for game in games
+        } == {"GAME01": ["HOST", "Zoë 🂡"], "OTHER1": ["Bob"]}
+        connections = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+        assert len(connections) == 3
+        assert connections[0].keys() == {
+            "connectionId",
+            "playerId",
+            "gameId",
+            "connectedAt",
+            "lastReceivedAt",
+        }
+
+
+async def test_entries_are_told_once_and_one_by_its_number(emulator: Emulator) -> None:
+    """``next`` is what to ask for next."""
+    async with peer(emulator, "HOST") as host:
+        await settle(host)
+        all_ = await entries(emulator)
+        kinds = ["connect", "return", "opened", "message", "post", "return"]
+        assert [each["kind"] for each in all_] == kinds
+        assert [each["n"] for each in all_] == list(range(6))
+        assert (await ask(emulator, "GET", "/api/entries/0")).json == all_[0]
+    assert (await ask(emulator, "GET", "/api/entries/4711")).status == 404
+    assert (await ask(emulator, "GET", "/api/entries/x")).status == 400
+
+
+async def test_numbers_of_another_run_mean_from_the_start(emulator: Emulator) -> None:
+    """The page learns of a restart from ``run``, and misses nothing of the new one."""
+    async with peer(emulator, "HOST"):
+        now = (await ask(emulator, "GET", "/api/entries")).json
+        for query in ("since=2&run=another", "since=9999"):
+            told = (await ask(emulator, "GET", f"/api/entries?{query}")).json
+            assert (told["run"], told["entries"][0]["n"]) == (now["run"], 0)
+
+
+async def test_a_frame_is_posted(emulator: Emulator) -> None:
+    """As a handler would, and the trace tells of it."""
+    async with peer(emulator, "Alice") as alice:
+        (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+        path = f"/api/connections/{found['connectionId'].replace('=', '%3D')}/frames"
+        told = await ask(emulator, "POST", path, {"frame": '{"type":"surprise"}'})
+        assert told.json == {"delivered": True}
+        assert await hear(alice) == {"type": "surprise"}
+        assert (await ask(emulator, "POST", path, {"frame": "x" * 131_073})).status == 413
+        assert (await ask(emulator, "POST", path, {"frame": 7})).status == 400
+    assert (await entries(emulator))[3]["type"] == "surprise"
+
+
+async def test_a_message_is_taken_as_if_the_client_had_sent_it(emulator: Emulator) -> None:
+    """New ones, and those that it has sent before."""
+    async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
+        await tell(alice, type="join")
+        join = await hear(host)
+        (number,) = [each["n"] for each in await entries(emulator) if each["kind"] == "message"]
+        assert (await ask(emulator, "POST", f"/api/entries/{number}/resend")).json == {
+            "received": True
+        }
+        assert await hear(host) == join
+        identifier = (await entries(emulator))[number]["connectionId"]
+        path = f"/api/connections/{identifier}/messages"
+        await ask(emulator, "POST", path, {"message": '{"type":"ping"}'})
+        assert await hear(alice) == {"type": "pong"}
+        told = await ask(emulator, "POST", "/api/entries/0/resend")
+        assert (told.status, told.json["message"]) == (409, "Entry 0 is no message of a client.")
+    told = await ask(emulator, "POST", f"/api/entries/{number}/resend")
+    assert told.status == 410
+
+
+async def test_a_connection_is_closed_with_a_code(emulator: Emulator) -> None:
+    """One that a server may send; the client and ``$disconnect`` hear the same."""
+    async with peer(emulator, "Alice") as alice:
+        (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+        path = f"/api/connections/{found['connectionId']}"
+        for wrong in ({"code": 1006}, {"code": "1000"}, {"reason": "x" * 124}, {"code": 999}):
+            assert (await ask(emulator, "DELETE", path, wrong)).status == 400
+        told = await ask(emulator, "DELETE", path, {"code": 4001, "reason": "test"})
+        assert told.json == {"closed": True}
+        with pytest.raises(ConnectionClosedError):
+            await hear(alice)
+        assert (await ask(emulator, "DELETE", path)).status == 410
+    end = await first_of(emulator, "disconnect")
+    assert (end["code"], end["reason"]) == (4001, "test")
+
+
+async def test_a_recording_holds_everything_and_no_address(emulator: Emulator) -> None:
+    """Unless addresses are asked for; secrets are never in it."""
+    async with peer(emulator, "HOST") as host, peer(emulator, "Alice", session="s3cret-s3cret"):
+        sdp = "v=0\r\nc=IN IP4 192.168.7.9\r\na=ice-pwd:hunter2hunter2\r\n"
+        await tell(host, type="offer", targetId="Alice", payload={"sdp": sdp})
+        await settle(host)
+        redacted = await ask(emulator, "GET", "/api/recording")
+        raw = await ask(emulator, "GET", "/api/recording?redact=no")
+    assert "attachment" in redacted.headers["content-disposition"]
+    kinds = [json.loads(line)["kind"] for line in redacted.body.splitlines()]
+    assert kinds == [json.loads(line)["kind"] for line in raw.body.splitlines()]
+    assert kinds.count("post") == 2
+    assert b"192.168.7.9" in raw.body
+    for secret in (b"192.168.7.9", b"hunter2", b"s3cret"):
+        assert secret not in redacted.body
+        assert secret not in raw.body or secret == b"192.168.7.9"
+
+
+async def test_what_is_not_there_is_said(emulator: Emulator) -> None:
+    """In a sentence, as JSON."""
+    for method, path, status in (
+        ("GET", "/api/nothing", 404),
+        ("GET", "/api", 404),
+        ("POST", "/api/about", 405),
+        ("PUT", "/", 405),
+        ("GET", "/missing.js", 404),
+        ("GET", "/page/index.html", 404),
+        ("GET", "/api/entries?since=-1", 400),
+        ("GET", "/api/entries?wait=nan", 400),
+    ):
+        told = await ask(emulator, method, path)
+        assert (path, told.status) == (path, status)
+        assert told.json["message"]
+    told = await ask(emulator, "POST", "/api/connections/x/frames", b"{")
+    assert (told.status, told.json["message"][:20]) == (400, "The body is not JSON")
+    assert (await ask(emulator, "POST", "/api/connections/x/frames", b"[" * 100_000)).status == 400
+    assert (await ask(emulator, "POST", "/api/connections/x/frames", [1])).status == 400
+    redirected = await ask(emulator, "GET", "")
+    assert (redirected.status, redirected.headers["location"]) == (308, "/_inspect/")
+
+
+def test_nothing_of_it_is_imported_before_somebody_looks() -> None:
+    """The emulator starts as fast as without."""
+    code = (
+        "import sys, poker_signal.emulator.server\n"
+        "print([name for name in sys.modules if '.inspector.' in name])"
+    )
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+
+
+async def test_looking_leaves_no_trace(emulator: Emulator) -> None:
+    """And takes nothing of what is throttled."""
+    async with peer(emulator, "HOST"):
+        before = emulator.trace.next_number
+        await ask(emulator, "GET", "/")
+        await ask(emulator, "GET", "/api/games")
+        assert emulator.trace.next_number == before
+
+
+async def test_fifty_look_and_one_stops_reading_and_nobody_else_notices(emulator: Emulator) -> None:
+    """Two players go on; every inspector that reads is told all."""
+    async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
+        start = emulator.trace.next_number
+
+        async def follow() -> int:
+            since, seen = start, 0
+            while seen < 300:
+                told = await ask(emulator, "GET", f"/api/entries?since={since}&wait=10")
+                since = told.json["next"]
+                seen += len(told.json["entries"])
+            return seen
+
+        inspectors = [asyncio.ensure_future(follow()) for _ in range(50)]
+        async with raw_connection(emulator) as (_, deaf):
+            # Never reads a byte of what it asked for, again and again.
+            head = f"GET /_inspect/api/recording HTTP/1.1\r\nHost: localhost\r\n{OWN}\r\n"
+            deaf.write(head.encode() * 20)
+            for _ in range(100):
+                await tell(alice, type="join")
+                assert (await hear(host))["type"] == "join"
+            assert min(await asyncio.gather(*inspectors)) >= 300
+
+
+async def test_faults_are_added_and_removed(emulator: Emulator) -> None:
+    """Their own words say what is wrong."""
+
+    async def fault(method: str, body: Any = None) -> Any:
+        told = await ask(emulator, method, "/api/faults", body)
+        return told.status, told.json
+
+    assert await fault("GET") == (200, {"active": []})
+    assert await fault("POST", {"spec": "drop:offer"}) == (200, {"active": ["drop:offer"]})
+    assert emulator.faults.active() == ["drop:offer"]
+    status, told = await fault("POST", {"spec": "nonsense"})
+    assert (status, "nonsense" in told["message"]) == (400, True)
+    assert await fault("DELETE", {"spec": "drop:offer"}) == (200, {"active": []})
+    assert (await fault("DELETE", {"spec": "drop:offer"}))[0] == 400
+    assert (await fault("PUT"))[0] == 405
+
+
+async def test_a_frame_that_a_fault_throttles_is_not_said_to_have_arrived(
+    emulator: Emulator,
+) -> None:
+    """As for a handler."""
+    async with peer(emulator, "Alice"):
+        (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+        emulator.faults.add("throttle")
+        path = f"/api/connections/{found['connectionId']}/frames"
+        assert (await ask(emulator, "POST", path, {"frame": "{}"})).status == 429
+
+
+def test_an_emulator_without_faults_says_so() -> None:
+    """The page then shows no panel."""
+    about = About("ws://x", "127.0.0.1", None, "prod", "mesh", 1000)
+    inspector = Inspector(None, Trace(), about)  # type: ignore[arg-type]
+    told: list[Answer] = []
+    request = Request("GET", "/_inspect/api/faults", [("Host", "localhost")], "127.0.0.1")
+    inspector.respond(request, told.append)
+    assert told[0].status == 404

@@ -1,0 +1,35 @@
+"""The ring as a recording."""
+
+import asyncio
+import json
+
+from poker_signal.emulator.inspector.download import Download
+from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.trace import Refused, Trace
+
+
+async def test_all_entries_come_in_their_order() -> None:
+    """In as many turns as it takes; what happens meanwhile is not waited for."""
+    trace = Trace()
+    for number in range(500):
+        trace.add(Refused(number, None, "GET", "/", 403, "10.11.12.13"))
+    done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def go_on() -> None:
+        if not done.done():
+            trace.add(Refused(0, None, "GET", "/later", 403, ""))
+            asyncio.get_running_loop().call_later(0.001, go_on)
+
+    Download(trace, Turns(), Redaction(), done.set_result)
+    go_on()
+    lines = (await asyncio.wait_for(done, 10)).decode().splitlines()
+    assert [json.loads(line)["n"] for line in lines] == list(range(500))
+    assert json.loads(lines[0])["reason"] == "10.0.0.1"
+
+
+async def test_a_trace_without_entries_is_an_empty_recording() -> None:
+    """And not one that never comes."""
+    done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    Download(Trace(), Turns(), Redaction(), done.set_result)
+    assert await asyncio.wait_for(done, 10) == b""

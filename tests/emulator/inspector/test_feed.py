@@ -1,0 +1,108 @@
+"""Long polling."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+from poker_signal.emulator.inspector import feed as feed_module
+from poker_signal.emulator.inspector.feed import Feed, TooManyWait
+from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.trace import Refused, Trace
+
+
+@pytest.fixture
+def trace() -> Trace:
+    """A trace in which nothing has happened yet."""
+    return Trace()
+
+
+@pytest.fixture
+def feed(trace: Trace) -> Feed:
+    """Its feed."""
+    return Feed(trace, Turns(), "run", lambda: 7)
+
+
+def happen(trace: Trace, reason: str = "") -> None:
+    """Let something happen."""
+    trace.add(Refused(1, None, "GET", "/", 403, reason))
+
+
+async def ask(feed: Feed, since: int, wait_s: float = 10) -> Any:
+    """Ask, and wait for the answer."""
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    feed.ask(since, wait_s, answer.set_result)
+    return json.loads(await asyncio.wait_for(answer, 10))
+
+
+async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
+    """However long one would wait."""
+    happen(trace)
+    told = await ask(feed, 0)
+    assert (told["run"], told["now"], told["next"]) == ("run", 7, 1)
+    assert [each["n"] for each in told["entries"]] == [0]
+
+
+async def test_who_waits_is_told_when_it_happens(feed: Feed, trace: Trace) -> None:
+    """All that happens within a moment at once."""
+    waiting = asyncio.ensure_future(ask(feed, 0))
+    await asyncio.sleep(0)
+    happen(trace)
+    happen(trace)
+    assert [each["n"] for each in (await waiting)["entries"]] == [0, 1]
+
+
+async def test_who_waits_in_vain_is_told_so(feed: Feed) -> None:
+    """After the time that it gave."""
+    assert (await ask(feed, 0, 0.01))["entries"] == []
+    assert (await ask(feed, 0, 0))["next"] == 0
+
+
+async def test_who_has_waited_in_vain_is_not_told_twice(feed: Feed, trace: Trace) -> None:
+    """An HTTP request has one answer."""
+    answers: list[bytes] = []
+    feed.ask(0, 0.001, answers.append)
+    assert (await ask(feed, 0, 0.05))["entries"] == []
+    happen(trace)
+    assert (await ask(feed, 0))["next"] == 1
+    assert len(answers) == 1
+
+
+async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
+    """By number and by size; nothing is told twice or left out."""
+    for _ in range(20):
+        happen(trace, "x" * 100_000)
+    for _ in range(1000):
+        happen(trace)
+    since, seen = 0, []
+    while since < 1020:
+        chunk = feed.chunk(since)
+        assert len(chunk.text) <= feed_module.MAX_BYTES
+        seen += [each["n"] for each in json.loads(b"[" + chunk.text + b"]")]
+        since = chunk.next
+    assert seen == list(range(1020))
+
+
+async def test_a_chunk_is_made_once_for_all(feed: Feed, trace: Trace) -> None:
+    """And again when there is more."""
+    happen(trace)
+    assert feed.chunk(0) is feed.chunk(0)
+    before = feed.chunk(0)
+    happen(trace)
+    assert (before.next, feed.chunk(0).next) == (1, 2)
+
+
+async def test_an_entry_that_is_larger_than_a_chunk_is_told(feed: Feed, trace: Trace) -> None:
+    """By itself."""
+    happen(trace, "x" * 500_000)
+    happen(trace)
+    assert (await ask(feed, 0))["next"] == 1
+
+
+async def test_more_than_can_wait_are_turned_away(feed: Feed, monkeypatch: Any) -> None:
+    """Before they cost memory without end."""
+    monkeypatch.setattr(feed_module, "MAX_WAITING", 1)
+    feed.ask(0, 0.01, lambda body: None)
+    with pytest.raises(TooManyWait):
+        feed.ask(0, 0.01, lambda body: None)

@@ -1,0 +1,65 @@
+"""The page's files."""
+
+import re
+from importlib.resources import files
+from pathlib import Path
+
+from poker_signal.emulator.inspector.files import page_file
+from poker_signal.emulator.server import Emulator
+from tests.emulator.inspector.requests import ask
+
+
+async def test_the_page_may_load_nothing_from_elsewhere(emulator: Emulator) -> None:
+    """Neither scripts nor anything inline."""
+    told = await ask(emulator, "GET", "/")
+    assert told.status == 200
+    assert told.headers["content-type"] == "text/html; charset=utf-8"
+    policy = told.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert told.headers["x-content-type-options"] == "nosniff"
+    assert b"<script>" not in told.body
+
+
+async def test_every_file_that_another_names_is_served(emulator: Emulator) -> None:
+    """A forgotten module would be a blank page."""
+    page = files("poker_signal.emulator.inspector") / "page"
+    for file in page.iterdir():
+        for name in re.findall(
+            r'(?:from "\./|href="|src=")([\w-]+\.(?:js|css))"', file.read_text()
+        ):
+            assert (await ask(emulator, "GET", f"/{name}")).status == 200
+
+
+def test_no_name_leaves_the_folder() -> None:
+    """Whatever is in it."""
+    for name in ("../api.py", "..%2fapi.py", "api.py", "/etc/passwd", "a/b.js", ".js", "\0.js"):
+        assert page_file(name) is None
+
+
+def test_every_verdict_is_explained() -> None:
+    """In docs/inspector.md, by its code."""
+    root = Path(__file__).parents[3]
+    page = root / "emulator" / "inspector" / "page"
+    sources = "".join(path.read_text(encoding="utf-8") for path in page.glob("verdict*.js"))
+    codes = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)*)",?\s', sources))
+    docs = (root / "docs" / "inspector.md").read_text(encoding="utf-8")
+    assert {"NO_ANSWER", "COMPLETE", "TOLD"} <= codes
+    assert {code for code in codes if f"`{code}`" not in docs} == {"HOST"} & codes
+
+
+def test_every_request_of_the_api_is_explained() -> None:
+    """And none that does not exist."""
+    root = Path(__file__).parents[3]
+    code = (root / "emulator" / "inspector" / "api.py").read_text(encoding="utf-8")
+    docs = (root / "docs" / "inspector.md").read_text(encoding="utf-8")
+    found = {
+        (
+            method,
+            re.sub(r"[^a-z]+", " ", re.sub(r"\b(number|connection_id)\b", "", path)).split()[0],
+        )
+        for method, path in re.findall(r'case "([A-Z]+)", \[(.+?)\]:', code)
+    }
+    told = set(re.findall(r"`(GET|POST|DELETE) ([a-z]+)", docs))
+    assert found <= told
+    assert {name for _, name in told} == {name for _, name in found} | {"faults"}

@@ -1,0 +1,155 @@
+"""Who may look, and who may do something."""
+
+import pytest
+
+from poker_signal.emulator.http import Request
+from poker_signal.emulator.inspector.guard import COOKIE, OWN_HEADER, kept_by, refusal
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.inspector.requests import ask
+
+
+def refused(
+    method: str = "GET", peer_ip: str = "127.0.0.1", own_host: str = "127.0.0.1", **headers: str
+) -> bool:
+    """Tell whether a request is refused; ``_`` in a header's name stands for ``-``."""
+    given = [("Host", "127.0.0.1:3001")] if "Host" not in headers else []
+    given += [(name.replace("_", "-"), value) for name, value in headers.items()]
+    request = Request(method, "/_inspect/", given, peer_ip)
+    return refusal(request, own_host) is not None
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "127.0.0.1:3001",
+        "localhost:3001",
+        "LOCALHOST",
+        "[::1]:3001",
+        "table.localhost:1",
+        "127.9.9.9",
+    ],
+)
+def test_names_of_this_machine_may(host: str) -> None:
+    """However the developer calls it."""
+    assert not refused(Host=host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example:3001",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "",
+        "[::1",
+        "10.0.0.1",
+    ],
+)
+def test_other_names_may_not(host: str) -> None:
+    """A page of evil.example whose name has been resolved to 127.0.0.1 anew."""
+    assert refused(Host=host)
+
+
+def test_other_machines_may_not() -> None:
+    """Unless the emulator listens on an address of this very machine."""
+    assert refused(peer_ip="192.168.1.9")
+    assert refused(peer_ip="192.168.1.9", own_host="192.168.1.5", Host="192.168.1.5:3001")
+    assert not refused(peer_ip="192.168.1.5", own_host="192.168.1.5", Host="192.168.1.5:3001")
+    assert not refused(peer_ip="::1", Host="[::1]:3001")
+    assert not refused(peer_ip="::ffff:127.0.0.1")
+    assert refused(peer_ip="::ffff:192.168.1.9")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://127.0.0.1:8080"},
+        {"Sec_Fetch_Site": "cross-site"},
+        {"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors"},
+    ],
+    ids=["other", "null", "other-port", "cross-site", "same-site"],
+)
+def test_pages_from_elsewhere_may_not(headers: dict[str, str]) -> None:
+    """Not even read."""
+    assert refused(**headers)
+
+
+def test_its_own_page_and_links_to_it_may() -> None:
+    """A link on another page may lead here."""
+    assert not refused(Origin="http://127.0.0.1:3001", Sec_Fetch_Site="same-origin")
+    assert not refused(Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="navigate")
+
+
+@pytest.mark.parametrize("method", ["POST", "DELETE", "PUT", "OPTIONS"])
+def test_changing_something_takes_the_header(method: str) -> None:
+    """Which no form can send; a script's question whether it may is refused too."""
+    assert refused(method)
+    assert not refused(method, **{OWN_HEADER: "1"})
+
+
+async def test_the_emulator_asks_the_guard(emulator: Emulator) -> None:
+    """Files and API alike, with a reason that can be read."""
+    for path in ("/", "/main.js", "/api/entries", ""):
+        told = await ask(emulator, "GET", path, host="evil.example")
+        assert told.status == 403
+        assert "evil.example" in told.json["message"]
+    told = await ask(emulator, "POST", "/api/entries/0/resend", headers="")
+    assert (told.status, OWN_HEADER in told.json["message"]) == (403, True)
+
+
+TOKEN = "0123456789abcdef"
+
+
+def from_afar(query: str = "", **headers: str) -> Request:
+    """Return a request of another machine."""
+    given = [("Host", "192.168.7.7:3001"), *headers.items()]
+    return Request("GET", f"/_inspect/play{query}", given, "192.168.7.8")
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_refused"),
+    [
+        (from_afar(f"?token={TOKEN}"), False),
+        (from_afar(Cookie=f"a=b; {COOKIE}={TOKEN}"), False),
+        (from_afar(), True),
+        (from_afar("?token="), True),
+        (from_afar(f"?token={TOKEN[:-1]}"), True),
+        (from_afar(f"?token={TOKEN}%C3%A9"), True),
+        (from_afar(Cookie=f"{COOKIE}=wrong; other={TOKEN}"), True),
+    ],
+)
+def test_other_machines_show_the_token_of_lan(request_: Request, is_refused: bool) -> None:
+    """In the URL at first, in a cookie from then on; without --lan nothing helps."""
+    assert (refusal(request_, "192.168.7.7", TOKEN) is not None) == is_refused
+    assert refusal(request_, "192.168.7.7") is not None
+
+
+def test_a_token_is_no_pass_for_another_origin() -> None:
+    """Who has the token may look; a page that they visit may not."""
+    own = from_afar(f"?token={TOKEN}", Origin="http://192.168.7.7:3001")
+    other = from_afar(f"?token={TOKEN}", Origin="http://evil.example")
+    assert refusal(own, "192.168.7.7", TOKEN) is None
+    assert refusal(other, "192.168.7.7", TOKEN) is not None
+
+
+def test_a_browser_remembers_the_token_that_was_shown() -> None:
+    """Not for scripts, and not for other sites."""
+    (header,) = kept_by(from_afar(f"?token={TOKEN}"), TOKEN)
+    assert header == (
+        "Set-Cookie", f"{COOKIE}={TOKEN}; Path=/_inspect; HttpOnly; SameSite=Strict",
+    )  # fmt: skip
+    assert kept_by(from_afar("?token=wrong"), TOKEN) == []
+    assert kept_by(from_afar("?token=None"), None) == []
+
+
+async def test_the_cookie_is_set_for_whoever_showed_it_alone() -> None:
+    """Files are kept in memory, and are everybody's."""
+    async with Emulator(Settings(port=0, inspector_token=TOKEN)) as emulator:
+        assert emulator.play_url_of_lan is not None
+        for path, is_set in ((f"play?token={TOKEN}", True), ("play", False)):
+            told = await ask(emulator, "GET", f"/{path}")
+            assert told.status == 200
+            assert ("set-cookie" in told.headers) == is_set

@@ -1,0 +1,55 @@
+"""The gateway comes first."""
+
+import asyncio
+import time
+from functools import partial
+
+from poker_signal.emulator.inspector.turns import SHARE, Turns
+
+
+async def test_work_is_done_in_its_order() -> None:
+    """One piece after the other."""
+    turns, finished = Turns(), asyncio.Event()
+    done: list[int] = []
+    for number in range(5):
+        turns.soon(partial(done.append, number))
+    turns.soon(finished.set)
+    await asyncio.wait_for(finished.wait(), 10)
+    assert done == [0, 1, 2, 3, 4]
+
+
+async def test_work_takes_no_more_than_its_share() -> None:
+    """Twenty pieces of two milliseconds leave the loop to others most of the time."""
+    turns, finished = Turns(), asyncio.Event()
+    spent = 0.0
+
+    def work() -> None:
+        nonlocal spent
+        start = time.perf_counter()
+        while time.perf_counter() < start + 0.002:
+            pass
+        spent += time.perf_counter() - start
+
+    start = time.perf_counter()
+    for _ in range(20):
+        turns.soon(work)
+    turns.soon(finished.set)
+    await asyncio.wait_for(finished.wait(), 10)
+    assert spent <= SHARE * (time.perf_counter() - start)
+
+
+async def test_work_that_fails_does_not_hold_up_what_comes_after() -> None:
+    """The loop is told of the failure, as of any."""
+    turns, finished = Turns(), asyncio.Event()
+    failures: list[BaseException] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+    def fail() -> None:
+        raise LookupError
+
+    turns.soon(fail)
+    turns.soon(finished.set)
+    await asyncio.wait_for(finished.wait(), 10)
+    loop.set_exception_handler(None)
+    assert [type(each) for each in failures] == [LookupError]

@@ -1,0 +1,233 @@
+"""The page while an emulator runs: what happens appears, and what is asked for is done."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, expect
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosedError
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import hear, peer, tell
+from tests.end_to_end.browser import installed_browser, open_laptop
+from tests.inspector.inspected import Inspected, inspect
+from tests.inspector.scenes import candidate, sdp
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+OFFER = {"type": "offer", "sdp": sdp("h0St", "actpass")}
+ANSWER = {"type": "answer", "sdp": sdp("aL1c", "active", print_="BB")}
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def host(emulator: Emulator) -> AsyncGenerator[ClientConnection, None]:
+    """The host's tablet."""
+    async with peer(emulator, "HOST") as client:
+        yield client
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def alice(
+    emulator: Emulator, host: ClientConnection
+) -> AsyncGenerator[ClientConnection, None]:
+    """A player's phone."""
+    async with peer(emulator, "Alice") as client:
+        yield client
+
+
+async def relay(
+    sender: ClientConnection, target: ClientConnection, type_: str, name: str, payload: object
+) -> None:
+    """Send, and wait until it has arrived."""
+    await tell(sender, type=type_, targetId=name, payload=payload)
+    assert (await hear(target))["type"] == type_
+
+
+async def test_a_handshake_appears_arrow_by_arrow(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Each as soon as it has happened, and at the end the verdict."""
+    card = inspected.card("Alice → HOST")
+    await expect(inspected.rows()).to_have_count(2)
+    await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
+    await expect(inspected.rows()).to_have_count(3)
+    await expect(card).to_contain_text("In progress")
+    await relay(host, alice, "offer", "Alice", OFFER)
+    await expect(inspected.rows()).to_have_count(4)
+    await relay(host, alice, "ice-candidate", "Alice", candidate("192.168.1.10", "h0St"))
+    await relay(alice, host, "answer", "HOST", ANSWER)
+    await relay(alice, host, "ice-candidate", "HOST", candidate("192.168.1.23", "aL1c"))
+    await expect(inspected.rows()).to_have_count(7)
+    assert await inspected.labels() == [
+        "connect from HOST to gateway",
+        "connect from Alice to gateway",
+        "join from Alice to HOST",
+        "offer from HOST to Alice",
+        "ice-candidate from HOST to Alice",
+        "answer from Alice to HOST",
+        "ice-candidate from Alice to HOST",
+    ]
+    await expect(card).to_contain_text("Complete")
+    await expect(card).to_contain_text("offer, answer, 1 + 1 candidates.")
+    await expect(inspected.page.locator("#announcer")).to_contain_text("Signaling is complete")
+
+
+async def test_what_happened_before_the_page_was_opened_is_there(
+    browser: Browser, emulator: Emulator, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Unlike chrome://webrtc-internals."""
+    await relay(alice, host, "join", "HOST", None)
+    async with inspect(browser, emulator.inspector_url) as inspected:
+        await expect(inspected.rows()).to_have_count(3)
+
+
+async def test_a_host_that_never_answers_is_told_of_as_time_passes(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Without another event: five seconds on the page's own clock."""
+    await inspected.page.clock.install()
+    await inspected.page.reload()
+    await relay(alice, host, "join", "HOST", None)
+    await relay(host, alice, "offer", "Alice", OFFER)
+    card = inspected.card("Alice → HOST")
+    await expect(card).to_contain_text("no answer yet")
+    await inspected.page.clock.run_for(6000)
+    await expect(card).to_contain_text("no answer; the host gave up at 5.0 s.")
+    await expect(card).to_contain_text("Failed")
+
+
+async def test_a_message_can_be_sent_again(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """As if the client had: the host hears it twice."""
+    await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
+    await inspected.rows().nth(2).click()
+    await inspected.page.get_by_role("button", name="Resend").click()
+    assert await hear(host) == {
+        "type": "join",
+        "senderId": "Alice",
+        "payload": {"playerName": "Alice"},
+    }
+
+
+async def test_a_connection_can_be_closed_with_a_code(
+    inspected: Inspected, alice: ClientConnection
+) -> None:
+    """To see what the client makes of it."""
+    await inspected.page.get_by_role("button", name="Close the connection of Alice").click()
+    dialog = inspected.page.get_by_role("dialog")
+    await dialog.get_by_label("Close code").fill("4001")
+    await dialog.get_by_label("Reason").fill("test")
+    await dialog.get_by_role("button", name="Close").click()
+    with pytest.raises(ConnectionClosedError) as closed:
+        await asyncio.wait_for(alice.recv(), 10)
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4001, "test")
+    await expect(inspected.page.locator("#rows")).to_contain_text("closed 4001")
+
+
+async def test_a_frame_can_be_sent_to_a_connection(
+    inspected: Inspected, alice: ClientConnection
+) -> None:
+    """Any text: also what no gateway sends."""
+    await inspected.page.get_by_role("button", name="Send a frame to Alice").click()
+    dialog = inspected.page.get_by_role("dialog")
+    await dialog.get_by_label("Text, as the client").fill('{"type":"surprise"}')
+    await dialog.get_by_role("button", name="Send").click()
+    assert await hear(alice) == {"type": "surprise"}
+
+
+async def test_pausing_keeps_what_happens_for_later(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Nothing is lost, nothing moves."""
+    page = inspected.page
+    await expect(inspected.rows()).to_have_count(2)
+    await page.keyboard.press("p")
+    await relay(alice, host, "join", "HOST", None)
+    await expect(page.get_by_role("button", name="Resume (")).to_be_visible()
+    await expect(inspected.rows()).to_have_count(2)
+    await page.keyboard.press("p")
+    await expect(inspected.rows()).to_have_count(3)
+
+
+async def test_it_says_when_the_emulator_goes_away_and_resumes(browser: Browser) -> None:
+    """With the new run's entries: their numbers start anew."""
+    async with AsyncExitStack() as first:
+        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        port = emulator.port
+        async with inspect(browser, emulator.inspector_url) as inspected:
+            status = inspected.page.locator("#status")
+            async with peer(emulator, "HOST", "OLD"):
+                await expect(inspected.rows()).to_have_count(1)
+            await first.aclose()
+            await expect(status).to_have_attribute("data-state", "gone")
+            await expect(inspected.page.locator("#announcer")).to_contain_text("gone away")
+            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
+                await expect(status).to_have_attribute("data-state", "live")
+                await expect(inspected.page.locator("#games")).to_contain_text("NEW")
+                await expect(inspected.page.locator("#games")).not_to_contain_text("OLD")
+                await expect(inspected.rows()).to_have_count(1)
+
+
+async def test_a_whole_recording_can_be_saved_and_opened_again(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Redacted, and still with its verdict."""
+    await relay(alice, host, "join", "HOST", None)
+    await relay(host, alice, "offer", "Alice", OFFER)
+    await relay(alice, host, "answer", "HOST", ANSWER)
+    for sender, target, name, address, ufrag in (
+        (host, alice, "Alice", "192.168.7.10", "h0St"),
+        (alice, host, "HOST", "192.168.7.23", "aL1c"),
+    ):
+        await relay(sender, target, "ice-candidate", name, candidate(address, ufrag))
+    async with inspected.page.expect_download() as saving:
+        await inspected.page.get_by_role("link", name="Save").click()
+    text = (await (await saving.value).path()).read_text()
+    assert "192.168.7." not in text
+    assert "f2lq1aL5gkPtYpXu1Vb0sWqz" not in text
+    assert json.loads(text.splitlines()[0])["kind"] == "connect"
+    await inspected.open_recording(text)
+    await expect(inspected.page.locator("#status")).to_contain_text("recording")
+    await expect(inspected.card("Alice → HOST")).to_contain_text("offer, answer, 1 + 1 candidates.")
+    await inspected.page.get_by_role("button", name="Back to live").click()
+    await expect(inspected.page.locator("#status")).to_have_attribute("data-state", "live")
+
+
+async def test_a_handshake_of_real_browsers_is_complete(
+    browser: Browser, emulator: Emulator, inspected: Inspected
+) -> None:
+    """Their descriptions and candidates are read as they come; nothing is called a mistake."""
+    async with open_laptop(installed_browser()) as laptop:
+        async with laptop.page() as host, laptop.page() as player:
+            assert await host.sit(emulator.url, "GAME01", "HOST")
+            assert await player.sit(emulator.url, "GAME01", "Zoë 🂡")
+            assert await host.channels.get() == "Zoë 🂡"
+            card = inspected.card("Zoë 🂡 → HOST")
+            await expect(card).to_contain_text("Signaling is complete")
+            await expect(card).to_have_attribute("data-state", "ok")
+            await expect(card.locator(".sides")).to_contain_text("✓")
+
+
+async def test_faults_are_switched_on_and_off(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """What strikes is in the diagram; what is wrong with one is told in its own words."""
+    panel = inspected.page.get_by_role("region", name="Faults")
+    await panel.get_by_label("New fault").fill("drop:join")
+    await inspected.page.keyboard.press("Enter")
+    await expect(panel.get_by_role("list")).to_have_text("drop:joinOff")
+    await tell(alice, type="join")
+    await expect(inspected.page.locator("#rows")).to_contain_text("fault drop:join")
+    await panel.get_by_label("New fault").fill("nonsense")
+    await inspected.page.keyboard.press("Enter")
+    await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
+    await panel.get_by_role("button", name="Remove fault drop:join").click()
+    await expect(panel.get_by_role("list")).to_have_text("None.")
+    await relay(alice, host, "join", "HOST", None)

@@ -1,0 +1,107 @@
+"""What the analysis says of handshakes: a pure module, run where it is used, in a browser."""
+
+import pytest
+
+from tests.inspector.failures import FAILURES, Failure
+from tests.inspector.inspected import Inspected
+from tests.inspector.scenes import GAME, HOST, Scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+@pytest.mark.parametrize(
+    "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
+)
+async def test_a_failure_has_its_verdict(inspected: Inspected, failure: Failure) -> None:
+    """In words, and the cause before its consequences."""
+    scene = failure.play()
+    told = await inspected.verdicts(scene, now=scene.now_ms)
+    mine = [each for each in told if each["player"] == failure.player]
+    assert (mine[-1]["code"], mine[-1]["headline"]) == (failure.code, failure.says)
+    assert mine[-1]["state"] in {"bad", "warn"}
+
+
+async def test_a_handshake_that_succeeds_is_told_to(inspected: Inspected) -> None:
+    """Without a word of warning."""
+    (told,) = await inspected.verdicts(Scene().complete())
+    assert told["state"] == "ok"
+    assert told["headline"] == (
+        "Signaling is complete 0.10 s after the join: offer, answer, 2 + 2 candidates."
+    )
+    assert told["findings"] == []
+
+
+async def test_a_handshake_under_way_is_waited_for(inspected: Inspected) -> None:
+    """And a recording that ends in it says no more than it knows."""
+    scene = Scene().join().wait(20).offer().wait(800)
+    (told,) = await inspected.verdicts(scene, ended=False, now=scene.now_ms)
+    assert (told["state"], told["headline"]) == (
+        "waiting",
+        "Waiting, 0.8 s after the join: no answer yet.",
+    )
+    (told,) = await inspected.verdicts(scene)
+    assert told["headline"] == "The recording ends 0.02 s after the join: no answer yet."
+
+
+async def test_who_joins_again_begins_a_second_attempt(inspected: Inspected) -> None:
+    """With a verdict of its own."""
+    scene = Scene().join().wait(400).offer().wait(6000).send("Alice", "join", HOST).wait(20)
+    scene.offer().trickle(HOST, "Alice", "192.168.1.10").wait(20).answer()
+    scene.trickle("Alice", HOST, "192.168.1.23").wait(3000)
+    first, second = await inspected.verdicts(scene)
+    assert (first["code"], first["number"]) == ("NO_ANSWER", 1)
+    assert (second["code"], second["number"]) == ("COMPLETE", 2)
+
+
+async def test_a_duplicate_does_not_spoil_the_seat_it_wanted(inspected: Inspected) -> None:
+    """What the host sends to the name goes on to its owner."""
+    scene = Scene().join().wait(20).offer()
+    scene.connect("intruder", "Alice").wait(10)
+    scene.refuse("intruder", "join", HOST, "DUPLICATE_NAME").wait(10)
+    scene.trickle(HOST, "Alice", "192.168.1.10").answer().trickle("Alice", HOST, "192.168.1.23")
+    owner, intruder = await inspected.verdicts(scene.wait(3000))
+    assert (owner["code"], intruder["code"]) == ("COMPLETE", "DUPLICATE_NAME")
+
+
+async def test_a_mistake_after_the_handshake_does_not_spoil_it(inspected: Inspected) -> None:
+    """The client minds errors on its join screen only."""
+    scene = Scene().complete().refuse("Alice", "nonsense", HOST, "UNKNOWN_TYPE")
+    (told,) = await inspected.verdicts(scene)
+    assert (told["state"], told["findings"][0]["code"]) == ("ok", "UNKNOWN_TYPE")
+
+
+async def test_players_may_connect_to_each_other(inspected: Inspected) -> None:
+    """In a mesh there is no join and no host."""
+    scene = Scene().connect("Alice").connect("Bob").wait(10)
+    scene.send("Bob", "offer", "Alice", {"type": "offer", "sdp": "v=0\r\n"})
+    scene.send("Alice", "answer", "Bob", {"type": "answer", "sdp": "v=0\r\n"})
+    told = await inspected.verdicts(scene)
+    (pair,) = [each for each in told if HOST not in {each["host"], each["player"]}]
+    assert (pair["host"], pair["player"], pair["state"]) == ("Bob", "Alice", "ok")
+    assert pair["game"] == GAME
+
+
+async def test_two_browsers_that_hide_their_addresses_are_no_warning(inspected: Inspected) -> None:
+    """On one laptop every handshake looks like that."""
+    scene = Scene().join().wait(20).offer()
+    name = "5a1b2c3d-1111-4222-8333-44445555666{}.local"
+    scene.trickle(HOST, "Alice", name.format(1)).answer().trickle("Alice", HOST, name.format(2))
+    (told,) = await inspected.verdicts(scene.wait(3000))
+    assert (told["state"], told["findings"][0]["code"]) == ("ok", "BOTH_MDNS")
+
+
+async def test_those_who_do_not_signal_are_not_judged(inspected: Inspected) -> None:
+    """Handlers of other people have protocols of their own."""
+    scene = Scene().connect("Alice").connect("Bob").wait(10)
+    scene.message("Alice", "chat", None, "hello")
+    told = await inspected.verdicts(scene.wait(60_000), now=scene.now_ms)
+    assert {each["state"] for each in told} == {"waiting"}
+
+
+async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> None:
+    """Nobody shall look for the cause of what was asked for."""
+    scene = Scene().join().wait(20)
+    scene.add("fault", "Alice", fault="delay:offer:6s", detail="held for 6 s")
+    (told,) = await inspected.verdicts(scene.wait(6000), now=scene.now_ms)
+    assert told["code"] == "NO_OFFER"
+    assert "delay:offer:6s" in told["findings"][0]["text"]
