@@ -183,14 +183,6 @@ def _continues(match: re.Match[str], joints: str) -> bool:
     return before[-1].isalnum() or before[-1] == "_" or before[-1] in joints
 
 
-def _pseudonym(self, kind: str, original: str) -> str:
-    known = self._known.get((kind, original))
-    if known is None:
-        self._counts[kind] += 1
-        known = self._known[kind, original] = _pseudonym(kind, self._counts[kind])
-    return known
-
-
 def _pseudonym(kind: str, number: int) -> str:
     """Return an address of a kind that is nobody's, where there are such (RFC 5737, RFC 3849)."""
     high, low = divmod(number % 65536, 256)
