@@ -6,6 +6,7 @@
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
+#   make load                 play crowds, bad peers and a long day at full size
 #   make fuzz                 send 20 000 cases of nonsense; CASES=1000 are fewer
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ ARGS ?=
 CASES ?= 20000
 SCHEDULES ?= 10000
 
-.PHONY: setup emulate test check bench fuzz adversity infrastructure browser
+.PHONY: setup emulate test check bench fuzz load adversity infrastructure browser
 
 setup: .venv/ready-for-tests
 
@@ -37,6 +38,9 @@ bench: .venv/ready-for-tests
 
 fuzz: .venv/ready-for-tests
 	POKER_SIGNAL_FUZZ_CASES=$(CASES) $(BIN)/pytest --capture no tests/emulator/test_fuzz.py
+
+load: .venv/ready-for-tests
+	POKER_SIGNAL_LOAD=full $(BIN)/pytest tests/load
 
 adversity: .venv/ready-for-tests
 	SCHEDULES=$(SCHEDULES) $(BIN)/pytest --capture no tests/adversity

@@ -7,6 +7,7 @@ were written.
 
 import json
 import re
+from collections.abc import Callable
 from json.encoder import encode_basestring as _quote
 from typing import Any, NoReturn
 
@@ -74,6 +75,10 @@ def _refuse_constant(name: str) -> NoReturn:
 _decoder = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 
 
+# The decoder's own, without its search for white space; json's stubs do not know of it.
+_scan_value: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
+
+
 def is_name(value: object) -> bool:
     """Tell whether a value may name a player or a game."""
     return (
@@ -104,7 +109,8 @@ def read(message: Message) -> Signal:
                 HOST if type_ == JOIN else PlayerId(target_id) if is_name(target_id) else None,
                 payload,
                 None,
-                is_over_limit=message.is_over_limit,
+                0,
+                message.is_over_limit,
             )
     members = _members_of(message.body)
     id_, _ = members.get("id", (None, ""))
@@ -195,8 +201,8 @@ def _members_of(text: str) -> dict[str, tuple[Any, str]]:
 def _rest_of_object(text: str, start: int) -> str | None:
     """Return the text of the value at ``start`` if an object ends after it, else None."""
     try:
-        _, end = _decoder.raw_decode(text, start)
-    except (ValueError, RecursionError):
+        _, end = _scan_value(text, start)
+    except (ValueError, StopIteration, RecursionError):
         return None
     separator = _SEPARATOR.match(text, end)
     if separator is None or separator[1] != "}" or separator.end() != len(text):

@@ -16,7 +16,7 @@ from poker_signal.emulator.trace import Entry, Finished, Posted, Received
 MAX_WAITING = 20_000
 """Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
 
-MAX_LINES_PER_S = 1_000
+MAX_LINES_PER_S = 300
 """More than anybody can read; beyond, messages that arrived are counted and not shown."""
 
 BATCH_S = 0.02

@@ -187,7 +187,13 @@ _DELIVERED = Returned(response_for(DELIVERED), DELIVERED)
 
 
 def _returned(outcome: Outcome) -> Returned:
-    return _DELIVERED if outcome is DELIVERED else Returned(response_for(outcome), outcome)
+    if outcome is DELIVERED:
+        return _DELIVERED
+    if outcome.error is not None:
+        # The trace keeps outcomes. Through the frames of its traceback an error would keep the
+        # client's connection as well, and whatever was being read from it.
+        outcome.error.__traceback__ = outcome.error.__context__ = outcome.error.__cause__ = None
+    return Returned(response_for(outcome), outcome)
 
 
 def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:

@@ -11,7 +11,7 @@ try:
 except ImportError:  # pragma: no cover - wheels for every platform have it
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "only_text", "shape_of", "whole_text"]
+__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "length_at", "text_at", "whole_text"]
 
 MAX_PLAIN_BYTES = 0xFFFF
 """What a length of two bytes can tell."""
@@ -24,45 +24,43 @@ _VALID_FIRST_BYTES = frozenset(
 )
 
 
-_NO_FRAME = (0, sys.maxsize, False)
+_NEVER_ENDS = sys.maxsize
 """Nothing that could follow makes a frame of it."""
 
 
-def shape_of(data: bytes, start: int) -> tuple[int, int, bool] | None:
-    """Return the outline of the frame that begins at ``start``; None: its header is not there.
+def text_at(data: bytes, start: int, max_bytes: int) -> tuple[int, int] | None:
+    """Return where the payload lies of the whole text message that begins at ``start``.
 
-    The outline: bytes before the payload, mask included; bytes of the payload; and whether it
-    is masked, unfragmented, uncompressed text, of which nothing else needs to be known.
+    From its first byte to behind its last, still masked by the four bytes before it. None: it
+    is something else, longer than ``max_bytes``, or not all there.
     """
+    there = len(data) - start
+    if there < 6 or data[start] != _FIN_TEXT or data[start + 1] < _MASKED:
+        return None
+    length, payload = data[start + 1] - _MASKED, start + 6
+    if length >= 126:
+        if length == 127 or there < 8:
+            return None
+        length, payload = data[start + 2] << 8 | data[start + 3], start + 8
+    end = payload + length
+    return (payload, end) if length <= max_bytes and end <= len(data) else None
+
+
+def length_at(data: bytes, start: int) -> int | None:
+    """Return how many bytes the frame has that begins at ``start``; None: too little is there."""
     there = len(data) - start
     if there < 2:
         return None
     first, second = data[start], data[start + 1]
     if second < _MASKED or first not in _VALID_FIRST_BYTES:
-        return _NO_FRAME
+        return _NEVER_ENDS
     length = second - _MASKED
     header = 6 if length < 126 else 8 if length == 126 else 14
     if there < header:
         return None
     if length >= 126:
         length = int.from_bytes(data[start + 2 : start + header - 4], "big")
-    return header, length, first == _FIN_TEXT
-
-
-def only_text(data: bytes, max_bytes: int) -> bytes | None:
-    """Return the payload if ``data`` is one whole text message and no more, else None.
-
-    Most of what arrives is just that; ``shape_of`` tells of the rest.
-    """
-    size = len(data)
-    if size < 6 or data[0] != _FIN_TEXT or data[1] < _MASKED:
-        return None
-    length, header = data[1] - _MASKED, 6
-    if length == 126:
-        length, header = data[2] << 8 | data[3], 8
-    if header + length != size or length > max_bytes:
-        return None
-    return apply_mask(data[header:], data[header - 4 : header])
+    return header + length
 
 
 def whole_text(data: bytes) -> bytes:

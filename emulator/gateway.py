@@ -434,12 +434,15 @@ class Gateway:
             integration = self._faults.around(integration, facts)
         result = integration.invoke(event)
         if not isinstance(result, Running):
-            self._message_returned(connection, received, route, result)
+            # Within the same millisecond, as good as always: it is not worth a look at the clock.
+            finished = Finished(at_ms, received, result)
+            self._message_returned(connection, received, finished, route)
             return
 
         def returned(result: Result) -> None:
             connection.invocation_ended()
-            self._message_returned(connection, received, route, result)
+            finished = Finished(self._clock.now_ms(), received, result)
+            self._message_returned(connection, received, finished, route)
 
         connection.invocation_started()
         self._invoker.follow(result, self._timeout_s(route), returned)
@@ -466,21 +469,23 @@ class Gateway:
         return "$default", self.api.routes.get("$default")
 
     def _message_returned(
-        self, connection: WebSocketConnection, received: Received, route: Route, result: Result
+        self, connection: WebSocketConnection, received: Received, finished: Finished, route: Route
     ) -> None:
         """Tell the client of a failure, or what a two-way route answers."""
-        self._trace.add(Finished(self._clock.now_ms(), received, result))
+        self._trace.add(finished)
+        result = finished.result
         if isinstance(result, Returned) and result.outcome is not None:
             # Our own rules: they have said what there was to say.
             if self._settings.serial:
                 self._invoker.finished(connection)
             return
+        request_id = received.request_id
         response = _well_formed(result) if isinstance(result, Returned) else None
         if response is None:
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
-            self._tell(connection, received.request_id, words)
+            self._tell(connection, request_id, words)
         elif route.two_way:
-            self._answer(connection, received.request_id, response.get("body") or "")
+            self._answer(connection, request_id, response.get("body") or "")
         if self._settings.serial:
             self._invoker.finished(connection)
 

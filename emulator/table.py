@@ -2,7 +2,14 @@
 
 from collections.abc import Iterator
 
-from poker_signal.core.model import Connect, ConnectionId, GameId, GatewayEvent, Row
+from poker_signal.core.model import (
+    ROW_LIFETIME_S,
+    Connect,
+    ConnectionId,
+    GameId,
+    GatewayEvent,
+    Row,
+)
 from poker_signal.core.room import Room
 
 
@@ -35,11 +42,18 @@ class MemoryTable:
         return self._rooms.get(row.game_id, self._empty) if row is not None else self._empty
 
     def save(self, row: Row) -> None:
-        """Store a row, unless the same handshake's is stored already."""
+        """Store a row, unless the same handshake's is stored already. Expired ones go."""
+        self._forget_expired(row.ttl - ROW_LIFETIME_S)
         stored = self._rows.get(row.connection_id)
         if stored is None or stored.connected_at != row.connected_at:
             self.forget(row.connection_id)
             self._put(row)
+
+    def _forget_expired(self, now_s: int) -> None:
+        # As DynamoDB does. A row whose $disconnect never came, of a game to which nobody comes
+        # back, goes in no other way. Rows stand in the order in which they expire.
+        while (oldest := next(iter(self._rows.values()), None)) and not oldest.is_live(now_s):
+            self.forget(oldest.connection_id)
 
     def _put(self, row: Row) -> None:
         self._rows[row.connection_id] = row

@@ -7,16 +7,16 @@ payloads come from peers: escape them before they are shown.
 
 from collections import deque
 from collections.abc import Callable
-from itertools import islice
+from itertools import chain, islice
 from typing import Literal, NamedTuple, Protocol
 
 from poker_signal.core.gateway import AuthorizerEvent, LambdaEvent
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.integration import Result
 
-MAX_ENTRIES = 20_000
-TRIM_EVERY = 64
-"""Entries: looking after them one by one would cost as much as keeping them."""
+MAX_ENTRIES = 20_032
+BLOCK = 64
+"""Entries that are looked after together: one by one would cost as much as keeping them."""
 MAX_TEXT = 32 * 1024 * 1024
 """Characters of messages and frames that are kept. A handshake has about 20 000."""
 
@@ -136,24 +136,26 @@ class Observer(Protocol):
 
 
 class Trace:
-    """The last entries, numbered from 0 in the order in which they came."""
+    """The last entries, numbered from 0 in the order in which they came.
+
+    Kept in blocks, and dropped in blocks: to keep an entry is to append it to a list.
+    """
 
     def __init__(self, observer: Observer | None = None) -> None:
-        self._entries: deque[Entry] = deque()
+        self._blocks: deque[tuple[list[Entry], int]] = deque()
+        """Full blocks, and how much text each holds."""
+        self._newest: list[Entry] = []
         self._first = 0
         """The number of the oldest entry that is kept."""
         self._text = 0
-        self._untrimmed = 0
-        """The newest entries, whose text has not been counted."""
         self._observe = None if observer is None else observer.observe
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, entry: Entry) -> None:
-        """Keep an entry; the oldest make room for it, a few at a time."""
-        self._entries.append(entry)
-        self._untrimmed += 1
-        if self._untrimmed == TRIM_EVERY:
-            self._trim()
+        """Keep an entry; the oldest make room for it, a block at a time."""
+        self._newest.append(entry)
+        if len(self._newest) == BLOCK:
+            self._close_block()
         if self._observe is not None:
             self._observe(entry)
         if self._waiting:
@@ -161,24 +163,29 @@ class Trace:
             for callback in waiting:
                 callback()
 
-    def _trim(self) -> None:
-        entries = self._entries
-        newest = islice(reversed(entries), self._untrimmed)
-        self._text += sum(_weight(entry) for entry in newest)
-        self._untrimmed = 0
-        while self._text > MAX_TEXT or len(entries) > MAX_ENTRIES:
-            self._text -= _weight(entries.popleft())
-            self._first += 1
+    def _close_block(self) -> None:
+        text = sum(map(_weight, self._newest))
+        self._blocks.append((self._newest, text))
+        self._newest = []
+        self._text += text
+        while self._text > MAX_TEXT or len(self._blocks) * BLOCK > MAX_ENTRIES:
+            _, text = self._blocks.popleft()
+            self._text -= text
+            self._first += BLOCK
 
     @property
     def next_number(self) -> int:
         """The number of the entry that comes next."""
-        return self._first + len(self._entries)
+        return self._first + len(self._blocks) * BLOCK + len(self._newest)
 
     def since(self, number: int, limit: int = MAX_ENTRIES) -> list[tuple[int, Entry]]:
         """Return the entries from a number on with their numbers, as far as they are kept."""
         start = max(number, self._first)
-        chosen = islice(self._entries, start - self._first, start - self._first + limit)
+        block, offset = divmod(start - self._first, BLOCK)
+        blocks = [entries for entries, _ in islice(self._blocks, block, None)]
+        if block <= len(self._blocks):
+            blocks.append(self._newest)
+        chosen = islice(chain.from_iterable(blocks), offset, offset + limit)
         return list(enumerate(chosen, start))
 
     def when_something_happens(self, callback: Callable[[], None]) -> Callable[[], None]:

@@ -21,8 +21,8 @@ from poker_signal.emulator.events import Facts
 from poker_signal.emulator.frames import (
     MAX_PLAIN_BYTES,
     apply_mask,
-    only_text,
-    shape_of,
+    length_at,
+    text_at,
     whole_text,
 )
 from poker_signal.emulator.settings import Settings
@@ -157,28 +157,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take what the peer sent."""
-        if self._is_between_messages:
-            text = only_text(data, self._max_whole)
-            if text is not None:
-                self._text_received(text)
-                return
         if self._backlog:
             data = self._backlog + data
         if self._turn_is_due or self._in_flight >= self._max_in_flight:
             self._backlog = data
         else:
             self._work(data)
-
-    @property
-    def _is_between_messages(self) -> bool:
-        return not (
-            self._owed
-            or self._backlog
-            or self._turn_is_due
-            or self._fragments is not None
-            or self._closing is not None
-            or self._in_flight >= self._max_in_flight
-        )
 
     def _take_turn_soon(self) -> None:
         if not self._turn_is_due:
@@ -193,13 +177,23 @@ class WebSocketConnection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _work(self, data: bytes) -> None:
-        """Deal with what has been received, for a while; then others may be waiting."""
+        """Deal with what has been received, for a while; then others may be waiting.
+
+        Most of it is whole messages: they need no more than to be unmasked. Whatever else it
+        is, or what is wrong with it, is for the protocol to decide.
+        """
         start, size, end_of_turn = 0, len(data), 0.0
         while start < size and self._in_flight < self._max_in_flight and not self._is_closed:
-            taken = self._take(data, start)
-            if not taken:
+            text = None
+            if not self._owed and self._fragments is None and self._closing is None:
+                text = text_at(data, start, self._max_whole)
+            if text is not None:
+                payload, start = text
+                self._text_received(apply_mask(data[payload:start], data[payload - 4 : payload]))
+            elif taken := self._take(data, start):
+                start += taken
+            else:
                 break
-            start += taken
             if start < size:
                 # Not the loop's time, which stands still during a callback of uvloop's.
                 now = time.monotonic()
@@ -216,28 +210,12 @@ class WebSocketConnection(asyncio.Protocol):
         return self._in_flight >= self._max_in_flight
 
     def _take(self, data: bytes, start: int) -> int:
-        """Take a frame, or a piece of one; return how many bytes that were.
-
-        Most frames are whole messages: they need no more than to be unmasked. Whatever is
-        unusual about a frame, or wrong, is for the protocol to decide.
-        """
+        """Hand the protocol a frame, or a piece of one; return how many bytes that were."""
         if not self._owed:
-            shape = shape_of(data, start)
-            if shape is None:
+            length = length_at(data, start)
+            if length is None:
                 return 0
-            header, size, is_whole_text = shape
-            payload = start + header
-            end = payload + size
-            if (
-                is_whole_text
-                and end <= len(data)
-                and size <= self._max_whole
-                and self._fragments is None
-                and self._closing is None
-            ):
-                self._text_received(apply_mask(data[payload:end], data[payload - 4 : payload]))
-                return end - start
-            self._owed = end - start
+            self._owed = length
         piece = data[start : start + min(self._owed, SLICE_BYTES)]
         self._owed -= len(piece)
         self._feed(piece)

@@ -141,6 +141,17 @@ def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
     assert "playerId" in result.value["body"]
 
 
+def test_what_is_kept_of_a_refusal_keeps_no_connection(table: Table) -> None:
+    """An error's traceback holds every caller's frame, down to the socket that was read from."""
+    table.connect("a", "Alice")
+    for result in (table.connect("b", "%20"), table.say("a", "no JSON"), table.say("a", "{}")):
+        assert isinstance(result, Returned)
+        assert result.outcome is not None
+        error = result.outcome.error
+        assert error is not None
+        assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
+
+
 def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
     """401 without, 403 with a wrong one; the answer never holds the ticket itself."""
     table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})

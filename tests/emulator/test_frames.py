@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from poker_signal.emulator.frames import MAX_PLAIN_BYTES, only_text, shape_of, whole_text
+from poker_signal.emulator.frames import (
+    MAX_PLAIN_BYTES,
+    apply_mask,
+    length_at,
+    text_at,
+    whole_text,
+)
 
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 
@@ -19,21 +25,21 @@ def test_a_frame_ends_where_the_library_ends_it(
 ) -> None:
     """Whatever its kind and size, and wherever it begins."""
     frame = Frame(opcode, b"x" * size, fin).serialize(mask=True)
-    shape = shape_of(before + frame + b"more", len(before))
-    assert shape is not None
-    header, payload, is_whole_text = shape
-    assert header + payload == len(frame)
-    assert payload == size
-    assert is_whole_text is (opcode is Opcode.TEXT and fin)
+    assert length_at(before + frame + b"more", len(before)) == len(frame)
+    text = text_at(before + frame + b"more", len(before), 0xFFFF)
+    is_whole_text = opcode is Opcode.TEXT and fin and size <= 0xFFFF
+    end = len(before) + len(frame)
+    assert text == ((end - size, end) if is_whole_text else None)
 
 
 @pytest.mark.parametrize("size", [0, 126, 0x10000])
-def test_a_header_that_is_not_all_there_has_no_outline_yet(size: int) -> None:
+def test_a_header_that_is_not_all_there_has_no_length_yet(size: int) -> None:
     """More has to come first."""
     frame = Frame(Opcode.TEXT, b"x" * size).serialize(mask=True)
     header = len(frame) - size
-    assert [shape_of(frame[:cut], 0) for cut in range(header)] == [None] * header
-    assert shape_of(frame[:header], 0) == (header, size, True)
+    assert [length_at(frame[:cut], 0) for cut in range(header)] == [None] * header
+    assert length_at(frame[:header], 0) == len(frame)
+    assert [text_at(frame[:cut], 0, 0x10000) for cut in range(header)] == [None] * header
 
 
 @pytest.mark.parametrize(
@@ -42,36 +48,37 @@ def test_a_header_that_is_not_all_there_has_no_outline_yet(size: int) -> None:
 )  # fmt: skip
 def test_what_can_be_no_frame_is_handed_over_at_once(start: bytes) -> None:
     """It is refused without waiting for the rest of a header."""
-    assert shape_of(start, 0) == (0, sys.maxsize, False)
+    assert length_at(start, 0) == sys.maxsize
+    assert text_at(start, 0, 131_072) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 0xFFFF])
-def test_a_whole_message_is_unmasked(size: int) -> None:
-    """If it is all there, nothing follows, and it is not too long."""
+def test_a_whole_message_is_found_and_unmasked(size: int) -> None:
+    """If it is all there, and not too long."""
     data = b"x" * size
     frame = Frame(Opcode.TEXT, data).serialize(mask=True)
-    assert only_text(frame, size) == data
-    assert only_text(frame, size - 1) is None
-    assert only_text(frame[:-1], size) is None
-    assert only_text(frame + b"x", size) is None
+    found = text_at(frame, 0, size)
+    assert found is not None
+    payload, end = found
+    assert apply_mask(frame[payload:end], frame[payload - 4 : payload]) == data
+    assert text_at(frame, 0, size - 1) is None
+    assert text_at(frame[:-1], 0, size) is None
 
 
 @pytest.mark.parametrize(
     "frame",
     [
-        Frame(Opcode.TEXT, b"x" * 0x10000).serialize(mask=True),
         Frame(Opcode.TEXT, b"x", fin=False).serialize(mask=True),
         b"\xc1\x81maskx",
         Frame(Opcode.TEXT, b"xxxxxx").serialize(mask=False),
         Frame(Opcode.PING, b"x").serialize(mask=True),
-        b"\x81\xfe\x00\x01",
         b"",
     ],
-    ids=["long", "fragment", "compressed", "unmasked", "ping", "header", "nothing"],
+    ids=["fragment", "compressed", "unmasked", "ping", "nothing"],
 )
 def test_anything_else_is_left_to_others(frame: bytes) -> None:
     """The protocol decides what it is."""
-    assert only_text(frame, 131_072) is None
+    assert text_at(frame, 0, 131_072) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 255, 256, MAX_PLAIN_BYTES])

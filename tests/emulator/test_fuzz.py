@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
@@ -180,6 +180,9 @@ class Case(NamedTuple):
     split: int
     ending: Literal["half-close", "close", "reset", "wait"]
 
+
+REFUSED = Case(HANDSHAKE.replace(b"&gameId", b""), 0, "close")
+"""A handshake that the core refuses, which chance alone hardly ever makes."""
 
 ENDINGS = (*("half-close", "close", "reset") * 10, "wait")
 
@@ -370,6 +373,7 @@ def test_nothing_that_arrives_does_any_harm(
             suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
         )
         @given(case=ANYTHING)
+        @example(REFUSED)
         def attack(case: Case) -> None:
             world.bear(case)
 

@@ -425,16 +425,18 @@ async def test_posts_of_the_rules_count_against_the_throttle(
 
 
 async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Records) -> None:
-    """Until somebody leaves; who is in the game by name needs no seat."""
+    """Until somebody leaves; who is in the game by name needs no seat, nor who waits for a host."""
     async with Emulator(Settings(port=0, seats=1), records) as emulator:
         async with peer(emulator, "Alice") as alice, peer(emulator, "Alice") as again:
             await settle(again)
-            with pytest.raises(InvalidStatus) as refused:
-                await peer(emulator, "Bob")
-            assert refused.value.response.status_code == 403
-            assert refused.value.response.body == (b"This game is full: every seat is taken.")
+            async with peer(emulator, "Carol"):
+                await settle(alice)
             async with peer(emulator, "HOST") as host, peer(emulator, "Bob", "ANOTHER"):
                 await settle(host)
+                with pytest.raises(InvalidStatus) as refused:
+                    await peer(emulator, "Bob")
+                assert refused.value.response.status_code == 403
+                assert refused.value.response.body == b"This game is full: every seat is taken."
             await settle(alice)
 
 

@@ -1,6 +1,7 @@
 """Rows in memory."""
 
 from poker_signal.core.model import (
+    ROW_LIFETIME_S,
     Connect,
     ConnectionId,
     Disconnect,
@@ -34,6 +35,18 @@ def test_a_room_that_was_read_does_not_change() -> None:
     table.save(BOB)
     table.forget(ALICE.connection_id)
     assert list(room) == [ALICE]
+
+
+def test_expired_rows_go_when_somebody_comes() -> None:
+    """Also those of games to which nobody returns; in its last second a row is still there."""
+    table = MemoryTable()
+    for row in (ALICE, CAROL):
+        table.save(row)
+    table.reach(ALICE.connection_id, CAROL.connection_id)
+    table.save(BOB._replace(ttl=9 + ROW_LIFETIME_S))
+    assert len(table) == 3
+    table.save(BOB._replace(connection_id=ConnectionId("d"), ttl=10 + ROW_LIFETIME_S))
+    assert [table.row(ConnectionId(key)) is None for key in "abcd"] == [True, False, True, False]
 
 
 def test_nothing_is_left_of_a_game_that_everybody_left() -> None:

@@ -5,7 +5,7 @@ import pytest
 from poker_signal.emulator import trace as trace_module
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.trace import (
-    TRIM_EVERY,
+    BLOCK,
     Entry,
     Opened,
     Posted,
@@ -35,13 +35,16 @@ def test_entries_are_numbered_in_their_order() -> None:
 
 def test_the_newest_displace_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers stay what they were."""
-    monkeypatch.setattr(trace_module, "MAX_ENTRIES", 3)
+    monkeypatch.setattr(trace_module, "MAX_ENTRIES", 2 * BLOCK)
     trace = Trace()
-    for at_ms in range(10 * TRIM_EVERY):
+    for at_ms in range(10 * BLOCK + 3):
         trace.add(opened(at_ms))
-    last = 10 * TRIM_EVERY - 1
-    assert [number for number, _ in trace.since(0)] == [last - 2, last - 1, last]
-    assert trace.since(last - 1, limit=1) == [(last - 1, opened(last - 1))]
+    numbers = [number for number, _ in trace.since(0)]
+    assert numbers == list(range(8 * BLOCK, 10 * BLOCK + 3))
+    for start in (9 * BLOCK - 1, 9 * BLOCK, 10 * BLOCK, 10 * BLOCK + 2):
+        assert trace.since(start, limit=1) == [(start, opened(start))]
+    assert trace.since(9 * BLOCK - 1, limit=3)[-1] == (9 * BLOCK + 1, opened(9 * BLOCK + 1))
+    assert trace.next_number == 10 * BLOCK + 3
 
 
 @pytest.mark.parametrize(
@@ -57,12 +60,12 @@ def test_large_messages_do_not_fill_the_memory(
     entry: Entry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Text counts, not only the number of entries."""
-    monkeypatch.setattr(trace_module, "MAX_TEXT", 100)
+    monkeypatch.setattr(trace_module, "MAX_TEXT", 100 * BLOCK)
     trace = Trace()
-    for _ in range(TRIM_EVERY):
+    for _ in range(10 * BLOCK):
         trace.add(entry)
-        trace.add(opened(0))
-    assert sum(kept == entry for _, kept in trace.since(0)) == 2
+    assert 0 < len(trace.since(0)) <= 2 * BLOCK
+    assert trace.next_number == 10 * BLOCK
 
 
 def test_whoever_waits_is_called_once() -> None:

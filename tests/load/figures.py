@@ -1,0 +1,45 @@
+"""What is made of measurements."""
+
+import os
+from collections.abc import Callable, Sequence
+from statistics import linear_regression, median, quantiles
+from typing import NamedTuple
+
+IS_FULL = os.environ.get("POKER_SIGNAL_LOAD") == "full"
+"""Whether this is ``make load``."""
+
+
+class Sample(NamedTuple):
+    """Memory at a time."""
+
+    at_s: float
+    mib: float
+
+
+def growth_mib(samples: Sequence[Sample]) -> float:
+    """Return by how much memory grew in the second half of the time, by its trend."""
+    middle = (samples[0].at_s + samples[-1].at_s) / 2
+    half = [sample for sample in samples if sample.at_s >= middle]
+    slope, _ = linear_regression([s.at_s for s in half], [s.mib for s in half])
+    return slope * (half[-1].at_s - half[0].at_s)
+
+
+def p99(values: Sequence[float]) -> float:
+    """Return what 99 of 100 do not exceed."""
+    return quantiles(values, n=100)[98]
+
+
+def in_the_middle(values: Sequence[float]) -> float:
+    """Return the median."""
+    return median(values)
+
+
+Record = Callable[[str, object], None]
+
+
+def tell(record: Record, title: str, **figures: object) -> None:
+    """Keep figures for the table at the end, with how busy the machine is besides."""
+    figures["load average"] = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    for name, figure in figures.items():
+        shown = f"{figure:.1f}" if isinstance(figure, float) else str(figure)
+        record("load", f"{title:<29} {name.replace('_', ' '):<44} {shown:>22}")

@@ -1,0 +1,76 @@
+"""``python -m tests.load.pair URL``: a host and a player who talk until stdin ends.
+
+Prints the seconds that each message took, as JSON. A process of its own: what the load costs
+those who make it is no delay of the emulator's.
+"""
+
+import json
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from websockets.sync.client import ClientConnection, connect
+
+EVERY_S = 0.02
+"""Half as often as a connection may send for ever."""
+
+PATIENCE_S = 30
+
+
+def took_s(speaker: ClientConnection, listener: ClientConnection, target: str, said: int) -> float:
+    """Return how long a message is on its way."""
+    start = time.perf_counter()
+    speaker.send(f'{{"type":"offer","targetId":"{target}","payload":{said}}}')
+    heard = str(listener.recv(timeout=PATIENCE_S))
+    assert heard.endswith(f'"payload":{said}}}'), heard
+    return time.perf_counter() - start
+
+
+def main(url: str) -> None:
+    """Talk."""
+    took: list[float] = []
+    query = f"{url}?gameId=HEALTHY&playerId="
+    with (
+        connect(f"{query}HOST", ping_interval=None, open_timeout=PATIENCE_S) as host,
+        connect(f"{query}Alice", ping_interval=None, open_timeout=PATIENCE_S) as alice,
+    ):
+        while not select.select([sys.stdin], [], [], EVERY_S)[0]:
+            took.append(took_s(host, alice, "Alice", len(took)))
+            took.append(took_s(alice, host, "HOST", len(took)))
+    print(json.dumps(took))
+
+
+class Pair:
+    """The process, seen from the test."""
+
+    def __init__(self) -> None:
+        self.took_ms: list[float] = []
+        """Once it has ended."""
+
+
+@contextmanager
+def healthy_pair(url: str) -> Generator[Pair, None, None]:
+    """Let two talk as long as the block lasts."""
+    pair = Pair()
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.load.pair", url],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    ) as process:
+        try:
+            yield pair
+            out, _ = process.communicate("\n", timeout=PATIENCE_S + 10)
+        finally:
+            process.kill()
+    assert process.returncode == 0, "the pair did not come through: see stderr"
+    pair.took_ms = [seconds * 1000 for seconds in json.loads(out)]
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

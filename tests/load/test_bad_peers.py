@@ -1,0 +1,190 @@
+"""Peers that do not read, and peers that are gone without a word."""
+
+import asyncio
+import json
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.field.hosts import OURS, Weather, serving
+from tests.load.figures import IS_FULL, Record, in_the_middle, p99, tell
+from tests.load.pair import healthy_pair
+from tests.load.process import emulator
+from tests.load.proxy import proxy_to
+from tests.load.test_crowd import P99_MS
+
+SLOW = 40 if IS_FULL else 5
+
+MESSAGE_BYTES = 30_000
+MESSAGES = 100
+"""Three times what may wait for somebody: the kernel takes some of it."""
+
+UNREAD_MIB = 1
+"""What may wait for a peer before it is cut off."""
+
+IDLE_S = 1.5
+PATIENCE_S = 30
+
+
+def connecting(url: str, player: str, game: str = "GAME01", more: str = "") -> connect:
+    """Return a connection that is about to be opened."""
+    query = f"?playerId={player}&gameId={game}{more}"
+    return connect(
+        f"{url}{query}",
+        compression=None,
+        ping_interval=None,
+        open_timeout=PATIENCE_S,
+        # Whoever is behind a frozen proxy says goodbye to nobody.
+        close_timeout=0.2,
+    )
+
+
+async def say(client: ClientConnection, **message: Any) -> None:
+    """Send a message."""
+    await client.send(json.dumps(message))
+
+
+async def hear(client: ClientConnection) -> Any:
+    """Return the next frame."""
+    async with asyncio.timeout(PATIENCE_S):
+        return json.loads(await client.recv())
+
+
+@asynccontextmanager
+async def deaf(url: str, player: str, game: str) -> AsyncGenerator[socket.socket, None]:
+    """Connect somebody who never reads more than the answer to the handshake."""
+    parts = urlsplit(url)
+    loop = asyncio.get_running_loop()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        await loop.sock_connect(client, (parts.hostname, parts.port))
+        request = (
+            f"GET {parts.path}?playerId={player}&gameId={game} HTTP/1.1\r\nHost: x\r\n"
+            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        await loop.sock_sendall(client, request.encode())
+        async with asyncio.timeout(PATIENCE_S):
+            assert (await loop.sock_recv(client, 12)).endswith(b"101")
+        yield client
+
+
+async def overwhelm(url: str, number: int) -> int:
+    """Send somebody who does not read more than may wait; return how many messages that took."""
+    game = f"SLOW{number}"
+    payload = "x" * MESSAGE_BYTES
+    async with connecting(url, "HOST", game) as host, deaf(url, "Deaf", game):
+        for sent in range(1, 2 * MESSAGES):
+            await say(host, type="offer", targetId="Deaf", payload=payload, id=str(sent))
+            if (await hear(host))["type"] == "undelivered":
+                return sent
+    raise AssertionError("it was never cut off")
+
+
+@pytest.mark.timeout(180)
+async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Record) -> None:
+    """What waits for them is bounded, and a pair that has nothing to do with it goes on talking."""
+    with emulator() as emulated:
+        before, empty_mib = emulated.holdings(), emulated.memory_mib()
+        with healthy_pair(emulated.url) as pair:
+            start = time.monotonic()
+            needed = await asyncio.gather(*(overwhelm(emulated.url, n) for n in range(SLOW)))
+            seconds = time.monotonic() - start
+        peak_mib = emulated.peak_mib()
+        end = time.monotonic() + PATIENCE_S
+        while (after := emulated.holdings()) != before and time.monotonic() < end:
+            pass  # counting takes its time
+    tell(
+        record_property,
+        f"{SLOW} slow readers",
+        messages_per_s=sum(needed) / seconds,
+        MiB_until_cut_off=max(needed) * MESSAGE_BYTES / 2**20,
+        pair_median_ms=in_the_middle(pair.took_ms),
+        pair_p99_ms=p99(pair.took_ms),
+        memory_empty_MiB=empty_mib,
+        memory_peak_MiB=peak_mib,
+    )
+    assert after == before
+    assert peak_mib - empty_mib < 48 + 2 * UNREAD_MIB * SLOW, "the trace has 32 of it"
+    assert p99(pair.took_ms) < P99_MS
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_a_player_who_fell_silent_is_missed_within_the_idle_timeout(handler: str) -> None:
+    """Nobody closed anything: only the idle time-out can tell, and then the name is free again."""
+    async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
+        proxy, url = through
+        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+            proxy.freeze()
+            async with connecting(weather.url, "Alice") as again:
+                await say(again, type="join")
+                assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
+                started = time.monotonic()
+                while (heard := await ping_and_join(again, host)) != "join":
+                    assert heard == "DUPLICATE_NAME"
+                assert time.monotonic() - started < IDLE_S + PATIENCE_S / 2
+                await say(host, type="offer", targetId="Alice", payload=1)
+                assert (await hear(again))["type"] == "offer"
+
+
+async def ping_and_join(player: ClientConnection, host: ClientConnection) -> str:
+    """Join; return what the host hears of it, or the code of the refusal. Both stay awake."""
+    await say(host, type="ping")
+    assert (await hear(host))["type"] == "pong"
+    await say(player, type="join", id="1")
+    answer = await hear(player)
+    if answer["type"] == "error":
+        return str(answer["payload"]["code"])
+    assert answer["type"] == "ack"
+    return str((await hear(host))["type"])
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
+    """The host that writes to it hears ``undelivered`` once the idle time-out has passed."""
+    async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
+        proxy, url = through
+        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+            proxy.freeze()
+            await until_closed(weather, "Alice", host)
+            await say(host, type="offer", targetId="Alice", payload=1)
+            answer = await hear(host)
+            assert (answer["type"], answer["payload"]["code"]) == (
+                "undelivered", "TARGET_NOT_FOUND",
+            )  # fmt: skip
+
+
+async def until_closed(weather: Weather, player: str, awake: ClientConnection) -> None:
+    """Wait until the emulator has told of a player's end; keep somebody else awake meanwhile."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(r.kind == "disconnect" and r.who == player for r in weather.records):
+            await say(awake, type="ping")
+            assert (await hear(awake))["type"] == "pong"
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_who_has_a_session_need_not_wait_for_the_idle_timeout(handler: str) -> None:
+    """Its own silent connection is taken over at once, and so is the game of a silent tablet."""
+    async with serving(handler) as weather, proxy_to(weather.url) as through:
+        proxy, url = through
+        phone, tablet = "&session=phone-of-alice", "&session=tablet-at-home"
+        async with (
+            connecting(url, "HOST", more=tablet),
+            connecting(url, "Alice", more=phone),
+        ):
+            proxy.freeze()
+            async with (
+                connecting(weather.url, "HOST", more=tablet) as host,
+                connecting(weather.url, "Alice", more=phone) as alice,
+            ):
+                await say(alice, type="join")
+                assert (await hear(host))["type"] == "join"
+                await say(host, type="offer", targetId="Alice", payload=1)
+                assert (await hear(alice))["type"] == "offer"

@@ -1,0 +1,228 @@
+"""A day and a night in half a minute: real sockets, and a clock that is told what time it is."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+
+from poker_signal.emulator.clock import Timer, VirtualClock
+from poker_signal.emulator.core_host import CoreHost
+from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.gateway import Gateway
+from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.integration import Api, Route
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Trace
+from tests.emulator.peers import hear, tell
+from tests.load.figures import IS_FULL, Record
+from tests.load.figures import tell as show
+
+DAY_S = 24 * 3600
+STEP_S = 61
+"""No divisor of ten minutes or two hours: nothing is due in the very moment of a step."""
+
+TALK_EVERY = 5
+SWITCH_EVERY = 60
+"""Steps; a phone changes its network about once an hour."""
+
+PASS_BY_EVERY = 4
+
+IDLE_S, LONGEST_S, ROW_LIVES_S = 600, 7200, 7200
+
+GAMES = 20 if IS_FULL else 5
+BUDGET_S = 30 * GAMES / 5
+
+PATIENCE_S = 10
+
+
+class CountingClock(VirtualClock):
+    """A virtual clock that knows how many timers are set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pending = 0
+        self.most_pending = 0
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Call once, and count until then."""
+        self.pending += 1
+        self.most_pending = max(self.most_pending, self.pending)
+        return _Counted(self, delay_s, callback, super().call_later)
+
+
+class _Counted:
+    def __init__(
+        self,
+        clock: CountingClock,
+        delay_s: float,
+        callback: Callable[[], None],
+        call_later: Callable[[float, Callable[[], None]], Timer],
+    ) -> None:
+        self._clock = clock
+        self._callback = callback
+        self._is_pending = True
+        self._timer = call_later(delay_s, self._fire)
+
+    def _fire(self) -> None:
+        self._over()
+        self._callback()
+
+    def cancel(self) -> None:
+        self._over()
+        self._timer.cancel()
+
+    def _over(self) -> None:
+        if self._is_pending:
+            self._is_pending = False
+            self._clock.pending -= 1
+
+
+class World(NamedTuple):
+    """What is being watched for a day."""
+
+    clock: CountingClock
+    host: CoreHost
+    url: str
+
+    @property
+    def now_s(self) -> float:
+        """The time of day."""
+        return self.clock.now_ms() / 1000
+
+
+@asynccontextmanager
+async def world() -> AsyncGenerator[World, None]:
+    """Serve the core, whose ``$disconnect`` never hears of a passer-by."""
+    clock, settings = CountingClock(), Settings(port=0)
+    faults = Faults(["miss-disconnect:Passer-by"])
+    gateway = Gateway(settings, clock, Trace(), faults)
+    host = CoreHost(gateway.connections, settings.rules(), None, faults)
+    gateway.api = Api(dict.fromkeys(("$connect", "$disconnect", "$default"), Route(host)))
+    server = await asyncio.get_running_loop().create_server(
+        lambda: HttpConnection(gateway, settings), "127.0.0.1", 0
+    )
+    async with server:
+        yield World(clock, host, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/prod")
+        is_empty = asyncio.Event()
+        gateway.stop(is_empty.set)
+        async with asyncio.timeout(PATIENCE_S):
+            await is_empty.wait()
+
+
+class Guest:
+    """Somebody who comes back whenever the connection is closed."""
+
+    def __init__(self, world: World, name: str, game: str, session: str = "") -> None:
+        self.times = 0
+        self.client: ClientConnection
+        self.active_s = 0.0
+        """When something was last said or heard."""
+        self._world = world
+        self._query = f"?playerId={name}&gameId={game}" + (session and f"&session={session}")
+        self._opened_s = 0.0
+
+    async def come(self) -> None:
+        """Connect."""
+        url = self._world.url + self._query
+        self.client = await connect(url, compression=None, ping_interval=None)
+        self._opened_s = self.active_s = self._world.now_s
+        self.times += 1
+
+    async def switch(self) -> None:
+        """Connect anew, from another network: the session takes the seat over."""
+        old = self.client
+        await self.come()
+        async with asyncio.timeout(PATIENCE_S):
+            await old.wait_closed()
+        assert old.close_code == 1000
+
+    async def come_back_if_due(self) -> None:
+        """Be closed with 1001 exactly when that is due."""
+        due_s = min(self._opened_s + LONGEST_S, self.active_s + IDLE_S)
+        if due_s > self._world.now_s:
+            assert self.client.close_code is None, "closed before its time"
+            return
+        async with asyncio.timeout(PATIENCE_S):
+            await self.client.wait_closed()
+        assert self.client.close_code == 1001
+        await self.come()
+
+
+class Game:
+    """A host and a player who talk, and somebody who sleeps."""
+
+    def __init__(self, world: World, code: str) -> None:
+        self._world = world
+        self.host = Guest(world, "HOST", code, f"secret-of-{code}")
+        self.talker = Guest(world, "Talker", code, f"phone-of-{code}")
+        self.sleeper = Guest(world, "Sleeper", code)
+        self.guests = [self.host, self.talker, self.sleeper]
+        self.said = 0
+
+    async def talk(self) -> None:
+        """Say something both ways."""
+        self.said += 2
+        await tell(self.talker.client, type="join", payload=self.said)
+        assert await hear(self.host.client) == {
+            "type": "join", "senderId": "Talker", "payload": self.said,
+        }  # fmt: skip
+        await tell(self.host.client, type="offer", targetId="Talker", payload=self.said)
+        assert (await hear(self.talker.client))["payload"] == self.said
+        self.host.active_s = self.talker.active_s = self._world.now_s
+
+
+async def pass_by(world: World, number: int) -> None:
+    """Come once, to a game of one's own, and vanish without anybody being told."""
+    guest = Guest(world, "Passer-by", f"ONCE{number}")
+    await guest.come()
+    guest.client.transport.abort()
+    await guest.client.wait_closed()
+
+
+@pytest.mark.timeout(60 + 2 * BUDGET_S)
+async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -> None:
+    """Everybody is closed in time and let in again; rows and timers are those of who is there."""
+    start, most_rows, steps = time.monotonic(), 0, DAY_S // STEP_S + 1
+    async with world() as watched:
+        games = [Game(watched, f"GAME{number}") for number in range(GAMES)]
+        guests = [guest for game in games for guest in game.guests]
+        for guest in guests:
+            await guest.come()
+        for step in range(steps):
+            if step % TALK_EVERY == 0:
+                await asyncio.gather(*(game.talk() for game in games))
+            if step % SWITCH_EVERY == SWITCH_EVERY - 1:
+                await asyncio.gather(*(game.talker.switch() for game in games))
+            if step % PASS_BY_EVERY == 0:
+                await pass_by(watched, step)
+            watched.clock.advance(STEP_S)
+            await asyncio.gather(*(guest.come_back_if_due() for guest in guests))
+            most_rows = max(most_rows, len(watched.host.table))
+        rows = len(watched.host.table)
+        for guest in guests:
+            await guest.client.close()
+        await pass_by(watched, steps)
+        watched.clock.advance(ROW_LIVES_S + 1)
+        await pass_by(watched, steps + 1)
+        rows_after = len(watched.host.table)
+    seconds = time.monotonic() - start
+    show(
+        record_property,
+        f"24 h, {GAMES} games",
+        took_s=seconds,
+        connections=sum(guest.times for guest in guests),
+        messages=sum(game.said for game in games),
+        most_rows=most_rows,
+        rows_at_the_end_and_2_h_later=f"{rows}, {rows_after}",
+        timers_at_most_and_at_the_end=f"{watched.clock.most_pending}, {watched.clock.pending}",
+    )
+    younger_than_a_row = ROW_LIVES_S // STEP_S // PASS_BY_EVERY + 2
+    assert most_rows <= len(guests) + GAMES + younger_than_a_row
+    assert rows_after == 1, "that of who came last"
+    assert watched.clock.most_pending <= 2 * (2 * len(guests) + 1)
+    assert watched.clock.pending == 0
+    assert seconds < BUDGET_S
