@@ -242,7 +242,9 @@ class Emulator:
             topology=settings.topology.value,
             max_message_bytes=settings.max_message_bytes,
         )
-        return api.Inspector(self._gateway, self.trace, about, self.faults)
+        return api.Inspector(
+            self._gateway, self.trace, about, self.faults, lambda: self.code_status
+        )
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from poker_signal.emulator.http import Answer, Headers, Request
@@ -22,6 +22,9 @@ from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Received, Trace, Unrouted
 from poker_signal.emulator.trace_json import as_json, names
 from poker_signal.emulator.websocket import WebSocketConnection
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.reload import CodeStatus
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for beside its code (RFC 6455, section 5.5)."""
@@ -84,7 +87,12 @@ class Inspector:
     """Answers everything below ``/_inspect``."""
 
     def __init__(
-        self, gateway: Gateway, trace: Trace, about: About, faults: Faults | None = None
+        self,
+        gateway: Gateway,
+        trace: Trace,
+        about: About,
+        faults: Faults | None = None,
+        code_status: "Callable[[], CodeStatus | None]" = lambda: None,
     ) -> None:
         self.run = uuid.uuid4().hex
         """Another one with every start: numbers of entries belong to a run."""
@@ -92,6 +100,7 @@ class Inspector:
         self._trace = trace
         self._about = about
         self._faults = faults
+        self._code_status = code_status
         self._turns = Turns()
         self._feed = Feed(trace, self._turns, self.run, _now_ms)
 
@@ -206,6 +215,7 @@ class Inspector:
             "topology": about.topology,
             "now": _now_ms(),
             "faults": self._faults is not None,
+            **_code(self._code_status()),
         }
 
     def _open(self) -> list[WebSocketConnection]:
@@ -307,6 +317,15 @@ def _connection(connection: WebSocketConnection) -> dict[str, Any]:
         "connectedAt": facts.connected_at_ms,
         "lastReceivedAt": connection.last_received_ms,
     }
+
+
+def _code(status: "CodeStatus | None") -> dict[str, Any]:
+    """Return what became of the last edit, where anybody watches for edits."""
+    if status is None:
+        return {}
+    place = {} if status.place is None else status.place._asdict()
+    told = {"ok": status.ok, "message": status.message, **place, "swaps": status.swaps}
+    return {"code": told}
 
 
 def _ok(body: bytes) -> Answer:
