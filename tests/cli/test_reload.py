@@ -116,9 +116,10 @@ def test_rows_get_the_fields_that_are_added(package: Path) -> None:
         said(stderr, "code swapped: model.py")
         edit(
             package / "core" / "routing.py",
-            "def _relay(signal: Signal, sender: Row, target: Row) -> Post:\n",
-            "def _relay(signal: Signal, sender: Row, target: Row) -> Post:\n"
-            "    assert sender.colour == target.colour == 'red' and isinstance(sender, Row)\n",
+            "def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:\n",
+            "def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:\n"
+            "    from poker_signal.core.model import Row\n"
+            "    assert {(type(row), row.colour) for row in room} == {(Row, 'red')}\n",
         )
         said(stderr, "code swapped: routing.py")
         anna.send('{"type":"join"}')

@@ -19,12 +19,17 @@ def logged(route: str, outcome: Outcome | None, at_ms: int, **more: Any) -> dict
     return line_of({"requestContext": context}, outcome, at_ms=at_ms, **{**usual, **more})
 
 
-LINES = [
-    logged("$connect", Outcome("connected"), 1000),
-    logged("$default", Outcome("delivered"), 2000, type_="join"),
-    logged("$default", Outcome("undelivered", TargetNotFound("Zoë")), 3000, type_="offer"),  # type: ignore[arg-type]
-    logged("$default", None, 4000, error=ValueError("Zoë")),
-    logged("$disconnect", Outcome("disconnected"), 5000, context={"disconnectStatusCode": 1001}),
+LINES: list[dict[str, Any]] = [
+    json.loads(json.dumps(line))
+    for line in [
+        logged("$connect", Outcome("connected"), 1000),
+        logged("$default", Outcome("delivered"), 2000, type_="join"),
+        logged("$default", Outcome("undelivered", TargetNotFound("Zoë")), 3000, type_="offer"),  # type: ignore[arg-type]
+        logged("$default", None, 4000, error=ValueError("Zoë")),
+        logged(
+            "$disconnect", Outcome("disconnected"), 5000, context={"disconnectStatusCode": 1001}
+        ),
+    ]
 ]
 WHOSE = {"gameId": "prod", "connectionId": ID, "playerId": ID}
 
