@@ -57,7 +57,7 @@ browser:
 	@echo "setting up .venv, once" >&2
 	@$(PYTHON) -m venv .venv >&2
 	@$(PIP) pip >&2
-	@$(PIP) --editable '.[aws,moto,tls]' >&2
+	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' >&2
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready

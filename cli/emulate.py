@@ -2,15 +2,16 @@
 
 import contextlib
 import logging
-import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from poker_signal.cli import VERSION
+from poker_signal.cli.colour import wants_colour
 from poker_signal.core.model import Topology
 from poker_signal.emulator.console import Console, banner
 from poker_signal.emulator.fault_spec import BadFault
@@ -18,10 +19,13 @@ from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Observer
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
     from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.recorder import Recorder
+    from poker_signal.emulator.reload import CodeStatus
     from poker_signal.emulator.tls import Certificate
 
 
@@ -39,10 +43,17 @@ def run(
     ticket_secret_file: str | None,
     fault: tuple[str, ...],
     seed: int,
+    lan: bool,
+    verbose: bool,
+    reload: bool,
+    record: str | None,
+    record_raw: bool,
     **same: Any,
 ) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(ticket_secret_file)
+    if lan:
+        same |= _for_the_lan(same["host"])
     try:
         settings = Settings(
             topology=Topology(topology),
@@ -59,34 +70,54 @@ def run(
     rows = _where_rows_are(handler, dynamodb)
     if faults.index_lag_s and "://" in rows:
         raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
-    api = None
-    if config is not None:
-        if handler != "core" or routes:
-            raise click.UsageError("--config names handlers and routes; leave the options out")
-        api = _read_config(config)
-    elif handler == "lambda":
-        api = _api_of(LAMBDA, routes, route_selection_expression)
-    elif handler != "core" or routes:
-        api = _api_of(handler, routes, route_selection_expression)
+    api = _api(config, handler, routes, route_selection_expression)
     if secrets is not None:
         _demand_that_tickets_are_checked(handler, rows, api)
-    certificate = _certificate_for(settings.host) if tls else None
+    certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
+    on_reload = _on_reload() if reload else None
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
-    console = Console(sys.stderr, colour=_wants_colour())
+    recorder = _recorder(record, record_raw, settings)
+    console = Console(sys.stderr, colour=wants_colour(), verbose=verbose)
     folder = Path(config).parent if config else None
+    observer = console if recorder is None else _both(console, recorder)
     emulator = Emulator(
-        settings, console, api=api, folder=folder, certificate=certificate, faults=faults
+        settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
     )
     stdout = sys.stdout
+
+    def ready(emulator: Emulator) -> None:
+        if on_reload is not None:
+            emulator.reload_on_change(on_reload)
+        _announce(emulator, stdout)
+        if open_inspector:
+            _open_inspector(emulator.inspector_url)
+
     try:
         # What a handler prints is for people too: stdout is the URL's.
         with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets, faults):
-            serve(emulator, lambda emulator: _announce(emulator, stdout, open_inspector))
+            serve(emulator, ready)
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
         console.close()
+        if recorder is not None:
+            recorder.close()
+
+
+def _api(
+    config: str | None, handler: str, routes: tuple[str, ...], expression: str
+) -> "ApiConfig | None":
+    """Return what is served; None: our own rules only."""
+    if config is not None:
+        if handler != "core" or routes:
+            raise click.UsageError("--config names handlers and routes; leave the options out")
+        return _read_config(config)
+    if handler == "lambda":
+        return _api_of(LAMBDA, routes, expression)
+    if handler != "core" or routes:
+        return _api_of(handler, routes, expression)
+    return None
 
 
 LAMBDA = "poker_signal.lambda_app.handler:handler"
@@ -142,7 +173,39 @@ def _core_decides_connects(api: "ApiConfig") -> bool:
     return route is not None and api.functions[route.function].handler == "core"
 
 
-# Only who has handlers of their own, tickets, or TLS, waits for what these import.
+# Only who asks for any of it waits for what these import.
+
+
+def _for_the_lan(host: str) -> dict[str, Any]:
+    from poker_signal.cli.lan import for_the_lan
+
+    return for_the_lan(host)
+
+
+def _on_reload() -> "Callable[[CodeStatus], None]":
+    try:
+        from poker_signal.cli.reload import tell_of_code
+    except ImportError as error:
+        raise click.ClickException(
+            "--reload needs a library more: pip install 'poker-signal[reload]'"
+        ) from error
+    return tell_of_code
+
+
+def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":
+    if path is None:
+        if is_raw:
+            raise click.UsageError("--record-raw is for --record FILE")
+        return None
+    from poker_signal.cli.record import recorder
+
+    return recorder(Path(path), is_raw, settings)
+
+
+def _both(one: Observer, other: Observer) -> Observer:
+    from poker_signal.cli.record import Both
+
+    return Both(one, other)
 
 
 def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
@@ -180,7 +243,7 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, stdout: TextIO, open_inspector: bool) -> None:
+def _announce(emulator: Emulator, stdout: TextIO) -> None:
     """Tell people how to connect, then programs that they can."""
     text = banner(
         emulator.url,
@@ -190,9 +253,11 @@ def _announce(emulator: Emulator, stdout: TextIO, open_inspector: bool) -> None:
         emulator.authority,
     )
     click.echo(text, err=True, nl=False)
+    if emulator.play_url_of_lan is not None:
+        from poker_signal.cli.lan import announce_to_lan
+
+        announce_to_lan(emulator.play_url_of_lan)
     click.echo(emulator.url, file=stdout)
-    if open_inspector:
-        _open_inspector(emulator.inspector_url)
 
 
 def _open_inspector(url: str) -> None:
@@ -200,7 +265,3 @@ def _open_inspector(url: str) -> None:
 
     # In a thread: where there is no window, a browser may take over the terminal until it ends.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
-
-
-def _wants_colour() -> bool:
-    return sys.stderr.isatty() and "NO_COLOR" not in os.environ

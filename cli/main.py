@@ -1,6 +1,6 @@
 """poker-signal: the commands, what they are told and what they print."""
 
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -81,6 +81,22 @@ def main() -> None:
 @click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
+@click.option(
+    "--lan", is_flag=True, help="Let other devices in this network connect; shows a QR code."
+)
+@click.option(
+    "-v", "--verbose", is_flag=True, help="Show connection ids, routes and how long it took."
+)
+@click.option(
+    "--reload", is_flag=True, help="Swap rules and handlers when they are edited; sockets stay."
+)
+@click.option(
+    "--record",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Keep all that happens in a file, without addresses: docs/recordings.md.",
+)
+@click.option("--record-raw", is_flag=True, help="Keep addresses in it too; secrets never.")
 @click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
 def emulate(**options: Any) -> None:
     """Be API Gateway on this machine, with poker-signal's rules behind it.
@@ -235,6 +251,50 @@ def invoke(**options: Any) -> None:
     import poker_signal.cli.invoke as command
 
     command.run(**options)
+
+
+@main.command()
+@click.argument("file", type=click.Path(dir_okay=False))
+@click.option("--url", required=True, help="Server to play it at: ws://… or wss://….")
+@click.option(
+    "--speed",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0),
+    help="How many times as fast as it was; 0: as fast as its order allows.",
+)
+@click.option(
+    "--timeout",
+    default=10.0,
+    show_default=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Seconds to wait, in all, for what does not come.",
+)
+def replay(**options: Any) -> None:
+    """Play the clients of a recording again and tell what is heard otherwise.
+
+    FILE is what emulate --record or the inspector has written. Frames are compared for each
+    connection by itself; - was heard then and not now, + the other way round.
+
+    Exit code 0: the same was heard, 1: something else, 2: FILE or URL is of no use.
+    """
+    import poker_signal.cli.replay as command
+
+    command.run(**options)
+
+
+@main.command("import-logs")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+def import_logs(file: TextIO) -> None:
+    """Print a recording of what the Lambda function has logged, for the inspector.
+
+    FILE is the output of aws logs tail or aws logs filter-log-events, or the lines themselves;
+    - for standard input. The log holds neither names nor messages: every connection is a player
+    of its own.
+    """
+    import poker_signal.cli.import_logs as command
+
+    command.run(file)
 
 
 @main.command()

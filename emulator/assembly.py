@@ -1,13 +1,14 @@
 """From a checked configuration to routes that can be invoked."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 from poker_signal.emulator.config import DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
 from poker_signal.emulator.core_host import Connections, CoreHost
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.integration import Api, Authorizer, Integration, Route
-from poker_signal.emulator.lambda_host import Function, LambdaHost, load_handler
+from poker_signal.emulator.lambda_host import Function, Handler, LambdaHost, load_handler
 from poker_signal.emulator.selection import RESERVED, compile_expression
 from poker_signal.emulator.settings import Settings
 
@@ -21,6 +22,8 @@ def build(
     connections: Connections,
     folder: Path,
     faults: Faults | None = None,
+    *,
+    load: Callable[[str, Path], Handler] = load_handler,
 ) -> Api:
     """Load every function and connect the routes to them; on the running event loop.
 
@@ -28,7 +31,9 @@ def build(
         BadHandler: a function cannot be loaded.
     """
     integrations = {
-        name: _integration(name, function, settings, connections, folder, faults)
+        name: _core_host(settings, connections, faults)
+        if function.handler == CORE
+        else _lambda_host(name, function, settings, load(function.handler, folder))
         for name, function in config.functions.items()
     }
     routes = {
@@ -52,20 +57,17 @@ def build(
     )
 
 
-def _integration(
-    name: str,
-    function: FunctionConfig,
-    settings: Settings,
-    connections: Connections,
-    folder: Path,
-    faults: Faults | None,
+def _core_host(settings: Settings, connections: Connections, faults: Faults | None) -> Integration:
+    return CoreHost(connections, settings.rules(), settings.ticket_keys, faults)
+
+
+def _lambda_host(
+    name: str, function: FunctionConfig, settings: Settings, handler: Handler
 ) -> Integration:
-    if function.handler == CORE:
-        return CoreHost(connections, settings.rules(), settings.ticket_keys, faults)
     return LambdaHost(
         Function(
             name=name,
-            handler=load_handler(function.handler, folder),
+            handler=handler,
             memory_mb=function.memory_mb,
             timeout_s=settings.integration_timeout_s,
             region=settings.region,

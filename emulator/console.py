@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from poker_signal.emulator.integration import Returned
-from poker_signal.emulator.records import Kind, Record, record_of
+from poker_signal.emulator.records import Kind, Record, details_of, record_of
 from poker_signal.emulator.trace import Entry, Finished, Posted, Received
 
 MAX_WAITING = 20_000
@@ -62,10 +62,11 @@ class Console:
     signaling.
     """
 
-    def __init__(self, stream: TextIO, *, colour: bool) -> None:
+    def __init__(self, stream: TextIO, *, colour: bool, verbose: bool = False) -> None:
         self._stream = stream
+        self._verbose = verbose
         self._colour = colour
-        self._arrows = _ARROWS if _can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
+        self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
         self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._dropped = 0
         self._not_shown = 0
@@ -119,8 +120,9 @@ class Console:
 
     def _lines(self) -> Iterator[str]:
         while self._waiting:
-            if record := record_of(self._waiting.popleft()):
-                yield self._line(record)
+            entry = self._waiting.popleft()
+            if record := record_of(entry):
+                yield self._line(record, details_of(entry) if self._verbose else "")
         if self._not_shown:
             yield f"… {self._not_shown} more messages delivered\n"
             self._not_shown = 0
@@ -128,8 +130,10 @@ class Console:
             yield f"… {self._dropped} lines dropped: nobody reads them fast enough\n"
             self._dropped = 0
 
-    def _line(self, record: Record) -> str:
+    def _line(self, record: Record, details: str) -> str:
         line = format_line(record, self._arrows)
+        if details:
+            line = f"{line}  [{escape(details)}]"
         if not self._colour:
             return line + "\n"
         colour = _COLOURS.get(record.outcome.partition(" ")[0], _DIM)
@@ -221,7 +225,8 @@ def _cells(char: str) -> int:
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
 
 
-def _can_encode(stream: TextIO, text: str) -> bool:
+def can_encode(stream: TextIO, text: str) -> bool:
+    """Tell whether a stream has all of these characters."""
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

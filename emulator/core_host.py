@@ -1,7 +1,7 @@
 """The default integration: our core, in this process, its effects performed on sockets."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, Protocol, assert_never
 
 from poker_signal.core import tickets
@@ -20,6 +20,7 @@ from poker_signal.core.model import (
     Probe,
     Reach,
     ReadAgain,
+    Row,
     Save,
     Wait,
 )
@@ -77,6 +78,15 @@ class CoreHost:
             self.table = self._rows
         elif self.table is self._rows:
             self.table = LaggingTable(self._rows, faults)
+
+    def rows(self) -> list[Row]:
+        """Return all rows, the oldest first."""
+        return list(self._rows.rows())
+
+    def take_over(self, rows: Iterable[Row]) -> None:
+        """Go on where another host stopped."""
+        for row in rows:
+            self._rows.save(row)
 
     def invoke(self, event: Mapping[str, Any]) -> Result | Running:
         """Decide an event, perform what follows, and return as Lambda would."""

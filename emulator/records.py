@@ -79,6 +79,23 @@ def record_of(entry: Entry) -> Record | None:
             return None
 
 
+def details_of(entry: Entry) -> str:
+    """Return what only whoever asks for more is told: connection, route, and how long it took."""
+    match entry:
+        case Finished(at_ms, Received(facts=facts, route_key=route_key) as cause):
+            return f"{facts.connection_id} {route_key} {max(at_ms - cause.at_ms, 0)} ms"
+        case Finished(at_ms, cause):
+            return f"{cause.facts.connection_id} {max(at_ms - cause.at_ms, 0)} ms"
+        case Opened(at_ms, facts):
+            return f"{facts.connection_id} after {max(at_ms - facts.connected_at_ms, 0)} ms"
+        case Closed(at_ms, facts):
+            return f"{facts.connection_id} after {(at_ms - facts.connected_at_ms) / 1000:.1f} s"
+        case Managed(connection_id=connection_id):
+            return connection_id
+        case _:
+            return "" if entry.facts is None else entry.facts.connection_id
+
+
 def describe(result: Result) -> str:
     """Return what became of an invocation, in a few words."""
     match result:

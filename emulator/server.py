@@ -24,6 +24,8 @@ from poker_signal.emulator.trace import Observer, Trace
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
     from poker_signal.emulator.inspector.api import Inspector
+    from poker_signal.emulator.lambda_host import Handler
+    from poker_signal.emulator.reload import CodeStatus, Reloader
     from poker_signal.emulator.tls import Certificate
 
 STOP_TIMEOUT_S = 1.5
@@ -69,6 +71,7 @@ class Emulator:
         """What may be changed at any time."""
         self._environment: dict[str, str | None] = {}
         """What the handlers' environment was before."""
+        self._reloader: Reloader | None = None
         self._may_leave = asyncio.Event()
         self._server: asyncio.Server
         self._gateway: Gateway
@@ -96,6 +99,14 @@ class Emulator:
         return f"http{self._secure}://{authority}{PREFIX}/"
 
     @property
+    def play_url_of_lan(self) -> str | None:
+        """What a phone opens to be a player; None unless others may look."""
+        token = self._settings.inspector_token
+        if token is None:
+            return None
+        return f"http{self._secure}://{self._authority}{PREFIX}/play?token={token}"
+
+    @property
     def authority(self) -> Path | None:
         """The certificate that has to be trusted, in PEM; None without TLS."""
         return self._certificate.authority if self._certificate else None
@@ -106,7 +117,7 @@ class Emulator:
 
     @property
     def _authority(self) -> str:
-        host = self._settings.host
+        host = self._settings.shown_host or self._settings.host
         return f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
 
     async def __aenter__(self) -> "Emulator":
@@ -132,6 +143,8 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self._server.close()
+        if self._reloader is not None:
+            self._reloader.close()
         self._gateway.stop(self._may_leave.set)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._may_leave.wait(), STOP_TIMEOUT_S)
@@ -156,16 +169,36 @@ class Emulator:
         except (OSError, OverflowError) as error:
             raise CannotStart(_explain(error, self._settings)) from error
 
+    @property
+    def code_status(self) -> "CodeStatus | None":
+        """What became of the last edit; None unless ``reload_on_change`` watches."""
+        return None if self._reloader is None else self._reloader.status
+
+    def reload_on_change(self, report: "Callable[[CodeStatus], None]") -> None:
+        """From now on swap the rules and handlers when they are edited; call on the event loop.
+
+        ``report`` is called in another thread.
+        """
+        import poker_signal.emulator.reload as reload
+
+        gateway, loop = self._gateway, asyncio.get_running_loop()
+
+        def serve(api: Api) -> None:
+            gateway.api = api
+
+        code = reload.Code(
+            self._api,
+            self._folder,
+            api=lambda: gateway.api,
+            rebuild=lambda load: self._assemble(gateway, load),
+            serve=serve,
+        )
+        self._reloader = reload.Reloader(code, loop.call_soon_threadsafe, report)
+
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            settings = self._settings
-            core = CoreHost(
-                gateway.connections, settings.rules(), settings.ticket_keys, self.faults
-            )
-            route = Route(core)
-            return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
+            return self._assemble(gateway)
         # Only who has handlers of their own waits for what they need.
-        import poker_signal.emulator.assembly as assembly
         import poker_signal.emulator.lambda_host as lambda_host
 
         environment = lambda_host.environment_for(
@@ -174,10 +207,26 @@ class Emulator:
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
         try:
-            connections = gateway.connections
-            return assembly.build(self._api, self._settings, connections, self._folder, self.faults)
+            return self._assemble(gateway)
         except lambda_host.BadHandler as error:
             raise CannotStart(str(error)) from error
+
+    def _assemble(
+        self, gateway: Gateway, load: "Callable[[str, Path], Handler] | None" = None
+    ) -> Api:
+        """Return what is served; ``load`` finds handlers in place of importing them."""
+        settings, connections = self._settings, gateway.connections
+        if self._api is None:
+            core = CoreHost(connections, settings.rules(), settings.ticket_keys, self.faults)
+            route = Route(core)
+            return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
+        import poker_signal.emulator.assembly as assembly
+        import poker_signal.emulator.lambda_host as lambda_host
+
+        load = load or lambda_host.load_handler
+        return assembly.build(
+            self._api, settings, connections, self._folder, self.faults, load=load
+        )
 
     @cached_property
     def _inspector(self) -> "Inspector":
@@ -187,12 +236,15 @@ class Emulator:
         settings = self._settings
         about = api.About(
             url=self.url,
-            host=settings.host,
+            host=settings.shown_host or settings.host,
+            token=settings.inspector_token,
             stage=settings.stage,
             topology=settings.topology.value,
             max_message_bytes=settings.max_message_bytes,
         )
-        return api.Inspector(self._gateway, self.trace, about, self.faults)
+        return api.Inspector(
+            self._gateway, self.trace, about, self.faults, lambda: self.code_status
+        )
 
     def _restore_environment(self) -> None:
         for name, value in self._environment.items():

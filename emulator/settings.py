@@ -117,6 +117,11 @@ class Settings:
     ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
     """The keys of join tickets; with them ``$connect`` needs one."""
 
+    shown_host: str | None = None
+    """What clients are told to connect to, where ``host`` is every address of this machine."""
+    inspector_token: str | None = field(default=None, repr=False)
+    """What whoever looks from another machine has to show; None: nobody else may look."""
+
     # What AWS does not tell of its sockets, and every server needs.
     request_timeout_s: float = 10
     """From the first byte of an HTTP request to its last."""
@@ -151,7 +156,8 @@ class Settings:
     def rules(self) -> Rules:
         """Return what the core is to decide by."""
         return Rules(
-            topology=self.topology,
+            # Anew, because --reload may have replaced the enumeration.
+            topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,
             message_burst=self.message_burst,

@@ -1,5 +1,7 @@
 """The rows, in memory: they live no longer than the emulator."""
 
+from collections.abc import Iterator
+
 from poker_signal.core.model import (
     ROW_LIFETIME_S,
     Connect,
@@ -9,8 +11,6 @@ from poker_signal.core.model import (
     Row,
 )
 from poker_signal.core.room import Room
-
-_EMPTY = Room()
 
 
 class MemoryTable:
@@ -23,9 +23,14 @@ class MemoryTable:
     def __init__(self) -> None:
         self._rows: dict[ConnectionId, Row] = {}
         self._rooms: dict[GameId, Room] = {}
+        self._empty = Room()
 
     def __len__(self) -> int:
         return len(self._rows)
+
+    def rows(self) -> Iterator[Row]:
+        """Iterate over all rows, live or not, the oldest first."""
+        return iter(self._rows.values())
 
     def row(self, connection_id: ConnectionId) -> Row | None:
         """Return the row of a connection, live or not."""
@@ -34,7 +39,7 @@ class MemoryTable:
     def room_of(self, event: GatewayEvent) -> Room:
         """Return the snapshot that is needed to decide an event."""
         row = event.row if isinstance(event, Connect) else self._rows.get(event.connection_id)
-        return self._rooms.get(row.game_id, _EMPTY) if row is not None else _EMPTY
+        return self._rooms.get(row.game_id, self._empty) if row is not None else self._empty
 
     def save(self, row: Row) -> None:
         """Store a row, unless the same handshake's is stored already. Expired ones go."""
@@ -52,7 +57,7 @@ class MemoryTable:
 
     def _put(self, row: Row) -> None:
         self._rows[row.connection_id] = row
-        self._rooms[row.game_id] = self._rooms.get(row.game_id, _EMPTY).adding(row)
+        self._rooms[row.game_id] = self._rooms.get(row.game_id, self._empty).adding(row)
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
         """Add a connection to what a row has reached, if the row is there."""

@@ -5,8 +5,9 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from poker_signal.emulator.http import Answer, Headers, Request
@@ -14,13 +15,16 @@ from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait, encode
 from poker_signal.emulator.inspector.files import SAFE, page_file
-from poker_signal.emulator.inspector.guard import refusal
-from poker_signal.emulator.inspector.redaction import Redaction
+from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Received, Trace, Unrouted
 from poker_signal.emulator.trace_json import as_json, names
 from poker_signal.emulator.websocket import WebSocketConnection
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.reload import CodeStatus
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for beside its code (RFC 6455, section 5.5)."""
@@ -64,6 +68,8 @@ class About(NamedTuple):
 
     url: str
     host: str
+    token: str | None
+    """What whoever looks from another machine shows; None: nobody else may look."""
     stage: str
     topology: str
     max_message_bytes: int
@@ -81,7 +87,12 @@ class Inspector:
     """Answers everything below ``/_inspect``."""
 
     def __init__(
-        self, gateway: Gateway, trace: Trace, about: About, faults: Faults | None = None
+        self,
+        gateway: Gateway,
+        trace: Trace,
+        about: About,
+        faults: Faults | None = None,
+        code_status: "Callable[[], CodeStatus | None]" = lambda: None,
     ) -> None:
         self.run = uuid.uuid4().hex
         """Another one with every start: numbers of entries belong to a run."""
@@ -89,12 +100,13 @@ class Inspector:
         self._trace = trace
         self._about = about
         self._faults = faults
+        self._code_status = code_status
         self._turns = Turns()
         self._feed = Feed(trace, self._turns, self.run, _now_ms)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request, at once or when there is something to tell."""
-        refused = refusal(request, self._about.host)
+        refused = refusal(request, self._about.host, self._about.token)
         if refused is not None:
             reply(refused)
             return
@@ -106,7 +118,10 @@ class Inspector:
         elif segments[0] == "api":
             self._call(request, segments[1:], reply)
         else:
-            reply(_file(request, segments))
+            answer = _file(request, segments)
+            kept = kept_by(request, self._about.token)
+            # Files are shared: their own headers stay as they are.
+            reply(replace(answer, headers=[*answer.headers, *kept]))
 
     def _call(self, request: Request, path: list[str], reply: Reply) -> None:
         try:
@@ -180,7 +195,7 @@ class Inspector:
             ("Content-Disposition", 'attachment; filename="poker-signal.jsonl"'),
             *SAFE,
         ]
-        redaction = None if wants_all else Redaction()
+        redaction = Redaction(keep_addresses=wants_all)
         Download(
             self._trace,
             self._turns,
@@ -200,6 +215,7 @@ class Inspector:
             "topology": about.topology,
             "now": _now_ms(),
             "faults": self._faults is not None,
+            **_code(self._code_status()),
         }
 
     def _open(self) -> list[WebSocketConnection]:
@@ -289,7 +305,7 @@ _RESOURCES = {"about", "games", "connections", "entries", "recording", "faults"}
 def _file(request: Request, segments: list[str]) -> Answer:
     if request.method not in {"GET", "HEAD"}:
         return _json(405, {"message": f"{request.method} is not possible here."})
-    name = segments[0] or "index.html"
+    name = {"": "index.html", "play": "play.html"}.get(segments[0], segments[0])
     found = page_file(name) if len(segments) == 1 else None
     return found or _json(404, {"message": "There is no such page."})
 
@@ -301,6 +317,15 @@ def _connection(connection: WebSocketConnection) -> dict[str, Any]:
         "connectedAt": facts.connected_at_ms,
         "lastReceivedAt": connection.last_received_ms,
     }
+
+
+def _code(status: "CodeStatus | None") -> dict[str, Any]:
+    """Return what became of the last edit, where anybody watches for edits."""
+    if status is None:
+        return {}
+    place = {} if status.place is None else status.place._asdict()
+    told = {"ok": status.ok, "message": status.message, **place, "swaps": status.swaps}
+    return {"code": told}
 
 
 def _ok(body: bytes) -> Answer:

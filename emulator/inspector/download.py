@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from poker_signal.emulator.inspector.feed import encode
-from poker_signal.emulator.inspector.redaction import Redaction
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
+from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.trace import Trace
 from poker_signal.emulator.trace_json import as_json
 
@@ -19,7 +19,7 @@ class Download:
         self,
         trace: Trace,
         turns: Turns,
-        redaction: Redaction | None,
+        redaction: Redaction,
         done: Callable[[bytes], None],
     ) -> None:
         self._trace = trace
@@ -47,9 +47,8 @@ class Download:
         for number, entry in chosen:
             if number >= self._until:
                 return
-            value = as_json(number, entry)
-            redacted = self._redaction.entry(value) if self._redaction else value
-            self._lines.append(encode(redacted) + b"\n")
+            value = self._redaction.entry(as_json(number, entry))
+            self._lines.append(encode(value) + b"\n")
             self._next = number + 1
             if time.perf_counter() >= end:
                 return

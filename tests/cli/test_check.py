@@ -110,6 +110,7 @@ def test_the_emulator_starts_without_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert set(done.stdout.split()) <= {
+        "poker_signal.emulator.callbacks",
         "poker_signal.emulator.clock",
         "poker_signal.emulator.console",
         "poker_signal.emulator.core_host",

@@ -321,3 +321,30 @@ def test_a_fault_that_cannot_be_is_wrong_usage(options: tuple[str, ...], what: s
     result = CliRunner().invoke(main, ["emulate", *options])
     assert result.exit_code == 2
     assert what in result.stderr
+
+
+def test_whoever_does_not_need_them_does_not_wait_for_qr_codes_and_watchers() -> None:
+    """Nor for what records: imports are most of a start."""
+    code = (
+        "import sys, poker_signal.cli.emulate\n"
+        "print(*{'segno', 'watchfiles', 'poker_signal.emulator.recorder',"
+        " 'poker_signal.emulator.reload', 'poker_signal.emulator.lan'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
+    )
+    assert done.stdout == "\n"
+
+
+def test_verbose_shows_ids_routes_and_times_and_no_payload() -> None:
+    """For whoever looks for a connection in a log."""
+    with emulate("--port", "0", "-v") as (process, line):
+        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
+            client.send('{"type":"ping","payload":"TOP"}')
+            assert client.recv(timeout=10) == '{"type":"pong"}'
+        _, err, _ = stop(process, signal.SIGINT)
+    id_ = r"[\w-]+="
+    assert re.search(rf"connected  \[{id_} after \d+ ms\]\n", err)
+    assert re.search(rf"pong  \[{id_} \$default \d+ ms\]\n", err)
+    assert re.search(rf"1000 OK  \[{id_} after \d+\.\d s\]\n", err)
+    assert "TOP" not in err

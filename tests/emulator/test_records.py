@@ -8,7 +8,7 @@ from poker_signal.core.model import PlayerId
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, TimedOut
-from poker_signal.emulator.records import Record, describe, peek, record_of
+from poker_signal.emulator.records import Record, describe, details_of, peek, record_of
 from poker_signal.emulator.trace import (
     Asked,
     Closed,
@@ -146,3 +146,22 @@ def test_a_message_of_somebody_elses_protocol_has_no_type() -> None:
     assert peek('{"action":"sendmessage"}') == ("", "")
     assert peek("not JSON") == ("", "")
     assert peek(OFFER) == ("offer", "Bob")
+
+
+@pytest.mark.parametrize(
+    ("entry", "details"),
+    [
+        (answered(OK, OFFER), f"{ID} $default 2 ms"),
+        (Finished(9, CLOSED, OK), f"{ID} 2 ms"),
+        (Opened(5, FACTS), f"{ID} after 4 ms"),
+        (Closed(2401, FACTS, CLOSED.event), f"{ID} after 2.4 s"),
+        (Managed(5, None, "gone", "POST", 410, "Gone", 1), "gone"),
+        (Refused(5, FACTS, "GET", "/prod", 409, "taken"), ID),
+        (Refused(5, None, "GET", "/secret", 403, "no"), ""),
+        (Unrouted(5, FACTS, OFFER, "throttled"), ID),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whoever_asks_is_told_ids_routes_and_times(entry: Entry, details: str) -> None:
+    """And still no payload."""
+    assert details_of(entry) == details

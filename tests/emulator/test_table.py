@@ -79,3 +79,11 @@ def test_another_handshake_of_the_same_id_replaces_the_row() -> None:
     table.save(again)
     assert table.row(ALICE.connection_id) == again
     assert len(table.room_of(Connect(ALICE, 0))) == 0
+
+
+def test_all_rows_can_be_taken_over() -> None:
+    """In the order in which they came, which is that of their places in a room."""
+    table = MemoryTable()
+    for row in (CAROL, ALICE, BOB):
+        table.save(row)
+    assert list(table.rows()) == [CAROL, ALICE, BOB]

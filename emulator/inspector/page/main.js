@@ -21,6 +21,8 @@ const TICK_MS = 250;
 const PANELS_MS = 100;
 /** An attempt that waits this long in silence has nothing to wait for: its verdict stays. */
 const SILENCE_MS = 15_000;
+/** How often a --reload is asked what became of the last edit. */
+const CODE_MS = 500;
 
 class Inspector {
   constructor() {
@@ -97,8 +99,27 @@ class Inspector {
     this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
     if (this.about.faults) this.faults.show();
     else this.faults.hide();
+    this._watchCode();
     this.drawn = -1;
     this.drawSoon();
+  }
+
+  /** With --reload: say in red where the mistake is, until it is mended. */
+  _watchCode() {
+    clearInterval(this.codeTimer);
+    this._showCode(this.about.code);
+    if (this.about.code) this.codeTimer = setInterval(() => this._askForCode(), CODE_MS);
+  }
+
+  async _askForCode() {
+    const about = await call("GET", "about").catch(() => null);
+    if (about && about.run === this.about.run) this._showCode(about.code);
+  }
+
+  _showCode(code) {
+    const place = code?.file ? `${code.file}:${code.line}: ` : "";
+    byId("code").hidden = code?.ok ?? true;
+    setText(byId("code"), code ? shown(`${place}${code.message}; the code before it goes on.`) : "");
   }
 
   _received(list, now) {

@@ -4,8 +4,8 @@ import asyncio
 import json
 
 from poker_signal.emulator.inspector.download import Download
-from poker_signal.emulator.inspector.redaction import Redaction
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.trace import Refused, Trace
 
 
@@ -31,5 +31,5 @@ async def test_all_entries_come_in_their_order() -> None:
 async def test_a_trace_without_entries_is_an_empty_recording() -> None:
     """And not one that never comes."""
     done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    Download(Trace(), Turns(), None, done.set_result)
+    Download(Trace(), Turns(), Redaction(), done.set_result)
     assert await asyncio.wait_for(done, 10) == b""

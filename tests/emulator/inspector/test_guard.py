@@ -3,8 +3,9 @@
 import pytest
 
 from poker_signal.emulator.http import Request
-from poker_signal.emulator.inspector.guard import OWN_HEADER, refusal
+from poker_signal.emulator.inspector.guard import COOKIE, OWN_HEADER, kept_by, refusal
 from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
 
 
@@ -97,3 +98,58 @@ async def test_the_emulator_asks_the_guard(emulator: Emulator) -> None:
         assert "evil.example" in told.json["message"]
     told = await ask(emulator, "POST", "/api/entries/0/resend", headers="")
     assert (told.status, OWN_HEADER in told.json["message"]) == (403, True)
+
+
+TOKEN = "0123456789abcdef"
+
+
+def from_afar(query: str = "", **headers: str) -> Request:
+    """Return a request of another machine."""
+    given = [("Host", "192.168.7.7:3001"), *headers.items()]
+    return Request("GET", f"/_inspect/play{query}", given, "192.168.7.8")
+
+
+@pytest.mark.parametrize(
+    ("request_", "is_refused"),
+    [
+        (from_afar(f"?token={TOKEN}"), False),
+        (from_afar(Cookie=f"a=b; {COOKIE}={TOKEN}"), False),
+        (from_afar(), True),
+        (from_afar("?token="), True),
+        (from_afar(f"?token={TOKEN[:-1]}"), True),
+        (from_afar(f"?token={TOKEN}%C3%A9"), True),
+        (from_afar(Cookie=f"{COOKIE}=wrong; other={TOKEN}"), True),
+    ],
+)
+def test_other_machines_show_the_token_of_lan(request_: Request, is_refused: bool) -> None:
+    """In the URL at first, in a cookie from then on; without --lan nothing helps."""
+    assert (refusal(request_, "192.168.7.7", TOKEN) is not None) == is_refused
+    assert refusal(request_, "192.168.7.7") is not None
+
+
+def test_a_token_is_no_pass_for_another_origin() -> None:
+    """Who has the token may look; a page that they visit may not."""
+    own = from_afar(f"?token={TOKEN}", Origin="http://192.168.7.7:3001")
+    other = from_afar(f"?token={TOKEN}", Origin="http://evil.example")
+    assert refusal(own, "192.168.7.7", TOKEN) is None
+    assert refusal(other, "192.168.7.7", TOKEN) is not None
+
+
+def test_a_browser_remembers_the_token_that_was_shown() -> None:
+    """Not for scripts, and not for other sites."""
+    (header,) = kept_by(from_afar(f"?token={TOKEN}"), TOKEN)
+    assert header == (
+        "Set-Cookie", f"{COOKIE}={TOKEN}; Path=/_inspect; HttpOnly; SameSite=Strict",
+    )  # fmt: skip
+    assert kept_by(from_afar("?token=wrong"), TOKEN) == []
+    assert kept_by(from_afar("?token=None"), None) == []
+
+
+async def test_the_cookie_is_set_for_whoever_showed_it_alone() -> None:
+    """Files are kept in memory, and are everybody's."""
+    async with Emulator(Settings(port=0, inspector_token=TOKEN)) as emulator:
+        assert emulator.play_url_of_lan is not None
+        for path, is_set in ((f"play?token={TOKEN}", True), ("play", False)):
+            told = await ask(emulator, "GET", f"/{path}")
+            assert told.status == 200
+            assert ("set-cookie" in told.headers) == is_set

@@ -1,0 +1,41 @@
+"""emulate --record."""
+
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+
+from poker_signal.cli import VERSION
+from poker_signal.emulator.recorder import CannotRecord, Recorder
+from poker_signal.emulator.recording import header
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace import Entry, Observer
+
+
+class Both(NamedTuple):
+    """Two who are told."""
+
+    one: Observer
+    other: Observer
+
+    def observe(self, entry: Entry) -> None:
+        """Tell both."""
+        self.one.observe(entry)
+        self.other.observe(entry)
+
+
+def recorder(path: Path, is_raw: bool, settings: Settings) -> Recorder:
+    """Return what keeps a recording; with ``is_raw`` addresses are in it.
+
+    Raises:
+        click.ClickException: the file cannot be written.
+    """
+    redacts = "secrets" if is_raw else "addresses and secrets"
+    first = header(time.time_ns() // 1_000_000, f"poker-signal {VERSION}", settings, redacts)
+    redaction = Redaction(keep_addresses=is_raw)
+    try:
+        return Recorder(path, first, redaction, lambda what: click.echo(what, err=True))
+    except CannotRecord as error:
+        raise click.ClickException(f"--record {error}") from error

@@ -1,0 +1,33 @@
+"""poker-signal import-logs: what comes out is a recording."""
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from poker_signal.cli.main import main
+from poker_signal.emulator.recording import read
+from tests.emulator.test_log_import import LINES
+
+
+def test_logs_become_a_recording(tmp_path: Path) -> None:
+    """With header and entries, from a pipe too."""
+    text = "\n".join(json.dumps(line) for line in LINES)
+    result = CliRunner().invoke(main, ["import-logs", "-"], input=text)
+    assert result.exit_code == 0
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(result.stdout_bytes)
+    found = read(path)
+    assert found.header["redacted"] == "names, messages"
+    assert (len(found.entries), found.problems) == (11, [])
+    # Nothing of what was said is in a log.
+    result = CliRunner().invoke(main, ["replay", str(path), "--url", "ws://127.0.0.1:9/prod"])
+    assert result.exit_code == 2
+    assert "what was said is not in it" in result.stderr
+
+
+def test_a_file_without_such_lines_is_called_so() -> None:
+    """And how to get them is said."""
+    result = CliRunner().invoke(main, ["import-logs", "-"], input="START RequestId: x\n")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "there is no line of poker-signal's function in it" in result.stderr

@@ -1,0 +1,76 @@
+"""emulate --record: complete, redacted, and nobody's delay."""
+
+import json
+import re
+import resource
+import signal
+import subprocess
+from pathlib import Path
+
+from websockets.sync.client import connect
+
+from tests.cli.test_emulate import COMMAND, emulate, stop
+
+
+def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path: Path) -> None:
+    """All of it, and neither addresses nor sessions; --record-raw keeps addresses."""
+    offer = '{"type":"ping","payload":"a=candidate:1 1 udp 1 192.168.7.7 9 typ host"}'
+    for options, address in ((["--record-raw"], "192.168.7.7"), ([], "10.0.0.1")):
+        file = tmp_path / "recording.jsonl"
+        with emulate("--port", "0", "--record", str(file), *options) as (process, line):
+            query = "playerId=Zo%C3%AB&gameId=GAME01&session=SECRETSECRET"
+            with connect(f"{line.strip()}?{query}") as client:
+                client.send(offer)
+                assert client.recv(timeout=10) == '{"type":"pong"}'
+            _, err, _ = stop(process, signal.SIGINT)
+        assert (process.returncode, "recording" in err) == (0, False)
+        header, *entries = [json.loads(line) for line in file.read_text().splitlines()]
+        assert header["settings"] == {"stage": "prod", "topology": "mesh", "tickets": False}
+        kinds = [entry["kind"] for entry in entries]
+        assert kinds == [
+            "connect", "return", "opened", "message", "post", "return", "disconnect", "return",
+        ]  # fmt: skip
+        assert [entry["n"] for entry in entries] == list(range(8))
+        assert entries[3]["event"]["body"] == offer.replace("192.168.7.7", address)
+        assert entries[0]["event"]["queryStringParameters"]["session"] == "redacted-1"
+        assert "SECRET" not in file.read_text()
+
+
+def test_a_recording_that_cannot_be_written_is_said_before_the_start(tmp_path: Path) -> None:
+    """And --record-raw alone is no recording."""
+    for options, words in (
+        (["--record", str(tmp_path / "no" / "file")], "--record .*: No such file or directory"),
+        (["--record-raw"], "--record-raw is for --record FILE"),
+    ):
+        done = subprocess.run(
+            [*COMMAND, "--port", "0", *options],
+            capture_output=True, text=True, timeout=30, check=False,
+        )  # fmt: skip
+        assert (done.returncode != 0, done.stdout) == (True, "")
+        assert re.search(f"^Error: {words}$", done.stderr, re.MULTILINE)
+
+
+def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> None:
+    """The recording has whole lines, and says what it lacks once there is room again."""
+    file = tmp_path / "recording.jsonl"
+    with emulate("--port", "0", "--record", str(file)) as (process, line):
+        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
+            _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, most))
+            for _ in range(200):
+                client.send('{"type":"ping"}')
+                assert client.recv(timeout=10) == '{"type":"pong"}'
+            assert process.stderr is not None
+            while "recording" not in (said := process.stderr.readline()):
+                assert said
+            assert said == f"recording {file}: File too large; the emulator goes on\n"
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (most, most))
+        _, err, _ = stop(process, signal.SIGINT)
+    assert "recording" not in err
+    _, *entries = [json.loads(line) for line in file.read_text().splitlines()]
+    (gap, *_) = [entry for entry in entries if entry["kind"] == "gap"]
+    assert gap["why"] == "File too large"
+    assert entries[-1]["kind"] == "return"
+    kept = [entry for entry in entries if entry["kind"] != "gap"]
+    missing = sum(entry["dropped"] for entry in entries if entry["kind"] == "gap")
+    assert len(kept) + missing == 3 + 3 * 200 + 2

@@ -1,0 +1,200 @@
+"""emulate --reload: whoever edits has it a moment later, and nobody is disconnected.
+
+The core that is edited is a copy: never the working tree.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+from click.testing import CliRunner
+from websockets.sync.client import ClientConnection, connect
+
+from poker_signal.cli.main import main
+
+ROOT = Path(__file__).parents[2]
+PONG = '{"type":"pong"}'
+
+
+@pytest.fixture
+def package(tmp_path: Path) -> Path:
+    """A copy of the whole package."""
+    copy = tmp_path / "site" / "poker_signal"
+    for folder in ("core", "emulator", "lambda_app", "cli"):
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
+    # A whole package comes before one that is put together by an import hook.
+    (copy / "__init__.py").touch()
+    return copy
+
+
+@contextmanager
+def emulate(package: Path, *options: str) -> Iterator[tuple[IO[str], str]]:
+    """Start the copy with --reload; yield its stderr and its URL."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "poker_signal.cli", "emulate", "--port", "0", "--reload", *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(package.parent)},
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            yield process.stderr, process.stdout.readline().strip()
+        finally:
+            process.kill()
+
+
+def peer(url: str, player: str) -> ClientConnection:
+    """Connect a player."""
+    return connect(f"{url}?playerId={player}&gameId=GAME01", compression=None)
+
+
+def said(stderr: IO[str], start: str) -> str:
+    """Return the next line that begins so."""
+    for line in stderr:
+        if line.startswith(start):
+            return line
+    raise AssertionError("it ended")
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    """Edit as many editors do: a new file in place of the old one."""
+    text = path.read_text()
+    assert old in text
+    draft = path.with_suffix(".draft")
+    draft.write_text(text.replace(old, new))
+    draft.replace(path)
+
+
+def ping(client: ClientConnection) -> str:
+    """Return what a ping is answered with."""
+    client.send('{"type":"ping"}')
+    return str(client.recv(timeout=10))
+
+
+def test_ten_peers_stay_while_the_core_is_edited(package: Path) -> None:
+    """0 closes, rows and all, and the new behaviour within a second."""
+    with emulate(package) as (stderr, url), ExitStack() as stack:
+        host, *players = [
+            stack.enter_context(peer(url, name)) for name in ("HOST", *map(str, range(9)))
+        ]
+        assert {ping(each) for each in (host, *players)} == {PONG}
+        newer = PONG.replace("pong", "gnop")
+        start = time.monotonic()
+        edit(package / "core" / "messages.py", PONG, newer)
+        while ping(host) != newer:
+            assert time.monotonic() - start < 1
+        assert {ping(each) for each in (host, *players)} == {newer}
+        assert said(stderr, "code") == "code swapped: messages.py\n"
+        # Everybody still sits where they sat, for whoever comes as well.
+        newcomer = stack.enter_context(peer(url, "newcomer"))
+        for player in (*players, newcomer):
+            player.send('{"type":"join"}')
+            assert '"type":"join","senderId":' in str(host.recv(timeout=10))
+        host.send('{"type":"offer","targetId":"3","payload":1}')
+        assert '"payload":1' in str(players[3].recv(timeout=10))
+
+
+def test_rows_get_the_fields_that_are_added(package: Path) -> None:
+    """Rows are values of the classes that were edited."""
+    with emulate(package) as (stderr, url), peer(url, "HOST") as host, peer(url, "Anna") as anna:
+        edit(
+            package / "core" / "model.py",
+            "    session: str | None = None\n",
+            "    colour: str = 'red'\n    session: str | None = None\n",
+        )
+        said(stderr, "code swapped: model.py")
+        edit(
+            package / "core" / "routing.py",
+            "def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:\n",
+            "def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:\n"
+            "    from poker_signal.core.model import Row\n"
+            "    assert {(type(row), row.colour) for row in room} == {(Row, 'red')}\n",
+        )
+        said(stderr, "code swapped: routing.py")
+        anna.send('{"type":"join"}')
+        assert '"senderId":"Anna"' in str(host.recv(timeout=10))
+
+
+def test_a_mistake_keeps_what_runs_and_is_said(package: Path) -> None:
+    """With file and line, of syntax or while it is imported; until it is mended."""
+    routing = package / "core" / "routing.py"
+    good = routing.read_text()
+    with emulate(package) as (stderr, url), peer(url, "HOST") as host:
+        for mistake, words in (
+            ("WAIT_S = = 0.1", "SyntaxError: invalid syntax"),
+            ("WAIT_S = 1 / 0", "ZeroDivisionError: division by zero"),
+            ("raise SystemExit(3)", "SystemExit: 3"),
+        ):
+            line = good[: good.index("WAIT_S = ")].count("\n") + 1
+            routing.write_text(good.replace("WAIT_S = 0.1", mistake))
+            assert said(stderr, "code") == (
+                f"code not swapped: {routing}:{line}: {words}; what was there before goes on\n"
+            )
+            assert ping(host) == PONG
+        # What cannot work with the rows that are there is a mistake as well.
+        routing.write_text(good)
+        assert said(stderr, "code") == "code swapped: routing.py\n"
+        edit(
+            package / "core" / "model.py",
+            "    connection_id: ConnectionId\n    player_id: PlayerId\n",
+            "    connection_id: ConnectionId\n    shoe_size: int\n    player_id: PlayerId\n",
+        )
+        assert "missing 1 required positional argument: 'shoe_size'" in said(stderr, "code")
+        assert ping(host) == PONG
+        edit(package / "core" / "model.py", "    shoe_size: int\n", "")
+        assert said(stderr, "code") == "code swapped: model.py\n"
+        edit(package / "core" / "messages.py", PONG, "mended")
+        said(stderr, "code swapped: messages.py")
+        assert ping(host) == "mended"
+
+
+def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path: Path) -> None:
+    """Without the core in between; the connection stays."""
+    folder = tmp_path / "chat"
+    folder.mkdir()
+    (folder / "words.py").write_text("HELLO = 'hello'\n")
+    (folder / "chat.py").write_text(
+        "import words\n\n\n"
+        "def handler(event, context):\n    return {'statusCode': 200, 'body': words.HELLO}\n"
+    )
+    config = folder / "api.toml"
+    config.write_text(
+        '[functions.chat]\nhandler = "chat.py:handler"\n\n'
+        '[routes]\n"$default" = { function = "chat", two_way = true }\n'
+    )
+    with emulate(package, "--config", str(config)) as (stderr, url), peer(url, "Anna") as anna:
+        assert ping(anna) == "hello"
+        # The same size within the same second: compiled code would count as fresh.
+        for word in ("salut", "ciao!", "hallo"):
+            (folder / "words.py").write_text(f"HELLO = '{word}'\n")
+            assert said(stderr, "code") == "code swapped: words.py\n"
+            assert ping(anna) == word
+        (folder / "chat.py").write_text("def handler(event\n")
+        assert f"code not swapped: {folder / 'chat.py'}:1: SyntaxError" in said(stderr, "code")
+        assert ping(anna) == "hallo"
+        (folder / "chat.py").write_text("handle = None\n")
+        assert "chat.py has no handler" in said(stderr, "code")
+        (folder / "chat.py").write_text("def handler(event, context):\n    return {'body': 'x'}\n")
+        assert said(stderr, "code") == "code swapped: chat.py\n"
+        assert '"message": "Internal server error"' in ping(anna)
+
+
+def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is an extra: nobody else needs it."""
+    monkeypatch.setitem(sys.modules, "watchfiles", None)
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--reload"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == (
+        "Error: --reload needs a library more: pip install 'poker-signal[reload]'\n"
+    )

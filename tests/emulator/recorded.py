@@ -1,0 +1,73 @@
+"""Recordings for tests: what players did at an emulator of this process."""
+
+import json
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.exceptions import InvalidStatus
+
+from poker_signal.emulator import recording
+from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace_json import as_json
+from tests.emulator.peers import hear, peer, settle, tell
+
+Scene = Callable[[Emulator], Awaitable[None]]
+
+CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.168.7.7 50000 typ host"}
+
+
+async def entries_of(scene: Scene, clock: Clock | None = None, **settings: Any) -> list[Any]:
+    """Return what is recorded of a scene; read from JSON, as from a file."""
+    async with Emulator(Settings(port=0, **settings), clock=clock) as emulator:
+        await scene(emulator)
+    redaction = Redaction()
+    found = [redaction.entry(as_json(*each)) for each in emulator.trace.since(0)]
+    return [json.loads(recording.line(entry)) for entry in found]
+
+
+def write(path: Path, entries: list[Any]) -> Path:
+    """Write a recording."""
+    header = recording.header(1, "poker-signal 0", None, "addresses and secrets")
+    path.write_bytes(b"".join(recording.line(value) for value in (header, *entries)))
+    return path
+
+
+async def table(emulator: Emulator) -> None:
+    """A host and two players shake hands; one message finds nobody, one is none."""
+    async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
+        async with peer(emulator, "Zoë") as zoe:
+            for name, player in (("Anna", anna), ("Zoë", zoe)):
+                await tell(player, type="join", payload={"playerName": name})
+                await hear(host)
+                await tell(host, type="offer", targetId=name, payload={"sdp": "v=0"})
+                await tell(host, type="ice-candidate", targetId=name, payload=CANDIDATE)
+                await hear(player)
+                await hear(player)
+                await tell(player, type="answer", targetId="HOST", payload={"sdp": "v=0"})
+                await hear(host)
+            await tell(anna, type="offer", targetId="Zoë", payload={"sdp": "v=0"})
+            await hear(zoe)
+        await settle(host)
+        await tell(host, type="offer", targetId="Zoë", payload={})
+        await hear(host)
+        await anna.send("no JSON")
+        await hear(anna)
+
+
+async def take_over(emulator: Emulator) -> None:
+    """A host comes back with its secret; somebody else wants its seat, and a player vanishes."""
+    async with peer(emulator, "HOST", session="secret-of-the-host") as before:
+        async with peer(emulator, "HOST", session="secret-of-the-host") as host:
+            await before.wait_closed()
+            with pytest.raises(InvalidStatus):
+                await peer(emulator, "HOST", session="somebody-elses")
+            async with peer(emulator, "Anna") as anna:
+                await tell(anna, type="join")
+                await hear(host)
+                anna.transport.abort()
+            await settle(host)

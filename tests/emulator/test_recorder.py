@@ -1,0 +1,157 @@
+"""A recording is complete, or says what it lacks; and it never holds anybody up."""
+
+import json
+import os
+import stat
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import poker_signal.emulator.recorder as recorder_module
+from poker_signal.emulator import recording
+from poker_signal.emulator.events import Facts
+from poker_signal.emulator.recorder import CannotRecord, Recorder
+from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.trace import Opened, Posted, Received, Unrouted
+
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"}, player="Zoë")
+HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
+
+
+def recorder(path: Path, told: list[str] | None = None) -> Recorder:
+    """Return one that writes to a file."""
+    tell = (lambda _: pytest.fail("nothing was lost")) if told is None else told.append
+    return Recorder(path, HEADER, Redaction(), tell)
+
+
+def lines(path: Path) -> list[Any]:
+    """Return what was written."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
+    """Header first, then the entries with their numbers, redacted."""
+    path = tmp_path / "r.jsonl"
+    path.write_text("an older recording")
+    writing = recorder(path)
+    writing.observe(Opened(5, FACTS))
+    writing.observe(Received(6, FACTS, "$default", '{"ip":"192.168.3.4"}', "r", "m"))
+    for at in range(1000):
+        writing.observe(Unrouted(at, FACTS, "hello", "no route"))
+    writing.close()
+    first, opened, message, *others = lines(path)
+    assert first == HEADER
+    assert opened == {
+        "n": 0, "at": 5, "kind": "opened", "connectionId": FACTS.connection_id, "playerId": "Zoë",
+    }  # fmt: skip
+    assert message["event"]["body"] == '{"ip":"10.0.0.2"}'
+    assert message["event"]["requestContext"]["identity"] == {"sourceIp": "10.0.0.1"}
+    assert [other["n"] for other in others] == list(range(2, 1002))
+
+
+def test_only_the_user_may_read_it(tmp_path: Path) -> None:
+    """It holds names, and whatever peers say."""
+    recorder(tmp_path / "r.jsonl").close()
+    assert stat.S_IMODE((tmp_path / "r.jsonl").stat().st_mode) == 0o600
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+    """And not when it is too late."""
+    with pytest.raises(CannotRecord, match="No such file"):
+        recorder(tmp_path / "no" / "r.jsonl")
+    with pytest.raises(CannotRecord, match="No space left on device"):
+        recorder(Path("/dev/full"))
+
+
+@pytest.mark.parametrize("limit", ["MAX_WAITING", "MAX_WAITING_TEXT"])
+def test_a_disk_that_is_slow_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    """What there was no room for is counted, in the place where it lacks."""
+    monkeypatch.setattr(recorder_module, limit, 100)
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    writing = recorder(path)
+    posted = Posted(7, FACTS, FACTS.connection_id, "x" * 10_000)
+    start = time.monotonic()
+    # A pipe takes 64 KiB, and then nothing until somebody reads.
+    for _ in range(1000):
+        writing.observe(posted)
+    assert time.monotonic() - start < 1
+    os.set_blocking(reader, True)
+    heard = bytearray()
+    while b'"gap"' not in heard:
+        if not writing._waiting:
+            # There is room again: the next entry brings the gap before it.
+            writing.observe(Opened(8, FACTS))
+        heard += os.read(reader, 65_536)
+    closing = threading.Thread(target=writing.close)
+    closing.start()
+    while data := os.read(reader, 65_536):
+        heard += data
+    closing.join()
+    os.close(reader)
+    found = [json.loads(line) for line in heard.splitlines()][1:]
+    missing = sum(each["dropped"] - 1 for each in found if each["kind"] == "gap")
+    assert len(found) + missing == writing._next
+    (gap, *_) = [each for each in found if each["kind"] == "gap"]
+    assert gap == recording.gap(gap["n"], 7, gap["dropped"], "the disk did not keep up")
+    before = found[found.index(gap) - 1]
+    assert before["n"] + 1 == gap["n"]
+
+
+def test_a_disk_that_is_full_is_said_once_and_tried_again(tmp_path: Path) -> None:
+    """The file has whole lines only, whatever there was room for."""
+    told: list[str] = []
+    path = tmp_path / "r.jsonl"
+    writing = recorder(path, told)
+    whole = writing._file
+    full = _Full(whole)
+    writing._file = full  # type: ignore[assignment]
+    for number in range(3):
+        writing.observe(Posted(number, FACTS, "x", "refused"))
+        assert full.refused.acquire(timeout=10)
+    writing._file = whole
+    writing.observe(Opened(9, FACTS))
+    writing.close()
+    assert told == [f"recording {path}: No space left on device; the emulator goes on"]
+    _, gap, opened = lines(path)
+    assert gap == recording.gap(0, 0, 3, "No space left on device")
+    assert (opened["n"], opened["kind"]) == (3, "opened")
+
+
+def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path) -> None:
+    """There is nowhere else to say it."""
+    told: list[str] = []
+    path = tmp_path / "r.jsonl"
+    writing = recorder(path, told)
+    writing._file = _Full(writing._file)  # type: ignore[assignment]
+    writing.observe(Opened(9, FACTS))
+    writing.close()
+    assert told[1:] == [f"recording {path} lacks its last 1 entries"]
+    assert lines(path) == [HEADER]
+
+
+class _Full:
+    """A file on a disk that is full: it takes a part, and then nothing."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._has_room = True
+        self.refused = threading.Semaphore(0)
+
+    def write(self, data: bytes) -> int:
+        """Take ten bytes, once."""
+        if self._has_room:
+            self._has_room = False
+            return int(self._file.write(data[:10]))
+        self._has_room = True
+        self.refused.release()
+        raise OSError(28, "No space left on device")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)

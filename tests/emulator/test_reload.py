@@ -1,0 +1,134 @@
+"""Edited handlers are swapped in this process; the core is edited in tests/cli/test_reload.py."""
+
+import asyncio
+import queue
+import sys
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+
+import pytest
+
+from poker_signal.emulator.config import read_config
+from poker_signal.emulator.reload import CodeStatus
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import hear, peer, settle, tell
+
+HANDLER = """
+import threading
+count = 0
+started, go_on = threading.Event(), threading.Event()
+
+def handler(event, context):
+    global count
+    count += 1
+    if "wait" in event["body"]:
+        started.set()
+        go_on.wait(10)
+    return {"statusCode": 200, "body": f'{{"type": "first", "count": {count}}}'}
+"""
+
+CONFIG = """
+route_selection_expression = "$request.body.type"
+
+[functions.edited]
+handler = "edited_handler.py:handler"
+
+[functions.other]
+handler = "other/other_handler.py:handler"
+
+[functions.rules]
+handler = "core"
+
+[routes]
+"$connect" = { function = "rules" }
+"$disconnect" = { function = "rules" }
+"$default" = { function = "rules" }
+edited = { function = "edited", two_way = true }
+other = { function = "other", two_way = true }
+"""
+
+Next = Callable[[], CodeStatus]
+
+
+@pytest.fixture
+async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next], None]:
+    """An emulator with two handlers and our own rules, that watches."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "edited_handler.py").write_text(HANDLER)
+    (tmp_path / "other" / "other_handler.py").write_text(HANDLER)
+    (tmp_path / "api.toml").write_text(CONFIG)
+    statuses: queue.Queue[CodeStatus] = queue.Queue()
+    path = list(sys.path)
+    config = read_config(tmp_path / "api.toml")
+    try:
+        async with Emulator(Settings(port=0), api=config, folder=tmp_path) as emulator:
+            assert emulator.code_status is None
+            emulator.reload_on_change(statuses.put)
+            yield emulator, tmp_path, lambda: statuses.get(timeout=10)
+    finally:
+        sys.path[:] = path
+        for name in ("edited_handler", "other_handler"):
+            sys.modules.pop(name, None)
+
+
+async def status_after(told: Next) -> CodeStatus:
+    """Return the next status; the event loop is needed for it."""
+    return await asyncio.to_thread(told)
+
+
+async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """Each handler may import what belongs to another."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
+        for type_ in ("edited", "other"):
+            await tell(host, type=type_)
+            assert await hear(host) == {"type": "first", "count": 1}
+        (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+        status = await status_after(told)
+        assert status[:3] == (True, "edited_handler.py", None)
+        assert emulator.code_status == status
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
+        await tell(host, type="other")
+        assert await hear(host) == {"type": "first", "count": 1}
+        await tell(anna, type="join")
+        assert (await hear(host))["senderId"] == "Anna"
+
+
+async def test_what_runs_ends_with_the_code_that_it_began_with(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """A swap is between two messages, not within one."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        running = sys.modules["edited_handler"]
+        await tell(host, type="edited", payload="wait")
+        assert await asyncio.to_thread(running.started.wait, 10)
+        (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+        assert (await status_after(told)).swaps == 1
+        running.go_on.set()
+        assert await hear(host) == {"type": "first", "count": 1}
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
+
+
+async def test_a_mistake_is_in_the_status_until_it_is_mended(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """For whoever shows it."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        (folder / "edited_handler.py").write_text("\n\ndef handler(\n")
+        status = await status_after(told)
+        assert status == emulator.code_status
+        assert (status.ok, status.swaps) == (False, 0)
+        assert status.message.startswith("SyntaxError: ")
+        assert status.place == (str(folder / "edited_handler.py"), 3)
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+        (folder / "edited_handler.py").write_text(HANDLER)
+        assert (await status_after(told)).ok
+        await settle(host)

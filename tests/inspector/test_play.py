@@ -1,0 +1,74 @@
+"""A table in one page: real WebRTC connections, through the emulator."""
+
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from poker_signal.emulator.server import Emulator
+
+ROOT = Path(__file__).parents[2]
+PATIENCE_MS = 40_000
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def test_a_host_and_three_players_connect_and_talk(
+    browser: Browser, emulator: Emulator
+) -> None:
+    """One button; what the host says arrives everywhere, and what a player says at the host."""
+    async with await browser.new_page() as page:
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        await page.goto(f"{emulator.inspector_url}play")
+        await page.get_by_role("button", name="Host and 3 players").click()
+        seats = page.get_by_role("list", name="Seats in this page").locator("> li")
+        await expect(seats).to_have_count(4, timeout=PATIENCE_MS)
+        for index in range(4):
+            await expect(seats.nth(index)).to_have_attribute(
+                "data-state", "open", timeout=PATIENCE_MS
+            )
+        host = seats.filter(has=page.get_by_role("heading", name="HOST"))
+        for name in ("Anna", "Ben", "Chloé"):
+            await expect(host.locator("ol")).to_contain_text(
+                f"connected to {name}", timeout=PATIENCE_MS
+            )
+        text = "<img src=x onerror=alert(1)>"
+        await page.get_by_label("Say as HOST").fill(text)
+        await page.get_by_label("Say as HOST").press("Enter")
+        for name in ("Anna", "Ben", "Chloé"):
+            heard = page.get_by_label(f"What {name} hears")
+            await expect(heard).to_contain_text(f"HOST: {text}", timeout=PATIENCE_MS)
+        assert await page.locator("img").count() == 0
+        await page.get_by_label("Say as Ben").fill("fold")
+        await page.get_by_label("Say as Ben").press("Enter")
+        await expect(host.locator("ol")).to_contain_text("Ben: fold", timeout=PATIENCE_MS)
+        anna = seats.filter(has=page.get_by_role("heading", name="Anna"))
+        await anna.get_by_role("button", name="Leave").click()
+        await expect(host.locator("ol")).to_contain_text("Anna is gone", timeout=PATIENCE_MS)
+    # Nothing comes from elsewhere.
+    assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
+        emulator.inspector_url.split("/")[2]
+    }
+
+
+async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:
+    """A game is opened by its code; who joins nobody, or twice, hears why."""
+    async with await browser.new_page() as page:
+        await page.goto(f"{emulator.inspector_url}play?game=EMPTY1")
+        await expect(page.get_by_label("Game")).to_have_value("EMPTY1", timeout=PATIENCE_MS)
+        for _ in range(2):
+            await page.get_by_label("Name").fill("Zoë")
+            await page.get_by_role("button", name="Join as a player").click()
+        await expect(page.get_by_role("alert")).to_have_text("Zoë sits in this page already.")
+        await expect(page.get_by_label("What Zoë hears")).to_contain_text(
+            "Nobody is hosting this game", timeout=PATIENCE_MS
+        )
+
+
+async def test_the_client_is_the_one_that_is_documented() -> None:
+    """Only an export more."""
+    documented = (ROOT / "examples" / "browser-client.js").read_text(encoding="utf-8")
+    page = (ROOT / "emulator" / "inspector" / "page" / "client.js").read_text(encoding="utf-8")
+    _, _, client = page.partition("\n")
+    assert client == f"{documented}\nexport {{ connectTable }};\n"
