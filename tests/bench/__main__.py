@@ -5,19 +5,19 @@ import time
 import click
 
 from tests.bench import figures
-from tests.bench.runner import BENCHES, run
+from tests.bench.runner import BENCHES, run, unnamed
 
 
 @click.command()
 @click.argument("names", nargs=-1)
-@click.option("--full", is_flag=True, help="1 000 games and 10 000 connections; takes minutes.")
+@click.option("--full", is_flag=True, help="1 000 games, 10 000 connections, peers.")
 @click.option("--plot", is_flag=True, help="Draw the ratios, into build/bench.png.")
 def main(names: tuple[str, ...], full: bool, plot: bool) -> None:
     """Measure what is named, or what takes less than three minutes together."""
     unknown = [name for name in names if name not in BENCHES]
     if unknown:
         raise click.UsageError(f"no bench named {', '.join(unknown)}: {', '.join(BENCHES)}")
-    chosen = names or [name for name, bench in BENCHES.items() if bench.is_usual]
+    chosen = names or unnamed(full)
     load, began = figures.load_average(), time.perf_counter()
     done = run(chosen, full)
     for one in done.values():

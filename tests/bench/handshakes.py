@@ -1,6 +1,7 @@
 """Handshakes in a closed loop: who hears a message says the next one at once."""
 
 import asyncio
+import json
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -15,8 +16,10 @@ from tests.bench.workload import (
     MESSAGES,
     OFFER,
     PLAYERS,
+    from_host,
     handshake,
     join,
+    message,
     tagged,
 )
 
@@ -127,6 +130,27 @@ def _pairs(address: Address, night: Night, clients: list[Client]) -> Iterator[Pa
         else:
             yield Pair(host, client, handshake(address.dialect, game, player, number))
             number += 1
+
+
+async def check(address: Address) -> None:
+    """Let two clients meet, and compare every message that is heard with what was said."""
+    dialect = address.dialect
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    host = await address.connect("check", "HOST", heard.put_nowait)
+    player = await address.connect("check", "Alice", heard.put_nowait)
+    try:
+        frames = handshake(dialect, "check", "Alice", 0)
+        for number, frame in enumerate(frames):
+            (host if from_host(number) else player).write(frame)
+            async with asyncio.timeout(10):
+                told = json.loads(await heard.get())
+            said = message(dialect, "check", "", 0, number)
+            sender = "HOST" if from_host(number) else "Alice"
+            right = (said["type"], dialect.address("check", sender), said["payload"])
+            if (told["type"], dialect.sender(told), told["payload"]) != right:
+                raise SystemExit(f"message {number} of a handshake was relayed as {told}")
+    finally:
+        await close_all([host, player])
 
 
 class Load(NamedTuple):

@@ -85,17 +85,12 @@ def pinned(core: set[int]) -> Iterator[None]:
 
 
 @contextmanager
-def running(spec: Spec, **environment: str) -> Iterator[Server]:
+def running(spec: Spec) -> Iterator[Server]:
     """Start a server on its core, and stop it as Ctrl-C does."""
     with tempfile.TemporaryFile() as log:
         # Into a file, as a log is: nobody reads along.
         with pinned(cores()[0]):
-            process = subprocess.Popen(
-                spec.command,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                env={**os.environ, **environment},
-            )
+            process = subprocess.Popen(spec.command, stdout=subprocess.PIPE, stderr=log)
         try:
             yield Server(spec, process, _url(spec, process, log.fileno()))
         finally:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from tests.bench import profiles
 from tests.bench.client import Address, drive
 from tests.bench.figures import Figure, Found, Run
-from tests.bench.handshakes import Load, Night, saturate
+from tests.bench.handshakes import Load, Night, check, saturate
 from tests.bench.processes import FLOOR, OURS, Server, Spec, running
 
 NIGHT = Night(games=10, players=8)
@@ -25,6 +25,8 @@ def interleaved(specs: list[Spec], rounds: int, run: Run) -> dict[str, list[Load
     loads: dict[str, list[Load]] = {spec.name: [] for spec in specs}
     with ExitStack() as stack:
         servers = [stack.enter_context(running(spec)) for spec in specs]
+        for server in servers:
+            drive(check(Address(server.url, server.spec.dialect)))
         for _ in range(rounds):
             for server in servers:
                 loads[server.spec.name].append(load(server))

@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from multiprocessing.connection import Connection
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import click
 
@@ -23,7 +23,7 @@ class Bench(NamedTuple):
     module: str
     seconds: int
     """About how long it takes, for the progress bar."""
-    is_usual: bool = True
+    runs: Literal["always", "full", "named"] = "always"
     """Whether it runs when nothing is named."""
 
 
@@ -37,9 +37,15 @@ BENCHES = {
     "lambda-start": Bench("lambda_start", 30),
     "lambda-warm": Bench("lambda_warm", 8),
     "lambda-handshake": Bench("lambda_handshake", 25),
-    "peers": Bench("peers", 40, is_usual=False),
-    "scale": Bench("scale_page", 30, is_usual=False),
+    "peers": Bench("peers", 40, "full"),
+    "scale": Bench("scale_page", 30, "named"),
 }
+
+
+def unnamed(is_full: bool) -> list[str]:
+    """Return what runs when nothing is named."""
+    chosen = ("always", "full") if is_full else ("always",)
+    return [name for name, bench in BENCHES.items() if bench.runs in chosen]
 
 
 class Done(NamedTuple):

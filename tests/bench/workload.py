@@ -47,9 +47,9 @@ class Dialect:
         """Return whom a message is for."""
         return {"targetId": player}
 
-    def sender(self, heard: dict[str, Any]) -> str:
-        """Return who a message that was heard says it is from."""
-        return str(heard["senderId"])
+    def sender(self, heard: dict[str, Any]) -> dict[str, str]:
+        """Return the address of whom a message that was heard says it is from."""
+        return {"targetId": heard["senderId"]}
 
 
 POKER_SIGNAL = Dialect()
