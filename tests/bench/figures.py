@@ -80,9 +80,9 @@ class Run(NamedTuple):
 
 def digits(value: float) -> str:
     """Return three significant digits, and no fewer than the integer part has."""
-    if value == 0:
-        return "0"
-    places = max(0, 3 - len(str(int(abs(value)))) - (abs(value) < 0.1))
+    if abs(value) < 1:
+        return f"{value:.3g}"
+    places = max(0, 3 - len(str(int(abs(value)))))
     text = f"{value:,.{places}f}".replace(",", " ")
     return text.rstrip("0").rstrip(".") if "." in text else text
 

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.bench import profiles
 from tests.bench.figures import Figure, Found, Run
 
 ROUNDS = 11
@@ -63,8 +64,7 @@ def unzipped(folder: Path) -> Path:
 
 def _cost(python: str, program: str, path: Path) -> tuple[float, float]:
     """Return CPU seconds and peak megabytes of a fresh process."""
-    environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(path)}
-    process = subprocess.Popen([python, "-c", program + LEAVE], env=environment)
+    process = subprocess.Popen([python, "-c", program + LEAVE], env=_environment(path))
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     if status != 0:
@@ -77,14 +77,16 @@ def measure(run: Run) -> Found:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = unzipped(folder / "zip")
-        found = _measure(sys.executable, path)
+        found, python = _measure(sys.executable, path), sys.executable
         run.tick("this Python")
         newest = newest_python()
         if newest is None:
             print("no newer Python is here: measured with this one alone")
-            return Found(found)
-        print()
-        return Found(found + _measure(with_boto3(newest, folder / "newest"), path))
+        else:
+            print()
+            python = with_boto3(newest, folder / "newest")
+            found += _measure(python, path)
+        return Found(found, _profile(python, path) if profiles.is_missed(found) else ())
 
 
 def newest_python() -> str | None:
@@ -105,6 +107,18 @@ def with_boto3(python: str, folder: Path) -> str:
     pip = [inner, "-m", "pip", "install", "--quiet", "boto3"]
     subprocess.run([*pip, "--constraint", str(ROOT / "constraints.txt")], check=True)
     return inner
+
+
+def _profile(python: str, path: Path) -> list[str]:
+    """Return which imports of the handler take the time."""
+    command = [python, "-X", "importtime", "-c", PROGRAMS[OURS] + LEAVE]
+    environment = _environment(path)
+    done = subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=True)
+    return profiles.write("lambda-start", profiles.imports(done.stderr))
+
+
+def _environment(path: Path) -> dict[str, str]:
+    return {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(path)}
 
 
 def _measure(python: str, path: Path) -> list[Figure]:

@@ -1,6 +1,7 @@
 """Why a bar was missed: a profile of the emulator under the same load."""
 
 import pstats
+import re
 import sys
 import tempfile
 import time
@@ -91,6 +92,18 @@ def biggest(snapshot: tracemalloc.Snapshot) -> list[str]:
         frame = statistic.traceback[0]
         place = f"{short(frame.filename)}:{frame.lineno}"
         lines.append(f"{statistic.size / total:7.1%} {statistic.count:8d}  {place}")
+    return lines
+
+
+_IMPORT = re.compile(r"import time: +(\d+) \| +(\d+) \| +(\S+)")
+
+
+def imports(text: str) -> list[str]:
+    """Return the modules that take the most time themselves."""
+    found = [(int(own), int(total), name) for own, total, name in _IMPORT.findall(text)]
+    lines = [f"own µs  with imports  module, of {sum(own for own, _, _ in found)} µs"]
+    for own, total, name in sorted(found, reverse=True)[:SHOWN]:
+        lines.append(f"{own:6d}  {total:12d}  {name}")
     return lines
 
 

@@ -1,6 +1,5 @@
 """From the start of the process to the first completed handshake of two clients."""
 
-import re
 import statistics
 import subprocess
 import sys
@@ -39,7 +38,7 @@ def measure(run: Run) -> Found:
     figures = [Figure("start", name, "s", ours, FLOOR.name, floor, BAR)]
     if not profiles.is_missed(figures):
         return Found(figures)
-    return Found(figures, profiles.write("start", imports(import_times())))
+    return Found(figures, profiles.write("start", profiles.imports(import_times())))
 
 
 def import_times() -> str:
@@ -55,15 +54,3 @@ def import_times() -> str:
                 process.terminate()
                 break
     return "".join(lines)
-
-
-_IMPORT = re.compile(r"import time: +(\d+) \| +(\d+) \| +(\S+)")
-
-
-def imports(text: str) -> list[str]:
-    """Return the modules that take the most time themselves."""
-    found = [(int(own), int(total), name) for own, total, name in _IMPORT.findall(text)]
-    lines = [f"own µs  with imports  module, of {sum(own for own, _, _ in found)} µs"]
-    for own, total, name in sorted(found, reverse=True)[: profiles.SHOWN]:
-        lines.append(f"{own:6d}  {total:12d}  {name}")
-    return lines
