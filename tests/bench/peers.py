@@ -1,9 +1,10 @@
-"""How far it is to PeerJS server, and to a bare relay on Node's ``ws``, at saturation.
+"""How far it is to PeerJS server, and to a bare relay on Node's ``ws``: relay and start.
 
 Both are installed by npm, outside of the repository, in the user's cache.
 """
 
 import shutil
+import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -12,13 +13,16 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
+from tests.bench import profiles
 from tests.bench.figures import Figure, Found, Run
 from tests.bench.processes import OURS, Spec
-from tests.bench.relay import figures, interleaved, medians
+from tests.bench.relay import figures, interleaved, load, medians
+from tests.bench.start import seconds_to_handshake
 from tests.bench.workload import Dialect
 
 ROUNDS = 3
 STEPS = 3 * ROUNDS
+STARTS = 5
 PACKAGES = ("peer@1.0.2", "ws@8.23.0")
 GOAL = 1.0
 HERE = Path(__file__).parent
@@ -73,10 +77,20 @@ def measure(run: Run) -> Found:
     ours, *others = (medians(loads[spec.name]) for spec in specs)
     found: list[Figure] = []
     for spec, other in zip(specs[1:], others, strict=True):
-        found += figures(
-            "peers", ours, other, spec.name, GOAL if spec.name == PEERJS.name else None
-        )
-    return Found(found)
+        goal = GOAL if spec.name == PEERJS.name else None
+        found += figures("peers", ours, other, spec.name, goal)
+    found.append(_start(specs[1]))
+    return Found(found, profiles.of_missed("peers", found, load))
+
+
+def _start(peerjs: Spec) -> Figure:
+    taken: dict[str, list[float]] = {OURS.name: [], peerjs.name: []}
+    for _ in range(STARTS):
+        for spec in (OURS, peerjs):
+            taken[spec.name].append(seconds_to_handshake(spec))
+    ours, theirs = map(statistics.median, taken.values())
+    name = "process start to the first handshake"
+    return Figure("peers", name, "s", ours, peerjs.name, theirs, GOAL)
 
 
 def _with_modules(spec: Spec, modules: Path) -> Spec:
