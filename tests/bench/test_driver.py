@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.frames import Opcode
+from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN, Protocol, Side
 
 from poker_signal.emulator.server import Emulator
@@ -37,9 +37,9 @@ def spoken(data: bytes) -> list[dict[str, object]]:
     server = Protocol(Side.SERVER, state=OPEN)
     server.receive_data(data)
     assert server.parser_exc is None
-    events = server.events_received()
-    assert all(event.opcode is Opcode.TEXT and event.fin for event in events)
-    return [json.loads(event.data) for event in events]
+    frames = [event for event in server.events_received() if isinstance(event, Frame)]
+    assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
+    return [json.loads(bytes(frame.data)) for frame in frames]
 
 
 def test_a_frame_is_what_a_server_expects() -> None:

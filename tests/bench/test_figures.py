@@ -111,7 +111,7 @@ def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:
 
 def test_a_profile_tells_own_time_without_folders_of_this_machine() -> None:
     """A page shows it."""
-    functions = {
+    functions: dict[tuple[str, int, str], object] = {
         ("/home/x/emulator/gateway.py", 10, "route"): (3, 3, 0.3, 1.0, {}),
         ("~", 0, "<built-in method time.sleep>"): (1, 1, 0.1, 0.1, {}),
     }
