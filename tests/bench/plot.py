@@ -18,9 +18,9 @@ def draw(figures: Sequence[Figure], file: Path = BUILD / "bench.png") -> Path:
     picture = Picture(figsize=(9, 1 + 0.35 * len(barred)), layout="constrained")
     axes = picture.subplots()
     colours = ["tab:red" if figure.verdict == "MISSED" else "tab:green" for figure, _ in barred]
-    axes.barh(
-        [f"{figure.name}" for figure, _ in barred], [share for _, share in barred], color=colours
-    )
+    places = range(len(barred))
+    axes.barh(places, [share for _, share in barred], color=colours)
+    axes.set_yticks(places, [label(figure) for figure, _ in barred])
     axes.axvline(1, color="black", linewidth=1)
     axes.invert_yaxis()
     axes.set_xlabel("share of what the bar allows; beyond 1 it is missed")
@@ -33,3 +33,8 @@ def spent_share(figure: Figure) -> float:
     """Return how much of what its bar allows a figure takes."""
     assert figure.bar
     return figure.bar / figure.ratio if figure.at_least else figure.ratio / figure.bar
+
+
+def label(figure: Figure) -> str:
+    """Return what was measured, and against what."""
+    return figure.name if figure.floor is None else f"{figure.name} : {figure.against}"
