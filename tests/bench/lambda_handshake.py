@@ -13,8 +13,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.bench import lambda_cost
 from tests.bench.aws_facts import PRICES, cpu_share, default_of, seconds_of
-from tests.bench.lambda_cost import Cost, measure
+from tests.bench.figures import Figure, Found, Run
+from tests.bench.lambda_cost import Cost
 from tests.lambda_app.calls import DYNAMODB, measured
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
@@ -154,13 +156,18 @@ def print_sizes(cost: Cost, calls: dict[str, list[str]]) -> None:
         print(f"  {name:30} {value:.3f} s: {verdict(value, BAR_S)}; from {smallest} MB on")
 
 
+def floor_calls(name: str) -> int:
+    """Return how few calls of AWS an event can do with."""
+    return 1 if name.startswith("`$") else 2
+
+
 def print_calls(calls: dict[str, list[str]]) -> None:
     """Print calls per message against the floor: who is there must be read, and told."""
     print("calls of AWS, and the floor: one write per connect and leave, one read and one post")
     print("per message:")
     total = floor = 0
     for name, times in HANDSHAKE.items():
-        least = 1 if name.startswith("`$") else 2
+        least = floor_calls(name)
         total, floor = total + times * len(calls[name]), floor + times * least
         reads = sum(call in DYNAMODB for call in calls[name])
         print(f"  {name:34} {reads} + {len(calls[name]) - reads}, {len(calls[name]) / least:.2f} x")
@@ -180,14 +187,40 @@ def zip_bytes() -> int:
     return buffer.getbuffer().nbytes
 
 
-def main() -> None:
+def figures(cost: Cost, calls: dict[str, list[str]]) -> list[Figure]:
+    """Return what has a bar, at the module's default of memory."""
+    (size,) = [
+        found for found in sizes(cost, calls) if found.memory_mb == default_of("memory_size")
+    ]
+    at = f"at {size.memory_mb} MB"
+    counted = {name: times * len(calls[name]) for name, times in HANDSHAKE.items()}
+    floor = {name: times * floor_calls(name) for name, times in HANDSHAKE.items()}
+    ours, least = sum(counted.values()), sum(floor.values())
+    bench = "lambda-handshake"
+    return [
+        *(
+            Figure(
+                bench,
+                f"join to offer, p95, {at}, {name}",
+                "s",
+                getattr(size, field),
+                "",
+                None,
+                BAR_S,
+            )
+            for field, name in BARRED.items()
+        ),
+        Figure(bench, "AWS calls of a handshake", "calls", ours, "fewest", least, CALLS_BAR),
+        Figure(bench, "zip", "kB", zip_bytes() / 1000, "", None, MAX_ZIP_BYTES / 1000),
+    ]
+
+
+def measure(_: Run) -> Found:
     """Measure, and print tables."""
-    cost, calls = measure(), measured()
+    cost, calls = lambda_cost.measure(), measured()
     print(f"handshake on Lambda, {cost.about}, CPU measured:")
     for name, samples in (("first join", cost.first_join), ("next offer", cost.next_offer)):
         print(f"  {name} of a container   {statistics.median(samples) * 1000:.1f} ms")
     print_sizes(cost, calls)
     print_calls(calls)
-    size = zip_bytes()
-    print(f"zip {size / 1000:.1f} kB, bar {MAX_ZIP_BYTES / 1000:.0f} kB: ", end="")
-    print(verdict(size, MAX_ZIP_BYTES))
+    return Found(figures(cost, calls))

@@ -1,49 +1,56 @@
-"""How long from process start until the emulator accepts connections.
-
-The bare server is measured in between, A B A B: the machine's mood concerns both.
-"""
+"""From the start of the process to the first completed handshake of two clients."""
 
 import statistics
 import subprocess
 import sys
 import time
-from pathlib import Path
+
+from tests.bench import profiles
+from tests.bench.client import Address, drive
+from tests.bench.figures import Figure, Found, Run
+from tests.bench.handshakes import one_handshake
+from tests.bench.processes import FLOOR, OURS, Spec, running
 
 ROUNDS = 10
-BAR_S = 0.25
-
-COMMANDS = {
-    "poker-signal emulate": [
-        str(Path(sys.executable).with_name("poker-signal")),
-        *("emulate", "--port", "0"),
-    ],
-    "bare websockets server": [sys.executable, str(Path(__file__).with_name("bare_server.py"))],
-}
+STEPS = 2 * ROUNDS
+BAR = 1.5
 
 
-def _seconds_until_ready(command: list[str]) -> float:
-    start = time.perf_counter()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        seconds = time.perf_counter() - start
-        process.kill()
-    if not line.startswith(b"ws://"):
-        raise SystemExit(f"{command[0]} printed {line!r}, not its URL")
-    return seconds
+def seconds_to_handshake(spec: Spec) -> float:
+    """Start a server, let two clients meet, and return how long that took."""
+    began = time.perf_counter()
+    with running(spec) as server:
+        drive(one_handshake(Address(server.url, spec.dialect)))
+        return time.perf_counter() - began
 
 
-def main() -> None:
-    """Measure, and print a table."""
-    for command in COMMANDS.values():
-        _seconds_until_ready(command)  # the disk cache is warm from here on
-    taken: dict[str, list[float]] = {name: [] for name in COMMANDS}
+def measure(run: Run) -> Found:
+    """Measure A B A B."""
+    for spec in (OURS, FLOOR):
+        seconds_to_handshake(spec)  # the disk cache is warm from here on
+    taken: dict[str, list[float]] = {OURS.name: [], FLOOR.name: []}
     for _ in range(ROUNDS):
-        for name, command in COMMANDS.items():
-            taken[name].append(_seconds_until_ready(command))
-    ours, bare = (statistics.median(seconds) for seconds in taken.values())
-    print(f"start to URL printed, median of {ROUNDS} (fastest):")
-    for name, seconds in taken.items():
-        print(f"  {name:24} {statistics.median(seconds):.3f} s  ({min(seconds):.3f} s)")
-    print(f"  ratio                    {ours / bare:.2f}")
-    print(f"  bar                      {BAR_S} s: {'holds' if ours <= BAR_S else 'MISSED'}")
+        for spec in (OURS, FLOOR):
+            taken[spec.name].append(seconds_to_handshake(spec))
+            run.tick(spec.name)
+    ours, floor = (statistics.median(seconds) for seconds in taken.values())
+    name = "process start to the first handshake"
+    figures = [Figure("start", name, "s", ours, FLOOR.name, floor, BAR)]
+    if not profiles.is_missed(figures):
+        return Found(figures)
+    return Found(figures, profiles.write("start", profiles.imports(import_times())))
+
+
+def import_times() -> str:
+    """Return what ``-X importtime`` says of a start."""
+    lines: list[str] = []
+    command = [sys.executable, "-X", "importtime", "-m", "poker_signal.cli", *OURS.command[1:]]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            lines.append(line.decode())
+            # What the emulator itself says first comes when it accepts connections.
+            if not line.startswith(b"import time:"):
+                process.terminate()
+                break
+    return "".join(lines)

@@ -1,0 +1,79 @@
+"""Latency at 100 messages a second, sent when they are due and not when the last one is back."""
+
+import asyncio
+import random
+import statistics
+import time
+from collections import deque
+from contextlib import ExitStack
+
+from tests.bench import profiles
+from tests.bench.client import Address, drive
+from tests.bench.figures import Figure, Found, Run
+from tests.bench.handshakes import Night, seated
+from tests.bench.processes import FLOOR, OURS, Server, running
+from tests.bench.workload import MESSAGES, from_host
+
+RATE_S = 100
+ROUNDS, SECONDS = 3, 5.0
+STEPS = 2 * ROUNDS
+BARS = {50: 1.2, 99: 1.5}
+NIGHT = Night(games=10, players=8)
+
+
+async def _latencies(address: Address, seconds: float) -> list[float]:
+    """Return every message's time from when it was due until it was heard, in seconds."""
+    waiting: dict[tuple[int, int], deque[float]] = {}
+    taken: list[float] = []
+    total = int(RATE_S * seconds)
+    all_heard = asyncio.Event()
+
+    def heard(pair: int, number: int) -> None:
+        taken.append(time.perf_counter() - waiting[pair, number].popleft())
+        if len(taken) == total:
+            all_heard.set()
+
+    chance = random.Random(7)
+    async with seated(address, NIGHT, heard) as tables:
+        due = time.perf_counter() + 0.2
+        for sent in range(total):
+            # A handshake of one pair after the other; people do not act on the beat.
+            number, pair = sent % MESSAGES, sent // MESSAGES % len(tables.pairs)
+            due += chance.expovariate(RATE_S)
+            # Sleeping would add the timer's millisecond: the driver has a core for itself.
+            while time.perf_counter() < due:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            waiting.setdefault((pair, number), deque()).append(due)
+            who = tables.pairs[pair]
+            (who.host_says if from_host(number) else who.player_says)(who.frames[number])
+        async with asyncio.timeout(10):
+            await all_heard.wait()
+    return taken
+
+
+def percentiles(taken: list[float]) -> dict[int, float]:
+    """Return what is barred, in milliseconds."""
+    cuts = statistics.quantiles(taken, n=100, method="inclusive")
+    return {percent: cuts[percent - 1] * 1e3 for percent in BARS}
+
+
+def load(server: Server) -> dict[int, float]:
+    """Load one server."""
+    return percentiles(drive(_latencies(Address(server.url, server.spec.dialect), SECONDS)))
+
+
+def measure(run: Run) -> Found:
+    """Measure A B A B."""
+    rounds: dict[str, list[dict[int, float]]] = {OURS.name: [], FLOOR.name: []}
+    with ExitStack() as stack:
+        servers = [stack.enter_context(running(spec)) for spec in (OURS, FLOOR)]
+        for _ in range(ROUNDS):
+            for server in servers:
+                rounds[server.spec.name].append(load(server))
+                run.tick(server.spec.name)
+    found = []
+    for percent, bar in BARS.items():
+        ours, floor = (statistics.median(one[percent] for one in own) for own in rounds.values())
+        name = f"latency p{percent} at {RATE_S} messages/s"
+        found.append(Figure("latency", name, "ms", ours, FLOOR.name, floor, bar))
+    return Found(found, profiles.of_missed("latency", found, load))
