@@ -56,7 +56,7 @@ browser:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poker-signal needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
 	@echo "setting up .venv, once" >&2
 	@$(PYTHON) -m venv .venv >&2
-	@$(PIP) pip >&2
+	@$(PIP) --upgrade pip >&2
 	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' >&2
 	@touch $@
 
