@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, Protocol
 
 from poker_signal.core.gateway import AuthorizerEvent, LambdaEvent
 from poker_signal.emulator.events import Facts
-from poker_signal.emulator.integration import Result
+from poker_signal.emulator.integration import Raised, Result, Returned
 
 MAX_ENTRIES = 20_032
 BLOCK = 64
@@ -202,4 +202,24 @@ class Trace:
 def _weight(entry: Entry) -> int:
     if isinstance(entry, Posted):
         return len(entry.frame)
-    return len(entry.body) if isinstance(entry, Received | Unrouted) else 0
+    if isinstance(entry, Received | Unrouted):
+        return len(entry.body)
+    if isinstance(entry, Finished):
+        return _text_of_result(entry.result)
+    return _text_of_handshake(entry.event) if isinstance(entry, Asked) else 0
+
+
+def _text_of_result(result: Result) -> int:
+    """Count what a function of somebody's returned or raised; ours is always short."""
+    if isinstance(result, Raised):
+        return len(result.message)
+    if isinstance(result, Returned) and result.outcome is None and isinstance(result.value, dict):
+        body = result.value.get("body")
+        return len(body) if isinstance(body, str) else 0
+    return 0
+
+
+def _text_of_handshake(event: LambdaEvent | AuthorizerEvent) -> int:
+    """Count cookies, tokens and whatever else a URL and its headers can hold."""
+    found = (event["headers"], event.get("queryStringParameters") or {})
+    return sum(len(name) + len(value) for pairs in found for name, value in pairs.items())

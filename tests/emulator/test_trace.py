@@ -1,12 +1,18 @@
 """The last entries are kept, numbered, and told of."""
 
+from typing import Any
+
 import pytest
 
+from poker_signal.core.invocation import Outcome
 from poker_signal.emulator import trace as trace_module
 from poker_signal.emulator.events import Facts
+from poker_signal.emulator.integration import Raised, Result, Returned, TimedOut
 from poker_signal.emulator.trace import (
     BLOCK,
+    Asked,
     Entry,
+    Finished,
     Opened,
     Posted,
     Received,
@@ -20,6 +26,36 @@ FACTS = Facts("OhDyxN6BIAMCJaA=", 0, "prod", "x", "pokerlocal", {"sourceIp": "19
 def opened(at_ms: int) -> Opened:
     """Return an entry that can be told from others."""
     return Opened(at_ms, FACTS)
+
+
+def handshake(headers: dict[str, str], query: dict[str, str] | None = None) -> Any:
+    """Return as much of a ``$connect`` event as there is text in it."""
+    return {"headers": headers, "queryStringParameters": query}
+
+
+ASKED = Asked(0, FACTS, "connect", handshake({}))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        Returned({"statusCode": 200}),
+        Returned("x" * 40),
+        Returned({"body": 40}),
+        Returned({"body": "x" * 40}, Outcome("delivered")),
+        TimedOut(),
+    ],
+    ids=str,
+)
+def test_results_without_long_texts_displace_nothing(
+    result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What our own rules return is never long, and counts by its number only."""
+    monkeypatch.setattr(trace_module, "MAX_TEXT", 0)
+    trace = Trace()
+    for _ in range(BLOCK):
+        trace.add(Finished(0, ASKED, result))
+    assert len(trace.since(0)) == BLOCK
 
 
 def test_entries_are_numbered_in_their_order() -> None:
@@ -53,6 +89,10 @@ def test_the_newest_displace_the_oldest(monkeypatch: pytest.MonkeyPatch) -> None
         Posted(0, FACTS, "a", "x" * 40),
         Received(0, FACTS, "$default", "x" * 40, "r", "m"),
         Unrouted(0, FACTS, "x" * 40, "throttled"),
+        Asked(0, FACTS, "connect", handshake({"Cookie": "x" * 34})),
+        Asked(0, FACTS, "connect", handshake({}, {"ticket": "x" * 34})),
+        Finished(0, ASKED, Returned({"statusCode": 200, "body": "x" * 40})),
+        Finished(0, ASKED, Raised("x" * 40)),
     ],
     ids=lambda entry: type(entry).__name__,
 )

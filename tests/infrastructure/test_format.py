@@ -83,3 +83,21 @@ def test_messages_are_never_logged() -> None:
     """Data trace writes SDP and candidates, which hold players' addresses, into a log."""
     whole = "\n".join(TEXTS.values())
     assert re.findall(r"data_trace_enabled += (\w+)", whole) == ["false"]
+
+
+def test_the_access_log_tells_nothing_of_whom() -> None:
+    """Ids, times and outcomes; no address, no query string, no text of a client."""
+    (block,) = re.findall(r"access_log_format = join\((.*?)\]\)", TEXTS["api.tf"], re.DOTALL)
+    assert set(re.findall(r"\$context\.([\w.]+)", block)) == {
+        "requestId",
+        "requestTime",
+        "eventType",
+        "routeKey",
+        "connectionId",
+        "status",
+        "error.message",
+        "integration.integrationStatus",
+        "integration.status",
+        "integration.error",
+        "integration.latency",
+    }

@@ -1,7 +1,6 @@
-"""Prints the figures; asks for the system that they are read from."""
+"""Prints the figures."""
 
 import os
-import sys
 
 import pytest
 
@@ -23,12 +22,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if rows:
         terminalreporter.section("load and time")
         terminalreporter.write("\n".join(rows) + "\n")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Memory and descriptors of another process are read from /proc."""
-    if sys.platform != "linux":
-        needs_linux = pytest.mark.skip(reason="reads /proc: Linux only")
-        for item in items:
-            if item.path.name == "test_crowd.py":
-                item.add_marker(needs_linux)

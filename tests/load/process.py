@@ -8,6 +8,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 SPARE_DESCRIPTORS = 500
 """For everything that is no connection of the test's, in either process."""
 
@@ -71,6 +73,8 @@ class Observed:
 @contextmanager
 def emulator(*options: str) -> Generator[Observed, None, None]:
     """Run an emulator as long as the block lasts."""
+    if sys.platform != "linux":
+        pytest.skip("memory and descriptors of another process are read from /proc: Linux only")
     command = [sys.executable, "-m", "tests.load.observed", "emulate", "--port", "0", *options]
     with subprocess.Popen(
         command,

@@ -130,8 +130,10 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
     """Thousands who are silent, hundreds who shake hands; and a pair whose way must stay short."""
     allow_descriptors(IDLE + 3 * GAMES)
     with emulator() as emulated:
+        before = emulated.holdings()
         await fill_the_trace(emulated.url)
-        before, empty_mib = settled(emulated, emulated.holdings()), emulated.memory_mib()
+        assert settled(emulated, before) == before
+        empty_mib = emulated.memory_mib()
         with healthy_pair(emulated.url) as pair:
             async with idle_ones(emulated.url, IDLE) as idle:
                 idle_mib, cpu_s = emulated.memory_mib(), emulated.cpu_s()

@@ -1,0 +1,232 @@
+"""Whoever knows a game's code and means ill, through real sockets and on both hosts.
+
+What SECURITY.md claims and no other test says.
+"""
+
+import asyncio
+import json
+import time
+import uuid
+from collections.abc import AsyncGenerator, Generator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import InvalidStatus
+
+from poker_signal.core.model import GameId, PlayerId, Topology
+from poker_signal.core.rules import Rules
+from poker_signal.core.tickets import read_keys, sign
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.field.hosts import OURS, Weather, serving
+from tests.signaling.hosts import core_host, lambda_host, moto_dynamodb
+from tests.signaling.sockets import query_of
+from tests.signaling.test_tickets import SECRET, ticket
+
+GAME = "GAME01"
+PATIENCE_S = 30
+
+LOOK_LIKE_HOST = (
+    "HOST\u200b",
+    "\u041dOST",
+    "\uff28OST",
+    "host",
+    "\u202eTSOH",
+    "HO\u00adST",
+    " HOST",
+)
+"""Zero width space, Cyrillic, full width, case, right to left, soft hyphen, a space."""
+
+
+def calling(weather: Weather, player: str, more: str = "", game: str = GAME) -> connect:
+    """Return a connection that is about to be opened."""
+    query = query_of(player, game, None) + more
+    return connect(
+        f"{weather.url}{query}", compression=None, ping_interval=None, open_timeout=PATIENCE_S
+    )
+
+
+@asynccontextmanager
+async def game_of(
+    weather: Weather, *players: str
+) -> AsyncGenerator[dict[str, ClientConnection], None]:
+    """Let several connect, one after the other."""
+    async with AsyncExitStack() as stack:
+        yield {
+            player: await stack.enter_async_context(calling(weather, player)) for player in players
+        }
+
+
+async def status_of(weather: Weather, player: str, more: str = "") -> int:
+    """Return the status of a handshake; who is let in leaves."""
+    try:
+        async with calling(weather, player, more):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
+
+
+async def say(client: ClientConnection, **message: Any) -> None:
+    """Send a message."""
+    await client.send(json.dumps(message))
+
+
+async def hear(client: ClientConnection) -> Any:
+    """Return the next frame. Numbers may be longer than int() takes."""
+    async with asyncio.timeout(PATIENCE_S):
+        return json.loads(await client.recv(), parse_int=float)
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_who_looks_like_the_host_is_not_the_host(handler: str) -> None:
+    """To machines: joins go to HOST, and senderId tells every imitation apart."""
+    async with serving(handler) as weather, game_of(weather, "HOST", "Alice") as game:
+        for name in LOOK_LIKE_HOST:
+            async with calling(weather, name) as imitation:
+                await say(imitation, type="offer", targetId="Alice", payload=name)
+                assert await hear(game["Alice"]) == {
+                    "type": "offer", "senderId": name, "payload": name,
+                }  # fmt: skip
+                await say(game["Alice"], type="join", payload=name)
+                assert (await hear(game["HOST"]))["payload"] == name
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_in_a_star_nobody_learns_who_is_there(handler: str) -> None:
+    """A guest gets the same answer about players that are there and players that are not."""
+    async with (
+        serving(handler, topology=Topology.STAR) as weather,
+        game_of(weather, "HOST", "Alice", "Mallory") as game,
+    ):
+        heard = []
+        for target in ("Alice", "nobody"):
+            await say(game["Mallory"], type="ice-candidate", targetId=target, payload=1)
+            answer = await hear(game["Mallory"])
+            heard.append((answer["type"], answer["payload"]["code"]))
+        assert heard[0] == heard[1] == ("error", "NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_a_session_is_worth_nothing_under_another_name_or_code(handler: str) -> None:
+    """It takes over the seat that it was made up for, and no other."""
+    secret = "&session=secret-of-the-tablet"
+    async with serving(handler) as weather:
+        async with calling(weather, "HOST", secret) as host, calling(weather, "Alice", secret):
+            async with calling(weather, "HOST", secret, "GAME02"):
+                await say(host, type="ping")
+                assert await hear(host) == {"type": "pong"}
+                assert await status_of(weather, "HOST") == 409
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_a_table_full_of_ghosts_is_an_empty_table(handler: str) -> None:
+    """Seats are of who is alive, however many connections a name has; HOST needs none."""
+    async with serving(handler, "miss-disconnect:Ghost", seats=2) as weather:
+        async with game_of(weather, "Alice", "HOST"):
+            async with calling(weather, "Ghost"), calling(weather, "Ghost"):
+                assert await status_of(weather, "Bob") == 403
+                assert await status_of(weather, "Alice") == 101
+                assert await status_of(weather, "HOST") == 101
+            while await status_of(weather, "Bob") != 101:
+                pass  # until both sockets are seen to be closed
+            assert await status_of(weather, "Carol") == 101
+
+
+GIANTS: dict[str, tuple[str, str]] = {
+    "as large as it may be": (json.dumps({"type": "join", "payload": "x" * 65_534}), "join"),
+    "a byte more": (json.dumps({"type": "join", "payload": "x" * 65_535}), "error"),
+    "few letters, many bytes": ('{"type":"join","payload":"' + "🃏" * 16_384 + '"}', "error"),
+    "half letters": ('{"type":"join","payload":"' + "\\ud83c" * 5_000 + '"}', "join"),
+    "nested": ('{"type":"join","payload":' + "[" * 30_000 + "]" * 30_000 + "}", "error"),
+    "a number": ('{"type":"join","payload":' + "9" * 60_000 + "}", "join"),
+    "keys": (json.dumps({"type": "join", "payload": {f"k{n}": 1 for n in range(5_000)}}), "join"),
+    "an id": (json.dumps({"type": "join", "id": "x" * 100_000}), "error"),
+    "a target": (json.dumps({"type": "offer", "targetId": "x" * 100_000}), "error"),
+    "a type": (json.dumps({"type": "x" * 100_000}), "error"),
+    "not JSON": ("{" * 120_000, "error"),
+}
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_giants_arrive_or_are_refused(handler: str) -> None:
+    """In words, on the same connection, and whoever is meant hears nothing else."""
+    async with serving(handler) as weather, game_of(weather, "HOST", "Alice") as game:
+        for name, (text, expected) in GIANTS.items():
+            pieces = [text[start : start + 5_000] for start in range(0, len(text), 5_000)]
+            await game["Alice"].send(pieces)
+            hearer = game["HOST" if expected == "join" else "Alice"]
+            assert (await hear(hearer))["type"] == expected, name
+        await say(game["Alice"], type="ping")
+        assert await hear(game["Alice"]) == {"type": "pong"}
+
+
+@pytest.mark.parametrize("handler", OURS)
+async def test_what_a_message_says_about_itself_is_ignored(handler: str) -> None:
+    """Sender, game and route are the connection's, whatever else there is in the message."""
+    async with serving(handler) as weather, game_of(weather, "HOST", "Alice", "Mallory") as game:
+        await game["Mallory"].send(
+            '{"type":"offer","targetId":"Alice","senderId":"HOST","playerId":"HOST",'
+            '"gameId":"GAME02","action":"$disconnect","__proto__":{"senderId":"HOST"},"payload":1}'
+        )
+        assert await hear(game["Alice"]) == {"type": "offer", "senderId": "Mallory", "payload": 1}
+
+
+# Tickets.
+
+TICKETS: dict[str, tuple[str, int]] = {
+    "after a bad one": ("&ticket=bad&ticket={good}", 101),
+    "before a bad one": ("&ticket={good}&ticket=bad", 403),
+    "before an empty one": ("&ticket={good}&ticket=", 401),
+    "under another name": ("&Ticket={good}", 401),
+    "in a list": ("&ticket[]={good}", 401),
+    "with a zero byte": ("&ticket={good}%00", 403),
+    "with a line end": ("&ticket={good}%0A", 403),
+    "after a space": ("&ticket=%20{good}", 403),
+    "padded": ("&ticket={good}=", 403),
+    "of another who is named as well": ("&playerId=HOST&ticket={good}", 403),
+    "of another game that is named as well": ("&gameId=another&ticket={good}", 403),
+    "endless": ("&ticket=" + "A" * 3_000, 403),
+}
+
+
+@pytest.fixture(scope="module")
+def endpoint() -> Generator[str, None, None]:
+    """A DynamoDB and an SSM for all cases."""
+    with moto_dynamodb() as endpoint:
+        yield endpoint
+
+
+@pytest.mark.parametrize("serve", [core_host, lambda_host], ids=OURS)
+async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, endpoint: str) -> None:
+    """One parameter, once, spelt as it was made; of a repeated parameter the last counts."""
+    async with serve(Rules(), endpoint, SECRET) as host:
+        for case, (more, status) in TICKETS.items():
+            game = uuid.uuid4().hex
+            good = ticket(host, game, player="Alice")
+            query = query_of("Alice", game, None) + more.format(good=good)
+            assert await host.connect(case, query) == status, case
+
+
+HEADERS = {
+    "Authorization": "Bearer {good}",
+    "Cookie": "ticket={good}",
+    "Sec-WebSocket-Protocol": "{good}",
+    "ticket": "{good}",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+async def test_a_ticket_in_a_header_is_none(header: str) -> None:
+    """Least of all a cookie: a browser sends it for pages that the player never opened."""
+    keys = read_keys(SECRET)
+    player, expires_at = PlayerId("Alice"), int(time.time()) + 60
+    good = sign(keys, next(iter(keys)), GameId(GAME), player, expires_at)
+    async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
+        url = emulator.url + query_of(player, GAME, None)
+        async with connect(f"{url}&ticket={good}"):
+            pass
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(url, additional_headers={header: HEADERS[header].format(good=good)})
+    assert refused.value.response.status_code == 401

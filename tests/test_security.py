@@ -1,0 +1,71 @@
+"""SECURITY.md claims what is tested, and nothing else."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import connect
+
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+
+ROOT = Path(__file__).parents[1]
+TEXT = (ROOT / "SECURITY.md").read_text(encoding="utf-8")
+
+NAMED = re.compile(r"\[(test_\w+)\]\((tests/[\w/]+\.py)\)")
+
+
+def claims() -> dict[str, list[str]]:
+    """Return what is claimed, each with the tests that are named for it."""
+    found = {}
+    for table in re.findall(r"^\| claim \| test \|\n\|---\|---\|\n((?:\|.*\|\n)+)", TEXT, re.M):
+        for line in table.splitlines():
+            claim, tests = line.strip("|").rsplit("|", 1)
+            found[claim.strip()] = [f"{path}::{name}" for name, path in NAMED.findall(tests)]
+    return found
+
+
+def test_every_claim_names_its_test() -> None:
+    """In a table whose header says so, and there are no other links to tests."""
+    assert len(claims()) > 30
+    assert [claim for claim, tests in claims().items() if not tests] == []
+    assert sum(map(len, claims().values())) == len(NAMED.findall(TEXT))
+
+
+def test_every_named_test_is_collected() -> None:
+    """It exists, and it is one that ``make test`` runs, under that very name."""
+    named = sorted({test for tests in claims().values() for test in tests})
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *named],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    collected = {line.partition("[")[0] for line in done.stdout.splitlines() if "::" in line}
+    assert collected == set(named)
+
+
+def test_a_test_that_is_not_there_would_be_noticed() -> None:
+    """pytest says so; otherwise the test above would prove nothing."""
+    missing = "tests/test_layout.py::test_nobody_ever_wrote_this"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", missing],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode != 0
+
+
+async def test_the_emulator_listens_on_this_machine_only() -> None:
+    """Not even on another address of the loopback network: whoever wants more has to say so."""
+    async with Emulator(Settings(port=0)) as emulator:
+        query = "?playerId=Alice&gameId=GAME01"
+        async with connect(emulator.url + query):
+            pass
+        with pytest.raises(OSError, match=r"127\.0\.0\.2"):
+            await connect(emulator.url.replace("127.0.0.1", "127.0.0.2") + query)
