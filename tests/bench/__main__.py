@@ -26,7 +26,9 @@ def main(names: tuple[str, ...], full: bool, plot: bool) -> None:
     click.echo(figures.table(figure for one in done.values() for figure in one.found.figures))
     for name, one in done.items():
         if one.found.profile:
-            click.echo(f"\n{name} missed a bar; build/bench-{name}-profile.txt:")
+            click.echo(
+                f"\n{name} missed a bar, and this is why; also in build/bench-*-profile.txt:"
+            )
             click.echo("\n".join(one.found.profile))
     seconds = time.perf_counter() - began
     facts = figures.about(full, (load, figures.load_average()), seconds)

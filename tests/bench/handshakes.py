@@ -159,6 +159,8 @@ class Load(NamedTuple):
     messages_s: float
     cpu_us: float
     """Per message, user and system."""
+    waited: float
+    """Share of the time in which the server waited for its core."""
 
 
 async def saturate(
@@ -194,7 +196,8 @@ async def saturate(
         stopping = True
         async with asyncio.timeout(10):
             await all_idle.wait()
-    return Load(relayed / spent.seconds, spent.cpu_s / relayed * 1e6)
+    waited = spent.waited_s / spent.seconds
+    return Load(relayed / spent.seconds, spent.cpu_s / relayed * 1e6, waited)
 
 
 async def one_handshake(address: Address) -> None:

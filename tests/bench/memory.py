@@ -91,9 +91,6 @@ def measure(run: Run) -> Found:
         )
         name = f"memory of an idle connection, at {count}"
         found.append(Figure("memory", name, "kB", ours_kb, FLOOR.name, floor_kb, MEMORY_BAR))
-    explained = profiles.memory_of_missed(
-        "memory", found, lambda server, when_full: drive(_fill(server, QUICK, when_full))
-    )
     last_us, first_us = (
         statistics.median(getattr(one, field) for one in ours) for field in ("last_us", "first_us")
     )
@@ -106,4 +103,12 @@ def measure(run: Run) -> Found:
         first_us,
         GROWTH_BAR,
     )
-    return Found([*found, growth], explained)
+    return Found([*found, growth], _explained(found, growth))
+
+
+def _explained(memory: list[Figure], growth: Figure) -> list[str]:
+    held = profiles.memory_of_missed(
+        "memory", memory, lambda server, when_full: drive(_fill(server, QUICK, when_full))
+    )
+    spent = profiles.of_missed("connect", [growth], lambda server: drive(_fill(server, QUICK)))
+    return held + spent

@@ -53,7 +53,7 @@ NODE_WS = Spec("Node ws relay", ("node", str(HERE / "relay_ws.cjs")))
 
 
 def installed() -> Path | None:
-    """Return the folder of Node's packages, or None where there is no Node; install them once."""
+    """Return the folder of Node's packages, or None without Node; npm installs them once."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         return None
@@ -62,7 +62,8 @@ def installed() -> Path | None:
     if not all((modules / name.split("@")[0]).is_dir() for name in PACKAGES):
         folder.mkdir(parents=True, exist_ok=True)
         command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        if subprocess.run(command, stdout=subprocess.DEVNULL).returncode != 0:
+            return None
     return modules
 
 
@@ -70,7 +71,9 @@ def measure(run: Run) -> Found:
     """Measure the emulator, PeerJS server and the relay on ``ws`` in turns."""
     modules = installed()
     if modules is None:
-        print("peers: SKIPPED, node and npm are not on the path", file=sys.stderr)
+        print(
+            "peers: SKIPPED, needs node and npm, and packages that npm can install", file=sys.stderr
+        )
         return Found([])
     specs = [OURS, *(_with_modules(spec, modules) for spec in (PEERJS, NODE_WS))]
     loads = interleaved(specs, ROUNDS, run)

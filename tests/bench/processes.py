@@ -27,11 +27,7 @@ class Spec(NamedTuple):
     dialect: Dialect = POKER_SIGNAL
 
 
-# The limit of messages is in the path, as it is by default, but never reached: the driver's hosts
-# say in a second what a real one says in a year.
-NEVER_REACHED = ("--message-rate", "1000000")
-
-_EMULATE = ("emulate", "--port", "0", *NEVER_REACHED)
+_EMULATE = ("emulate", "--port", "0")
 
 OURS = Spec("poker-signal", (str(Path(sys.executable).with_name("poker-signal")), *_EMULATE))
 FLOOR = Spec("bare relay", (sys.executable, str(Path(__file__).with_name("bare_relay.py"))))
@@ -56,6 +52,14 @@ class Server:
     def rss_bytes(self) -> int:
         """Return the memory that is resident."""
         return int(self._process.memory_info().rss)
+
+    def waited_s(self) -> float:
+        """Return how long it has waited for a core that others had; 0 where nobody counts."""
+        if sys.platform != "linux":
+            return 0.0
+        # proc(5): time on the core, time waiting for it, both in nanoseconds, and time slices.
+        text = Path(f"/proc/{self._process.pid}/schedstat").read_text(encoding="ascii")
+        return int(text.split()[1]) / 1e9
 
     def ask_for_snapshot(self) -> None:
         """Let a server that is started by ``profiled.py memory`` write down what it holds."""
@@ -116,6 +120,8 @@ class Spent(NamedTuple):
 
     seconds: float
     cpu_s: float
+    waited_s: float
+    """Runnable, without a core: somebody else disturbed."""
 
 
 class Meter:
@@ -123,9 +129,13 @@ class Meter:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._cpu_s = server.cpu_s()
+        self._cpu_s, self._waited_s = server.cpu_s(), server.waited_s()
         self._began = time.perf_counter()
 
     def read(self) -> Spent:
         """Return what it took until now."""
-        return Spent(time.perf_counter() - self._began, self._server.cpu_s() - self._cpu_s)
+        return Spent(
+            time.perf_counter() - self._began,
+            self._server.cpu_s() - self._cpu_s,
+            self._server.waited_s() - self._waited_s,
+        )

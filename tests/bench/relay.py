@@ -40,7 +40,7 @@ def medians(loads: list[Load]) -> Load:
 
 
 def figures(bench: str, ours: Load, other: Load, name: str, bar: float | None) -> list[Figure]:
-    """Return the two figures of a comparison."""
+    """Return the figures of a comparison, and how disturbed it was."""
     rate = Figure(
         bench,
         "relayed at saturation",
@@ -54,7 +54,9 @@ def figures(bench: str, ours: Load, other: Load, name: str, bar: float | None) -
     cpu = Figure(
         bench, "server CPU of a message", "µs", ours.cpu_us, name, other.cpu_us, bar and 1 / bar
     )
-    return [rate, cpu]
+    waited = max(ours.waited, other.waited) * 100
+    disturbed = Figure(bench, "time that a server waited for its core", "%", waited, "", None, None)
+    return [rate, cpu, disturbed]
 
 
 def measure(run: Run) -> Found:

@@ -52,11 +52,12 @@ def test_a_picture_shows_what_is_left_to_the_bar() -> None:
 
 def test_rate_and_cpu_are_two_sides_of_a_comparison() -> None:
     """A goal of twice the rate is one of half the CPU."""
-    ours = medians([Load(100, 10), Load(300, 30), Load(200, 20)])
-    assert ours == Load(200, 20)
-    rate, cpu = compared("peers", ours, Load(100, 40), "PeerJS server", 2.0)
+    ours = medians([Load(100, 10, 0.1), Load(300, 30, 0.3), Load(200, 20, 0.2)])
+    assert ours == Load(200, 20, 0.2)
+    rate, cpu, waited = compared("peers", ours, Load(100, 40, 0.5), "PeerJS server", 2.0)
     assert (rate.ratio, rate.bar, rate.at_least, rate.verdict) == (2, 2, True, "holds")
     assert (cpu.ratio, cpu.bar, cpu.at_least, cpu.verdict) == (0.5, 0.5, False, "holds")
+    assert (waited.ours, waited.verdict) == (50, "no bar")
 
 
 def test_percentiles_are_milliseconds() -> None:
