@@ -193,6 +193,8 @@ def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path:
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra: nobody else needs it."""
     monkeypatch.setitem(sys.modules, "watchfiles", None)
+    # Another test may have imported what imports it.
+    monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload", raising=False)
     result = CliRunner().invoke(main, ["emulate", "--port", "0", "--reload"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (
