@@ -39,11 +39,11 @@ resource "aws_lambda_function" "this" {
   runtime          = "python3.13"
   architectures    = ["arm64"]
 
-  # The function itself takes 47 MB, but the share of a CPU grows with the memory: a cold
-  # start is 0.28 s of CPU and a message 3 ms (`make bench`). 512 MB are 0.29 of a CPU, so a
-  # start without any boost takes 1.0 s of the five that a handshake has, and a message
-  # 10 ms. Half the memory would take twice as long for the same money.
-  memory_size = 512
+  # The function itself takes 47 MB, but the share of a CPU grows with the memory, and a cold
+  # start is 0.28 s of CPU (`make bench ARGS=lambda-handshake`; the table is in docs/scale.md).
+  # 1024 MB are 0.58 of a CPU: the smallest size at which a join that hits a cold container has
+  # its offer within a second, of the five that a handshake has. 512 MB would need 1.2 s.
+  memory_size = 1024
 
   # Below the gateway's 29 s: a function that hangs ends in a line of the log.
   timeout                        = 28

@@ -177,6 +177,8 @@ class Schedule:
         task.is_over = True
         if task.kind == "$connect":
             task.connection.state = "refused"
+            # Its row may be stored, and whoever takes over from that has its seat.
+            properties.inherit_seat(task)
 
     def ended(self, task: Task, result: object) -> None:
         """Take the result of an invocation, as API Gateway does."""

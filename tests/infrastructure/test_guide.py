@@ -58,7 +58,7 @@ def used(events: dict[str, int], messages: int) -> dict[str, float]:
         "API Gateway, messages": messages,
         "API Gateway, minutes": MINUTES,
         "Lambda, invocations": count,
-        "Lambda, arm64": count * 0.5 * 0.020,
+        "Lambda, arm64": count * 1.0 * 0.020,
         "DynamoDB, write": units("write", events),
         "DynamoDB, read": units("read", events),
         "CloudWatch, function's": count * 1.0,
