@@ -179,12 +179,15 @@ class Invocation:
         if cause is not None:
             self._pending.append(cause)
 
-    def throttled(self, effect: Post | Probe) -> None:
+    def throttled(self, effect: Effect) -> None:
         """Report that the gateway refused the call for now: what caused it ends here.
 
-        A frame of our own is lost then; whoever it was for may be told the next time.
+        A frame of our own is lost then; whoever it was for may be told the next time. Nobody is
+        forgotten for want of an answer. A connection that cannot be closed is nobody's already.
         """
-        if effect.cause is not None:
+        if isinstance(effect, LookAgain):
+            self._is_there = True
+        elif isinstance(effect, Post | Probe) and effect.cause is not None:
             self._pending.append(Throttled(effect.cause))
 
     def _next_event(self) -> Event:

@@ -126,9 +126,7 @@ class CoreHost:
                 else:
                     self._perform_effect(effect, invocation)
             except Throttled:
-                # A Close is best effort: what it was for is forgotten already.
-                if isinstance(effect, Post | Probe):
-                    invocation.throttled(effect)
+                invocation.throttled(effect)
         return None
 
     def _pause(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:

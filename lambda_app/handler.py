@@ -140,8 +140,7 @@ class LambdaHost:
                     effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
             except Throttled:
                 effects["Throttled"] += 1
-                if isinstance(effect, Post | Probe):
-                    invocation.throttled(effect)
+                invocation.throttled(effect)
 
     def _perform_effect(
         self,

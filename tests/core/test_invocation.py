@@ -675,6 +675,22 @@ def test_whoever_does_not_open_within_a_second_is_forgotten() -> None:
     assert invocation.outcome == Outcome("delivered")
 
 
+def test_nobody_is_forgotten_for_want_of_an_answer() -> None:
+    """API Gateway is too busy to say whether it is there."""
+    newest = young(row("HOST", 9))
+    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, newest, ALICE]))
+    seen: list[type] = []
+    for effect in invocation.effects():
+        seen.append(type(effect))
+        if isinstance(effect, LookAgain):
+            invocation.throttled(effect)
+        else:
+            assert isinstance(effect, Post)
+            is_open = effect.connection_id == TABLET.connection_id
+            (invocation.delivered if is_open else invocation.gone)(effect)
+    assert seen == [Post, Post, LookAgain]
+
+
 def test_a_young_ghost_delays_nobody() -> None:
     """A phone that reconnects after a second joins at once, in spite of its own ghost."""
     ghost, again = young(row("Alice", 1)), row("Alice", 9)
