@@ -180,12 +180,13 @@ class LambdaHost:
                     reading = self._read_room_of_sender(signal.sender, signal.at)
                     invocation.read_again(effect, reading.room)
             case LookAgain(seconds, connection_id):
+                # It is gone already as far as the log goes: it is not counted a second time.
                 if self._now_s() + seconds > patience_ends_s:
                     invocation.waited_enough(effect)
                 else:
                     self._sleep(seconds)
-                found = connections.is_open(connection_id)
-                (invocation.alive if found else invocation.gone)(effect)
+                is_open = connections.is_open(connection_id)
+                (invocation.alive if is_open else invocation.gone)(effect)
             case Close(connection_id):
                 found = connections.close(connection_id)
             case _:

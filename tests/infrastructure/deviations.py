@@ -20,8 +20,10 @@ _REFUSALS: Final = (
 )
 
 TRANSCRIPTS: Final = {
-    "a protected host": Deviation(_REFUSALS, r"status=409\)\nassert 403 == 409"),
-    "no names, no connection": Deviation(_REFUSALS, r"status=400\)\nassert 403 == 400"),
+    "a protected host": Deviation(_REFUSALS, r"status=409, origin=None\)\nassert 403 == 409"),
+    "no names, no connection": Deviation(
+        _REFUSALS, r"status=400, origin=None\)\nassert 403 == 400"
+    ),
 }
 """By their names in tests/signaling/transcripts.py."""
 
