@@ -111,7 +111,7 @@ def function(stack: Stack) -> None:
     assert found["Role"] == f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"
     assert found["Environment"]["Variables"] == {
         TABLE_NAME: TABLE,
-        **environment_of(Rules()),
+        **environment_of(Rules(message_rate=100)),
         MANAGEMENT_ENDPOINT: f"https://{api}.execute-api.{REGION}.amazonaws.com/prod",
     }
     assert found["Tags"] == {"deployment": PREFIX}
