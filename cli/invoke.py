@@ -34,7 +34,7 @@ def _perform(
         invocation = Invocation(parse_event(raw), room, rules)
         for effect in invocation.effects():
             lines.append(_as_json(effect))
-            if isinstance(effect, Wait | ReadAgain | LookAgain):
+            if isinstance(effect, Wait | ReadAgain):
                 invocation.waited_enough(effect)
             if isinstance(effect, Post | Probe | LookAgain) and effect.connection_id in gone:
                 invocation.gone(effect)

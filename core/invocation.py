@@ -69,7 +69,6 @@ class Invocation:
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
         self._rules = rules
-        self._looks = 0
         self._gone: set[ConnectionId] = set()
         self._is_there = False
         self._pending: deque[GatewayEvent | Event] = deque([event])
@@ -110,16 +109,13 @@ class Invocation:
         if isinstance(self.event, Connect):
             # The next message looks; a handshake must not take longer for it.
             return
-        in_doubt = {row.connection_id for row in self._room.doubted()}
-        while in_doubt and self._looks < MAX_WAITS:
-            self._looks += 1
-            for connection_id in sorted(in_doubt):
-                self._is_there = False
-                yield LookAgain(WAIT_S / len(in_doubt), connection_id)
-                if self._is_there:
-                    in_doubt.remove(connection_id)
-        for connection_id in sorted(in_doubt):
-            yield Forget(connection_id)
+        pause_s = WAIT_S * MAX_WAITS
+        for row in self._room.doubted():
+            self._is_there = False
+            yield LookAgain(pause_s, row.connection_id)
+            pause_s = 0
+            if not self._is_there:
+                yield Forget(row.connection_id)
 
     def delivered(self, post: Post) -> None:
         """Report that a Post arrived."""
@@ -154,12 +150,9 @@ class Invocation:
         waits = signal.waits + round(effect.seconds / WAIT_S)
         self._pending.append(signal._replace(waits=waits))
 
-    def waited_enough(self, wait: Wait | ReadAgain | LookAgain) -> None:
+    def waited_enough(self, wait: Wait | ReadAgain) -> None:
         """Report that waiting is of no use: what has not been said by now will not be."""
-        if isinstance(wait, LookAgain):
-            self._looks = MAX_WAITS
-        else:
-            self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
 
     def gone(self, effect: Post | Probe | LookAgain) -> None:
         """Report that nobody was there: the row goes, and what caused the effect is tried again.
@@ -167,7 +160,7 @@ class Invocation:
         A row whose connection may not be open yet stays, and is passed over for now.
         """
         if isinstance(effect, LookAgain):
-            return  # _look_again() asks once more
+            return  # _look_again() forgets it
         cause = effect.cause
         row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
         if cause is not None and row is not None and row.is_settling(cause.at):

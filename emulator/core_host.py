@@ -164,7 +164,7 @@ class CoreHost:
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
             case LookAgain(connection_id=connection_id):
-                invocation.waited_enough(effect)
+                # Nobody is on the way in while this runs: there is nothing to wait for.
                 is_open = self._connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Wait() | ReadAgain():

@@ -128,13 +128,8 @@ class LambdaHost:
     ) -> None:
         # By the clock, because reading takes time as well, and most when DynamoDB is slow.
         patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
-        looks_again = False
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
-            if isinstance(effect, LookAgain) and not looks_again:
-                # Nobody waits for this any more; it has a second of its own.
-                looks_again = True
-                patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
             try:
                 if not self._perform_effect(effect, invocation, connections, patience_ends_s):
                     effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
@@ -181,10 +176,7 @@ class LambdaHost:
                     invocation.read_again(effect, reading.room)
             case LookAgain(seconds, connection_id):
                 # It is gone already as far as the log goes: it is not counted a second time.
-                if self._now_s() + seconds > patience_ends_s:
-                    invocation.waited_enough(effect)
-                else:
-                    self._sleep(seconds)
+                self._sleep(seconds)
                 is_open = connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Close(connection_id):

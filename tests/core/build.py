@@ -105,7 +105,6 @@ def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) 
             case Wait() | ReadAgain():
                 invocation.waited_enough(effect)
             case LookAgain():
-                invocation.waited_enough(effect)
                 there = is_open(effect.connection_id)
                 (invocation.alive if there else invocation.gone)(effect)
             case Post() | Probe() if not is_open(effect.connection_id):
