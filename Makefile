@@ -16,6 +16,9 @@ ARGS ?=
 CASES ?= 20000
 SCHEDULES ?= 10000
 
+# Most tests wait more than they work: these run beside the others.
+MEANWHILE := tests/infrastructure tests/inspector tests/load
+
 .PHONY: setup emulate test check bench fuzz load adversity infrastructure browser
 
 setup: .venv/ready-for-tests
@@ -26,7 +29,13 @@ emulate: .venv/ready
 test: check browser
 	$(BIN)/coverage run --source core -m pytest tests/core
 	$(BIN)/coverage report --fail-under 100
-	$(BIN)/pytest tests --ignore tests/core
+	@mkdir -p build
+	@echo "meanwhile, shown at the end: $(MEANWHILE)"
+	@$(BIN)/pytest $(MEANWHILE) > build/meanwhile.log 2>&1 & meanwhile=$$!; \
+	trap "kill $$meanwhile" INT TERM; \
+	$(BIN)/pytest tests --ignore tests/core $(MEANWHILE:%=--ignore %); status=$$?; \
+	wait $$meanwhile || status=1; \
+	cat build/meanwhile.log; exit $$status
 
 check: .venv/ready-for-tests build/import-root
 	$(BIN)/ruff check .
