@@ -66,6 +66,7 @@ _USUAL = re.compile(
     + r'(?:"targetId"' + _COLON + _PLAIN + "," + _SPACE + ")?"
     + r'"payload"' + _COLON
 )  # fmt: skip
+_END = re.compile(_SPACE + r"\}" + _SPACE)
 _SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
 
 
@@ -100,9 +101,9 @@ def read(message: Message) -> Signal:
     Raises:
         InvalidMessage: no JSON object, ``type`` or ``id`` of the wrong kind.
     """
-    usual = _USUAL.match(message.body)
+    usual = begin(message.body)
     if usual is not None:
-        payload = _rest_of_object(message.body, usual.end())
+        payload = payload_at(message.body, usual.end())
         if payload is not None:
             type_, target_id = usual.groups()
             return Signal(
@@ -133,6 +134,23 @@ def read(message: Message) -> Signal:
         id=id_,
         is_over_limit=message.is_over_limit,
     )
+
+
+def begin(text: str) -> re.Match[str] | None:
+    """Match a message up to its payload, as nearly every client writes it.
+
+    Groups 1 and 2 are ``type`` and ``targetId``, the payload comes last. None: anything is odd.
+    """
+    return _USUAL.match(text)
+
+
+def payload_at(text: str, start: int) -> str | None:
+    """Return the text of the value at ``start``; None if it is none, or no object ends after it."""
+    try:
+        _, end = _scan_value(text, start)
+    except (ValueError, StopIteration, RecursionError):
+        return None
+    return text[start:end] if text[end:] == "}" or _END.fullmatch(text, end) else None
 
 
 def check_payload(signal: Signal, max_bytes: int) -> None:
@@ -199,18 +217,6 @@ def _members_of(text: str) -> dict[str, tuple[Any, str]]:
         raise InvalidMessage("it is nested too deeply") from None
     except ValueError:
         raise InvalidMessage("it is not a JSON object") from None
-
-
-def _rest_of_object(text: str, start: int) -> str | None:
-    """Return the text of the value at ``start`` if an object ends after it, else None."""
-    try:
-        _, end = _scan_value(text, start)
-    except (ValueError, StopIteration, RecursionError):
-        return None
-    separator = _SEPARATOR.match(text, end)
-    if separator is None or separator[1] != "}" or separator.end() != len(text):
-        return None
-    return text[start:end]
 
 
 def _scan(text: str) -> dict[str, tuple[Any, str]]:

@@ -4,15 +4,25 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
+from poker_signal.core.rules import Rules
 
 
-class Way(NamedTuple):
-    """From whom to whom a message goes."""
+class Lane(NamedTuple):
+    """What becomes of all messages of one type from one connection to one player."""
 
-    sender: Row
-    target: Row
+    connection_id: ConnectionId
+    """Where they go."""
+    head: str
+    """The frame that is sent, up to the payload."""
+    max_characters: int
+    """Of a payload that is within all limits, whatever characters they are."""
+    since: int
     until: int
-    """Epoch seconds: afterwards one of those who were looked at has expired."""
+    """Epoch seconds: in between, and at both ends, nobody of the game expires."""
+
+
+Lanes = dict[tuple[ConnectionId, str, str], Lane]
+"""By sender, type and target."""
 
 
 class Room:
@@ -22,13 +32,14 @@ class Room:
     with two players as with two hundred.
     """
 
-    __slots__ = ("_by_connection", "_by_player", "_doubted", "_ways")
+    __slots__ = ("_by_connection", "_by_player", "_doubted", "_lanes", "_rules")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
         self._doubted: frozenset[ConnectionId] = frozenset()
-        self._ways: dict[tuple[ConnectionId, PlayerId], Way] = {}
+        self._lanes: Lanes = {}
+        self._rules: Rules | None = None
         for row in rows:
             self._put(row)
 
@@ -52,6 +63,11 @@ class Room:
         row = self._by_connection.get(connection_id)
         return row if row is not None and row.is_live(at) else None
 
+    def has_reached(self, sender: ConnectionId, target: ConnectionId) -> bool:
+        """Tell whether it is noted that an offer or answer got from one to the other."""
+        row = self._by_connection.get(sender)
+        return row is not None and target in row.reached
+
     def named(self, player_id: PlayerId, at: int) -> list[Row]:
         """Return the live rows of a name that are not in doubt, its owner first."""
         rows = [
@@ -66,28 +82,14 @@ class Room:
         named = self.named(player_id, at)
         return named[0] if named else None
 
-    def way(self, sender_id: ConnectionId, target_id: PlayerId, at: int) -> "Way | None":
-        """Return the rows of a sender that owns its name and of the owner of another name.
+    def lanes(self, rules: Rules) -> Lanes:
+        """Return what is remembered of messages in this room under these rules; to be added to.
 
-        None: that is not so, or not so simple. The answer is remembered as long as nothing
-        comes or goes, because a handshake asks the same a hundred times.
+        As long as nobody comes or goes the same is decided again, a hundred times in a handshake.
         """
-        way = self._ways.get((sender_id, target_id))
-        if way is None:
-            sender = self._by_connection.get(sender_id)
-            if sender is None or self._doubted:
-                return None
-            names = {sender.player_id, target_id}
-            rows = [row for name in names for row in self._by_player.get(name, ())]
-            # Who has expired may have been alive at an earlier moment, that may be asked for next.
-            if not all(row.is_live(at) for row in rows):
-                return None
-            target = self.owner(target_id, at)
-            if target is None or self.owner(sender.player_id, at) is not sender:
-                return None
-            way = Way(sender, target, min(row.ttl for row in rows))
-            self._ways[sender_id, target_id] = way
-        return way if at <= way.until else None
+        if self._rules is not rules:
+            self._rules, self._lanes = rules, {}
+        return self._lanes
 
     @property
     def has_doubts(self) -> bool:
@@ -137,7 +139,7 @@ class Room:
     def _copy(self) -> "Room":
         # The lists of rows are shared: _put and _drop replace them, they do not change them.
         room = Room()
-        # What was remembered of the ways is not copied: it may not be so any more.
+        # What was remembered of lanes is not copied: it may not be so any more.
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
         room._doubted = self._doubted

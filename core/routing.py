@@ -73,7 +73,7 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
         case Disconnect(connection_id) | Gone(connection_id):
             return [Forget(connection_id)]
         case Delivered(signal, target, target_id):
-            return _note_delivery(signal, target, target_id)
+            return _note_delivery(signal, target, target_id, room)
         case Alive(player_id, cause):
             if isinstance(cause, Signal):
                 raise DuplicateName(player_id)
@@ -166,18 +166,10 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if signal.is_over_limit:
         raise RateLimited("That was too much at once. Please wait a moment and try again.")
     messages.check_payload(signal, rules.max_payload_bytes)
-    way = room.way(signal.sender, signal.target_id, signal.at)
-    if way is None:
-        return _find_way(signal, signal.target_id, room, rules)
-    sender, target = way.sender, way.target
-    _check_topology(signal.type, sender.player_id, signal.target_id, rules.topology)
-    return [_dispatch(signal, sender, target)]
-
-
-def _find_way(signal: Signal, target_id: PlayerId, room: Room, rules: Rules) -> list[Effect]:
     sender = room.row(signal.sender, signal.at)
     if sender is None:
         raise NotConnected
+    target_id = signal.target_id
     _check_topology(signal.type, sender.player_id, target_id, rules.topology)
     owner = room.owner(sender.player_id, signal.at)
     if owner is not None and owner.connection_id != sender.connection_id:
@@ -239,9 +231,11 @@ def is_noted(signal: Signal) -> bool:
     return signal.id is not None or signal.type in messages.DESCRIPTIONS
 
 
-def _note_delivery(signal: Signal, target: ConnectionId, target_id: PlayerId) -> list[Effect]:
+def _note_delivery(
+    signal: Signal, target: ConnectionId, target_id: PlayerId, room: Room
+) -> list[Effect]:
     effects: list[Effect] = []
-    if signal.type in messages.DESCRIPTIONS:
+    if signal.type in messages.DESCRIPTIONS and not room.has_reached(signal.sender, target):
         effects.append(Reach(signal.sender, target))
     if signal.id is not None:
         effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))

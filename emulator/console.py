@@ -11,7 +11,7 @@ from typing import TextIO
 
 from poker_signal.emulator.integration import Returned
 from poker_signal.emulator.records import Kind, Record, details_of, record_of
-from poker_signal.emulator.trace import Entry, Finished, Posted, Received
+from poker_signal.emulator.trace import Entry, Finished, Posted, Received, Relayed
 
 MAX_WAITING = 20_000
 """Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
@@ -82,9 +82,19 @@ class Console:
         if type(entry) is Received or type(entry) is Posted:
             # What became of the message is told by another entry.
             return
-        if self._is_one_too_many(entry):
+        if self._is_one_too_many(entry.at_ms) and _is_delivery(entry):
             self._not_shown += 1
-            return
+        else:
+            self._append(entry)
+
+    def observe_relayed(self, relayed: Relayed) -> None:
+        """Take a message that was passed on; most are only counted when there are many."""
+        if self._is_one_too_many(relayed.at_ms):
+            self._not_shown += 1
+        else:
+            self._append(relayed.entries()[-1])
+
+    def _append(self, entry: Entry) -> None:
         if len(self._waiting) == MAX_WAITING:
             self._dropped += 1
         self._waiting.append(entry)
@@ -97,12 +107,12 @@ class Console:
         self._something.set()
         self._thread.join(timeout_s)
 
-    def _is_one_too_many(self, entry: Entry) -> bool:
-        second = entry.at_ms // 1000
+    def _is_one_too_many(self, at_ms: int) -> bool:
+        second = at_ms // 1000
         if second != self._second:
             self._second, self._taken_in_second = second, 0
         self._taken_in_second += 1
-        return self._taken_in_second > MAX_LINES_PER_S and _is_delivery(entry)
+        return self._taken_in_second > MAX_LINES_PER_S
 
     def _write_all(self) -> None:
         while not self._stopping.is_set() or self._waiting:

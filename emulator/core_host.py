@@ -15,7 +15,9 @@ from poker_signal.core.model import (
     ConnectionId,
     Effect,
     Forget,
+    GatewayEvent,
     LookAgain,
+    Message,
     Post,
     Probe,
     Reach,
@@ -24,6 +26,7 @@ from poker_signal.core.model import (
     Save,
     Wait,
 )
+from poker_signal.core.relaying import Relayed, relay
 from poker_signal.core.rules import Rules
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults import Faults
@@ -91,22 +94,38 @@ class CoreHost:
     def invoke(self, event: Mapping[str, Any]) -> Result | Running:
         """Decide an event, perform what follows, and return as Lambda would."""
         try:
-            return self._perform(event)
-        except Exception as error:
-            return _failed(event, error)
-
-    def _perform(self, raw: Mapping[str, Any]) -> Result | Running:
-        try:
-            event = self._meter.checked(parse_event(raw))
-            if self._ticket_keys is not None and isinstance(event, Connect):
-                row = event.row
-                ticket = ticket_of(raw)
-                tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, event.at)
+            parsed = self._meter.checked(parse_event(event))
+            if self._ticket_keys is not None and isinstance(parsed, Connect):
+                row = parsed.row
+                ticket = ticket_of(event)
+                tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, parsed.at)
         except SignalError as error:
             return _returned(Outcome("refused", error))
-        invocation = Invocation(event, self.table.room_of(event), self._rules)
-        effects = invocation.effects()
-        wait = self._go_on(invocation, effects)
+        except Exception as error:
+            return _failed(event, error)
+        return self.perform(parsed, event)
+
+    def consider(self, event: Mapping[str, Any]) -> tuple[GatewayEvent, Relayed | None]:
+        """Read a message's event; return it, and what it comes to if that is one post.
+
+        Either the caller posts and is done, or it has the message performed.
+        """
+        message = self._meter.checked(parse_event(event))
+        assert isinstance(message, Message)
+        try:
+            return message, relay(message, self.table.room_of(message), self._rules)
+        except Exception:
+            # Whatever it is, it comes up again when the message is performed, and is told.
+            return message, None
+
+    def perform(self, event: GatewayEvent, raw: Mapping[str, Any]) -> Result | Running:
+        """Perform what follows from an event that has been read from ``raw``."""
+        try:
+            invocation = Invocation(event, self.table.room_of(event), self._rules)
+            effects = invocation.effects()
+            wait = self._go_on(invocation, effects)
+        except Exception as error:
+            return _failed(raw, error)
         if wait is None:
             return _returned(invocation.outcome)
         rest = _Rest(raw, invocation, effects, Running())
@@ -185,12 +204,13 @@ class _Rest(NamedTuple):
     running: Running
 
 
-_DELIVERED = Returned(response_for(DELIVERED), DELIVERED)
+PASSED_ON = Returned(response_for(DELIVERED), DELIVERED)
+"""How nearly every message ends."""
 
 
 def _returned(outcome: Outcome) -> Returned:
     if outcome is DELIVERED:
-        return _DELIVERED
+        return PASSED_ON
     if outcome.error is not None:
         # The trace keeps outcomes. Through the frames of its traceback an error would keep the
         # client's connection as well, and whatever was being read from it.

@@ -87,14 +87,27 @@ def message_event(
     facts: Facts, route_key: str, body: str, request_id: str, message_id: str, at_ms: int
 ) -> LambdaEvent:
     """Return the event of a message."""
-    context = _context(facts, route_key, "MESSAGE", request_id, at_ms)
-    context["messageId"] = message_id
-    event: LambdaEvent = {
-        "requestContext": context,
-        "body": body,
-        "isBase64Encoded": False,
+    # Written out, because this is done for every message.
+    context: RequestContext = {
+        "routeKey": route_key,
+        "messageId": message_id,
+        "eventType": "MESSAGE",
+        "extendedRequestId": request_id,
+        "requestTime": _request_time(at_ms // 1000),
+        "messageDirection": "IN",
+        "stage": facts.stage,
+        "connectedAt": facts.connected_at_ms,
+        "requestTimeEpoch": at_ms,
+        "identity": facts.identity,
+        "requestId": request_id,
+        "domainName": facts.domain_name,
+        "connectionId": facts.connection_id,
+        "apiId": facts.api_id,
     }
-    return _with_stage_variables(event, facts)
+    if facts.authorizer is not None:
+        context["authorizer"] = facts.authorizer
+    event: LambdaEvent = {"requestContext": context, "body": body, "isBase64Encoded": False}
+    return _with_stage_variables(event, facts) if facts.stage_variables else event
 
 
 def disconnect_event(

@@ -11,10 +11,11 @@ from websockets.frames import CloseCode
 
 from poker_signal.core.limits import Rate
 from poker_signal.core.messages import MAX_NAME_CHARACTERS
+from poker_signal.core.model import GatewayEvent
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
 from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.core_host import Connections
+from poker_signal.emulator.core_host import PASSED_ON, Connections, CoreHost
 from poker_signal.emulator.events import (
     Facts,
     authorizer_event,
@@ -54,6 +55,7 @@ from poker_signal.emulator.trace import (
     Posted,
     Received,
     Refused,
+    Relayed,
     Trace,
     Unrouted,
 )
@@ -120,14 +122,16 @@ class Gateway:
         if settings.enforce_new_connection_rate:
             rate = NEW_CONNECTIONS_PER_S
             self._new_connections = TokenBucket(rate, rate, clock)
-        self._faults: Faults | None = None
-        """None while none is active: then nothing is asked."""
+        self._use(None)
         if faults is not None:
             faults.attach(clock, trace, self._connections.values)
             faults.watch(lambda: self._use(faults if faults.are_active else None))
 
     def _use(self, faults: Faults | None) -> None:
         self._faults = faults
+        """None while none is active: then nothing is asked."""
+        # Then nothing but the rules decides what becomes of a message.
+        self._is_plain = faults is None and self._throttle is None and not self._settings.serial
 
     # What @connections can do.
 
@@ -426,16 +430,36 @@ class Gateway:
         if route is None:
             self._turn_away(connection, text, request_id, "no route")
             return
-        received = Received(at_ms, facts, route_key, text, request_id, message_id)
-        self._trace.add(received)
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
         integration = route.integration
-        if self._faults is not None:
-            integration = self._faults.around(integration, facts)
-        result = integration.invoke(event)
+        considered: GatewayEvent | None = None
+        if self._is_plain and isinstance(integration, CoreHost):
+            considered, relay = integration.consider(event)
+            if relay is not None:
+                connection_id, frame = relay
+                target = self._connections.get(connection_id)
+                if target is not None and target.post(frame, at_ms):
+                    message = (at_ms, facts, route_key, text, request_id, message_id)
+                    self._trace.add_relayed(Relayed(*message, target.facts, frame, PASSED_ON))
+                    return
+        received = Received(at_ms, facts, route_key, text, request_id, message_id)
+        self._trace.add(received)
+        if considered is not None and isinstance(integration, CoreHost):
+            result = integration.perform(considered, event)
+        else:
+            result = self._integration_of(route, facts).invoke(event)
+        self._follow_message(connection, received, result, route)
+
+    def _follow_message(
+        self,
+        connection: WebSocketConnection,
+        received: Received,
+        result: Result | Running,
+        route: Route,
+    ) -> None:
         if not isinstance(result, Running):
             # Within the same millisecond, as good as always: it is not worth a look at the clock.
-            finished = Finished(at_ms, received, result)
+            finished = Finished(received.at_ms, received, result)
             self._message_returned(connection, received, finished, route)
             return
 

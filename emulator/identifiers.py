@@ -19,6 +19,8 @@ _REQUEST = "IAMF"
 _ALPHABET = ascii_uppercase + ascii_letters[:26] + digits + "-_"
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
 """Twelve bits in base64. Every message takes two ids: they are put together, not encoded."""
+_LAST = [f"{char}=" for char in _ALPHABET[::4]]
+"""The last four bits, and the padding."""
 
 
 class Identifiers:
@@ -32,11 +34,13 @@ class Identifiers:
 
     def connection_id(self) -> str:
         """Return a new connection id."""
-        return self._head() + _CONNECTION_OR_MESSAGE + self._tail()
+        head, tail = self._ends()
+        return head + _CONNECTION_OR_MESSAGE + tail
 
     def request_id(self) -> str:
         """Return a new request id."""
-        return self._head() + _REQUEST + self._tail()
+        head, tail = self._ends()
+        return head + _REQUEST + tail
 
     def of_message(self, connection_id: str) -> tuple[str, str]:
         """Return a new request id, and a new message id.
@@ -44,26 +48,23 @@ class Identifiers:
         The message's last four characters are those of its connection. Both share their
         counter: kind and noise tell them apart, and one is made in half the time of two.
         """
-        head, tail = self._head(), self._tail()
+        head, tail = self._ends()
         return head + _REQUEST + tail, head + _CONNECTION_OR_MESSAGE + connection_id[12:]
 
     def trace_id(self, at_ms: int) -> str:
         """Return a new X-Ray trace id, as the header ``X-Amzn-Trace-Id`` carries it."""
         return f"Root=1-{at_ms // 1000:08x}-{self._noise.getrandbits(96):024x}"
 
-    def _head(self) -> str:
-        """Return counter and noise."""
+    def _ends(self) -> tuple[str, str]:
+        """Return the first eight characters, counter and noise, and the last four, noise."""
         self._counter = counter = (self._counter + 1) & 0xFFFF_FFFF
         if counter >> 8 != self._high:
             self._high = counter >> 8
             self._prefix = base64.urlsafe_b64encode(self._high.to_bytes(3, "big")).decode()
-        low = (counter & 0xFF) << 16 | self._noise.getrandbits(16)
-        return self._prefix + _PAIRS[low >> 12] + _PAIRS[low & 0xFFF]
-
-    def _tail(self) -> str:
-        """Return two bytes of noise, and the padding."""
-        tail = self._noise.getrandbits(16)
-        return _PAIRS[tail >> 4] + _ALPHABET[(tail & 15) << 2] + "="
+        noise = self._noise.getrandbits(32)
+        low, last = (counter & 0xFF) << 16 | noise >> 16, noise & 0xFFFF
+        head = self._prefix + _PAIRS[low >> 12] + _PAIRS[low & 0xFFF]
+        return head, _PAIRS[last >> 4] + _LAST[last & 15]
 
 
 def is_well_formed(connection_id: str) -> bool:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
-from poker_signal.core.room import Room
+from poker_signal.core.room import Lane, Room
+from poker_signal.core.rules import Rules
 from tests.core.build import AT, row
 
 ALICE = row("Alice", 1)
@@ -269,18 +270,21 @@ def test_changing_a_room_is_the_same_as_reading_it_anew(
         assert room.named(PlayerId(name), AT) == anew.named(PlayerId(name), AT)
 
 
-@given(rows, st.lists(st.integers(-2, 2), min_size=1, max_size=4))
-def test_a_way_that_is_remembered_is_the_one_that_would_be_found(
-    members: list[Row], moments: list[int]
-) -> None:
-    """Whenever it is asked for, and in whatever order: it leads from owner to owner."""
-    room = Room(members)
-    for moment in moments:
-        at = AT + moment
-        for sender in members:
-            for target in members:
-                way = room.way(sender.connection_id, target.player_id, at)
-                if way is not None:
-                    assert way.sender is room.row(sender.connection_id, at)
-                    assert way.sender is room.owner(way.sender.player_id, at)
-                    assert way.target is room.owner(target.player_id, at)
+def test_what_is_remembered_is_of_one_room_and_of_one_set_of_rules() -> None:
+    """Whoever comes or goes may change everything."""
+    rules, room = Rules(), Room([row("Alice", 0)])
+    room.lanes(rules)[ConnectionId("a"), "offer", "HOST"] = Lane(ConnectionId("h"), "", 1, 0, 0)
+    assert room.lanes(rules)
+    assert not room.adding(row("Bob", 0)).lanes(rules)
+    assert not room.without(ConnectionId("nobody")).lanes(rules)
+    assert not room.lanes(Rules(seats=3))
+
+
+def test_who_was_reached_by_whom_is_in_the_rows() -> None:
+    """Nobody was by somebody who is not there."""
+    bob = row("Bob", 0)
+    alice = row("Alice", 1, reached=[bob])
+    room = Room([alice, bob])
+    assert room.has_reached(alice.connection_id, bob.connection_id)
+    assert not room.has_reached(bob.connection_id, alice.connection_id)
+    assert not room.has_reached(ConnectionId("nobody"), bob.connection_id)

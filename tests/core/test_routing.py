@@ -511,6 +511,14 @@ def test_an_offer_or_answer_that_arrived_is_remembered(type_: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("type_", ["offer", "answer"], ids=str)
+def test_what_is_remembered_is_not_noted_again(type_: str) -> None:
+    """On DynamoDB that would be a write for nothing, each time a connection is renegotiated."""
+    told = signal(ALICE, type_, "Bob")
+    room = Room([TABLET, row("Alice", 1, reached=[BOB]), BOB])
+    assert route(Delivered(told, BOB.connection_id, BOB.player_id), room) == []
+
+
 @pytest.mark.parametrize("type_", ["ice-candidate", "player-connected", "join"], ids=str)
 def test_nothing_else_lets_candidates_through(type_: str) -> None:
     """Only a description can be what a candidate belongs to."""
