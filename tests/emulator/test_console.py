@@ -19,7 +19,7 @@ from poker_signal.emulator.console import (
 from poker_signal.emulator.events import Facts
 from poker_signal.emulator.integration import Raised, Returned
 from poker_signal.emulator.records import Record
-from poker_signal.emulator.trace import Finished, Posted, Received
+from poker_signal.emulator.trace import Finished, Posted, Received, Relayed
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
@@ -145,3 +145,34 @@ def test_the_banner_says_how_to_trust_the_certificate() -> None:
     """A browser would only say that the WebSocket failed."""
     text = banner("wss://x/prod", "https://x/", "https://x/prod", "1.2.3", Path("authority.pem"))
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text
+
+
+RELAYED = Relayed(*RECEIVED, FACTS, "{}", DELIVERED)
+
+
+def test_a_message_that_was_passed_on_has_its_line() -> None:
+    """The same as if its entries came one by one."""
+    shown = []
+    for at_once in (True, False):
+        stream = io.StringIO()
+        console = Console(stream, colour=False)
+        if at_once:
+            console.observe_relayed(RELAYED)
+        else:
+            for entry in RELAYED.entries():
+                console.observe(entry)
+        console.close(timeout_s=10)
+        shown.append(stream.getvalue())
+    assert shown[0] == shown[1]
+    assert shown[0].count("join") == 1
+
+
+def test_more_of_them_than_anybody_can_read_are_counted() -> None:
+    """As with those that come one by one."""
+    stream = io.StringIO()
+    console = Console(stream, colour=False)
+    for _ in range(MAX_LINES_PER_S + 7):
+        console.observe_relayed(RELAYED)
+    console.close(timeout_s=10)
+    assert stream.getvalue().count("join") == MAX_LINES_PER_S
+    assert "… 7 more messages delivered" in stream.getvalue()

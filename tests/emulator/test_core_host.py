@@ -9,7 +9,7 @@ from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
-from poker_signal.emulator.core_host import CoreHost
+from poker_signal.emulator.core_host import PASSED_ON, CoreHost
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import Raised, Result, Returned, Running
@@ -77,8 +77,12 @@ class Table:
 
     def say(self, connection_id: str, text: str) -> Result:
         """Let a connection send a message."""
+        return self._invoke(self.event_of(connection_id, text))
+
+    def event_of(self, connection_id: str, text: str) -> Any:
+        """Return the event of a message."""
         facts = self._facts(connection_id)
-        return self._invoke(message_event(facts, "$default", text, "r", "m", self._now_ms))
+        return message_event(facts, "$default", text, "r", "m", self._now_ms)
 
     def pass_time(self, seconds: int) -> None:
         """Let handshakes be long over."""
@@ -244,3 +248,44 @@ def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> 
     )
     assert len(table.host.table) == 1
     assert table.host.table.row(ConnectionId("a1")) is None
+
+
+CANDIDATE = '{"type":"ice-candidate","targetId":"HOST","payload":{"candidate":"x"}}'
+
+
+def met(table: Table) -> Table:
+    """Let a host and a player meet."""
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    table.say("a", '{"type":"answer","targetId":"HOST","payload":{}}')
+    table.connections.posted.clear()
+    return table
+
+
+def test_what_is_only_passed_on_is_told_and_left_to_the_caller(table: Table) -> None:
+    """Nothing is posted; performed it comes to the same."""
+    event = met(table).event_of("a", CANDIDATE)
+    message, relayed = table.host.consider(event)
+    assert table.connections.posted == []
+    assert table.host.perform(message, event) == PASSED_ON
+    assert table.connections.posted == [relayed]
+
+
+def test_what_more_follows_from_is_left_to_be_performed(table: Table) -> None:
+    """Here: an answer to whoever is not in the game."""
+    event = met(table).event_of("a", CANDIDATE.replace("HOST", "Bob"))
+    message, relayed = table.host.consider(event)
+    assert relayed is None
+    assert table.host.perform(message, event) != PASSED_ON
+
+
+def test_a_mistake_on_the_short_way_is_told_on_the_long_one(
+    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """With its traceback; the client hears of it from the gateway."""
+    event = met(table).event_of("a", CANDIDATE)
+    monkeypatch.setattr(table.host, "table", None)
+    message, relayed = table.host.consider(event)
+    assert (relayed, caplog.records) == (None, [])
+    assert isinstance(table.host.perform(message, event), Raised)
+    assert "$default failed" in caplog.text

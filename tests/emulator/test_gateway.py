@@ -17,7 +17,7 @@ from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing import ConnectPeer
-from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace import Opened, Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import (
     HANDSHAKE,
@@ -50,6 +50,28 @@ async def test_a_handshake_reaches_both_sides(emulator: Emulator) -> None:
             "payload": {"sdp": "v=1"},
         }
         assert await hear(host) == {"type": "ice-candidate", "senderId": "Alice", "payload": None}
+
+
+async def test_a_candidate_that_comes_while_its_target_is_being_closed(
+    emulator: Emulator, records: Records
+) -> None:
+    """It had a way a moment ago: its sender hears that nobody is there, and nothing is lost."""
+    async with peer(emulator, "HOST") as host, raw_connection(emulator) as (reader, writer):
+        # Somebody who does not answer to a close frame.
+        writer.write(HANDSHAKE)
+        assert (await read_answer(reader))[0] == 101
+        await tell(host, type="offer", targetId="raw", payload={})
+        await tell(host, type="ice-candidate", targetId="raw", payload={})
+        await settle(host)
+        opened = [each for _, each in emulator.trace.since(0) if isinstance(each, Opened)]
+        path = f"/prod/@connections/{opened[-1].facts.connection_id.replace('=', '%3D')}"
+        deletion = f"DELETE {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"
+        assert (await answer(emulator, deletion.encode()))[0] == 204
+        await tell(host, type="ice-candidate", targetId="raw", payload={})
+        heard = await hear(host)
+        assert (heard["type"], heard["payload"]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
+    outcomes = [record.outcome for record in records if record.type == "ice-candidate"]
+    assert outcomes == ["delivered", "undelivered TARGET_NOT_FOUND"]
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from poker_signal.emulator.trace import (
     Opened,
     Posted,
     Received,
+    Relayed,
     Trace,
     Unrouted,
 )
@@ -33,6 +34,8 @@ def handshake(headers: dict[str, str], query: dict[str, str] | None = None) -> A
     return {"headers": headers, "queryStringParameters": query}
 
 
+BOB = FACTS._replace(connection_id="OhDyxN6BIAMCJbB=", player="Bob")
+PASSED_ON = Returned({"statusCode": 200}, Outcome("delivered"))
 ASKED = Asked(0, FACTS, "connect", handshake({}))
 
 
@@ -131,3 +134,84 @@ def test_an_observer_is_told_of_every_entry() -> None:
     trace.add(opened(0))
     trace.add(opened(1))
     assert observer == [opened(0), opened(1)]
+
+
+def relayed(number: int) -> Relayed:
+    """Return three entries in one, which can be told from others."""
+    return Relayed(number, FACTS, "$default", f"say {number}", "r", "m", BOB, "hear", PASSED_ON)
+
+
+def entries_of(number: int) -> list[Entry]:
+    """Return the three."""
+    received = Received(number, FACTS, "$default", f"say {number}", "r", "m")
+    posted = Posted(number, BOB, BOB.connection_id, "hear")
+    return [received, posted, Finished(number, received, PASSED_ON)]
+
+
+def test_a_message_that_was_passed_on_is_three_entries() -> None:
+    """Each with a number of its own, wherever one begins to read."""
+    trace = Trace()
+    trace.add(opened(0))
+    trace.add_relayed(relayed(1))
+    trace.add_relayed(relayed(2))
+    trace.add(opened(3))
+    everything = list(enumerate([opened(0), *entries_of(1), *entries_of(2), opened(3)]))
+    assert trace.next_number == len(everything)
+    for start in range(len(everything) + 1):
+        assert trace.since(start) == everything[start:]
+        assert trace.since(start, limit=2) == everything[start : start + 2]
+
+
+def test_three_in_one_displace_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Numbers stay what they were, whatever is in a block."""
+    monkeypatch.setattr(trace_module, "MAX_ENTRIES", 5 * BLOCK)
+    trace = Trace()
+    everything: list[Entry] = []
+    for number in range(4 * BLOCK + 5):
+        if number % 3:
+            trace.add_relayed(relayed(number))
+            everything += entries_of(number)
+        else:
+            trace.add(opened(number))
+            everything.append(opened(number))
+    kept = trace.since(0)
+    assert trace.next_number == len(everything)
+    assert kept == list(enumerate(everything))[-len(kept) :]
+    assert 4 * BLOCK < len(kept) <= 5 * BLOCK + 3 * BLOCK
+    for start in range(kept[0][0], len(everything), 7):
+        assert trace.since(start, limit=4) == list(enumerate(everything))[start : start + 4]
+
+
+def test_the_text_of_a_message_that_was_passed_on_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Twice: as it came and as it went."""
+    monkeypatch.setattr(trace_module, "MAX_TEXT", 10 * BLOCK)
+    trace = Trace()
+    for number in range(10, 10 + 3 * BLOCK):
+        trace.add_relayed(relayed(number))
+    # Every one has eleven characters: one full block is too many.
+    assert trace.since(0) == []
+
+
+def test_an_observer_is_told_of_each_of_the_three() -> None:
+    """Unless it says that it can do with one."""
+
+    class Remembers(list[Any]):
+        observe = list.append
+
+    class RemembersLess(Remembers):
+        observe_relayed = list.append
+
+    observer, other = Remembers(), RemembersLess()
+    Trace(observer).add_relayed(relayed(1))
+    Trace(other).add_relayed(relayed(1))
+    assert observer == entries_of(1)
+    assert other == [relayed(1)]
+
+
+def test_whoever_waits_is_called_with_the_first_of_the_three() -> None:
+    """Once."""
+    trace, called = Trace(), list[int]()
+    trace.when_something_happens(lambda: called.append(trace.next_number))
+    trace.add_relayed(relayed(1))
+    trace.add_relayed(relayed(2))
+    assert called == [3]
