@@ -120,9 +120,13 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
         InvalidConnect: the query string names no player or no game; refuse the handshake.
         MalformedEvent: this is no event of a WebSocket API.
     """
-    message = _usual_message(raw)
-    if message is not None:
-        return message
+    # Nearly all events are messages, of which nothing is odd: they are read in one go.
+    context = raw.get("requestContext")
+    if type(context) is dict and context.get("eventType") == "MESSAGE":
+        connection_id, at_ms = context.get("connectionId"), context.get("requestTimeEpoch")
+        body = raw.get("body")
+        if type(connection_id) is str and type(at_ms) is int and type(body) is str:
+            return Message(ConnectionId(connection_id), body, at_ms // 1000, at_ms)
     context = _field(raw, "requestContext", dict)
     event_type = _field(context, "eventType", str)
     connection_id = ConnectionId(_field(context, "connectionId", str))
@@ -136,18 +140,6 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
     raise MalformedEvent(
         f"requestContext.eventType is {event_type!r}, not CONNECT, MESSAGE or DISCONNECT"
     )
-
-
-def _usual_message(raw: Mapping[str, Any]) -> Message | None:
-    """Read a message's event, as nearly all events are one; None if anything is odd about it."""
-    context = raw.get("requestContext")
-    if type(context) is not dict or context.get("eventType") != "MESSAGE":
-        return None
-    connection_id, at_ms = context.get("connectionId"), context.get("requestTimeEpoch")
-    body = raw.get("body")
-    if type(connection_id) is str and type(at_ms) is int and type(body) is str:
-        return Message(ConnectionId(connection_id), body, at_ms // 1000, at_ms)
-    return None
 
 
 def ticket_of(raw: Mapping[str, Any]) -> str | None:

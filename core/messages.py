@@ -66,6 +66,11 @@ _USUAL = re.compile(
     + r'(?:"targetId"' + _COLON + _PLAIN + "," + _SPACE + ")?"
     + r'"payload"' + _COLON
 )  # fmt: skip
+begin = _USUAL.match
+"""Match a message up to its payload, as nearly every client writes it; ``None`` if it is odd.
+
+Groups 1 and 2 are ``type`` and ``targetId``; the payload, at the end of the match, comes last.
+"""
 _END = re.compile(_SPACE + r"\}" + _SPACE)
 _SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
 
@@ -134,14 +139,6 @@ def read(message: Message) -> Signal:
         id=id_,
         is_over_limit=message.is_over_limit,
     )
-
-
-def begin(text: str) -> re.Match[str] | None:
-    """Match a message up to its payload, as nearly every client writes it.
-
-    Groups 1 and 2 are ``type`` and ``targetId``, the payload comes last. None: anything is odd.
-    """
-    return _USUAL.match(text)
 
 
 def payload_at(text: str, start: int) -> str | None:

@@ -70,7 +70,7 @@ class Console:
         self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._dropped = 0
         self._not_shown = 0
-        self._second = 0
+        self._second_ends_ms = 0
         self._taken_in_second = 0
         self._something = threading.Event()
         self._stopping = threading.Event()
@@ -108,9 +108,8 @@ class Console:
         self._thread.join(timeout_s)
 
     def _is_one_too_many(self, at_ms: int) -> bool:
-        second = at_ms // 1000
-        if second != self._second:
-            self._second, self._taken_in_second = second, 0
+        if at_ms >= self._second_ends_ms:
+            self._second_ends_ms, self._taken_in_second = at_ms // 1000 * 1000 + 1000, 0
         self._taken_in_second += 1
         return self._taken_in_second > MAX_LINES_PER_S
 

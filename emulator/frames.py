@@ -18,6 +18,8 @@ MAX_PLAIN_BYTES = 0xFFFF
 
 _FIN_TEXT = 0x81
 _MASKED = 0x80
+_SHORT_HEADS = [bytes((_FIN_TEXT, size)) for size in range(126)]
+_LONG_HEAD = bytes((_FIN_TEXT, 126))
 # The last four have RSV1 set: the first frame of a compressed message.
 _VALID_FIRST_BYTES = frozenset(
     [0x00, 0x01, 0x02, 0x80, 0x81, 0x82, 0x88, 0x89, 0x8A, 0x41, 0x42, 0xC1, 0xC2]
@@ -67,5 +69,5 @@ def whole_text(data: bytes) -> bytes:
     """Return the frame of a text message of at most ``MAX_PLAIN_BYTES``, as a server sends it."""
     size = len(data)
     if size < 126:
-        return bytes((_FIN_TEXT, size)) + data
-    return bytes((_FIN_TEXT, 126, size >> 8, size & 0xFF)) + data
+        return _SHORT_HEADS[size] + data
+    return _LONG_HEAD + size.to_bytes(2, "big") + data

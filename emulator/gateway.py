@@ -439,8 +439,19 @@ class Gateway:
                 connection_id, frame = relay
                 target = self._connections.get(connection_id)
                 if target is not None and target.post(frame, at_ms):
-                    message = (at_ms, facts, route_key, text, request_id, message_id)
-                    self._trace.add_relayed(Relayed(*message, target.facts, frame, PASSED_ON))
+                    self._trace.add_relayed(
+                        Relayed(
+                            at_ms,
+                            facts,
+                            route_key,
+                            text,
+                            request_id,
+                            message_id,
+                            target.facts,
+                            frame,
+                            PASSED_ON,
+                        )
+                    )
                     return
         received = Received(at_ms, facts, route_key, text, request_id, message_id)
         self._trace.add(received)

@@ -84,12 +84,17 @@ class WebSocketConnection(asyncio.Protocol):
         self._fragments: bytearray | None = None
         """What has come of a message; None between messages."""
         self._closing: Closing | None = None
+        self._can_post = True
+        """Neither side has begun to close."""
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
         self._backlog = b""
         """What has been received and waits for more, or for the connection's next turn."""
         self._owed = 0
         """How much of a frame that the protocol has begun to read is still to come."""
+        is_in_one = settings.outbound_fragment_bytes is None
+        self._max_plain = MAX_PLAIN_BYTES if is_in_one else -1
+        """How large a message may be whose frame needs no more than its head."""
         self._max_whole = min(settings.max_frame_bytes, settings.max_message_bytes)
         self._turn_is_due = False
         self._in_flight = 0
@@ -105,12 +110,12 @@ class WebSocketConnection(asyncio.Protocol):
 
     def post(self, text: str, now_ms: int) -> bool:
         """Send a text message; tell whether the connection is still open afterwards."""
-        if self._closing is not None or self._protocol.state is not State.OPEN:
+        if not self._can_post:
             return False
         # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
         data = text.encode(errors="replace")
         self._last_active_ms = now_ms
-        if len(data) <= MAX_PLAIN_BYTES and self._settings.outbound_fragment_bytes is None:
+        if len(data) <= self._max_plain:
             # Nothing of the protocol's own is waiting to be written before it.
             self._transport.write(whole_text(data))
         else:
@@ -224,6 +229,8 @@ class WebSocketConnection(asyncio.Protocol):
     def _feed(self, data: bytes) -> None:
         """Let the protocol read."""
         self._protocol.receive_data(data)
+        if self._protocol.state is not State.OPEN:
+            self._can_post = False
         for frame in self._protocol.events_received():
             assert isinstance(frame, Frame)
             if self._closing is None:
@@ -327,6 +334,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._closing is not None:
             return
         self._closing = closing
+        self._can_post = False
         for timer in self._timers:
             timer.cancel()
         self._abort_timer = asyncio.get_running_loop().call_later(
