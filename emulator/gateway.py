@@ -11,7 +11,6 @@ from websockets.frames import CloseCode
 
 from poker_signal.core.limits import Rate
 from poker_signal.core.messages import MAX_NAME_CHARACTERS
-from poker_signal.core.model import GatewayEvent
 from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
 from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import Clock
@@ -431,34 +430,24 @@ class Gateway:
             self._turn_away(connection, text, request_id, "no route")
             return
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
+        message = (at_ms, facts, route_key, text, request_id, message_id)
         integration = route.integration
-        considered: GatewayEvent | None = None
-        if self._is_plain and isinstance(integration, CoreHost):
-            considered, relay = integration.consider(event)
-            if relay is not None:
-                connection_id, frame = relay
-                target = self._connections.get(connection_id)
-                if target is not None and target.post(frame, at_ms):
-                    self._trace.add_relayed(
-                        Relayed(
-                            at_ms,
-                            facts,
-                            route_key,
-                            text,
-                            request_id,
-                            message_id,
-                            target.facts,
-                            frame,
-                            PASSED_ON,
-                        )
-                    )
-                    return
-        received = Received(at_ms, facts, route_key, text, request_id, message_id)
-        self._trace.add(received)
-        if considered is not None and isinstance(integration, CoreHost):
-            result = integration.perform(considered, event)
-        else:
+        if not self._is_plain or not isinstance(integration, CoreHost):
+            received = Received(*message)
+            self._trace.add(received)
             result = self._integration_of(route, facts).invoke(event)
+            self._follow_message(connection, received, result, route)
+            return
+        considered, relay = integration.consider(event)
+        if relay is not None:
+            connection_id, frame = relay
+            target = self._connections.get(connection_id)
+            if target is not None and target.post(frame, at_ms):
+                self._trace.add_relayed(Relayed(*message, target.facts, frame, PASSED_ON))
+                return
+        received = Received(*message)
+        self._trace.add(received)
+        result = integration.perform(considered, event)
         self._follow_message(connection, received, result, route)
 
     def _follow_message(
