@@ -24,6 +24,9 @@ class Lane(NamedTuple):
 Lanes = dict[tuple[ConnectionId, str, str], Lane]
 """By sender, type and target."""
 
+MAX_LANES = 4096
+"""How many a room remembers: all that a full game needs, and a mebibyte. Then it begins anew."""
+
 
 class Room:
     """The rows of one game, as a value.
@@ -87,7 +90,7 @@ class Room:
 
         As long as nobody comes or goes the same is decided again, a hundred times in a handshake.
         """
-        if self._rules is not rules:
+        if self._rules is not rules or len(self._lanes) >= MAX_LANES:
             self._rules, self._lanes = rules, {}
         return self._lanes
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
-from poker_signal.core.room import Lane, Room
+from poker_signal.core.room import MAX_LANES, Lane, Room
 from poker_signal.core.rules import Rules
 from tests.core.build import AT, row
 
@@ -278,6 +278,16 @@ def test_what_is_remembered_is_of_one_room_and_of_one_set_of_rules() -> None:
     assert not room.adding(row("Bob", 0)).lanes(rules)
     assert not room.without(ConnectionId("nobody")).lanes(rules)
     assert not room.lanes(Rules(seats=3))
+
+
+def test_what_is_remembered_has_an_end() -> None:
+    """Who talks to everybody in a game without seats must not fill the memory."""
+    rules, room = Rules(), Room([row("Alice", 0)])
+    lane = Lane(ConnectionId("h"), "", 1, 0, 0)
+    for number in range(3 * MAX_LANES):
+        room.lanes(rules)[ConnectionId(f"{number}"), "offer", "HOST"] = lane
+        assert len(room.lanes(rules)) < MAX_LANES
+    assert room.lanes(rules) is room.lanes(rules)
 
 
 def test_who_was_reached_by_whom_is_in_the_rows() -> None:
