@@ -112,6 +112,8 @@ class Signal(NamedTuple):
     """How often it has waited for the offer or answer that belongs before it."""
     is_over_limit: bool = False
     """Its connection has sent too many."""
+    is_owner_alive: bool = False
+    """The owner of its target's name was asked for a sign of life, and gave it."""
 
 
 @_of_its_kind
