@@ -14,7 +14,8 @@ from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from botocore.config import Config
+from moto.moto_server.werkzeug_app import create_backend_app
 
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.index_lag import Application, LaggingIndex
@@ -28,7 +29,9 @@ REGION = "eu-west-1"
 
 @cache
 def _moto() -> Application:
-    app: Application = DomainDispatcherApplication(create_backend_app)
+    # This service's own application: moto's server looks for it anew, in two hundred folders, for
+    # every request.
+    app: Application = create_backend_app("dynamodb")
     return app
 
 
@@ -41,6 +44,8 @@ def client(faults: Faults, now_s: Callable[[], float] = time.monotonic) -> Any:
         region_name=REGION,
         aws_access_key_id="x",
         aws_secret_access_key="x",
+        # As the function's own client has it, for the same reasons.
+        config=Config(user_agent="poker-signal", parameter_validation=False),
     )
     index = LaggingIndex(_moto(), faults, now_s)
     client.meta.events.register("before-send.dynamodb", _send_to(index, threading.Lock()))
