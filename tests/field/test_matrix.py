@@ -18,7 +18,7 @@ from tests.field.client import PATIENCE_S, address, host_of, player_of, verdict_
 from tests.field.hosts import OURS, Weather, serving
 
 HANDSHAKES = 100
-AT_ONCE = {"core": 50, "lambda": 12}
+AT_ONCE = {"core": 50, "lambda": 10}
 """The client's patience is in seconds: as many games at once as a busy machine has time for."""
 
 _T = TypeVar("_T")
