@@ -15,7 +15,7 @@ from poker_signal.core.rules import Rules
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
-    "ttl (epoch seconds) and perhaps session, reached and seat"
+    "ttl (epoch seconds) and perhaps session, reached, seat and savedAt (epoch seconds)"
 )
 
 
@@ -82,6 +82,7 @@ def _row(name: str, number: int, row: Any) -> Row:
             session=row.get("session"),
             reached=frozenset(row.get("reached", [])),
             seat=row.get("seat"),
+            saved_at=int(row["savedAt"]) if "savedAt" in row else None,
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error

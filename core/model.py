@@ -23,6 +23,9 @@ SETTLING_S = 30
 Until then nothing can be posted to it: API Gateway answers 410, as if it were gone.
 """
 
+OPENING_S = 2
+"""What is left of a handshake once its row is stored takes milliseconds; clocks may differ."""
+
 
 _T = TypeVar("_T", bound=type)
 
@@ -70,6 +73,8 @@ class Row(NamedTuple):
     """The connections that got an offer or an answer from this one."""
     seat: str | None = None
     """The rank of the row that this one took over from; see ``rank``."""
+    saved_at: int | None = None
+    """When it was stored, in epoch seconds, if its host tells."""
 
     def is_live(self, at: int) -> bool:
         """Tell whether the row still exists at ``at``, in epoch seconds."""
@@ -80,7 +85,12 @@ class Row(NamedTuple):
 
         The row may be younger than the event: it was stored while the event waited.
         """
-        return abs(at - (self.ttl - ROW_LIFETIME_S)) <= SETTLING_S
+        if abs(at - (self.ttl - ROW_LIFETIME_S)) > SETTLING_S:
+            return False
+        if self.saved_at is None or self.seat is not None:
+            # Whoever takes over closes its former connection before its own handshake ends.
+            return True
+        return at <= self.saved_at + OPENING_S
 
     @property
     def age(self) -> tuple[str, ConnectionId]:
@@ -112,6 +122,8 @@ class Signal(NamedTuple):
     """How often it has waited for the offer or answer that belongs before it."""
     is_over_limit: bool = False
     """Its connection has sent too many."""
+    is_owner_alive: bool = False
+    """The owner of its target's name was asked for a sign of life, and gave it."""
 
 
 @_of_its_kind

@@ -76,6 +76,8 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             return _note_delivery(signal, target, target_id, room)
         case Alive(player_id, cause):
             if isinstance(cause, Signal):
+                if player_id == cause.target_id:
+                    return _pass_on(cause._replace(is_owner_alive=True), room, rules)
                 raise DuplicateName(player_id)
             if player_id == HOST:
                 raise HostProtected
@@ -180,11 +182,13 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     target = room.owner(target_id, signal.at)
     if target is None:
         return _miss(signal, target_id, room)
-    return [_dispatch(signal, sender, target)]
+    return [_dispatch(signal, sender, target, room)]
 
 
-def _dispatch(signal: Signal, sender: Row, target: Row) -> Effect:
+def _dispatch(signal: Signal, sender: Row, target: Row, room: Room) -> Effect:
     if _is_early(signal, sender, target):
+        if not signal.is_owner_alive and _was_passed_over(signal, sender, target, room):
+            return Probe(target.connection_id, target.player_id, cause=signal)
         return Wait(WAIT_S, signal)
     frame = messages.relayed_frame(signal, sender.player_id)
     return Post(target.connection_id, frame, cause=signal, target_id=target.player_id)
@@ -224,6 +228,16 @@ def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
         and target.connection_id not in sender.reached
         and signal.waits < MAX_WAITS
     )
+
+
+def _was_passed_over(signal: Signal, sender: Row, target: Row, room: Room) -> bool:
+    """Tell whether an offer or answer went to a row of the name that does not own it.
+
+    Then the owner is a ghost, or has connected since. For a ghost's offer a candidate would wait
+    in vain, and its own pair's has arrived.
+    """
+    named = room.named(target.player_id, signal.at)
+    return any(row.connection_id in sender.reached for row in named)
 
 
 def is_noted(signal: Signal) -> bool:

@@ -67,6 +67,7 @@ class LambdaHost:
         connections_at: Callable[[str], Connections],
         sleep: Callable[[float], None] = time.sleep,
         now_s: Callable[[], float] = time.monotonic,
+        epoch_s: Callable[[], float] = time.time,
         *,
         ticket_keys: "TicketKeys | None" = None,
     ) -> None:
@@ -75,6 +76,7 @@ class LambdaHost:
         self._connections_at = connections_at
         self._sleep = sleep
         self._now_s = now_s
+        self._epoch_s = epoch_s
         self._ticket_keys = ticket_keys
         self._games: dict[ConnectionId, GameId] = {}
         self._meter = Meter(settings.rules)
@@ -154,7 +156,7 @@ class LambdaHost:
                 found = connections.is_open(connection_id)
                 (invocation.alive if found else invocation.gone)(effect)
             case Save(row):
-                self._table.save(row)
+                self._table.save(row._replace(saved_at=int(self._epoch_s())))
                 self._remember(row.connection_id, row.game_id)
             case Forget(connection_id):
                 self._games.pop(connection_id, None)

@@ -112,6 +112,8 @@ def _item_of(row: Row) -> Item:
         item["reached"] = {"SS": sorted(row.reached)}
     if row.seat is not None:
         item["seat"] = {"S": row.seat}
+    if row.saved_at is not None:
+        item["savedAt"] = {"N": str(row.saved_at)}
     return item
 
 
@@ -130,6 +132,7 @@ def _row_of(item: Item) -> Row | None:
             session=item["session"]["S"] if "session" in item else None,
             reached=frozenset(item["reached"]["SS"]) if "reached" in item else frozenset(),
             seat=item["seat"]["S"] if "seat" in item else None,
+            saved_at=int(item["savedAt"]["N"]) if "savedAt" in item else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

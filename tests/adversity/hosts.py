@@ -118,7 +118,8 @@ class LambdaFunction:
             self._table,
             lambda _: self._connections,
             self._sleep,
-            lambda: self._schedule.now_ms / 1000,
+            self._now_s,
+            self._now_s,
         )
 
     def _pause(self, what: str) -> None:
@@ -127,6 +128,9 @@ class LambdaFunction:
                 self._schedule.tell(what)
             self._schedule.current.waits_for = what
             self._hub.switch()
+
+    def _now_s(self) -> float:
+        return self._schedule.now_ms / 1000
 
     def _sleep(self, seconds: float) -> None:
         task = self._schedule.current

@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from poker_signal.core import invocation, room, routing
+from poker_signal.core import invocation, model, room, routing
 from poker_signal.core.errors import DuplicateName, Superseded
 from poker_signal.core.model import (
     HOST,
@@ -157,6 +157,11 @@ def candidates_wait_for_an_offer_to_anybody() -> Any:
     return mock.patch.object(routing, "_is_early", is_early)
 
 
+def ghosts_settle_as_soon_as_they_are_stored() -> Any:
+    """What is left of a handshake then takes a moment."""
+    return mock.patch.object(model, "OPENING_S", -7200)
+
+
 def who_is_still_connecting_is_forgotten() -> Any:
     """A connection opens when its ``$connect`` has returned."""
     return mock.patch.object(Row, "is_settling", return_value=False)
@@ -207,6 +212,7 @@ AT_ONCE = [
     late_losers_throw_the_winner_out,
     candidates_do_not_wait,
     candidates_wait_for_an_offer_to_anybody,
+    ghosts_settle_as_soon_as_they_are_stored,
     who_is_still_connecting_is_forgotten,
 ]
 """In one process nothing overtakes, and nobody is seen while connecting."""

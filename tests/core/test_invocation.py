@@ -1033,6 +1033,28 @@ def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
     assert invocation.outcome.name == "delivered"
 
 
+@pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
+def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> None:
+    """Its pair's offer found nobody there and went to the next owner of the name."""
+    ghost, again = row("Alice", 1), row("Alice", 9)
+    ghost = young(ghost) if is_young else ghost
+    body = '{"type":"ice-candidate","targetId":"Alice","payload":1}'
+    invocation = Invocation(message(TABLET, body), Room([TABLET, ghost, again]))
+    seen: list[Effect] = []
+    for effect in invocation.effects():
+        seen.append(effect)
+        match effect:
+            case Wait():
+                invocation.waited(effect, TABLET._replace(reached=frozenset([again[0]])))
+            case Probe() | LookAgain():
+                invocation.gone(effect)
+            case Post():
+                invocation.delivered(effect)
+    kinds = [Wait, Probe, Post, LookAgain, Forget] if is_young else [Wait, Probe, Forget, Post]
+    assert [type(effect) for effect in seen] == kinds
+    assert [connection_id for connection_id, _ in heard(seen)] == [again.connection_id]
+
+
 def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None:
     """It cannot be delivered in the name of nobody."""
     alice, bob = row("Alice", 1), row("Bob", 2)

@@ -7,6 +7,7 @@ import pytest
 
 from poker_signal.core.model import (
     HOST,
+    OPENING_S,
     ROW_LIFETIME_S,
     SETTLING_S,
     Alive,
@@ -134,6 +135,28 @@ def test_a_row_settles_half_a_minute_after_it_connected() -> None:
     assert not row("Alice", ttl=9_999_999_999).is_settling(AT)
     assert newcomer.is_settling(AT + SETTLING_S)
     assert not newcomer.is_settling(AT + SETTLING_S + 1)
+
+
+def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later() -> None:
+    """Only milliseconds of a handshake are left then: who does not answer was a ghost."""
+    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT + 5)
+    assert newcomer.is_settling(AT)
+    assert newcomer.is_settling(AT + 5 + OPENING_S)
+    assert not newcomer.is_settling(AT + 5 + OPENING_S + 1)
+
+
+def test_who_takes_over_settles_for_as_long_as_a_handshake_may_take() -> None:
+    """Its former connection is closed after its row is stored, and that may take seconds."""
+    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT, seat="since then")
+    assert newcomer.is_settling(AT + SETTLING_S)
+    assert not newcomer.is_settling(AT + SETTLING_S + 1)
+
+
+def test_a_clock_that_is_wrong_lets_no_ghost_settle_for_ever() -> None:
+    """Half a minute after the connect it is over, whatever the row says."""
+    from_the_future = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT + 3600)
+    assert from_the_future.is_settling(AT + SETTLING_S)
+    assert not from_the_future.is_settling(AT + SETTLING_S + 1)
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:

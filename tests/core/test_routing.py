@@ -546,6 +546,39 @@ def test_a_candidate_waits_anew_when_its_target_has_connected_anew() -> None:
     assert route(early, Room([alice, BOB])) == [Wait(WAIT_S, early)]
 
 
+def test_a_candidate_whose_offer_went_past_the_owner_asks_whether_the_owner_lives() -> None:
+    """The owner is a ghost, for whose offer it would wait in vain; or it has just connected."""
+    ghost, again = row("Bob", 2), row("Bob", 9)
+    tablet = row("HOST", 0, reached=[again])
+    early = signal(tablet, "ice-candidate", "Bob", waits=1)
+    room = Room([tablet, ghost, again])
+    assert route(early, room) == [Probe(ghost.connection_id, ghost.player_id, early)]
+    assert route(early, room.without(ghost.connection_id)) == [relay(early, tablet, again)]
+
+
+def test_a_candidate_waits_for_the_offer_to_an_owner_that_lives() -> None:
+    """A tablet was started again: the player's next answer is for that one; it is asked once."""
+    started_again = row("HOST", 9)
+    alice = row("Alice", 1, reached=[TABLET])
+    early = signal(alice, "ice-candidate", waits=1)
+    room = Room([TABLET, started_again, alice])
+    (wait,) = route(Alive(HOST, early), room)
+    assert isinstance(wait, Wait)
+    assert wait.signal.waits == 1
+    assert route(wait.signal._replace(waits=2), room) == [
+        Wait(WAIT_S, wait.signal._replace(waits=2))
+    ]
+
+
+@pytest.mark.parametrize("ttl", [AT - 1, AT + 7000], ids=["expired", "of another player"])
+def test_only_a_live_row_of_the_name_shows_that_the_owner_was_passed_over(ttl: int) -> None:
+    """Who has left shows nothing: the next offer goes to the owner."""
+    other = row("Bob" if ttl < AT else "Carol", 1, ttl=ttl)
+    tablet = row("HOST", 0, reached=[other])
+    early = signal(tablet, "ice-candidate", "Bob", waits=1)
+    assert route(early, Room([tablet, other, BOB])) == [Wait(WAIT_S, early)]
+
+
 def test_a_candidate_does_not_wait_for_ever() -> None:
     """One second in all, then it is sent anyway: a lost offer is not its fault."""
     assert pytest.approx(1) == WAIT_S * MAX_WAITS

@@ -1,35 +1,86 @@
-"""moto's DynamoDB without a socket in between, and with indexes that may be late.
+"""moto's DynamoDB in a process of its own, and with indexes that may be late.
 
-A third of what a handshake costs on moto is HTTP between two threads of one process; here
-botocore hands its requests over directly.
+Half of what a handshake costs here is moto's work: beside the function, the emulator and all
+clients it would make them late. botocore hands its requests over without a socket in between.
 """
 
 import io
-import threading
+import multiprocessing
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from multiprocessing.connection import Connection
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from botocore.config import Config
 
 from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.index_lag import Application, LaggingIndex
+from poker_signal.emulator.index_lag import Application, Environ, LaggingIndex, StartResponse
 from poker_signal.lambda_app.table import schema
 
 TABLE = "connections-in-the-field"
 
-REGION = "eu-west-1"
-"""Not that of other tests: moto has one DynamoDB per process and region."""
+Answer = tuple[str, list[tuple[str, str]], bytes]
+"""Status, headers and body."""
 
 
-@cache
-def _moto() -> Application:
-    app: Application = DomainDispatcherApplication(create_backend_app)
-    return app
+class Moto:
+    """A WSGI application: the process's tables, for as long as this process lives."""
+
+    def __init__(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._process, there = context.Pipe()
+        context.Process(target=_answer_all, args=(there,), daemon=True).start()
+        there.close()
+        # moto's tables are not made for several threads at once: whoever asks first is answered
+        # first. A lock would let some wait for many others.
+        self._turns = ThreadPoolExecutor(1)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        plain = {key: value for key, value in environ.items() if isinstance(value, str)}
+        body = environ["wsgi.input"].read()
+        status, headers, answer = self._turns.submit(self._ask, plain, body).result()
+        start_response(status, headers)
+        return [answer]
+
+    def _ask(self, environ: Environ, body: bytes) -> Answer:
+        self._process.send((environ, body))
+        return cast(Answer, self._process.recv())
+
+
+_moto = cache(Moto)
+
+
+def _answer_all(asked: Connection) -> None:
+    """Answer until nobody asks any more; what the process does."""
+    from moto.moto_server.werkzeug_app import create_backend_app
+
+    # This service's own application: moto's server looks for it anew, in two hundred folders, for
+    # every request.
+    app: Application = create_backend_app("dynamodb")
+    with suppress(EOFError):
+        while True:
+            environ, body = asked.recv()
+            asked.send(_answer(app, environ, body))
+
+
+def _answer(app: Application, environ: Environ, body: bytes) -> Answer:
+    head: list[Any] = []
+    streams = {"wsgi.input": io.BytesIO(body), "wsgi.errors": io.StringIO()}
+    rest = {
+        "wsgi.version": (1, 0),
+        "wsgi.multithread": False,
+        "wsgi.multiprocess": False,
+        "wsgi.run_once": False,
+    }
+    answer = b"".join(app(environ | streams | rest, lambda *args: head.extend(args[:2])))
+    return head[0], [*head[1]], answer
 
 
 def client(faults: Faults, now_s: Callable[[], float] = time.monotonic) -> Any:
@@ -38,28 +89,28 @@ def client(faults: Faults, now_s: Callable[[], float] = time.monotonic) -> Any:
     client = session.create_client(
         "dynamodb",
         endpoint_url="http://127.0.0.1:1",
-        region_name=REGION,
+        region_name="eu-west-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
+        # As the function's own client has it, for the same reasons.
+        config=Config(user_agent="poker-signal", parameter_validation=False),
     )
     index = LaggingIndex(_moto(), faults, now_s)
-    client.meta.events.register("before-send.dynamodb", _send_to(index, threading.Lock()))
+    client.meta.events.register("before-send.dynamodb", _send_to(index))
     if TABLE in client.list_tables()["TableNames"]:
         client.delete_table(TableName=TABLE)
     client.create_table(**schema(TABLE))
     return client
 
 
-def _send_to(app: Application, lock: threading.Lock) -> Callable[..., AWSResponse]:
+def _send_to(app: Application) -> Callable[..., AWSResponse]:
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         head: dict[str, Any] = {}
 
         def start_response(status: str, headers: list[tuple[str, str]], *_: object) -> None:
             head.update(status=int(status.split()[0]), headers=dict(headers))
 
-        # moto's tables are not made for several threads at once either.
-        with lock:
-            body = b"".join(app(_environ_of(request), start_response))
+        body = b"".join(app(_environ_of(request), start_response))
         return AWSResponse(request.url, head["status"], head["headers"], _Raw(body))
 
     return send
@@ -85,13 +136,8 @@ def _environ_of(request: AWSPreparedRequest) -> dict[str, Any]:
         "SERVER_PORT": str(url.port),
         "SERVER_PROTOCOL": "HTTP/1.1",
         "HTTP_HOST": url.netloc,
-        "wsgi.version": (1, 0),
         "wsgi.url_scheme": "http",
         "wsgi.input": io.BytesIO(body),
-        "wsgi.errors": io.StringIO(),
-        "wsgi.multithread": True,
-        "wsgi.multiprocess": False,
-        "wsgi.run_once": False,
     }
     for name, value in request.headers.items():
         key = name.upper().replace("-", "_")

@@ -1,5 +1,6 @@
 """Emulators with faults: our rules in process, our Lambda function on moto, a naive handler."""
 
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
@@ -31,12 +32,30 @@ class Weather(NamedTuple):
     trace: Trace
 
 
+SWITCH_S = 0.0005
+"""How long a thread computes before another may: a tenth of Python's own."""
+
 _current: Callable[[Any, Any], Any]
 
 
 def current(event: Any, context: Any) -> Any:
     """Call the handler of the test that runs."""
     return _current(event, context)
+
+
+@asynccontextmanager
+async def _threads_give_way() -> AsyncGenerator[None, None]:
+    """Let nobody wait long for the event loop.
+
+    The function's threads, DynamoDB and all clients share one interpreter here, and each time the
+    loop has waited for a socket it waits for every thread that computes as well.
+    """
+    before_s = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before_s)
 
 
 @asynccontextmanager
@@ -58,7 +77,8 @@ async def serving(
             yield Weather(emulator.url, faults, records, emulator.trace)
         return
     api = of_handler(f"{__name__}:current")
-    async with Emulator(of_stage, records, clock, api=api, faults=faults) as emulator:
+    emulator = Emulator(of_stage, records, clock, api=api, faults=faults)
+    async with _threads_give_way(), emulator:
         management = management_client(emulator.management_url)
         rows = dynamodb.client(faults)
         if handler == "lambda":

@@ -144,8 +144,9 @@ async def _holds_the_log(live: Stack, host: LiveHost) -> None:
     } == expected
     (join,) = (line for line in found if line.get("type") == "join")
     assert (join["outcome"], join["GhostsHealed"]) == ("delivered", 2)
-    # They were young: a second later it looked for both again.
-    assert join["effects"] == {"Probe": 1, "Gone": 2, "LookAgain": 2, "Forget": 2, "Post": 2}
+    # If they were still young, it looked again a second later: that is this machine's affair.
+    assert join["effects"].pop("LookAgain", 0) <= 2
+    assert join["effects"] == {"Probe": 1, "Gone": 2, "Forget": 2, "Post": 2}
     assert {(line["level"], line["function"], line["stage"]) for line in found} == {
         ("INFO", PREFIX, "prod")
     }

@@ -183,6 +183,8 @@ class Container:
         self.connections = ScriptedConnections()
         self.endpoints: list[str] = []
         self.slept: list[float] = []
+        self.epoch_s = float(AT)
+        """What the container's clock says."""
         self._now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
         self.host = LambdaHost(
@@ -191,6 +193,7 @@ class Container:
             self._connections_at,
             self._sleep,
             lambda: self._now_s,
+            lambda: self.epoch_s,
             ticket_keys=ticket_keys,
         )
 

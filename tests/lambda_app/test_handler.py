@@ -55,7 +55,7 @@ def test_a_player_without_a_session_costs_no_read_where_seats_do_not_count(
     assert container.table.calls == ["save"]
     (stored,) = container.table.rows.values()
     assert (stored.player_id, stored.connected_at) == ("Alice", ALICE.connected_at)
-    assert stored.ttl == AT - 59 + 7200
+    assert (stored.ttl, stored.saved_at) == (AT - 59 + 7200, AT)
     line = logged(capsys)
     assert (line["outcome"], line["effects"]) == ("connected", {"Save": 1})
 
@@ -97,6 +97,25 @@ def test_only_pages_on_the_list_may_connect(
         event["headers"]["Origin"] = origin
     assert container(event)["statusCode"] == status
     assert logged(capsys).get("code") == (None if status == 200 else "ORIGIN_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(("stored_s_ago", "looks"), [(2, 1), (3, 0)])
+def test_a_ghost_is_looked_for_again_only_while_it_may_still_be_opening(
+    stored_s_ago: int, looks: int, capsys: Capture
+) -> None:
+    """Whoever comes back after a few seconds, as people do, keeps no container for a second."""
+    container = Container(row("HOST", 1))
+    again, newest = row("Alice", 59), row("HOST", 58)
+    container.epoch_s = AT - stored_s_ago + 0.9
+    container(connect(newest))
+    container(connect(again))
+    container.connections.gone.add(newest.connection_id)
+    capsys.readouterr()
+    container(message(again, JOIN))
+    assert container.heard(row("HOST", 1)) == [frame("join", again)]
+    assert len(container.slept) == looks
+    effects = {"Post": 2, "Gone": 1, "Forget": 1} | ({"LookAgain": 1} if looks else {})
+    assert logged(capsys)["effects"] == effects
 
 
 def test_a_connect_that_comes_twice_is_one_row() -> None:
@@ -351,7 +370,7 @@ def test_a_sender_that_leaves_while_its_candidate_waits_is_told_so() -> None:
 
 def test_without_being_told_otherwise_a_wait_is_a_wait() -> None:
     """In Lambda nothing else runs meanwhile."""
-    assert module.LambdaHost.__init__.__defaults__ == (time.sleep, time.monotonic)
+    assert module.LambdaHost.__init__.__defaults__ == (time.sleep, time.monotonic, time.time)
 
 
 def test_a_slow_dynamodb_uses_up_a_candidates_patience() -> None:

@@ -16,7 +16,7 @@ from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, GameId, Player
 from poker_signal.core.room import Room
 from poker_signal.lambda_app.clients import dynamodb_client
 from poker_signal.lambda_app.table import INDEX, DynamoTable, Reading, schema
-from tests.core.build import row
+from tests.core.build import AT, row
 from tests.lambda_app import TABLE
 
 GAME = GameId("4711")
@@ -121,6 +121,13 @@ def test_whatever_is_a_row_comes_back(
 def test_a_seat_comes_back(table: DynamoTable) -> None:
     """It decides who owns a name."""
     stored = row("Alice", 9)._replace(seat=row("Alice", 1).rank)
+    table.save(stored)
+    assert table.row(stored.connection_id) == stored
+
+
+def test_when_it_was_stored_comes_back(table: DynamoTable) -> None:
+    """It decides when a ghost is known to be one."""
+    stored = row("Alice", 9)._replace(saved_at=AT)
     table.save(stored)
     assert table.row(stored.connection_id) == stored
 
