@@ -89,11 +89,16 @@ def error(status: int, error_type: str | None, message: str | None) -> Answer:
     )
 
 
+INTERNAL_SERVER_ERROR = "Internal server error"
+TIMED_OUT = "Endpoint request timed out"
+TOO_MANY_REQUESTS = "Too Many Requests"
+
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
 UPGRADE_REQUIRED = Answer(426, headers=[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
 URI_TOO_LONG = error(414, "BadRequestException", "Request-URI Too Long")
 HEADERS_TOO_LARGE = error(431, "BadRequestException", "Request Header Fields Too Large")
 REQUEST_TIMEOUT = error(408, "BadRequestException", "Request Timeout")
+THROTTLED = error(429, "TooManyRequestsException", TOO_MANY_REQUESTS)
 SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
 
 
