@@ -67,6 +67,8 @@ browser:
 	@$(PYTHON) -m venv .venv >&2
 	@$(PIP) --upgrade pip >&2
 	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' >&2
+	@# As pip does with all but editable installs: the first start does not wait for it.
+	@$(BIN)/python -m compileall -q cli core emulator >&2
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready

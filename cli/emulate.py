@@ -14,7 +14,6 @@ from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
 from poker_signal.core.model import Topology
 from poker_signal.emulator.console import Console, banner
-from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
@@ -63,10 +62,7 @@ def run(
         )
     except ValueError as error:
         raise click.UsageError(str(error)) from error
-    try:
-        faults = Faults(fault, seed)
-    except BadFault as error:
-        raise click.UsageError(f"--fault {error}") from error
+    faults = _faults(fault, seed) if fault else Faults(seed=seed)
     rows = _where_rows_are(handler, dynamodb)
     if faults.index_lag_s and "://" in rows:
         raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
@@ -174,6 +170,15 @@ def _core_decides_connects(api: "ApiConfig") -> bool:
 
 
 # Only who asks for any of it waits for what these import.
+
+
+def _faults(specs: tuple[str, ...], seed: int) -> Faults:
+    from poker_signal.emulator.fault_spec import BadFault
+
+    try:
+        return Faults(specs, seed)
+    except BadFault as error:
+        raise click.UsageError(f"--fault {error}") from error
 
 
 def _for_the_lan(host: str) -> dict[str, Any]:

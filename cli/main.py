@@ -1,5 +1,6 @@
 """poker-signal: the commands, what they are told and what they print."""
 
+import gc
 from typing import Any, TextIO
 
 import click
@@ -105,8 +106,14 @@ def emulate(**options: Any) -> None:
     stderr. Ctrl-C stops it. Every option can also be set in the environment: --idle-timeout
     as POKER_SIGNAL_IDLE_TIMEOUT.
     """
-    import poker_signal.cli.emulate as command
-
+    # What is imported stays: to look for garbage in it again and again, now and for as long as
+    # the emulator runs, would find none.
+    gc.disable()
+    try:
+        import poker_signal.cli.emulate as command
+    finally:
+        gc.freeze()
+        gc.enable()
     command.run(**options)
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from poker_signal.emulator.config import DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
 from poker_signal.emulator.core_host import Connections, CoreHost
 from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.integration import Api, Authorizer, Integration, Route
+from poker_signal.emulator.integration import RESERVED, Api, Authorizer, Integration, Route
 from poker_signal.emulator.lambda_host import Function, Handler, LambdaHost, load_handler
-from poker_signal.emulator.selection import RESERVED, compile_expression
+from poker_signal.emulator.selection import compile_expression
 from poker_signal.emulator.settings import Settings
 
 CORE = "core"

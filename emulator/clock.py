@@ -4,7 +4,6 @@ import asyncio
 import heapq
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from itertools import count
 from typing import Protocol
 
@@ -42,7 +41,8 @@ class VirtualClock:
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
-        self._timers: list[_VirtualTimer] = []
+        self._timers: list[tuple[int, int, _VirtualTimer]] = []
+        """When, in which order if at the same time, and what."""
         self._numbers = count()
 
     def now_ms(self) -> int:
@@ -51,26 +51,25 @@ class VirtualClock:
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call once, when the clock has been advanced by ``delay_s`` seconds."""
-        timer = _VirtualTimer(self._now_ms + round(delay_s * 1000), next(self._numbers), callback)
-        heapq.heappush(self._timers, timer)
+        timer = _VirtualTimer(callback)
+        at_ms = self._now_ms + round(delay_s * 1000)
+        heapq.heappush(self._timers, (at_ms, next(self._numbers), timer))
         return timer
 
     def advance(self, seconds: float) -> None:
         """Let time pass: what is due happens in order, each at its own time."""
         until_ms = self._now_ms + round(seconds * 1000)
-        while self._timers and self._timers[0].at_ms <= until_ms:
-            timer = heapq.heappop(self._timers)
-            self._now_ms = max(self._now_ms, timer.at_ms)
+        while self._timers and self._timers[0][0] <= until_ms:
+            at_ms, _, timer = heapq.heappop(self._timers)
+            self._now_ms = max(self._now_ms, at_ms)
             if timer.callback is not None:
                 timer.callback()
         self._now_ms = until_ms
 
 
-@dataclass(order=True)
 class _VirtualTimer:
-    at_ms: int
-    number: int
-    callback: Callable[[], None] | None = field(compare=False)
+    def __init__(self, callback: Callable[[], None]) -> None:
+        self.callback: Callable[[], None] | None = callback
 
     def cancel(self) -> None:
         self.callback = None

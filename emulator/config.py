@@ -31,7 +31,8 @@ from typing import Annotated
 import msgspec
 
 from poker_signal.emulator.authorizer import SOURCE
-from poker_signal.emulator.selection import RESERVED, InvalidExpression, compile_expression
+from poker_signal.emulator.integration import RESERVED
+from poker_signal.emulator.selection import InvalidExpression, compile_expression
 
 DEFAULT_EXPRESSION = "$request.body.action"
 

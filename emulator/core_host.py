@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple, Protocol, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
 from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
@@ -30,10 +30,12 @@ from poker_signal.core.relaying import Relayed, relay
 from poker_signal.core.rules import Rules
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.index_lag import LaggingTable
 from poker_signal.emulator.integration import Raised, Result, Returned, Running
 from poker_signal.emulator.table import MemoryTable
 from poker_signal.emulator.throttle import Throttled
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.index_lag import LaggingTable
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +82,8 @@ class CoreHost:
         if not faults.index_lag_s:
             self.table = self._rows
         elif self.table is self._rows:
+            from poker_signal.emulator.index_lag import LaggingTable
+
             self.table = LaggingTable(self._rows, faults)
 
     def rows(self) -> list[Row]:

@@ -11,11 +11,10 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.events import Facts
-from poker_signal.emulator.fault_spec import BadFault, Spec, parse
 from poker_signal.emulator.integration import (
     Integration,
     NotInvokable,
@@ -25,6 +24,9 @@ from poker_signal.emulator.integration import (
 )
 from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Fault, Trace
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.fault_spec import Spec
 
 GOING_AWAY = 1001
 
@@ -51,14 +53,14 @@ class Start(NamedTuple):
     """An invocation of an event."""
 
     after_s: float
-    again: Spec | None = None
+    again: "Spec | None" = None
     """The fault that asked for it, where it is not the first."""
 
 
 class _Fault:
     """One fault and what it has seen."""
 
-    def __init__(self, spec: Spec, seed: int) -> None:
+    def __init__(self, spec: "Spec", seed: int) -> None:
         self.spec = spec
         # Of its own: another fault that is added does not change what becomes of this one.
         self.random = random.Random(f"{seed} {spec.text}")
@@ -109,9 +111,12 @@ class Faults:
         Raises:
             BadFault: it cannot be understood, or is active already.
         """
+        # Only who asks for a fault waits for the grammar.
+        import poker_signal.emulator.fault_spec as fault_spec
+
         if spec in self.active():
-            raise BadFault(f"{spec}: is active already")
-        fault = _Fault(parse(spec), self._seed)
+            raise fault_spec.BadFault(f"{spec}: is active already")
+        fault = _Fault(fault_spec.parse(spec), self._seed)
         self._faults.append(fault)
         self._changed()
         for connection in list(self._connections()):
@@ -123,9 +128,12 @@ class Faults:
         Raises:
             BadFault: it is not active.
         """
+        import poker_signal.emulator.fault_spec as fault_spec
+
         left = [fault for fault in self._faults if fault.spec.text != spec]
         if len(left) == len(self._faults):
-            raise BadFault(f"{spec}: is not active; active are {', '.join(self.active()) or '-'}")
+            active = ", ".join(self.active()) or "-"
+            raise fault_spec.BadFault(f"{spec}: is not active; active are {active}")
         self._faults = left
         self._changed()
 
@@ -266,13 +274,13 @@ class Faults:
     def _of(self, *kinds: str) -> list[_Fault]:
         return [fault for fault in self._faults if fault.spec.kind in kinds]
 
-    def _fire(self, kind: str, subject: str, facts: Facts, type_: str) -> Spec | None:
+    def _fire(self, kind: str, subject: str, facts: Facts, type_: str) -> "Spec | None":
         fired = [fault.spec for fault in self._of(kind) if fault.fires(subject)]
         for spec in fired:
             self.tell(spec, facts, type_)
         return fired[0] if fired else None
 
-    def tell(self, spec: Spec, facts: Facts | None, detail: str) -> None:
+    def tell(self, spec: "Spec", facts: Facts | None, detail: str) -> None:
         """Tell that a fault has struck."""
         self._trace.add(Fault(self.clock.now_ms(), facts, spec.text, detail))
 

@@ -1,85 +1,57 @@
-"""API Gateway's data plane: handshakes, events, routes, and who is connected."""
+"""API Gateway's data plane: events, routes, and who is connected."""
 
 import contextlib
-import json
 import math
-import re
 from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Any, Literal
 
 from websockets.frames import CloseCode
 
 from poker_signal.core.limits import Rate
-from poker_signal.core.messages import MAX_NAME_CHARACTERS
-from poker_signal.emulator.authorizer import UNAUTHORIZED, judge, lacks_identity
-from poker_signal.emulator.callbacks import ThrottledConnections
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.core_host import PASSED_ON, Connections, CoreHost
-from poker_signal.emulator.events import (
-    Facts,
-    authorizer_event,
-    connect_event,
-    disconnect_event,
-    identity_of,
-    message_event,
-)
+from poker_signal.emulator.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.handshake import Upgrade, negotiate
-from poker_signal.emulator.http import FORBIDDEN, SHUTTING_DOWN, UPGRADE_REQUIRED, Answer, Request
-from poker_signal.emulator.http import error as http_error
-from poker_signal.emulator.http_connection import HttpConnection, Switch
+from poker_signal.emulator.http import (
+    INTERNAL_SERVER_ERROR,
+    SHUTTING_DOWN,
+    TIMED_OUT,
+    TOO_MANY_REQUESTS,
+    Answer,
+    Request,
+)
+from poker_signal.emulator.http_connection import HttpConnection
 from poker_signal.emulator.identifiers import Identifiers
 from poker_signal.emulator.inspector import is_for_inspector
 from poker_signal.emulator.integration import (
+    RESERVED,
     Api,
-    Integration,
-    NotInvokable,
     Result,
     Returned,
     Route,
     Running,
     TimedOut,
 )
+from poker_signal.emulator.integration import well_formed as _well_formed
 from poker_signal.emulator.invoker import Invoker
-from poker_signal.emulator.management import Seen, Target, manage, target_of
-from poker_signal.emulator.selection import RESERVED
+from poker_signal.emulator.opening import Handshakes, Reply
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, Throttled, TokenBucket
+from poker_signal.emulator.throttle import NEW_CONNECTIONS_PER_S, Throttled, TokenBucket, bucket
 from poker_signal.emulator.trace import (
-    Asked,
     Closed,
     Finished,
     Managed,
     Opened,
     Posted,
     Received,
-    Refused,
     Relayed,
     Trace,
     Unrouted,
 )
 from poker_signal.emulator.websocket import Closing, WebSocketConnection
 
-INTERNAL_SERVER_ERROR = "Internal server error"
-TIMED_OUT = "Endpoint request timed out"
-TOO_MANY_REQUESTS = "Too Many Requests"
-
-THROTTLED = http_error(429, "TooManyRequestsException", TOO_MANY_REQUESTS)
-CALLBACK_THROTTLED = http_error(429, "LimitExceededException", TOO_MANY_REQUESTS)
-
-_RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
-_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
-
-Reply = Callable[[Answer | Switch], None]
-
-
-class _Opening(NamedTuple):
-    """A handshake on its way through authorizer and ``$connect``."""
-
-    request: Request
-    facts: Facts
-    upgrade: Upgrade
-    reply: Reply
+if TYPE_CHECKING:
+    from poker_signal.emulator.management import Seen
 
 
 class Gateway:
@@ -102,25 +74,20 @@ class Gateway:
         self._clock = clock
         self._trace = trace
         self._ids = Identifiers()
-        self._last_connected_at_ms = 0
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
         self._invoker = Invoker(clock, settings.serial, self._check_empty)
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
-        self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
-        self._throttle: TokenBucket | None = None
-        if settings.throttle_rate is not None:
-            burst = settings.throttle_rate
-            if settings.throttle_burst is not None:
-                burst = settings.throttle_burst
-            self._throttle = TokenBucket(settings.throttle_rate, burst, clock)
+        self._throttle = bucket(settings.throttle_rate, settings.throttle_burst, clock)
         self._flood = Rate(rate, math.ceil(rate)) if (rate := settings.flood_rate) else None
-        self._new_connections: TokenBucket | None = None
+        throttles = [] if self._throttle is None else [self._throttle]
         if settings.enforce_new_connection_rate:
-            rate = NEW_CONNECTIONS_PER_S
-            self._new_connections = TokenBucket(rate, rate, clock)
+            throttles.append(TokenBucket(NEW_CONNECTIONS_PER_S, NEW_CONNECTIONS_PER_S, clock))
+        self._handshakes = Handshakes(
+            self, settings, clock, trace, self._ids, self._invoker, throttles
+        )
         self._use(None)
         if faults is not None:
             faults.attach(clock, trace, self._connections.values)
@@ -139,6 +106,8 @@ class Gateway:
         """All of that for a function in this process; its calls count against the throttle."""
         if self._throttle is None:
             return self
+        from poker_signal.emulator.callbacks import ThrottledConnections
+
         return ThrottledConnections(self, self._throttle)
 
     def post(self, connection_id: str, data: str) -> bool:
@@ -160,11 +129,13 @@ class Gateway:
         """Tell whether the connection is open."""
         return self._found(self._connections.get(connection_id)) is not None
 
-    def seen(self, connection_id: str) -> Seen | None:
+    def seen(self, connection_id: str) -> "Seen | None":
         """Tell of a connection; None if it is not open."""
         connection = self._found(self._connections.get(connection_id))
         if connection is None:
             return None
+        from poker_signal.emulator.management import Seen
+
         facts = connection.facts
         return Seen(facts.connected_at_ms, connection.last_received_ms, facts.identity)
 
@@ -206,18 +177,14 @@ class Gateway:
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request: the management API's, or a handshake."""
-        target = target_of(request)
-        if target is not None:
-            reply(self._manage(request, target))
-            return
-        if self.inspect is not None and is_for_inspector(request):
+        if "@connections" in request.path and (answer := self._manage(request)) is not None:
+            reply(answer)
+        elif self.inspect is not None and is_for_inspector(request):
             self.inspect(request, reply)
-            return
-        opening = self._negotiate(request, reply)
-        if isinstance(opening, Answer):
-            self._refuse(request, opening, reply)
+        elif self._stopping:
+            self._handshakes.refuse(request, SHUTTING_DOWN, reply)
         else:
-            self._authorize(opening)
+            self._handshakes.begin(request, reply)
 
     def http_opened(self, connection: HttpConnection) -> None:
         """Take note of an HTTP connection."""
@@ -231,9 +198,16 @@ class Gateway:
         self._http.discard(connection)
         self._check_empty()
 
-    def _manage(self, request: Request, target: Target) -> Answer:
+    def _manage(self, request: Request) -> Answer | None:
+        """Return the answer of the management API; None if it is not asked."""
+        # Who only signals does not wait for it.
+        from poker_signal.emulator.management import THROTTLED, manage, target_of
+
+        target = target_of(request)
+        if target is None:
+            return None
         connection = self._connections.get(target.connection_id)
-        answer = CALLBACK_THROTTLED
+        answer = THROTTLED
         if self._throttle is None or self._throttle.take():
             with contextlib.suppress(Throttled):
                 answer = manage(request, target, self, self._settings)
@@ -250,153 +224,8 @@ class Gateway:
         )
         return answer
 
-    def _refuse(
-        self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
-    ) -> None:
-        self._trace.add(
-            Refused(
-                self._clock.now_ms(),
-                facts,
-                request.method,
-                request.target.partition("?")[0][:200],
-                answer.status,
-                _reason_of(answer),
-            )
-        )
-        reply(answer)
-
-    # Handshakes: path, upgrade, throttle, authorizer, $connect, 101, in this order.
-
-    def _negotiate(self, request: Request, reply: Reply) -> _Opening | Answer:
-        if self._stopping:
-            return SHUTTING_DOWN
-        if request.path not in self._paths:
-            below = request.path.startswith(f"/{self._settings.stage}/")
-            return UPGRADE_REQUIRED if below and not request.wants_upgrade else FORBIDDEN
-        upgrade = negotiate(request, self._settings)
-        if isinstance(upgrade, Answer):
-            return upgrade
-        for throttle in (self._throttle, self._new_connections):
-            if throttle is not None and not throttle.take():
-                return THROTTLED
-        facts = Facts(
-            connection_id=self._ids.connection_id(),
-            connected_at_ms=self._connected_at_ms(),
-            stage=self._settings.stage,
-            domain_name=self.domain_name,
-            api_id=self._settings.api_id,
-            identity=identity_of(request),
-            stage_variables=self.api.stage_variables,
-            **_names(request),
-        )
-        return _Opening(request, facts, upgrade, reply)
-
-    def _connected_at_ms(self) -> int:
-        """Return the time of a new connection.
-
-        Who owns a name depends on who connected first. On AWS two connects hardly ever share
-        a millisecond; on loopback they do, so the later one is put into the next, as long as
-        that stays close to the truth.
-        """
-        now_ms = self._clock.now_ms()
-        ahead_ms = self._last_connected_at_ms - now_ms
-        self._last_connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
-        return self._last_connected_at_ms
-
-    def _authorize(self, opening: _Opening) -> None:
-        authorizer = self.api.authorizer
-        if authorizer is None:
-            self._connect(opening, {})
-            return
-        settings, facts, request = self._settings, opening.facts, opening.request
-        at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
-        method_arn = (
-            f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.api_id}"
-            f"/{settings.stage}/$connect"
-        )
-        event = authorizer_event(
-            facts,
-            request,
-            method_arn,
-            self._ids.request_id(),
-            self._ids.trace_id(at_ms),
-            at_ms,
-        )
-        if lacks_identity(
-            authorizer.identity_sources, request, facts.stage_variables, event["requestContext"]
-        ):
-            self._refuse(request, UNAUTHORIZED, opening.reply, facts)
-            return
-        asked = Asked(at_ms, facts, "authorizer", event)
-        self._trace.add(asked)
-
-        def judged(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
-            context = judge(result, method_arn, facts.identity["sourceIp"])
-            if isinstance(context, Answer):
-                self._refuse(request, context, opening.reply, facts)
-                return
-            latency_ms = self._clock.now_ms() - at_ms
-            self._connect(
-                opening._replace(facts=facts._replace(authorizer=context)),
-                {"integrationLatency": max(latency_ms, 0)},
-            )
-
-        result = authorizer.integration.invoke(event)
-        self._invoker.follow(result, settings.integration_timeout_s, judged)
-
-    def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
-        route = self.api.routes.get("$connect")
-        if route is None:
-            self._establish(opening, {})
-            return
-        at_ms = max(self._clock.now_ms(), opening.facts.connected_at_ms)
-        facts = opening.facts
-        if facts.authorizer is not None:
-            facts = facts._replace(authorizer={**facts.authorizer, **latency})
-        event = connect_event(
-            facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
-        )
-        asked = Asked(at_ms, facts, "connect", event)
-        self._trace.add(asked)
-
-        def returned(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
-            self._connect_returned(opening, result)
-
-        result = self._integration_of(route, facts).invoke(event)
-        self._invoker.follow(result, self._timeout_s(route), returned)
-
-    def _connect_returned(self, opening: _Opening, result: Result) -> None:
-        match result:
-            case TimedOut():
-                answer = http_error(504, "InternalServerErrorException", TIMED_OUT)
-            case NotInvokable():
-                answer = http_error(500, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
-            case Returned():
-                response = _well_formed(result)
-                if response is not None and 200 <= response["statusCode"] < 300:
-                    self._establish(opening, response)
-                    return
-                answer = _refusal(response)
-            case _:
-                answer = _refusal(None)
-        self._refuse(opening.request, answer, opening.reply, opening.facts)
-
-    def _establish(self, opening: _Opening, response: Mapping[str, Any]) -> None:
-        subprotocol = _header(response.get("headers"), "Sec-WebSocket-Protocol")
-        headers = list(opening.upgrade.headers)
-        if subprotocol is not None:
-            if not _HEADER_VALUE.fullmatch(subprotocol):
-                self._refuse(opening.request, _refusal(None), opening.reply, opening.facts)
-                return
-            headers.append(("sec-websocket-protocol", subprotocol))
-        connection = WebSocketConnection(
-            opening.facts, opening.upgrade.protocol, self, self._settings, self._clock
-        )
-        opening.reply(Switch(headers, connection, lambda: self._connection_opened(connection)))
-
-    def _connection_opened(self, connection: WebSocketConnection) -> None:
+    def connection_opened(self, connection: WebSocketConnection) -> None:
+        """Take note that a connection exists: its 101 is written."""
         self._connections[connection.facts.connection_id] = connection
         self._trace.add(Opened(self._clock.now_ms(), connection.facts))
         if self._stopping:
@@ -435,7 +264,9 @@ class Gateway:
         if not self._is_plain or not isinstance(integration, CoreHost):
             received = Received(*message)
             self._trace.add(received)
-            result = self._integration_of(route, facts).invoke(event)
+            if self._faults is not None:
+                integration = self._faults.around(integration, facts)
+            result = integration.invoke(event)
             self._follow_message(connection, received, result, route)
             return
         considered, relay = integration.consider(event)
@@ -556,15 +387,18 @@ class Gateway:
             self._trace.add(Finished(self._clock.now_ms(), closed, result))
             self._invoker.finished(connection)
 
-        result = self._integration_of(route, facts).invoke(event)
-        self._invoker.follow(result, self._timeout_s(route), returned)
+        self.invoke(route, facts, event, returned)
 
     # Invocations.
 
-    def _integration_of(self, route: Route, facts: Facts) -> Integration:
-        if self._faults is None:
-            return route.integration
-        return self._faults.around(route.integration, facts)
+    def invoke(
+        self, route: Route, facts: Facts, event: Mapping[str, Any], then: Callable[[Result], None]
+    ) -> None:
+        """Hand an event to a route's function, and its result on, once it is there."""
+        integration = route.integration
+        if self._faults is not None:
+            integration = self._faults.around(integration, facts)
+        self._invoker.follow(integration.invoke(event), self._timeout_s(route), then)
 
     def _timeout_s(self, route: Route) -> float:
         return route.timeout_s or self._settings.integration_timeout_s
@@ -587,53 +421,3 @@ class Gateway:
         if not self._connections and not self._closing and not self._http:
             when_empty, self._when_empty = self._when_empty, None
             when_empty()
-
-
-def _well_formed(result: Returned) -> Mapping[str, Any] | None:
-    """Return a function's response if API Gateway can use it."""
-    value = result.value
-    if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
-        return None
-    status, body = value.get("statusCode"), value.get("body")
-    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
-        return None
-    return value if body is None or isinstance(body, str) else None
-
-
-class _Names(TypedDict):
-    player: str
-    game: str
-
-
-def _names(request: Request) -> _Names:
-    """Return who the client says that it is, for whoever watches."""
-    query = dict(request.query)
-    return {
-        "player": query.get("playerId", "")[:MAX_NAME_CHARACTERS],
-        "game": query.get("gameId", "")[:MAX_NAME_CHARACTERS],
-    }
-
-
-def _reason_of(answer: Answer) -> str:
-    """Return what the client is told, or the status in words."""
-    try:
-        body = json.loads(answer.body)
-    except ValueError:
-        return answer.body.decode(errors="replace") or answer.reason
-    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
-
-
-def _refusal(response: Mapping[str, Any] | None) -> Answer:
-    """Return the answer to a handshake that ``$connect`` did not accept."""
-    if response is None or response["statusCode"] < 300:
-        return http_error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
-    body = (response.get("body") or "").encode(errors="replace")
-    return Answer(response["statusCode"], body)
-
-
-def _header(headers: object, name: str) -> str | None:
-    """Return a header of a function's response, whatever its casing."""
-    if not isinstance(headers, dict):
-        return None
-    values = [str(value) for key, value in headers.items() if str(key).lower() == name.lower()]
-    return values[-1] if values else None

@@ -1,5 +1,7 @@
 """The opening handshake: what is wrong with it, or how it is answered."""
 
+import logging
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -11,10 +13,23 @@ from websockets.http11 import Request as WebSocketRequest
 from websockets.protocol import OPEN
 from websockets.server import ServerProtocol
 from websockets.typing import ExtensionName, ExtensionParameter
+from websockets.utils import accept_key
 
-from poker_signal.emulator.http import UPGRADE_REQUIRED, Answer, Headers, Request, bad_request
+from poker_signal.emulator.http import (
+    UPGRADE_REQUIRED,
+    Answer,
+    Headers,
+    Request,
+    bad_request,
+    http_date,
+)
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.websocket import InflateOnly, SilentProtocol
+
+_KEY = re.compile("[A-Za-z0-9+/]{22}==")
+
+# What is looked up for every protocol that is given none.
+_LOGGER = logging.getLogger("websockets.server")
 
 
 class Upgrade(NamedTuple):
@@ -65,7 +80,12 @@ def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
         extensions=extensions,
         state=OPEN,
         max_size=(settings.max_message_bytes, settings.max_frame_bytes),
+        logger=_LOGGER,
     )
+    if _leaves_nothing_to_decide(request):
+        # websockets would look at each header several times to come to the same.
+        accept = accept_key(request.last_values["sec-websocket-key"])
+        return Upgrade(protocol, _switched(http_date(), accept))
     try:
         headers = WebSocketHeaders(request.headers)
     except InvalidHeader as error:
@@ -79,15 +99,38 @@ def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
     return Upgrade(protocol, _as_recorded(response.headers))
 
 
+def _leaves_nothing_to_decide(request: Request) -> bool:
+    """Tell whether a request for an upgrade is right, and asks for no extension.
+
+    Stricter than RFC 6455: what is not as usual may still be in order.
+    """
+    headers = request.last_values
+    values = "".join(headers.values())
+    return (
+        len(headers) == len(request.headers)
+        and values.isascii()
+        and values.isprintable()
+        and headers.get("connection", "").lower() in {"upgrade", "keep-alive, upgrade"}
+        and headers.get("sec-websocket-version") == "13"
+        and _KEY.fullmatch(headers.get("sec-websocket-key", "")) is not None
+        and "sec-websocket-extensions" not in headers
+        and "sec-websocket-protocol" not in headers
+    )
+
+
 def _as_recorded(headers: WebSocketHeaders) -> Headers:
     """Return the headers of a 101 in API Gateway's order and casing."""
-    switched = [
-        ("Date", headers["Date"]),
-        ("Connection", "upgrade"),
-        ("upgrade", "websocket"),
-        ("sec-websocket-accept", headers["Sec-WebSocket-Accept"]),
-    ]
+    switched = _switched(headers["Date"], headers["Sec-WebSocket-Accept"])
     if "Sec-WebSocket-Extensions" in headers:
         extensions = headers["Sec-WebSocket-Extensions"].replace("; ", ";")
         switched.append(("sec-websocket-extensions", extensions))
     return switched
+
+
+def _switched(date: str, accept: str) -> Headers:
+    return [
+        ("Date", date),
+        ("Connection", "upgrade"),
+        ("upgrade", "websocket"),
+        ("sec-websocket-accept", accept),
+    ]

@@ -2,9 +2,10 @@
 
 import email.utils
 import json
+import time
 import uuid
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
@@ -34,10 +35,14 @@ class Request:
         """The parameters of the query string in order, decoded; ``+`` is a space."""
         return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
 
+    @cached_property
+    def last_values(self) -> dict[str, str]:
+        """The last value of every header by its name in lower case."""
+        return {name.lower(): value for name, value in self.headers}
+
     def header(self, name: str) -> str | None:
         """Return the last value of a header, whatever its casing."""
-        name = name.lower()
-        return next((v for k, v in reversed(self.headers) if k.lower() == name), None)
+        return self.last_values.get(name.lower())
 
     @property
     def wants_upgrade(self) -> bool:
@@ -65,7 +70,7 @@ class Answer:
     def all_headers(self) -> Headers:
         """Return what is sent before the body."""
         return [
-            ("Date", email.utils.formatdate(usegmt=True)),
+            ("Date", http_date()),
             *([("Content-Type", "application/json")] if self.body and not self._is_typed else []),
             *([("Content-Length", str(len(self.body)))] if self.status != 204 else []),
             ("x-amzn-RequestId", str(uuid.uuid4())),
@@ -74,6 +79,16 @@ class Answer:
 
 
 _STATUSES = {status.value for status in HTTPStatus}
+
+
+def http_date() -> str:
+    """Return what the header ``Date`` says now."""
+    return _date(int(time.time()))
+
+
+@lru_cache(maxsize=1)
+def _date(epoch_s: int) -> str:
+    return email.utils.formatdate(epoch_s, usegmt=True)
 
 
 def error(status: int, error_type: str | None, message: str | None) -> Answer:
@@ -89,11 +104,16 @@ def error(status: int, error_type: str | None, message: str | None) -> Answer:
     )
 
 
+INTERNAL_SERVER_ERROR = "Internal server error"
+TIMED_OUT = "Endpoint request timed out"
+TOO_MANY_REQUESTS = "Too Many Requests"
+
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
 UPGRADE_REQUIRED = Answer(426, headers=[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
 URI_TOO_LONG = error(414, "BadRequestException", "Request-URI Too Long")
 HEADERS_TOO_LARGE = error(431, "BadRequestException", "Request Header Fields Too Large")
 REQUEST_TIMEOUT = error(408, "BadRequestException", "Request Timeout")
+THROTTLED = error(429, "TooManyRequestsException", TOO_MANY_REQUESTS)
 SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
 
 

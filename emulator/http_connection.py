@@ -1,11 +1,14 @@
 """One TCP connection as long as it speaks HTTP: h11 reads, the gateway answers.
 
+A handshake that is as usual is read, and its 101 written, without h11 (``http_head``).
+
 Every connection starts here. One that upgrades is handed to the WebSocket side, which takes
 over its transport; the others may ask again, as boto3's connection pool does.
 """
 
 import asyncio
 from collections.abc import Callable
+from functools import cached_property
 from typing import NamedTuple, Protocol, cast
 
 import h11
@@ -20,6 +23,7 @@ from poker_signal.emulator.http import (
     bad_request,
     error,
 )
+from poker_signal.emulator.http_head import Head, read_handshake, switching_protocols
 from poker_signal.emulator.settings import Settings
 
 MAX_BODY_BYTES = 262_144
@@ -58,10 +62,12 @@ class HttpConnection(asyncio.Protocol):
     def __init__(self, responder: Responder, settings: Settings) -> None:
         self._responder = responder
         self._settings = settings
-        self._h11 = h11.Connection(
-            h11.SERVER,
-            max_incomplete_event_size=settings.max_header_bytes,
-        )
+        self._is_new = True
+        """Nothing has been received."""
+        self._handshake: bytes | None = None
+        """The head of one that is pending, which h11 has not been told of."""
+        self._early = bytearray()
+        """What came after that."""
         self._transport: asyncio.Transport
         self._request: h11.Request | None = None
         self._body = bytearray()
@@ -73,6 +79,11 @@ class HttpConnection(asyncio.Protocol):
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_request = False
+
+    @cached_property
+    def _h11(self) -> h11.Connection:
+        size = self._settings.max_header_bytes
+        return h11.Connection(h11.SERVER, max_incomplete_event_size=size)
 
     def close(self) -> None:
         """Close the connection; an answer that is on its way still arrives, if it is read."""
@@ -93,12 +104,19 @@ class HttpConnection(asyncio.Protocol):
         """Take what the peer sent."""
         if self._closing:
             return
-        if self._pending and len(self._h11.trailing_data[0]) > MAX_BODY_BYTES:
+        if self._is_new:
+            self._is_new = False
+            if (head := read_handshake(data)) is not None and self._is_short(head):
+                self._take_handshake(head, data)
+                return
+        if self._pending and len(self._ahead) > MAX_BODY_BYTES:
             # Whoever sends that much before it has an answer does not wait for one.
             self._transport.abort()
-            return
-        self._h11.receive_data(data)
-        self._advance()
+        elif self._handshake is not None:
+            self._early += data
+        else:
+            self._h11.receive_data(data)
+            self._advance()
 
     def eof_received(self) -> None:
         """Take note that the peer sends no more; the transport then closes by itself.
@@ -123,6 +141,37 @@ class HttpConnection(asyncio.Protocol):
         """Take note that the TCP connection is gone."""
         self._stop_waiting()
         self._responder.http_closed(self)
+
+    # A handshake as usual.
+
+    def _is_short(self, head: Head) -> bool:
+        """Tell whether no limit can have been passed."""
+        settings = self._settings
+        return head.size <= settings.max_header_bytes and len(head.target) <= settings.max_url_chars
+
+    def _take_handshake(self, head: Head, data: bytes) -> None:
+        self._stop_waiting()
+        self._handshake = data[: head.size]
+        self._early += data[head.size :]
+        self._pending = True
+        request = Request("GET", head.target, head.headers, self._peer_ip)
+        self._responder.respond(request, self._reply)
+
+    def _tell_h11(self, handshake: bytes) -> None:
+        """Let h11 go on: it writes the refusal, and reads what comes next."""
+        self._handshake = None
+        self._h11.receive_data(handshake + self._early)
+        self._early.clear()
+        request = self._h11.next_event()
+        assert isinstance(request, h11.Request)
+        self._request = request
+        end = self._h11.next_event()
+        assert isinstance(end, h11.EndOfMessage)
+
+    @property
+    def _ahead(self) -> bytes | bytearray:
+        """What was sent after the request that is pending."""
+        return self._h11.trailing_data[0] if self._handshake is None else self._early
 
     # One request after the other.
 
@@ -186,7 +235,6 @@ class HttpConnection(asyncio.Protocol):
             self._responder.respond(self._as_value(request), self._reply)
 
     def _as_value(self, request: h11.Request) -> Request:
-        peer = self._transport.get_extra_info("peername")
         return Request(
             method=request.method.decode("ascii"),
             target=request.target.decode("ascii"),
@@ -194,10 +242,15 @@ class HttpConnection(asyncio.Protocol):
                 (name.decode("ascii"), value.decode("latin-1"))
                 for name, value in request.headers.raw_items()
             ],
-            peer_ip=peer[0] if peer else "127.0.0.1",
+            peer_ip=self._peer_ip,
             http_version=request.http_version.decode("ascii"),
             body=bytes(self._body),
         )
+
+    @property
+    def _peer_ip(self) -> str:
+        peer = self._transport.get_extra_info("peername")
+        return peer[0] if peer else "127.0.0.1"
 
     def _reply(self, reply: Answer | Switch) -> None:
         self._pending = False
@@ -206,6 +259,8 @@ class HttpConnection(asyncio.Protocol):
         if not isinstance(reply, Answer):
             self._switch(reply)
             return
+        if self._handshake is not None:
+            self._tell_h11(self._handshake)
         self._send(reply)
         if self._h11.our_state is h11.MUST_CLOSE:
             self._close_gently()
@@ -217,8 +272,8 @@ class HttpConnection(asyncio.Protocol):
         self._advance_soon()
 
     def _switch(self, switch: Switch) -> None:
-        self._write(h11.InformationalResponse(status_code=101, headers=switch.headers))
-        early, _ = self._h11.trailing_data
+        self._transport.write(switching_protocols(switch.headers))
+        early = bytes(self._ahead)
         self._closing = True
         self._stop_waiting()
         self._responder.http_closed(self)

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple, Protocol
 
 from poker_signal.core.invocation import Outcome
 
+RESERVED = frozenset({"$connect", "$disconnect"})
+"""Routes that only the gateway itself selects."""
+
 
 class Returned(NamedTuple):
     """What the function returned, whatever it is."""
@@ -89,3 +92,17 @@ class Api:
     """From a message's text to the route key that it asks for; ``None``: always $default."""
     authorizer: Authorizer | None = None
     stage_variables: Mapping[str, str] = field(default_factory=dict)
+
+
+_RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+
+
+def well_formed(result: Returned) -> Mapping[str, Any] | None:
+    """Return a function's response if API Gateway can use it."""
+    value = result.value
+    if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
+        return None
+    status, body = value.get("statusCode"), value.get("body")
+    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
+        return None
+    return value if body is None or isinstance(body, str) else None

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import unquote
 
 from poker_signal.core.gateway import Identity, iso_time
-from poker_signal.emulator.http import FORBIDDEN, Answer, Request, error
+from poker_signal.emulator.http import FORBIDDEN, TOO_MANY_REQUESTS, Answer, Request, error
 from poker_signal.emulator.identifiers import is_well_formed
 from poker_signal.emulator.settings import Settings
 
@@ -17,6 +17,7 @@ GONE = Answer(410, headers=[("x-amzn-ErrorType", "GoneException")])
 TOO_LARGE = error(413, "PayloadTooLargeException", "Payload too large")
 NOT_SIGNED = error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
 NOT_UTF_8 = error(400, "BadRequestException", "Data is not valid UTF-8")
+THROTTLED = error(429, "LimitExceededException", TOO_MANY_REQUESTS)
 OK = Answer(200)
 NO_CONTENT = Answer(204)
 

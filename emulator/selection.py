@@ -14,9 +14,6 @@ _TOKEN = re.compile(
     r"\\(?P<escaped>.)|\$\{" + _PATH + r"\}|\$" + _PATH + r"|(?P<wrong>\$)|(?P<literal>[^\\$]+)"
 )
 
-RESERVED = frozenset({"$connect", "$disconnect"})
-"""Routes that only the gateway itself selects."""
-
 
 class InvalidExpression(ValueError):
     """Not a route selection expression; the text says why."""

@@ -30,3 +30,8 @@ class TokenBucket:
             return False
         self._tokens -= 1
         return True
+
+
+def bucket(rate: float | None, burst: float | None, clock: Clock) -> TokenBucket | None:
+    """Return a full bucket, of one second where no burst is given; None: any rate is allowed."""
+    return None if rate is None else TokenBucket(rate, rate if burst is None else burst, clock)

@@ -15,7 +15,7 @@ from jsonschema import Draft7Validator
 from poker_signal.core import errors, messages
 from poker_signal.core.errors import SignalError
 from poker_signal.core.model import ConnectionId, Message, PlayerId, Signal
-from poker_signal.emulator import gateway
+from poker_signal.emulator import http
 from poker_signal.emulator.testing import ConnectPeer
 from tests.protocol_types import CLIENT, DOCS, SERVER, TYPES, load, typescript
 from tests.signaling.transcripts import CASES, Hears, Says
@@ -219,7 +219,7 @@ async def test_the_gateway_speaks_as_the_document_says(signal_peer: ConnectPeer)
     alice = await signal_peer("Alice")
     await alice.send("ping")
     assert kinds((await alice.expect()).body, SERVER) == ["Gateway"]
-    words = {gateway.INTERNAL_SERVER_ERROR, gateway.TIMED_OUT, gateway.TOO_MANY_REQUESTS}
+    words = {http.INTERNAL_SERVER_ERROR, http.TIMED_OUT, http.TOO_MANY_REQUESTS}
     assert set(SCHEMAS["Gateway"]["properties"]["message"]["enum"]) == {*words, "Forbidden"}
 
 

@@ -88,13 +88,24 @@ def pinned(core: set[int]) -> Iterator[None]:
         os.sched_setaffinity(0, before)
 
 
+def environment() -> dict[str, str]:
+    """Return what servers run with: where one is installed by pip, its bytecode is there.
+
+    Of an editable install the first start writes it. Where that is forbidden, ours would be
+    compiled at every start, and the floor's libraries at none.
+    """
+    return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+
+
 @contextmanager
 def running(spec: Spec) -> Iterator[Server]:
     """Start a server on its core, and stop it as Ctrl-C does."""
     with tempfile.TemporaryFile() as log:
         # Into a file, as a log is: nobody reads along.
         with pinned(cores()[0]):
-            process = subprocess.Popen(spec.command, stdout=subprocess.PIPE, stderr=log)
+            process = subprocess.Popen(
+                spec.command, stdout=subprocess.PIPE, stderr=log, env=environment()
+            )
         try:
             yield Server(spec, process, _url(spec, process, log.fileno()))
         finally:

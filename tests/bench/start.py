@@ -9,7 +9,7 @@ from tests.bench import profiles
 from tests.bench.client import Address, drive
 from tests.bench.figures import Figure, Found, Run
 from tests.bench.handshakes import one_handshake
-from tests.bench.processes import FLOOR, OURS, Spec, running
+from tests.bench.processes import FLOOR, OURS, Spec, environment, running
 
 ROUNDS = 10
 STEPS = 2 * ROUNDS
@@ -45,7 +45,9 @@ def import_times() -> str:
     """Return what ``-X importtime`` says of a start."""
     lines: list[str] = []
     command = [sys.executable, "-X", "importtime", "-m", "poker_signal.cli", *OURS.command[1:]]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment()
+    ) as process:
         assert process.stderr is not None
         for line in process.stderr:
             lines.append(line.decode())

@@ -2,10 +2,20 @@
 
 import json
 import uuid
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from unittest import mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.protocol import State
+from websockets.server import ServerProtocol
 
+from poker_signal.emulator import handshake
 from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.handshake import Upgrade, negotiate
+from poker_signal.emulator.http import Answer, Request
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.peers import HANDSHAKE, answer
@@ -104,3 +114,45 @@ async def test_compression_can_be_declined(clock: VirtualClock) -> None:
     async with Emulator(Settings(port=0, permessage_deflate=False), clock=clock) as emulator:
         _, headers, _ = await answer(emulator, request)
     assert "sec-websocket-extensions" not in headers
+
+
+USUAL = {
+    "Host": "example.org",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+OTHER_VALUES = ["Upgrade", "keep-alive, Upgrade", "close", "WebSocket", "13", "8", "h2c", "é"]
+OTHER_VALUES += ["dGhlIHNhbXBsZSBub25jZR==", "dGhlIHNhbXBsZSBub25jZ===", "dGhl", "", "x,", "\x01"]
+OTHER_HEADERS = st.tuples(
+    st.sampled_from([*USUAL, "upgrade", "Origin", "Sec-WebSocket-Protocol", "X-Forwarded-For"]),
+    st.sampled_from(OTHER_VALUES),
+)
+
+
+@given(st.lists(OTHER_HEADERS, max_size=3), st.sets(st.sampled_from(list(USUAL)), max_size=1))
+def test_the_short_way_comes_to_what_websockets_comes_to(
+    more: list[tuple[str, str]], missing: set[str]
+) -> None:
+    """It is only taken where it does."""
+    headers = [header for header in USUAL.items() if header[0] not in missing] + more
+    request = Request("GET", "/prod", headers, "127.0.0.1")
+    short = negotiate(request, Settings())
+    with mock.patch.object(handshake, "_leaves_nothing_to_decide", return_value=False):
+        long = negotiate(request, Settings())
+    if isinstance(short, Answer) or isinstance(long, Answer):
+        assert short == long
+        return
+    assert short.headers[1:] == long.headers[1:]
+    assert short.protocol.state is long.protocol.state is State.OPEN
+    assert short.protocol.extensions == long.protocol.extensions == []
+    assert (short.headers[0][0], long.headers[0][0]) == ("Date", "Date")
+    assert parsedate_to_datetime(short.headers[0][1]).utcoffset() == timedelta(0)
+
+
+def test_the_short_way_is_taken() -> None:
+    """By whoever asks for nothing more: websockets is not asked."""
+    request = Request("GET", "/prod", list(USUAL.items()), "127.0.0.1")
+    with mock.patch.object(ServerProtocol, "accept", side_effect=AssertionError):
+        assert isinstance(negotiate(request, Settings()), Upgrade)

@@ -1,10 +1,14 @@
 """HTTP on the port: keep-alive, limits, and whatever somebody sends by mistake."""
 
 import asyncio
+import re
 import socket
+from collections.abc import Callable
 
 import pytest
 
+from poker_signal.emulator.http import FORBIDDEN, Answer, Request
+from poker_signal.emulator.http_connection import MAX_BODY_BYTES, HttpConnection, Switch
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
@@ -141,3 +145,145 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
                     assert (await read_answer(reader))[0] == 426
             kinds = [record.kind for record in records]
             assert "refused" in kinds[kinds.index("message") :]
+
+
+class Wire(asyncio.Transport):
+    """A transport that remembers what is written to it."""
+
+    def __init__(self) -> None:
+        super().__init__({"peername": ("127.0.0.1", 1)})
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.written = b""
+        self.closing = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        """Remember it."""
+        self.written += data
+
+    def is_closing(self) -> bool:
+        """Tell whether it has been closed, or cut."""
+        return self.closing
+
+    def close(self) -> None:
+        """Close it."""
+        self.closing = True
+
+    abort = close
+
+    def can_write_eof(self) -> bool:
+        """Tell that it can be closed half."""
+        return True
+
+    def write_eof(self) -> None:
+        """Remember it."""
+        self.written += b"<eof>"
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        """Remember it."""
+        self.protocol = protocol
+
+    def pause_reading(self) -> None:
+        """There is nothing to read by itself."""
+
+    def resume_reading(self) -> None:
+        """There is nothing to read by itself."""
+
+
+class Taker(asyncio.Protocol):
+    """What a connection switches to."""
+
+    def __init__(self) -> None:
+        self.received = b""
+
+    def data_received(self, data: bytes) -> None:
+        """Remember it."""
+        self.received += data
+
+
+class Responder:
+    """Answers all requests alike, when it is told to."""
+
+    def __init__(self, answer: Answer | Switch) -> None:
+        self._answer = answer
+        self.requests: list[Request] = []
+        self._reply: Callable[[Answer | Switch], None]
+
+    def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
+        """Remember whom to answer."""
+        self.requests.append(request)
+        self._reply = reply
+
+    def answer(self) -> None:
+        """Answer the last request."""
+        self._reply(self._answer)
+
+    def http_opened(self, connection: HttpConnection) -> None:
+        """Nothing to do."""
+
+    def http_closed(self, connection: HttpConnection) -> None:
+        """Nothing to do."""
+
+
+def told(pieces: list[bytes], answer: Answer | Switch) -> tuple[Wire, Responder, HttpConnection]:
+    """Let a connection receive a handshake in pieces, and answer it once all are there."""
+    wire, responder = Wire(), Responder(answer)
+    connection = HttpConnection(responder, Settings())
+    connection.connection_made(wire)
+    for piece in pieces:
+        connection.data_received(piece)
+    return wire, responder, connection
+
+
+WAYS = {
+    "h11": [HANDSHAKE[:9], HANDSHAKE[9:]],
+    "without": [HANDSHAKE],
+}
+"""What comes in pieces is read by h11."""
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+async def test_a_switch_hands_over_what_came_early(way: list[bytes]) -> None:
+    """Whoever reads the head: with it, and while the answer was waited for."""
+    taker = Taker()
+    switch = Switch([("upgrade", "websocket")], taker, lambda: None)
+    wire, responder, connection = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
+    connection.data_received(b"\x82")
+    responder.answer()
+    assert wire.written == b"HTTP/1.1 101 \r\nupgrade: websocket\r\n\r\n"
+    assert taker.received == b"\x81\x80\x82"
+    assert wire.protocol is taker
+
+
+@pytest.mark.parametrize("answer", [FORBIDDEN, Answer(403), Answer(204), Answer(500, b"?")])
+async def test_a_refusal_is_the_same_whoever_read_the_head(answer: Answer) -> None:
+    """And what the client asks next is taken by the same rules."""
+    written, requests = [], []
+    for way in WAYS.values():
+        wire, responder, connection = told(way, answer)
+        connection.data_received(GET[:9])
+        responder.answer()
+        connection.data_received(GET[9:])
+        responder.answer()
+        written.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", wire.written))
+        requests.append(responder.requests)
+        connection.connection_lost(None)
+    assert written[0].count(b"HTTP/1.1 ") == 2
+    assert written[0] == written[1]
+    assert len(requests[0]) == 2
+    assert requests[0] == requests[1]
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
+async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[bytes]) -> None:
+    """Whoever reads the head: it does not wait for an answer."""
+    taker = Taker()
+    wire, responder, connection = told(way, Switch([], taker, lambda: None))
+    for _ in range(2):
+        assert not wire.closing
+        connection.data_received(bytes(MAX_BODY_BYTES))
+    assert not wire.closing
+    connection.data_received(b"x")
+    assert wire.closing
+    responder.answer()
+    assert (wire.written, taker.received) == (b"", b"")
+    connection.connection_lost(None)
