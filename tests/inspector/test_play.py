@@ -6,6 +6,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
+from tests.inspector.inspected import Inspected
+from tests.inspector.scenes import Scene
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 40_000
@@ -50,6 +52,22 @@ async def test_a_host_and_three_players_connect_and_talk(
     assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
         emulator.inspector_url.split("/")[2]
     }
+
+
+async def test_the_inspector_leads_there(inspected: Inspected) -> None:
+    """From where nothing has happened yet; a recording has no table to play at."""
+    page = inspected.page
+    async with page.context.expect_page() as opening:
+        await page.get_by_role("link", name="play a table", exact=True).click()
+    table = await opening.value
+    await table.get_by_role("button", name="Host and 3 players").click()
+    for name in ("Anna", "Ben", "Chloé"):
+        await expect(inspected.card(f"{name} → HOST")).to_have_attribute(
+            "data-state", "ok", timeout=PATIENCE_MS
+        )
+    await expect(page.get_by_role("link", name="Play a table")).to_be_visible()
+    await inspected.open_recording(Scene().complete())
+    await expect(page.get_by_role("link", name="Play a table")).to_be_hidden()
 
 
 async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:

@@ -293,6 +293,7 @@ class Inspector {
             h("b", {}, "No traffic yet"),
             h("p", {}, url ? "Connect a client to" : "Waiting for the emulator; or drop a recording here."),
             url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
+            url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "play a table"), " in this browser: a host and three players.") : null,
           ];
     empty.replaceChildren(...lines.filter(Boolean));
   }
@@ -312,7 +313,7 @@ class Inspector {
   _tally(game) {
     // Settled attempts do not change their verdict: only the last few are looked at again.
     game.settled ??= new Map();
-    let [failed, complete] = [0, 0];
+    const count = { bad: 0, warn: 0, ok: 0, waiting: 0 };
     for (const attempt of game.attempts.all) {
       const known = game.settled.get(attempt);
       const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
@@ -322,10 +323,9 @@ class Inspector {
         const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
         game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
       }
-      if (state === "bad") failed += 1;
-      if (state === "ok" || state === "warn") complete += 1;
+      count[state] += 1;
     }
-    return { failed, complete };
+    return { failed: count.bad, warned: count.warn, complete: count.ok };
   }
 
   announce(text) {
