@@ -71,17 +71,23 @@ async def test_the_inspector_leads_there(inspected: Inspected) -> None:
 
 
 async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:
-    """A game is opened by its code; who joins nobody, or twice, hears why."""
+    """A game is opened by its code; who joins nobody hears why, and joins again once it may."""
     async with await browser.new_page() as page:
         await page.goto(f"{emulator.inspector_url}play?game=EMPTY1")
         await expect(page.get_by_label("Game")).to_have_value("EMPTY1", timeout=PATIENCE_MS)
+        seats = page.get_by_role("list", name="Seats in this page").locator("> li")
+        zoe = seats.filter(has=page.get_by_role("heading", name="Zoë"))
+        await page.get_by_label("Name").fill("Zoë")
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(zoe).to_contain_text("Nobody is hosting this game", timeout=PATIENCE_MS)
+        await expect(zoe).to_contain_text("could not join")
         for _ in range(2):
-            await page.get_by_label("Name").fill("Zoë")
-            await page.get_by_role("button", name="Join as a player").click()
-        await expect(page.get_by_role("alert")).to_have_text("Zoë sits in this page already.")
-        await expect(page.get_by_label("What Zoë hears")).to_contain_text(
-            "Nobody is hosting this game", timeout=PATIENCE_MS
-        )
+            await page.get_by_role("button", name="Host the game").click()
+        await expect(page.get_by_role("alert")).to_have_text("HOST sits in this page already.")
+        await expect(seats.last).to_contain_text("waiting for players", timeout=PATIENCE_MS)
+        await page.get_by_label("Name").fill("Zoë")
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(zoe).to_contain_text("connected to HOST", timeout=PATIENCE_MS)
 
 
 async def test_the_client_is_the_one_that_is_documented() -> None:
