@@ -132,7 +132,7 @@ class Card {
       h("button", { type: "button", onclick: () => this._actions.showOnly(attempt) }, "Show only this"),
       h("button", { type: "button", onclick: (event) => copy(report(), event.currentTarget) }, "Copy report"),
       h("button", { type: "button", onclick: (event) => copy(mermaid(rows()), event.currentTarget) }, "Mermaid"),
-      h("button", { type: "button", onclick: (event) => copy(pytestTest(attempt, rows()), event.currentTarget) }, "pytest"),
+      h("button", { type: "button", onclick: (event) => copy(pytestTest(attempt, rows(), this._actions.about()), event.currentTarget) }, "pytest"),
     );
   }
 }

@@ -100,7 +100,7 @@ export class Details {
       { class: "buttons" },
       event ? copying("Copy event file", () => event) : null,
       copying("Mermaid", () => mermaid(rows)),
-      attempt ? copying("pytest", () => pytestTest(attempt, rows)) : null,
+      attempt ? copying("pytest", () => pytestTest(attempt, rows, this._actions.about())) : null,
       attempt ? copying("Copy report", () => bugReport(attempt, this._actions.verdictOf(attempt), rows, this._actions.about())) : null,
       open && row.kind === "message" ? button("Resend", () => this._actions.resend(row)) : null,
       open ? button("Send a frame…", () => this._actions.frame(connection)) : null,

@@ -9,9 +9,9 @@ import { askClose, askFrame } from "./dialogs.js";
 import { byId, h, setText, shown } from "./dom.js";
 import { filterOf } from "./filter.js";
 import { Live, call } from "./live.js";
-import { parseRecording } from "./recording.js";
+import { MAX_BYTES, parseRecording } from "./recording.js";
 import { Faults, Sidebar } from "./sidebar.js";
-import { many } from "./words.js";
+import { bytes, many } from "./words.js";
 
 /** Entries that are kept; then the older half is let go. The emulator itself keeps 20 000. */
 const MAX_ENTRIES = 60_000;
@@ -30,6 +30,8 @@ class Inspector {
     this.entries = [];
     this.waiting = [];
     this.about = {};
+    /** The same, as the header of a recording tells it. */
+    this.recorded = {};
     this.source = "live";
     this.paused = false;
     this.chosen = null;
@@ -60,7 +62,7 @@ class Inspector {
       choose: (game) => this.choose(game),
       close: () => this.closeRow(),
       isLive: () => this.source === "live",
-      about: () => ({ ...this.about, userAgent: navigator.userAgent }),
+      about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
       verdictOf: (attempt) => this.verdictOf(attempt),
       showOnly: (attempt) => this.controls.showOnly(attempt),
       hangUp: (connection) => askClose(connection, (code, reason) => call("DELETE", `connections/${encodeURIComponent(connection.id)}`, { code, reason })),
@@ -165,13 +167,18 @@ class Inspector {
   }
 
   async openRecording(file) {
-    const { entries, problems } = parseRecording(await file.text());
+    if (file.size > MAX_BYTES) {
+      this.notice(`${file.name} is too large: ${bytes(file.size)}, and at most ${bytes(MAX_BYTES)} can be shown.`);
+      return;
+    }
+    const { entries, problems, about } = parseRecording(await file.text());
     if (entries.length === 0) {
       this.notice(`${file.name}: ${problems.join(" ")}`);
       return;
     }
     this.live.stop();
     this.source = "recording";
+    this.recorded = about;
     this.reset(true);
     this.faults.hide();
     this.setPaused(false);
