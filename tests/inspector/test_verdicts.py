@@ -1,6 +1,9 @@
 """What the analysis says of handshakes: a pure module, run where it is used, in a browser."""
 
+import re
+
 import pytest
+from playwright.async_api import expect
 
 from tests.inspector.failures import FAILURES, Failure
 from tests.inspector.inspected import Inspected
@@ -19,6 +22,24 @@ async def test_a_failure_has_its_verdict(inspected: Inspected, failure: Failure)
     mine = [each for each in told if each["player"] == failure.player]
     assert (mine[-1]["code"], mine[-1]["headline"]) == (failure.code, failure.says)
     assert mine[-1]["state"] in {"bad", "warn"}
+
+
+@pytest.mark.parametrize(
+    "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
+)
+async def test_the_page_shows_the_verdict(inspected: Inspected, failure: Failure) -> None:
+    """On the card of the attempt, which is the first that a developer sees of it."""
+    scene = failure.play()
+    game = scene.entries[-1].get("gameId", "no game")
+    # A recording ends with its last entry: somebody else comes when the scene is over.
+    scene.add("connect", "onlooker", event={}, requestId="onlooker=")
+    await inspected.open_recording(scene)
+    if len({entry.get("gameId") for entry in scene.entries}) > 1:
+        await inspected.page.get_by_role("button", name=game).click()
+    title = HOST if failure.player == HOST else f"{failure.player} → HOST"
+    card = inspected.card(title).first
+    await expect(card.locator(".headline")).to_have_text(failure.says)
+    await expect(card.locator(".badge")).to_have_text(re.compile("Failed|Warning"))
 
 
 async def test_a_handshake_that_succeeds_is_told_to(inspected: Inspected) -> None:
