@@ -3,10 +3,9 @@
 import json
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
-from tests.inspector.inspected import Inspected
+from tests.inspector.inspected import Inspected, assert_accessible
 from tests.inspector.scenes import HOST, Scene, candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -276,19 +275,8 @@ async def test_axe_finds_no_serious_violation(inspected: Inspected, theme: str) 
     await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     await inspected.open_recording(failed())
     await expect(inspected.card("Bob → HOST")).to_be_visible()
-    await assert_accessible(inspected)
+    await assert_accessible(page)
     await page.locator("#rows").get_by_role("option", name="offer from HOST").first.click()
-    await assert_accessible(inspected)
+    await assert_accessible(page)
     await page.set_viewport_size({"width": 390, "height": 780})
-    await assert_accessible(inspected)
-
-
-async def assert_accessible(inspected: Inspected) -> None:
-    """Run axe in the page."""
-    results = await Axe().run(inspected.page)
-    grave = [
-        (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]])
-        for each in results.response["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
-    assert grave == []
+    await assert_accessible(page)

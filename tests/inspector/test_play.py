@@ -1,12 +1,13 @@
 """A table in one page: real WebRTC connections, through the emulator."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
-from tests.inspector.inspected import Inspected
+from tests.inspector.inspected import Inspected, assert_accessible
 from tests.inspector.scenes import Scene
 
 ROOT = Path(__file__).parents[2]
@@ -88,6 +89,24 @@ async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulato
         await page.get_by_label("Name").fill("Zoë")
         await page.get_by_role("button", name="Join as a player").click()
         await expect(zoe).to_contain_text("connected to HOST", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_no_serious_violation(
+    browser: Browser, emulator: Emulator, theme: str
+) -> None:
+    """Before somebody sits, with a seat that failed, and on a phone."""
+    options: dict[str, Any] = {"color_scheme": theme}
+    async with await browser.new_page(**options) as page:
+        await page.goto(f"{emulator.inspector_url}play")
+        await expect(page.locator("#status")).to_have_attribute("data-state", "live")
+        await assert_accessible(page)
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(page.locator(".seat")).to_have_attribute("data-state", "failed")
+        await assert_accessible(page)
+        await page.set_viewport_size({"width": 390, "height": 780})
+        await assert_accessible(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 async def test_the_client_is_the_one_that_is_documented() -> None:
