@@ -33,6 +33,7 @@ async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: 
     assert report.startswith("## Signaling is complete")
     assert "```mermaid\nsequenceDiagram" in report
     assert "| poker-signal |" in report
+    assert re.search(r"HOST → Alice offer \| delivered \|", report)
     assert not re.search(r"192\.168|203\.0\.113|ice-pwd|candidate:", report)
 
 

@@ -2,7 +2,7 @@
 
 import { readJson } from "./handshake.js";
 import { escapeMarkdown, maskAddresses } from "./redact.js";
-import { clock, delta } from "./words.js";
+import { clock, delta, outcomeOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
@@ -123,7 +123,7 @@ export function bugReport(attempt, verdict, rows, about) {
 
 function reportRow(row) {
   const who = `${escapeMarkdown(row.from ?? "gateway")} → ${escapeMarkdown(row.to ?? "gateway")}`;
-  const outcome = `${row.outcome} ${escapeMarkdown(row.note)}`.trim();
+  const outcome = `${outcomeOf(row)} ${escapeMarkdown(row.note)}`.trim();
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${escapeMarkdown(row.type)} | ${outcome} |`;
 }
 
