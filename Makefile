@@ -7,6 +7,7 @@
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
 #   make load                 play crowds, bad peers and a long day at full size
+#   make flakes               repeat the tests 50 times in random order; RUNS=5 TESTS=tests/cli are fewer
 #   make fuzz                 send 20 000 cases of nonsense; CASES=1000 are fewer
 
 PYTHON ?= python3
@@ -14,12 +15,14 @@ BIN := .venv/bin
 PIP := PYTHONWARNINGS=ignore $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 ARGS ?=
 CASES ?= 20000
+RUNS ?= 50
+TESTS ?= tests
 SCHEDULES ?= 10000
 
 # Most tests wait more than they work: these run beside the others.
 MEANWHILE := tests/infrastructure tests/inspector tests/load
 
-.PHONY: setup emulate test check bench fuzz load adversity infrastructure browser
+.PHONY: setup emulate test check bench flakes fuzz load adversity infrastructure browser
 
 setup: .venv/ready-for-tests
 
@@ -44,6 +47,14 @@ check: .venv/ready-for-tests build/import-root
 
 bench: .venv/ready-for-tests
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+# One line per run; what failed, and all that was said, is in build/flakes.
+flakes: .venv/ready-for-tests
+	@mkdir -p build/flakes; status=0; for run in $$(seq $(RUNS)); do \
+		seed=$$(date +%s); log=build/flakes/$$seed.log; \
+		$(BIN)/pytest -n 2 --random-order-seed=$$seed $(TESTS) > $$log 2>&1 || { status=1; grep -E '^(FAILED|ERROR)' $$log; }; \
+		echo "$$run of $(RUNS), --random-order-seed=$$seed: $$(tail -n 1 $$log)"; \
+	done; exit $$status
 
 fuzz: .venv/ready-for-tests
 	POKER_SIGNAL_FUZZ_CASES=$(CASES) $(BIN)/pytest --capture no tests/emulator/test_fuzz.py

@@ -26,6 +26,10 @@ DEFAULT_PARAMETER = "/poker-signaling/tickets"
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
+CONNECT_S = 2
+ANSWER_S = 30
+"""moto imports half of itself before its first answer; a busy machine takes its time for that."""
+
 
 @contextmanager
 def dynamodb(
@@ -113,7 +117,9 @@ def _client(service: str, endpoint: str) -> Any:
     import botocore.session
     from botocore.config import Config
 
-    config = Config(connect_timeout=2, read_timeout=5, retries={"total_max_attempts": 1})
+    config = Config(
+        connect_timeout=CONNECT_S, read_timeout=ANSWER_S, retries={"total_max_attempts": 1}
+    )
     session = botocore.session.get_session()
     return session.create_client(service, endpoint_url=endpoint, config=config)
 

@@ -195,6 +195,7 @@ def banner(
         f'  paste into the client   const SIGNALING_URL = "{url}";',
         f"  it connects to          {url}?playerId=…&gameId=…",
         f"  watch handshakes at     {inspector_url}",
+        f"  make some at            {inspector_url}play",
         f"  endpoint_url for boto3  {management_url}",
         "  stop                    Ctrl-C",
         "",

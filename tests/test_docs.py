@@ -24,9 +24,10 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_transcript_works_when_pasted() -> None:
-    """Two players meet, and hear exactly what the README says."""
+    """Two players meet, hear exactly what the README says, and so does who looks on."""
     (pasted,) = [block for block in blocks("sh") if "python - <<" in block]
     (heard,) = [block for block in blocks("text") if block.startswith("HOST hears")]
+    (seen,) = re.findall(r"^```\n(\d\d:.*?)^```$", README, re.MULTILINE | re.DOTALL)
     command, script = pasted.split("<<'EOF'\n")
     assert command == ".venv/bin/python - "
     script = script.removesuffix("EOF\n")
@@ -35,8 +36,9 @@ def test_the_transcript_works_when_pasted() -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "poker_signal.cli", "emulate", "--port", "0"],
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONUTF8": "1"},
     ) as emulator:
         try:
             assert emulator.stdout is not None
@@ -51,9 +53,17 @@ def test_the_transcript_works_when_pasted() -> None:
                 check=False,
                 env={**os.environ, "PYTHONUTF8": "1"},
             )
+            emulator.terminate()
+            _, told = emulator.communicate(timeout=30)
         finally:
             emulator.kill()
     assert (done.stdout, done.stderr) == (heard, "")
+    assert without_times(told.partition("Ctrl-C\n\n")[2]) == without_times(seen)
+
+
+def without_times(console: str) -> list[str]:
+    """Return the lines of the console; the clock is another one every day."""
+    return [re.sub(r"^\d\d:\d\d:\d\d\.\d{3}", "", line) for line in console.splitlines()]
 
 
 def test_the_browser_client_is_the_one_that_is_tested() -> None:

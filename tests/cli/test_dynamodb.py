@@ -7,6 +7,7 @@ import botocore.session
 import click
 import pytest
 from click.testing import CliRunner
+from moto.dynamodb.models import dynamodb_backends
 from websockets.sync.client import connect
 
 from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
@@ -31,7 +32,10 @@ def tables() -> list[str]:
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of AWS is set."""
+    """Nothing of AWS is set, and moto has no tables: in one process all its servers share them."""
+    for regions in dynamodb_backends.values():
+        for backend in regions.values():
+            backend.reset()
     for name in list(os.environ):
         if name.startswith("AWS_") or name in {"TABLE_NAME", *environment_of(Rules())}:
             monkeypatch.delenv(name)

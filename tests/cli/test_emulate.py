@@ -34,7 +34,10 @@ def emulate(*options: str, **environment: str) -> Iterator[tuple[subprocess.Pope
     ) as process:
         try:
             assert process.stdout is not None
-            yield process, process.stdout.readline()
+            assert process.stderr is not None
+            line = process.stdout.readline()
+            assert line, process.stderr.read()
+            yield process, line
         finally:
             process.kill()
 

@@ -133,7 +133,12 @@ def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
     ours, theirs = pty.openpty()
     command = [COMMAND[0], "-c", f"{code}import poker_signal.cli.__main__", *arguments]
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}
+        command,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        # Nobody answers here when it asks where the cursor is.
+        env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
     ) as process:
         os.close(theirs)
         try:
@@ -146,6 +151,10 @@ def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
             _read_until(ours, b"/close [CODE [REASON]]")
             os.write(ours, b"/ping\r")
             _read_until(ours, "← pong".encode())
+            if not hidden:
+                # While something is printed the terminal is not raw, and a Ctrl-D is lost: the
+                # prompt is back when the cursor is.
+                _read_until(ours, b"\x1b[?25h")
             os.write(ours, b"\x04")
             _read_until(ours, b"closed by us with 1000")
             assert process.wait(20) == 0

@@ -136,6 +136,7 @@ def test_the_banner_says_what_to_paste() -> None:
         "ws://localhost:3001/prod", inspector_url, "http://localhost:3001/prod", "1.2.3", None
     )
     assert f"{inspector_url}\n" in text
+    assert f"{inspector_url}play\n" in text
     assert 'const SIGNALING_URL = "ws://localhost:3001/prod";' in text
     assert "http://localhost:3001/prod" in text
     assert "trust" not in text

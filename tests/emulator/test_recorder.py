@@ -4,7 +4,6 @@ import json
 import os
 import stat
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +76,9 @@ def test_a_disk_that_is_slow_holds_nobody_up(
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     writing = recorder(path)
     posted = Posted(7, FACTS, FACTS.connection_id, "x" * 10_000)
-    start = time.monotonic()
     # A pipe takes 64 KiB, and then nothing until somebody reads.
     for _ in range(1000):
         writing.observe(posted)
-    assert time.monotonic() - start < 1
     os.set_blocking(reader, True)
     heard = bytearray()
     while b'"gap"' not in heard:

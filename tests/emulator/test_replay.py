@@ -66,17 +66,17 @@ async def test_whoever_is_refused_now_is_said(emulator: Emulator) -> None:
 
 
 async def steps(emulator: Emulator, clock: VirtualClock) -> None:
-    """Three messages, a second apart."""
+    """Three messages, ten seconds apart."""
     async with peer(emulator, "Anna") as anna:
         for _ in range(3):
-            clock.advance(1)
+            clock.advance(10)
             await tell(anna, type="ping")
             await hear(anna)
 
 
-@pytest.mark.parametrize(("speed", "least_s"), [(10, 0.3), (0, 0)])
+@pytest.mark.parametrize(("speed", "least_s"), [(100, 0.3), (0, 0)])
 async def test_time_is_as_it_was_or_scaled(speed: float, least_s: float) -> None:
-    """Three seconds take a third of one at ten times the speed."""
+    """Thirty seconds take a third of one at a hundred times the speed."""
     clock = VirtualClock()
     entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
     async with Emulator(Settings(port=0)) as emulator:
@@ -84,7 +84,7 @@ async def test_time_is_as_it_was_or_scaled(speed: float, least_s: float) -> None
         _, differences = await play(entries, emulator.url, speed)
     assert differences == []
     # Half a second is for what may come that was not recorded.
-    assert least_s + 0.5 <= time.monotonic() - start < 3
+    assert least_s + 0.5 <= time.monotonic() - start < 30
 
 
 async def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:

@@ -171,24 +171,24 @@ async def host_of(
 
 @asynccontextmanager
 async def player_of(
-    url: str, game: str, name: str, join_after_s: float = JOIN_AFTER_S
+    url: str, game: str, name: str, join_after_s: float | None = JOIN_AFTER_S
 ) -> AsyncGenerator[Player, None]:
     """Enter a game's code, and join a second later: by then the socket should be open.
 
-    Who joins sooner, because a second would show nothing more, waits for its socket all the same.
+    ``None`` joins once it is open: a second less, where how long that takes is not the question.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
     async with _open(url, name, game, lambda socket: Player(socket, name)) as client:
         assert isinstance(client, Player)
-        passed_s = loop.time() - started
+        left_s = 0 if join_after_s is None else join_after_s - (loop.time() - started)
 
         async def join_once() -> None:
-            await asyncio.sleep(join_after_s - passed_s)
+            await asyncio.sleep(left_s)
             await client.join()
 
         joining = None
-        if passed_s <= max(join_after_s, JOIN_AFTER_S):
+        if left_s >= 0:
             # Otherwise the moment has passed while the socket was not open: never.
             joining = asyncio.create_task(join_once())
         try:

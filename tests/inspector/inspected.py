@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.inspector.scenes import Scene
@@ -70,6 +71,17 @@ class Inspected:
                 .map((row) => row.getAttribute("aria-label").split(", ")[1])"""
         )
         return told
+
+
+async def assert_accessible(page: Page) -> None:
+    """Run axe in a page: names, roles, contrast, focus order."""
+    results = await Axe().run(page)
+    grave = [
+        (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]])
+        for each in results.response["violations"]
+        if each["impact"] in {"serious", "critical"}
+    ]
+    assert grave == []
 
 
 @asynccontextmanager

@@ -4,6 +4,9 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from urllib.error import HTTPError
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
 import pytest
 import pytest_asyncio
@@ -13,9 +16,10 @@ from websockets.exceptions import ConnectionClosedError
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from tests.emulator.inspector.requests import ask
 from tests.emulator.peers import hear, peer, tell
 from tests.end_to_end.browser import installed_browser, open_laptop
-from tests.inspector.inspected import Inspected, inspect
+from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.inspector.scenes import candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -140,6 +144,53 @@ async def test_a_frame_can_be_sent_to_a_connection(
     await dialog.get_by_label("Text, as the client").fill('{"type":"surprise"}')
     await dialog.get_by_role("button", name="Send").click()
     assert await hear(alice) == {"type": "surprise"}
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_no_serious_violation_while_it_runs(
+    browser: Browser, emulator: Emulator, alice: ClientConnection, theme: str
+) -> None:
+    """With what only a running emulator has: connections to close, faults, a dialog."""
+    emulator.faults.add("drop:join")
+    async with inspect(browser, emulator.inspector_url, color_scheme=theme) as inspected:
+        page = inspected.page
+        await tell(alice, type="join")
+        await expect(page.locator("#rows")).to_contain_text("fault drop:join")
+        await page.get_by_label("New fault").fill("nonsense")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#fault-error")).to_contain_text("nonsense")
+        await assert_accessible(page)
+        await page.get_by_role("button", name="Close the connection of Alice").click()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await assert_accessible(page)
+
+
+async def test_what_a_handler_asks_of_connections_is_a_row(
+    inspected: Inspected, emulator: Emulator, alice: ClientConnection
+) -> None:
+    """With its status, beside the frame that it sends."""
+    connections = (await ask(emulator, "GET", "/api/connections")).json["connections"]
+    ids = {each["playerId"]: quote(each["connectionId"], safe="") for each in connections}
+    posting = Request(
+        f"{emulator.management_url}/@connections/{ids['Alice']}", b"hello", method="POST"
+    )
+    rows = inspected.page.locator("#rows")
+    assert await asyncio.to_thread(status_of, posting) == 200
+    await expect(rows).to_contain_text("@POST 200")
+    await alice.close()
+    await expect(rows).to_contain_text("closed 1000")
+    assert await asyncio.to_thread(status_of, posting) == 410
+    await expect(rows).to_contain_text("@POST 410")
+
+
+def status_of(request: Request) -> int:
+    """Return what a request is answered with."""
+    try:
+        with urlopen(request, timeout=10) as answer:
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
 
 
 async def test_pausing_keeps_what_happens_for_later(

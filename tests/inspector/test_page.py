@@ -1,17 +1,12 @@
-"""The page with a recording open: what it shows, what it copies, and what it withstands."""
+"""The page with a recording open: what it shows, and what it withstands."""
 
-import ast
 import json
-import re
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from click.testing import CliRunner
 from playwright.async_api import expect
 
-from poker_signal.cli.main import main
-from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import GAME, HOST, Scene, candidate, sdp
+from tests.inspector.inspected import Inspected, assert_accessible
+from tests.inspector.scenes import HOST, Scene, candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -70,6 +65,11 @@ async def test_the_filter_leaves_what_was_asked_for(inspected: Inspected) -> Non
     await expect(inspected.rows()).to_have_count(1)
     await page.keyboard.press("Escape")
     await expect(inspected.rows()).to_have_count(total)
+    await page.locator("#by-outcome").select_option("bad")
+    await expect(page.locator("#empty")).to_contain_text("No event passes the filter.")
+    await page.locator("#by-outcome").select_option("ok")
+    await expect(inspected.rows()).to_have_count(total)
+    await page.keyboard.press("Escape")
     await page.locator("#by-player").select_option("Bob")
     await expect(inspected.rows()).to_have_count(3)
     await page.get_by_role("button", name="Clear").click()
@@ -138,61 +138,6 @@ async def test_a_phone_shows_one_view_at_a_time(inspected: Inspected) -> None:
     await inspected.rows().first.click()
     await expect(page.locator("#details")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") == 390
-
-
-# Copies.
-
-
-async def copied(inspected: Inspected, player: str, button: str) -> str:
-    """Press a button of a card; return what is on the clipboard then."""
-    await inspected.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    await inspected.card(f"{player} → HOST").get_by_role("button", name=button).click()
-    await expect(inspected.card(f"{player} → HOST").get_by_text("Copied")).to_be_visible()
-    text: str = await inspected.page.evaluate("navigator.clipboard.readText()")
-    return text
-
-
-async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: Inspected) -> None:
-    """It will be pasted where everybody reads it."""
-    await inspected.open_recording(Scene().complete())
-    report = await copied(inspected, "Alice", "Copy report")
-    assert report.startswith("## Signaling is complete")
-    assert "```mermaid\nsequenceDiagram" in report
-    assert "| poker-signal |" in report
-    assert not re.search(r"192\.168|203\.0\.113|ice-pwd|candidate:", report)
-
-
-async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
-    """And nothing that a name could break out of."""
-    await inspected.open_recording(Scene().complete("a;b %%{init}"))
-    text = await copied(inspected, "a;b %%{init}", "Mermaid")
-    lines = text.splitlines()
-    assert lines[0] == "sequenceDiagram"
-    assert sum("->>" in line for line in lines) == 8
-    assert "#59;" in text
-    assert "%%" not in text
-
-
-async def test_the_pytest_is_python_and_says_what_was_said(inspected: Inspected) -> None:
-    """Also with names that hold quotes."""
-    await inspected.open_recording(Scene().complete('A"\\lice'))
-    text = await copied(inspected, 'A"\\lice', "pytest")
-    tree = ast.parse(text)
-    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    assert {'A"\\lice', HOST, GAME, "offer", "answer"} <= strings
-    assert sum(isinstance(node, ast.AsyncFunctionDef) for node in ast.walk(tree)) == 2
-
-
-async def test_an_event_file_is_what_invoke_takes(inspected: Inspected) -> None:
-    """Copied from a row, given to the command as it is."""
-    scene = Scene().complete()
-    await inspected.open_recording(scene)
-    join = next(each for each in scene.entries if each.get("type") == "join" and "event" in each)
-    join["event"]["requestContext"] |= {"requestTimeEpoch": join["at"]}
-    text = await inspected.run("export.js", "m.eventFile(a[0])", {"entries": [join]})
-    done = CliRunner().invoke(main, ["invoke", "-"], input=text)
-    assert done.exit_code == 0, done.output
-    assert json.loads(done.output.splitlines()[-1]) == {"statusCode": 200}
 
 
 # What peers send.
@@ -330,19 +275,8 @@ async def test_axe_finds_no_serious_violation(inspected: Inspected, theme: str) 
     await page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
     await inspected.open_recording(failed())
     await expect(inspected.card("Bob → HOST")).to_be_visible()
-    await assert_accessible(inspected)
+    await assert_accessible(page)
     await page.locator("#rows").get_by_role("option", name="offer from HOST").first.click()
-    await assert_accessible(inspected)
+    await assert_accessible(page)
     await page.set_viewport_size({"width": 390, "height": 780})
-    await assert_accessible(inspected)
-
-
-async def assert_accessible(inspected: Inspected) -> None:
-    """Run axe in the page."""
-    results = await Axe().run(inspected.page)
-    grave = [
-        (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]])
-        for each in results.response["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
-    assert grave == []
+    await assert_accessible(page)

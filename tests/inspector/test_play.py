@@ -1,11 +1,14 @@
 """A table in one page: real WebRTC connections, through the emulator."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
+from tests.inspector.inspected import Inspected, assert_accessible
+from tests.inspector.scenes import Scene
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 40_000
@@ -52,18 +55,58 @@ async def test_a_host_and_three_players_connect_and_talk(
     }
 
 
+async def test_the_inspector_leads_there(inspected: Inspected) -> None:
+    """From where nothing has happened yet; a recording has no table to play at."""
+    page = inspected.page
+    async with page.context.expect_page() as opening:
+        await page.get_by_role("link", name="play a table", exact=True).click()
+    table = await opening.value
+    await table.get_by_role("button", name="Host and 3 players").click()
+    for name in ("Anna", "Ben", "Chloé"):
+        await expect(inspected.card(f"{name} → HOST")).to_have_attribute(
+            "data-state", "ok", timeout=PATIENCE_MS
+        )
+    await expect(page.get_by_role("link", name="Play a table")).to_be_visible()
+    await inspected.open_recording(Scene().complete())
+    await expect(page.get_by_role("link", name="Play a table")).to_be_hidden()
+
+
 async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:
-    """A game is opened by its code; who joins nobody, or twice, hears why."""
+    """A game is opened by its code; who joins nobody hears why, and joins again once it may."""
     async with await browser.new_page() as page:
         await page.goto(f"{emulator.inspector_url}play?game=EMPTY1")
         await expect(page.get_by_label("Game")).to_have_value("EMPTY1", timeout=PATIENCE_MS)
+        seats = page.get_by_role("list", name="Seats in this page").locator("> li")
+        zoe = seats.filter(has=page.get_by_role("heading", name="Zoë"))
+        await page.get_by_label("Name").fill("Zoë")
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(zoe).to_contain_text("Nobody is hosting this game", timeout=PATIENCE_MS)
+        await expect(zoe).to_contain_text("could not join")
         for _ in range(2):
-            await page.get_by_label("Name").fill("Zoë")
-            await page.get_by_role("button", name="Join as a player").click()
-        await expect(page.get_by_role("alert")).to_have_text("Zoë sits in this page already.")
-        await expect(page.get_by_label("What Zoë hears")).to_contain_text(
-            "Nobody is hosting this game", timeout=PATIENCE_MS
-        )
+            await page.get_by_role("button", name="Host the game").click()
+        await expect(page.get_by_role("alert")).to_have_text("HOST sits in this page already.")
+        await expect(seats.last).to_contain_text("waiting for players", timeout=PATIENCE_MS)
+        await page.get_by_label("Name").fill("Zoë")
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(zoe).to_contain_text("connected to HOST", timeout=PATIENCE_MS)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_axe_finds_no_serious_violation(
+    browser: Browser, emulator: Emulator, theme: str
+) -> None:
+    """Before somebody sits, with a seat that failed, and on a phone."""
+    options: dict[str, Any] = {"color_scheme": theme}
+    async with await browser.new_page(**options) as page:
+        await page.goto(f"{emulator.inspector_url}play")
+        await expect(page.locator("#status")).to_have_attribute("data-state", "live")
+        await assert_accessible(page)
+        await page.get_by_role("button", name="Join as a player").click()
+        await expect(page.locator(".seat")).to_have_attribute("data-state", "failed")
+        await assert_accessible(page)
+        await page.set_viewport_size({"width": 390, "height": 780})
+        await assert_accessible(page)
+        assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
 async def test_the_client_is_the_one_that_is_documented() -> None:

@@ -1,10 +1,29 @@
 """What the analysis says of handshakes: a pure module, run where it is used, in a browser."""
 
+import re
+from pathlib import Path
+
 import pytest
+from playwright.async_api import expect
 
 from tests.inspector.failures import FAILURES, Failure
 from tests.inspector.inspected import Inspected
 from tests.inspector.scenes import GAME, HOST, Scene
+
+PROTOCOL = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+
+REFUSALS = [
+    (400, "INVALID_CONNECT", "encodeURIComponent"),
+    (401, "MISSING_TICKET", "&ticket="),
+    (403, "INVALID_TICKET", "expires"),
+    (403, "GAME_FULL", "--seats"),
+    (403, "ORIGIN_NOT_ALLOWED", "--allowed-origins"),
+    (409, "HOST_PROTECTED", "session"),
+    (409, "SUPERSEDED", "was faster"),
+    (429, "RATE_LIMITED", "try again"),
+    (403, None, "The path is not that of the stage"),
+]
+"""Status, the code of the rules that refused, and what the hint speaks of."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -19,6 +38,24 @@ async def test_a_failure_has_its_verdict(inspected: Inspected, failure: Failure)
     mine = [each for each in told if each["player"] == failure.player]
     assert (mine[-1]["code"], mine[-1]["headline"]) == (failure.code, failure.says)
     assert mine[-1]["state"] in {"bad", "warn"}
+
+
+@pytest.mark.parametrize(
+    "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
+)
+async def test_the_page_shows_the_verdict(inspected: Inspected, failure: Failure) -> None:
+    """On the card of the attempt, which is the first that a developer sees of it."""
+    scene = failure.play()
+    game = scene.entries[-1].get("gameId", "no game")
+    # A recording ends with its last entry: somebody else comes when the scene is over.
+    scene.add("connect", "onlooker", event={}, requestId="onlooker=")
+    await inspected.open_recording(scene)
+    if len({entry.get("gameId") for entry in scene.entries}) > 1:
+        await inspected.page.get_by_role("button", name=game).click()
+    title = HOST if failure.player == HOST else f"{failure.player} → HOST"
+    card = inspected.card(title).first
+    await expect(card.locator(".headline")).to_have_text(failure.says)
+    await expect(card.locator(".badge")).to_have_text(re.compile("Failed|Warning"))
 
 
 async def test_a_handshake_that_succeeds_is_told_to(inspected: Inspected) -> None:
@@ -98,6 +135,30 @@ async def test_those_who_do_not_signal_are_not_judged(inspected: Inspected) -> N
     assert {each["state"] for each in told} == {"waiting"}
 
 
+@pytest.mark.parametrize(("status", "code", "advice"), REFUSALS)
+async def test_who_is_refused_is_told_what_to_do(
+    inspected: Inspected, status: int, code: str | None, advice: str
+) -> None:
+    """A status has several reasons: the code of the rules says which."""
+    scene = Scene().connect(HOST).ask("Alice")
+    if code is not None:
+        refusal = {"result": {"statusCode": status}, "outcome": "refused", "code": code}
+        scene.returned("Alice", scene.entries[-1]["requestId"], **refusal)
+    scene.add("refused", "Alice", status=status, reason="No.", method="GET", path="/prod")
+    told = await inspected.verdicts(scene)
+    (mine,) = [each for each in told if each["player"] == "Alice"]
+    assert mine["code"] == "REFUSED"
+    assert advice in mine["hint"]
+
+
+async def test_every_code_of_a_refusal_has_its_advice() -> None:
+    """Those that docs/protocol.md names."""
+    table = PROTOCOL.partition("| status | code in the log | why |")[2].partition("\n\n")[0]
+    cells = [row.split("|")[2] for row in table.splitlines() if "|" in row]
+    named = {code for cell in cells for code in re.findall(r"`(\w+)`", cell)}
+    assert named == {code for _, code, _ in REFUSALS if code}
+
+
 async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> None:
     """Nobody shall look for the cause of what was asked for."""
     scene = Scene().join().wait(20)
@@ -105,3 +166,4 @@ async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> N
     (told,) = await inspected.verdicts(scene.wait(6000), now=scene.now_ms)
     assert told["code"] == "NO_OFFER"
     assert "delay:offer:6s" in told["findings"][0]["text"]
+    assert "Switch it off" in told["hint"]

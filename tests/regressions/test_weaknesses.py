@@ -24,7 +24,6 @@ from tests.field.hosts import OURS, Weather, serving
 
 ROOT = Path(__file__).parents[2]
 GAME = "GAME01"
-FAST = 0.05
 
 Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 
@@ -91,7 +90,7 @@ async def ended(weather: Weather, cause: type[Closed | Received], count: int) ->
 async def meet(weather: Weather, game: str = GAME, name: str = "Alice") -> str:
     """Let the clients in the field meet; return the verdict."""
     async with host_of(weather.url, game) as host:
-        async with player_of(weather.url, game, name, FAST) as player:
+        async with player_of(weather.url, game, name, join_after_s=None) as player:
             return await verdict_on(host, player)
 
 

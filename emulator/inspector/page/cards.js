@@ -132,7 +132,7 @@ class Card {
       h("button", { type: "button", onclick: () => this._actions.showOnly(attempt) }, "Show only this"),
       h("button", { type: "button", onclick: (event) => copy(report(), event.currentTarget) }, "Copy report"),
       h("button", { type: "button", onclick: (event) => copy(mermaid(rows()), event.currentTarget) }, "Mermaid"),
-      h("button", { type: "button", onclick: (event) => copy(pytestTest(attempt, rows()), event.currentTarget) }, "pytest"),
+      h("button", { type: "button", onclick: (event) => copy(pytestTest(attempt, rows(), this._actions.about()), event.currentTarget) }, "pytest"),
     );
   }
 }
@@ -185,7 +185,9 @@ function budget(attempt, now) {
   const percent = (ms) => `${Math.min(Math.max((ms / scale) * 100, 0), 100)}%`;
   const bar = h("div", { class: "bar-fill" });
   bar.style.width = percent(used);
-  const marks = [mark("1 s", CLIENT.joinDelayMs, percent, "joins"), mark("5 s", limit, percent, "gives up")];
+  // The five seconds begin where the first one ends: the figures alone would say otherwise.
+  const began = attempt.offer && !attempt.join ? "offer" : "join";
+  const marks = [mark("1 s", CLIENT.joinDelayMs, percent, "joins"), mark(`${began} + 5 s`, limit, percent, "gives up")];
   const points = [attempt.join, attempt.offer, attempt.answer].filter(Boolean).map((each) => {
     const point = h("i", { class: `point type-${each.type}`, title: each.type });
     point.style.left = percent((each.deliveredAt ?? each.at) - reconnected);
@@ -203,26 +205,35 @@ function mark(label, ms, percent, title) {
 }
 
 function candidates(attempt) {
-  const sides = [attempt.host, attempt.player].filter((who) => attempt.descriptionsOf(who).length + attempt.candidatesOf(who).length > 0);
+  const all = [attempt.host, attempt.player];
+  const sides = all.filter((who) => attempt.descriptionsOf(who).length + attempt.candidatesOf(who).length > 0);
   if (sides.length === 0) return h("div");
   const head = h("tr", {}, ...["side", "candidates", "ufrag", "DTLS"].map((each) => h("th", { scope: "col" }, each)));
-  return h("table", { class: "sides" }, h("thead", {}, head), h("tbody", {}, ...sides.map((who) => side(attempt, who))));
+  return h("table", { class: "sides" }, h("thead", {}, head), h("tbody", {}, ...sides.map((who) => side(attempt, who, all.find((each) => each !== who)))));
 }
 
-function side(attempt, who) {
+function side(attempt, who, other) {
   const last = attempt.descriptionsOf(who).at(-1);
   const ufrag = last?.sdp?.ufrags.at(-1) ?? null;
   const foreign = attempt.candidatesOf(who).filter((each) => each.candidate.ufrag && last?.sdp && !last.sdp.ufrags.includes(each.candidate.ufrag));
   const matched = ufrag === null ? "" : foreign.length > 0 ? " ✕" : " ✓";
-  const print = last?.sdp?.fingerprints[0];
   return h(
     "tr",
     {},
     h("th", { scope: "row" }, h("bdi", {}, shown(who))),
     h("td", {}, kinds(attempt, who)),
     h("td", { class: foreign.length > 0 ? "bad" : "" }, ufrag === null ? "–" : h("code", {}, shown(ufrag.slice(0, 12))), matched),
-    h("td", {}, print ? h("code", { title: shown(print) }, shown(`${print.split(" ").at(-1).slice(0, 8)}…`)) : "–"),
+    fingerprint(last, attempt.descriptionsOf(other).at(-1)),
   );
+}
+
+// A certificate of one's own is what the other side checks DTLS against.
+function fingerprint(last, theirs) {
+  const print = last?.sdp?.fingerprints[0];
+  if (!print) return last?.sdp?.sections.length > 0 ? h("td", { class: "bad" }, "none ✕") : h("td", {}, "–");
+  const isShared = theirs?.sdp?.fingerprints.includes(print) ?? false;
+  const matched = isShared ? " ✕" : theirs ? " ✓" : "";
+  return h("td", { class: isShared ? "bad" : "" }, h("code", { title: shown(print) }, shown(`${print.split(" ").at(-1).slice(0, 8)}…`)), matched);
 }
 
 function findings(list) {

@@ -58,6 +58,7 @@ export class Controls {
     byId("live").hidden = !isRecording;
     byId("save").hidden = isRecording;
     byId("pause").hidden = isRecording;
+    byId("play").hidden = isRecording;
   }
 
   paused(count) {

@@ -3,7 +3,7 @@
 import { byId, copy, h, shown } from "./dom.js";
 import { bugReport, eventFile, mermaid, payloadOf, pytestTest } from "./export.js";
 import { candidateOf, parseSdp, sdpOf } from "./sdp.js";
-import { bytes, clock, closeMeaning, delta } from "./words.js";
+import { bytes, clock, closeMeaning, delta, outcomeOf } from "./words.js";
 
 /** More than this is shown in part: a page of a million characters does not scroll. */
 const MAX_SHOWN = 200_000;
@@ -71,7 +71,7 @@ export class Details {
     const facts = [
       ["from", shown(row.from ?? "gateway")],
       ["to", shown(row.to ?? "gateway")],
-      ["outcome", [row.outcome, shown(row.note)].filter(Boolean).join(": ")],
+      ["outcome", [outcomeOf(row), shown(row.note)].filter(Boolean).join(": ")],
       ["time", [clock(row.at), row.delta === null ? "" : `(${delta(row.delta)})`].join(" ")],
       ["size", bytes(row.size)],
       ["delivered", row.deliveredAt === null ? "" : `after ${delta(row.deliveredAt - row.at).slice(1)}`],
@@ -100,7 +100,7 @@ export class Details {
       { class: "buttons" },
       event ? copying("Copy event file", () => event) : null,
       copying("Mermaid", () => mermaid(rows)),
-      attempt ? copying("pytest", () => pytestTest(attempt, rows)) : null,
+      attempt ? copying("pytest", () => pytestTest(attempt, rows, this._actions.about())) : null,
       attempt ? copying("Copy report", () => bugReport(attempt, this._actions.verdictOf(attempt), rows, this._actions.about())) : null,
       open && row.kind === "message" ? button("Resend", () => this._actions.resend(row)) : null,
       open ? button("Send a frame…", () => this._actions.frame(connection)) : null,

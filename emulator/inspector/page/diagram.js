@@ -2,12 +2,11 @@
 
 import { byId, h, shown } from "./dom.js";
 import { HOST } from "./handshake.js";
-import { bytes, clock, delta } from "./words.js";
+import { bytes, clock, delta, outcomeOf } from "./words.js";
 
 const ROW_HEIGHT = 34;
 /** Rows are drawn this many at a time, and as many beyond what can be seen. */
 const STEP = 4;
-const OUTCOMES = { ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
 
 export class Diagram {
   /** `onselect(row)` is called when a row is opened. */
@@ -289,7 +288,7 @@ export function describe(row) {
     row.from === row.to
       ? "at the gateway"
       : `from ${shown(row.from ?? "gateway")} to ${shown(row.to ?? "gateway")}`;
-  const parts = [clock(row.at), `${shown(row.type)} ${who}`, OUTCOMES[row.outcome] ?? "", shown(row.note)];
+  const parts = [clock(row.at), `${shown(row.type)} ${who}`, outcomeOf(row), shown(row.note)];
   if (row.delta !== null) parts.push(`${delta(row.delta)} after the one before`);
   if (row.size !== null) parts.push(bytes(row.size));
   return parts.filter(Boolean).join(", ");

@@ -2,7 +2,7 @@
 
 import { readJson } from "./handshake.js";
 import { escapeMarkdown, maskAddresses } from "./redact.js";
-import { clock, delta } from "./words.js";
+import { clock, delta, outcomeOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
@@ -40,53 +40,52 @@ export function eventFile(row) {
   return entry ? `${JSON.stringify(entry.event, null, 2)}\n` : null;
 }
 
-/** Return a pytest test that lets the peers of an attempt say what they said. */
-export function pytestTest(attempt, rows) {
+/** Return a pytest test in which the peers of an attempt say, and hear, what they did. */
+export function pytestTest(attempt, rows, about) {
   const names = [...new Set([attempt.host, attempt.player])];
   const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
-  const steps = rows.filter((row) => row.kind === "message" && variable.has(row.from));
-  const lines = steps.flatMap((row) => stepLines(row, variable));
-  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test."""
+  const steps = rows.flatMap((row) => [...said(row, variable), ...told(row, variable)]);
+  const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
+  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "poker-signal[pytest]" runs it."""
 
-import asyncio
-import json
-from urllib.parse import quote
+import pytest
 
-from websockets.asyncio.client import connect
-
-URL = "ws://127.0.0.1:3001/prod"
 GAME = ${python(attempt.game.id)}
 
 
-def peer(name: str) -> connect:
-    """Connect as the app does."""
-    return connect(f"{URL}?playerId={quote(name, safe='')}&gameId={quote(GAME, safe='')}")
-
-
-async def hear(client, type_: str) -> dict:
-    """Return the next frame of a type."""
-    async with asyncio.timeout(5):
-        while True:
-            frame = json.loads(await client.recv())
-            if frame.get("type") == type_:
-                return frame
-
-
-async def test_handshake() -> None:
-    """Needs pytest-asyncio, and an emulator at URL."""
-    async with peer(${python(names[0])}) as host, peer(${python(names[1] ?? names[0])}) as player:
-${lines.map((line) => `        ${line}`).join("\n") || "        pass"}
+@pytest.mark.asyncio${star}
+async def test_handshake(signal_peer) -> None:
+${[...seats(attempt, steps, variable), ...steps].map((line) => `    ${line}`).join("\n") || "    pass"}
 `;
 }
 
-function stepLines(row, variable) {
+// Who was not there then is not there in the test either.
+function seats(attempt, steps, variable) {
+  const takes = [...variable].filter(([, seat]) => steps.some((line) => line.includes(`await ${seat}.`)));
+  const rival = attempt.errors.some((each) => each.code === "DUPLICATE_NAME");
+  return takes.flatMap(([name, seat]) => {
+    const sit = `await signal_peer(${python(name)}, GAME)`;
+    return rival && name === attempt.player ? [`${sit}  # has the name`, `${seat} = ${sit}`] : [`${seat} = ${sit}`];
+  });
+}
+
+function said(row, variable) {
+  const sender = variable.get(row.from);
+  if (row.kind !== "message" || !sender) return [];
   const body = row.entries.find((each) => each.event)?.event.body ?? "";
-  const lines = [`await ${variable.get(row.from)}.send(${python(body)})`];
-  const told = variable.get(row.target);
-  if (row.deliveredAt !== null && told && row.target !== row.from) {
-    lines.push(`assert (await hear(${told}, ${python(row.type)}))["senderId"] == ${python(row.from)}`);
+  const lines = [`await ${sender}.send_text(${python(body)})`];
+  const target = variable.get(row.target);
+  if (row.deliveredAt !== null && target && row.target !== row.from) {
+    lines.push(`assert (await ${target}.expect(${python(row.type)})).sender == ${python(row.from)}`);
   }
   return lines;
+}
+
+function told(row, variable) {
+  const [type, code] = row.type.split(" ");
+  const listener = variable.get(row.to);
+  if (row.kind !== "post" || !listener || !code || !["error", "undelivered"].includes(type)) return [];
+  return [`assert (await ${listener}.expect(${python(type)})).code == ${python(code)}`];
 }
 
 // A JSON string is a Python string, but for surrogate pairs, which stay as characters.
@@ -124,7 +123,7 @@ export function bugReport(attempt, verdict, rows, about) {
 
 function reportRow(row) {
   const who = `${escapeMarkdown(row.from ?? "gateway")} → ${escapeMarkdown(row.to ?? "gateway")}`;
-  const outcome = `${row.outcome} ${escapeMarkdown(row.note)}`.trim();
+  const outcome = `${outcomeOf(row)} ${escapeMarkdown(row.note)}`.trim();
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${escapeMarkdown(row.type)} | ${outcome} |`;
 }
 

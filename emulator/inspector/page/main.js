@@ -9,9 +9,9 @@ import { askClose, askFrame } from "./dialogs.js";
 import { byId, h, setText, shown } from "./dom.js";
 import { filterOf } from "./filter.js";
 import { Live, call } from "./live.js";
-import { parseRecording } from "./recording.js";
+import { MAX_BYTES, parseRecording } from "./recording.js";
 import { Faults, Sidebar } from "./sidebar.js";
-import { many } from "./words.js";
+import { bytes, many } from "./words.js";
 
 /** Entries that are kept; then the older half is let go. The emulator itself keeps 20 000. */
 const MAX_ENTRIES = 60_000;
@@ -30,6 +30,8 @@ class Inspector {
     this.entries = [];
     this.waiting = [];
     this.about = {};
+    /** The same, as the header of a recording tells it. */
+    this.recorded = {};
     this.source = "live";
     this.paused = false;
     this.chosen = null;
@@ -60,7 +62,7 @@ class Inspector {
       choose: (game) => this.choose(game),
       close: () => this.closeRow(),
       isLive: () => this.source === "live",
-      about: () => ({ ...this.about, userAgent: navigator.userAgent }),
+      about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
       verdictOf: (attempt) => this.verdictOf(attempt),
       showOnly: (attempt) => this.controls.showOnly(attempt),
       hangUp: (connection) => askClose(connection, (code, reason) => call("DELETE", `connections/${encodeURIComponent(connection.id)}`, { code, reason })),
@@ -165,13 +167,18 @@ class Inspector {
   }
 
   async openRecording(file) {
-    const { entries, problems } = parseRecording(await file.text());
+    if (file.size > MAX_BYTES) {
+      this.notice(`${file.name} is too large: ${bytes(file.size)}, and at most ${bytes(MAX_BYTES)} can be shown.`);
+      return;
+    }
+    const { entries, problems, about } = parseRecording(await file.text());
     if (entries.length === 0) {
       this.notice(`${file.name}: ${problems.join(" ")}`);
       return;
     }
     this.live.stop();
     this.source = "recording";
+    this.recorded = about;
     this.reset(true);
     this.faults.hide();
     this.setPaused(false);
@@ -293,6 +300,7 @@ class Inspector {
             h("b", {}, "No traffic yet"),
             h("p", {}, url ? "Connect a client to" : "Waiting for the emulator; or drop a recording here."),
             url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
+            url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "play a table"), " in this browser: a host and three players.") : null,
           ];
     empty.replaceChildren(...lines.filter(Boolean));
   }
@@ -312,7 +320,7 @@ class Inspector {
   _tally(game) {
     // Settled attempts do not change their verdict: only the last few are looked at again.
     game.settled ??= new Map();
-    let [failed, complete] = [0, 0];
+    const count = { bad: 0, warn: 0, ok: 0, waiting: 0 };
     for (const attempt of game.attempts.all) {
       const known = game.settled.get(attempt);
       const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
@@ -322,10 +330,9 @@ class Inspector {
         const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
         game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
       }
-      if (state === "bad") failed += 1;
-      if (state === "ok" || state === "warn") complete += 1;
+      count[state] += 1;
     }
-    return { failed, complete };
+    return { failed: count.bad, warned: count.warn, complete: count.ok };
   }
 
   announce(text) {

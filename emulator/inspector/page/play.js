@@ -25,6 +25,11 @@ class Seat {
     this.table.socket.addEventListener("open", () => this._tell("waiting", this._waitsFor()));
   }
 
+  /** Whether nothing can come of it any more: whoever tries again gets a new seat. */
+  get isOver() {
+    return ["closed", "failed"].includes(this.element.dataset.state);
+  }
+
   leave() {
     for (const peer of this.table.peers.values()) peer.close();
     this.table.socket.close(1000);
@@ -66,6 +71,8 @@ class Seat {
       const why = problem.reason ? ` ${problem.reason}` : "";
       this._tell("closed", `signaling closed with ${problem.code}${why}`);
     } else {
+      // The final answer to a join: nobody waits for a host any more.
+      if (problem?.type === "error" && this.channels.size === 0) this._tell("failed", "could not join");
       this._log(`× ${problem?.payload?.message ?? problem?.message ?? String(problem)}`);
     }
   }
@@ -119,9 +126,10 @@ function sit(url, name) {
   byId("problem").textContent = "";
   if (game === "" || name === "") {
     byId("problem").textContent = "A game has a code, and a player a name.";
-  } else if (seats.has(name)) {
+  } else if (seats.has(name) && !seats.get(name).isOver) {
     byId("problem").textContent = `${name} sits in this page already.`;
   } else {
+    seats.get(name)?.leave();
     seats.set(name, new Seat(url, game, name));
   }
 }

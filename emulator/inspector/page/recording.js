@@ -8,13 +8,15 @@ export const MAX_BYTES = 256 * 1024 * 1024;
 /**
  * Read a recording.
  *
- * Returns `{entries, problems}`: every line that can be read, and a sentence for each reason
- * why others could not. A recording that was cut off in mid-line loses that line only.
+ * Returns `{entries, problems, about}`: every line that can be read, a sentence for each reason
+ * why others could not, and what the header tells of the emulator, as the API's `about` does.
+ * A recording that was cut off in mid-line loses that line only.
  */
 export function parseRecording(text) {
   const entries = [];
   const problems = [];
   const unreadable = [];
+  let about = {};
   const lines = text.split(/\r?\n/);
   lines.forEach((line, index) => {
     if (line.trim() === "") return;
@@ -27,6 +29,7 @@ export function parseRecording(text) {
     }
     if (isHeader(value)) {
       if (value.version > KNOWN_VERSION) problems.push(newer(value.version));
+      about = { ...value.settings, version: String(value.madeBy ?? "").replace(/^poker-signal /, "") };
     } else if (isEntry(value)) {
       entries.push(value);
     } else {
@@ -36,7 +39,7 @@ export function parseRecording(text) {
   entries.sort((one, other) => one.n - other.n);
   if (unreadable.length > 0) problems.push(explain(unreadable, lines));
   if (entries.length === 0) problems.push("There is no entry in it: is this a recording?");
-  return { entries, problems };
+  return { entries, problems, about };
 }
 
 function explain(unreadable, lines) {

@@ -1,6 +1,7 @@
 // The games on the left, who is connected in the chosen one, and the faults that are on.
 
 import { byId, h, shown } from "./dom.js";
+import { many } from "./words.js";
 
 const MAX_LISTED = 200;
 
@@ -12,7 +13,7 @@ export class Sidebar {
     this._connectedKey = "";
   }
 
-  /** `tally(game)` counts failed and complete handshakes. */
+  /** `tally(game)` counts handshakes: `{failed, warned, complete}`. */
   show(games, chosen, tally) {
     const list = [...games].sort((one, other) => other.lastAt - one.lastAt).slice(0, MAX_LISTED);
     const stable = list.sort((one, other) => one.firstSeen - other.firstSeen);
@@ -28,12 +29,12 @@ export class Sidebar {
     this._connected(chosen);
   }
 
-  _game({ game, failed, complete, players }, chosen) {
+  _game({ game, failed, warned, complete, players }, chosen) {
     const button = h(
       "button",
       { type: "button", "data-game": game.id, "aria-current": game === chosen ? "true" : null, onclick: () => this._actions.choose(game) },
       h("b", {}, game.id === "" ? "no game" : h("bdi", {}, shown(game.id))),
-      failed > 0 ? h("span", { class: "tally bad", title: `${failed} failed` }, `${failed} failed`) : complete > 0 ? h("span", { class: "tally ok" }, `${complete} ✓`) : null,
+      worst(failed, warned, complete),
       h("small", {}, `${players} connected`),
     );
     return h("li", {}, button);
@@ -63,6 +64,13 @@ export class Sidebar {
       live ? act("Close", "Close the connection of", this._actions.hangUp) : null,
     );
   }
+}
+
+// What somebody who scans the list has to know: the worst that is in a game.
+function worst(failed, warned, complete) {
+  if (failed > 0) return h("span", { class: "tally bad" }, `${failed} failed`);
+  if (warned > 0) return h("span", { class: "tally warn" }, many(warned, "warning"));
+  return complete > 0 ? h("span", { class: "tally ok" }, `${complete} ✓`, h("span", { class: "unseen" }, " complete")) : null;
 }
 
 /** The faults that are on; shown only where the emulator can inject some. */

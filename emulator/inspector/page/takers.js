@@ -59,7 +59,8 @@ function takeOpened(timeline, happening) {
 function takeRefused(timeline, happening) {
   const { connection, entry, at, player } = happening;
   const status = Number(entry.status) || 0;
-  const refused = { at, status, reason: text(entry.reason ?? "") };
+  const code = connection?.row?.entries.find((each) => each.kind === "return")?.code;
+  const refused = { at, status, reason: text(entry.reason ?? ""), code: text(code ?? "") };
   if (connection) {
     connection.refused = refused;
     if (connection.row) connection.row.outcome = "bad";

@@ -9,10 +9,19 @@ const bad = (code, text, hint = "") => ({ severity: "bad", code, text, hint });
 const warn = (code, text, hint = "") => ({ severity: "warn", code, text, hint });
 const note = (code, text, hint = "") => ({ severity: "note", code, text, hint });
 
+// By the code with which our rules refuse, else by the status.
 const REFUSALS = {
+  INVALID_CONNECT: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
+  MISSING_TICKET: "This server asks for tickets: the URL needs &ticket=…, and “poker-signal ticket” makes one.",
+  INVALID_TICKET: "A ticket is for one player and one game, and it expires.",
+  GAME_FULL: "Every seat is taken, also by connections that nobody has missed yet: --seats says how many there are.",
+  ORIGIN_NOT_ALLOWED: "The web page that connects is not on the list of --allowed-origins.",
+  HOST_PROTECTED: "Another HOST with a session is alive in this game, and protected: only the same session takes over.",
+  SUPERSEDED: "A later connection of the same session was faster, and has the seat.",
+  RATE_LIMITED: "More is going on than API Gateway takes: the client may try again in a moment.",
   400: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
   401: "The authorizer did not know the client.",
-  403: "The path or the authorizer does not let the client in.",
+  403: "The path is not that of the stage, or an authorizer does not let the client in.",
   409: "Another HOST with a session is alive in this game, and protected.",
   429: "The throttle of the emulator struck: --throttle-rate.",
   500: "The function could not be invoked.",
@@ -27,7 +36,7 @@ function refused(attempt) {
   return bad(
     "REFUSED",
     `The connection of ${quoted(attempt.player)} was refused with ${refusal.status}${why}`,
-    REFUSALS[refusal.status] ?? "",
+    REFUSALS[refusal.code] ?? REFUSALS[refusal.status] ?? "",
   );
 }
 

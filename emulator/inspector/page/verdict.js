@@ -9,6 +9,9 @@ import { CONNECTION_RULES } from "./verdict-connection.js";
 import { NEGOTIATION_RULES } from "./verdict-negotiation.js";
 import { seconds } from "./words.js";
 
+/** Nobody shall look for the cause of what was asked for. */
+const ASKED_FOR = "A fault struck that is on: see below. Switch it off under Faults, and try again.";
+
 const GRAVITY = { bad: 3, warn: 2, note: 1 };
 
 /**
@@ -30,7 +33,7 @@ export function judge(attempt, world) {
       state: gravest.severity,
       code: gravest.code,
       headline: gravest.text,
-      hint: gravest.hint,
+      hint: attempt.faults.length > 0 ? ASKED_FOR : gravest.hint,
       findings: findings.slice(1),
     };
   }

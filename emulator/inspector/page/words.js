@@ -32,6 +32,12 @@ export function clock(at) {
 /** "1 candidate", "3 candidates". */
 export const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
+const OUTCOMES = { ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
+const ACCEPTED = { connect: "accepted", open: "accepted", authorizer: "allowed", management: "done" };
+
+/** What became of a row. */
+export const outcomeOf = ({ outcome, kind }) => (outcome === "ok" && ACCEPTED[kind]) || (OUTCOMES[outcome] ?? "");
+
 const CLOSES = {
   1000: "normal closure",
   1001: "going away: a page was left, or the idle or lifetime limit struck",

@@ -18,9 +18,10 @@ from poker_signal.emulator.check.run import RULES, Row, Rule, check
 from poker_signal.emulator.check.scene import Server
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from tests.emulator.check import idle
 
 TIMEOUT_S = 1.0
-"""For what never comes; everything else takes milliseconds."""
+"""For what never comes."""
 
 
 class Fault:
@@ -108,6 +109,16 @@ async def _pass_on(client: ServerConnection, upstream: ClientConnection, fault: 
 async def _until_closed(pump: Callable[[], Awaitable[None]]) -> None:
     with contextlib.suppress(ConnectionClosed):
         await pump()
+
+
+def found(fault: Fault) -> dict[str, Row]:
+    """Return the rules that do not hold with a fault, by name; what never comes takes no time."""
+
+    async def play() -> dict[str, Row]:
+        async with serving(fault) as url:
+            return await failures(url)
+
+    return idle.run(play())
 
 
 async def failures(

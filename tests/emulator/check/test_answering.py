@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.check.broken import Fault, failures, serving
+from tests.emulator.check.broken import Fault, found
 from tests.emulator.check.faults import (
     AcksAll,
     Answers,
@@ -70,16 +70,14 @@ FREED = {
         "nobody leaves",
     ],
 )
-async def test_what_is_wrong_with_an_answer_is_found(fault: Fault, expected: set[str]) -> None:
+def test_what_is_wrong_with_an_answer_is_found(fault: Fault, expected: set[str]) -> None:
     """In the rows that are about it, and in no other."""
-    async with serving(fault) as url:
-        assert (await failures(url)).keys() == expected
+    assert found(fault).keys() == expected
 
 
-async def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
+def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
     """And the rule that depends on it is skipped."""
-    async with serving(Drops("answer")) as url:
-        row = (await failures(url))["player to player: mesh or star"]
+    row = found(Drops("answer"))["player to player: mesh or star"]
     assert "(mesh)" in row.expected
     assert "(star)" in row.expected
     assert row.came == "nothing within 1 s"

@@ -7,7 +7,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from poker_signal.emulator.check.run import FIRST, RULES
-from tests.emulator.check.broken import Fault, failures, serving, url_of
+from tests.emulator.check.broken import Fault, failures, found, url_of
 from tests.emulator.check.faults import Admits, OtherStatus
 
 REFUSALS = {
@@ -27,10 +27,9 @@ REFUSALS = {
     ],
     ids=["400 never", "409 never", "500 always"],
 )
-async def test_a_missing_refusal_is_found(fault: Fault, expected: set[str]) -> None:
+def test_a_missing_refusal_is_found(fault: Fault, expected: set[str]) -> None:
     """In the rows that are about it, and in no other."""
-    async with serving(fault) as url:
-        assert (await failures(url)).keys() == expected
+    assert found(fault).keys() == expected
 
 
 async def test_what_is_refused_once_and_then_is_found() -> None:

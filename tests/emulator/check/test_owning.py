@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.check.broken import Fault, failures, serving
+from tests.emulator.check.broken import Fault, found
 from tests.emulator.check.faults import FirstHost, Forgets, Keeps, OneSession
 
 
@@ -23,15 +23,13 @@ from tests.emulator.check.faults import FirstHost, Forgets, Keeps, OneSession
     ],
     ids=["sessions ignored", "sessions mixed", "hosts mixed"],
 )
-async def test_a_wrong_owner_is_found(fault: Fault, expected: set[str]) -> None:
+def test_a_wrong_owner_is_found(fault: Fault, expected: set[str]) -> None:
     """In the rows that are about it, and in no other."""
-    async with serving(fault) as url:
-        assert (await failures(url)).keys() == expected
+    assert found(fault).keys() == expected
 
 
-async def test_a_ghost_that_stays_is_shown() -> None:
+def test_a_ghost_that_stays_is_shown() -> None:
     """With how long the player tried."""
-    async with serving(Keeps()) as url:
-        row = (await failures(url))["a ghost does not lock its player out"]
+    row = found(Keeps())["a ghost does not lock its player out"]
     assert "still" in row.came
     assert "DUPLICATE_NAME" in row.came

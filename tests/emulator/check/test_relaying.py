@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.emulator.check.broken import Fault, failures, serving
+from tests.emulator.check.broken import Fault, found
 from tests.emulator.check.faults import (
     BelievesSender,
     Drops,
@@ -40,30 +40,26 @@ from tests.emulator.check.faults import (
         "games mixed",
     ],
 )
-async def test_what_is_wrong_with_a_message_is_found(fault: Fault, expected: set[str]) -> None:
+def test_what_is_wrong_with_a_message_is_found(fault: Fault, expected: set[str]) -> None:
     """In the rows that are about it, and in no other."""
-    async with serving(fault) as url:
-        assert (await failures(url)).keys() == expected
+    assert found(fault).keys() == expected
 
 
-async def test_a_swapped_sender_is_found() -> None:
+def test_a_swapped_sender_is_found() -> None:
     """With what was expected, and what came instead."""
-    async with serving(SwapsSender()) as url:
-        row = (await failures(url))["a join reaches HOST"]
+    row = found(SwapsSender())["a join reaches HOST"]
     assert '"senderId":"Alice"' in row.expected
     assert '"senderId": "Mallory"' in row.came
 
 
-async def test_a_key_more_is_found() -> None:
+def test_a_key_more_is_found() -> None:
     """A relayed message has exactly three."""
-    async with serving(MoreKeys()) as url:
-        rows = await failures(url)
+    rows = found(MoreKeys())
     assert {"a join reaches HOST", "offer and answer are relayed"} <= rows.keys()
 
 
-async def test_an_overtaking_candidate_is_shown() -> None:
+def test_an_overtaking_candidate_is_shown() -> None:
     """It is what came where the offer was expected."""
-    async with serving(Overtaking()) as url:
-        (row,) = (await failures(url)).values()
+    (row,) = found(Overtaking()).values()
     assert '"type":"offer"' in row.expected
     assert '"type":"ice-candidate"' in row.came

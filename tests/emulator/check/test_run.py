@@ -19,7 +19,7 @@ from poker_signal.emulator.check import run
 from poker_signal.emulator.check.run import FIRST, RULES, Row, Rule, check
 from poker_signal.emulator.check.scene import Scene, Server
 from poker_signal.emulator.testing import SignalEmulator
-from tests.emulator.check.broken import failures, serving, url_of
+from tests.emulator.check.broken import failures, found, url_of
 from tests.emulator.check.faults import FailingFunction
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
@@ -54,10 +54,9 @@ async def test_every_rule_holds_at_the_emulator(options: tuple[str, ...]) -> Non
     assert {row.star for row in rows} == {None, "star" in options}
 
 
-async def test_a_failing_function_is_found_with_what_to_do() -> None:
+def test_a_failing_function_is_found_with_what_to_do() -> None:
     """API Gateway's own words mean nothing to a beginner."""
-    async with serving(FailingFunction()) as url:
-        rows = await failures(url)
+    rows = found(FailingFunction())
     assert "Internal server error" in rows["ping is answered"].came
     assert "log group (/aws/lambda/poker-signaling" in rows["ping is answered"].note
 

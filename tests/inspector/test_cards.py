@@ -1,0 +1,87 @@
+"""What somebody who looks at the page for the first time has to understand of it."""
+
+import pytest
+from playwright.async_api import expect
+
+from poker_signal.emulator.fault_spec import KINDS
+from poker_signal.emulator.faults import Faults
+from tests.inspector.inspected import Inspected
+from tests.inspector.scenes import HOST, Scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+LONG = "x" * 200
+
+
+async def test_a_long_name_pushes_nothing_out_of_sight(inspected: Inspected) -> None:
+    """Somebody without a valid name is exactly whose verdict has to be read."""
+    scene = Scene().connect(HOST).ask(LONG)
+    scene.add("refused", LONG, status=400, reason="Too long.", method="GET", path="/prod")
+    await inspected.open_recording(scene.complete("Alice"))
+    card = inspected.card(f"{LONG} → HOST")
+    await expect(card).to_contain_text("was refused with 400")
+    panel = inspected.page.locator("#panel")
+    assert await panel.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+
+
+@pytest.mark.parametrize(
+    ("scene", "told"),
+    [
+        (Scene().complete().complete("Bob"), "2 ✓ complete"),
+        (Scene().complete().join("Bob").offer("Bob").answer("Bob", "active", "AA"), "1 warning"),
+        (Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Carol"), "1 failed"),
+    ],
+    ids=["complete", "warning", "failed"],
+)
+async def test_a_game_says_the_worst_that_is_in_it(
+    inspected: Inspected, scene: Scene, told: str
+) -> None:
+    """Nobody shall look through games that say ✓."""
+    await inspected.open_recording(scene)
+    await expect(inspected.page.locator("#games .tally")).to_have_text(told)
+
+
+async def test_the_budget_says_from_when_on_five_seconds_count(inspected: Inspected) -> None:
+    """From the join, which is a second after connecting."""
+    await inspected.open_recording(Scene().complete())
+    marks = inspected.card("Alice → HOST").locator(".mark")
+    await expect(marks).to_have_text(["1 s", "join + 5 s"])
+
+
+async def test_certificates_are_compared(inspected: Inspected) -> None:
+    """One of its own for each side, or ✕."""
+    shared = Scene().join().offer().answer(print_="AA")
+    await inspected.open_recording(shared.complete("Bob"))
+    for name, mark in (("Alice", "AA:AA:AA… ✕"), ("Bob", "BB:BB:BB… ✓")):
+        cells = inspected.card(f"{name} → HOST").locator(".sides tbody tr td:last-child")
+        await expect(cells.last).to_have_text(mark)
+
+
+async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
+    """It is what one searches for."""
+    scene = Scene().join().refuse("Alice", "offer", "Bob", "TARGET_NOT_FOUND", "undelivered")
+    await inspected.open_recording(scene)
+    row = inspected.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
+    label = row.locator(".label")
+    assert await label.evaluate("each => each.scrollWidth - each.clientWidth") == 0
+
+
+async def test_details_say_what_became_of_a_row(inspected: Inspected) -> None:
+    """A connection is accepted, a message delivered."""
+    await inspected.open_recording(Scene().complete())
+    details = inspected.page.locator("#details .facts").first
+    for name, outcome in (("connect from Alice", "accepted"), ("join from Alice", "delivered")):
+        await inspected.page.get_by_role("option", name=name).click()
+        await expect(details).to_contain_text(f"outcome{outcome}")
+
+
+async def test_every_fault_is_offered_as_it_is_written(inspected: Inspected) -> None:
+    """Nobody knows the words by heart."""
+    offered = await inspected.page.locator("#fault-kinds option").evaluate_all(
+        "all => all.map((each) => each.value)"
+    )
+    faults = Faults()
+    for spec in offered:
+        faults.add(spec)
+    assert faults.active() == offered
+    assert {spec.split(":")[0].split("=")[0] for spec in offered} == set(KINDS)

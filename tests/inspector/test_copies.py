@@ -1,0 +1,115 @@
+"""What is copied from the page: for a colleague, for a bug tracker, for a test."""
+
+import ast
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+from playwright.async_api import expect
+
+from poker_signal.cli.main import main
+from tests.inspector.inspected import Inspected
+from tests.inspector.scenes import GAME, HOST, Scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+
+async def copied(inspected: Inspected, player: str, button: str) -> str:
+    """Press a button of a card; return what is on the clipboard then."""
+    await inspected.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    # The newest, if there are several.
+    card = inspected.card(f"{player} → HOST").first
+    await card.get_by_role("button", name=button).click()
+    await expect(card.get_by_text("Copied")).to_be_visible()
+    text: str = await inspected.page.evaluate("navigator.clipboard.readText()")
+    return text
+
+
+async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: Inspected) -> None:
+    """It will be pasted where everybody reads it."""
+    await inspected.open_recording(Scene().complete())
+    report = await copied(inspected, "Alice", "Copy report")
+    assert report.startswith("## Signaling is complete")
+    assert "```mermaid\nsequenceDiagram" in report
+    assert "| poker-signal |" in report
+    assert re.search(r"HOST → Alice offer \| delivered \|", report)
+    assert not re.search(r"192\.168|203\.0\.113|ice-pwd|candidate:", report)
+
+
+async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
+    """And nothing that a name could break out of."""
+    await inspected.open_recording(Scene().complete("a;b %%{init}"))
+    text = await copied(inspected, "a;b %%{init}", "Mermaid")
+    lines = text.splitlines()
+    assert lines[0] == "sequenceDiagram"
+    assert sum("->>" in line for line in lines) == 8
+    assert "#59;" in text
+    assert "%%" not in text
+
+
+async def test_the_pytest_is_python_whatever_names_hold(inspected: Inspected) -> None:
+    """Quotes, backslashes, and what would end a comment."""
+    await inspected.open_recording(Scene().complete('A"\\lice'))
+    text = await copied(inspected, 'A"\\lice', "pytest")
+    strings = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
+    assert {'A"\\lice', HOST, GAME, "offer", "answer"} <= strings
+
+
+def star() -> Scene:
+    """A handshake in a star, in which a player asks for what it may not."""
+    scene = Scene().complete()
+    return scene.refuse("Alice", "offer", HOST, "NOT_ALLOWED")
+
+
+@pytest.mark.parametrize(
+    ("scene", "topology", "says"),
+    [
+        (Scene().complete(), "mesh", '(await host.expect("answer")).sender == "Alice"'),
+        (star(), "star", '(await player.expect("error")).code == "NOT_ALLOWED"'),
+        (
+            Scene().connect("Alice").refuse("Alice", "join", HOST, "HOST_NOT_FOUND"),
+            "mesh",
+            '(await player.expect("error")).code == "HOST_NOT_FOUND"',
+        ),
+        (
+            Scene()
+            .connect("other", "Alice")
+            .connect("Alice")
+            .refuse("Alice", "join", HOST, "DUPLICATE_NAME"),
+            "mesh",
+            '(await player.expect("error")).code == "DUPLICATE_NAME"',
+        ),
+        (
+            Scene()
+            .connect("Alice")
+            .refuse("Alice", "offer", HOST, "TARGET_NOT_FOUND", "undelivered"),
+            "mesh",
+            '(await player.expect("undelivered")).code == "TARGET_NOT_FOUND"',
+        ),
+    ],
+    ids=["complete", "star", "no host", "name taken", "nobody there"],
+)
+async def test_the_pytest_passes_with_the_plugin(
+    inspected: Inspected, pytester: pytest.Pytester, scene: Scene, topology: str, says: str
+) -> None:
+    """As it is: what was said then is said, and what was heard is heard again."""
+    header = json.dumps({"version": 1, "settings": {"topology": topology}})
+    await inspected.open_recording(f"{header}\n{scene.lines()}")
+    text = await copied(inspected, "Alice", "pytest")
+    assert says in text
+    pytester.makepyfile(test_copied=text)
+    done = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    done.assert_outcomes(passed=1)
+
+
+async def test_an_event_file_is_what_invoke_takes(inspected: Inspected) -> None:
+    """Copied from a row, given to the command as it is."""
+    scene = Scene().complete()
+    await inspected.open_recording(scene)
+    join = next(each for each in scene.entries if each.get("type") == "join" and "event" in each)
+    join["event"]["requestContext"] |= {"requestTimeEpoch": join["at"]}
+    text = await inspected.run("export.js", "m.eventFile(a[0])", {"entries": [join]})
+    done = CliRunner().invoke(main, ["invoke", "-"], input=text)
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output.splitlines()[-1]) == {"statusCode": 200}
