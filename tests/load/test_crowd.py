@@ -101,7 +101,6 @@ async def play(url: str, number: int, until: float) -> Counter[str]:
         while time.monotonic() < until:
             name = f"Player {sum(verdicts.values())}"
             async with player_of(url, game, name, join_after_s=None) as player:
-                await player.join()
                 verdicts[await verdict_on(host, player)] += 1
             host.peers.pop(name, None)
             await asyncio.sleep(PAUSE_S)
