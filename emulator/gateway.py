@@ -31,8 +31,8 @@ from poker_signal.emulator.integration import (
     Route,
     Running,
     TimedOut,
+    well_formed,
 )
-from poker_signal.emulator.integration import well_formed as _well_formed
 from poker_signal.emulator.invoker import Invoker
 from poker_signal.emulator.opening import Handshakes, Reply
 from poker_signal.emulator.settings import Settings
@@ -335,7 +335,7 @@ class Gateway:
                 self._invoker.finished(connection)
             return
         request_id = received.request_id
-        response = _well_formed(result) if isinstance(result, Returned) else None
+        response = well_formed(result) if isinstance(result, Returned) else None
         if response is None:
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
             self._tell(connection, request_id, words)
