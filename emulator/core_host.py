@@ -4,7 +4,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
-from poker_signal.core import tickets
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import DELIVERED, Invocation, Outcome
@@ -37,6 +36,9 @@ from poker_signal.emulator.throttle import Throttled
 if TYPE_CHECKING:
     from poker_signal.emulator.index_lag import LaggingTable
 
+if TYPE_CHECKING:
+    from poker_signal.core.tickets import Keys
+
 logger = logging.getLogger(__name__)
 
 
@@ -63,7 +65,7 @@ class CoreHost:
         self,
         connections: Connections,
         rules: Rules,
-        ticket_keys: tickets.Keys | None = None,
+        ticket_keys: "Keys | None" = None,
         faults: Faults | None = None,
     ) -> None:
         self._connections = connections
@@ -100,9 +102,7 @@ class CoreHost:
         try:
             parsed = self._meter.checked(parse_event(event))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
-                row = parsed.row
-                ticket = ticket_of(event)
-                tickets.verify(ticket, self._ticket_keys, row.game_id, row.player_id, parsed.at)
+                _verify(ticket_of(event), self._ticket_keys, parsed)
         except SignalError as error:
             return _returned(Outcome("refused", error))
         except Exception as error:
@@ -197,6 +197,14 @@ class CoreHost:
                 self._connections.close(connection_id)
             case _:
                 assert_never(effect)
+
+
+def _verify(ticket: str | None, keys: "Keys", connect: Connect) -> None:
+    # Only who asks for tickets waits for it.
+    from poker_signal.core import tickets
+
+    row = connect.row
+    tickets.verify(ticket, keys, row.game_id, row.player_id, connect.at)
 
 
 class _Rest(NamedTuple):

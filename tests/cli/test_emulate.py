@@ -333,6 +333,7 @@ def test_whoever_does_not_need_them_does_not_wait_for_qr_codes_and_watchers() ->
     ours += ["selection", "tls"]
     rare = {"boto3", "jsonpath", "msgspec", "segno", "watchfiles", "websockets.asyncio"}
     rare |= {f"poker_signal.emulator.{module}" for module in ours}
+    rare.add("poker_signal.core.tickets")
     code = "import sys, poker_signal.cli.emulate\nprint(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=30, check=True
