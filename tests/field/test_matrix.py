@@ -21,7 +21,7 @@ HANDSHAKES = 100
 AT_ONCE = {"core": 50, "lambda": 12}
 """Games, on a machine that has nothing else to do."""
 
-LATE_S = 2.0
+LATE_S = 1.8
 """A game that takes longer, with the second before the join, shows that the machine is busy."""
 
 _T = TypeVar("_T")
@@ -82,7 +82,7 @@ class Pace:
             return await work
         finally:
             is_late = time.monotonic() - started > LATE_S
-            self._limit = max(1, self._limit - 1) if is_late else min(self._limit + 1, self._most)
+            self._limit = max(1, self._limit // 2) if is_late else min(self._limit + 1, self._most)
             self._running -= 1
             async with self._changed:
                 self._changed.notify_all()
