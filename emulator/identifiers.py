@@ -5,10 +5,10 @@ Connection, request and message ids share one format, URL-safe base64 of 11 byte
 common with those of its messages. All recorded ids are of that shape.
 """
 
-import base64
 import random
 import re
-from string import ascii_letters, ascii_uppercase, digits
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator
 
 _FORMAT = re.compile("[A-Za-z0-9_-]{15}=")
 
@@ -16,30 +16,26 @@ _FORMAT = re.compile("[A-Za-z0-9_-]{15}=")
 _CONNECTION_OR_MESSAGE = "IAMC"
 _REQUEST = "IAMF"
 
-_ALPHABET = ascii_uppercase + ascii_letters[:26] + digits + "-_"
-_PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]
-"""Twelve bits in base64. Every message takes two ids: they are put together, not encoded."""
-_LAST = [f"{char}=" for char in _ALPHABET[::4]]
-"""The last four bits, and the padding."""
+_BLOCK = 256
+"""How many are encoded together: every message takes two, and one by one costs twice as much."""
 
 
 class Identifiers:
     """Makes ids, each of them once."""
 
-    def __init__(self, noise: random.Random | None = None) -> None:
+    def __init__(self, noise: random.Random | None = None, counter: int | None = None) -> None:
         self._noise = noise or random.Random()
-        self._counter = self._noise.getrandbits(32)
-        self._high = -1
-        self._prefix = ""
+        first = self._noise.getrandbits(32) if counter is None else counter
+        self._ends = self._all_ends(first // _BLOCK)
 
     def connection_id(self) -> str:
         """Return a new connection id."""
-        head, tail = self._ends()
+        head, tail = next(self._ends)
         return head + _CONNECTION_OR_MESSAGE + tail
 
     def request_id(self) -> str:
         """Return a new request id."""
-        head, tail = self._ends()
+        head, tail = next(self._ends)
         return head + _REQUEST + tail
 
     def of_message(self, connection_id: str) -> tuple[str, str]:
@@ -48,23 +44,29 @@ class Identifiers:
         The message's last four characters are those of its connection. Both share their
         counter: kind and noise tell them apart, and one is made in half the time of two.
         """
-        head, tail = self._ends()
+        head, tail = next(self._ends)
         return head + _REQUEST + tail, head + _CONNECTION_OR_MESSAGE + connection_id[12:]
 
     def trace_id(self, at_ms: int) -> str:
         """Return a new X-Ray trace id, as the header ``X-Amzn-Trace-Id`` carries it."""
         return f"Root=1-{at_ms // 1000:08x}-{self._noise.getrandbits(96):024x}"
 
-    def _ends(self) -> tuple[str, str]:
-        """Return the first eight characters, counter and noise, and the last four, noise."""
-        self._counter = counter = (self._counter + 1) & 0xFFFF_FFFF
-        if counter >> 8 != self._high:
-            self._high = counter >> 8
-            self._prefix = base64.urlsafe_b64encode(self._high.to_bytes(3, "big")).decode()
-        noise = self._noise.getrandbits(32)
-        low, last = (counter & 0xFF) << 16 | noise >> 16, noise & 0xFFFF
-        head = self._prefix + _PAIRS[low >> 12] + _PAIRS[low & 0xFFF]
-        return head, _PAIRS[last >> 4] + _LAST[last & 15]
+    def _all_ends(self, block: int) -> Iterator[tuple[str, str]]:
+        """Yield the first eight characters, counter and noise, and the last four, noise."""
+        while True:
+            high = (block & 0xFF_FFFF).to_bytes(3, "big")
+            noise = self._noise.randbytes(4 * _BLOCK)
+            heads, tails = bytearray(6 * _BLOCK), bytearray(3 * _BLOCK)
+            columns = [*(high[i : i + 1] * _BLOCK for i in range(3)), bytes(range(_BLOCK))]
+            columns += [noise[:_BLOCK], noise[_BLOCK : 2 * _BLOCK]]
+            for place, column in enumerate(columns):
+                heads[place::6] = column
+            tails[0::3], tails[1::3] = noise[2 * _BLOCK : 3 * _BLOCK], noise[3 * _BLOCK :]
+            head, tail = (urlsafe_b64encode(each).decode() for each in (heads, tails))
+            for start in range(0, 4 * _BLOCK, 4):
+                # The third byte of a tail is none: its place is the padding's.
+                yield head[2 * start : 2 * start + 8], tail[start : start + 3] + "="
+            block += 1
 
 
 def is_well_formed(connection_id: str) -> bool:

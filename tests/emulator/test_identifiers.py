@@ -30,8 +30,7 @@ def test_the_kind_of_an_id_shows_at_its_twelfth_character() -> None:
 def test_no_id_comes_twice() -> None:
     """Not even when the counter wraps around."""
     noise = random.Random(7)
-    ids = Identifiers(noise)
-    ids._counter = 2**32 - 500
+    ids = Identifiers(noise, counter=2**32 - 500)
     connection_id = ids.connection_id()
     made = [made for _ in range(1_000) for made in ids.of_message(connection_id)]
     assert len({*made, connection_id}) == 2_001
