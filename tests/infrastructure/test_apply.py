@@ -22,6 +22,9 @@ from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
 LEVEL = "apply"
 
+# One story is told by one process, from its beginning to its end.
+pytestmark = [pytest.mark.random_order(disabled=True), pytest.mark.xdist_group("apply")]
+
 CHANGED = (
     "-var=log_retention_days=14",
     "-var=throttling={rate_limit=50,burst_limit=100,reserved_concurrency=5}",

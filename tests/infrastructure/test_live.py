@@ -26,6 +26,9 @@ from tests.signaling.transcripts import CASES, Step, hold
 
 LEVEL = "alive"
 
+# One story is told by one process, from its beginning to its end.
+pytestmark = [pytest.mark.random_order(disabled=True), pytest.mark.xdist_group("live")]
+
 Record = Callable[[str, Any], None]
 
 MESH, STAR = (

@@ -100,8 +100,7 @@ async def play(url: str, number: int, until: float) -> Counter[str]:
     async with host_of(url, game, GIVES_UP_AFTER_S) as host:
         while time.monotonic() < until:
             name = f"Player {sum(verdicts.values())}"
-            async with player_of(url, game, name, join_after_s=0) as player:
-                await player.join()
+            async with player_of(url, game, name, join_after_s=None) as player:
                 verdicts[await verdict_on(host, player)] += 1
             host.peers.pop(name, None)
             await asyncio.sleep(PAUSE_S)
