@@ -22,8 +22,8 @@ from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
 LEVEL = "apply"
 
-# One story is told by one process, from its beginning to its end.
-pytestmark = [pytest.mark.random_order(disabled=True), pytest.mark.xdist_group("apply")]
+# A story is told from its beginning to its end; --dist loadfile keeps it in one process.
+pytestmark = pytest.mark.random_order(disabled=True)
 
 CHANGED = (
     "-var=log_retention_days=14",

@@ -26,8 +26,8 @@ from tests.signaling.transcripts import CASES, Step, hold
 
 LEVEL = "alive"
 
-# One story is told by one process, from its beginning to its end.
-pytestmark = [pytest.mark.random_order(disabled=True), pytest.mark.xdist_group("live")]
+# A story is told from its beginning to its end; --dist loadfile keeps it in one process.
+pytestmark = pytest.mark.random_order(disabled=True)
 
 Record = Callable[[str, Any], None]
 
