@@ -374,6 +374,8 @@ def test_nothing_that_arrives_does_any_harm(
     """A healthy pair keeps talking after every case, and at the end everything is given back."""
     caplog.set_level(logging.WARNING)
     new_loop().close()  # the first one of a process opens what all of them share
+    # What other tests have left lying about is not given back by this one.
+    gc.collect()
     descriptors = open_descriptors()
     with World(new_loop) as world:
         world.talk()
@@ -394,5 +396,5 @@ def test_nothing_that_arrives_does_any_harm(
         world.settles_at(before)
     assert world.cases >= CASES // len(LOOPS)
     assert [record.getMessage() for record in caplog.records] == []
-    assert open_descriptors() == descriptors
+    assert open_descriptors() <= descriptors
     print(f"{world.cases} cases in {seconds:.1f} s, nothing leaked", end=" ")

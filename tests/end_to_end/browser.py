@@ -29,6 +29,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
+    # Names like ….local are asked for on the network, and a busy machine does not always answer.
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
 
 _EMPTY_PAGE = (

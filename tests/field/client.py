@@ -23,6 +23,8 @@ GIVE_UP_AFTER_S = 5
 CANDIDATES = 2
 """What each end sends of them; all are needed."""
 
+TOO_LATE = "the socket was not open after a second"
+
 PATIENCE_S = 30
 """For what has no time limit of its own: a machine that is busy is no failure."""
 
@@ -135,6 +137,8 @@ class Player(Client):
         self.peer: Peer | None = None
         self.error: str | None = None
         """The code of the frame that ended everything."""
+        self.is_too_late = False
+        """The socket was not open when the moment to join had come: it never joins."""
         self._early: list[str] = []
 
     async def join(self) -> None:
@@ -188,8 +192,8 @@ async def player_of(
             await client.join()
 
         joining = None
-        if left_s >= 0:
-            # Otherwise the moment has passed while the socket was not open: never.
+        client.is_too_late = left_s < 0
+        if not client.is_too_late:
             joining = asyncio.create_task(join_once())
         try:
             yield client
@@ -234,6 +238,8 @@ async def verdict_on(host: Host, player: Player) -> str:
 def _verdict(host: Host, player: Player) -> str | None:
     if player.error is not None:
         return f"error {player.error}"
+    if player.is_too_late:
+        return TOO_LATE
     peer = host.peers.get(player.name)
     if peer is not None and peer.is_complete and player.peer and player.peer.is_complete:
         return "connected"

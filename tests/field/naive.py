@@ -43,7 +43,9 @@ class _Table:
             KeyConditionExpression="gameId = :game",
             ExpressionAttributeValues={":game": {"S": game}},
         )
-        return [row for row in map(_plain, answer["Items"]) if row["playerId"] == player]
+        rows = [row for row in map(_plain, answer["Items"]) if row["playerId"] == player]
+        # DynamoDB promises no order, and the tests one failure.
+        return sorted(rows, key=lambda row: row["connectedAt"])
 
 
 def _plain(item: dict[str, dict[str, str]]) -> dict[str, str]:
@@ -56,7 +58,9 @@ def _handle(event: Any, table: _Table, management: Any) -> dict[str, Any]:
     if context["routeKey"] == "$connect":
         query = event.get("queryStringParameters") or {}
         player, game = query.get("playerId", "unknown"), query.get("gameId", "unknown")
-        table.put({"connectionId": connection_id, "playerId": player, "gameId": game})
+        at = str(context["connectedAt"])
+        row = {"connectionId": connection_id, "playerId": player, "gameId": game}
+        table.put({**row, "connectedAt": at})
         return {"statusCode": 200}
     if context["routeKey"] == "$disconnect":
         table.delete(connection_id)

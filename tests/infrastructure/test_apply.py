@@ -22,6 +22,9 @@ from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
 LEVEL = "apply"
 
+# A story is told from its beginning to its end; --dist loadfile keeps it in one process.
+pytestmark = pytest.mark.random_order(disabled=True)
+
 CHANGED = (
     "-var=log_retention_days=14",
     "-var=throttling={rate_limit=50,burst_limit=100,reserved_concurrency=5}",

@@ -9,8 +9,8 @@ from playwright.async_api import Browser, async_playwright
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.end_to_end.browser import installed_browser
-from tests.inspector.inspected import ARGUMENTS, Inspected, inspect
+from tests.end_to_end.browser import ARGUMENTS, installed_browser
+from tests.inspector.inspected import Inspected, inspect
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

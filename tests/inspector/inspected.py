@@ -11,15 +11,6 @@ from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
 from tests.inspector.scenes import Scene
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
 PATIENCE_S = 40
 
 _VERDICTS = """

@@ -10,6 +10,9 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
+PATIENCE_S = 30
+"""A function that starts anew on a busy machine takes its time."""
+
 
 class Host(Protocol):
     """What a transcript needs."""
@@ -58,7 +61,7 @@ class SocketHost:
 
     async def hear(self, key: str) -> str:
         """Return the next frame that arrives, as text."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             return str(await self._clients[key].recv())
 
     async def leave(self, key: str) -> None:
@@ -67,7 +70,7 @@ class SocketHost:
 
     async def is_closed(self, key: str) -> int:
         """Return the code with which the host closes the connection, once it does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_S):
             await self._clients[key].wait_closed()
         return self._clients[key].close_code or 0
 
