@@ -24,6 +24,10 @@ AT_ONCE = {"core": 50, "lambda": 12}
 LATE_S = 1.8
 """A game that takes longer, with the second before the join, shows that the machine is busy."""
 
+SECOND_GO = ", at the second go"
+MAX_SECOND_GOES = 5
+"""On a machine that does ten other things; on one that has the time there are none."""
+
 _T = TypeVar("_T")
 
 NAME = "Zoë Ω 🂡"
@@ -95,7 +99,9 @@ async def handshake(weather: Weather, game: str, door: asyncio.Semaphore) -> str
     take a second to open a socket, a host that takes one does so again.
     """
     verdict = await meet(weather, game, door)
-    return verdict if verdict != TOO_LATE else await meet(weather, game, door)
+    if verdict != TOO_LATE:
+        return verdict
+    return f"{await meet(weather, game, door)}{SECOND_GO}"
 
 
 async def meet(weather: Weather, game: str, door: asyncio.Semaphore) -> str:
@@ -137,6 +143,9 @@ async def test_all_handshakes_succeed(
     """Whatever AWS does, with the client that is out there."""
     started = time.monotonic()
     verdicts = await played(host, fault)
-    row = f"{fault:<20} {host:<7} {verdicts['connected']:>3} of {HANDSHAKES}"
+    again = verdicts.pop(f"connected{SECOND_GO}", 0)
+    row = f"{fault:<20} {host:<7} {verdicts['connected'] + again:>3} of {HANDSHAKES}"
+    row += f", {again} of them at the second go" if again else ""
     record_property("field", f"{row}  in {time.monotonic() - started:4.1f} s")
-    assert verdicts == {"connected": HANDSHAKES}
+    assert verdicts == {"connected": HANDSHAKES - again}
+    assert again <= MAX_SECOND_GOES
