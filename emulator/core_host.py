@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
+from poker_signal.core import invocation as core_invocation
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import DELIVERED, Invocation, Outcome
@@ -72,6 +73,9 @@ class CoreHost:
         self._rules = rules
         self._meter = Meter(rules)
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
+        # By way of the module: a value that was imported by name stays when rules are edited.
+        self.passed_on = _returned(core_invocation.DELIVERED)
+        """How nearly every message ends."""
         self._rows = MemoryTable()
         self.table: MemoryTable | LaggingTable = self._rows
         self._clock: Clock | None = None
