@@ -108,7 +108,8 @@ class Console:
         self._thread.join(timeout_s)
 
     def _is_one_too_many(self, at_ms: int) -> bool:
-        if at_ms >= self._second_ends_ms:
+        # A clock may be set back: then another second begins, too.
+        if not 0 < self._second_ends_ms - at_ms <= 1000:
             self._second_ends_ms, self._taken_in_second = at_ms // 1000 * 1000 + 1000, 0
         self._taken_in_second += 1
         return self._taken_in_second > MAX_LINES_PER_S

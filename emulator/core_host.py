@@ -1,9 +1,10 @@
 """The default integration: our core, in this process, its effects performed on sockets."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
+from poker_signal.core import invocation as core_invocation
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import DELIVERED, Invocation, Outcome
@@ -71,7 +72,10 @@ class CoreHost:
         self._connections = connections
         self._rules = rules
         self._meter = Meter(rules)
-        self._ticket_keys = ticket_keys
+        self._verify = None if ticket_keys is None else _verifier(ticket_keys)
+        # By way of the module: a value that was imported by name stays when rules are edited.
+        self.passed_on = _returned(core_invocation.DELIVERED)
+        """How nearly every message ends."""
         self._rows = MemoryTable()
         self.table: MemoryTable | LaggingTable = self._rows
         self._clock: Clock | None = None
@@ -101,8 +105,8 @@ class CoreHost:
         """Decide an event, perform what follows, and return as Lambda would."""
         try:
             parsed = self._meter.checked(parse_event(event))
-            if self._ticket_keys is not None and isinstance(parsed, Connect):
-                _verify(ticket_of(event), self._ticket_keys, parsed)
+            if self._verify is not None and isinstance(parsed, Connect):
+                self._verify(ticket_of(event), parsed)
         except SignalError as error:
             return _returned(Outcome("refused", error))
         except Exception as error:
@@ -199,12 +203,17 @@ class CoreHost:
                 assert_never(effect)
 
 
-def _verify(ticket: str | None, keys: "Keys", connect: Connect) -> None:
-    # Only who asks for tickets waits for it.
+def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:
+    """Return what lets pass who has a ticket that one of these keys signed."""
+    # Only who asks for tickets waits for it. Not with each ticket: while edited rules are being
+    # imported anew, that would find those, whose refusals are not ours yet.
     from poker_signal.core import tickets
 
-    row = connect.row
-    tickets.verify(ticket, keys, row.game_id, row.player_id, connect.at)
+    def verify(ticket: str | None, connect: Connect) -> None:
+        row = connect.row
+        tickets.verify(ticket, keys, row.game_id, row.player_id, connect.at)
+
+    return verify
 
 
 class _Rest(NamedTuple):

@@ -9,7 +9,7 @@ from websockets.frames import CloseCode
 
 from poker_signal.core.limits import Rate
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.core_host import PASSED_ON, Connections, CoreHost
+from poker_signal.emulator.core_host import Connections, CoreHost
 from poker_signal.emulator.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.http import (
@@ -274,7 +274,8 @@ class Gateway:
             connection_id, frame = relay
             target = self._connections.get(connection_id)
             if target is not None and target.post(frame, at_ms):
-                self._trace.add_relayed(Relayed(*message, target.facts, frame, PASSED_ON))
+                passed_on = Relayed(*message, target.facts, frame, integration.passed_on)
+                self._trace.add_relayed(passed_on)
                 return
         received = Received(*message)
         self._trace.add(received)

@@ -115,6 +115,17 @@ def test_ten_peers_stay_while_the_core_is_edited(package: Path) -> None:
         assert '"payload":1' in str(players[3].recv(timeout=10))
 
 
+def test_an_edited_outcome_is_that_of_every_message(package: Path) -> None:
+    """Also of those between two who have met, whose decision is remembered."""
+    with emulate(package) as (stderr, url), peer(url, "HOST") as host, peer(url, "Anna") as anna:
+        edit(package / "core" / "invocation.py", 'Outcome("delivered")', 'Outcome("arrived")')
+        said(stderr, "code swapped: invocation.py")
+        for type_ in ("offer", "ice-candidate", "ice-candidate"):
+            host.send(f'{{"type":"{type_}","targetId":"Anna","payload":1}}')
+            assert type_ in str(anna.recv(timeout=10))
+            assert next(stderr).endswith("  arrived\n")
+
+
 def test_rows_get_the_fields_that_are_added(package: Path) -> None:
     """Rows are values of the classes that were edited."""
     with emulate(package) as (stderr, url), peer(url, "HOST") as host, peer(url, "Anna") as anna:

@@ -177,3 +177,14 @@ def test_more_of_them_than_anybody_can_read_are_counted() -> None:
     console.close(timeout_s=10)
     assert stream.getvalue().count("join") == MAX_LINES_PER_S
     assert "… 7 more messages delivered" in stream.getvalue()
+
+
+def test_after_a_clock_was_set_back_there_are_lines_again() -> None:
+    """Not only once it shows the former time."""
+    stream = io.StringIO()
+    console = Console(stream, colour=False)
+    for _ in range(MAX_LINES_PER_S + 7):
+        console.observe_relayed(RELAYED)
+    console.observe_relayed(RELAYED._replace(at_ms=RELAYED.at_ms - 3_600_000))
+    console.close(timeout_s=10)
+    assert stream.getvalue().count("join") == MAX_LINES_PER_S + 1

@@ -1,16 +1,19 @@
 """The core behind the gateway: effects are performed, failures are not hidden."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from poker_signal import core
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
 from poker_signal.emulator.core_host import PASSED_ON, CoreHost
 from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.fresh_code import imported_anew, modules_below
 from poker_signal.emulator.http import Request
 from poker_signal.emulator.integration import Raised, Result, Returned, Running
 from poker_signal.emulator.records import describe
@@ -166,6 +169,21 @@ def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
         assert result.value["statusCode"] == status
         assert "let.me.in" not in repr(result)
     assert len(table.host.table) == 0
+
+
+def test_a_ticket_is_refused_by_the_rules_that_run_while_others_are_imported() -> None:
+    """They may never be put in place: whoever edits them makes mistakes."""
+    table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
+    folder = Path(next(iter(core.__path__))).resolve()
+
+    def connect() -> Result:
+        return table.connect("a", "Alice", ticket="let.me.in")
+
+    _, meanwhile = imported_anew(modules_below([folder]), [], connect)
+    for result in (meanwhile, connect()):
+        assert isinstance(result, Returned)
+        assert isinstance(result.value, dict)
+        assert result.value["statusCode"] == 403
 
 
 def test_who_leaves_is_forgotten(table: Table) -> None:
