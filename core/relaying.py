@@ -7,7 +7,7 @@ goes they decide the same again, so the decision is kept, as a ``Lane``.
 
 from poker_signal.core import messages
 from poker_signal.core.errors import SignalError
-from poker_signal.core.model import ConnectionId, Message, Post
+from poker_signal.core.model import ConnectionId, Message, Post, Signal
 from poker_signal.core.room import Lane, Room
 from poker_signal.core.routing import route
 from poker_signal.core.rules import Rules
@@ -48,17 +48,22 @@ def relay(message: Message, room: Room, rules: Rules) -> Relayed | None:
 def _decide(message: Message, room: Room, rules: Rules) -> Lane | None:
     """Let the rules decide of a message; None: it is not passed on just so."""
     signal = messages.read(message)
+    if signal.type in messages.DESCRIPTIONS and not _is_noted(signal, room):
+        return None
     try:
         post, *_ = route(signal, room, rules)
     except SignalError:
         return None
     if not isinstance(post, Post) or room.has_doubts:
         return None
-    is_description = signal.type in messages.DESCRIPTIONS
-    if is_description and not room.has_reached(signal.sender, post.connection_id):
-        return None  # that is noted then
     head = post.data.removesuffix(signal.payload + "}")
     # A character is at most four bytes.
     most = min(rules.max_payload_bytes, messages.MAX_FRAME_BYTES - 4 * len(head) - 4) // 4
     until = min(row.ttl for row in room if row.is_live(message.at))
     return Lane(post.connection_id, head, most, message.at, until)
+
+
+def _is_noted(signal: Signal, room: Room) -> bool:
+    """Tell whether an offer or answer has got there before: otherwise that is to be noted."""
+    owner = None if signal.target_id is None else room.owner(signal.target_id, signal.at)
+    return owner is not None and room.has_reached(signal.sender, owner.connection_id)

@@ -114,6 +114,14 @@ class Room:
         room._put(row)
         return room
 
+    def reaching(self, sender: ConnectionId, target: ConnectionId) -> "Room":
+        """Return the room after an offer or answer got from somebody in it to somebody else."""
+        row = self._by_connection[sender]
+        room = self.adding(row._replace(reached=row.reached | {target}))
+        # What was passed on is passed on still: it waits for nothing that has not been reached.
+        room._rules, room._lanes = self._rules, self._lanes.copy()
+        return room
+
     def without(self, connection_id: ConnectionId) -> "Room":
         """Return the room after somebody left."""
         room = self._copy()

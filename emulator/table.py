@@ -63,7 +63,9 @@ class MemoryTable:
         """Add a connection to what a row has reached, if the row is there."""
         row = self._rows.get(connection_id)
         if row is not None and target not in row.reached:
-            self._put(row._replace(reached=row.reached | {target}))
+            room = self._rooms[row.game_id].reaching(connection_id, target)
+            self._rooms[row.game_id] = room
+            self._rows[connection_id] = row._replace(reached=row.reached | {target})
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""

@@ -145,16 +145,25 @@ texts = st.builds(
     rows,
     st.lists(st.tuples(st.integers(0, 4), texts, st.integers(-2, 2)), min_size=1),
     st.sampled_from(Topology),
+    st.tuples(st.integers(0, 4), st.integers(0, 4)),
 )
 def test_the_short_way_is_the_long_one(
-    members: list[Row], said: list[tuple[int, str, int]], topology: Topology
+    members: list[Row],
+    said: list[tuple[int, str, int]],
+    topology: Topology,
+    reached: tuple[int, int],
 ) -> None:
-    """Whatever is remembered, and in whatever order time is told."""
+    """Whatever is remembered, in whatever order time is told, and whoever is reached meanwhile."""
     room, rules = Room(members), Rules(topology=topology, max_payload_bytes=60)
-    # What is remembered the first time is used the second.
-    for number, text, moment in said + said:
+    sender, target = (ConnectionId(f"c{number}") for number in reached)
+    later = room
+    # What is remembered the first time is used the second, and in the room that comes of it.
+    for turn, (number, text, moment) in enumerate(said * 4):
         event = Message(ConnectionId(f"c{number}"), text, AT + moment)
-        relayed = relay(event, room, rules)
+        if turn == 2 * len(said) and room.row(sender, 0):
+            later = room.reaching(sender, target)
+        current = room if turn < 2 * len(said) else later
+        relayed = relay(event, current, rules)
         if relayed is not None:
-            (post,) = all_that_follows(event, Room(members), rules)
+            (post,) = all_that_follows(event, Room(list(current)), rules)
             assert relayed == (post.connection_id, post.data)

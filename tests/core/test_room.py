@@ -280,6 +280,20 @@ def test_what_is_remembered_is_of_one_room_and_of_one_set_of_rules() -> None:
     assert not room.lanes(Rules(seats=3))
 
 
+def test_who_reaches_somebody_changes_nothing_that_is_remembered() -> None:
+    """Nobody comes or goes, and what was passed on before is passed on still."""
+    rules, alice, bob = Rules(), row("Alice", 0), row("Bob", 1)
+    room = Room([alice, bob])
+    lane = Lane(ConnectionId("h"), "", 1, 0, 0)
+    room.lanes(rules)[ConnectionId("a"), "offer", "HOST"] = lane
+    later = room.reaching(alice.connection_id, bob.connection_id)
+    assert later == Room([row("Alice", 0, reached=[bob]), bob])
+    assert later.lanes(rules) == room.lanes(rules)
+    later.lanes(rules).clear()
+    assert room.lanes(rules)
+    assert not room.has_reached(alice.connection_id, bob.connection_id)
+
+
 def test_what_is_remembered_has_an_end() -> None:
     """Who talks to everybody in a game without seats must not fill the memory."""
     rules, room = Rules(), Room([row("Alice", 0)])
