@@ -1,7 +1,8 @@
 """CPU per message as games and seats grow, with eight handshakes going at any time.
 
-Eight at every size, one pair after the other: what grows is what the server has to remember, not
-how much it is asked to do at once.
+Eight at every size, one pair after the other, all of which have met before: what grows is what
+the server has to remember, not how much it is asked to do at once. What it costs to meet for the
+first time is stated beside it.
 """
 
 import statistics
@@ -22,10 +23,21 @@ SEATS = (2, 24)
 GAMES_OF_SEATS = 10
 
 
-def cost_us(server: Server, night: Night) -> float:
+def cost_us(server: Server, night: Night, *, having_met: bool = True) -> float:
     """Return server CPU per message."""
     address = Address(server.url, server.spec.dialect)
-    return drive(saturate(address, server, night, SECONDS, IN_FLIGHT)).cpu_us
+    work = saturate(address, server, night, SECONDS, IN_FLIGHT, having_met=having_met)
+    return drive(work).cpu_us
+
+
+def cost_of_meeting_us(spec: Spec, night: Night, run: Run) -> float:
+    """Return server CPU per message of pairs that have not met before."""
+    costs = []
+    for _ in range(ROUNDS):
+        with running(spec) as server:
+            costs.append(cost_us(server, night, having_met=False))
+        run.tick(f"{spec.name}, {night.games} games meet")
+    return statistics.median(costs)
 
 
 def grown(spec: Spec, small: Night, large: Night, run: Run) -> tuple[float, float]:
@@ -51,12 +63,25 @@ def measure(run: Run) -> Found:
     ]
     if run.is_full:
         figures.append(_figure(FLOOR, "games", by_games, run))
+        figures.append(_figure_of_meeting(by_games[-1], run))
 
     def load(server: Server) -> None:
         for night in (by_games[-1], by_seats[-1]):
             cost_us(server, night)
 
     return Found(figures, profiles.of_missed("growth", figures, load))
+
+
+def _figure_of_meeting(night: Night, run: Run) -> Figure:
+    return Figure(
+        "growth",
+        f"server CPU of a message, {night.games} games, first handshakes",
+        "µs",
+        cost_of_meeting_us(OURS, night, run),
+        FLOOR.name,
+        cost_of_meeting_us(FLOOR, night, run),
+        bar=None,
+    )
 
 
 def _figure(spec: Spec, what: str, nights: list[Night], run: Run) -> Figure:

@@ -164,19 +164,33 @@ class Load(NamedTuple):
 
 
 async def saturate(
-    address: Address, server: Server, night: Night, seconds: float, in_flight: int | None = None
+    address: Address,
+    server: Server,
+    night: Night,
+    seconds: float,
+    in_flight: int | None = None,
+    *,
+    having_met: bool = False,
 ) -> Load:
-    """Keep as many handshakes going as there are pairs, or ``in_flight``, one after the other."""
-    count = 0
+    """Keep as many handshakes going as there are pairs, or ``in_flight``, one after the other.
+
+    With ``having_met`` every pair has had one before anything is measured.
+    """
+    count = completed = 0
+    all_met = asyncio.Event()
     idle: deque[Pair] = deque()
     pairs: list[Pair] = []
     all_idle = asyncio.Event()
     stopping = False
 
     def heard(pair: int, number: int) -> None:
-        nonlocal count
+        nonlocal count, completed
         count += 1
         if pairs[pair].heard(number):
+            completed += 1
+            if completed == len(pairs):
+                # Whoever has waited longest is next: everybody had a turn.
+                all_met.set()
             idle.append(pairs[pair])
             if not stopping:
                 idle.popleft().offer()
@@ -189,6 +203,9 @@ async def saturate(
         for _ in range(in_flight or len(pairs)):
             idle.popleft().offer()
         await asyncio.sleep(WARM_S)
+        if having_met:
+            async with asyncio.timeout(60):
+                await all_met.wait()
         meter, before = Meter(server), count
         await asyncio.sleep(seconds)
         spent, relayed = meter.read(), count - before
