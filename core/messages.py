@@ -29,9 +29,6 @@ PING = "ping"
 DESCRIPTIONS = frozenset({OFFER, "answer"})
 """Types that a candidate must not overtake."""
 
-OPENING = DESCRIPTIONS | {JOIN}
-"""Types that open a connection: a whole handshake fails with one of them."""
-
 DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 """Types that name their target."""
 

@@ -199,8 +199,8 @@ def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
         if room.is_in_doubt(target_id):
             # It may be connecting at this moment.
             return [Wait(WAIT_S, signal)]
-        if signal.type in messages.OPENING:
-            return [ReadAgain(_READ_AGAIN_AFTER.get(signal.waits, 1) * WAIT_S, signal)]
+        # A candidate too: its offer may be looking for the same player at this moment.
+        return [ReadAgain(_READ_AGAIN_AFTER.get(signal.waits, 1) * WAIT_S, signal)]
     raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 

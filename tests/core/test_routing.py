@@ -147,9 +147,12 @@ def test_a_message_to_an_absent_host_is_target_not_found() -> None:
         route(at_last(signal(ALICE, "answer", "HOST")), Room([ALICE]))
 
 
-@pytest.mark.parametrize("type_", ["join", "offer", "answer"])
+@pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
 def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> None:
-    """Whoever has just connected may not be in the index yet; four reads, a second in all."""
+    """Whoever has just connected may not be in the index yet; four reads, a second in all.
+
+    A candidate's offer looks for the same player at the same time: neither may be lost.
+    """
     said, delays = signal(ALICE, type_, "HOST"), []
     while said.waits < MAX_WAITS:
         (effect,) = route(said, Room([ALICE]))
@@ -158,13 +161,6 @@ def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> Non
         said = said._replace(waits=said.waits + round(effect.seconds / WAIT_S))
     assert delays == pytest.approx([0.1, 0.2, 0.3, 0.4])
     assert route(said, Room([ALICE, TABLET])) == [relay(said, ALICE, TABLET)]
-
-
-@pytest.mark.parametrize("type_", ["ice-candidate", "player-connected"])
-def test_what_comes_by_the_dozen_is_not_worth_a_second_read(type_: str) -> None:
-    """Whoever trickles to somebody who left would keep dozens of invocations waiting."""
-    with pytest.raises(TargetNotFound):
-        route(signal(ALICE, type_, "Bob"), Room([ALICE]))
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
