@@ -123,7 +123,8 @@ class CoreHost:
         try:
             return message, relay(message, self.table.room_of(message), self._rules)
         except Exception:
-            # Whatever it is, it comes up again when the message is performed, and is told.
+            # The message may still arrive; but what went wrong here may not come up there.
+            logger.exception("the short way of a message failed; it goes the long one")
             return message, None
 
     def perform(self, event: GatewayEvent, raw: Mapping[str, Any]) -> Result | Running:
