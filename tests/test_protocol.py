@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
@@ -17,6 +17,7 @@ from poker_signal.core.errors import SignalError
 from poker_signal.core.model import ConnectionId, Message, PlayerId, Signal
 from poker_signal.emulator import http
 from poker_signal.emulator.testing import ConnectPeer
+from tests.core.test_gateway import BAD_SESSIONS, GOOD_SESSIONS
 from tests.protocol_types import CLIENT, DOCS, SERVER, TYPES, load, typescript
 from tests.signaling.transcripts import CASES, Hears, Says
 
@@ -207,10 +208,23 @@ def _is_understood(text: str) -> bool:
     return read.type in messages.TYPES
 
 
-@given(st.one_of(st.text(max_size=130), st.text(" \t\u00a0\x85a", max_size=4)))
+@given(st.one_of(st.text(max_size=130), st.text(" \t\n\u00a0\x85a", max_size=4)))
+@example("Alice\n")
 def test_a_name_is_what_the_code_takes_for_one(text: str) -> None:
     """Whatever humans type."""
     assert validator("Name").is_valid(text) == messages.is_name(text)
+
+
+@pytest.mark.parametrize("text", BAD_SESSIONS.values(), ids=BAD_SESSIONS)
+def test_a_session_that_the_code_refuses_is_none(text: str) -> None:
+    """Those that tests/core tries; none ends a line."""
+    assert not validator("Session").is_valid(text)
+
+
+@pytest.mark.parametrize("text", GOOD_SESSIONS.values(), ids=GOOD_SESSIONS)
+def test_a_session_that_the_code_takes_is_one(text: str) -> None:
+    """Those that tests/core tries."""
+    assert validator("Session").is_valid(text)
 
 
 @pytest.mark.signal_emulator(throttle_rate=0, throttle_burst=1)
