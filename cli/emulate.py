@@ -70,7 +70,7 @@ def run(
     if secrets is not None:
         _demand_that_tickets_are_checked(handler, rows, api)
     certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
-    on_reload = _on_reload() if reload else None
+    words_of_code = _words_of_code() if reload else None
     # As in Lambda, where the root logger has a handler: what a function logs is seen.
     logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     recorder = _recorder(record, record_raw, settings)
@@ -83,8 +83,8 @@ def run(
     stdout = sys.stdout
 
     def ready(emulator: Emulator) -> None:
-        if on_reload is not None:
-            emulator.reload_on_change(on_reload)
+        if words_of_code is not None:
+            emulator.reload_on_change(lambda status: console.tell(words_of_code(status)))
         _announce(emulator, stdout)
         if open_inspector:
             _open_inspector(emulator.inspector_url)
@@ -187,14 +187,14 @@ def _for_the_lan(host: str) -> dict[str, Any]:
     return for_the_lan(host)
 
 
-def _on_reload() -> "Callable[[CodeStatus], None]":
+def _words_of_code() -> "Callable[[CodeStatus], str]":
     try:
-        from poker_signal.cli.reload import tell_of_code
+        from poker_signal.cli.reload import words_of_code
     except ImportError as error:
         raise click.ClickException(
             "--reload needs a library more: pip install 'poker-signal[reload]'"
         ) from error
-    return tell_of_code
+    return words_of_code
 
 
 def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":

@@ -67,7 +67,7 @@ class Console:
         self._verbose = verbose
         self._colour = colour
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[Entry | str] = deque(maxlen=MAX_WAITING)
         self._dropped = 0
         self._not_shown = 0
         self._second_ends_ms = 0
@@ -94,7 +94,11 @@ class Console:
         else:
             self._append(relayed.entries()[-1])
 
-    def _append(self, entry: Entry) -> None:
+    def tell(self, words: str) -> None:
+        """Take a line of somebody else's, to be written soon: one thread writes to the stream."""
+        self._append(f"{words}\n")
+
+    def _append(self, entry: Entry | str) -> None:
         if len(self._waiting) == MAX_WAITING:
             self._dropped += 1
         self._waiting.append(entry)
@@ -131,7 +135,9 @@ class Console:
     def _lines(self) -> Iterator[str]:
         while self._waiting:
             entry = self._waiting.popleft()
-            if record := record_of(entry):
+            if isinstance(entry, str):
+                yield entry
+            elif record := record_of(entry):
                 yield self._line(record, details_of(entry) if self._verbose else "")
         if self._not_shown:
             yield f"… {self._not_shown} more messages delivered\n"

@@ -772,8 +772,10 @@ def is_about(effect: Effect, event: Event, room: Room) -> bool:
             newcomer = event if isinstance(event, Connect) else event.cause
             assert isinstance(newcomer, Connect)
             known.add(newcomer.row.connection_id)
-        case Signal():
-            known.add(event.sender)
+        case Signal() | Alive(cause=Signal()):
+            said = event if isinstance(event, Signal) else event.cause
+            assert isinstance(said, Signal)
+            known.add(said.sender)
         case Delivered():
             known.add(event.signal.sender)
         case Disconnect() | Gone():

@@ -116,6 +116,19 @@ def test_more_than_anybody_can_read_is_counted() -> None:
     assert "… 5 more messages delivered" in lines
 
 
+def test_what_others_say_is_one_line_among_the_others() -> None:
+    """In its place, and whole."""
+    stream = io.StringIO()
+    console = Console(stream, colour=False)
+    console.observe(JOINED)
+    console.tell("code swapped: messages.py")
+    console.observe(JOINED)
+    console.close(10)
+    lines = stream.getvalue().splitlines()
+    assert ["join" in line for line in lines] == [True, False, True]
+    assert lines[1] == "code swapped: messages.py"
+
+
 def test_a_reader_that_is_gone_stops_nothing(tmp_path: Path) -> None:
     """As with ``poker-signal emulate 2>&1 | head``."""
     read_end, write_end = os.pipe()

@@ -165,6 +165,8 @@ async function start() {
     if (socket.readyState === WebSocket.OPEN) join();
     else socket.addEventListener("open", join, { once: true });
   });
+  // Until now a click would have been lost, and Enter would have sent the form away.
+  for (const button of byId("table").querySelectorAll("button")) button.disabled = false;
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");

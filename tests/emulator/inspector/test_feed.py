@@ -19,8 +19,9 @@ def trace() -> Trace:
 
 
 @pytest.fixture
-def feed(trace: Trace) -> Feed:
-    """Its feed."""
+def feed(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> Feed:
+    """Its feed, on a machine that never takes longer than a piece of work should."""
+    monkeypatch.setattr(feed_module, "PIECE_S", 60)
     return Feed(trace, Turns(), "run", lambda: 7)
 
 
