@@ -95,7 +95,11 @@ class Console:
             self._append(relayed.entries()[-1])
 
     def tell(self, words: str) -> None:
-        """Take a line of somebody else's, to be written soon: one thread writes to the stream."""
+        """Take a line of somebody else's, to be written soon.
+
+        A batch reaches the stream in pieces: what another thread writes meanwhile would land in
+        the middle of a line.
+        """
         self._append(f"{words}\n")
 
     def _append(self, entry: Entry | str) -> None:

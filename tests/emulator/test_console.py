@@ -117,7 +117,7 @@ def test_more_than_anybody_can_read_is_counted() -> None:
 
 
 def test_what_others_say_is_one_line_among_the_others() -> None:
-    """In its place, and whole."""
+    """In its place and whole, not in the middle of another."""
     stream = io.StringIO()
     console = Console(stream, colour=False)
     console.observe(JOINED)

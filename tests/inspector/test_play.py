@@ -1,10 +1,11 @@
 """A table in one page: real WebRTC connections, through the emulator."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Route, expect
 
 from poker_signal.emulator.server import Emulator
 from tests.inspector.inspected import Inspected, assert_accessible
@@ -69,6 +70,26 @@ async def test_the_inspector_leads_there(inspected: Inspected) -> None:
     await expect(page.get_by_role("link", name="Play a table")).to_be_visible()
     await inspected.open_recording(Scene().complete())
     await expect(page.get_by_role("link", name="Play a table")).to_be_hidden()
+
+
+async def test_nothing_can_be_clicked_before_it_works(browser: Browser, emulator: Emulator) -> None:
+    """On a slow machine a click came before anything listened, and was lost."""
+    is_told = asyncio.Event()
+
+    async def tell_later(route: Route) -> None:
+        await is_told.wait()
+        await route.continue_()
+
+    async with await browser.new_page() as page:
+        await page.route("**/api/about", tell_later)
+        await page.goto(f"{emulator.inspector_url}play")
+        buttons = page.get_by_role("button")
+        await expect(buttons).to_have_count(3)
+        for index in range(3):
+            await expect(buttons.nth(index)).to_be_disabled()
+        is_told.set()
+        for index in range(3):
+            await expect(buttons.nth(index)).to_be_enabled(timeout=PATIENCE_MS)
 
 
 async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:

@@ -70,6 +70,16 @@ async def test_who_has_waited_in_vain_is_not_told_twice(feed: Feed, trace: Trace
     assert len(answers) == 1
 
 
+async def test_a_chunk_is_a_piece_of_work(
+    feed: Feed, trace: Trace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where an entry takes as long as a piece of work should, it is the only one."""
+    monkeypatch.setattr(feed_module, "PIECE_S", 0)
+    for _ in range(3):
+        happen(trace)
+    assert [feed.chunk(since).next for since in range(3)] == [1, 2, 3]
+
+
 async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
     """By number and by size; nothing is told twice or left out."""
     for _ in range(20):
