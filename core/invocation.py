@@ -147,12 +147,15 @@ class Invocation:
             room = room.without(connection_id)
         self._room = room
         signal = effect.signal
-        waits = signal.waits + round(effect.seconds / WAIT_S)
-        self._pending.append(signal._replace(waits=waits))
+        looks = signal.looks + round(effect.seconds / WAIT_S)
+        self._pending.append(signal._replace(looks=looks))
 
     def waited_enough(self, wait: Wait | ReadAgain) -> None:
         """Report that waiting is of no use: what has not been said by now will not be."""
-        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+        signal = wait.signal
+        is_wait = isinstance(wait, Wait)
+        enough = signal._replace(waits=MAX_WAITS) if is_wait else signal._replace(looks=MAX_WAITS)
+        self._pending.append(enough)
 
     def gone(self, effect: Post | Probe | LookAgain) -> None:
         """Report that nobody was there: the row goes, and what caused the effect is tried again.

@@ -119,11 +119,15 @@ class Signal(NamedTuple):
     """The payload's own JSON text, as the client wrote it; ``null`` if there was none."""
     id: str | None
     waits: int = 0
-    """How often it has waited for the offer or answer that belongs before it."""
+    """How often it has waited for the offer or answer that belongs before it, or for somebody who
+    was just connecting."""
     is_over_limit: bool = False
     """Its connection has sent too many."""
     is_owner_alive: bool = False
     """The owner of its target's name was asked for a sign of life, and gave it."""
+    looks: int = 0
+    """For how many tenths of a second it has looked for somebody of its target's name. They do
+    not count as waits: its offer may have found its target just now, and be on its way."""
 
 
 @_of_its_kind

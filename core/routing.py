@@ -47,9 +47,12 @@ from poker_signal.core.rules import Rules
 
 WAIT_S = 0.1
 MAX_WAITS = 10
-"""One second in all: then the candidate is sent, whatever became of its offer."""
+"""One second in all: then the candidate is sent, whatever became of its offer.
 
-_READ_AGAIN_AFTER = {0: 1, 1: 2, 3: 3, 6: 4}
+A message looks for its target as long, counted apart.
+"""
+
+_LOOK_AFTER = {0: 1, 1: 2, 3: 3, 6: 4}
 """After how many waits more the game is read again, by how many there were: 0.1, 0.3, 0.6, 1 s."""
 
 _DEFAULT = Rules()
@@ -195,12 +198,13 @@ def _dispatch(signal: Signal, sender: Row, target: Row, room: Room) -> Effect:
 
 
 def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
-    if signal.waits < MAX_WAITS:
-        if room.is_in_doubt(target_id):
+    if room.is_in_doubt(target_id):
+        if signal.waits < MAX_WAITS:
             # It may be connecting at this moment.
             return [Wait(WAIT_S, signal)]
+    elif signal.looks < MAX_WAITS:
         # A candidate too: its offer may be looking for the same player at this moment.
-        return [ReadAgain(_READ_AGAIN_AFTER.get(signal.waits, 1) * WAIT_S, signal)]
+        return [ReadAgain(_LOOK_AFTER.get(signal.looks, 1) * WAIT_S, signal)]
     raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 

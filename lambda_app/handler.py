@@ -53,8 +53,39 @@ if TYPE_CHECKING:
 MAX_REMEMBERED = 4096
 """Connections whose game a container remembers; about half a mebibyte."""
 
+PATIENCE_S = WAIT_S * MAX_WAITS
+
 _ROUNDING_S = 0.001
 """Ten times a tenth of a second is not quite a second."""
+
+
+class _Patience:
+    """A second, by the clock: reading takes time as well, and most when DynamoDB is slow.
+
+    It begins with the first pause. The last pause ends with it, so that the last look is not
+    earlier than that, however long the others took; unless one took a second longer.
+    """
+
+    def __init__(self, sleep: Callable[[float], None], now_s: Callable[[], float]) -> None:
+        self._sleep = sleep
+        self._now_s = now_s
+        self._ends_s: float | None = None
+        self._is_over = False
+
+    def sleep(self, seconds: float) -> bool:
+        """Sleep as long, or as long as is left, and tell whether to look; if not, it is over."""
+        now_s = self._now_s()
+        if self._ends_s is None:
+            self._ends_s = now_s + PATIENCE_S
+        left_s = self._ends_s - now_s
+        if self._is_over or left_s < -PATIENCE_S:
+            return False
+        self._is_over = left_s <= seconds + _ROUNDING_S
+        self._sleep(max(0.0, min(seconds, left_s)))
+        return True
+
+
+Patiences = dict[type[Wait] | type[ReadAgain], _Patience]
 
 
 class LambdaHost:
@@ -128,12 +159,14 @@ class LambdaHost:
     def _perform(
         self, invocation: Invocation, connections: Connections, effects: Counter[str]
     ) -> None:
-        # By the clock, because reading takes time as well, and most when DynamoDB is slow.
-        patience_ends_s = self._now_s() + WAIT_S * MAX_WAITS + _ROUNDING_S
+        patience: Patiences = {
+            Wait: _Patience(self._sleep, self._now_s),
+            ReadAgain: _Patience(self._sleep, self._now_s),
+        }
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
             try:
-                if not self._perform_effect(effect, invocation, connections, patience_ends_s):
+                if not self._perform_effect(effect, invocation, connections, patience):
                     effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
             except Throttled:
                 effects["Throttled"] += 1
@@ -144,7 +177,7 @@ class LambdaHost:
         effect: Effect,
         invocation: Invocation,
         connections: Connections,
-        patience_ends_s: float,
+        patience: Patiences,
     ) -> bool:
         """Perform an effect; tell whether whoever it was for was there, or could be closed."""
         found = True
@@ -164,18 +197,16 @@ class LambdaHost:
             case Reach(connection_id, target):
                 self._table.reach(connection_id, target)
             case Wait(seconds, signal):
-                if self._now_s() + seconds > patience_ends_s:
-                    invocation.waited_enough(effect)
-                else:
-                    self._sleep(seconds)
+                if patience[Wait].sleep(seconds):
                     invocation.waited(effect, self._table.row(signal.sender))
-            case ReadAgain(seconds, signal):
-                if self._now_s() + seconds > patience_ends_s:
-                    invocation.waited_enough(effect)
                 else:
-                    self._sleep(seconds)
+                    invocation.waited_enough(effect)
+            case ReadAgain(seconds, signal):
+                if patience[ReadAgain].sleep(seconds):
                     reading = self._read_room_of_sender(signal.sender, signal.at)
                     invocation.read_again(effect, reading.room)
+                else:
+                    invocation.waited_enough(effect)
             case LookAgain(seconds, connection_id):
                 # It is gone already as far as the log goes: it is not counted a second time.
                 self._sleep(seconds)

@@ -80,10 +80,11 @@ def signal(
     payload: str = "null",
     id_: str | None = None,
     waits: int = 0,
+    looks: int = 0,
 ) -> Signal:
     """Return a message as it is after reading; ``payload`` is JSON text."""
     target = None if target_id is None else PlayerId(target_id)
-    return Signal(sender.connection_id, AT, type_, target, payload, id_, waits)
+    return Signal(sender.connection_id, AT, type_, target, payload, id_, waits, looks=looks)
 
 
 def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:

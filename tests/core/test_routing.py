@@ -76,7 +76,7 @@ def expired(member: Row) -> Row:
 
 def at_last(said: Signal) -> Signal:
     """Return a signal that has waited as long as it may."""
-    return said._replace(waits=MAX_WAITS)
+    return said._replace(waits=MAX_WAITS, looks=MAX_WAITS)
 
 
 def test_a_join_goes_to_the_host() -> None:
@@ -154,13 +154,22 @@ def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> Non
     A candidate's offer looks for the same player at the same time: neither may be lost.
     """
     said, delays = signal(ALICE, type_, "HOST"), []
-    while said.waits < MAX_WAITS:
+    while said.looks < MAX_WAITS:
         (effect,) = route(said, Room([ALICE]))
         assert isinstance(effect, ReadAgain)
         delays.append(effect.seconds)
-        said = said._replace(waits=said.waits + round(effect.seconds / WAIT_S))
+        said = said._replace(looks=said.looks + round(effect.seconds / WAIT_S))
     assert delays == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert route(said, Room([ALICE, TABLET])) == [relay(said, ALICE, TABLET)]
+    met = ALICE._replace(reached=frozenset({TABLET.connection_id}))
+    assert route(said, Room([met, TABLET])) == [relay(said, met, TABLET)]
+
+
+def test_to_look_for_somebody_is_not_to_wait_for_an_offer() -> None:
+    """Offer and candidate have both found their player at the last look: one goes first."""
+    found = signal(TABLET, "ice-candidate", "Bob", looks=MAX_WAITS)
+    assert route(found, ROOM) == [Wait(WAIT_S, found)]
+    waited = found._replace(waits=MAX_WAITS)
+    assert route(waited, ROOM) == [relay(waited, TABLET, BOB)]
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)

@@ -196,6 +196,13 @@ async def test_ours_stands_it(fault: str, host: str) -> None:
         assert any(isinstance(entry, Fault) for _, entry in weather.trace.since(0))
 
 
+@pytest.mark.parametrize("host", OURS)
+async def test_who_joins_at_once_is_found_in_an_index_that_is_late(host: str) -> None:
+    """Host and player have both just come: each is looked for until the second is over."""
+    async with serving(host, "index-lag=900ms") as weather:
+        assert await meet(weather)
+
+
 @pytest.mark.parametrize("host", [*OURS, "naive"])
 async def test_in_fair_weather_messages_arrive(host: str) -> None:
     """On every one of them: what fails above, fails by the weather."""

@@ -81,6 +81,8 @@ class DictTable(DynamoTable):
         self.calls: list[str] = []
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
+        self.before_read: Callable[[], None] = lambda: None
+        """Called whenever the index is read."""
 
     def row(self, connection_id: ConnectionId) -> Row | None:
         """Return a row, read consistently."""
@@ -89,6 +91,7 @@ class DictTable(DynamoTable):
 
     def read_room(self, game_id: GameId) -> Reading:
         """Return what the index knows."""
+        self.before_read()
         self._called("read_room")
         known = [row for key, row in self.rows.items() if key not in self.not_yet_in_index]
         rows = [row for row in (*known, *self.still_in_index) if row.game_id == game_id]
@@ -185,14 +188,14 @@ class Container:
         self.slept: list[float] = []
         self.epoch_s = float(AT)
         """What the container's clock says."""
-        self._now_s = 0.0
+        self.now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
         self.host = LambdaHost(
             Settings(TABLE, rules, management_endpoint),
             self.table,
             self._connections_at,
             self._sleep,
-            lambda: self._now_s,
+            lambda: self.now_s,
             lambda: self.epoch_s,
             ticket_keys=ticket_keys,
         )
@@ -211,7 +214,7 @@ class Container:
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass on the function's own clock."""
-        self._now_s += seconds
+        self.now_s += seconds
 
     def _sleep(self, seconds: float) -> None:
         self.slept.append(seconds)

@@ -378,8 +378,63 @@ def test_a_slow_dynamodb_uses_up_a_candidates_patience() -> None:
     container = Container(HOST, ALICE)
     container.while_asleep = lambda: container.pass_time(0.4)
     container(message(HOST, CANDIDATE))
-    assert container.slept == [WAIT_S] * 2
+    assert container.slept == [WAIT_S, WAIT_S, 0]
     assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+
+
+@pytest.mark.parametrize("read_s", [0.0, 0.005, 0.15, 0.4, 0.9])
+@pytest.mark.parametrize(
+    ("sender", "body", "target"), [(ALICE, JOIN, HOST), (HOST, OFFER, ALICE)], ids=["join", "offer"]
+)
+def test_the_last_look_for_somebody_is_not_earlier_than_after_a_second(
+    sender: Row, body: str, target: Row, read_s: float
+) -> None:
+    """However long the reads before it took: the index may need all of that second."""
+    container = Container(sender)
+    reads: list[float] = []
+
+    def read_slowly() -> None:
+        if reads and container.now_s - reads[0] >= read_s + 0.999:
+            container.table.save(target)
+        reads.append(container.now_s)
+        container.pass_time(read_s)
+
+    container.table.before_read = read_slowly
+    container(message(sender, body))
+    (heard,) = container.heard(target)
+    assert json.loads(heard)["type"] == json.loads(body)["type"]
+    assert len(reads) <= 5
+    assert reads[-1] - reads[0] <= 1 + 2 * read_s
+
+
+def test_nobody_is_looked_for_once_more_when_dynamodb_is_hopelessly_slow() -> None:
+    """Lambda's time-out must not end what could still be answered."""
+    container = Container(ALICE)
+    container.table.before_read = lambda: container.pass_time(7)
+    container(message(ALICE, JOIN))
+    (told,) = container.heard(ALICE)
+    assert json.loads(told)["payload"]["code"] == "HOST_NOT_FOUND"
+    assert container.table.calls == ["row", "read_room", "read_room"]
+
+
+def test_a_candidate_whose_player_was_found_at_the_last_look_still_waits_for_its_offer(
+    capsys: Capture,
+) -> None:
+    """The offer has found the player at the same time, and is on its way."""
+    container = Container(HOST, ALICE)
+    container.table.not_yet_in_index.add(ALICE.connection_id)
+
+    def time_passes() -> None:
+        if container.now_s > 0.99:
+            container.table.not_yet_in_index.clear()
+        if container.now_s > 1.15:
+            container.table.reach(HOST.connection_id, ALICE.connection_id)
+
+    container.while_asleep = time_passes
+    container(message(HOST, CANDIDATE))
+    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+    assert sum(container.slept) == pytest.approx(1.2)
+    assert logged(capsys)["effects"] == {"ReadAgain": 4, "Wait": 2, "Post": 1}
 
 
 def test_the_dead_row_of_a_name_is_healed_on_the_way(capsys: Capture) -> None:
