@@ -15,6 +15,7 @@ from poker_signal.cli.colour import wants_colour
 from poker_signal.core.model import Topology
 from poker_signal.emulator.console import Console, banner
 from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.printed import Printed
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
@@ -71,10 +72,11 @@ def run(
         _demand_that_tickets_are_checked(handler, rows, api)
     certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
     words_of_code = _words_of_code() if reload else None
-    # As in Lambda, where the root logger has a handler: what a function logs is seen.
-    logging.basicConfig(stream=sys.stderr, format="[%(levelname)s] %(name)s: %(message)s")
     recorder = _recorder(record, record_raw, settings)
     console = Console(sys.stderr, colour=wants_colour(), verbose=verbose)
+    printed = Printed(console, sys.stderr)
+    # As in Lambda, where the root logger has a handler: what a function logs is seen.
+    logging.basicConfig(stream=printed, format="[%(levelname)s] %(name)s: %(message)s")
     folder = Path(config).parent if config else None
     observer = console if recorder is None else _both(console, recorder)
     emulator = Emulator(
@@ -84,14 +86,18 @@ def run(
 
     def ready(emulator: Emulator) -> None:
         if words_of_code is not None:
-            emulator.reload_on_change(lambda status: console.tell(words_of_code(status)))
+            emulator.reload_on_change(lambda status: console.tell(f"{words_of_code(status)}\n"))
         _announce(emulator, stdout)
         if open_inspector:
             _open_inspector(emulator.inspector_url)
 
     try:
         # What a handler prints is for people too: stdout is the URL's.
-        with contextlib.redirect_stdout(sys.stderr), _rows(rows, settings, secrets, faults):
+        with (
+            contextlib.redirect_stdout(printed),
+            contextlib.redirect_stderr(printed),
+            _rows(rows, settings, secrets, faults),
+        ):
             serve(emulator, ready)
     except CannotStart as error:
         raise click.ClickException(str(error)) from error

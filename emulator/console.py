@@ -16,6 +16,9 @@ from poker_signal.emulator.trace import Entry, Finished, Posted, Received, Relay
 MAX_WAITING = 20_000
 """Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
 
+MAX_TOLD = 8 * 1024 * 1024
+"""Characters of what others say that wait for it; beyond, what they say is dropped."""
+
 MAX_LINES_PER_S = 300
 """More than anybody can read; beyond, messages that arrived are counted and not shown."""
 
@@ -67,8 +70,11 @@ class Console:
         self._verbose = verbose
         self._colour = colour
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        self._waiting: deque[Entry | str] = deque(maxlen=MAX_WAITING)
+        self._waiting: deque[Entry | str] = deque()
         self._dropped = 0
+        self._told = 0
+        """Characters of others that wait."""
+        self._telling = threading.RLock()
         self._not_shown = 0
         self._second_ends_ms = 0
         self._taken_in_second = 0
@@ -94,20 +100,38 @@ class Console:
         else:
             self._append(relayed.entries()[-1])
 
-    def tell(self, words: str) -> None:
-        """Take a line of somebody else's, to be written soon.
+    def tell(self, text: str) -> None:
+        """Take what somebody else says, to be written soon as it is; from any thread.
 
         A batch reaches the stream in pieces: what another thread writes meanwhile would land in
         the middle of a line.
         """
-        self._append(f"{words}\n")
+        with self._telling:
+            fits = self._told + len(text) <= MAX_TOLD
+            if fits:
+                self._told += len(text)
+            else:
+                self._dropped += 1
+        if fits:
+            self._append(text)
 
     def _append(self, entry: Entry | str) -> None:
-        if len(self._waiting) == MAX_WAITING:
-            self._dropped += 1
+        if len(self._waiting) >= MAX_WAITING:
+            self._drop_oldest()
         self._waiting.append(entry)
         if not self._something.is_set():
             self._something.set()
+
+    def _drop_oldest(self) -> None:
+        try:
+            oldest = self._waiting.popleft()
+        except IndexError:
+            # The other thread has just written all of them.
+            return
+        with self._telling:
+            self._dropped += 1
+            if isinstance(oldest, str):
+                self._told -= len(oldest)
 
     def close(self, timeout_s: float = 0.2) -> None:
         """Write what is left, unless nobody reads it."""
@@ -137,9 +161,14 @@ class Console:
                 return
 
     def _lines(self) -> Iterator[str]:
-        while self._waiting:
-            entry = self._waiting.popleft()
+        while True:
+            try:
+                entry = self._waiting.popleft()
+            except IndexError:
+                break
             if isinstance(entry, str):
+                with self._telling:
+                    self._told -= len(entry)
                 yield entry
             elif record := record_of(entry):
                 yield self._line(record, details_of(entry) if self._verbose else "")

@@ -147,6 +147,28 @@ def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
         assert time.monotonic() - start < 2
 
 
+PRINTS = """
+import logging
+def handler(event, context):
+    print("x" * 1000)
+    logging.getLogger().warning("y" * 1000)
+    return {"statusCode": 200}
+"""
+
+
+def test_a_handler_that_prints_to_a_stderr_that_nobody_reads_goes_on(tmp_path: Path) -> None:
+    """A pipe holds 64 KB: with the next line, whoever writes to it waits for ever."""
+    (tmp_path / "fn.py").write_text(PRINTS)
+    with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
+        for _ in range(60):
+            with connect(line.strip(), open_timeout=10):
+                pass
+        start = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - start < 2
+
+
 HANDLER = """
 import logging
 print("importing")

@@ -121,7 +121,7 @@ def test_what_others_say_is_one_line_among_the_others() -> None:
     stream = io.StringIO()
     console = Console(stream, colour=False)
     console.observe(JOINED)
-    console.tell("code swapped: messages.py")
+    console.tell("code swapped: messages.py\n")
     console.observe(JOINED)
     console.close(10)
     lines = stream.getvalue().splitlines()
