@@ -173,9 +173,13 @@ def moto_dynamodb() -> Generator[str, None, None]:
         server.stop()
 
 
+# One for all: each reads botocore's descriptions of AWS anew, which is most of what a client costs.
+_session = botocore.session.get_session()
+
+
 @contextmanager
 def _client(endpoint: str, service: str = "dynamodb") -> Generator[Any, None, None]:
-    client = botocore.session.get_session().create_client(
+    client = _session.create_client(
         service,
         endpoint_url=endpoint,
         region_name="us-west-2",
