@@ -14,10 +14,13 @@ from poker_signal.emulator.records import Kind, Record, details_of, record_of
 from poker_signal.emulator.trace import Entry, Finished, Posted, Received, Relayed
 
 MAX_WAITING = 20_000
-"""Entries that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
+"""Lines that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
 
-MAX_TOLD = 8 * 1024 * 1024
-"""Characters of what others say that wait for it; beyond, what they say is dropped."""
+MAX_CHARACTERS = 8 * 1024 * 1024
+"""Characters of lines that wait for it; beyond, the oldest are dropped."""
+
+MAX_ENTRIES = 300
+"""Entries that wait as they are, messages and all; beyond, it is their lines that wait."""
 
 MAX_LINES_PER_S = 300
 """More than anybody can read; beyond, messages that arrived are counted and not shown."""
@@ -72,9 +75,10 @@ class Console:
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
         self._waiting: deque[Entry | str] = deque()
         self._dropped = 0
-        self._told = 0
-        """Characters of others that wait."""
-        self._telling = threading.RLock()
+        self._characters = 0
+        """Of lines that wait."""
+        # Whoever is interrupted by a signal while it holds it may print.
+        self._lock = threading.RLock()
         self._not_shown = 0
         self._second_ends_ms = 0
         self._taken_in_second = 0
@@ -106,32 +110,39 @@ class Console:
         A batch reaches the stream in pieces: what another thread writes meanwhile would land in
         the middle of a line.
         """
-        with self._telling:
-            fits = self._told + len(text) <= MAX_TOLD
-            if fits:
-                self._told += len(text)
-            else:
-                self._dropped += 1
-        if fits:
-            self._append(text)
+        with self._lock:
+            self._waiting.append(text)
+            self._characters += len(text)
+            while len(self._waiting) > MAX_WAITING or self._characters > MAX_CHARACTERS:
+                self._drop_oldest()
+        self._wake()
 
-    def _append(self, entry: Entry | str) -> None:
-        if len(self._waiting) >= MAX_WAITING:
-            self._drop_oldest()
-        self._waiting.append(entry)
+    def _append(self, entry: Entry) -> None:
+        if len(self._waiting) < MAX_ENTRIES:
+            self._waiting.append(entry)
+            self._wake()
+        else:
+            # What an entry tells of may be a thousand times as large as its line.
+            self.tell(self._line_of(entry))
+
+    def _wake(self) -> None:
         if not self._something.is_set():
             self._something.set()
 
     def _drop_oldest(self) -> None:
-        try:
-            oldest = self._waiting.popleft()
-        except IndexError:
-            # The other thread has just written all of them.
-            return
-        with self._telling:
+        oldest = self._take()
+        if isinstance(oldest, str):
+            self._dropped += max(1, oldest.count("\n"))
+        elif oldest is not None:
             self._dropped += 1
+
+    def _take(self) -> Entry | str | None:
+        """Return the oldest that waits; None: the other thread has just taken the last."""
+        with self._lock:
+            oldest = self._waiting.popleft() if self._waiting else None
             if isinstance(oldest, str):
-                self._told -= len(oldest)
+                self._characters -= len(oldest)
+        return oldest
 
     def close(self, timeout_s: float = 0.2) -> None:
         """Write what is left, unless nobody reads it."""
@@ -161,17 +172,8 @@ class Console:
                 return
 
     def _lines(self) -> Iterator[str]:
-        while True:
-            try:
-                entry = self._waiting.popleft()
-            except IndexError:
-                break
-            if isinstance(entry, str):
-                with self._telling:
-                    self._told -= len(entry)
-                yield entry
-            elif record := record_of(entry):
-                yield self._line(record, details_of(entry) if self._verbose else "")
+        while (taken := self._take()) is not None:
+            yield taken if isinstance(taken, str) else self._line_of(taken)
         if self._not_shown:
             yield f"… {self._not_shown} more messages delivered\n"
             self._not_shown = 0
@@ -179,9 +181,13 @@ class Console:
             yield f"… {self._dropped} lines dropped: nobody reads them fast enough\n"
             self._dropped = 0
 
-    def _line(self, record: Record, details: str) -> str:
+    def _line_of(self, entry: Entry) -> str:
+        """Return the line of an entry; empty, if others have told of it."""
+        record = record_of(entry)
+        if record is None:
+            return ""
         line = format_line(record, self._arrows)
-        if details:
+        if self._verbose and (details := details_of(entry)):
             line = f"{line}  [{escape(details)}]"
         if not self._colour:
             return line + "\n"

@@ -9,6 +9,7 @@ import pytest
 
 from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.console import (
+    MAX_ENTRIES,
     MAX_LINES_PER_S,
     MAX_WAITING,
     Console,
@@ -98,6 +99,21 @@ def test_a_pipe_that_nobody_reads_stops_nothing() -> None:
         while b"dropped" not in reader.readline():
             pass
         console.close(timeout_s=10)
+
+
+def test_what_waits_for_a_reader_is_lines_not_messages() -> None:
+    """Those are a thousand times as large, and nobody may ever read."""
+    read_end, write_end = os.pipe()
+    with open(write_end, "w", encoding="utf-8") as stream, open(read_end, "rb") as reader:
+        console = Console(stream, colour=False)
+        for second in range(3_000):
+            at_ms = second * 1000
+            console.observe(JOINED._replace(at_ms=at_ms, cause=RECEIVED._replace(at_ms=at_ms)))
+        assert sum(not isinstance(text, str) for text in [*console._waiting]) <= MAX_ENTRIES
+        shown = [reader.readline()[3:8].decode() for _ in range(3_000)]
+        console.close(timeout_s=10)
+    # Minutes and seconds: in the order in which it happened.
+    assert shown == [f"{second // 60:02}:{second % 60:02}" for second in range(3_000)]
 
 
 def test_more_than_anybody_can_read_is_counted() -> None:

@@ -123,7 +123,7 @@ def test_a_logger_writes_to_it() -> None:
 
 def test_what_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever prints is not kept, and the memory is not filled; later it is said how much."""
-    monkeypatch.setattr(module, "MAX_TOLD", 1_000_000)
+    monkeypatch.setattr(module, "MAX_CHARACTERS", 1_000_000)
     read_end, write_end = os.pipe()
     with (
         open(write_end, "w", encoding="utf-8") as stream,
