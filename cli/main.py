@@ -1,6 +1,8 @@
 """poker-signal: the commands, what they are told and what they print."""
 
 import gc
+import os
+import sys
 from typing import Any, TextIO
 
 import click
@@ -16,6 +18,21 @@ from poker_signal.cli.options import settings_options
 @click.version_option(VERSION, prog_name="poker-signal")
 def main() -> None:
     """WebRTC signaling on API Gateway, and the same on your own machine."""
+    open_standard_streams()
+
+
+def open_standard_streams() -> None:
+    """Open /dev/null in place of each standard stream that whoever started this has closed.
+
+    Else the next socket or file gets its number: libuv aborts when it closes one of these, and
+    what is printed would go into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # It gets the lowest number that is free: this one, those below are open by now.
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            os.set_inheritable(stream.fileno(), True)
+            setattr(sys, name, stream)
 
 
 @main.command(context_settings={"auto_envvar_prefix": "POKER_SIGNAL", "max_content_width": 100})

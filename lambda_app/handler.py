@@ -54,6 +54,7 @@ MAX_REMEMBERED = 4096
 """Connections whose game a container remembers; about half a mebibyte."""
 
 PATIENCE_S = WAIT_S * MAX_WAITS
+"""How long an invocation waits, or looks for somebody."""
 
 _ROUNDING_S = 0.001
 """Ten times a tenth of a second is not quite a second."""

@@ -147,6 +147,44 @@ def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
         assert time.monotonic() - start < 2
 
 
+@pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
+def test_a_standard_stream_that_is_closed_takes_no_socket_s_place(closed: str) -> None:
+    """As a process manager may start it."""
+    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            assert process.stdout is not None
+            url = f"{process.stdout.readline().decode().strip()}?playerId=Alice&gameId=GAME01"
+            with connect(url, open_timeout=10) as client:
+                client.send('{"type":"ping"}')
+                assert client.recv(timeout=10) == '{"type":"pong"}'
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=10) == 0
+        finally:
+            process.kill()
+
+
+def test_a_closed_stdout_keeps_the_banner() -> None:
+    """Whoever closes stdout finds the URL on stderr."""
+    command = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "--port", "0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr is not None
+            said = ""
+            while (found := re.search(r'SIGNALING_URL = "(\S+)"', said)) is None:
+                line = process.stderr.readline()
+                assert line, said
+                said += line
+            with connect(f"{found[1]}?playerId=Alice&gameId=GAME01", open_timeout=10):
+                pass
+            process.send_signal(signal.SIGTERM)
+            _, rest = process.communicate(timeout=10)
+            assert process.returncode == 0, rest
+            assert "Assertion" not in rest
+        finally:
+            process.kill()
+
+
 PRINTS = """
 import logging
 def handler(event, context):

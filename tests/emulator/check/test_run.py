@@ -33,7 +33,7 @@ async def emulate(*options: str) -> AsyncGenerator[str, None]:
     )
     try:
         assert process.stdout is not None
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(50):
             yield (await process.stdout.readline()).decode().strip()
     finally:
         process.send_signal(signal.SIGTERM)
