@@ -79,7 +79,9 @@ class Console:
         """Of lines that wait."""
         # Whoever is interrupted by a signal while it holds it may print.
         self._lock = threading.RLock()
+        # Each has one thread that writes it; the difference is what is still to be told.
         self._not_shown = 0
+        self._told_not_shown = 0
         self._second_ends_ms = 0
         self._taken_in_second = 0
         self._something = threading.Event()
@@ -160,7 +162,7 @@ class Console:
     def _write_all(self) -> None:
         while not self._stopping.is_set() or self._waiting:
             # Who has counted what is not shown says so within the second.
-            self._something.wait(1 if self._not_shown else None)
+            self._something.wait(1 if self._not_shown != self._told_not_shown else None)
             # A little later there are more, and one awakening writes them all.
             self._stopping.wait(BATCH_S)
             self._something.clear()
@@ -174,12 +176,13 @@ class Console:
     def _lines(self) -> Iterator[str]:
         while (taken := self._take()) is not None:
             yield taken if isinstance(taken, str) else self._line_of(taken)
-        if self._not_shown:
-            yield f"… {self._not_shown} more messages delivered\n"
-            self._not_shown = 0
-        if self._dropped:
-            yield f"… {self._dropped} lines dropped: nobody reads them fast enough\n"
-            self._dropped = 0
+        if not_shown := self._not_shown - self._told_not_shown:
+            yield f"… {not_shown} more messages delivered\n"
+            self._told_not_shown += not_shown
+        with self._lock:
+            dropped, self._dropped = self._dropped, 0
+        if dropped:
+            yield f"… {dropped} lines dropped: nobody reads them fast enough\n"
 
     def _line_of(self, entry: Entry) -> str:
         """Return the line of an entry; empty, if others have told of it."""

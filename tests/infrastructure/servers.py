@@ -34,7 +34,8 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
-        config = Config(retries={"total_max_attempts": 1})
+        # Now and then MiniStack trips over what another of its threads changes: 500.
+        config = Config(retries={"mode": "standard", "total_max_attempts": 5})
         return self._session.client(service, endpoint_url=self.url, config=config)
 
 
