@@ -49,10 +49,11 @@ bench: .venv/ready-for-tests
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 # One line per run; what failed, and all that was said, is in build/flakes.
+# Files come in random order too: without the option, xdist puts the largest first.
 flakes: .venv/ready-for-tests
 	@mkdir -p build/flakes; status=0; for run in $$(seq $(RUNS)); do \
 		seed=$$(date +%s); log=build/flakes/$$seed.log; \
-		$(BIN)/pytest -n 2 --dist loadfile --random-order-seed=$$seed $(TESTS) > $$log 2>&1 || { status=1; grep -E '^(FAILED|ERROR)' $$log; }; \
+		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --random-order-seed=$$seed $(TESTS) > $$log 2>&1 || { status=1; grep -E '^(FAILED|ERROR)' $$log; }; \
 		echo "$$run of $(RUNS), --random-order-seed=$$seed: $$(tail -n 1 $$log)"; \
 	done; exit $$status
 

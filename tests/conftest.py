@@ -1,10 +1,13 @@
 """How examples are drawn: without a deadline, because a busy machine is no bug.
 
-And where the conformance tests run: options have to be known before their folder is.
+And what has to be known before any folder is: where the conformance tests run, and what
+belongs together when several processes share the tests.
 """
 
 import pytest
 from hypothesis import settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 pytest_plugins = ["pytester"]
 
@@ -25,6 +28,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="http://HOST:PORT/STAGE",
         help="Where --endpoint has @connections.  [default: the same, with http for ws]",
     )
+
+
+class TogetherScheduling(LoadFileScheduling):
+    """Hands out files, and tests/infrastructure as a whole: one deployment serves it all."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = "tests/infrastructure/"
+        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Return what ``--dist loadfile`` is to mean."""
+    return TogetherScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
