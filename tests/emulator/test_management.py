@@ -358,7 +358,7 @@ def boto3_client(emulator: Emulator, **config: Any) -> Iterator[Any]:
 
 async def called(method: Callable[..., Any], **parameters: Any) -> Any:
     """Call boto3 in a thread: the emulator runs in this one."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(50):
         return await asyncio.to_thread(method, **parameters)
 
 
@@ -483,7 +483,7 @@ async def test_posts_from_eight_threads_to_200_connections_lose_nothing(
 ) -> None:
     """Everybody hears each thread's messages, in that thread's order."""
     threads, rounds = 8, 3
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(50):
         clients = await asyncio.gather(*(client_of(emulator) for _ in range(200)))
         ids = await asyncio.gather(*map(id_of, clients))
 

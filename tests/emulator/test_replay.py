@@ -23,7 +23,7 @@ async def play(
 ) -> tuple[Played, list[Difference]]:
     """Replay; return what was heard and what is different."""
     plan = plan_of(entries)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(50):
         played = await replay(plan, url, speed, timeout_s)
     found = [compare(part, played.then[id_], played.now[id_]) for id_, part in plan.parts.items()]
     return played, [difference for difference in found if difference]

@@ -24,7 +24,7 @@ class Story:
         self._happened.put_nowait(happened)
 
     async def next(self) -> Happened:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(50):
             return await self._happened.get()
 
 

@@ -36,6 +36,8 @@ class Endpoint:
         """Whether it keeps connections, as AWS does, and then drops them without a word."""
         self.ended = threading.Semaphore(0)
         """Counts the connections that ended on its side."""
+        self.arrived = threading.Semaphore(0)
+        """Counts the requests that arrived, which a client that gives up may do first."""
         self.sent: list[Sent] = []
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -49,6 +51,7 @@ class Endpoint:
     def wait_for_answer(self, sent: Sent) -> Answer | None:
         """Remember a request; return the answer to it once there is one."""
         self.sent.append(sent)
+        self.arrived.release()
         if self.answer is None:
             self._closing.wait()
         return self.answer

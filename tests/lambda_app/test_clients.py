@@ -56,6 +56,7 @@ def test_a_post_that_gets_no_answer_is_sent_exactly_once(
     with pytest.raises(ReadTimeoutError):
         client.post_to_connection(ConnectionId="a", Data=b"x")
     client.close()
+    assert endpoint.arrived.acquire(timeout=10)
     assert len(endpoint.sent) == 1
 
 
@@ -91,6 +92,8 @@ def test_a_dynamodb_that_hangs_is_asked_twice(
     with pytest.raises(ReadTimeoutError):
         client.get_item(TableName="rows", Key=KEY)
     client.close()
+    for _ in range(2):
+        assert endpoint.arrived.acquire(timeout=10)
     assert len(endpoint.sent) == 2
 
 

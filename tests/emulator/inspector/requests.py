@@ -34,6 +34,6 @@ def request(
 
 async def ask(emulator: Emulator, method: str, path: str, body: Any = None, **more: Any) -> Told:
     """Ask, and return the answer."""
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(20):
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(50):
         writer.write(request(method, path, body, **more))
         return Told(*await read_answer(reader))
