@@ -15,6 +15,7 @@ from poker_signal.core.rules import Rules
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.index_lag import LaggingIndex
 from poker_signal.lambda_app.settings import (
+    READ_TIMEOUT_S,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
     environment_of,
@@ -29,6 +30,9 @@ SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 CONNECT_S = 2
 ANSWER_S = 30
 """moto imports half of itself before its first answer; a busy machine takes its time for that."""
+
+CALL_S = "10"
+"""What the function waits for an answer, twice if need be, as long as API Gateway waits for it."""
 
 
 @contextmanager
@@ -54,6 +58,7 @@ def dynamodb(
         for name, value in {
             ENDPOINT: endpoint,
             TABLE_NAME: os.environ.get(TABLE_NAME, DEFAULT_TABLE),
+            READ_TIMEOUT_S: os.environ.get(READ_TIMEOUT_S, CALL_S),
             **environment_of(rules),
             "AWS_DEFAULT_REGION": os.environ.get("AWS_DEFAULT_REGION", region),
             "AWS_ACCESS_KEY_ID": os.environ.get("AWS_ACCESS_KEY_ID", "emulator"),

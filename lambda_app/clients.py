@@ -7,6 +7,7 @@ Time-outs are such that the worst case ends before the Lambda does, and API Gate
 that: a read is retried, because it may be; a post is not, because it may have arrived.
 """
 
+import os
 from contextlib import suppress
 from functools import cache, lru_cache
 from ssl import SSLContext
@@ -16,6 +17,8 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 from urllib3.util.ssl_ import create_urllib3_context
+
+from poker_signal.lambda_app import settings
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
@@ -81,10 +84,16 @@ def _sharing_tls(client: Any) -> Any:
     return client
 
 
+def _read_timeout_s() -> float:
+    if os.environ.get(settings.READ_TIMEOUT_S):
+        return settings.whole_of(os.environ, settings.READ_TIMEOUT_S, READ_TIMEOUT_S, least=1)
+    return READ_TIMEOUT_S
+
+
 def _config(retries: dict[str, Any]) -> Config:
     return Config(
         connect_timeout=CONNECT_TIMEOUT_S,
-        read_timeout=READ_TIMEOUT_S,
+        read_timeout=_read_timeout_s(),
         retries=retries,
         # botocore would put its own together anew, twice a call: a tenth of a warm message.
         user_agent="poker-signal",

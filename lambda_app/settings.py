@@ -18,8 +18,9 @@ ALLOWED_ORIGINS = "ALLOWED_ORIGINS"
 MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """AWS's own name. Set by the deployment, because a custom domain's endpoint has no stage."""
 
-
 TICKET_SECRET_PARAMETER = "TICKET_SECRET_PARAMETER"
+READ_TIMEOUT_S = "READ_TIMEOUT_S"
+"""Not set by the deployment: the emulator's stand-in for AWS shares a laptop with all else."""
 
 
 class BadSetting(Exception):
@@ -76,10 +77,10 @@ def _rules_of(environ: Mapping[str, str]) -> Rules:
         raise BadSetting(f"{ALLOWED_ORIGINS}: {error}") from error
     return Rules(
         topology=Topology(topology),
-        seats=_whole(environ, SEATS, rules.SEATS, least=0),
+        seats=whole_of(environ, SEATS, rules.SEATS, least=0),
         message_rate=_rate(environ),
-        message_burst=_whole(environ, MESSAGE_BURST, rules.MESSAGE_BURST, least=1),
-        max_payload_bytes=_whole(
+        message_burst=whole_of(environ, MESSAGE_BURST, rules.MESSAGE_BURST, least=1),
+        max_payload_bytes=whole_of(
             environ,
             MAX_PAYLOAD_BYTES,
             rules.MAX_PAYLOAD_BYTES,
@@ -90,9 +91,14 @@ def _rules_of(environ: Mapping[str, str]) -> Rules:
     )
 
 
-def _whole(
+def whole_of(
     environ: Mapping[str, str], name: str, default: int, least: int, most: int | None = None
 ) -> int:
+    """Return a variable's value.
+
+    Raises:
+        BadSetting: it is no whole number, or out of range.
+    """
     text = environ.get(name) or str(default)
     # Not int(): it takes "1_000" and other scripts' digits, and fails at four thousand of them.
     is_number = text.isascii() and text.isdigit() and len(text) <= 15

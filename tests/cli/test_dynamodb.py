@@ -58,6 +58,7 @@ def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch
     """It is made where it is missing, and left alone where it is not."""
     with dynamodb("moto", Rules(), REGION):
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
+        assert os.environ["READ_TIMEOUT_S"] == "10"
         monkeypatch.setenv("TABLE_NAME", "mine")
         for _ in range(2):
             with dynamodb(endpoint, Rules(), REGION):

@@ -22,6 +22,7 @@ from poker_signal.lambda_app.clients import (
     dynamodb_client,
     management_client,
 )
+from poker_signal.lambda_app.settings import BadSetting
 from tests.bench.aws_stub import stub
 from tests.lambda_app.build import HOST
 from tests.lambda_app.loopback import Answer, Endpoint
@@ -153,6 +154,17 @@ def test_all_clients_time_out_as_declared(dynamodb: Any, management: Any, ssm: A
     for client in (dynamodb, management, ssm):
         config = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
+
+
+def test_a_stand_in_for_aws_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the emulator has it; what makes no sense is named."""
+    monkeypatch.setenv("READ_TIMEOUT_S", "10")
+    client = dynamodb_client()
+    assert client.meta.config.read_timeout == 10
+    client.close()
+    monkeypatch.setenv("READ_TIMEOUT_S", "soon")
+    with pytest.raises(BadSetting, match="READ_TIMEOUT_S is 'soon', not a whole number"):
+        dynamodb_client()
 
 
 def test_the_slowest_message_ends_before_api_gateway_gives_up(
