@@ -30,7 +30,7 @@ def open_standard_streams() -> None:
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             # It gets the lowest number that is free: this one, those below are open by now.
-            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 # it stays open
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
 
