@@ -19,8 +19,10 @@ RUNS ?= 50
 TESTS ?= tests
 SCHEDULES ?= 10000
 
-# Most tests wait more than they work: these run beside the others.
-MEANWHILE := tests/infrastructure tests/inspector tests/load
+# Most tests wait more than they work: these run beside the others, in two processes.
+FIRST := tests/infrastructure tests/load
+SECOND := tests/field tests/inspector
+MEANWHILE := $(FIRST) $(SECOND)
 
 .PHONY: setup emulate test check bench flakes fuzz load adversity infrastructure browser
 
@@ -34,11 +36,12 @@ test: check browser
 	$(BIN)/coverage report --fail-under 100
 	@mkdir -p build
 	@echo "meanwhile, shown at the end: $(MEANWHILE)"
-	@$(BIN)/pytest $(MEANWHILE) > build/meanwhile.log 2>&1 & meanwhile=$$!; \
-	trap "kill $$meanwhile" INT TERM; \
+	@$(BIN)/pytest $(FIRST) > build/first.log 2>&1 & first=$$!; \
+	$(BIN)/pytest $(SECOND) > build/second.log 2>&1 & second=$$!; \
+	trap "kill $$first $$second" INT TERM; \
 	$(BIN)/pytest tests --ignore tests/core $(MEANWHILE:%=--ignore %); status=$$?; \
-	wait $$meanwhile || status=1; \
-	cat build/meanwhile.log; exit $$status
+	wait $$first || status=1; wait $$second || status=1; \
+	cat build/first.log build/second.log; exit $$status
 
 check: .venv/ready-for-tests build/import-root
 	$(BIN)/ruff check .
