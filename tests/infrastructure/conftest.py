@@ -13,7 +13,7 @@ from tests.infrastructure.servers import stand_in
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import Mirror, Missing, Workspace
 
-TIMEOUT_S = 300
+TIMEOUT_S = 600
 """A whole deployment on a busy machine takes longer than any other test may."""
 
 CASE = "case"

@@ -16,6 +16,10 @@ SOURCES = ("core", "lambda_app")
 ARCHIVE_VERSION = "2.7.1"
 PROVIDER_MODE = 0o755
 
+COMMAND_S = 300
+"""What a command may take: the longest takes twenty seconds of the processor, of which a busy
+machine may have a tenth."""
+
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -169,7 +173,7 @@ class Workspace:
         found = [part.partition("]")[0] for part in said.split("provider[")[1:]]
         return {address.rpartition("/")[2]: address for address in found}
 
-    def run(self, *arguments: str, codes: tuple[int, ...] = (0,), timeout_s: float = 120) -> Done:
+    def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Done:
         """Run a command.
 
         Raises:
@@ -185,7 +189,7 @@ class Workspace:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
-            timeout=timeout_s,
+            timeout=COMMAND_S,
             check=False,
         )
         if done.returncode not in codes:
