@@ -22,7 +22,8 @@ UNSEEN_MS = 1.0
 RARE_MS = 8.0
 """By so much one message in a hundred may be later: half a frame of a screen."""
 
-PATIENCE_S = 60
+PATIENCE_S = 150
+"""Fifty who are told of three hundred messages, on a machine that does ten other things."""
 
 
 async def follow(url: str, since: int, count: int) -> int:
@@ -54,7 +55,7 @@ async def look_away(url: str) -> asyncio.StreamWriter:
     return writer
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(2 * ROUNDS * PATIENCE_S)
 async def test_no_message_is_later_because_somebody_looks(record_property: Record) -> None:
     """Measured in turns: with one looker, and with fifty and a deaf one."""
     seen = 0
