@@ -20,8 +20,8 @@ TESTS ?= tests
 SCHEDULES ?= 10000
 
 # Most tests wait more than they work: these run beside the others, in two processes.
-FIRST := tests/infrastructure tests/load
-SECOND := tests/field tests/inspector
+FIRST := tests/infrastructure tests/inspector
+SECOND := tests/field tests/load
 MEANWHILE := $(FIRST) $(SECOND)
 
 .PHONY: setup emulate test check bench flakes fuzz load adversity infrastructure browser
