@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 from urllib.error import HTTPError
@@ -67,6 +68,9 @@ async def test_a_handshake_appears_arrow_by_arrow(
     await relay(alice, host, "answer", "HOST", ANSWER)
     await relay(alice, host, "ice-candidate", "HOST", candidate("192.168.1.23", "aL1c"))
     await expect(inspected.rows()).to_have_count(7)
+    # A message that is drawn while it is dealt with has come as far as the gateway.
+    undecided = re.compile("(join|offer|answer|ice-candidate) from [^ ]+ to gateway")
+    await expect(inspected.page.get_by_role("option", name=undecided)).to_have_count(0)
     assert await inspected.labels() == [
         "connect from HOST to gateway",
         "connect from Alice to gateway",
