@@ -86,7 +86,7 @@ async def test_the_longest_url_is_taken(emulator: Emulator) -> None:
 )
 async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
     """408, and the connection ends."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
             writer.write(half)
             assert (await read_answer(reader))[0] == 408
@@ -96,13 +96,13 @@ async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
 async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
     """Shorter than its Content-Length: 408."""
     request = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
-    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
         assert (await answer(emulator, request))[0] == 408
 
 
 async def test_a_connection_that_asks_nothing_is_closed() -> None:
     """Silently: browsers open connections ahead and may never use them."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.05)) as emulator:
+    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
         async with raw_connection(emulator) as (reader, _), asyncio.timeout(10):
             assert await reader.read() == b""
 

@@ -233,7 +233,7 @@ async def test_what_is_shorter_than_its_length_is_waited_for_in_vain(
     body: tuple[bytes, str],
 ) -> None:
     """For as long as a request may take: 408, and nothing is sent."""
-    async with serving(request_timeout_s=0.1) as emulator, client_of(emulator) as client:
+    async with serving(request_timeout_s=0.5) as emulator, client_of(emulator) as client:
         connection_id = await id_of(client)
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
             writer.write(post(connection_id, *body))
@@ -250,7 +250,7 @@ async def test_what_is_shorter_than_its_length_is_waited_for_in_vain(
 )
 async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
     """Also not on a connection that has asked before."""
-    async with serving(request_timeout_s=0.1) as emulator:
+    async with serving(request_timeout_s=0.5) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
             writer.write(post(STRANGER, b"x") + half)
             assert (await read_answer(reader))[0] == 410
