@@ -24,6 +24,8 @@ MORE = Figure("relay", "rate", "messages/s", 900.0, "bare relay", 1_000.0, 0.9, 
 ALONE = Figure("lambda-handshake", "zip", "kB", 61.0, "", None, 60.0)
 STATED = Figure("connects", "CPU", "µs", 300.0, "bare relay", 200.0, None)
 
+HANDSHAKES = 30
+
 
 @pytest.mark.parametrize(
     ("figure", "ratio", "verdict"),
@@ -156,10 +158,12 @@ def test_a_missed_bar_is_explained_by_functions(
     monkeypatch.setattr(profiles, "BUILD", tmp_path)
 
     def load(server: Server) -> None:
-        drive(one_handshake(Address(server.url, server.spec.dialect)))
+        # Of a handshake or two, what a start costs is all that is shown.
+        for _ in range(HANDSHAKES):
+            drive(one_handshake(Address(server.url, server.spec.dialect)))
 
     lines = profiles.of_missed("start", [LESS._replace(ours=9.0)], load)
-    assert any("emulator/" in line for line in lines)
+    assert any(line.endswith("emulator/websocket.py post") for line in lines)
     assert (tmp_path / "bench-start-profile.txt").read_text().splitlines() == lines
 
 
