@@ -24,6 +24,7 @@ CANDIDATES = 2
 """What each end sends of them; all are needed."""
 
 TOO_LATE = "the socket was not open after a second"
+GAVE_UP = "the host gave up"
 
 PATIENCE_S = 30
 """For what has no time limit of its own: a machine that is busy is no failure."""
@@ -243,4 +244,4 @@ def _verdict(host: Host, player: Player) -> str | None:
     peer = host.peers.get(player.name)
     if peer is not None and peer.is_complete and player.peer and player.peer.is_complete:
         return "connected"
-    return "the host gave up" if player.name in host.given_up else None
+    return GAVE_UP if player.name in host.given_up else None

@@ -16,8 +16,18 @@ from websockets.exceptions import ConnectionClosed
 
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.emulator.trace import Finished, Received
-from tests.field.client import PATIENCE_S, TOO_LATE, address, host_of, player_of, verdict_on
+from tests.field.client import (
+    GAVE_UP,
+    GIVE_UP_AFTER_S,
+    PATIENCE_S,
+    TOO_LATE,
+    address,
+    host_of,
+    player_of,
+    verdict_on,
+)
 from tests.field.hosts import OURS, Weather, serving
+from tests.field.standstill import Standstills, standstills
 
 HANDSHAKES = 100
 AT_ONCE = {"core": 50, "lambda": 12}
@@ -32,6 +42,12 @@ CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
 SECOND_GO = ", at the second go"
 MAX_SECOND_GOES = 5
 """On a machine that does ten other things; on one that has the time there are none."""
+
+STOOD_STILL_S = GIVE_UP_AFTER_S / 2
+"""Half of the host's patience: who gives up after such a standstill goes again."""
+
+AFTER_STANDSTILL = ", after a standstill"
+"""There may be any number of these: the standstill is measured, and no fault of what is tested."""
 
 _T = TypeVar("_T")
 
@@ -97,13 +113,19 @@ class Pace:
                 self._changed.notify_all()
 
 
-async def handshake(weather: Weather, game: str, door: asyncio.Semaphore) -> str:
+async def handshake(
+    weather: Weather, game: str, door: asyncio.Semaphore, still: Standstills
+) -> str:
     """Let two devices meet; return the verdict.
 
     Where a socket took a second to open, or an offer or answer to be dealt with, they try again
-    once: a machine that is busy may need that long, a host that needs it does so again.
+    once: a machine that is busy may need that long, a host that needs it does so again. They also
+    do where the host's five seconds passed while this process was not let run.
     """
+    started = time.monotonic()
     verdict = await meet(weather, game, door)
+    if verdict == GAVE_UP and still.lost_s(started) >= STOOD_STILL_S:
+        return f"{await meet(weather, game, door)}{AFTER_STANDSTILL}"
     is_slow = verdict != "connected" and description_took_s(weather, game) > CANDIDATES_WAIT_S
     if verdict != TOO_LATE and not is_slow:
         return verdict
@@ -147,9 +169,10 @@ async def played(host: str, fault: str) -> Counter[str]:
             # Whoever hosts now lives.
             weather.faults.remove("ghost:HOST")
         pace = Pace(AT_ONCE[host])
-        verdicts = await asyncio.gather(
-            *(pace.run(handshake(weather, game, door)) for game in games)
-        )
+        with standstills() as still:
+            verdicts = await asyncio.gather(
+                *(pace.run(handshake(weather, game, door, still)) for game in games)
+            )
         return Counter(verdicts)
 
 
@@ -162,9 +185,14 @@ async def test_all_handshakes_succeed(
     """Whatever AWS does, with the client that is out there."""
     started = time.monotonic()
     verdicts = await played(host, fault)
-    again = verdicts.pop(f"connected{SECOND_GO}", 0)
-    row = f"{fault:<20} {host:<7} {verdicts['connected'] + again:>3} of {HANDSHAKES}"
-    row += f", {again} of them at the second go" if again else ""
+    connected = Counter(
+        {how: verdicts.pop(f"connected{how}", 0) for how in ("", SECOND_GO, AFTER_STANDSTILL)}
+    )
+    row = f"{fault:<20} {host:<7} {connected.total():>3} of {HANDSHAKES}"
+    row += "".join(
+        f", {count} of them{how[1:]}" for how, count in connected.items() if how and count
+    )
     record_property("field", f"{row}  in {time.monotonic() - started:4.1f} s")
-    assert verdicts == {"connected": HANDSHAKES - again}
-    assert again <= MAX_SECOND_GOES
+    assert not verdicts
+    assert connected.total() == HANDSHAKES
+    assert connected[SECOND_GO] <= MAX_SECOND_GOES
