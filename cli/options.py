@@ -44,7 +44,7 @@ def _as_option(
     )
 
 
-def _type(kind: Any, option: Option) -> click.ParamType[Any] | type:
+def _type(kind: Any, option: Option) -> "click.ParamType[Any] | type":
     if kind is int and (option.least is not None or option.most is not None):
         return click.IntRange(_whole(option.least), _whole(option.most))
     if kind is float:

@@ -1,39 +1,30 @@
 """From a checked configuration to routes that can be invoked."""
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Mapping
 
-from poker_signal.emulator.config import DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
+from poker_signal.emulator.config import CORE, DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
 from poker_signal.emulator.core_host import Connections, CoreHost
 from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.handler_imports import Handler
 from poker_signal.emulator.integration import RESERVED, Api, Authorizer, Integration, Route
-from poker_signal.emulator.lambda_host import Function, Handler, LambdaHost, load_handler
+from poker_signal.emulator.lambda_host import Function, LambdaHost
 from poker_signal.emulator.selection import compile_expression
 from poker_signal.emulator.settings import Settings
-
-CORE = "core"
-"""The handler that is poker-signal's own rules, in process."""
 
 
 def build(
     config: ApiConfig,
     settings: Settings,
     connections: Connections,
-    folder: Path,
+    handlers: Mapping[str, Handler],
     faults: Faults | None = None,
-    *,
-    load: Callable[[str, Path], Handler] = load_handler,
 ) -> Api:
-    """Load every function and connect the routes to them; on the running event loop.
-
-    Raises:
-        BadHandler: a function cannot be loaded.
-    """
+    """Connect the routes to their functions and these handlers; on the running event loop."""
     integrations = {
         name: _core_host(settings, connections, faults)
         if function.handler == CORE
-        else _lambda_host(name, function, settings, load(function.handler, folder))
+        else _lambda_host(name, function, settings, handlers[name])
         for name, function in config.functions.items()
     }
     routes = {

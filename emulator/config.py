@@ -36,6 +36,9 @@ from poker_signal.emulator.selection import InvalidExpression, compile_expressio
 
 DEFAULT_EXPRESSION = "$request.body.action"
 
+CORE = "core"
+"""The handler that is poker-signal's own rules, in process."""
+
 
 class BadConfig(Exception):
     """A configuration that cannot be used; the text names the key and what to do."""
@@ -74,6 +77,12 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     route_selection_expression: str = DEFAULT_EXPRESSION
     authorizer: AuthorizerConfig | None = None
     stage_variables: dict[str, str] = {}
+
+    @property
+    def handlers(self) -> dict[str, str]:
+        """What has to be imported, by function: all handlers but our own rules."""
+        named = {name: function.handler for name, function in self.functions.items()}
+        return {name: handler for name, handler in named.items() if handler != CORE}
 
 
 def of_handler(

@@ -14,6 +14,7 @@ _T = TypeVar("_T")
 
 OWN = "poker_signal."
 CORE = "poker_signal.core"
+_EMULATOR = Path(__file__).parent
 
 
 class Place(NamedTuple):
@@ -29,16 +30,21 @@ def modules_below(folders: Iterable[Path]) -> dict[str, ModuleType]:
     Libraries that are installed there, as in a ``.venv`` beside a handler, are not edited; nor is
     the emulator itself, whose sockets stay.
     """
-    found = {}
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if not file or not file.endswith(".py") or name == "__main__" or _is_fixed(name):
-            continue
-        path = Path(file).resolve()
-        for folder in folders:
-            if path.is_relative_to(folder) and "site-packages" not in path.parts:
-                found[name] = module
-    return found
+    folders = [*folders]
+    return {
+        name: module
+        for name, module in list(sys.modules.items())
+        if name != "__main__" and not _is_fixed(name) and is_below(module, folders)
+    }
+
+
+def is_below(module: ModuleType, folders: Iterable[Path]) -> bool:
+    """Tell whether a module is a source file of one of these folders, and no library there."""
+    file = getattr(module, "__file__", None)
+    if not file or not file.endswith(".py"):
+        return False
+    path = Path(file).resolve()
+    return "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
 
 
 def _is_fixed(name: str) -> bool:
@@ -74,8 +80,12 @@ def imported_anew(
     return fresh, result
 
 
-def put_in_place(modules: Mapping[str, ModuleType]) -> None:
-    """Let everybody who imports one of these get it."""
+def put_in_place(
+    modules: Mapping[str, ModuleType], instead_of: Mapping[str, ModuleType] | None = None
+) -> None:
+    """Let everybody who imports one of these get it, and a new one of what is in their stead."""
+    for name in instead_of or ():
+        sys.modules.pop(name, None)
     for name, module in modules.items():
         sys.modules[name] = module
         parent, _, child = name.rpartition(".")
@@ -151,6 +161,9 @@ def place_of(error: BaseException, folders: Iterable[Path]) -> Place | None:
         return Place(error.filename, error.lineno)
     for frame in reversed(traceback.extract_tb(error.__traceback__)):
         path = Path(frame.filename)
+        if path.is_relative_to(_EMULATOR):
+            # Whoever works on poker-signal has it among what is watched.
+            continue
         if any(path.is_relative_to(folder) for folder in folders) and frame.lineno:
             return Place(frame.filename, frame.lineno)
     return None

@@ -5,34 +5,23 @@ an environment in which boto3 finds its way back to the emulator.
 """
 
 import contextlib
-import importlib
-import importlib.util
-import inspect
 import json
 import logging
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+from poker_signal.emulator.handler_imports import Handler
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.tls import Certificate
 
 logger = logging.getLogger(__name__)
 
-Handler = Callable[[Any, Any], Any]
-
 MAX_CONCURRENT = 1000
 """Invocations that may run at once: Lambda's default quota for all functions of an account."""
-
-
-class BadHandler(Exception):
-    """A handler that cannot be called; the text says why and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,59 +126,6 @@ def _call(function: Function, event: Any) -> Result:
         # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
         logger.exception("%s raised", function.name)
         return Raised(str(error))
-
-
-def load_handler(reference: str, folder: Path) -> Handler:
-    """Return the function that ``MODULE:FUNCTION`` or ``FILE.py:FUNCTION`` names.
-
-    Files are relative to ``folder``; modules may be in it too.
-
-    Raises:
-        BadHandler: it cannot be imported, or Lambda could not call it.
-    """
-    source, _, name = reference.rpartition(":")
-    if not source or not name.isidentifier():
-        raise BadHandler(f"{reference}: a handler is MODULE:FUNCTION or FILE.py:FUNCTION")
-    try:
-        module = _load_file(folder / source) if source.endswith(".py") else _import(source, folder)
-    except (BadHandler, KeyboardInterrupt):
-        raise
-    except BaseException as error:
-        raise BadHandler(f"{reference}: {type(error).__name__}: {error}") from error
-    handler = getattr(module, name, None)
-    if handler is None:
-        raise BadHandler(f"{reference}: {source} has no {name}")
-    if not callable(handler):
-        raise BadHandler(f"{reference}: {name} is no function but {type(handler).__name__}")
-    if inspect.iscoroutinefunction(handler):
-        raise BadHandler(
-            f"{reference}: {name} is a coroutine function, which Lambda does not await; "
-            "make it a plain one that calls asyncio.run()"
-        )
-    # Whatever a module holds has no type; that it can be called has just been seen.
-    return handler  # type: ignore[no-any-return]
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise BadHandler(f"{path}: no such file")
-    folder = str(path.resolve().parent)
-    if folder not in sys.path:
-        # In Lambda the function's own folder is on the path: what lies beside it is imported.
-        sys.path.insert(0, folder)
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    if spec is None or spec.loader is None:
-        raise BadHandler(f"{path}: not a Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _import(name: str, folder: Path) -> ModuleType:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-    return importlib.import_module(name)
 
 
 def environment_for(

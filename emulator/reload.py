@@ -4,15 +4,20 @@ Watched and imported in a thread of its own, swapped on the event loop between t
 """
 
 import importlib
+import importlib.util
+import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import watchfiles
+from watchfiles.main import FileChange
 
 import poker_signal.core
 from poker_signal.core.model import Row
@@ -26,8 +31,8 @@ from poker_signal.emulator.fresh_code import (
     place_of,
     put_in_place,
 )
+from poker_signal.emulator.handler_imports import Handler
 from poker_signal.emulator.integration import Api, Integration
-from poker_signal.emulator.lambda_host import Handler, load_handler
 
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
@@ -35,7 +40,8 @@ if TYPE_CHECKING:
 DEBOUNCE_MS = 100
 """Editors write a file in several steps."""
 
-Load = Callable[[str, Path], Handler]
+LOOK_AGAIN_MS = 1000
+"""How often to see whether the folders are still the same."""
 
 
 class CodeStatus(NamedTuple):
@@ -58,10 +64,14 @@ class Code(NamedTuple):
     config: "ApiConfig | None"
     """None: our own rules only."""
     folder: Path
+    load: Callable[[str], Handler] | None
+    """Import a handler; None if there is none."""
+    handlers: Mapping[str, Handler]
+    """Those that run, by function."""
     api: Callable[[], Api]
     """What is served now."""
-    rebuild: Callable[[Load], Api]
-    """Make it anew, with handlers that have been loaded."""
+    rebuild: Callable[[Mapping[str, Handler]], Api]
+    """Make it anew, with these handlers."""
     serve: Callable[[Api], None]
 
 
@@ -87,15 +97,17 @@ class Reloader:
         self._code = code
         self._call_soon = call_soon
         self._report = report
-        self._references = _references(code.config)
+        self._references = {} if code.config is None else code.config.handlers
         core = Path(next(iter(poker_signal.core.__path__))).resolve()
         folders = set(self._folders_of_handlers())
         # The Lambda host runs the core: both are swapped, or none.
         self._core_folders = {core, *(each for each in folders if each.parent == core.parent)}
         self._handler_folders = folders - self._core_folders
         """All are swapped together: each may import what lies in another."""
-        self._handlers: dict[str, Handler] = {}
-        """Those that have been loaded anew."""
+        self._handlers = {**code.handlers}
+        self._seen = self._stamps()
+        self._waiting: set[Path] = set()
+        """What was edited and is not swapped."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="reload", daemon=True)
         self._thread.start()
@@ -110,7 +122,7 @@ class Reloader:
         return self._core_folders | self._handler_folders
 
     def _folders_of_handlers(self) -> Iterable[Path]:
-        for reference in self._references:
+        for reference in self._references.values():
             source = reference.rpartition(":")[0]
             if source.endswith(".py"):
                 yield (self._code.folder / source).resolve().parent
@@ -118,70 +130,108 @@ class Reloader:
                 yield Path(file).resolve().parent
 
     def _watch(self) -> None:
-        changes = watchfiles.watch(
-            *self._folders,
+        """Reload what changes, until closed.
+
+        A folder that is deleted and made again, as when a branch is checked out, has to be watched
+        anew: who watched the former is told nothing.
+        """
+        seen = self._seen
+        while not self._stop.is_set():
+            with _identities(self._folders) as watched:
+                is_watched = False
+                for changes in self._changes(watched):
+                    changed = {Path(path) for _, path in changes}
+                    if changed or not is_watched:
+                        # Of what was written before it was watched nobody tells.
+                        now = self._stamps()
+                        changed |= {file for file in now if now[file] != seen.get(file, now[file])}
+                        is_watched, seen = True, now
+                    if changed:
+                        self._reload(changed)
+                    with _identities(self._folders) as found:
+                        if found != watched:
+                            break
+
+    def _stamps(self) -> dict[Path, int | None]:
+        """Return when the files that have been imported were written; None: they are gone."""
+        files = {
+            Path(str(each.__file__)).resolve() for each in modules_below(self._folders).values()
+        }
+        return {file: file.stat().st_mtime_ns if file.is_file() else None for file in files}
+
+    def _changes(self, folders: Iterable[Path]) -> Iterable[set[FileChange]]:
+        return watchfiles.watch(
+            *folders,
             watch_filter=watchfiles.PythonFilter(),
             debounce=DEBOUNCE_MS,
             step=20,
             stop_event=self._stop,
+            rust_timeout=LOOK_AGAIN_MS,
+            yield_on_timeout=True,
             raise_interrupt=False,
         )
-        for changed in changes:
-            self._reload({Path(path) for _, path in changed})
 
     def _reload(self, changed: set[Path]) -> None:
+        # What could not be swapped is tried again with what is edited next: never half of it.
+        changed = self._waiting = self._waiting | changed
         folders: set[Path] = set()
         for group in (self._core_folders, self._handler_folders):
             if any(path.is_relative_to(folder) for path in changed for folder in group):
                 folders |= group
         try:
             loaded = self._load(folders, changed)
+            if loaded is not None:
+                self._swap_between_messages(loaded)
         except BaseException as error:
             # SystemExit too: a module that exits must not end what watches it.
             self._tell_mistake(error)
             return
+        self._waiting = set()
         if loaded is None:
-            return
-        swapped = threading.Event()
-        mistakes: list[Exception] = []
-
-        def swap() -> None:
-            try:
-                self._swap(loaded)
-            except Exception as error:
-                mistakes.append(error)
-            finally:
-                swapped.set()
-
-        self._call_soon(swap)
-        swapped.wait()
-        if mistakes:
-            self._tell_mistake(mistakes[0])
             return
         names = ", ".join(sorted({path.name for path in changed}))
         self.status = CodeStatus(True, names, None, _now_ms(), self.status.swaps + 1)
         self._report(self.status)
 
+    def _swap_between_messages(self, loaded: _Loaded) -> None:
+        swapped: Future[None] = Future()
+
+        def swap() -> None:
+            try:
+                self._swap(loaded)
+            except Exception as error:
+                swapped.set_exception(error)
+            else:
+                swapped.set_result(None)
+
+        self._call_soon(swap)
+        swapped.result()
+
     def _load(self, folders: set[Path], changed: set[Path]) -> _Loaded | None:
         """Import what is in these folders anew; None if nothing of it is in use."""
         old = modules_below(folders)
-        references = [each for each in self._references if self._is_in(each, old)]
         if not old:
             return None
+        files = {Path(str(module.__file__)).resolve() for module in old.values()}
 
         def load() -> dict[str, Handler]:
+            handlers = {}
             for name in old:
                 if name.startswith(CORE):
                     importlib.import_module(name)
-            return {each: load_handler(each, self._code.folder) for each in references}
+            for function, reference in self._references.items():
+                source = reference.rpartition(":")[0]
+                if source in old or (self._code.folder / source).resolve() in files:
+                    assert self._code.load is not None
+                    handlers[function] = self._code.load(reference)
+            # What a function imports when it is called: of a mistake there it is told now, too.
+            for name in old:
+                if name not in sys.modules and _can_be_found(name):
+                    importlib.import_module(name)
+            return handlers
 
         fresh, handlers = imported_anew(old, changed, load)
         return _Loaded(old, fresh, handlers)
-
-    def _is_in(self, reference: str, modules: Mapping[str, ModuleType]) -> bool:
-        source = reference.rpartition(":")[0]
-        name = Path(source).stem if source.endswith(".py") else source
-        return name in modules
 
     def _swap(self, loaded: _Loaded) -> None:
         """Let the next message find the new code; all of it, or nothing."""
@@ -195,19 +245,14 @@ class Reloader:
             if isinstance(route.integration, CoreHost)
         }
         handlers = {**self._handlers, **loaded.handlers}
-
-        def known(reference: str, folder: Path) -> Handler:
-            # What was not edited is not imported again.
-            return handlers.get(reference) or load_handler(reference, folder)
-
-        put_in_place(loaded.fresh)
+        put_in_place(loaded.fresh, loaded.old)
         try:
             rebinding.apply()
-            api = self._code.rebuild(known)
+            api = self._code.rebuild(handlers)
             _hand_over(rows, api)
         except Exception:
             rebinding.undo()
-            put_in_place(loaded.old)
+            put_in_place(loaded.old, loaded.fresh)
             raise
         self._handlers = handlers
         self._code.serve(api)
@@ -220,11 +265,27 @@ class Reloader:
         self._report(self.status)
 
 
-def _references(config: "ApiConfig | None") -> list[str]:
-    if config is None:
-        return []
-    handlers = (function.handler for function in config.functions.values())
-    return [handler for handler in dict.fromkeys(handlers) if handler != "core"]
+def _can_be_found(module: str) -> bool:
+    """Tell whether a module that was imported once is there still."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Its package is gone.
+        return False
+
+
+@contextmanager
+def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]]:
+    """Yield device and inode of the folders that exist; meanwhile no other gets that inode."""
+    with ExitStack() as stack:
+        found = {}
+        for folder in folders:
+            with suppress(OSError):
+                file = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, file)
+                status = os.fstat(file)
+                found[folder] = status.st_dev, status.st_ino
+        yield found
 
 
 def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -23,8 +23,8 @@ from poker_signal.emulator.trace import Observer, Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.config import ApiConfig
+    from poker_signal.emulator.handler_imports import Handler, HandlerImports
     from poker_signal.emulator.inspector.api import Inspector
-    from poker_signal.emulator.lambda_host import Handler
     from poker_signal.emulator.reload import CodeStatus, Reloader
     from poker_signal.emulator.tls import Certificate
 
@@ -71,6 +71,9 @@ class Emulator:
         """What may be changed at any time."""
         self._environment: dict[str, str | None] = {}
         """What the handlers' environment was before."""
+        self._imports: HandlerImports | None = None
+        self._handlers: dict[str, Handler] = {}
+        """By function."""
         self._reloader: Reloader | None = None
         self._may_leave = asyncio.Event()
         self._server: asyncio.Server
@@ -189,16 +192,19 @@ class Emulator:
         code = reload.Code(
             self._api,
             self._folder,
+            self._imports.load if self._imports else None,
+            self._handlers,
             api=lambda: gateway.api,
-            rebuild=lambda load: self._assemble(gateway, load),
+            rebuild=lambda handlers: self._assemble(gateway, handlers),
             serve=serve,
         )
         self._reloader = reload.Reloader(code, loop.call_soon_threadsafe, report)
 
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            return self._assemble(gateway)
+            return self._assemble(gateway, {})
         # Only who has handlers of their own waits for what they need.
+        import poker_signal.emulator.handler_imports as handler_imports
         import poker_signal.emulator.lambda_host as lambda_host
 
         environment = lambda_host.environment_for(
@@ -206,27 +212,24 @@ class Emulator:
         )
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
+        self._imports = handler_imports.HandlerImports(self._folder)
         try:
-            return self._assemble(gateway)
-        except lambda_host.BadHandler as error:
+            for name, reference in self._api.handlers.items():
+                self._handlers[name] = self._imports.load(reference)
+        except handler_imports.BadHandler as error:
             raise CannotStart(str(error)) from error
+        return self._assemble(gateway, self._handlers)
 
-    def _assemble(
-        self, gateway: Gateway, load: "Callable[[str, Path], Handler] | None" = None
-    ) -> Api:
-        """Return what is served; ``load`` finds handlers in place of importing them."""
+    def _assemble(self, gateway: Gateway, handlers: "Mapping[str, Handler]") -> Api:
+        """Return what is served, with these functions' handlers."""
         settings, connections = self._settings, gateway.connections
         if self._api is None:
             core = CoreHost(connections, settings.rules(), settings.ticket_keys, self.faults)
             route = Route(core)
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         import poker_signal.emulator.assembly as assembly
-        import poker_signal.emulator.lambda_host as lambda_host
 
-        load = load or lambda_host.load_handler
-        return assembly.build(
-            self._api, settings, connections, self._folder, self.faults, load=load
-        )
+        return assembly.build(self._api, settings, connections, handlers, self.faults)
 
     @cached_property
     def _inspector(self) -> "Inspector":
@@ -247,6 +250,8 @@ class Emulator:
         )
 
     def _restore_environment(self) -> None:
+        if self._imports is not None:
+            self._imports.forget()
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)

@@ -1,5 +1,6 @@
 """What is in the wheel, and that it works without this checkout."""
 
+import os
 import re
 import shutil
 import subprocess
@@ -53,6 +54,26 @@ def test_the_core_of_the_wheel_runs_in_a_bare_environment(wheel: Path, tmp_path:
         check=True,
     )
     assert done.stdout == "1970-01-01T00:00:00.000Z\n"
+
+
+def test_the_oldest_click_will_do(tmp_path: Path) -> None:
+    """Whoever has it already gets no newer one with the package."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    [click] = [each for each in project["dependencies"] if each.startswith("click")]
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    oldest = [click.replace(">=", "=="), "--no-deps", "--target", tmp_path]
+    subprocess.run([*install, *oldest], check=True, timeout=500)
+    done = subprocess.run(
+        [sys.executable, "-c", "import click; print(click.__version__)\nfrom poker_signal.cli.main"
+         " import main; main(['emulate', '--help'])"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.stdout.startswith(click.partition(">=")[2]), done.stderr
+    assert "--record FILE" in done.stdout, done.stderr
 
 
 @pytest.mark.timeout(600)

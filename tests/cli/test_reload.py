@@ -211,6 +211,46 @@ def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path:
         assert '"message": "Internal server error"' in ping(anna)
 
 
+COUNTING = """
+count = 0
+
+
+def handler(event, context):
+    global count
+    count += 1
+    return {"statusCode": 200, "body": str(count)}
+"""
+
+
+def test_an_edited_core_leaves_handlers_alone(package: Path, tmp_path: Path) -> None:
+    """They keep what they have in their modules, until they are edited themselves."""
+    folder = tmp_path / "chat"
+    folder.mkdir()
+    chat, errors = folder / "chat.py", package / "core" / "errors.py"
+    chat.write_text(COUNTING)
+    config = folder / "api.toml"
+    config.write_text(
+        '[functions.chat]\nhandler = "chat.py:handler"\n\n'
+        '[functions.rules]\nhandler = "core"\n\n'
+        '[routes]\n"$connect" = { function = "rules" }\n'
+        '"$default" = { function = "chat", two_way = true }\n'
+    )
+    with emulate(package, "--config", str(config)) as (stderr, url), peer(url, "Anna") as anna:
+        for count in "12":
+            assert ping(anna) == count
+            edit(errors, "\n", "\n")
+            assert said(stderr, "code") == "code swapped: errors.py\n"
+        # A mistake that is there still is not forgotten when something else is edited.
+        chat.write_text("1 / 0\n")
+        assert f"code not swapped: {chat}:1: ZeroDivisionError" in said(stderr, "code")
+        edit(errors, "\n", "\n")
+        assert f"code not swapped: {chat}:1: ZeroDivisionError" in said(stderr, "code")
+        assert ping(anna) == "3"
+        chat.write_text(COUNTING)
+        assert said(stderr, "code") == "code swapped: chat.py, errors.py\n"
+        assert ping(anna) == "1"
+
+
 def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is an extra: nobody else needs it."""
     monkeypatch.setitem(sys.modules, "watchfiles", None)

@@ -12,7 +12,7 @@ from poker_signal.emulator.assembly import build
 from poker_signal.emulator.clock import LoopClock
 from poker_signal.emulator.config import of_handler, read_config
 from poker_signal.emulator.gateway import Gateway
-from poker_signal.emulator.lambda_host import BadHandler
+from poker_signal.emulator.handler_imports import BadHandler
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Trace
@@ -69,7 +69,7 @@ async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None
     """A message's JSON is read once, by whoever it is for."""
     gateway = Gateway(Settings(), LoopClock(), Trace())
     built = [
-        build(config, Settings(), gateway, Path())
+        build(config, Settings(), gateway, {})
         for config in (of_handler("core"), of_handler("core", ["mine"]))
     ]
     assert [api.select is None for api in built] == [True, False]

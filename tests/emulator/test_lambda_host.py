@@ -2,7 +2,6 @@
 
 import logging
 import re
-import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +12,12 @@ import pytest
 
 from poker_signal.emulator import lambda_host
 from poker_signal.emulator.events import Facts, message_event
+from poker_signal.emulator.handler_imports import Handler
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.lambda_host import (
-    BadHandler,
     Function,
-    Handler,
     LambdaHost,
     environment_for,
-    load_handler,
 )
 from poker_signal.emulator.tls import Certificate
 
@@ -132,52 +129,6 @@ def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     assert [results.get(timeout=10) for _ in range(2)] == [Returned(True)] * 2
     tell(host, message(), results)
     assert results.get(timeout=10) == Returned(True)
-
-
-@pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a handler and a module that it imports."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr(sys, "modules", {**sys.modules})
-    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
-    (tmp_path / "fn.py").write_text(
-        "import beside\nVALUE = 1\nasync def later(e, c): ...\n"
-        "def handler(event, context): return {'statusCode': beside.ANSWER}\n"
-    )
-    (tmp_path / "broken.py").write_text("import no_such_module_at_all\n")
-    (tmp_path / "torn.py").write_text("def handler(event, context:\n")
-    (tmp_path / "leaving.py").write_text("raise SystemExit(3)\n")
-    return tmp_path
-
-
-@pytest.mark.parametrize("reference", ["fn.py:handler", "fn:handler"])
-def test_a_handler_is_found_by_file_or_module(project: Path, reference: str) -> None:
-    """What lies beside it can be imported, as in Lambda."""
-    assert load_handler(reference, project)({}, None) == {"statusCode": 42}
-
-
-@pytest.mark.parametrize(
-    ("reference", "says"),
-    [
-        ("fn.py", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
-        ("fn.py:", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
-        (":handler", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
-        ("nowhere.py:handler", "no such file"),
-        ("nowhere:handler", "No module named 'nowhere'"),
-        ("broken.py:handler", "No module named 'no_such_module_at_all'"),
-        ("torn.py:handler", "SyntaxError"),
-        ("leaving.py:handler", "SystemExit: 3"),
-        ("fn.py:other", "fn.py has no other"),
-        ("fn.py:VALUE", "VALUE is no function but int"),
-        ("fn.py:later", "later is a coroutine function, which Lambda does not await"),
-    ],
-)
-def test_a_handler_that_cannot_be_called_is_explained(
-    project: Path, reference: str, says: str
-) -> None:
-    """At start, in one line."""
-    with pytest.raises(BadHandler, match=re.escape(says)):
-        load_handler(reference, project)
 
 
 def test_the_environment_lets_boto3_find_the_emulator() -> None:

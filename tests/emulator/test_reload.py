@@ -2,6 +2,7 @@
 
 import asyncio
 import queue
+import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
@@ -61,15 +62,12 @@ async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next
     statuses: queue.Queue[CodeStatus] = queue.Queue()
     path = list(sys.path)
     config = read_config(tmp_path / "api.toml")
-    try:
-        async with Emulator(Settings(port=0), api=config, folder=tmp_path) as emulator:
-            assert emulator.code_status is None
-            emulator.reload_on_change(statuses.put)
-            yield emulator, tmp_path, lambda: statuses.get(timeout=10)
-    finally:
-        sys.path[:] = path
-        for name in ("edited_handler", "other_handler"):
-            sys.modules.pop(name, None)
+    async with Emulator(Settings(port=0), api=config, folder=tmp_path) as emulator:
+        assert emulator.code_status is None
+        emulator.reload_on_change(statuses.put)
+        yield emulator, tmp_path, lambda: statuses.get(timeout=10)
+    assert sys.path == path
+    assert not {"edited_handler", "other_handler", "helper"} & sys.modules.keys()
 
 
 async def status_after(told: Next) -> CodeStatus:
@@ -132,3 +130,60 @@ async def test_a_mistake_is_in_the_status_until_it_is_mended(
         (folder / "edited_handler.py").write_text(HANDLER)
         assert (await status_after(told)).ok
         await settle(host)
+
+
+LAZY = """
+def handler(event, context):
+    import helper
+    return {"statusCode": 200, "body": helper.WORDS}
+"""
+
+
+async def test_what_a_function_imports_when_it_is_called_is_swapped(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """And a mistake there is told when it is made, as everywhere."""
+    emulator, folder, told = reloading
+    helper = folder / "helper.py"
+    async with peer(emulator, "HOST") as host:
+        helper.write_text("WORDS = '1'\n")
+        (folder / "edited_handler.py").write_text(LAZY)
+        assert (await status_after(told)).ok
+        await tell(host, type="edited")
+        assert await hear(host) == 1
+        helper.write_text("WORDS = '2'\n")
+        assert (await status_after(told))[:2] == (True, "helper.py")
+        await tell(host, type="edited")
+        assert await hear(host) == 2
+        helper.write_text("WORDS = = '3'\n")
+        assert (await status_after(told)).place == (str(helper), 1)
+        await tell(host, type="edited")
+        assert await hear(host) == 2
+        # Who needs it no more may delete it.
+        (folder / "edited_handler.py").write_text(HANDLER)
+        helper.unlink()
+        while not (await status_after(told)).ok:
+            pass
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+
+
+async def test_a_folder_that_is_made_again_is_watched(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """As when another branch is checked out."""
+    emulator, folder, told = reloading
+    other = folder / "other"
+    async with peer(emulator, "HOST") as host:
+        shutil.rmtree(other)
+        status = await status_after(told)
+        assert not status.ok
+        assert "no such file" in status.message
+        other.mkdir()
+        for word in ("second", "third"):
+            (other / "other_handler.py").write_text(HANDLER.replace("first", word))
+            while not (status := await status_after(told)).ok:
+                pass
+            assert status.message == "other_handler.py"
+            await tell(host, type="other")
+            assert await hear(host) == {"type": word, "count": 1}
