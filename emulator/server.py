@@ -169,7 +169,7 @@ class Emulator:
                 # Handlers are imported first, and need to know the port for that.
                 start_serving=False,
             )
-        except (OSError, OverflowError) as error:
+        except (OSError, OverflowError, UnicodeError) as error:
             raise CannotStart(_explain(error, self._settings)) from error
 
     @property

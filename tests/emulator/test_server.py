@@ -34,6 +34,13 @@ async def test_an_address_of_another_machine_is_explained() -> None:
             pass
 
 
+async def test_an_address_that_is_no_name_is_explained() -> None:
+    """A label of a name has at most 63 characters (RFC 1035)."""
+    with pytest.raises(CannotStart, match=r"cannot listen on x+:0: .*label"):
+        async with Emulator(Settings(host="x" * 64, port=0)):
+            pass
+
+
 async def test_ipv6_works() -> None:
     """The URL has brackets, the event's address has none."""
     with socket.socket(socket.AF_INET6) as probe:
