@@ -163,16 +163,11 @@ def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | 
                 "--ticket-secret-file puts the secret into moto's SSM: with --handler lambda "
                 "it needs --dynamodb moto"
             )
-    elif api is not None and not _core_decides_connects(api):
+    elif api is not None and not api.core_decides_connects:
         raise click.UsageError(
             "--ticket-secret-file is for --handler core and lambda: other handlers check tickets "
             "themselves"
         )
-
-
-def _core_decides_connects(api: "ApiConfig") -> bool:
-    route = api.routes.get("$connect")
-    return route is not None and api.functions[route.function].handler == "core"
 
 
 # Only who asks for any of it waits for what these import.

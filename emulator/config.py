@@ -34,10 +34,10 @@ from poker_signal.emulator.authorizer import SOURCE
 from poker_signal.emulator.integration import RESERVED
 from poker_signal.emulator.selection import InvalidExpression, compile_expression
 
-DEFAULT_EXPRESSION = "$request.body.action"
-
 CORE = "core"
 """The handler that is poker-signal's own rules, in process."""
+
+DEFAULT_EXPRESSION = "$request.body.action"
 
 
 class BadConfig(Exception):
@@ -83,6 +83,12 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """What has to be imported, by function: all handlers but our own rules."""
         named = {name: function.handler for name, function in self.functions.items()}
         return {name: handler for name, handler in named.items() if handler != CORE}
+
+    @property
+    def core_decides_connects(self) -> bool:
+        """Tell whether our rules say who may connect, which is where tickets are checked."""
+        route = self.routes.get("$connect")
+        return route is not None and self.functions[route.function].handler == CORE
 
 
 def of_handler(

@@ -58,7 +58,8 @@ def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator,
         emulator = SignalEmulator(setup, clock)
         emulator.start()
     except (BadOption, CannotStart) as error:
-        pytest.fail(f"@pytest.mark.{MARKER}: {error}", pytrace=False)
+        # From None: with what it came from, the line would stand there several times.
+        raise pytest.fail.Exception(f"@pytest.mark.{MARKER}: {error}", pytrace=False) from None
     request.node.stash[_emulator] = emulator
     yield emulator
     emulator.stop()

@@ -1,14 +1,18 @@
 """From ``@pytest.mark.signal_emulator(…)`` to what an emulator is made of."""
 
 import difflib
-from collections.abc import Mapping
+import json
+import sys
+from collections.abc import Mapping, Set
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from poker_signal.core.tickets import BadKeys, read_keys
 from poker_signal.emulator.config import (
+    CORE,
     DEFAULT_EXPRESSION,
     ApiConfig,
     BadConfig,
@@ -19,11 +23,21 @@ from poker_signal.emulator.fault_spec import BadFault
 from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.settings import Option, Settings
 
-_OF_HANDLER = ("handler", "routes", "route_selection_expression")
+T = TypeVar("T")
 
-_OF_FAULTS = ("faults", "seed")
 
-NAMES = (*(field.name for field in fields(Settings)), *_OF_HANDLER, "config", *_OF_FAULTS)
+class _Others(msgspec.Struct, frozen=True):
+    """What a marker may say beside settings."""
+
+    handler: str = CORE
+    routes: tuple[str, ...] = ()
+    route_selection_expression: str = DEFAULT_EXPRESSION
+    config: str | None = None
+    faults: tuple[str, ...] = ()
+    seed: int = 0
+
+
+NAMES = (*(field.name for field in fields(Settings)), *_Others.__struct_fields__)
 """Every option that there is."""
 
 
@@ -51,29 +65,51 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
     for name in options:
         if name not in NAMES:
             raise BadOption(f"there is no option {name!r}; {_instead_of(name)}")
-    of_api = {name: options[name] for name in (*_OF_HANDLER, "config") if name in options}
-    others = (*of_api, *_OF_FAULTS)
-    of_settings = {name: value for name, value in options.items() if name not in others}
-    settings = _settings({"port": 0, **of_settings})
-    faults = _list_of(options, "faults")
+    of_others = {name: options[name] for name in _Others.__struct_fields__ if name in options}
+    of_settings = {name: value for name, value in options.items() if name not in of_others}
+    if "handler" in of_others:
+        of_others["handler"] = _reference(of_others["handler"])
+    if isinstance(of_others.get("config"), Path):
+        of_others["config"] = str(of_others["config"])
+    settings, others = _settings({"port": 0, **of_settings}), _convert(of_others, _Others)
     try:
-        Faults(faults)
-        setup = _with_api(settings, of_api, folder)
+        Faults(others.faults)
+        setup = _with_api(settings, others, of_others.keys(), folder)
     except (BadConfig, BadFault) as error:
         raise BadOption(str(error)) from error
-    return setup._replace(faults=faults, seed=options.get("seed", 0))
+    _check_tickets(setup)
+    return setup._replace(faults=others.faults, seed=others.seed)
 
 
 def _settings(values: dict[str, Any]) -> Settings:
-    try:
-        settings = msgspec.convert(values, Settings, builtin_types=(bytes,))
-    except msgspec.ValidationError as error:
-        raise BadOption(str(error).replace("$.", "")) from error
+    settings = _convert(values, Settings)
     for field in fields(Settings):
         option, value = field.metadata.get("option"), getattr(settings, field.name)
         if option is not None and isinstance(value, int | float):
             _check_range(field.name, value, option)
     return settings
+
+
+def _convert(values: dict[str, Any], kind: type[T]) -> T:
+    try:
+        return msgspec.convert(values, kind, builtin_types=(bytes,))
+    except msgspec.ValidationError as error:
+        # In the words of Python, not of JSON.
+        says = str(error).replace("$.", "").replace("`array", "`list").replace("`object", "`dict")
+        raise BadOption(says) from error
+
+
+def _reference(handler: object) -> str:
+    """Return what a handler is loaded by: a function goes by its name in its module."""
+    if isinstance(handler, str):
+        return handler
+    module, name = getattr(handler, "__module__", ""), getattr(handler, "__name__", "")
+    if not callable(handler) or getattr(sys.modules.get(module), name, None) is not handler:
+        raise BadOption(
+            f"handler={handler!r}: a function at the top of a module, "
+            "or its name: 'MODULE:FUNCTION' or 'FILE.py:FUNCTION'"
+        )
+    return f"{module}:{name}"
 
 
 def _check_range(name: str, value: float, option: Option) -> None:
@@ -87,30 +123,38 @@ def _check_range(name: str, value: float, option: Option) -> None:
         raise BadOption(f"{name}={value}: not in the range {least}x{most}")
 
 
-def _with_api(settings: Settings, options: dict[str, Any], folder: Path) -> Setup:
-    if "config" in options:
-        if len(options) > 1:
+def _with_api(settings: Settings, others: _Others, given: Set[str], folder: Path) -> Setup:
+    of_api = given & {"handler", "routes", "route_selection_expression"}
+    if others.config is not None:
+        if of_api:
             raise BadOption("config names handlers and routes: leave the other options out")
-        path = folder / options["config"]
+        path = folder / others.config
         return Setup(settings, read_config(path), path.parent)
-    handler = options.pop("handler", "core")
-    if handler == "lambda":
+    if others.handler == "lambda":
         raise BadOption(
             "handler='lambda' needs a DynamoDB: start `poker-signal emulate --handler lambda`, "
             "or name a handler of your own"
         )
-    if handler == "core" and not options:
+    if others.handler == CORE and of_api <= {"handler"}:
         return Setup(settings, None, folder)
-    routes = _list_of(options, "routes")
-    expression = options.get("route_selection_expression", DEFAULT_EXPRESSION)
-    return Setup(settings, of_handler(handler, routes, expression), folder)
+    api = of_handler(others.handler, others.routes, others.route_selection_expression)
+    return Setup(settings, api, folder)
 
 
-def _list_of(options: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = options.get(name, ())
-    if isinstance(value, str):
-        raise BadOption(f"{name}={value!r}: a list of them")
-    return tuple(value)
+def _check_tickets(setup: Setup) -> None:
+    """What the command line refuses would prove nothing in a test."""
+    keys = setup.settings.ticket_keys
+    if keys is None:
+        return
+    try:
+        # As text, in which every byte is a character: what is none of ASCII is refused.
+        read_keys(json.dumps({kid: secret.decode("latin-1") for kid, secret in keys.items()}))
+    except BadKeys as error:
+        raise BadOption(f"ticket_keys: {error}") from error
+    if setup.api is not None and not setup.api.core_decides_connects:
+        raise BadOption(
+            f"ticket_keys is for handler={CORE!r}: other handlers check tickets themselves"
+        )
 
 
 def _instead_of(name: str) -> str:

@@ -183,6 +183,19 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
         import pytest
         from poker_signal.emulator.testing import Refused
 
+        calls = []
+
+        def hello(event, context):
+            calls.append(event)
+            return {"statusCode": 418}
+
+        @pytest.mark.signal_emulator(handler=hello)
+        @pytest.mark.asyncio
+        async def test_of_the_module_itself(signal_peer):
+            with pytest.raises(Refused):
+                await signal_peer("Alice")
+            assert len(calls) == 1
+
         @pytest.mark.asyncio
         @pytest.mark.parametrize("options", [
             pytest.param(1, marks=pytest.mark.signal_emulator(handler="hello.py:handler")),
@@ -194,7 +207,7 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
             assert refused.value.status == 418
         """
     )
-    run(inner).assert_outcomes(passed=2)
+    run(inner).assert_outcomes(passed=3)
 
 
 WRONG = {
@@ -202,6 +215,10 @@ WRONG = {
     "topology='ring'": "Invalid enum value 'ring' - at `topology`",
     "'star'": "name the options: 'star' is of which?",
     "handler='nothing.py:handler'": "*nothing.py: no such file",
+    "handler='a b'": "a b: a handler is MODULE:FUNCTION or FILE.py:FUNCTION",
+    "handler=wait": "*:wait: wait is a coroutine function, which Lambda does not await; *",
+    "handler=5": "handler=5: a function at the top of a module, *",
+    "stage='a/b'": "stage 'a/b': 1 to 128 letters, digits, - or _, as API Gateway has it",
 }
 
 
@@ -211,12 +228,13 @@ def test_a_wrong_option_is_told_in_one_line(inner: pytest.Pytester) -> None:
         f"@pytest.mark.signal_emulator({options})\ndef test_{number}(signal_emulator): pass\n"
         for number, options in enumerate(WRONG)
     ]
-    inner.makepyfile("import pytest\n" + "".join(tests))
+    inner.makepyfile("import pytest\nasync def wait(event, context): pass\n" + "".join(tests))
     result = run(inner)
     result.assert_outcomes(errors=len(WRONG))
     for says in WRONG.values():
         result.stdout.fnmatch_lines([f"@pytest.mark.signal_emulator: {says}"])
     assert "testing/" not in result.stdout.str()
+    assert "exception" not in result.stdout.str()
 
 
 def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) -> None:

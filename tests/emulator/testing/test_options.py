@@ -1,6 +1,8 @@
 """What a marker may say, and what it is told when it may not."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from poker_signal.emulator.testing.options import BadOption, read_options
 
 HERE = Path("/project")
 
+KEYS = {"1": b"a-secret-of-november-with-entropy"}
+
 
 def test_nothing_said_is_production_on_any_port() -> None:
     """As the emulator starts without options."""
@@ -21,10 +25,10 @@ def test_nothing_said_is_production_on_any_port() -> None:
 def test_settings_are_named_as_in_settings() -> None:
     """And written as in Python."""
     settings, *_ = read_options(
-        {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": {"1": b"x"}}, HERE
+        {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS}, HERE
     )
     expected = Settings(
-        port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys={"1": b"x"}
+        port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys=KEYS
     )
     assert settings == expected
     assert read_options({"topology": Topology.STAR}, HERE).settings.topology is Topology.STAR
@@ -42,6 +46,24 @@ def test_a_handler_may_have_routes() -> None:
     assert read_options({"routes": ["say"]}, HERE).api == of_handler("core", ["say"])
 
 
+def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the test's own module; but not one that its name does not lead to."""
+    module = ModuleType("app")
+    exec("def f(event, context): pass", vars(module))
+    monkeypatch.setitem(sys.modules, "app", module)
+    function = module.f
+    assert read_options({"handler": function}, HERE).api == of_handler("app:f")
+    del vars(module)["f"]
+    with pytest.raises(BadOption, match="a function at the top of a module"):
+        read_options({"handler": function}, HERE)
+
+
+def test_tickets_are_for_whoever_checks_them() -> None:
+    """That is the core, also where it has routes."""
+    options = {"handler": "core", "routes": ["say"], "ticket_keys": KEYS}
+    assert read_options(options, HERE).settings.ticket_keys == KEYS
+
+
 def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     """And its handlers to itself."""
     (tmp_path / "below").mkdir()
@@ -52,6 +74,8 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     assert api is not None
     assert list(api.functions) == ["f"]
     assert folder == tmp_path / "below"
+    same = read_options({"config": Path("below", "api.toml")}, tmp_path)
+    assert (same.api, same.folder) == (api, folder)
 
 
 def test_faults_may_be_there_from_the_start() -> None:
@@ -72,8 +96,22 @@ def test_faults_may_be_there_from_the_start() -> None:
         ({"port": -1}, "port=-1: not in the range 0<=x<=65535"),
         ({"stage": "a/b"}, "stage 'a/b': 1 to 128 letters"),
         ({"handler": "lambda"}, "needs a DynamoDB"),
-        ({"routes": "say"}, "routes='say': a list of them"),
-        ({"faults": "drop:offer"}, "faults='drop:offer': a list of them"),
+        ({"handler": 5}, "handler=5: a function at the top of a module, or its name: 'MODULE:"),
+        ({"handler": lambda event, context: None}, "a function at the top of a module"),
+        ({"config": 5}, r"Expected `str \| null`, got `int` - at `config`"),
+        ({"routes": "say"}, "Expected `list`, got `str` - at `routes`"),
+        ({"routes": [5]}, r"Expected `str`, got `int` - at `routes\[0\]`"),
+        ({"route_selection_expression": 5}, "Expected `str`, got `int` - at `route_selection_exp"),
+        ({"route_selection_expression": "$foo"}, r"'\$foo': only \$request.body"),
+        ({"faults": "drop:offer"}, "Expected `list`, got `str` - at `faults`"),
+        ({"faults": 5}, "Expected `list`, got `int` - at `faults`"),
+        ({"faults": [5]}, r"Expected `str`, got `int` - at `faults\[0\]`"),
+        ({"seed": "x"}, "Expected `int`, got `str` - at `seed`"),
+        ({"ticket_keys": 5}, r"Expected `dict \| null`, got `int` - at `ticket_keys`"),
+        ({"ticket_keys": {}}, "ticket_keys: no ticket key"),
+        ({"ticket_keys": {"1": b"x"}}, "ticket_keys: the secret of ticket key 1 is too weak"),
+        ({"ticket_keys": {"1": b"\xff" * 32}}, "ticket_keys: the secret of ticket key 1 is too"),
+        ({"ticket_keys": KEYS, "handler": "app.py:f"}, "ticket_keys is for handler='core'"),
         ({"faults": ["drip"]}, "there is no fault 'drip'; there are drop"),
         ({"routes": ["$say"]}, r"must not begin with \$"),
         ({"config": "no.toml"}, "no.toml: No such file"),
