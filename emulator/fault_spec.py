@@ -79,6 +79,9 @@ def parse(text: str) -> Spec:
     Raises:
         BadFault: the text says what is wrong and what is allowed.
     """
+    if not isinstance(text, str):
+        # A test may add anything.
+        raise BadFault(f"{text!r}: a fault is text, as in {KINDS['drop'].example}")
     match = _SPEC.fullmatch(text)
     name = match["kind"] if match else text
     kind = KINDS.get(name)

@@ -1,5 +1,7 @@
 """Virtual time for tests."""
 
+import math
+
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.testing.background import Background
 
@@ -24,11 +26,13 @@ class SignalClock:
         """Let time pass: what is due has been done when this returns.
 
         Raises:
-            ValueError: time does not run backwards.
+            ValueError: time does not run backwards, nor for ever.
         """
         __tracebackhide__ = True
         if not seconds >= 0:
             raise ValueError(f"{seconds}: time does not run backwards")
+        if seconds == math.inf:
+            raise ValueError(f"{seconds}: time does not run for ever")
         if self._background is not None and self._background.is_running:
             self._background.call(lambda: self.virtual.advance(seconds))
         else:

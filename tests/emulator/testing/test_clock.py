@@ -36,3 +36,5 @@ def test_time_runs_forwards(seconds: float) -> None:
     clock.advance(0)
     with pytest.raises(ValueError, match="does not run backwards"):
         clock.advance(seconds)
+    with pytest.raises(ValueError, match="does not run for ever"):
+        clock.advance(float("inf"))

@@ -45,5 +45,7 @@ def test_what_cannot_be_is_told(signal_faults: SignalFaults) -> None:
     """With what could be."""
     with pytest.raises(BadFault, match="there is no fault 'drip'; there are drop"):
         signal_faults.add("drip")
+    with pytest.raises(BadFault, match="None: a fault is text, as in drop:offer#1"):
+        signal_faults.add(None)  # type: ignore[arg-type]
     with pytest.raises(BadFault, match="is not active"):
         signal_faults.remove("reorder")
