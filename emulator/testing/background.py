@@ -7,7 +7,10 @@ same, and nobody waits for a loop that does not run.
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import Any, TypeVar
+
+from poker_signal.emulator.client import Ended
 
 T = TypeVar("T")
 
@@ -42,6 +45,7 @@ class Background:
         """Call a function in the loop's thread and return what it returns.
 
         Raises:
+            Ended: it has been stopped.
             Stuck: the loop does not come to it.
         """
         __tracebackhide__ = True
@@ -55,10 +59,11 @@ class Background:
         """Run a coroutine in the loop's thread and return what it returns.
 
         Raises:
+            Ended: it has been stopped.
             Stuck: it does not end.
         """
         __tracebackhide__ = True
-        future = asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        future = self._start(coroutine)
         try:
             return future.result(MAX_BUSY_S)
         except TimeoutError:
@@ -69,9 +74,13 @@ class Background:
             raise Stuck from None
 
     async def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop's thread; await what it returns on the caller's loop."""
+        """Run a coroutine in the loop's thread; await what it returns on the caller's loop.
+
+        Raises:
+            Ended: it has been stopped.
+        """
         __tracebackhide__ = True
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(coroutine, self._loop))
+        return await asyncio.wrap_future(self._start(coroutine))
 
     def stop(self) -> None:
         """Cancel what still runs, and end the thread.
@@ -83,6 +92,15 @@ class Background:
         self._thread.join(MAX_BUSY_S)
         if self._thread.is_alive():
             raise Stuck
+
+    def _start(self, coroutine: Coroutine[Any, Any, T]) -> Future[T]:
+        __tracebackhide__ = True
+        try:
+            return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+        except RuntimeError:
+            # The loop is closed: that nobody ever awaits the coroutine is meant.
+            coroutine.close()
+            raise Ended("the emulator has stopped: nothing can be asked of it any more") from None
 
     def _run(self) -> None:
         # Cancels what is left, and closes the loop.

@@ -18,6 +18,7 @@ class SignalFaults:
 
         Raises:
             BadFault: it cannot be understood, or is active already; the text says what can be.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         self._do(lambda: self._faults.add(spec))
@@ -27,6 +28,7 @@ class SignalFaults:
 
         Raises:
             BadFault: it is not active.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         self._do(lambda: self._faults.remove(spec))

@@ -53,7 +53,7 @@ class SignalPeer:
         """Send a message of the wire protocol.
 
         Raises:
-            Ended: the connection has ended.
+            Ended: the connection has ended, or the emulator has stopped.
         """
         __tracebackhide__ = True
         await self._do(self._client.send(type, target, payload, id))
@@ -62,7 +62,7 @@ class SignalPeer:
         """Send a text frame, whatever it says.
 
         Raises:
-            Ended: the connection has ended.
+            Ended: the connection has ended, or the emulator has stopped.
         """
         __tracebackhide__ = True
         await self._do(self._client.send_text(text))
@@ -77,6 +77,7 @@ class SignalPeer:
 
         Raises:
             NotHeard: none came in time, or the connection ended; the text says what came.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         frame = await self._do(self._client.expect(type, sender, within))
@@ -91,6 +92,7 @@ class SignalPeer:
 
         Raises:
             AssertionError: something has come.
+            Ended: the connection has ended, or the emulator has stopped.
         """
         __tracebackhide__ = True
         await self.send("ping")
@@ -103,6 +105,7 @@ class SignalPeer:
 
         Raises:
             NotHeard: it did not end in time.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         return await self._do(self._client.expect_close(within))
@@ -112,12 +115,17 @@ class SignalPeer:
 
         Raises:
             ValueError: no such code can be sent, or the reason is too long.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         await self._do(self._client.close(code, reason))
 
     async def abort(self) -> None:
-        """End the connection as a lost network does: without a word."""
+        """End the connection as a lost network does: without a word.
+
+        Raises:
+            Ended: the emulator has stopped.
+        """
 
         async def abort() -> None:
             self._client.abort()

@@ -117,6 +117,7 @@ class SignalEmulator:
 
         Raises:
             Refused: the handshake was answered with a status other than 101.
+            Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         connecting = self._connect(player, game, session, ticket, within)

@@ -1,11 +1,12 @@
 """The thread that an emulator runs in."""
 
 import asyncio
+import gc
 import threading
 
 import pytest
 
-from poker_signal.emulator.testing import background
+from poker_signal.emulator.testing import Ended, background
 from poker_signal.emulator.testing.background import Background, Stuck
 
 
@@ -29,6 +30,23 @@ async def test_both_kinds_of_tests_get_results_and_errors() -> None:
     thread.stop()
     assert not thread.is_running
     assert thread.failures == []
+
+
+async def test_who_comes_too_late_is_told() -> None:
+    """Without a warning of a coroutine that was never awaited."""
+    thread = Background()
+    thread.stop()
+
+    async def nothing() -> None:
+        pass
+
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        thread.run(nothing())
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        thread.call(lambda: None)
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        await thread.wait(nothing())
+    gc.collect()
 
 
 async def test_who_stops_waiting_stops_what_it_waits_for() -> None:

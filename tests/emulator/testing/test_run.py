@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import connect
 
 from poker_signal.emulator.server import CannotStart
-from poker_signal.emulator.testing import SignalClock, SignalEmulator
+from poker_signal.emulator.testing import Ended, SignalClock, SignalEmulator
 from poker_signal.emulator.testing.options import read_options
 from poker_signal.emulator.testing.peer import PATIENCE_S
 from poker_signal.emulator.testing.run import EmulatorFailed, Refused
@@ -49,6 +49,22 @@ async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
         emulator.stop()
     assert alice.close_code == 1000
     assert threading.active_count() == threads
+
+
+async def test_nothing_can_be_asked_of_it_when_it_has_stopped() -> None:
+    """But what has happened; whoever tries is told so."""
+    emulator = started()
+    alice, faults = await emulator.connect("Alice"), emulator.faults
+    await alice.send("ping")
+    await alice.expect("pong")
+    emulator.stop()
+    for asked in (alice.send("ping"), alice.expect(), alice.close(), emulator.connect("Bob")):
+        with pytest.raises(Ended, match="the emulator has stopped"):
+            await asked
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        faults.add("reorder")
+    assert faults.active() == []
+    assert [frame.type for frame in alice.heard] == ["pong"]
 
 
 async def test_who_is_refused_is_told_why() -> None:
