@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from poker_signal.emulator.console import escape, format_line
-from poker_signal.emulator.records import record_of
+from poker_signal.emulator.records import Record, record_of
 from poker_signal.emulator.testing.peer import SignalPeer
 from poker_signal.emulator.trace import Entry
 
@@ -16,9 +16,11 @@ MAX_TEXT = 160
 
 def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) -> str:
     """Return lines for people: seconds since the first event, milliseconds since the last."""
-    start_ms = entries[0].at_ms if entries else 0
+    records = _in_order_of_time(entries)
+    times_ms = [entry.at_ms for entry in entries[:1]] + [record.at_ms for record in records[:1]]
+    start_ms = min(times_ms, default=0)
     lines = [f"{url}: at which second, how many ms later, who, what, and what became of it", ""]
-    lines += _last(_events(entries, start_ms)) or ["nobody connected"]
+    lines += _last(_events(records, start_ms)) or ["nobody connected"]
     for peer in peers:
         lines += ["", f"{escape(peer.player)} in {escape(peer.game)} heard:"]
         lines += _last(_heard(peer, start_ms)) or ["          nothing"]
@@ -27,12 +29,16 @@ def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) 
     return "\n".join(lines)
 
 
-def _events(entries: Sequence[Entry], start_ms: int) -> Iterator[str]:
+def _in_order_of_time(entries: Sequence[Entry]) -> list[Record]:
+    # A message is in the trace when its handler is done: after what that has posted, but it came
+    # before.
+    records = [record for entry in entries if (record := record_of(entry)) is not None]
+    return sorted(records, key=lambda record: record.at_ms)
+
+
+def _events(records: Sequence[Record], start_ms: int) -> Iterator[str]:
     previous_ms = start_ms
-    for entry in entries:
-        record = record_of(entry)
-        if record is None:
-            continue
+    for record in records:
         # The time of day, which comes first, tells nobody anything here.
         _, _, line = format_line(record).partition("  ")
         later = f"+{record.at_ms - previous_ms}"

@@ -38,6 +38,31 @@ async def test_who_said_what_when_and_what_became_of_it(
     assert end.split() == ["end:", "1001"]
 
 
+@pytest.mark.signal_emulator(faults=["delay:join=2s"])
+async def test_lines_are_in_the_order_of_their_time(
+    signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
+) -> None:
+    """The trace has them in the order of their ends: a message with a slow handler is late."""
+    host, alice = await signal_peer("HOST"), await signal_peer("Alice")
+    signal_clock.advance(1)
+    await alice.send("join")
+    await alice.expect_nothing()
+    signal_clock.advance(1)
+    await alice.send("ping")
+    await alice.expect("pong")
+    signal_clock.advance(1)
+    await host.expect("join")
+    events, _, _ = signal_emulator.transcript().partition("\n\nHOST")
+    assert [line.split()[:3] for line in events.splitlines()[2:]] == [
+        ["0.000", "+0", "●"],
+        ["0.000", "+0", "●"],
+        ["1.000", "+1000", "⚡"],
+        ["1.000", "+0", "→"],
+        ["1.000", "+0", "→"],
+        ["2.000", "+1000", "→"],
+    ]
+
+
 async def test_only_the_last_lines_are_shown(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
