@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -77,6 +78,23 @@ def test_the_commands_are_those_of_the_help(command: str) -> None:
     """Copy the output of ``poker-signal COMMAND --help`` when this fails."""
     result = CliRunner().invoke(main, [command, "--help"], prog_name="poker-signal")
     assert result.output in blocks("text")
+
+
+def test_poker_signal_is_installed_from_its_checkout() -> None:
+    """No package index has it: what somebody publishes under its name must not be installed."""
+    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")]
+    texts = [page.read_text(encoding="utf-8") for page in pages]
+    installed = re.findall(r"pip install ([^`\n]+)", "\n".join(texts))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = re.findall(r"""[^\s"']*poker-signal[^\s"']*""", "\n".join(installed))
+    assert len(named) > 5
+    for name in named:
+        path, _, of_path = name.partition("[")
+        assert path == "path/to/poker-signal"
+        assert (
+            set(filter(None, of_path.rstrip("]").split(",")))
+            <= project["optional-dependencies"].keys()
+        )
 
 
 def test_every_make_target_that_is_named_exists() -> None:

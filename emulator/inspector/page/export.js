@@ -46,7 +46,7 @@ export function pytestTest(attempt, rows, about) {
   const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
   const steps = rows.flatMap((row) => [...said(row, variable), ...told(row, variable)]);
   const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
-  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "poker-signal[pytest]" runs it."""
+  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
 
 import pytest
 
