@@ -9,7 +9,17 @@ import click
 from poker_signal.core.errors import SignalError
 from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import Effect, LookAgain, Post, Probe, ReadAgain, Row, Topology, Wait
+from poker_signal.core.model import (
+    Effect,
+    LookAgain,
+    Post,
+    Probe,
+    ReadAgain,
+    Row,
+    Save,
+    Topology,
+    Wait,
+)
 from poker_signal.core.room import Room
 from poker_signal.core.rules import Rules
 
@@ -23,7 +33,8 @@ def run(*, event: TextIO, room: TextIO | None, topology: str, gone: Collection[s
     """Print the effects of an event, then the response."""
     rows = Room() if room is None else _read_room(room)
     for line in _perform(_read_event(event), rows, Rules(Topology(topology)), gone):
-        click.echo(json.dumps(line, ensure_ascii=False))
+        # A row holds a set, of which JSON knows nothing; sorted, it is the same every time.
+        click.echo(json.dumps(line, ensure_ascii=False, default=sorted))
 
 
 def _perform(
@@ -54,6 +65,8 @@ def _as_json(effect: Effect) -> dict[str, Any]:
     # What is posted says it all; the cause is the event itself.
     fields.pop("cause", None)
     fields.pop("signal", None)
+    if isinstance(effect, Save):
+        fields["row"] = effect.row._asdict()
     return {"effect": type(effect).__name__, **fields}
 
 

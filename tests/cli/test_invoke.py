@@ -91,6 +91,25 @@ def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:
     assert printed[-1]["statusCode"] == 409
 
 
+def test_a_row_that_is_saved_is_shown_by_name() -> None:
+    """And what it has reached, a set, as a list."""
+    event = EVENTS / "connect-host-with-session.json"
+    saved, _ = lines(CliRunner().invoke(main, ["invoke", str(event)]))
+    assert (saved["effect"], saved["row"]["player_id"]) == ("Save", "HOST")
+    assert saved["row"]["reached"] == []
+
+
+@pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_recorded_event_is_answered(path: Path) -> None:
+    """With a response, or one line that says that it is none of ours."""
+    result = CliRunner().invoke(main, ["invoke", str(path)])
+    assert isinstance(result.exception, SystemExit | None), result.exception
+    if path.stem == "http-api":
+        assert "not an event of a WebSocket API" in result.stderr
+    else:
+        assert "statusCode" in lines(result)[-1]
+
+
 def test_a_refused_handshake_is_a_response_alone(tmp_path: Path) -> None:
     """Nothing else happens."""
     event = json.loads((EVENTS / "connect.json").read_text(encoding="utf-8"))
