@@ -85,6 +85,9 @@ def run(
     stdout = sys.stdout
 
     def ready(emulator: Emulator) -> None:
+        if recorder is not None:
+            # Not before: a start that fails leaves an older recording as it is.
+            _begin(recorder)
         if words_of_code is not None:
             emulator.reload_on_change(lambda status: console.tell(f"{words_of_code(status)}\n"))
         _announce(emulator, stdout)
@@ -206,6 +209,12 @@ def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder |
     from poker_signal.cli.record import recorder
 
     return recorder(Path(path), is_raw, settings)
+
+
+def _begin(recorder: "Recorder") -> None:
+    from poker_signal.cli.record import begin
+
+    begin(recorder)
 
 
 def _both(one: Observer, other: Observer) -> Observer:

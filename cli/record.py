@@ -27,15 +27,27 @@ class Both(NamedTuple):
 
 
 def recorder(path: Path, is_raw: bool, settings: Settings) -> Recorder:
-    """Return what keeps a recording; with ``is_raw`` addresses are in it.
+    """Return what keeps a recording once it begins; with ``is_raw`` addresses are in it.
 
     Raises:
-        click.ClickException: the file cannot be written.
+        click.ClickException: the file cannot be written, or another emulator writes it.
     """
     redacts = "secrets" if is_raw else "addresses and secrets"
     first = header(time.time_ns() // 1_000_000, f"poker-signal {VERSION}", settings, redacts)
     redaction = Redaction(keep_addresses=is_raw)
     try:
         return Recorder(path, first, redaction, lambda what: click.echo(what, err=True))
+    except CannotRecord as error:
+        raise click.ClickException(f"--record {error}") from error
+
+
+def begin(recorder: Recorder) -> None:
+    """Begin the recording, in place of whatever the file holds.
+
+    Raises:
+        click.ClickException: the file cannot be written.
+    """
+    try:
+        recorder.start()
     except CannotRecord as error:
         raise click.ClickException(f"--record {error}") from error

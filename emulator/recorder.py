@@ -5,7 +5,10 @@ recording.
 """
 
 import contextlib
+import errno
+import fcntl
 import os
+import stat
 import threading
 import time
 from collections import deque
@@ -43,10 +46,11 @@ class _Gap:
 class Recorder:
     """An observer of a trace that keeps everything in a file.
 
-    ``tell`` is called with a sentence, in the recorder's thread, when something is lost.
+    Until ``start`` is called, the file is as it was. ``tell`` is called with a sentence, in the
+    recorder's thread, when something is lost.
 
     Raises:
-        CannotRecord: the file cannot be opened.
+        CannotRecord: the file cannot be opened, or another emulator writes it.
     """
 
     def __init__(
@@ -59,12 +63,9 @@ class Recorder:
         self._path = path
         self._redaction = redaction
         self._tell = tell
-        first = recording.line(header)
-        try:
-            self._file = _file_with(path, first)
-        except OSError as error:
-            raise CannotRecord(f"{path}: {error.strerror}") from error
-        self._whole = len(first)
+        self._header = recording.line(header)
+        self._file = _open(path)
+        self._whole = 0
         """Bytes of the file that are whole lines."""
         self._next = 0
         self._waiting: deque[tuple[int, Entry] | _Gap] = deque()
@@ -80,6 +81,21 @@ class Recorder:
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+
+    def start(self) -> None:
+        """Replace what was in the file by a recording that begins.
+
+        Raises:
+            CannotRecord: there is no room for it.
+        """
+        try:
+            # For the user only, also where the file was there: names are in it, and what is said.
+            os.fchmod(self._file.fileno(), 0o600)
+            self._file.truncate(0)
+            _write(self._file, self._header)
+        except OSError as error:
+            raise CannotRecord(f"{self._path}: {error.strerror}") from error
+        self._whole = len(self._header)
         self._thread.start()
 
     def observe(self, entry: Entry) -> None:
@@ -102,6 +118,9 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left; say so if that takes too long."""
+        if self._thread.ident is None:
+            self._file.close()
+            return
         if self._gap is not None:
             self._waiting.append(self._gap)
             self._gap = None
@@ -174,16 +193,43 @@ class Recorder:
             self._file.seek(self._whole)
 
 
-def _file_with(path: Path, first: bytes) -> BinaryIO:
-    # For the user only: names are in it, and what players say.
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+def _open(path: Path) -> BinaryIO:
+    try:
+        # Without waiting: a pipe that nobody reads would keep the emulator from starting.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
+    except OSError as error:
+        why = "not a regular file" if error.errno == errno.ENXIO else error.strerror
+        raise CannotRecord(f"{path}: {why}") from error
     file = os.fdopen(descriptor, "wb", buffering=0)
     try:
-        _write(file, first)
-    except OSError:
+        _claim(file, path)
+    except CannotRecord:
         file.close()
         raise
     return file
+
+
+def _claim(file: BinaryIO, path: Path) -> None:
+    """Make sure that nobody else writes the file as long as it is open."""
+    status = os.fstat(file.fileno())
+    if not stat.S_ISREG(status.st_mode):
+        raise CannotRecord(f"{path}: not a regular file")
+    if any(_is_open_as(standard, status) for standard in (1, 2)):
+        raise CannotRecord(f"{path}: the emulator's own output goes there")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise CannotRecord(f"{path}: another emulator is recording to it") from error
+    except OSError:
+        # A file system without locks: then nobody can be warned.
+        pass
+
+
+def _is_open_as(descriptor: int, status: os.stat_result) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), status)
+    except OSError:
+        return False
 
 
 def _write(file: BinaryIO, data: bytes) -> None:

@@ -50,6 +50,51 @@ def test_a_recording_that_cannot_be_written_is_said_before_the_start(tmp_path: P
         assert re.search(f"^Error: {words}$", done.stderr, re.MULTILINE)
 
 
+def refused(*options: str) -> str:
+    """Return the last line on stderr of an emulator that does not start."""
+    done = subprocess.run(
+        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    return done.stderr.splitlines()[-1]
+
+
+def test_a_start_that_fails_leaves_an_older_recording_as_it_was(tmp_path: Path) -> None:
+    """Whether the port is taken, as by another emulator that records to it, or the handler bad."""
+    file = tmp_path / "recording.jsonl"
+    with emulate("--port", "0", "--record", str(file)) as (process, line):
+        port = line.rpartition(":")[2].partition("/")[0]
+        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
+            client.send('{"type":"ping"}')
+            client.recv(timeout=10)
+            for number in (port, "0"):
+                said = refused("--port", number, "--record", str(file))
+                assert said == f"Error: --record {file}: another emulator is recording to it"
+            client.send('{"type":"ping"}')
+            client.recv(timeout=10)
+            assert "is taken" in refused("--port", port, "--record", str(tmp_path / "other"))
+        stop(process, signal.SIGINT)
+    whole = file.read_bytes()
+    _, *entries = [json.loads(line) for line in whole.splitlines()]
+    assert [entry["n"] for entry in entries] == list(range(3 + 3 + 3 + 2))
+    refused("--port", "0", "--handler", "no_such_module:handler", "--record", str(file))
+    assert file.read_bytes() == whole
+
+
+def test_the_output_of_the_emulator_is_no_recording(tmp_path: Path) -> None:
+    """The URL and the entries would overwrite each other."""
+    output = tmp_path / "output"
+    output.write_text("what was there\n")
+    with output.open("a") as file:
+        done = subprocess.run(
+            [*COMMAND, "--port", "0", "--record", "/dev/stdout"],
+            stdout=file, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
+        )  # fmt: skip
+    said = "Error: --record /dev/stdout: the emulator's own output goes there\n"
+    assert (done.returncode, done.stderr) == (1, said)
+    assert output.read_text() == "what was there\n"
+
+
 def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> None:
     """The recording has whole lines, and says what it lacks once there is room again."""
     file = tmp_path / "recording.jsonl"

@@ -1,5 +1,8 @@
 """A recording is complete, or says what it lacks; and it never holds anybody up."""
 
+import errno
+import fcntl
+import io
 import json
 import os
 import stat
@@ -20,10 +23,17 @@ FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"},
 HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
 
 
-def recorder(path: Path, told: list[str] | None = None) -> Recorder:
-    """Return one that writes to a file."""
+def claimed(path: Path, told: list[str] | None = None) -> Recorder:
+    """Return one that has not begun to write to a file."""
     tell = (lambda _: pytest.fail("nothing was lost")) if told is None else told.append
     return Recorder(path, HEADER, Redaction(), tell)
+
+
+def recorder(path: Path, told: list[str] | None = None) -> Recorder:
+    """Return one that writes to a file."""
+    found = claimed(path, told)
+    found.start()
+    return found
 
 
 def lines(path: Path) -> list[Any]:
@@ -52,17 +62,73 @@ def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
 
 
 def test_only_the_user_may_read_it(tmp_path: Path) -> None:
-    """It holds names, and whatever peers say."""
+    """It holds names, and whatever peers say; also where anybody might read what was there."""
+    older = tmp_path / "older.jsonl"
+    older.touch()
+    older.chmod(0o644)
+    for path in (tmp_path / "r.jsonl", older):
+        recorder(path).close()
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_a_file_is_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
+    """The emulator may not start after all."""
+    path = tmp_path / "r.jsonl"
+    path.write_text("an older recording, longer than the new one" * 100)
+    before = path.read_bytes(), path.stat().st_mode
+    claimed(path).close()
+    assert (path.read_bytes(), path.stat().st_mode) == before
+    recorder(path).close()
+    assert lines(path) == [HEADER]
+
+
+def test_a_file_that_another_writes_is_refused(tmp_path: Path) -> None:
+    """Until the other has finished; nothing is lost meanwhile."""
+    path = tmp_path / "r.jsonl"
+    one = recorder(path)
+    one.observe(Opened(5, FACTS))
+    with pytest.raises(CannotRecord, match="another emulator is recording to it"):
+        claimed(path)
+    one.observe(Opened(6, FACTS))
+    one.close()
+    assert [line.get("at") for line in lines(path)] == [1, 5, 6]
+    claimed(path).close()
+
+
+def test_a_file_system_without_locks_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some of those on a network have none."""
+
+    def refuse(_file: object, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
     recorder(tmp_path / "r.jsonl").close()
-    assert stat.S_IMODE((tmp_path / "r.jsonl").stat().st_mode) == 0o600
+
+
+def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    """A pipe that nobody reads must not keep the emulator from starting."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/null")):
+        with pytest.raises(CannotRecord, match=f"{path}: not a regular file"):
+            claimed(path)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with pytest.raises(CannotRecord, match="not a regular file"):
+        claimed(pipe)
+    os.close(reader)
 
 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
     """And not when it is too late."""
     with pytest.raises(CannotRecord, match="No such file"):
         recorder(tmp_path / "no" / "r.jsonl")
+    writing = claimed(tmp_path / "r.jsonl")
+    writing._file = _Full(writing._file)  # type: ignore[assignment]
     with pytest.raises(CannotRecord, match="No space left on device"):
-        recorder(Path("/dev/full"))
+        writing.start()
+    writing.close()
 
 
 @pytest.mark.parametrize("limit", ["MAX_WAITING", "MAX_WAITING_TEXT"])
@@ -71,15 +137,15 @@ def test_a_disk_that_is_slow_holds_nobody_up(
 ) -> None:
     """What there was no room for is counted, in the place where it lacks."""
     monkeypatch.setattr(recorder_module, limit, 100)
-    path = tmp_path / "fifo"
-    os.mkfifo(path)
-    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    writing = recorder(path)
+    reader, writer = os.pipe()
+    writing = claimed(tmp_path / "r.jsonl")
+    writing._file.close()
+    writing._file = _Pipe(writer, "wb")
+    writing.start()
     posted = Posted(7, FACTS, FACTS.connection_id, "x" * 10_000)
     # A pipe takes 64 KiB, and then nothing until somebody reads.
     for _ in range(1000):
         writing.observe(posted)
-    os.set_blocking(reader, True)
     heard = bytearray()
     while b'"gap"' not in heard:
         if not writing._waiting:
@@ -131,6 +197,14 @@ def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path) -> None:
     writing.close()
     assert told[1:] == [f"recording {path} lacks its last 1 entries"]
     assert lines(path) == [HEADER]
+
+
+class _Pipe(io.FileIO):
+    """What takes no more than somebody reads."""
+
+    def truncate(self, size: int | None = None) -> int:
+        """Do nothing: a pipe has no length."""
+        return size or 0
 
 
 class _Full:
