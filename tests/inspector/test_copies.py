@@ -62,6 +62,68 @@ def star() -> Scene:
     return scene.refuse("Alice", "offer", HOST, "NOT_ALLOWED")
 
 
+def left_early() -> Scene:
+    """Whoever joined is gone when the offer comes."""
+    return undelivered(Scene().join().close("Alice", 1006), "offer")
+
+
+def left_late() -> Scene:
+    """Whoever is connected leaves, and one more candidate comes for it."""
+    return undelivered(Scene().complete().close("Alice", 1001), "ice-candidate")
+
+
+def undelivered(scene: Scene, type_: str) -> Scene:
+    """Let the host send something to Alice that finds nobody."""
+    return scene.refuse(HOST, type_, "Alice", "TARGET_NOT_FOUND", "undelivered")
+
+
+def host_returned() -> Scene:
+    """A host that reloads its page after the join, and offers then."""
+    return Scene().join().close(HOST, 1001).connect(HOST).offer().answer()
+
+
+def host_left() -> Scene:
+    """Alice asks again once nobody hosts."""
+    scene = Scene().join().offer().close(HOST, 1006)
+    return scene.refuse("Alice", "answer", HOST, "TARGET_NOT_FOUND", "undelivered")
+
+
+def fault(scene: Scene, who: str, spec: str) -> Scene:
+    """Let a fault strike somebody's connection."""
+    scene.add("fault", who, fault=spec, detail="")
+    return scene
+
+
+def found_nobody() -> Scene:
+    """A fault that was switched on after the join strikes as often as the core asks."""
+    scene = Scene().join()
+    scene.message(HOST, "offer", "Alice")
+    for _ in range(12):
+        fault(scene, "Alice", "gone:Alice=90%")
+    payload = {"code": "TARGET_NOT_FOUND", "type": "offer", "targetId": "Alice"}
+    return scene.post(HOST, {"type": "undelivered", "payload": payload})
+
+
+def lost_twice() -> Scene:
+    """Two of three offers reach no function."""
+    scene = Scene().join().offer()
+    for _ in range(2):
+        scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
+        fault(scene, HOST, "drop:offer=50%")
+    return scene
+
+
+def broken() -> Scene:
+    """A host whose network fails between join and candidate, of which no function hears."""
+    scene = fault(Scene().join().offer(), HOST, "ghost:HOST=5s")
+    return scene.refuse("Alice", "answer", HOST, "TARGET_NOT_FOUND", "undelivered")
+
+
+def missed() -> Scene:
+    """Nobody hears that Alice has left."""
+    return undelivered(fault(Scene().join(), "Alice", "miss-disconnect=1/2"), "offer")
+
+
 @pytest.mark.parametrize(
     ("scene", "topology", "says"),
     [
@@ -87,8 +149,20 @@ def star() -> Scene:
             "mesh",
             '(await player.expect("undelivered")).code == "TARGET_NOT_FOUND"',
         ),
+        (left_early(), "mesh", "await player.close()"),
+        (left_late(), "mesh", "await player.close(1001)"),
+        (host_returned(), "mesh", 'host = await signal_peer("HOST", GAME)\n    await host.send'),
+        (host_left(), "mesh", "await host.close()"),
+        (found_nobody(), "mesh", 'signal_faults.add("gone:Alice#12")'),
+        (lost_twice(), "mesh", 'signal_faults.remove("drop:offer#1")'),
+        (broken(), "mesh", 'signal_faults.add("ghost:HOST")'),
+        (missed(), "mesh", 'signal_faults.add("miss-disconnect#1")\n    await player.close()'),
     ],
-    ids=["complete", "star", "no host", "name taken", "nobody there"],
+    ids=[
+        *("complete", "star", "no host", "name taken", "nobody there"),
+        *("left early", "left late", "host returned", "host left"),
+        *("found nobody", "lost twice", "broken", "missed"),
+    ],
 )
 async def test_the_pytest_passes_with_the_plugin(
     inspected: Inspected, pytester: pytest.Pytester, scene: Scene, topology: str, says: str

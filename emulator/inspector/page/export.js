@@ -44,7 +44,8 @@ export function eventFile(row) {
 export function pytestTest(attempt, rows, about) {
   const names = [...new Set([attempt.host, attempt.player])];
   const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
-  const steps = rows.flatMap((row) => [...said(row, variable), ...told(row, variable)]);
+  const steps = stepsOf(withCloses(attempt, rows), variable);
+  const fixtures = steps.some((line) => line.startsWith("signal_faults.")) ? "signal_peer, signal_faults" : "signal_peer";
   const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
   return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
 
@@ -54,7 +55,7 @@ GAME = ${python(attempt.game.id)}
 
 
 @pytest.mark.asyncio${star}
-async def test_handshake(signal_peer) -> None:
+async def test_handshake(${fixtures}) -> None:
 ${[...seats(attempt, steps, variable), ...steps].map((line) => `    ${line}`).join("\n") || "    pass"}
 `;
 }
@@ -69,24 +70,88 @@ function seats(attempt, steps, variable) {
   });
 }
 
-function said(row, variable) {
-  const sender = variable.get(row.from);
-  if (row.kind !== "message" || !sender) return [];
-  const body = row.entries.find((each) => each.event)?.event.body ?? "";
-  const lines = [`await ${sender}.send_text(${python(body)})`];
-  const target = variable.get(row.target);
-  if (row.deliveredAt !== null && target && row.target !== row.from) {
-    lines.push(`assert (await ${target}.expect(${python(row.type)})).sender == ${python(row.from)}`);
+// HOST's end is a row of the game: all of its attempts end with it.
+function withCloses(attempt, rows) {
+  const ends = (row) => attempt.left.some((each) => each.who === row.from && each.at === row.at);
+  const others = attempt.game.rows.filter((row) => row.kind === "disconnect" && ends(row) && !rows.includes(row));
+  return [...rows, ...others].sort((one, other) => one.index - other.index);
+}
+
+function stepsOf(rows, variable) {
+  const lines = [];
+  const test = { variable, away: new Set(), faults: new Set(), strikes: new Map() };
+  let last = 0;
+  for (const row of rows) {
+    if (row.kind === "message") {
+      last = lines.length;
+      test.strikes.clear();
+    }
+    // What struck on the way of a message has to be there before it.
+    const isOnTheWay = row.kind === "fault" && !AT_CONNECTIONS.test(specOf(row));
+    lines.splice(isOnTheWay ? last : lines.length, 0, ...(STEPS[row.kind]?.(row, test) ?? []));
   }
   return lines;
 }
 
-function told(row, variable) {
+const STEPS = { message: said, post: told, disconnect: left, fault: struck };
+
+function said(row, { variable, away }) {
+  const sender = variable.get(row.from);
+  if (!sender) return [];
+  const target = row.deliveredAt !== null && row.target !== row.from ? variable.get(row.target) : null;
+  // Whoever left before has come back on another connection.
+  const back = [row.from, ...(target ? [row.target] : [])].filter((name) => away.delete(name));
+  const body = row.entries.find((each) => each.event)?.event.body ?? "";
+  return [
+    ...back.map((name) => `${variable.get(name)} = await signal_peer(${python(name)}, GAME)`),
+    `await ${sender}.send_text(${python(body)})`,
+    ...(target ? [`assert (await ${target}.expect(${python(row.type)})).sender == ${python(row.from)}`] : []),
+  ];
+}
+
+function told(row, { variable }) {
   const [type, code] = row.type.split(" ");
   const listener = variable.get(row.to);
-  if (row.kind !== "post" || !listener || !code || !["error", "undelivered"].includes(type)) return [];
+  if (!listener || !code || !["error", "undelivered"].includes(type)) return [];
   return [`assert (await ${listener}.expect(${python(type)})).code == ${python(code)}`];
 }
+
+function left(row, { variable, away }) {
+  const name = row.from;
+  if (!variable.has(name) || away.has(name)) return [];
+  away.add(name);
+  const { code } = row.entries[0];
+  // No other code can be sent by a client; for those who stay it is all the same.
+  const isSendable = code === 1001 || (code >= 3000 && code <= 4999);
+  return [`await ${variable.get(name)}.close(${isSendable ? code : ""})`];
+}
+
+// What struck only now and then struck here: it is added for the first events that come.
+function struck(row, test) {
+  const [, kind, selector = "", nth, value = ""] = SPEC.exec(specOf(row)) ?? [];
+  if (!kind) return [];
+  const parts = value.split(",").filter(Boolean);
+  const durations = parts.filter((part) => /^[\d.]+m?s$/.test(part));
+  const isAlways = nth === undefined && durations.length === parts.length;
+  const late = durations.length > 0 && !AT_CONNECTIONS.test(kind) ? `=${durations.join(",")}` : "";
+  const strikes = (test.strikes.get(row.type) ?? 0) + 1;
+  test.strikes.set(row.type, strikes);
+  const spec = python(`${kind}${selector}${isAlways ? "" : `#${strikes}`}${late}`);
+  const isOn = test.faults.has(spec);
+  test.faults.add(spec);
+  if (kind === "ghost") test.away.add(row.to);
+  return [
+    // Added anew, it counts anew.
+    ...(isOn && !isAlways ? [`signal_faults.remove(${spec})`] : []),
+    ...(isOn && isAlways ? [] : [`signal_faults.add(${spec})`]),
+    // Nobody hears of the end, the trace neither.
+    ...(kind === "miss-disconnect" ? left({ ...row, from: row.to }, test) : []),
+  ];
+}
+
+const AT_CONNECTIONS = /^(ghost|go-away|miss-disconnect)\b/;
+const SPEC = /^([^:#=]+)(:[^#=]*)?(#[^=]*)?(?:=(.*))?$/s;
+const specOf = (row) => String(row.entries[0].fault);
 
 // A JSON string is a Python string, but for surrogate pairs, which stay as characters.
 const python = (text) => JSON.stringify(String(text)).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
