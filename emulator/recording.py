@@ -63,8 +63,7 @@ def gap(number: int, at_ms: int, dropped: int, why: str) -> dict[str, Any]:
 def read(path: Path) -> Recording:
     """Read a recording.
 
-    A line that was cut off, as by a crash, is left out and said. Downloads of the inspector
-    may have no header.
+    A line that was cut off, as by a crash, is left out and said. The header may be missing.
 
     Raises:
         NotReadable: not to be opened, no recording, or one of a newer version.

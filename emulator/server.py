@@ -241,9 +241,7 @@ class Emulator:
             url=self.url,
             host=settings.shown_host or settings.host,
             token=settings.inspector_token,
-            stage=settings.stage,
-            topology=settings.topology.value,
-            max_message_bytes=settings.max_message_bytes,
+            settings=settings,
         )
         return api.Inspector(
             self._gateway, self.trace, about, self.faults, lambda: self.code_status

@@ -17,7 +17,9 @@ from poker_signal.emulator.inspector.feed import Feed, TooManyWait, encode
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.recording import header
 from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Received, Trace, Unrouted
 from poker_signal.emulator.trace_json import as_json, names
@@ -70,9 +72,7 @@ class About(NamedTuple):
     host: str
     token: str | None
     """What whoever looks from another machine shows; None: nobody else may look."""
-    stage: str
-    topology: str
-    max_message_bytes: int
+    settings: Settings
 
 
 class _Refused(Exception):
@@ -195,11 +195,13 @@ class Inspector:
             ("Content-Disposition", 'attachment; filename="poker-signal.jsonl"'),
             *SAFE,
         ]
-        redaction = Redaction(keep_addresses=wants_all)
+        redacts = "secrets" if wants_all else "addresses and secrets"
+        made_by = f"poker-signal {_version()}"
         Download(
             self._trace,
             self._turns,
-            redaction,
+            header(_now_ms(), made_by, self._about.settings, redacts),
+            Redaction(keep_addresses=wants_all),
             lambda body: reply(Answer(200, body, headers)),
         )
 
@@ -211,8 +213,8 @@ class Inspector:
             "run": self.run,
             "version": _version(),
             "url": about.url,
-            "stage": about.stage,
-            "topology": about.topology,
+            "stage": about.settings.stage,
+            "topology": about.settings.topology.value,
             "now": _now_ms(),
             "faults": self._faults is not None,
             **_code(self._code_status()),
@@ -252,7 +254,7 @@ class Inspector:
             raise _Refused(429, "A fault throttles what is posted.") from error
 
     def _check_size(self, text: str) -> None:
-        limit = self._about.max_message_bytes
+        limit = self._about.settings.max_message_bytes
         if len(text.encode(errors="replace")) > limit:
             raise _Refused(413, f"A message has at most {limit} bytes.")
 

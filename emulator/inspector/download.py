@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Callable
+from typing import Any
 
-from poker_signal.emulator.inspector.feed import encode
+from poker_signal.emulator import recording
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
 from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.trace import Trace
@@ -13,12 +14,13 @@ _SLICE = 32
 
 
 class Download:
-    """All entries up to now as JSON lines; ``done`` is called with them."""
+    """A header and all entries up to now as JSON lines; ``done`` is called with them."""
 
     def __init__(
         self,
         trace: Trace,
         turns: Turns,
+        header: dict[str, Any],
         redaction: Redaction,
         done: Callable[[bytes], None],
     ) -> None:
@@ -28,7 +30,7 @@ class Download:
         self._done = done
         self._next = 0
         self._until = trace.next_number
-        self._lines: list[bytes] = []
+        self._lines = [recording.line(header)]
         turns.soon(self._work)
 
     def _work(self) -> None:
@@ -48,7 +50,7 @@ class Download:
             if number >= self._until:
                 return
             value = self._redaction.entry(as_json(number, entry))
-            self._lines.append(encode(value) + b"\n")
+            self._lines.append(recording.line(value))
             self._next = number + 1
             if time.perf_counter() >= end:
                 return

@@ -38,7 +38,7 @@ def test_a_header_tells_which_settings_matter() -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Header and entries; a download of the inspector may have no header."""
+    """Header and entries; the header may be missing."""
     found = read_bytes(tmp_path, HEADER + ENTRY)
     assert (found.header["at"], found.entries, found.problems) == (5, [json.loads(ENTRY)], [])
     found = read_bytes(tmp_path, ENTRY + b"\n" + ENTRY)

@@ -247,7 +247,8 @@ async def test_a_whole_recording_can_be_saved_and_opened_again(
     text = (await (await saving.value).path()).read_text()
     assert "192.168.7." not in text
     assert "f2lq1aL5gkPtYpXu1Vb0sWqz" not in text
-    assert json.loads(text.splitlines()[0])["kind"] == "connect"
+    header, first = [json.loads(line) for line in text.splitlines()[:2]]
+    assert (header["settings"]["topology"], first["kind"]) == ("mesh", "connect")
     await inspected.open_recording(text)
     await expect(inspected.page.locator("#status")).to_contain_text("recording")
     await expect(inspected.card("Alice → HOST")).to_contain_text("offer, answer, 1 + 1 candidates.")

@@ -11,7 +11,9 @@ from websockets.exceptions import ConnectionClosedError
 
 from poker_signal.emulator.http import Answer, Request
 from poker_signal.emulator.inspector.api import About, Inspector
+from poker_signal.emulator.recording import FORMAT
 from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Trace
 from tests.emulator.inspector.requests import OWN, ask
 from tests.emulator.peers import hear, peer, raw_connection, settle, tell
@@ -141,8 +143,13 @@ async def test_a_recording_holds_everything_and_no_address(emulator: Emulator) -
         redacted = await ask(emulator, "GET", "/api/recording")
         raw = await ask(emulator, "GET", "/api/recording?redact=no")
     assert "attachment" in redacted.headers["content-disposition"]
-    kinds = [json.loads(line)["kind"] for line in redacted.body.splitlines()]
-    assert kinds == [json.loads(line)["kind"] for line in raw.body.splitlines()]
+    first, *entries = [json.loads(line) for line in redacted.body.splitlines()]
+    header, *others = [json.loads(line) for line in raw.body.splitlines()]
+    assert (first["format"], first["redacted"]) == (FORMAT, "addresses and secrets")
+    assert first["settings"] == {"stage": "prod", "topology": "mesh", "tickets": False}
+    assert header == {**first, "at": header["at"], "redacted": "secrets"}
+    kinds = [entry["kind"] for entry in entries]
+    assert kinds == [other["kind"] for other in others]
     assert kinds.count("post") == 2
     assert b"192.168.7.9" in raw.body
     for secret in (b"192.168.7.9", b"hunter2", b"s3cret"):
@@ -247,7 +254,7 @@ async def test_a_frame_that_a_fault_throttles_is_not_said_to_have_arrived(
 
 def test_an_emulator_without_faults_says_so() -> None:
     """The page then shows no panel."""
-    about = About("ws://x", "127.0.0.1", None, "prod", "mesh", 1000)
+    about = About("ws://x", "127.0.0.1", None, Settings())
     inspector = Inspector(None, Trace(), about)  # type: ignore[arg-type]
     told: list[Answer] = []
     request = Request("GET", "/_inspect/api/faults", [("Host", "localhost")], "127.0.0.1")

@@ -5,12 +5,15 @@ import json
 
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.recording import header
 from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.trace import Refused, Trace
 
+HEADER = header(1, "poker-signal 0", None, "addresses and secrets")
+
 
 async def test_all_entries_come_in_their_order() -> None:
-    """In as many turns as it takes; what happens meanwhile is not waited for."""
+    """After the header, in as many turns as it takes; what happens meanwhile is not waited for."""
     trace = Trace()
     for number in range(500):
         trace.add(Refused(number, None, "GET", "/", 403, "10.11.12.13"))
@@ -21,9 +24,10 @@ async def test_all_entries_come_in_their_order() -> None:
             trace.add(Refused(0, None, "GET", "/later", 403, ""))
             asyncio.get_running_loop().call_later(0.001, go_on)
 
-    Download(trace, Turns(), Redaction(), done.set_result)
+    Download(trace, Turns(), HEADER, Redaction(), done.set_result)
     go_on()
-    lines = (await asyncio.wait_for(done, 10)).decode().splitlines()
+    first, *lines = (await asyncio.wait_for(done, 10)).decode().splitlines()
+    assert json.loads(first) == HEADER
     assert [json.loads(line)["n"] for line in lines] == list(range(500))
     assert json.loads(lines[0])["reason"] == "10.0.0.1"
 
@@ -31,5 +35,5 @@ async def test_all_entries_come_in_their_order() -> None:
 async def test_a_trace_without_entries_is_an_empty_recording() -> None:
     """And not one that never comes."""
     done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    Download(Trace(), Turns(), Redaction(), done.set_result)
-    assert await asyncio.wait_for(done, 10) == b""
+    Download(Trace(), Turns(), HEADER, Redaction(), done.set_result)
+    assert json.loads(await asyncio.wait_for(done, 10)) == HEADER
