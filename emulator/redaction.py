@@ -25,25 +25,44 @@ _SECRET_MEMBERS = _SECRET_HEADERS | _SECRET_PARAMETERS | {"x-api-key"}
 # Each pattern starts with a character or a literal that is rare, and is tried only where a text
 # has a certain part: a recording is written while others play.
 _FOUR = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
-_SIX = re.compile(r"(?:[0-9a-fA-F]{1,4})?:(?:[0-9a-fA-F]{0,4}:){1,6}[0-9a-fA-F]{0,4}(?![\w:]|\.\d)")
+_SIX = re.compile(
+    r"(?:[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:){1,7}|::(?:[0-9a-fA-F]{0,4}:){0,6})[0-9a-fA-F]{0,4}"
+    r"(?![\w:]|\.\d)"
+)
 _TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
 """Nothing has groups without it, and it is looked for a hundred times as fast."""
-_MDNS = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\.local\b")
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])")
-_HOST_NAMES = tuple(
-    (needle, re.compile(rf"(?P<before>{pattern})(?P<host>[^\s\"\\]+)"))
-    for needle, pattern in {
-        "IN IP": r"IN IP[46] ",
-        "candidate:": r"candidate:\S{1,64} \d+ \w+ \d+ ",
-        "raddr ": r"raddr ",
-    }.items()
+_MDNS = re.compile(
+    # What follows a backslash in JSON is no part of the name.
+    r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|\w))|(?<!\\))(?P<name>[\w-]{1,63}\.local)\b"
 )
+_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])")
+_WORD = r"[^\s\"\\]+"
+_AFTER_SLASHES = r"[^\s\"'\\/:?#@\[\]<>(),;]+"
+_DOTTED = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
+_SLASHES = r":\\{0,8}/\\{0,8}/"
+"""Within JSON they may be escaped, and that again."""
+_HOST_NAMES = tuple(
+    (needle, re.compile(rf"(?P<before>{before})(?P<host>{host})"))
+    for needle, before, host in (
+        ("IN IP", r"IN IP[46] ", _WORD),
+        ("candidate:", r"candidate:\S{1,64} \d+ \w+ \d+ ", _WORD),
+        ("raddr ", r"raddr ", _WORD),
+        ("turn", r"turns?:", _DOTTED),
+        ("stun", r"stuns?:", _DOTTED),
+        ("://", rf"{_SLASHES}(?:[^\s\"\\/@]{{1,200}}@)?", _AFTER_SLASHES),
+        (":\\", rf"{_SLASHES}(?:[^\s\"\\/@]{{1,200}}@)?", _AFTER_SLASHES),
+    )
+)
+"""Where a name of a host stands in a text."""
+_AUTHORITY = re.compile(r"\A(?P<before>)(?P<host>[^\s:/\[\]]+)(?=(?::\d+)?\Z)")
 _ADDRESS = re.compile(rf"{_FOUR.pattern}|{_SIX.pattern}|{_MDNS.pattern}")
 
 _PARAMETERS = "|".join(_SECRET_PARAMETERS)
 _SECRETS = (
     ("ice-pwd:", re.compile(r"(?P<before>ice-pwd:)(?P<secret>[^\\\s\"]+)")),
     ("=", re.compile(rf"(?P<before>[?&](?:{_PARAMETERS})=)(?P<secret>[^&\s\"\\]+)")),
+    # Name and password in a URL.
+    ("@", re.compile(rf"(?P<before>{_SLASHES})(?P<secret>[^\s\"\\/@]{{1,200}})(?=@)")),
     # In a message, as in {"iceServers": [{"credential": "…"}]}.
     (
         '":',
@@ -106,14 +125,18 @@ class Redaction:
         if has_groups:
             text = _FINGERPRINT.sub(self._fingerprint, text)
         if text.count(".") > 2:
-            text = _FOUR.sub(self._address, text)
+            text = _FOUR.sub(self._four, text)
         if ".local" in text:
-            text = _MDNS.sub(lambda match: self._pseudonym("mdns", match[0].lower()), text)
-        return _SIX.sub(self._address, text) if has_groups else text
+            text = _MDNS.sub(self._mdns_name, text)
+        return _SIX.sub(self._six, text) if has_groups else text
 
     def _member(self, key: str, value: Any) -> Any:
         if key in _GATEWAYS_OWN:
             return value
+        if key == "domainName":
+            return self._authority(value)
+        if key in {"headers", "multiValueHeaders"} and isinstance(value, dict):
+            return {name: self._header(name, item) for name, item in value.items()}
         if key.lower() not in _SECRET_MEMBERS:
             return self.entry(value)
         if isinstance(value, str) and value:
@@ -122,30 +145,58 @@ class Redaction:
             return [self._member(key, item) for item in value]
         return self.entry(value)
 
+    def _header(self, name: str, value: Any) -> Any:
+        if name.lower() != "host":
+            return self._member(name, value)
+        if isinstance(value, list):
+            return [self._authority(item) for item in value]
+        return self._authority(value)
+
+    def _authority(self, value: Any) -> Any:
+        """Return a host, perhaps with a port, redacted."""
+        if isinstance(value, str) and not self._keep_addresses:
+            value = _AUTHORITY.sub(self._host_name, value)
+        return self.entry(value)
+
     def _secret(self, match: re.Match[str]) -> str:
         return match["before"] + self._pseudonym("secret", match["secret"])
 
     def _user_name(self, match: re.Match[str]) -> str:
-        if _continues(match, "="):
+        if _continues(match) or _before(match, 1) == "=":
             return match[0]
         return "o=" + self._pseudonym("secret", match["name"])
 
     def _host_name(self, match: re.Match[str]) -> str:
-        host = match["host"]
-        if _ADDRESS.fullmatch(host) or "%" in host:
+        host = match["host"].lower()
+        if _ADDRESS.fullmatch(host) or "%" in host or host == "localhost":
             return match[0]
-        return match["before"] + self._pseudonym("name", host.lower())
+        # A header extension of RTP is named by a URL, which is nobody's.
+        if "extmap:" in _before(match, 30):
+            return match[0]
+        return match["before"] + self._pseudonym("name", host)
+
+    def _mdns_name(self, match: re.Match[str]) -> str:
+        return (match["escape"] or "") + self._pseudonym("mdns", match["name"].lower())
 
     def _fingerprint(self, match: re.Match[str]) -> str:
-        if _continues(match, ":"):
-            return match[0]
-        return self._pseudonym("print", match[0].upper())
+        head, found = _without_word(match)
+        is_one = not head or _FINGERPRINT.fullmatch(found)
+        return head + (self._pseudonym("print", found.upper()) if is_one else found)
 
-    def _address(self, match: re.Match[str]) -> str:
+    def _four(self, match: re.Match[str]) -> str:
         found = match[0]
-        # A version such as Chrome/120.0.0.0 looks like an address; its slash tells.
-        if _continues(match, ":" if ":" in found else "./"):
+        before = _before(match, 2)
+        # A version such as Chrome/120.0.0.0 looks like an address; slash and zeros tell.
+        is_version = before[1:] == "/" and before[:1].isalpha() and found.endswith(".0.0")
+        if is_version or before.endswith(".") or _continues(match):
             return found
+        return self._address(found)
+
+    def _six(self, match: re.Match[str]) -> str:
+        head, found = _without_word(match)
+        return head + self._address(found)
+
+    def _address(self, found: str) -> str:
         known = self._addresses.get(found)
         if known is None:
             known = self._addresses[found] = self._other_address(found)
@@ -175,12 +226,24 @@ class Redaction:
         return known
 
 
-def _continues(match: re.Match[str], joints: str) -> bool:
-    """Tell whether what was found goes on to the left, with a letter or one of these."""
-    before = match.string[max(match.start() - 2, 0) : match.start()]
-    if not before or before in {"//", "\\n", "\\r", "\\t"}:
+def _continues(match: re.Match[str]) -> bool:
+    """Tell whether what was found is the end of a longer word."""
+    before = _before(match, 2)
+    if not before or before in {"\\n", "\\r", "\\t"}:
         return False
-    return before[-1].isalnum() or before[-1] == "_" or before[-1] in joints
+    return before[-1].isalnum() or before[-1] == "_"
+
+
+def _without_word(match: re.Match[str]) -> tuple[str, str]:
+    """Split off the end of a word and its colon, as in ``id:2001:db8::1``."""
+    if not _continues(match):
+        return "", match[0]
+    word, colon, found = match[0].partition(":")
+    return word + colon, found
+
+
+def _before(match: re.Match[str], count: int) -> str:
+    return match.string[max(match.start() - count, 0) : match.start()]
 
 
 def _pseudonym(kind: str, number: int) -> str:

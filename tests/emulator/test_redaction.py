@@ -136,6 +136,90 @@ def test_nothing_that_identifies_is_left() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "placeholder"),
+    [
+        ("ip:2a02:8108::77", "ip:2001:db8::1"),
+        ("turn:2a02:8108::79", "turn:2001:db8::1"),
+        ("turn:2a02:8108:0:0:0:0:0:79", "turn:2001:db8::1"),
+        # The end of a word looks like a part of the address.
+        ("id:2a02:8108::77", "id:2001:db8::1"),
+        ("udp/192.168.1.23", "udp/10.0.0.1"),
+        ("sha-256:" + ":".join(["D2"] * 32), "sha-256:" + "00:" * 31 + "01"),
+        ("Edg/131.0.0.0", "Edg/131.0.0.0"),
+        ("std::vector", "std::vector"),
+    ],
+)
+def test_what_stands_before_an_address_hides_nothing(text: str, placeholder: str) -> None:
+    """Neither a colon nor a letter; and what is no address stays."""
+    assert redacted(text) == placeholder
+    assert json.loads(redacted(json.dumps({"a": text}))) == {"a": placeholder}
+
+
+def test_a_host_has_one_other_name_wherever_it_stands() -> None:
+    """In headers, in what the gateway calls itself, in URLs, and in messages."""
+    event: dict[str, Any] = {
+        "headers": {
+            "host": "annas-macbook.fritz.box",
+            "Origin": "http://Annas-Macbook.fritz.box:8",
+        },
+        "multiValueHeaders": {"Host": ["annas-mac.local"], "origin": ["https://annas-mac.local"]},
+        "requestContext": {"domainName": "annas-macbook.fritz.box:3001"},
+        "queryStringParameters": {"host": "Anna"},
+        "body": json.dumps(
+            {
+                "page": "http://annas-macbook.fritz.box/a?b#c",
+                "turn": ["turns:relay.example.org:443?transport=tcp", "stun:relay.example.org"],
+                "text": "see\nannas-mac.local, or http://anna:SECRET@annas-macbook.fritz.box",
+                "sdp": "a=extmap:1/sendonly http://www.webrtc.org/experiments/abs-send-time\r\n",
+            }
+        ).replace("/a?b", "\\/a?b"),
+    }
+    found = redacted(event)
+    mdns = "00000000-0000-4000-8000-000000000001.local"
+    assert {**found, "body": json.loads(found["body"])} == {
+        "headers": {"host": "host-1.invalid", "Origin": "http://host-1.invalid:8"},
+        "multiValueHeaders": {"Host": [mdns], "origin": [f"https://{mdns}"]},
+        "requestContext": {"domainName": "host-1.invalid:3001"},
+        "queryStringParameters": {"host": "Anna"},
+        "body": {
+            "page": "http://host-1.invalid/a?b#c",
+            "turn": ["turns:host-2.invalid:443?transport=tcp", "stun:host-2.invalid"],
+            "text": f"see\n{mdns}, or http://redacted-1@host-1.invalid",
+            "sdp": "a=extmap:1/sendonly http://www.webrtc.org/experiments/abs-send-time\r\n",
+        },
+    }
+    kept = redacted(event, keep_addresses=True)
+    assert kept == {**event, "body": event["body"].replace("anna:SECRET", "redacted-1")}
+
+
+@pytest.mark.parametrize("levels", [0, 1, 2, 3])
+def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) -> None:
+    """What was JSON is JSON afterwards."""
+    text = "http://annas-mac.fritz.box\nännas-mac.local\t.local"
+    for _ in range(levels):
+        text = json.dumps({"payload": text}).replace("/", "\\/")
+    found = redacted(text)
+    assert "annas" not in found
+    assert "nnas-mac" not in found
+    for _ in range(levels):
+        found = json.loads(found)["payload"]
+    first, second, third = found.split()
+    assert (first, third) == ("http://host-1.invalid", ".local")
+    assert second.endswith("00000000-0000-4000-8000-000000000001.local")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://localhost:3001/a", "ws://127.0.0.1:3001/prod", "https://[::1]:3001", "your turn:Anna"],
+)
+def test_names_of_this_machine_are_everybodys(text: str) -> None:
+    """As its loopback addresses are."""
+    assert redacted({"headers": {"Origin": text, "Host": "localhost:1"}}) == {
+        "headers": {"Origin": text, "Host": "localhost:1"}
+    }
+
+
+@pytest.mark.parametrize(
     ("address", "placeholder"),
     [
         ("172.20.0.9", "10.0.0.1"),
@@ -187,6 +271,14 @@ def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters(
         "ice-pwd:",
         "?ticket=",
         '"session":"\\',
+        "://",
+        "http://a@",
+        "a@",
+        "turn:a.",
+        "a.local",
+        "a-",
+        ":\\/",
+        "1:",
     ):
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)

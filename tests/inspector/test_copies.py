@@ -33,8 +33,27 @@ async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: 
     assert report.startswith("## Signaling is complete")
     assert "```mermaid\nsequenceDiagram" in report
     assert "| poker-signal |" in report
+    (version,) = re.findall("Chrome/[0-9.]+", await inspected.page.evaluate("navigator.userAgent"))
+    assert version in report
     assert re.search(r"HOST → Alice offer \| delivered \|", report)
     assert not re.search(r"192\.168|203\.0\.113|ice-pwd|candidate:", report)
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("ip:2a02:8108::77", "ip:[public IPv6]"),
+        ("turn:2a02:8108::79", "turn:[public IPv6]"),
+        ("id:2a02:8108::77, fe80::1%wlan0", "id:[public IPv6], [link IPv6]"),
+        ("ip:192.168.1.7 anna.local", "ip:[private IPv4] [mDNS name]"),
+        ("18:23:27.403 std::vector", "18:23:27.403 std::vector"),
+    ],
+)
+async def test_what_stands_before_an_address_hides_nothing(
+    inspected: Inspected, text: str, masked: str
+) -> None:
+    """Neither a colon nor a letter; and what is no address stays."""
+    assert await inspected.run("redact.js", "m.maskAddresses(...a)", text) == masked
 
 
 async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:

@@ -1,7 +1,7 @@
 // Copies of what is seen: Mermaid, an event file, a pytest test, a bug report. Pure.
 
 import { readJson } from "./handshake.js";
-import { escapeMarkdown, maskAddresses } from "./redact.js";
+import { escapeMarkdown, escapeMarkup, maskAddresses } from "./redact.js";
 import { clock, delta, outcomeOf } from "./words.js";
 
 const MAX_ROWS = 200;
@@ -173,7 +173,7 @@ export function bugReport(attempt, verdict, rows, about) {
     `| began | ${new Date(attempt.startAt).toISOString()} |`,
     `| candidates | ${kinds(attempt, attempt.host)} / ${kinds(attempt, attempt.player)} |`,
     `| poker-signal | ${escapeMarkdown(about.version ?? "unknown")} |`,
-    `| browser | ${escapeMarkdown(about.userAgent ?? "unknown")} |`,
+    `| browser | ${escapeMarkup(about.userAgent ?? "unknown")} |`,
     "",
     "```mermaid",
     mermaid(rows).trimEnd(),
