@@ -120,8 +120,9 @@ class LambdaHost:
 def _call(function: Function, event: Any) -> Result:
     try:
         value = function.handler(event, context_of(function))
-        # What Lambda hands back is JSON; what is none is an error of the function.
-        return Returned(json.loads(json.dumps(value)))
+        # What Lambda hands back is JSON; what is none is an error of the function. NaN is none:
+        # Lambda's runtime writes it as it is, and then API Gateway cannot read the result.
+        return Returned(json.loads(json.dumps(value, allow_nan=False)))
     except BaseException as error:
         # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
         logger.exception("%s raised", function.name)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace_json import encode
 
 FORMAT = "poker-signal recording"
 VERSION = 1
@@ -51,8 +52,8 @@ def header(at_ms: int, made_by: str, settings: Settings | None, redacts: str) ->
 
 
 def line(value: dict[str, Any]) -> bytes:
-    """Return a line; a lone surrogate, which UTF-8 cannot carry, stays escaped."""
-    return json.dumps(value, separators=(",", ":"), default=str).encode() + b"\n"
+    """Return a line."""
+    return encode(value) + b"\n"
 
 
 def gap(number: int, at_ms: int, dropped: int, why: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ Documented in docs/trace.md. Members that do not apply are left out, none is eve
 """
 
 import json
+import math
 from typing import Any
 
 from poker_signal.emulator.events import Facts, message_event
@@ -28,6 +29,29 @@ def as_json(number: int, entry: Entry) -> dict[str, Any]:
     """Return an entry as a JSON object: ``n``, ``at``, ``kind``, whose, and what."""
     kind, what = _what(entry)
     return {"n": number, "at": entry.at_ms, "kind": kind, **_whose(entry), **what}
+
+
+def encode(value: Any) -> bytes:
+    """Return JSON; a lone surrogate, which UTF-8 cannot carry, stays escaped.
+
+    NaN and the infinities become ``null``: JSON has no word for them, and browsers read none.
+    """
+    try:
+        return _dumps(value)
+    except ValueError:
+        return _dumps(_finite(value))
+
+
+def _dumps(value: Any) -> bytes:
+    return json.dumps(value, separators=(",", ":"), default=str, allow_nan=False).encode()
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _whose(entry: Entry) -> dict[str, str]:

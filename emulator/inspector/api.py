@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from poker_signal.emulator.http import Answer, Headers, Request
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
-from poker_signal.emulator.inspector.feed import Feed, TooManyWait, encode
+from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
@@ -22,7 +22,7 @@ from poker_signal.emulator.redaction import Redaction
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.throttle import Throttled
 from poker_signal.emulator.trace import Received, Trace, Unrouted
-from poker_signal.emulator.trace_json import as_json, names
+from poker_signal.emulator.trace_json import as_json, encode, names
 from poker_signal.emulator.websocket import WebSocketConnection
 
 if TYPE_CHECKING:

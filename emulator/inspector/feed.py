@@ -4,16 +4,15 @@ However many look, an entry becomes JSON once. While nobody looks, nothing happe
 """
 
 import asyncio
-import json
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
 from poker_signal.emulator.trace import Trace
-from poker_signal.emulator.trace_json import as_json
+from poker_signal.emulator.trace_json import as_json, encode
 
 MAX_ENTRIES = 200
 MAX_BYTES = 131_072
@@ -131,8 +130,3 @@ class Feed:
 
     def _tell_one(self, waiting: _Waiting) -> None:
         waiting.send(self._answer(waiting.since))
-
-
-def encode(value: Any) -> bytes:
-    """Return JSON; a lone surrogate, which UTF-8 cannot carry, stays escaped."""
-    return json.dumps(value, separators=(",", ":"), default=str).encode()

@@ -99,9 +99,10 @@ def test_a_handler_that_raises_is_told_with_its_traceback(
     assert caplog.records[0].exc_info is not None
 
 
-def test_a_result_that_is_no_json_is_an_error_of_the_function() -> None:
-    """Lambda cannot hand it back."""
-    result = invoked(lambda event, context: {"statusCode": 200, "body": {1, 2}}, message())
+@pytest.mark.parametrize("body", [{1, 2}, float("nan"), float("inf")], ids=["set", "nan", "inf"])
+def test_a_result_that_is_no_json_is_an_error_of_the_function(body: object) -> None:
+    """Lambda cannot hand it back, or API Gateway not read it."""
+    result = invoked(lambda event, context: {"statusCode": 200, "body": body}, message())
     assert isinstance(result, Raised)
     assert "JSON" in result.message
 

@@ -45,6 +45,13 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert (found.header, len(found.entries), found.problems) == ({}, 2, [])
 
 
+def test_a_line_is_json_whatever_is_in_it() -> None:
+    """Also where a setting is no number of JSON."""
+    settings = Settings(port=0, idle_timeout_s=float("inf"))
+    told = recording.line(recording.header(5, "poker-signal 0", settings, "secrets"))
+    assert json.loads(told, parse_constant=pytest.fail)["settings"]["idle_timeout_s"] is None
+
+
 @pytest.mark.parametrize("cut", range(1, len(ENTRY) - 1))
 def test_a_recording_that_is_cut_off_is_read_up_to_there(tmp_path: Path, cut: int) -> None:
     """As a crash leaves it."""

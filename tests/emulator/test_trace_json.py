@@ -23,7 +23,7 @@ from poker_signal.emulator.trace import (
     Refused,
     Unrouted,
 )
-from poker_signal.emulator.trace_json import as_json
+from poker_signal.emulator.trace_json import as_json, encode
 
 ID = "OhDyxN6BIAMCJaA="
 FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, player="Zoë", game="G1")
@@ -116,3 +116,14 @@ def test_what_became_of_an_invocation(result: Result, told: dict[str, Any]) -> N
     entry = Finished(9, Received(7, FACTS, "$default", OFFER, "r", "m"), result)
     expected = {"n": 0, "at": 9, "kind": "return", **WHOSE, "requestId": "r", "of": "message"}
     assert as_json(0, entry) == {**expected, "ms": 2, **told}
+
+
+def test_what_json_has_no_word_for_is_null() -> None:
+    """A browser would read nothing of the whole."""
+    nan, inf = float("nan"), float("inf")
+    assert encode({"a": [nan, (1.5, -inf)], "b": "NaN"}) == b'{"a":[null,[1.5,null]],"b":"NaN"}'
+
+
+def test_half_a_character_stays_escaped() -> None:
+    """A peer may send one in JSON."""
+    assert encode("\ud83c") == b'"\\ud83c"'

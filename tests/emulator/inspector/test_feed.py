@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from poker_signal.emulator.events import Facts
 from poker_signal.emulator.inspector import feed as feed_module
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.trace import Refused, Trace
+from poker_signal.emulator.integration import Returned
+from poker_signal.emulator.trace import Finished, Received, Refused, Trace
 
 
 @pytest.fixture
@@ -43,6 +45,17 @@ async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
     told = await ask(feed, 0)
     assert (told["run"], told["now"], told["next"]) == ("run", 7, 1)
     assert [each["n"] for each in told["entries"]] == [0]
+
+
+async def test_what_is_told_is_json_whatever_a_function_said(feed: Feed, trace: Trace) -> None:
+    """A browser would read nothing of the whole, again and again."""
+    facts = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "192.0.2.1"})
+    received = Received(1, facts, "$default", "", "r", "m")
+    trace.add(Finished(2, received, Returned({"statusCode": 200, "body": float("nan")})))
+    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    feed.ask(0, 0, answer.set_result)
+    told = json.loads(await answer, parse_constant=pytest.fail)
+    assert told["entries"][0]["result"] == {"statusCode": 200, "body": None}
 
 
 async def test_who_waits_is_told_when_it_happens(feed: Feed, trace: Trace) -> None:
