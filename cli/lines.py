@@ -28,7 +28,9 @@ async def typed(commands: Sequence[str]) -> AsyncGenerator[str, None]:
     with patch_stdout(raw=True):
         while True:
             try:
-                yield await session.prompt_async()
+                # Its own handler for SIGINT would remove ours when the prompt ends, and Ctrl-C be
+                # ignored until the next one. At the prompt Ctrl-C is a key.
+                yield await session.prompt_async(handle_sigint=False)
             except (EOFError, KeyboardInterrupt):
                 return
 
