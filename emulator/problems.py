@@ -1,5 +1,6 @@
 """Why a signaling server cannot be reached, in words, and what to do about it."""
 
+import json
 import socket
 import ssl
 from http import HTTPStatus
@@ -12,11 +13,18 @@ from websockets.exceptions import (
     ProxyError,
 )
 
+from poker_signal.core.errors import HostProtected
+from poker_signal.emulator.console import escape
+from poker_signal.emulator.http import INTERNAL_SERVER_ERROR, TIMED_OUT
+
 UNREACHABLE = (OSError, InvalidHandshake, InvalidProxy)
 """What connecting raises; a time-out is an OSError."""
 
 LOG_GROUP = "/aws/lambda/poker-signaling"
 """The deployment's, unless its name_prefix is another."""
+
+MAX_SAID = 200
+"""Characters of a refusal's body that are shown."""
 
 _LOOK_AT_THE_LOG = (
     f"the function fails or takes too long: look at its log group ({LOG_GROUP} unless name_prefix "
@@ -47,7 +55,7 @@ def explain(error: BaseException, url: str, timeout_s: float) -> str:
     parts = urlsplit(url)
     where = parts.netloc.rpartition("@")[2]
     if isinstance(error, InvalidStatus):
-        return _of_status(error.response.status_code)
+        return _of_status(error.response.status_code, _said(error.response.body))
     if isinstance(error, TimeoutError):
         return (
             f"{where} did not answer within {timeout_s:g} s: is it the right address, does a "
@@ -101,14 +109,40 @@ def _of_os_error(error: BaseException, where: str, scheme: str) -> str:
     return f"{where} cannot be reached: {error or type(error).__name__}"
 
 
-def _of_status(status: int) -> str:
+def _of_status(status: int, said: str) -> str:
     try:
         known = HTTPStatus(status)
     except ValueError:
-        return f"the handshake was refused with {status}"
-    said = f"the handshake was refused with {status} {known.phrase}"
+        refused = f"the handshake was refused with {status}"
+        return f"{refused}: {said}" if said else refused
     advice = _ADVICE.get(known, _LOOK_AT_THE_LOG if status >= 500 else "")
-    return f"{said}: {advice}" if advice else said
+    # Whoever gives a reason knows it; we only guess.
+    reason = said if _gives_a_reason(said, known) else advice
+    if said == str(HostProtected()):
+        reason = f"{said} The same --session takes over"
+    refused = f"the handshake was refused with {status} {known.phrase}"
+    return f"{refused}: {reason}" if reason else refused
+
+
+def _gives_a_reason(said: str, status: HTTPStatus) -> bool:
+    """Tell whether a refusal says more than API Gateway's own words, which are always the same."""
+    own = {"", status.phrase, INTERNAL_SERVER_ERROR, TIMED_OUT}
+    return said.casefold() not in {words.casefold() for words in own}
+
+
+def _said(body: bytes | bytearray) -> str:
+    """Return one line of what a refusal says in words; nothing if that is a web page."""
+    text = body.decode(errors="replace").strip()
+    try:
+        match json.loads(text):
+            # As API Gateway puts it.
+            case {"message": str(message)}:
+                text = message.strip()
+    except (ValueError, RecursionError):
+        pass
+    if text.startswith("<"):
+        return ""
+    return escape(text if len(text) <= MAX_SAID else f"{text[:MAX_SAID]}…")
 
 
 def _innermost(error: BaseException) -> BaseException:

@@ -9,6 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ProxyError
 
+from poker_signal.core.errors import GameFull, HostProtected, Superseded
 from poker_signal.emulator.client import signal_client
 from poker_signal.emulator.problems import UNREACHABLE, explain, hint
 
@@ -61,16 +62,61 @@ async def test_a_name_that_does_not_exist() -> None:
 )
 async def test_a_refusal_has_its_status_and_something_to_do(status: int, says: str) -> None:
     """Whatever the status."""
+    said = await refused_with(status, "")
+    assert said.startswith(f"the handshake was refused with {status} ")
+    assert says in said
+
+
+async def refused_with(status: int, body: str) -> str:
+    """Return the words for a server that answers every handshake with this."""
     async with serve(
         ServerConnection.wait_closed,
         "127.0.0.1",
         0,
-        process_request=lambda connection, _: connection.respond(HTTPStatus(status), ""),
+        process_request=lambda connection, _: connection.respond(HTTPStatus(status), body),
     ) as server:
         port = server.sockets[0].getsockname()[1]
-        said = await explanation(f"ws://127.0.0.1:{port}/prod")
-    assert said.startswith(f"the handshake was refused with {status} ")
+        return await explanation(f"ws://127.0.0.1:{port}/prod")
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (403, str(GameFull()), "403 Forbidden: This game is full: every seat is taken."),
+        (403, '{"message": "not on a Monday"}\n', "403 Forbidden: not on a Monday"),
+        (409, str(HostProtected()), f"409 Conflict: {HostProtected()} The same --session"),
+        (409, str(Superseded()), f"409 Conflict: {Superseded()}"),
+        (418, "two\nlines \x1b[31m", r"418 I'm a Teapot: two\nlines \x1b[31m"),
+        (400, "x" * 300, f"400 Bad Request: {'x' * 200}…"),
+        (400, '["a list"]', '400 Bad Request: ["a list"]'),
+        (400, "[" * 100_000, "400 Bad Request: [["),
+    ],
+    ids=["ours", "JSON", "host", "again", "control", "long", "list", "deep"],
+)
+async def test_a_refusal_with_a_reason_has_no_guess(status: int, body: str, says: str) -> None:
+    """The server knows better; what it says stays one line."""
+    said = await refused_with(status, body)
+    assert said.startswith(f"the handshake was refused with {says}")
+    assert len(said.splitlines()) == 1
+    assert "stage" not in said
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (403, '{"message":"Forbidden"}', "stage missing"),
+        (404, "<html><h1>No such page</h1></html>", "no WebSocket API"),
+        (429, '{"message":"Too Many Requests"}', "throttling.rate_limit"),
+        (502, '{"message": "Internal server error"}', "log group"),
+        (504, '{"message": "Endpoint request timed out"}', "log group"),
+    ],
+)
+async def test_a_refusal_that_says_nothing_has_a_guess(status: int, body: str, says: str) -> None:
+    """API Gateway's own words, and pages that are for browsers."""
+    said = await refused_with(status, body)
     assert says in said
+    assert "message" not in said
+    assert "<" not in said
 
 
 @pytest.mark.parametrize(
@@ -79,8 +125,9 @@ async def test_a_refusal_has_its_status_and_something_to_do(status: int, says: s
         (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak WebSocket"),
         (b"", "does not speak WebSocket"),
         (b"HTTP/1.1 299 Odd\r\nContent-Length: 0\r\n\r\n", "refused with 299"),
+        (b"HTTP/1.1 299 Odd\r\nContent-Length: 3\r\n\r\nwhy", "refused with 299: why"),
     ],
-    ids=["ssh", "hangs up", "unknown status"],
+    ids=["ssh", "hangs up", "unknown status", "unknown status with a reason"],
 )
 async def test_another_kind_of_server(answer: bytes, says: str) -> None:
     """A wrong port, mostly."""
