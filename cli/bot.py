@@ -10,10 +10,10 @@ import click
 from poker_signal.cli.address import checked_name, server_url
 from poker_signal.cli.far_end import taking_the_far_end
 from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.seats import taking_a_seat
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, signal_client
-from poker_signal.emulator.problems import UNREACHABLE, explain
+from poker_signal.emulator.client import Client
 
 CLOSED_BY_SERVER = 3
 """Exit code."""
@@ -40,10 +40,7 @@ def run(options: Options) -> None:
         url=server_url(options.url), game=checked_name("--game", options.game)
     )
     names = [checked_name("--name", name) for name in _names(options)]
-    try:
-        raise SystemExit(run_until_interrupted(_play_all(names, options)))
-    except UNREACHABLE as error:
-        raise click.ClickException(explain(error, options.url, options.timeout)) from error
+    raise SystemExit(run_until_interrupted(_play_all(names, options)))
 
 
 def _names(options: Options) -> list[str]:
@@ -55,22 +52,24 @@ def _names(options: Options) -> list[str]:
 
 
 async def _play_all(names: list[str], options: Options) -> int:
-    """Return once one of them was closed."""
+    """Return once one of them was closed, or nothing can be printed any more."""
     transcript = Transcript(for_people=sys.stdout.isatty())
     async with contextlib.AsyncExitStack() as stack:
         clients = []
         for name in names:
-            connecting = signal_client(options.url, name, options.game, timeout_s=options.timeout)
+            connecting = taking_a_seat(options.url, name, options.game, None, options.timeout)
             clients.append(await stack.enter_async_context(connecting))
             transcript.connected(clients[-1])
-        playing = [asyncio.ensure_future(_play(one, options, transcript)) for one in clients]
+        tasks = [asyncio.ensure_future(_play(one, options, transcript)) for one in clients]
+        tasks.append(asyncio.ensure_future(transcript.until_lost()))
         try:
-            done, _ = await asyncio.wait(playing, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            transcript.check()
             return max(task.result() for task in done)
         finally:
-            for task in playing:
+            for task in tasks:
                 task.cancel()
-            await asyncio.gather(*playing, return_exceptions=True)
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _play(client: Client, options: Options, transcript: Transcript) -> int:

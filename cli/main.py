@@ -8,13 +8,14 @@ from typing import Any, TextIO
 import click
 
 from poker_signal.cli import VERSION
+from poker_signal.cli.commands import Commands
 from poker_signal.cli.options import settings_options
 
 # The emulator, the core and boto3 are imported inside the commands that need them: `--help`
 # answers at once.
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="poker-signal")
 def main() -> None:
     """WebRTC signaling on API Gateway, and the same on your own machine."""

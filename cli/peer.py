@@ -24,10 +24,10 @@ from poker_signal.cli.peer_commands import (
     parse,
 )
 from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.seats import taking_a_seat
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, Ended, Frame, NotHeard, signal_client
-from poker_signal.emulator.problems import UNREACHABLE, explain
+from poker_signal.emulator.client import Client, Ended, Frame, NotHeard
 
 CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
 """Exit codes."""
@@ -54,26 +54,25 @@ def run(options: Options) -> None:
     )
     if options.answer:
         import poker_signal.cli.far_end  # noqa: F401 - says now if it is not installed
-    try:
-        raise SystemExit(run_until_interrupted(_play(options)))
-    except UNREACHABLE as error:
-        raise click.ClickException(explain(error, options.url, options.timeout)) from error
+    raise SystemExit(run_until_interrupted(_play(options)))
 
 
 async def _play(options: Options) -> int:
     url, player, game, session, _, timeout, _ = options
     transcript = Transcript(for_people=sys.stdout.isatty())
-    async with contextlib.AsyncExitStack() as stack:
-        client = await stack.enter_async_context(signal_client(url, player, game, session, timeout))
+    async with taking_a_seat(url, player, game, session, timeout) as client:
         seat = Seat(client, transcript, options)
         transcript.connected(client)
         try:
             async with _far_end(client, transcript, options):
-                return await seat.play()
+                code = await seat.play()
         finally:
             await client.close()
             await client.expect_close()
             transcript.closed(client)
+    # Only here: raised above it would come in a group with what the far end raises.
+    transcript.check()
+    return code
 
 
 def _far_end(
@@ -101,15 +100,18 @@ class Seat:
         """Do what is typed until either side ends; return the exit code."""
         acting = asyncio.ensure_future(self._act())
         ending = asyncio.ensure_future(self._client.expect_close(within=None))
+        lost = asyncio.ensure_future(self._transcript.until_lost())
         try:
-            await asyncio.wait({acting, ending}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({acting, ending, lost}, return_when=asyncio.FIRST_COMPLETED)
+            if lost.done():
+                return FAILED
             if ending.done() and not self._client.closed_by_us:
                 return CLOSED_BY_SERVER
             return await acting
         finally:
-            for task in (acting, ending):
+            for task in (acting, ending, lost):
                 task.cancel()
-            await asyncio.gather(acting, ending, return_exceptions=True)
+            await asyncio.gather(acting, ending, lost, return_exceptions=True)
 
     async def _act(self) -> int:
         """Do what is typed until it ends; return the exit code."""

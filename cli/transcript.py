@@ -1,9 +1,10 @@
 """What a peer on the command line prints: lines for people, NDJSON for programs."""
 
+import asyncio
 import json
 import sys
 import time
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 import click
 
@@ -22,6 +23,8 @@ class Transcript:
         self._stream = stream
         self._for_people = for_people
         self._start = time.perf_counter()
+        self._problem: OSError | None = None
+        self._lost = asyncio.Event()
 
     def tell(self, event: str, words: str, **facts: Any) -> None:
         """Print an event: ``words`` for people, ``facts`` for programs."""
@@ -31,7 +34,29 @@ class Transcript:
         else:
             # ASCII: nothing that a peer sent can move a cursor or break a line.
             line = json.dumps({"ms": round(ms, 1), "event": event, **facts})
-        click.echo(line, file=self._stream or sys.stdout)
+        if self._problem is not None:
+            return
+        try:
+            click.echo(line, file=self._stream or sys.stdout)
+        except OSError as error:
+            # Many who call this are called by a library, which would keep the error to itself.
+            self._problem = error
+            self._lost.set()
+
+    def check(self) -> None:
+        """Check whether everything could be printed.
+
+        Raises:
+            OSError: it could not: the disk is full, or nobody reads it.
+        """
+        if self._problem is not None:
+            raise self._problem
+
+    async def until_lost(self) -> NoReturn:
+        """Wait until something cannot be printed; then raise what ``check`` does."""
+        while True:
+            await self._lost.wait()
+            self.check()
 
     def connected(self, client: Client) -> None:
         """Print that a player is there, and how long that took."""

@@ -67,6 +67,19 @@ def test_a_refusal_is_1(url: str) -> None:
     assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
 
 
+def test_a_reader_who_leaves_ends_it(url: str) -> None:
+    """Without a word, at the next thing to tell."""
+    with start("bot", "host", url, "--game", "G4") as host:
+        assert host.stdout is not None
+        assert host.stderr is not None
+        until(host, "connected")
+        host.stdout.close()
+        with start("bot", "player", url, "--game", "G4") as player:
+            assert host.wait(50) == 1
+            player.send_signal(signal.SIGTERM)
+        assert host.stderr.read() == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

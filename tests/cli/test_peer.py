@@ -108,6 +108,21 @@ def test_a_refusal_is_1(url: str) -> None:
     assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
 
 
+@pytest.mark.parametrize("more", [(), ("--answer",)], ids=["bare", "answer"])
+def test_a_reader_who_leaves_ends_it(url: str, more: tuple[str, ...]) -> None:
+    """As every filter: without a word, and at once, although nobody closes standard input."""
+    with start("peer", url, "--player", "HOST", "--game", "G7", *more) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        until(process, "connected")
+        process.stdout.close()
+        process.stdin.write("/ping\n")
+        process.stdin.flush()
+        assert process.wait(20) == 1
+        assert process.stderr.read() == ""
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

@@ -1,0 +1,70 @@
+"""Whoever cannot be heard says so once."""
+
+import errno
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from poker_signal.cli.commands import Commands
+from tests.cli.peers import COMMAND
+from tests.cli.test_emulate import emulate
+
+FULL = Path("/dev/full")
+
+
+@pytest.fixture(scope="module")
+def url() -> Generator[str, None, None]:
+    """An emulator's URL."""
+    with emulate("--port", "0") as (_, line):
+        yield line.strip()
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="no device here is always full")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["emulate", "--port", "0"],
+        ["check", "URL"],
+        ["peer", "URL", "--player", "Alice", "--game", "G1"],
+        ["bot", "host", "URL", "--game", "G2"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_full_disk_is_one_line(url: str, arguments: list[str]) -> None:
+    """Whatever prints; Python does not complain once more at the end."""
+    command = [*COMMAND, *(url if each == "URL" else each for each in arguments)]
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=50,
+            check=False,
+        )
+    assert done.returncode == 1
+    *before, last = done.stderr.splitlines()
+    assert last == "Error: stdout cannot be written: No space left on device"
+    assert not any("Traceback" in line for line in before)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, "full", "a file"), ConnectionResetError(errno.ECONNRESET, "reset")],
+    ids=["a file", "a socket"],
+)
+def test_other_errors_are_no_matter_of_stdout(error: OSError) -> None:
+    """Nobody has foreseen them: they are shown as they are."""
+
+    @click.command()
+    def fails() -> None:
+        raise error
+
+    result = CliRunner().invoke(Commands(commands=[fails]), ["fails"])
+    assert result.exception is error
