@@ -14,6 +14,7 @@ from poker_signal.cli.seats import taking_a_seat
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client import Client
+from poker_signal.emulator.rtc import BadIceServer, check_ice_server
 
 CLOSED_BY_SERVER = 3
 """Exit code."""
@@ -39,6 +40,11 @@ def run(options: Options) -> None:
     options = options._replace(
         url=server_url(options.url), game=checked_name("--game", options.game)
     )
+    try:
+        for server in options.ice_servers:
+            check_ice_server(server)
+    except BadIceServer as error:
+        raise click.UsageError(f"--ice-server {error}") from error
     names = [checked_name("--name", name) for name in _names(options)]
     raise SystemExit(run_until_interrupted(_play_all(names, options)))
 

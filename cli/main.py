@@ -9,7 +9,7 @@ import click
 
 from poker_signal.cli import VERSION
 from poker_signal.cli.commands import Commands
-from poker_signal.cli.options import settings_options
+from poker_signal.cli.options import Finite, settings_options
 
 # The emulator, the core and boto3 are imported inside the commands that need them: `--help`
 # answers at once.
@@ -141,12 +141,12 @@ def emulate(**options: Any) -> None:
     "--timeout",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Seconds that an expectation waits; the whole check takes at most a dozen of them.",
 )
 @click.option(
     "--pause",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Seconds between connecting and the first message.  [default: 1, as the app does; 0 on "
     "this machine]",
 )
@@ -179,14 +179,14 @@ def check(**options: Any) -> None:
     "--timeout",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Seconds that connecting and /expect wait.",
 )
 @click.option(
     "--linger",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="Seconds to listen on after the end of standard input.",
 )
 def peer(**options: Any) -> None:
@@ -230,7 +230,7 @@ def peer(**options: Any) -> None:
     "--timeout",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Seconds that connecting waits.",
 )
 def bot(**options: Any) -> None:
@@ -285,14 +285,14 @@ def invoke(**options: Any) -> None:
     "--speed",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0),
+    type=Finite(min=0),
     help="How many times as fast as it was; 0: as fast as its order allows.",
 )
 @click.option(
     "--timeout",
     default=10.0,
     show_default=True,
-    type=click.FloatRange(min=0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Seconds to wait, in all, for what does not come.",
 )
 def replay(**options: Any) -> None:

@@ -2,6 +2,7 @@
 
 import dataclasses
 import enum
+import math
 import types
 import typing
 from collections.abc import Callable
@@ -12,6 +13,19 @@ import click
 from poker_signal.emulator.settings import Option, Settings
 
 _Command = typing.TypeVar("_Command", bound=Callable[..., Any])
+
+
+class Finite(click.FloatRange):
+    """A number within a range: neither inf, for which nothing could wait, nor nan."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number that was typed."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{number} is no number that something can last.", param, ctx)
+        return number
 
 
 def settings_options(command: _Command) -> _Command:
@@ -48,7 +62,7 @@ def _type(kind: Any, option: Option) -> "click.ParamType[Any] | type":
     if kind is int and (option.least is not None or option.most is not None):
         return click.IntRange(_whole(option.least), _whole(option.most))
     if kind is float:
-        return click.FloatRange(option.least, option.most, min_open=option.above)
+        return Finite(option.least, option.most, min_open=option.above)
     if issubclass(kind, enum.Enum):
         return click.Choice([member.value for member in kind])
     return typing.cast(type, kind)

@@ -124,6 +124,8 @@ def _expect(rest: str, _: str) -> Expect:
 
 def _close(rest: str, _: str) -> Close:
     code, _, reason = rest.partition(" ")
+    is_number = not code or (code.isdecimal() and code.isascii() and len(code) <= 4)
+    _need(is_number, f"/close: a CODE is 1000, 1001 or 3000 to 4999, not {code}")
     try:
         close = Close(int(code or 1000), reason.strip())
         check_close(*close)

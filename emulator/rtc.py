@@ -19,6 +19,7 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.exceptions import InvalidAccessError, InvalidStateError
+from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import SessionDescription, candidate_from_sdp, candidate_to_sdp
 
 from poker_signal.core.model import HOST
@@ -33,6 +34,25 @@ _OWN = frozenset({"pong", "ack"})
 
 _MALFORMED = (ValueError, KeyError, TypeError, InvalidStateError, InvalidAccessError)
 """What aiortc raises, and we, at descriptions and candidates that are none."""
+
+
+class BadIceServer(ValueError):
+    """Not the URL of a STUN or TURN server; the text says what is."""
+
+
+def check_ice_server(url: str) -> None:
+    """Check a URL, which nobody else would before the first handshake.
+
+    Raises:
+        BadIceServer: there is no such server.
+    """
+    try:
+        server = parse_stun_turn_uri(url)
+    except ValueError:
+        server = {"host": "", "port": 0}
+    # stun://HOST would be taken for a host of the name //HOST.
+    if not 0 < server["port"] < 65536 or "/" in server["host"]:
+        raise BadIceServer(f"{url}: a server is stun:HOST:PORT or turn:HOST:PORT")
 
 
 class Happened(NamedTuple):

@@ -88,9 +88,14 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
         (["host", "ws://x/prod", "--game", "G", "--count", "2"], "a game has one host"),
         (["player", "ws://x/prod", "--game", "G", "--count", "0"], "--count"),
         (["player", "ws://x/prod", "--game", "G", "--name", " "], "--name: a name has"),
+        (
+            ["host", "ws://x/prod", "--game", "G", "--ice-server", "x"],
+            "--ice-server x: a server is",
+        ),
+        (["player", "ws://x/prod", "--game", "G", "--timeout", "nan"], "'--timeout': nan is no"),
         (["player", "ws://x/prod"], "Missing option '--game'"),
     ],
-    ids=["role", "url", "hosts", "nobody", "name", "no game"],
+    ids=["role", "url", "hosts", "nobody", "name", "ice server", "nan", "no game"],
 )
 def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
     """Nothing is connected."""

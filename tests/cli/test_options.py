@@ -69,3 +69,20 @@ def test_the_command_has_them_all() -> None:
     """None is forgotten on the way."""
     names = {param.name for param in main.commands["emulate"].params}
     assert {field.name for field in FIELDS} <= names
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        (name, param.opts[0])
+        for name, command in main.commands.items()
+        for param in command.params
+        if param.type.name.startswith("float")
+    ],
+)
+def test_numbers_are_finite(command: str, option: str, number: str) -> None:
+    """Whoever waits for nan seconds waits for nothing, or for ever."""
+    result = CliRunner().invoke(main, [command, option, number])
+    assert result.exit_code == 2
+    assert f"'{option}': {number} is " in result.stderr

@@ -8,7 +8,7 @@ import pytest
 
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client import Client, signal_client
-from poker_signal.emulator.rtc import Happened, Peer, taking_part
+from poker_signal.emulator.rtc import BadIceServer, Happened, Peer, check_ice_server, taking_part
 from poker_signal.emulator.server import Emulator
 
 GAME = "GAME01"
@@ -137,3 +137,21 @@ async def test_candidates_are_read_with_care(
                 happened = await at_alice.next()
             # Nothing more was told of HOST's, or this would not be next.
             assert (happened.other, happened.kind) == ("Mallory", "problem")
+
+
+@pytest.mark.parametrize(
+    "url", ["stun:stun.example.org:3478", "stuns:192.0.2.1", "turn:example.org:9?transport=tcp"]
+)
+def test_ice_servers_have_urls_of_their_own_kind(url: str) -> None:
+    """The port may be left out."""
+    check_ice_server(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["garbage", "http://x", "stun:", "stun:x:y", "stun:x:0", "turn:x:65536", "stun://x:3478", ""],
+)
+def test_what_is_no_ice_server_is_said(url: str) -> None:
+    """With what is one."""
+    with pytest.raises(BadIceServer, match="stun:HOST:PORT or turn:HOST:PORT"):
+        check_ice_server(url)
