@@ -8,6 +8,8 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from poker_signal.emulator.recording import is_number
+
 _KINDS = {"$connect": ("connect", "CONNECT"), "$disconnect": ("disconnect", "DISCONNECT")}
 _decoder = json.JSONDecoder()
 
@@ -58,13 +60,13 @@ def _at_ms(line: dict[str, Any]) -> float | None:
     """Return when the line was written: the invocation's end."""
     aws = line.get("_aws")
     at_ms = aws.get("Timestamp") if isinstance(aws, dict) else None
-    return at_ms if isinstance(at_ms, int | float) else None
+    return at_ms if is_number(at_ms) else None
 
 
 def _of_line(line: dict[str, Any]) -> list[dict[str, Any]]:
     end_ms = _at_ms(line) or 0
     took_ms = line.get("Milliseconds")
-    took_ms = took_ms if isinstance(took_ms, int | float) else 0
+    took_ms = took_ms if is_number(took_ms) else 0
     route, connection_id = str(line.get("routeKey", "")), line.get("connectionId")
     stage, request_id = str(line.get("stage", "")), line.get("requestId")
     kind, event_type = _KINDS.get(route, ("message", "MESSAGE"))

@@ -5,7 +5,7 @@ import enum
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace_json import encode
@@ -19,6 +19,10 @@ _UNTOLD = frozenset({"host", "port", "shown_host", "domain_name", "ticket_keys",
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 """Far more than the largest message with the event around it."""
+
+
+MAX_NUMBER = 10**15
+"""Milliseconds since 1970, until thirty thousand years from now."""
 
 
 class NotReadable(Exception):
@@ -61,6 +65,13 @@ def gap(number: int, at_ms: int, dropped: int, why: str) -> dict[str, Any]:
     return {"n": number, "at": at_ms, "kind": "gap", "dropped": dropped, "why": why}
 
 
+def is_number(value: object) -> TypeGuard[int | float]:
+    """Tell whether a value of JSON can be a time: Python reads NaN and Infinity as well."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -MAX_NUMBER < value < MAX_NUMBER
+
+
 def read(path: Path) -> Recording:
     """Read a recording.
 
@@ -79,7 +90,7 @@ def read(path: Path) -> Recording:
 
 def _read(path: Path, lines: Iterator[bytes]) -> Recording:
     found = Recording({}, [], [])
-    unreadable = 0
+    unreadable: list[int] = []
     # Held back by one, because only the last may be a part of a line.
     held: bytes | None = None
     for number, raw in enumerate(lines, start=1):
@@ -89,7 +100,8 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
                 continue
             if number == 1:
                 raise NotReadable(f"{path}: not a recording: its first line is no JSON object")
-            unreadable, held = unreadable + 1, raw
+            unreadable.append(number)
+            held = raw
         elif _is_entry(value):
             found.entries.append(value)
             held = None
@@ -97,12 +109,13 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
             _check_header(path, value)
             found.header.update(value)
         else:
-            unreadable += 1
+            unreadable.append(number)
     if held is not None and not held.endswith(b"\n"):
-        unreadable -= 1
+        unreadable.pop()
         found.problems.append("it is cut off in the middle of its last line, which is left out")
     if unreadable:
-        found.problems.append(f"lines that are no entries are left out: {unreadable}")
+        left_out = f"{len(unreadable)}, the first is line {unreadable[0]}"
+        found.problems.append(f"lines that are no entries are left out: {left_out}")
     for entry in found.entries:
         if entry["kind"] == "gap":
             why = f"{entry.get('dropped')} entries are missing after number {entry['n'] - 1:.0f}"
@@ -119,9 +132,13 @@ def _object(raw: bytes) -> dict[str, Any] | None:
 
 
 def _is_entry(value: dict[str, Any]) -> bool:
-    numbers = (value.get("n"), value.get("at"))
-    return isinstance(value.get("kind"), str) and all(
-        isinstance(number, int | float) and not isinstance(number, bool) for number in numbers
+    event = value.get("event")
+    context = event.get("requestContext", {}) if isinstance(event, dict) else {}
+    return (
+        isinstance(value.get("kind"), str)
+        and isinstance(context, dict)
+        and is_number(value.get("n"))
+        and is_number(value.get("at"))
     )
 
 

@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import pytest
+
 from poker_signal.core.errors import TargetNotFound
 from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.log_import import entries_of, log_lines
@@ -87,3 +89,12 @@ def test_what_was_no_event_is_there_as_well() -> None:
     (begun, end) = entries_of([line])
     assert "connectionId" not in begun
     assert end["failure"] == "raised"
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400, "true"])
+def test_numbers_that_the_function_never_writes_are_not_its_own(number: str) -> None:
+    """A line needs a time; how long it took is told where that is known."""
+    without_time = f'{{"outcome":"delivered","_aws":{{"Timestamp":{number}}}}}'
+    assert list(log_lines(without_time)) == []
+    line = f'{{"outcome":"delivered","_aws":{{"Timestamp":7}},"Milliseconds":{number}}}'
+    assert [entry["at"] for entry in entries_of(log_lines(line))] == [7, 7]

@@ -65,7 +65,26 @@ def test_lines_that_are_no_entries_are_counted(tmp_path: Path) -> None:
     junk = b'nonsense\n{"n":true,"at":1,"kind":"x"}\n' + b"[" * 200_000 + b"\n"
     found = read_bytes(tmp_path, HEADER + junk + ENTRY)
     assert len(found.entries) == 1
-    assert found.problems == ["lines that are no entries are left out: 3"]
+    assert found.problems == ["lines that are no entries are left out: 3, the first is line 2"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"n":1,"at":NaN,"kind":"x"}',
+        b'{"n":1,"at":1e999,"kind":"x"}',
+        b'{"n":1,"at":1' + b"0" * 400 + b',"kind":"x"}',
+        b'{"n":1,"at":5,"kind":"connect","event":{"requestContext":[]}}',
+    ],
+    ids=["nan", "infinity", "huge", "list"],
+)
+def test_entries_with_which_nothing_can_be_done_are_left_out(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    """Whoever reads the others need not look."""
+    found = read_bytes(tmp_path, HEADER + ENTRY + damaged + b"\n")
+    assert found.entries == [json.loads(ENTRY)]
+    assert found.problems == ["lines that are no entries are left out: 1, the first is line 3"]
 
 
 def test_what_is_missing_is_told(tmp_path: Path) -> None:
