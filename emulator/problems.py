@@ -71,6 +71,14 @@ def explain(error: BaseException, url: str, timeout_s: float) -> str:
     return _of_os_error(error, where, parts.scheme)
 
 
+def is_elsewhere(error: InvalidStatus) -> bool:
+    """Tell whether a refusal may mean that there is no such stage or path: it gives no reason."""
+    response = error.response
+    if response.status_code not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+        return False
+    return not _gives_a_reason(_said(response.body), HTTPStatus(response.status_code))
+
+
 def hint(came: str) -> str:
     """Return what to do about something that a client heard, or nothing."""
     if '"Internal server error"' in came:

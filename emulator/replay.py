@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from websockets.exceptions import InvalidStatus
 
 from poker_signal.emulator.client import Client, Ended, connect_to
-from poker_signal.emulator.problems import UNREACHABLE, explain
+from poker_signal.emulator.problems import UNREACHABLE, explain, is_elsewhere
 from poker_signal.emulator.replay_diff import Heard
 from poker_signal.emulator.replay_plan import Part, Plan, Step
 
@@ -46,13 +46,15 @@ async def replay(plan: Plan, url: str, speed: float, timeout_s: float) -> Played
     ``timeout_s`` is how long it is waited, in all, for what does not come.
 
     Raises:
-        NotReached: nobody could connect.
+        NotReached: nobody could connect, or not at this stage and path.
     """
     stage = _Stage(plan, url, speed, timeout_s)
     try:
         await stage.play()
     finally:
         await stage.leave()
+    if stage.why_elsewhere:
+        raise NotReached(stage.why_elsewhere)
     actors = stage.actors.values()
     reached = any(actor.is_decided and not actor.why_not for actor in actors)
     why_not = [actor.why_not for actor in actors if actor.why_not]
@@ -94,6 +96,8 @@ class _Actor:
         self.outcome = ""
         self.why_not = ""
         """Why the server could not be reached."""
+        self.why_elsewhere = ""
+        """Why a refusal may be the URL's fault."""
         self.frames: list[str] = []
         self.awaited = 0
         """Frames that the recording has by now, but for those that are not waited for."""
@@ -150,6 +154,8 @@ class _Actor:
                 await self.client.read()
         except InvalidStatus as error:
             self.outcome = f"refused {error.response.status_code}"
+            if is_elsewhere(error):
+                self.why_elsewhere = explain(error, url, timeout_s)
         except UNREACHABLE as error:
             self.why_not = explain(error, url, timeout_s)
             self.outcome = f"not reached: {self.why_not}"
@@ -174,6 +180,18 @@ class _Stage:
         self.actors = {each: _Actor(part, self._news) for each, part in plan.parts.items()}
         self._behind: set[str] = set()
         """Connections that something has to come on."""
+        opened = (step.connection_id for step in plan.steps if step.what == "opened")
+        self._first_to_open = next(opened, None)
+
+    @property
+    def why_elsewhere(self) -> str:
+        """Why the URL is of no use: whoever came in first then is turned away, and nobody is in.
+
+        Who was refused in the recording as well tells nothing.
+        """
+        if self._first_to_open is None or any(actor.client for actor in self.actors.values()):
+            return ""
+        return self.actors[self._first_to_open].why_elsewhere
 
     async def play(self) -> None:
         start_s = time.monotonic()
@@ -184,13 +202,13 @@ class _Stage:
                 self._expect(step, actor)
                 continue
             await self._catch_up(self._timeout_s / MAX_WAITS)
+            if self.why_elsewhere or any(actor.why_not for actor in self.actors.values()):
+                # Whoever comes after will not be reached either.
+                return
             if self._speed:
                 due_s = start_s + (step.at_ms - first_ms) / 1000 / self._speed
                 await asyncio.sleep(max(due_s - time.monotonic(), 0))
             await self._act(step, actor)
-            if any(actor.why_not for actor in self.actors.values()):
-                # Whoever comes after will not be reached either.
-                return
         await self._catch_up(self._left_s)
         await asyncio.sleep(SETTLE_S)
 

@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from http import HTTPStatus
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
 
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
@@ -126,6 +128,46 @@ async def test_nobody_who_can_be_reached_is_no_difference() -> None:
     entries = await entries_of(table)
     with pytest.raises(NotReached, match="nobody listens at"):
         await play(entries, "ws://127.0.0.1:9/prod")
+
+
+async def test_a_wrong_stage_is_said_at_once(emulator: Emulator) -> None:
+    """Not after the twenty seconds that were recorded."""
+    clock = VirtualClock()
+    entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
+    start = time.monotonic()
+    with pytest.raises(NotReached, match="is the stage missing"):
+        await play(entries, f"{emulator.url}x", speed=1)
+    assert time.monotonic() - start < 10
+
+
+def attempt(who: str, **became: Any) -> list[dict[str, Any]]:
+    """Return the entries of one who connects, and what became of that."""
+    whose = {"n": 0, "at": 5, "connectionId": f"of {who}", "playerId": who, "gameId": "G1"}
+    return [{**whose, "kind": "connect"}, {**whose, **became}]
+
+
+async def test_who_was_refused_then_may_be_refused_now(emulator: Emulator) -> None:
+    """Also where nobody else says that the URL is right."""
+    _, differences = await play(attempt("Zoë", kind="refused", status=403), f"{emulator.url}x")
+    assert differences == []
+
+
+async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
+    """Even one without a reason, of the first who was let in then: the URL is right."""
+    entries = [*attempt("Zoë", kind="refused", status=409), *attempt("Anna", kind="opened")]
+
+    def only_zoe(connection: ServerConnection, request: Request) -> Response | None:
+        return None if "Zo" in request.path else connection.respond(HTTPStatus.FORBIDDEN, "")
+
+    async with serve(
+        ServerConnection.wait_closed, "127.0.0.1", 0, process_request=only_zoe
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        _, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+    assert [difference.end for difference in differences] == [
+        "refused 409 then, opened now",
+        "opened then, refused 403 now",
+    ]
 
 
 async def test_a_recording_that_begins_later_is_played_from_there() -> None:
