@@ -20,7 +20,7 @@ OF_NO_USE = 2
 def run(*, file: str, url: str, speed: float, timeout: float) -> None:
     """Print what is heard otherwise; exit with 0 if nothing is."""
     url = server_url(url)
-    recording, plan = _plan(Path(file))
+    recording, plan = _plan(Path(file), speed)
     for note in (*recording.problems, *plan.notes):
         click.echo(f"note: {note}", err=True)
     try:
@@ -40,10 +40,10 @@ class _OfNoUse(click.ClickException):
     exit_code = OF_NO_USE
 
 
-def _plan(file: Path) -> tuple[Recording, Plan]:
+def _plan(file: Path, speed: float) -> tuple[Recording, Plan]:
     try:
         recording = read(file)
-        return recording, plan_of(recording.entries)
+        return recording, plan_of(recording.entries, speed)
     except NotReadable as error:
         raise _OfNoUse(str(error)) from error
     except NothingToPlay as error:

@@ -15,7 +15,7 @@ from websockets.exceptions import InvalidStatus
 from poker_signal.emulator.client import Client, Ended, connect_to
 from poker_signal.emulator.problems import UNREACHABLE, explain, is_elsewhere
 from poker_signal.emulator.replay_diff import Heard
-from poker_signal.emulator.replay_plan import Part, Plan, Step
+from poker_signal.emulator.replay_plan import AWAITED, Part, Plan, Step
 
 MAX_WAITS = 5
 """A wait takes at most this part of the whole time-out: what comes late is heard all the same."""
@@ -198,7 +198,7 @@ class _Stage:
         first_ms = self._steps[0].at_ms
         for step in self._steps:
             actor = self.actors[step.connection_id]
-            if step.what in {"opened", "refused", "hear", "closed"}:
+            if step.what in AWAITED:
                 self._expect(step, actor)
                 continue
             await self._catch_up(self._timeout_s / MAX_WAITS)

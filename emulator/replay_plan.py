@@ -11,6 +11,12 @@ TAKEN_OVER = (1000, "Connection Closed Normally")
 ABNORMAL = 1006
 """No close frame came: the network was lost."""
 
+AWAITED = frozenset({"opened", "refused", "hear", "closed"})
+"""What a client hears; the other steps are taken when their time has come."""
+
+MAX_WAIT_S = 24 * 60 * 60
+"""Longer waits are taken for a clock that was changed while it was recorded."""
+
 CLIENTS_OWN = frozenset({1000, 1001, 1005, ABNORMAL, *range(3000, 5000)})
 """What clients close with; the rest is a server's answer to what recordings do not hold."""
 
@@ -56,14 +62,16 @@ class Plan(NamedTuple):
     """What cannot be played as it was, in words."""
 
 
-def plan_of(entries: Iterable[dict[str, Any]]) -> Plan:
+def plan_of(entries: Iterable[dict[str, Any]], speed: float = 0) -> Plan:
     """Return what to do, in the order of the recording.
 
     Raises:
-        NothingToPlay: nobody connects in it, or what was said is not in it.
+        NothingToPlay: nobody connects in it, what was said is not in it, or at this speed nobody
+            would live to see it.
     """
     plan = Plan({}, [], [])
     earlier: list[Step] = []
+    waits = _Waits(speed)
     without_text = 0
     for entry in entries:
         connection_id = entry.get("connectionId")
@@ -74,6 +82,7 @@ def plan_of(entries: Iterable[dict[str, Any]]) -> Plan:
         if step is None:
             without_text += entry["kind"] in {"message", "unrouted"}
         else:
+            waits.check(entry["n"], step)
             _add(plan, entry, step, earlier)
     plan.steps[:0] = earlier
     if without_text:
@@ -83,6 +92,27 @@ def plan_of(entries: Iterable[dict[str, Any]]) -> Plan:
     if not plan.parts:
         raise NothingToPlay("nobody connects in it")
     return plan
+
+
+class _Waits:
+    """How long is waited before each step; 0 as ``speed`` does not wait."""
+
+    def __init__(self, speed: float) -> None:
+        self._speed = speed
+        self._latest_ms: float | None = None
+        """A step whose time is over already is taken at once."""
+
+    def check(self, number: float, step: Step) -> None:
+        if not self._speed or step.what in AWAITED:
+            return
+        before_ms = step.at_ms if self._latest_ms is None else self._latest_ms
+        wait_s = (step.at_ms - before_ms) / 1000 / self._speed
+        if wait_s > MAX_WAIT_S:
+            raise NothingToPlay(
+                f"before entry number {number:.0f} there would be a wait of {wait_s / 86400:.1f} "
+                "days; was a clock changed? --speed 0 does not wait"
+            )
+        self._latest_ms = max(before_ms, step.at_ms)
 
 
 def _add(plan: Plan, entry: dict[str, Any], step: Step, earlier: list[Step]) -> None:

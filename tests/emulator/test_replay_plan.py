@@ -93,3 +93,39 @@ def test_what_has_nothing_to_play_is_said() -> None:
         plan_of([CONNECT, silent])
     both = plan_of([CONNECT, silent, entry("message", event={"body": "hi"})])
     assert both.notes == ["messages whose text is not in it: 1"]
+
+
+DAY_MS = 24 * 60 * 60 * 1000
+
+
+def pings(*times: float) -> list[dict[str, Any]]:
+    """Return somebody who connects at the first of these times, and pings at the others."""
+    kinds = [CONNECT, *[entry("message", event={"body": "hi"})] * (len(times) - 1)]
+    return [
+        {**kind, "n": n, "at": at} for n, (kind, at) in enumerate(zip(kinds, times, strict=True))
+    ]
+
+
+@pytest.mark.parametrize("times", [(1, 1e12, 1e12), (1e12, 1e12, 1e14), (5, 6, 6 + DAY_MS + 1)])
+def test_a_clock_that_jumped_is_not_waited_for(times: tuple[float, ...]) -> None:
+    """Whichever line has the time that is far off; at speed 0 nobody waits."""
+    number = next(n for n in (1, 2) if times[n] - times[n - 1] > DAY_MS)
+    with pytest.raises(NothingToPlay, match=f"before entry number {number} there would be a wait"):
+        plan_of(pings(*times), speed=1)
+    assert len(plan_of(pings(*times), speed=0).steps) == 3
+
+
+@pytest.mark.parametrize(
+    ("times", "speed"),
+    [((1e12, 1, 1e12 + 9), 1), ((5, 5 + DAY_MS, 5 + 2 * DAY_MS), 1), ((5, 6, 6 + 7 * DAY_MS), 10)],
+    ids=["backwards", "a day", "a week, but fast"],
+)
+def test_what_can_be_waited_for_is_played(times: tuple[float, ...], speed: float) -> None:
+    """A line that comes before its time is only early."""
+    assert len(plan_of(pings(*times), speed).steps) == 3
+
+
+def test_what_is_only_heard_is_not_waited_for() -> None:
+    """Its time does not matter."""
+    late = entry("post", frame="hi", delivered=True)
+    assert len(plan_of([*pings(5, 6), {**late, "at": 1e14}], speed=1).steps) == 3
