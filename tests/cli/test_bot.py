@@ -75,8 +75,11 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
         until(host, "connected")
         host.stdout.close()
         with start("bot", "player", url, "--game", "G4") as player:
-            assert host.wait(50) == 1
-            player.send_signal(signal.SIGTERM)
+            try:
+                assert host.wait(20) == 1
+            finally:
+                host.kill()
+                player.kill()
         assert host.stderr.read() == ""
 
 

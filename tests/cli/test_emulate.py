@@ -129,7 +129,7 @@ def test_options_reach_the_gateway() -> None:
     [
         ("--seats", "-1", "-1 is not in the range x>=0"),
         ("--message-rate", "-0.5", "-0.5 is not in the range x>=0"),
-        ("--message-rate", "nan", "message_rate: nan is no number"),
+        ("--message-rate", "nan", "nan is no number"),
         ("--message-burst", "0", "0 is not in the range x>=1"),
         ("--max-payload-bytes", "131073", "131073 is not in the range 1<=x<=131072"),
         ("--flood-rate", "0", "0.0 is not in the range x>0"),

@@ -119,7 +119,10 @@ def test_a_reader_who_leaves_ends_it(url: str, more: tuple[str, ...]) -> None:
         process.stdout.close()
         process.stdin.write("/ping\n")
         process.stdin.flush()
-        assert process.wait(20) == 1
+        try:
+            assert process.wait(20) == 1
+        finally:
+            process.kill()
         assert process.stderr.read() == ""
 
 
