@@ -183,8 +183,10 @@ class Reloader:
             if loaded is not None:
                 self._swap_between_messages(loaded)
         except BaseException as error:
-            # SystemExit too: a module that exits must not end what watches it.
-            self._tell_mistake(error)
+            # SystemExit too: a module that exits must not end what watches it. Whoever has stopped
+            # meanwhile is not asked to swap anything.
+            if not self._stop.is_set():
+                self._tell_mistake(error)
             return
         self._waiting = set()
         if loaded is None:
