@@ -285,3 +285,12 @@ async def test_axe_finds_no_serious_violation(inspected: Inspected, theme: str) 
     await assert_accessible(page)
     await page.set_viewport_size({"width": 390, "height": 780})
     await assert_accessible(page)
+
+
+async def test_a_body_that_is_no_text_can_be_searched(inspected: Inspected) -> None:
+    """A recording may have been written by something else."""
+    scene = Scene().complete()
+    scene.entries[4]["event"]["body"] = {"type": "join", "note": "by hand"}
+    await inspected.open_recording(scene)
+    await inspected.page.locator("#search").fill("by hand")
+    await expect(inspected.rows()).to_have_count(1)

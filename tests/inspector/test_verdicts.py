@@ -167,3 +167,27 @@ async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> N
     assert told["code"] == "NO_OFFER"
     assert "delay:offer:6s" in told["findings"][0]["text"]
     assert "Switch it off" in told["hint"]
+
+
+@pytest.mark.parametrize("word", ["constructor", "toString", "__proto__", "hasOwnProperty"])
+async def test_no_word_of_a_peer_is_mistaken_for_a_property(
+    inspected: Inspected, word: str
+) -> None:
+    """Tables are looked up with what peers, handlers and recordings say."""
+    scene = Scene().join().refuse("Alice", "offer", HOST, word)
+    scene.returned("Alice", scene.message("Alice", "offer", HOST), failure=word)
+    scene.returned("Alice", scene.message("Alice", "chat", None), outcome=word)
+    scene.post("Alice", {"type": word}).ask("Bob")
+    connect_id = scene.entries[-1]["requestId"]
+    scene.returned("Bob", connect_id, result={"statusCode": 403}, code=word, outcome="refused")
+    scene.add("refused", "Bob", status=403, reason="", method="GET", path="/prod")
+    scene.add(word, "Alice")
+    alice, bob = await inspected.verdicts(scene)
+    assert (alice["headline"], bob["code"]) == ("The handler failed at the offer.", "REFUSED")
+    assert f"was told “{word}” at its offer" in str(alice["findings"])
+    assert bob["hint"].startswith("The path is not")
+    outcomes = await inspected.run(
+        "analysis.js", "m.analyse(a[0]).games.get(a[1]).rows.map((row) => row.outcome)",
+        scene.entries, scene.game,
+    )  # fmt: skip
+    assert set(outcomes) <= {"ok", "bad", "warn", "info", "pending"}

@@ -152,7 +152,7 @@ function candidateTable(list) {
   return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
 }
 
-const TITLES = { post: "Frame as sent", return: "Response", opened: "Opened", fault: "Fault", management: "@connections" };
+const TITLES = { __proto__: null, post: "Frame as sent", return: "Response", opened: "Opened", fault: "Fault", management: "@connections" };
 
 function raw(row) {
   return row.entries.flatMap((entry) => {

@@ -19,16 +19,18 @@ export const familyOf = (type) => type.split(" ", 1)[0];
 
 function haystack(row) {
   if (row.searched !== row.entries.length) {
-    const raw = row.entries.map((entry) => entry.event?.body ?? entry.body ?? entry.frame ?? "");
-    const names = [row.type, row.from, row.to, row.note, row.connection?.id, row.entries[0]?.requestId];
+    const raw = row.entries.flatMap((entry) => [entry.requestId ?? "", entry.event?.body ?? entry.body ?? entry.frame ?? ""]);
+    const names = [row.type, row.from, row.to, row.note, row.connection?.id];
     row.haystack = [...names, ...raw.map(unescaped)].join("\n").toLowerCase();
     row.searched = row.entries.length;
   }
   return row.haystack;
 }
 
-// Whoever searches for "Zoë" finds it, however JSON writes it.
+// Whoever searches for "Zoë" finds it, however JSON writes it. A recording may hold anything
+// in place of a text.
 function unescaped(text) {
+  if (typeof text !== "string") return JSON.stringify(text);
   if (!text.includes("\\u")) return text;
   const value = readJson(text);
   return value === undefined ? text : `${text}\n${JSON.stringify(value)}`;

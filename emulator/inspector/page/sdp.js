@@ -13,7 +13,7 @@ export function parseCandidate(line) {
   const parts = text.split(/\s+/, 60);
   if (parts.length < 8 || parts[6] !== "typ") return null;
   const [foundation, component, transport, priority, address, port, , type] = parts;
-  const more = {};
+  const more = { __proto__: null };
   for (let i = 8; i + 1 < parts.length; i += 2) more[parts[i]] = parts[i + 1];
   return {
     foundation,

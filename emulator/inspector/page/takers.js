@@ -6,7 +6,10 @@ import { HOST, isSignal, readJson } from "./handshake.js";
 
 const NORMAL_CLOSES = new Set([1000, 1001, 1005]);
 
+// Kinds and types are whatever peers and recordings say: tables of them have no prototype, so
+// that “constructor” is looked up in vain.
 export const TAKERS = {
+  __proto__: null,
   connect: takeConnect,
   authorizer: takeAuthorizer,
   opened: takeOpened,
@@ -19,6 +22,10 @@ export const TAKERS = {
   management: takeManagement,
   fault: takeFault,
 };
+
+/** What the gateway's own frames mean to whoever gets them. */
+const FRAMES = { __proto__: null, error: "bad", undelivered: "warn" };
+const RETURNS = { ...FRAMES, __proto__: null, refused: "bad" };
 
 function takeConnect(timeline, happening) {
   const { game, connection, player, entry, at } = happening;
@@ -58,7 +65,7 @@ function takeOpened(timeline, happening) {
 
 function takeRefused(timeline, happening) {
   const { connection, entry, at, player } = happening;
-  const status = Number(entry.status) || 0;
+  const status = number(entry.status);
   const code = connection?.row?.entries.find((each) => each.kind === "return")?.code;
   const refused = { at, status, reason: text(entry.reason ?? ""), code: text(code ?? "") };
   if (connection) {
@@ -137,7 +144,7 @@ function takeReturn(timeline, happening) {
   }
   const status = entry.result?.statusCode;
   if (entry.outcome) {
-    row.outcome = { refused: "bad", error: "bad", undelivered: "warn" }[entry.outcome] ?? "ok";
+    row.outcome = RETURNS[text(entry.outcome)] ?? "ok";
     row.note = [row.relay ? "" : text(entry.outcome), text(entry.code ?? "")].join(" ").trim();
   } else if (typeof status === "number" && status >= 400) {
     row.outcome = row.kind === "connect" ? "bad" : "warn";
@@ -188,7 +195,7 @@ function takePost(timeline, happening) {
   timeline.row(happening, {
     to: player,
     type: code ? `${type} ${code}` : type,
-    outcome: { error: "bad", undelivered: "warn" }[type] ?? (delivered ? "ok" : "bad"),
+    outcome: FRAMES[type] ?? (delivered ? "ok" : "bad"),
     note: delivered ? "" : "410: nobody is there any more",
     attempt,
   });
@@ -251,7 +258,7 @@ function relayed(timeline, happening, message, type, delivered) {
 
 function takeDisconnect(timeline, happening) {
   const { game, connection, entry, at, player } = happening;
-  const code = Number(entry.code) || 0;
+  const code = number(entry.code);
   const closed = { at, code, reason: text(entry.reason ?? "") };
   const open = player === null ? [] : game.attempts.openOf(player);
   for (const attempt of open) {
@@ -272,7 +279,7 @@ function takeDisconnect(timeline, happening) {
 
 function takeManagement(timeline, happening) {
   const { entry, player, connection } = happening;
-  const status = Number(entry.status) || 0;
+  const status = number(entry.status);
   const last = happening.game.rows.at(-1);
   // The post that it caused is a row of its own: this one says where it came from.
   timeline.row(happening, {
@@ -302,6 +309,9 @@ function takeFault(timeline, happening) {
 export function takeUnknown(timeline, happening) {
   timeline.row(happening, { from: happening.player, type: happening.entry.kind });
 }
+
+// An object may have a member “valueOf” of its own, which Number() would fail at.
+const number = (value) => (Number.isFinite(value) ? value : 0);
 
 const pendingKey = (from, to, type) => `${from}\n${to}\n${type}`;
 

@@ -9,8 +9,10 @@ const bad = (code, text, hint = "") => ({ severity: "bad", code, text, hint });
 const warn = (code, text, hint = "") => ({ severity: "warn", code, text, hint });
 const note = (code, text, hint = "") => ({ severity: "note", code, text, hint });
 
-// By the code with which our rules refuse, else by the status.
+// By the code with which our rules refuse, else by the status. Peers choose what is looked up
+// in these tables: without a prototype, “constructor” is a code like any other.
 const REFUSALS = {
+  __proto__: null,
   INVALID_CONNECT: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
   MISSING_TICKET: "This server asks for tickets: the URL needs &ticket=…, and “poker-signal ticket” makes one.",
   INVALID_TICKET: "A ticket is for one player and one game, and it expires.",
@@ -54,6 +56,7 @@ function handlerFailed(attempt) {
   const failure = attempt.failures[0];
   if (!failure) return null;
   const what = {
+    __proto__: null,
     raised: `The handler raised at the ${failure.about}`,
     "timed out": `The handler timed out at the ${failure.about}`,
     "not invokable": `The handler could not be invoked for the ${failure.about}`,
@@ -124,6 +127,7 @@ function duplicateName(attempt) {
 }
 
 const SENTENCES = {
+  __proto__: null,
   NOT_ALLOWED: ["The topology forbids it: players may send only to HOST, and only HOST offers.", "--topology mesh lets everybody talk to everybody."],
   INVALID_JOIN: ["HOST sent a join to its own game: the client connected as HOST.", "After going back from hosting, the client may still hold its old socket."],
   INVALID_MESSAGE: ["A message could not be understood.", ""],

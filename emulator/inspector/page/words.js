@@ -32,13 +32,15 @@ export function clock(at) {
 /** "1 candidate", "3 candidates". */
 export const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
 
-const OUTCOMES = { ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
-const ACCEPTED = { connect: "accepted", open: "accepted", authorizer: "allowed", management: "done" };
+const OUTCOMES = { __proto__: null, ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
+// A kind is what a recording says it is.
+const ACCEPTED = { __proto__: null, connect: "accepted", open: "accepted", authorizer: "allowed", management: "done" };
 
 /** What became of a row. */
 export const outcomeOf = ({ outcome, kind }) => (outcome === "ok" && ACCEPTED[kind]) || (OUTCOMES[outcome] ?? "");
 
 const CLOSES = {
+  __proto__: null,
   1000: "normal closure",
   1001: "going away: a page was left, or the idle or lifetime limit struck",
   1002: "protocol error",
