@@ -68,7 +68,9 @@ export class Attempt {
     this.silent = [];
     this.unrouted = [];
     this.faults = [];
-    /** Sides whose connection ended: `{who, at, code, reason}`. */
+    /** The connection with which a side last said or heard something, by name. */
+    this.seats = new Map();
+    /** Sides whose connection ended: `{who, connection, at, code, reason}`. */
     this.left = [];
     this.rows = [];
   }
@@ -104,6 +106,11 @@ export class Attempt {
 
   involves(player) {
     return player === this.host || player === this.player;
+  }
+
+  /** The connection that a side takes part with; null where that is not known. */
+  seatOf(who) {
+    return (who === this.player ? this.connection : null) ?? this.seats.get(who) ?? null;
   }
 
   candidatesOf(who) {

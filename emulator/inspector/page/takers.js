@@ -111,6 +111,7 @@ function takeMessage(timeline, happening) {
   if (isHandshake && target !== player) {
     game.hasSignals = true;
     row.step = attempt.take(row, player, target, body?.payload);
+    attempt.seats.set(player, happening.connection);
     const key = pendingKey(player, target, type);
     const waiting = game._pending.get(key) ?? [];
     waiting.push(row);
@@ -228,6 +229,7 @@ function relayed(timeline, happening, message, type, delivered) {
     message.deliveredAt = at;
     message.deliveryN = entry.n;
     if (message.step) message.step.deliveredAt = at;
+    message.attempt?.seats.set(player, happening.connection);
   }
   if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type });
   // One arrow only if nothing happened between: an order that matters stays visible.
@@ -261,10 +263,7 @@ function takeDisconnect(timeline, happening) {
   const code = number(entry.code);
   const closed = { at, code, reason: text(entry.reason ?? "") };
   const open = player === null ? [] : game.attempts.openOf(player);
-  for (const attempt of open) {
-    const isAnother = attempt.player === player && attempt.connection !== connection;
-    if (!(isAnother && attempt.connection)) attempt.left.push({ who: player, ...closed });
-  }
+  for (const attempt of open) attempt.left.push({ who: player, connection, ...closed });
   if (connection) connection.closed = closed;
   const row = timeline.row(happening, {
     from: player,

@@ -39,6 +39,13 @@ export class Game {
     return this.lanes.filter((lane) => lane.open.size > 0).map((lane) => lane.name);
   }
 
+  /** Connections that were HOST at a time. */
+  hostsAt(at) {
+    return [...this.hosts.values()].filter(
+      (each) => each.connectAt <= at && (each.closed === null || each.closed.at > at),
+    );
+  }
+
   wasHere(name) {
     return this._lanes.has(name) && (name !== HOST || this.lanes[0].spans.length > 0);
   }

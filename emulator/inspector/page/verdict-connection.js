@@ -198,8 +198,16 @@ function targetNotFound(attempt, facts) {
 
 /** Who left before the handshake was over, and before the host had given up anyway. */
 function departure(attempt, facts) {
-  const end = attempt.completeAt ?? Infinity;
-  return attempt.left.find((each) => each.at < end && facts.since(each.at) <= CLIENT.giveUpMs);
+  // Whoever got as far as the answer went on with another connection of the same name.
+  if (facts.complete) return null;
+  return attempt.left.find((each) => facts.since(each.at) <= CLIENT.giveUpMs && isMissed(attempt, each));
+}
+
+// A name may have several connections: only the one that took part is missed.
+function isMissed(attempt, { who, connection, at }) {
+  const seat = attempt.seatOf(who);
+  if (seat) return seat === connection;
+  return who !== HOST || attempt.game.hostsAt(at).length === 0;
 }
 
 function leftInTheMiddle(attempt, facts) {
@@ -218,9 +226,7 @@ function leftInTheMiddle(attempt, facts) {
 function twoHosts(attempt) {
   const { join } = attempt;
   if (!join) return null;
-  const open = [...attempt.game.hosts.values()].filter(
-    (each) => each.connectAt <= join.at && (each.closed === null || each.closed.at > join.at),
-  );
+  const open = attempt.game.hostsAt(join.at);
   if (open.length < 2) return null;
   return warn(
     "TWO_HOSTS",
