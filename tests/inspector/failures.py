@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tests.inspector.scenes import HOST, Scene, candidate, sdp
+from tests.inspector.scenes import GAME, HOST, Scene, candidate, sdp
 
 
 class Failure(NamedTuple):
@@ -53,19 +53,33 @@ def _foreign_ufrag() -> Scene:
     return scene.trickle("Alice", HOST, "192.168.1.23", "203.0.113.8", ufrag="0lD1").wait(3000)
 
 
-def _wrong_game() -> Scene:
-    here = Scene("AB12CO").connect(HOST)
-    there = Scene("AB12C0")
-    there.connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+def _beside(here: Scene, there: Scene) -> Scene:
     for entry in there.entries:
         entry |= {"n": entry["n"] + 10, "at": entry["at"] + 2000}
+        entry["connectionId"] = f"other{entry['connectionId']}"
     here.entries += there.entries
     return here
 
 
-def _host_later() -> Scene:
-    scene = Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
-    return scene.wait(1300).connect(HOST).wait(1000)
+def _nobody_hosts(game: str = GAME) -> Scene:
+    scene = Scene(game).connect("Alice").wait(1000)
+    return scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+
+
+def _no_longer_there_either() -> Scene:
+    here = Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001)
+    there = Scene("TEST02").connect(HOST).wait(600).close(HOST, 1001)
+    there.connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+    return _beside(here, there)
+
+
+def _left_after_the_error() -> Scene:
+    scene = Scene().connect(HOST).connect("Alice").wait(1000)
+    return scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND").wait(2000).close(HOST, 1001)
+
+
+def _host_later(game: str = GAME) -> Scene:
+    return _nobody_hosts(game).wait(1300).connect(HOST).wait(1000)
 
 
 def _host_gone() -> Scene:
@@ -156,7 +170,7 @@ FAILURES = [
     Failure(
         "HOST_NOT_FOUND",
         "No host in game “AB12CD”: nobody is connected as HOST.",
-        lambda: Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND"),
+        _nobody_hosts,
     ),
     Failure(
         "HOST_LATER",
@@ -171,7 +185,29 @@ FAILURES = [
     Failure(
         "WRONG_GAME",
         "No host in game “AB12C0”, but “AB12CO” has one: a wrong game code?",
-        _wrong_game,
+        lambda: _beside(Scene("AB12CO").connect(HOST), _nobody_hosts("AB12C0")),
+    ),
+    Failure(
+        "HOST_GONE",
+        "No host in game “TEST02”: HOST left 1.0 s before the join, with 1001.",
+        _no_longer_there_either,
+    ),
+    Failure(
+        "HOST_LATER",
+        "No host in game “TEST02” yet: HOST connected 1.3 s after the join.",
+        lambda: _beside(Scene("TEST01").connect(HOST), _host_later("TEST02")),
+    ),
+    Failure(
+        "HOST_NOT_FOUND",
+        "No host in game “TEST02”: nobody is connected as HOST.",
+        lambda: _beside(
+            Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001), _nobody_hosts("TEST02")
+        ),
+    ),
+    Failure(
+        "HOST_NOT_FOUND",
+        "“Alice” was told that nobody hosts game “AB12CD”, but HOST is connected.",
+        _left_after_the_error,
     ),
     Failure(
         "GHOST",

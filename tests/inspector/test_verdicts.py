@@ -107,6 +107,14 @@ async def test_a_mistake_after_the_handshake_does_not_spoil_it(inspected: Inspec
     assert (told["state"], told["findings"][0]["code"]) == ("ok", "UNKNOWN_TYPE")
 
 
+@pytest.mark.parametrize("code", ["HOST_NOT_FOUND", "DUPLICATE_NAME"])
+async def test_a_frame_by_hand_does_not_spoil_a_handshake(inspected: Inspected, code: str) -> None:
+    """It is what the form for it offers."""
+    frame = {"type": "error", "payload": {"code": code, "message": "A sentence."}}
+    (told,) = await inspected.verdicts(Scene().complete().post("Alice", frame).wait(1000))
+    assert (told["state"], told["code"]) == ("ok", "COMPLETE")
+
+
 async def test_players_may_connect_to_each_other(inspected: Inspected) -> None:
     """In a mesh there is no join and no host."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)

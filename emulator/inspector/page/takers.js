@@ -211,7 +211,9 @@ function noteTold(attempt, entry, about, player, at, type, code, game) {
   if (gatewaysOwn && typeof frame.message !== "string") return;
   const targetId = typeof payload.targetId === "string" ? payload.targetId : about?.target;
   const pair = targetId && player !== null ? game.attempts.of(player, targetId) : null;
-  if (code === "DUPLICATE_NAME" && attempt) game.attempts.restore(attempt);
+  // Whose join has arrived has the name, whatever is sent to it by hand.
+  const isIntruder = code === "DUPLICATE_NAME" && attempt && attempt.join?.deliveredAt == null;
+  if (isIntruder) game.attempts.restore(attempt);
   (type === "undelivered" ? (pair ?? attempt) : attempt)?.errors.push({
     at,
     to: player,

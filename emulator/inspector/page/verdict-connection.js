@@ -82,19 +82,25 @@ function ghost(attempt, facts) {
 
 function hostNotFound(attempt, facts, world) {
   const error = errorOf(attempt, "HOST_NOT_FOUND");
-  if (!error) return null;
-  const code = attempt.game.id;
-  const other = [...world.games.values()].find(
-    (game) => game !== attempt.game && isSimilar(game.id, code) && game.wasHere(HOST),
+  // Whoever is connected already does not mind.
+  if (!error || facts.complete) return null;
+  return hostStillThere(attempt, error) ?? hostElsewhen(attempt, error) ?? hostElsewhere(attempt, error, world);
+}
+
+function hostStillThere(attempt, error) {
+  if (attempt.game.hostsAt(error.at).length === 0) return null;
+  return bad(
+    "HOST_NOT_FOUND",
+    `${quoted(error.to)} was told that nobody hosts game ${quoted(attempt.game.id)}, but HOST is connected.`,
+    "Its row was lost, or somebody sent that frame by hand. The host has to connect again.",
   );
-  if (other) {
-    return bad(
-      "WRONG_GAME",
-      `No host in game ${quoted(code)}, but ${quoted(other.id)} has one: a wrong game code?`,
-      "Codes are compared exactly: case, spaces, O and 0 all count.",
-    );
-  }
-  const later = [...attempt.game.hosts.values()].find((each) => each.connectAt > error.at);
+}
+
+// A code under which somebody has hosted is no mistyped one.
+function hostElsewhen(attempt, error) {
+  const code = attempt.game.id;
+  const hosts = [...attempt.game.hosts.values()];
+  const later = hosts.find((each) => each.connectAt > error.at);
   if (later) {
     return bad(
       "HOST_LATER",
@@ -102,12 +108,25 @@ function hostNotFound(attempt, facts, world) {
       "The client sends its join once: the player has to try again.",
     );
   }
-  const gone = [...attempt.game.hosts.values()].filter((each) => each.closed).at(-1);
-  if (gone) {
+  const gone = hosts.filter((each) => each.closed).at(-1);
+  if (!gone) return null;
+  return bad(
+    "HOST_GONE",
+    `No host in game ${quoted(code)}: HOST left ${seconds(error.at - gone.closed.at)} before the join, with ${gone.closed.code}.`,
+    closeMeaning(gone.closed.code),
+  );
+}
+
+function hostElsewhere(attempt, error, world) {
+  const code = attempt.game.id;
+  const other = [...world.games.values()].find(
+    (game) => game !== attempt.game && isSimilar(game.id, code) && game.hostsAt(error.at).length > 0,
+  );
+  if (other) {
     return bad(
-      "HOST_GONE",
-      `No host in game ${quoted(code)}: HOST left ${seconds(error.at - gone.closed.at)} before the join, with ${gone.closed.code}.`,
-      closeMeaning(gone.closed.code),
+      "WRONG_GAME",
+      `No host in game ${quoted(code)}, but ${quoted(other.id)} has one: a wrong game code?`,
+      "Codes are compared exactly: case, spaces, O and 0 all count.",
     );
   }
   return bad(
@@ -117,8 +136,8 @@ function hostNotFound(attempt, facts, world) {
   );
 }
 
-function duplicateName(attempt) {
-  if (!errorOf(attempt, "DUPLICATE_NAME")) return null;
+function duplicateName(attempt, facts) {
+  if (!errorOf(attempt, "DUPLICATE_NAME") || facts.complete) return null;
   return bad(
     "DUPLICATE_NAME",
     `The name ${quoted(attempt.player)} is taken: another connection has it, and is alive.`,
