@@ -6,7 +6,7 @@ import { CLIENT, HOST } from "./handshake.js";
 import { clock, seconds } from "./words.js";
 
 const MAX_CARDS = 40;
-const STATES = { ok: "Complete", warn: "Warning", bad: "Failed", waiting: "In progress" };
+const STATES = { ok: "Complete", warn: "Warning", bad: "Failed", waiting: "In progress", neutral: "No verdict" };
 
 export class Cards {
   /** `actions`: `{showOnly(attempt), about()}`. */

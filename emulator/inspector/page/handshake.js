@@ -52,6 +52,9 @@ export class Attempt {
     this.number = number;
     this.startAt = at;
     this.lastAt = at;
+    /** The attempts of the same two before and after it. */
+    this.before = null;
+    this.next = null;
     /** The player's own connection: `{connectAt, openedAt, refused, closed}`. */
     this.connection = null;
     this.join = null;
@@ -95,6 +98,15 @@ export class Attempt {
   get beganAt() {
     if (this.join) return this.join.deliveredAt ?? this.join.at;
     return this.offer?.at ?? this.startAt;
+  }
+
+  /** When the next attempt took its place: what comes then is no longer its own. */
+  get endAt() {
+    const { next, connection } = this;
+    if (!next) return Infinity;
+    // Who has only connected under the same name may still be turned away.
+    const isOver = next.join || next.offer || connection?.closed?.at >= next.startAt;
+    return isOver ? next.startAt : Infinity;
   }
 
   /** When the answer arrived after an offer that did; null until then. */
@@ -173,6 +185,7 @@ export class Attempts {
     const key = keyOf(attempt.host, attempt.player);
     if (attempt.before && this._current.get(key) === attempt) {
       this._current.set(key, attempt.before);
+      attempt.before.next = null;
     }
   }
 
@@ -194,6 +207,7 @@ export class Attempts {
     this._numbers.set(key, number);
     const attempt = new Attempt(this.game, host, player, number, at);
     attempt.before = this._current.get(key) ?? null;
+    if (attempt.before) attempt.before.next = attempt;
     this._current.set(key, attempt);
     this.all.push(attempt);
     return attempt;

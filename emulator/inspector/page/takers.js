@@ -72,6 +72,7 @@ function takeRefused(timeline, happening) {
     connection.refused = refused;
     if (connection.row) connection.row.outcome = "bad";
     connection.attempt ??= happening.game.attempts.connected(player, connection, at);
+    happening.game.attempts.restore(connection.attempt);
   }
   const where = `${text(entry.method ?? "")} ${text(entry.path ?? "")}`.trim();
   timeline.row(happening, {

@@ -159,7 +159,7 @@ const SENTENCES = {
 const KNOWN = new Set([...Object.keys(SENTENCES), "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"]);
 
 function toldOff(attempt, facts) {
-  const error = attempt.errors.find((each) => each.code in SENTENCES);
+  const error = errorsOf(attempt).find((each) => each.code in SENTENCES);
   if (!error) return null;
   const [sentence, hint] = SENTENCES[error.code];
   const about = error.about ? `The ${error.about} of ${quoted(error.to)} was refused with ${error.code}. ` : "";
@@ -169,7 +169,7 @@ function toldOff(attempt, facts) {
 }
 
 function toldOtherwise(attempt, facts) {
-  const error = attempt.errors.find((each) => each.type !== "undelivered" && !KNOWN.has(each.code));
+  const error = errorsOf(attempt).find((each) => each.type !== "undelivered" && !KNOWN.has(each.code));
   if (!error || facts.complete) return null;
   const what = error.about ? ` at its ${error.about}` : "";
   return bad(
@@ -219,7 +219,7 @@ function targetNotFound(attempt, facts) {
 function departure(attempt, facts) {
   // Whoever got as far as the answer went on with another connection of the same name.
   if (facts.complete) return null;
-  return attempt.left.find((each) => facts.since(each.at) <= CLIENT.giveUpMs && isMissed(attempt, each));
+  return attempt.left.find((each) => each.at < attempt.endAt && facts.since(each.at) <= CLIENT.giveUpMs && isMissed(attempt, each));
 }
 
 // A name may have several connections: only the one that took part is missed.
@@ -270,7 +270,9 @@ function faults(attempt) {
   return note("FAULT", `An injected fault struck: ${fault.spec}${fault.detail ? ` (${fault.detail})` : ""}.`);
 }
 
-export const errorOf = (attempt, code) => attempt.errors.find((each) => each.code === code);
+const errorsOf = (attempt) => attempt.errors.filter((each) => each.at <= attempt.endAt);
+
+const errorOf = (attempt, code) => errorsOf(attempt).find((each) => each.code === code);
 
 export const CONNECTION_RULES = [
   refused,

@@ -19,9 +19,13 @@ const GRAVITY = { bad: 3, warn: 2, note: 1 };
  *
  * `world` is `{now, games, game, ended}`: the time in epoch ms, all games by id, the attempt's
  * own, and whether the trace has an end (a recording) after which nothing is known. Returns
- * `{state, code, headline, hint, findings}`; `state` is "ok", "warn", "bad" or "waiting".
+ * `{state, code, headline, hint, findings}`; `state` is "ok", "warn", "bad", "waiting", or
+ * "neutral" where there is nothing to wait for and nothing to mend.
  */
-export function judge(attempt, world) {
+export function judge(attempt, givenWorld) {
+  // After the next attempt has begun nothing is waited for any longer.
+  const now = Math.min(givenWorld.now, attempt.endAt);
+  const world = { ...givenWorld, now };
   const facts = factsOf(attempt, world);
   const findings = [...CONNECTION_RULES, ...NEGOTIATION_RULES]
     .map((rule) => rule(attempt, facts, world))
@@ -37,8 +41,12 @@ export function judge(attempt, world) {
       findings: findings.slice(1),
     };
   }
-  const { code, headline } = facts.complete ? complete(attempt, facts) : waiting(attempt, facts, world);
-  return { state: facts.complete ? "ok" : "waiting", code, headline, hint: "", findings };
+  return { ...settled(attempt, facts, world), hint: "", findings };
+}
+
+function settled(attempt, facts, world) {
+  if (facts.complete) return complete(attempt, facts);
+  return attempt.endAt < Infinity ? superseded(attempt, facts) : waiting(attempt, facts, world);
 }
 
 function factsOf(attempt, world) {
@@ -59,6 +67,7 @@ function factsOf(attempt, world) {
 function complete(attempt, facts) {
   const count = (who) => attempt.addressesOf(who).length;
   return {
+    state: "ok",
     code: "COMPLETE",
     headline:
       `Signaling is complete ${seconds(facts.completeAfter)} after the ` +
@@ -67,10 +76,20 @@ function complete(attempt, facts) {
   };
 }
 
+function superseded(attempt, facts) {
+  const { number } = attempt.next;
+  return {
+    state: "neutral",
+    code: "SUPERSEDED",
+    headline: `Superseded by attempt ${number}, ${seconds(Math.max(facts.elapsed, 0))} after the ${startOf(attempt)}.`,
+  };
+}
+
 function waiting(attempt, facts, world) {
   const missing = missingOf(attempt);
   const clock = seconds(Math.max(facts.elapsed, 0));
   return {
+    state: "waiting",
     code: "WAITING",
     headline: world.ended
       ? `The recording ends ${clock} after the ${startOf(attempt)}: ${missing} yet.`
