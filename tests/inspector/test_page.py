@@ -294,3 +294,24 @@ async def test_a_body_that_is_no_text_can_be_searched(inspected: Inspected) -> N
     await inspected.open_recording(scene)
     await inspected.page.locator("#search").fill("by hand")
     await expect(inspected.rows()).to_have_count(1)
+
+
+async def test_how_a_connection_ended_stays_in_its_row(inspected: Inspected) -> None:
+    """Whatever the function that hears of it returns."""
+    scene = Scene().connect(HOST).connect("Alice").connect("Bob").connect("Carol").wait(10)
+    closes = [("Alice", 4002, "because I said so"), ("Bob", 1006, ""), ("Carol", 1001, "")]
+    for who, code, reason in closes:
+        scene.close(who, code, reason)
+        heard = {"result": {"statusCode": 200}, "outcome": "disconnected"}
+        scene.returned(who, scene.entries[-1]["requestId"], **heard)
+    await inspected.open_recording(scene)
+    page = inspected.page
+    await page.locator("#by-outcome").select_option("bad")
+    await expect(inspected.rows()).to_have_count(2)
+    assert await inspected.labels() == [
+        "closed 4002 from Alice to gateway",
+        "closed 1006 from Bob to gateway",
+    ]
+    await page.locator("#search").fill("because I said so")
+    await expect(inspected.rows()).to_have_count(1)
+    await expect(inspected.rows().locator(".note")).to_have_text("because I said so")

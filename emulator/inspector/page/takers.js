@@ -145,7 +145,10 @@ function takeReturn(timeline, happening) {
     return;
   }
   const status = entry.result?.statusCode;
-  if (entry.outcome) {
+  if (row.kind === "disconnect") {
+    // How the connection ended says more than that the function heard of it.
+    if (status >= 400) row.note = [row.note, `returned ${status}`].filter(Boolean).join(" · ");
+  } else if (entry.outcome) {
     row.outcome = RETURNS[text(entry.outcome)] ?? "ok";
     row.note = [row.relay ? "" : text(entry.outcome), text(entry.code ?? "")].join(" ").trim();
   } else if (typeof status === "number" && status >= 400) {
