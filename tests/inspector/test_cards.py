@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from poker_signal.emulator.fault_spec import KINDS
 from poker_signal.emulator.faults import Faults
 from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import HOST, Scene
+from tests.inspector.scenes import HOST, Scene, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -55,6 +55,38 @@ async def test_certificates_are_compared(inspected: Inspected) -> None:
     for name, mark in (("Alice", "AA:AA:AA… ✕"), ("Bob", "BB:BB:BB… ✓")):
         cells = inspected.card(f"{name} → HOST").locator(".sides tbody tr td:last-child")
         await expect(cells.last).to_have_text(mark)
+
+
+async def test_a_restart_that_worked_is_no_mismatch(inspected: Inspected) -> None:
+    """Candidates from before it belong to the description before it."""
+    scene = Scene().complete()
+    restart(scene, HOST, "offer", "Alice", "hCCC")
+    restart(scene, "Alice", "answer", HOST, "pDDD")
+    await assert_ufrags(inspected, scene, "hCCC ✓", "pDDD ✓")
+
+
+async def test_a_restart_that_did_not_arrive_is_not_shown_as_heard(inspected: Inspected) -> None:
+    """The other side knows nothing of it, and drops its candidates."""
+    payload = {"type": "offer", "sdp": sdp("hCCC", "actpass")}
+    refused = Scene().complete()
+    refused.returned(HOST, refused.message(HOST, "offer", "Alice", payload))
+    await assert_ufrags(inspected, refused, "h0St ✓", "aL1c ✓")
+    refused.trickle(HOST, "Alice", "192.168.1.10", ufrag="hCCC")
+    await assert_ufrags(inspected, refused, "h0St ✕", "aL1c ✓")
+
+
+def restart(scene: Scene, who: str, type_: str, target: str, ufrag: str) -> None:
+    """Let a side describe itself anew, with a candidate."""
+    setup = "actpass" if type_ == "offer" else "active"
+    scene.send(who, type_, target, {"type": type_, "sdp": sdp(ufrag, setup, print_=who[0] * 2)})
+    scene.trickle(who, target, "192.168.1.10", ufrag=ufrag)
+
+
+async def assert_ufrags(inspected: Inspected, scene: Scene, *told: str) -> None:
+    """Assert what the card says of each side's."""
+    await inspected.open_recording(scene)
+    cells = inspected.card("Alice → HOST").locator(".sides tbody tr td:nth-child(3)")
+    await expect(cells).to_have_text(list(told))
 
 
 async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:

@@ -213,18 +213,28 @@ function candidates(attempt) {
 }
 
 function side(attempt, who, other) {
-  const last = attempt.descriptionsOf(who).at(-1);
+  const last = latest(attempt, who);
   const ufrag = last?.sdp?.ufrags.at(-1) ?? null;
-  const foreign = attempt.candidatesOf(who).filter((each) => each.candidate.ufrag && last?.sdp && !last.sdp.ufrags.includes(each.candidate.ufrag));
-  const matched = ufrag === null ? "" : foreign.length > 0 ? " ✕" : " ✓";
+  // A restart leaves candidates behind that belong to the description before it.
+  const known = attempt.descriptionsOf(who).filter(hasArrived).flatMap((each) => each.sdp?.ufrags ?? []);
+  const foreign = attempt.candidatesOf(who).filter((each) => each.candidate.ufrag && known.length > 0 && !known.includes(each.candidate.ufrag));
+  const matched = ufrag === null || !hasArrived(last) ? "" : foreign.length > 0 ? " ✕" : " ✓";
   return h(
     "tr",
     {},
     h("th", { scope: "row" }, h("bdi", {}, shown(who))),
     h("td", {}, kinds(attempt, who)),
     h("td", { class: foreign.length > 0 ? "bad" : "" }, ufrag === null ? "–" : h("code", {}, shown(ufrag.slice(0, 12))), matched),
-    fingerprint(last, attempt.descriptionsOf(other).at(-1)),
+    fingerprint(last, latest(attempt, other)),
   );
+}
+
+const hasArrived = (description) => description.deliveredAt !== null;
+
+// What the other side has heard of; until then, what it will.
+function latest(attempt, who) {
+  const all = attempt.descriptionsOf(who);
+  return all.findLast(hasArrived) ?? all.at(-1);
 }
 
 // A certificate of one's own is what the other side checks DTLS against.
