@@ -174,7 +174,37 @@ async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> N
     (told,) = await inspected.verdicts(scene.wait(6000), now=scene.now_ms)
     assert told["code"] == "NO_OFFER"
     assert "delay:offer:6s" in told["findings"][0]["text"]
-    assert "Switch it off" in told["hint"]
+    assert told["hint"] == (
+        "The host's page may have thrown: look at its console. "
+        "An injected fault struck: delay:offer:6s."
+    )
+
+
+async def test_a_fault_takes_no_advice_away(inspected: Inspected) -> None:
+    """It may be off by now, and it need not be the cause."""
+    scene = Scene().join()
+    scene.add("fault", "Alice", fault="duplicate:join", detail="join, once more")
+    scene.offer().trickle(HOST, "Alice", "192.168.1.10").answer().wait(3000)
+    (told,) = await inspected.verdicts(scene, now=scene.now_ms)
+    assert told["code"] == "NO_CANDIDATES"
+    assert told["hint"].startswith("Is onicecandidate set")
+    assert told["hint"].endswith("An injected fault struck: duplicate:join.")
+
+
+async def test_a_fault_of_the_host_is_told_to_those_it_concerns(inspected: Inspected) -> None:
+    """It may have struck before they came."""
+    ghost = Scene().connect(HOST)
+    ghost.add("fault", HOST, fault="ghost:HOST", detail="")
+    ghost.connect("Alice").wait(1000).message("Alice", "join", HOST)
+    ghost.post(HOST, {"type": "join", "senderId": "Alice", "payload": None}, delivered=False)
+    (told,) = await inspected.verdicts(ghost.wait(8000), now=ghost.now_ms)
+    assert (told["code"], "ghost:HOST" in told["hint"]) == ("GHOST", True)
+    # Bob's handshake was over, and Carol's is with another connection.
+    later = Scene().complete("Bob")
+    later.add("fault", HOST, fault="go-away:HOST=10s", detail="")
+    later.close(HOST, 1001).connect("anew", HOST).wait(6000).connect("Carol").wait(9000)
+    for told in await inspected.verdicts(later, now=later.now_ms):
+        assert "go-away" not in str(told)
 
 
 @pytest.mark.parametrize("word", ["constructor", "toString", "__proto__", "hasOwnProperty"])

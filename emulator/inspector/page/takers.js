@@ -237,7 +237,7 @@ function relayed(timeline, happening, message, type, delivered) {
     if (message.step) message.step.deliveredAt = at;
     message.attempt?.seats.set(player, happening.connection);
   }
-  if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type });
+  if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type, connection: happening.connection });
   // One arrow only if nothing happened between: an order that matters stays visible.
   if (message && delivered && game.rows.at(-1) === message) {
     message.to = player;
@@ -297,17 +297,28 @@ function takeManagement(timeline, happening) {
 }
 
 function takeFault(timeline, happening) {
-  const attempt = happening.connection?.attempt ?? happening.game.rows.at(-1)?.attempt ?? null;
-  const fault = happening.entry.fault;
-  const spec = typeof fault === "string" ? fault : JSON.stringify(fault ?? "fault");
-  attempt?.faults.push({ at: happening.at, spec, detail: text(happening.entry.detail ?? "") });
+  const { entry, at, connection } = happening;
+  const spec = text(entry.fault ?? "fault");
+  const detail = text(entry.detail ?? "");
+  const attempt = struckBy(happening, detail);
+  (attempt ?? connection)?.faults.push({ at, spec, detail });
   timeline.row(happening, {
     to: happening.player,
     type: `fault ${spec}`,
     outcome: "warn",
-    note: text(happening.entry.detail ?? ""),
+    note: detail,
     attempt,
   });
+}
+
+// The attempt that a fault struck; null if it struck a connection as such. Of a host's, which has
+// no attempt of its own, the message tells that it has sent last.
+function struckBy({ connection, game }, detail) {
+  const last = game._lastSentBy.get(connection?.id);
+  if (last?.attempt && detail.startsWith(last.type)) return last.attempt;
+  if (connection?.attempt) return connection.attempt;
+  const isOfConnection = detail === "" || detail.startsWith("$");
+  return isOfConnection ? null : (game.rows.at(-1)?.attempt ?? null);
 }
 
 // A newer version may tell of more than this one knows.

@@ -90,7 +90,7 @@ export class Timeline {
     let connection = this.connections.get(id);
     if (!connection) {
       connection = { id, player: null, game: null, connectAt: at, openedAt: null };
-      Object.assign(connection, { refused: null, closed: null, row: null, attempt: null });
+      Object.assign(connection, { refused: null, closed: null, row: null, attempt: null, faults: [] });
       this.connections.set(id, connection);
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);

@@ -264,10 +264,23 @@ function silentFunction(attempt, facts) {
   );
 }
 
+/** Faults that struck an attempt, or the connection that its messages to the host went to. */
+export function faultsOf(attempt) {
+  const began = attempt.beganAt;
+  const end = Math.min(attempt.completeAt ?? began + CLIENT.giveUpMs, attempt.endAt);
+  const connections = new Set(attempt.ghosts.map((each) => each.connection));
+  if (attempt.host === HOST) {
+    connections.add([...attempt.game.hosts.values()].findLast((each) => each.connectAt <= began));
+    connections.add(attempt.seatOf(HOST));
+  }
+  const theirs = [...connections].flatMap((each) => each?.faults ?? []);
+  return [...theirs.filter((each) => each.at <= end), ...attempt.faults];
+}
+
 function faults(attempt) {
-  const fault = attempt.faults[0];
-  if (!fault) return null;
-  return note("FAULT", `An injected fault struck: ${fault.spec}${fault.detail ? ` (${fault.detail})` : ""}.`);
+  const struck = faultsOf(attempt).map(({ spec, detail }) => spec + (detail ? ` (${detail})` : ""));
+  if (struck.length === 0) return null;
+  return note("FAULT", `An injected fault struck: ${[...new Set(struck)].slice(0, 5).join(", ")}.`);
 }
 
 const errorsOf = (attempt) => attempt.errors.filter((each) => each.at <= attempt.endAt);

@@ -5,12 +5,9 @@
 // explains the most comes first.
 
 import { CLIENT, HOST } from "./handshake.js";
-import { CONNECTION_RULES } from "./verdict-connection.js";
+import { CONNECTION_RULES, faultsOf } from "./verdict-connection.js";
 import { NEGOTIATION_RULES } from "./verdict-negotiation.js";
 import { seconds } from "./words.js";
-
-/** Nobody shall look for the cause of what was asked for. */
-const ASKED_FOR = "A fault struck that is on: see below. Switch it off under Faults, and try again.";
 
 const GRAVITY = { bad: 3, warn: 2, note: 1 };
 
@@ -37,7 +34,7 @@ export function judge(attempt, givenWorld) {
       state: gravest.severity,
       code: gravest.code,
       headline: gravest.text,
-      hint: attempt.faults.length > 0 ? ASKED_FOR : gravest.hint,
+      hint: [gravest.hint, aboutFaults(attempt)].filter(Boolean).join(" "),
       findings: findings.slice(1),
     };
   }
@@ -47,6 +44,12 @@ export function judge(attempt, givenWorld) {
 function settled(attempt, facts, world) {
   if (facts.complete) return complete(attempt, facts);
   return attempt.endAt < Infinity ? superseded(attempt, facts) : waiting(attempt, facts, world);
+}
+
+/** Nobody shall look for the cause of what was asked for; whether it was the cause, nobody knows. */
+function aboutFaults(attempt) {
+  const specs = [...new Set(faultsOf(attempt).map((each) => each.spec.slice(0, 100)))];
+  return specs.length > 0 ? `An injected fault struck: ${specs.slice(0, 5).join(", ")}.` : "";
 }
 
 function factsOf(attempt, world) {
