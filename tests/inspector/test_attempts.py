@@ -84,3 +84,45 @@ async def test_a_superseded_attempt_is_not_red(inspected: Inspected) -> None:
     card = inspected.card("Alice → HOST").filter(has_text="Superseded by attempt 2")
     await expect(card.locator(".badge")).to_have_text("No verdict")
     await expect(inspected.page.locator("#games .tally")).to_have_text("1 ✓ complete")
+
+
+async def test_what_spans_a_gap_is_unknown(inspected: Inspected) -> None:
+    """What is missed may have been dropped; what was settled before stays."""
+    scene = Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Zoë").wait(500)
+    scene.add("gap", dropped=40, why="the disk did not keep up")
+    scene.wait(9000).close("Zoë", 1001).connect("Carol").close("Carol", 1001)
+    told = {each["player"]: each for each in await inspected.verdicts(scene)}
+    codes = {name: each["code"] for name, each in told.items()}
+    assert codes == {"Alice": "COMPLETE", "Bob": "NO_ANSWER", "Zoë": "UNKNOWN", "Carol": "LEFT"}
+    assert (told["Zoë"]["state"], told["Zoë"]["headline"]) == (
+        "neutral",
+        "What became of it is not known: 40 entries are missing 0.5 s after the connect.",
+    )
+
+
+async def test_what_begins_in_a_gap_is_unknown(inspected: Inspected) -> None:
+    """Nobody answers what was not offered."""
+    scene = Scene()
+    scene.add("gap", dropped=1, why="the disk did not keep up")
+    whole = Scene().join().offer().answer().wait(6000)
+    scene.entries += [entry | {"n": entry["n"] + 1} for entry in whole.entries[-3:]]
+    (told,) = await inspected.verdicts(scene, now=whole.now_ms)
+    assert told["headline"] == "What became of it is not known: 1 entry is missing before it."
+
+
+async def test_a_gap_is_seen_in_every_game(inspected: Inspected) -> None:
+    """Nobody knows whose entries are missing."""
+    scene = Scene().join()
+    scene.add("gap", dropped=40, why="the disk did not keep up")
+    await inspected.open_recording(scene.offer())
+    await expect(inspected.rows()).to_have_count(5)
+    assert await inspected.labels() == [
+        "connect from HOST to gateway",
+        "connect from Alice to gateway",
+        "join from Alice to HOST",
+        "gap at the gateway",
+        "offer from HOST to Alice",
+    ]
+    note = inspected.rows().filter(has_text="gap").locator(".note")
+    await expect(note).to_have_text("40 entries missing: the disk did not keep up")
+    await expect(inspected.page.locator("#games button")).to_have_count(1)

@@ -55,6 +55,8 @@ export class Attempt {
     /** The attempts of the same two before and after it. */
     this.before = null;
     this.next = null;
+    /** Where entries are missing that may have been its own: `{at, dropped}`. */
+    this.gap = null;
     /** The player's own connection: `{connectAt, openedAt, refused, closed}`. */
     this.connection = null;
     this.join = null;
@@ -173,6 +175,13 @@ export class Attempts {
     return [...this._current.values()].filter((each) => each.involves(player));
   }
 
+  /** Entries are missing: attempts that `mayGoOn` may have lost some. */
+  interrupted(gap, mayGoOn) {
+    for (const attempt of this._current.values()) {
+      if (mayGoOn(attempt)) attempt.gap ??= gap;
+    }
+  }
+
   /** A player has connected: it wants to reach the host. */
   connected(player, connection, at) {
     const attempt = this._begin(HOST, player, at);
@@ -198,6 +207,8 @@ export class Attempts {
     const host = to === HOST || (type !== "offer" && from !== HOST) ? to : from;
     const attempt = this._begin(host, host === to ? from : to, at);
     attempt.connection = current?.connection ?? null;
+    // Nothing begins with these: what did is missing.
+    if (type !== "join" && type !== "offer") attempt.gap = this.game.gap;
     return attempt;
   }
 

@@ -3,6 +3,8 @@
 // Each taker gets the timeline and a happening: `{entry, at, game, connection, player}`.
 
 import { HOST, isSignal, readJson } from "./handshake.js";
+import { judge } from "./verdict.js";
+import { many } from "./words.js";
 
 const NORMAL_CLOSES = new Set([1000, 1001, 1005]);
 
@@ -319,6 +321,22 @@ function struckBy({ connection, game }, detail) {
   if (connection?.attempt) return connection.attempt;
   const isOfConnection = detail === "" || detail.startsWith("$");
   return isOfConnection ? null : (game.rows.at(-1)?.attempt ?? null);
+}
+
+/** Entries are missing: what was under way may have gone on without anybody seeing it. */
+export function takeGap(timeline, happening) {
+  const { entry, at, game } = happening;
+  const dropped = number(entry.dropped);
+  game.gap = { at, dropped };
+  game.attempts.interrupted(game.gap, (attempt) => {
+    const world = { now: at, ended: false, games: timeline.games, game };
+    return ["ok", "waiting"].includes(judge(attempt, world).state);
+  });
+  timeline.row(happening, {
+    type: "gap",
+    outcome: "warn",
+    note: [`${many(dropped, "entry", "entries")} missing`, text(entry.why ?? "")].filter(Boolean).join(": "),
+  });
 }
 
 // A newer version may tell of more than this one knows.

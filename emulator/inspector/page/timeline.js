@@ -5,7 +5,7 @@
 // so that the diagram never hides an order.
 
 import { Attempts, HOST } from "./handshake.js";
-import { TAKERS, takeUnknown, text } from "./takers.js";
+import { TAKERS, takeGap, takeUnknown, text } from "./takers.js";
 
 export class Game {
   constructor(id) {
@@ -15,6 +15,8 @@ export class Game {
     this.rows = [];
     this.attempts = new Attempts(this);
     this.hosts = new Map();
+    /** Where entries are missing, the last of it: `{at, dropped}`. */
+    this.gap = null;
     /** Whether players here do what our protocol says; others' handlers have their own. */
     this.hasSignals = false;
     /** Counts changes: whoever draws compares. */
@@ -58,6 +60,8 @@ export class Timeline {
     this.lastAt = 0;
     this.count = 0;
     this._requests = new Map();
+    /** Where entries are missing, the last of it. */
+    this._gap = null;
   }
 
   /** Take the next entry of the trace. */
@@ -66,20 +70,36 @@ export class Timeline {
     this.count += 1;
     const at = Number.isFinite(entry.at) ? entry.at : this.lastAt;
     this.lastAt = Math.max(this.lastAt, at);
+    if (entry.kind === "gap") {
+      this._takeGap(entry, at);
+      return;
+    }
     const connection = this._connectionOf(entry, at);
-    const game = this._gameOf(text(connection?.game ?? entry.gameId ?? ""));
+    // A game that begins otherwise than with a connection has lost its beginning.
+    const gap = entry.kind === "connect" ? null : this._gap;
+    const game = this._gameOf(text(connection?.game ?? entry.gameId ?? ""), gap);
     game.lastAt = at;
     game.version += 1;
     const take = TAKERS[entry.kind] ?? takeUnknown;
     take(this, { entry, at, game, connection, player: connection?.name ?? null });
   }
 
-  _gameOf(id) {
+  // Nobody knows whose entries they were: any game may lack some.
+  _takeGap(entry, at) {
+    this._gap = { entry, at };
+    for (const game of this.games.values()) {
+      takeGap(this, { entry, at, game, connection: null, player: null });
+      game.version += 1;
+    }
+  }
+
+  _gameOf(id, gap) {
     let game = this.games.get(id);
     if (!game) {
       game = new Game(id);
       game.firstSeen = this.games.size;
       this.games.set(id, game);
+      if (gap) takeGap(this, { ...gap, game, connection: null, player: null });
     }
     return game;
   }

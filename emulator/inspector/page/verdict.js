@@ -7,7 +7,7 @@
 import { CLIENT, HOST } from "./handshake.js";
 import { CONNECTION_RULES, faultsOf } from "./verdict-connection.js";
 import { NEGOTIATION_RULES } from "./verdict-negotiation.js";
-import { seconds } from "./words.js";
+import { many, seconds } from "./words.js";
 
 const GRAVITY = { bad: 3, warn: 2, note: 1 };
 
@@ -29,7 +29,9 @@ export function judge(attempt, givenWorld) {
     .filter(Boolean);
   findings.sort((one, other) => GRAVITY[other.severity] - GRAVITY[one.severity]);
   const gravest = findings[0];
-  if (gravest && gravest.severity !== "note") {
+  const isGrave = gravest && gravest.severity !== "note";
+  if (attempt.gap && (isGrave || !facts.complete)) return unknown(attempt);
+  if (isGrave) {
     return {
       state: gravest.severity,
       code: gravest.code,
@@ -76,6 +78,20 @@ function complete(attempt, facts) {
       `Signaling is complete ${seconds(facts.completeAfter)} after the ` +
       `${attempt.join ? "join" : "offer"}: offer, answer, ` +
       `${count(attempt.host)} + ${count(attempt.player)} candidates.`,
+  };
+}
+
+// What is missed may have been among what is missing.
+function unknown(attempt) {
+  const { at, dropped } = attempt.gap;
+  const isWithin = at >= attempt.beganAt;
+  const when = isWithin ? `${seconds(at - attempt.beganAt)} after the ${startOf(attempt)}` : "before it";
+  return {
+    state: "neutral",
+    code: "UNKNOWN",
+    headline: `What became of it is not known: ${many(dropped, "entry is", "entries are")} missing ${when}.`,
+    hint: "",
+    findings: [],
   };
 }
 

@@ -30,7 +30,7 @@ export function clock(at) {
 }
 
 /** "1 candidate", "3 candidates". */
-export const many = (count, noun) => `${count} ${noun}${count === 1 ? "" : "s"}`;
+export const many = (count, noun, plural = `${noun}s`) => `${count} ${count === 1 ? noun : plural}`;
 
 const OUTCOMES = { __proto__: null, ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
 // A kind is what a recording says it is.
