@@ -86,6 +86,27 @@ async def test_a_superseded_attempt_is_not_red(inspected: Inspected) -> None:
     await expect(inspected.page.locator("#games .tally")).to_have_text("1 ✓ complete")
 
 
+async def test_players_among_themselves_owe_no_host_a_join(inspected: Inspected) -> None:
+    """As long as there is none."""
+    scene = Scene().connect("Alice").connect("Bob").wait(10)
+    scene.send("Bob", "offer", "Alice", OFFER)
+    answer = sdp("aL1c", "active", print_="BB")
+    scene.send("Alice", "answer", "Bob", {"type": "answer", "sdp": answer})
+    scene.trickle("Bob", "Alice", "192.168.1.10", ufrag="h0St").trickle(
+        "Alice", "Bob", "192.168.1.11"
+    )
+    scene.close("Bob", 1001)
+    told = await inspected.verdicts(scene.wait(9000), now=scene.now_ms)
+    assert [(each["code"], each["state"]) for each in told] == [
+        ("NO_HOST", "neutral"),
+        ("NO_HOST", "neutral"),
+        ("COMPLETE", "ok"),
+    ]
+    scene.connect(HOST).wait(9000)
+    told = await inspected.verdicts(scene, now=scene.now_ms)
+    assert [each["code"] for each in told] == ["NO_JOIN", "LEFT", "COMPLETE"]
+
+
 async def test_what_spans_a_gap_is_unknown(inspected: Inspected) -> None:
     """What is missed may have been dropped; what was settled before stays."""
     scene = Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Zoë").wait(500)

@@ -113,6 +113,7 @@ function takeMessage(timeline, happening) {
   });
   if (isHandshake && target !== player) {
     game.hasSignals = true;
+    game.hasMesh ||= target !== HOST && player !== HOST;
     row.step = attempt.take(row, player, target, body?.payload);
     attempt.seats.set(player, happening.connection);
     const key = pendingKey(player, target, type);

@@ -19,6 +19,8 @@ export class Game {
     this.gap = null;
     /** Whether players here do what our protocol says; others' handlers have their own. */
     this.hasSignals = false;
+    /** Whether players signal to each other. */
+    this.hasMesh = false;
     /** Counts changes: whoever draws compares. */
     this.version = 0;
     this.lastAt = 0;
@@ -46,6 +48,11 @@ export class Game {
     return [...this.hosts.values()].filter(
       (each) => each.connectAt <= at && (each.closed === null || each.closed.at > at),
     );
+  }
+
+  /** Whether players connect to each other, and to no host. */
+  get isHostless() {
+    return this.hasMesh && !this.wasHere(HOST);
   }
 
   wasHere(name) {

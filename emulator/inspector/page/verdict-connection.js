@@ -233,7 +233,7 @@ function leftInTheMiddle(attempt, facts) {
   const left = departure(attempt, facts);
   if (!left || left.code === 1009 || left.code === 1008) return null;
   const begun = attempt.join || attempt.offer;
-  if (!begun && left.who === attempt.host) return null;
+  if (!begun && (left.who === attempt.host || attempt.game.isHostless)) return null;
   const meaning = left.reason || closeMeaning(left.code);
   const when = begun ? `${seconds(facts.since(left.at))} after the ${attempt.join ? "join" : "offer"}` : "before its join";
   return bad(

@@ -16,7 +16,7 @@ function joinMissing(attempt, facts, world) {
   const { connection } = attempt;
   if (attempt.join || attempt.offer || !connection || connection.refused) return null;
   if (connection.openedAt === null || attempt.host !== HOST) return null;
-  if (!attempt.game.wasHere(HOST) && !attempt.game.hasSignals) return null;
+  if (attempt.game.isHostless || (!attempt.game.wasHere(HOST) && !attempt.game.hasSignals)) return null;
   const openingMs = connection.openedAt - connection.connectAt;
   if (openingMs > CLIENT.joinDelayMs) {
     return bad(

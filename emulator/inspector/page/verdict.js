@@ -7,7 +7,7 @@
 import { CLIENT, HOST } from "./handshake.js";
 import { CONNECTION_RULES, faultsOf } from "./verdict-connection.js";
 import { NEGOTIATION_RULES } from "./verdict-negotiation.js";
-import { many, seconds } from "./words.js";
+import { many, quoted, seconds } from "./words.js";
 
 const GRAVITY = { bad: 3, warn: 2, note: 1 };
 
@@ -45,6 +45,7 @@ export function judge(attempt, givenWorld) {
 
 function settled(attempt, facts, world) {
   if (facts.complete) return complete(attempt, facts);
+  if (attempt.game.isHostless && attempt.host === HOST && startOf(attempt) === "connect") return hostless(attempt);
   return attempt.endAt < Infinity ? superseded(attempt, facts) : waiting(attempt, facts, world);
 }
 
@@ -92,6 +93,14 @@ function unknown(attempt) {
     headline: `What became of it is not known: ${many(dropped, "entry is", "entries are")} missing ${when}.`,
     hint: "",
     findings: [],
+  };
+}
+
+function hostless(attempt) {
+  return {
+    state: "neutral",
+    code: "NO_HOST",
+    headline: `${quoted(attempt.player)} has sent no join: players here connect to each other, and nobody hosts.`,
   };
 }
 
