@@ -206,7 +206,7 @@ FAILURES = [
     ),
     Failure(
         "HOST_NOT_FOUND",
-        "“Alice” was told that nobody hosts game “AB12CD”, but HOST is connected.",
+        "“Alice” was told that nobody hosts game “AB12CD”, but the connection of HOST has not ended.",
         _left_after_the_error,
     ),
     Failure(

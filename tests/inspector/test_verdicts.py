@@ -175,8 +175,8 @@ async def test_a_fault_is_named_beside_what_it_causes(inspected: Inspected) -> N
     assert told["code"] == "NO_OFFER"
     assert "delay:offer:6s" in told["findings"][0]["text"]
     assert told["hint"] == (
-        "The host's page may have thrown: look at its console. "
-        "An injected fault struck: delay:offer:6s."
+        "An injected fault struck: delay:offer:6s. "
+        "The host's page may have thrown: look at its console."
     )
 
 
@@ -187,8 +187,8 @@ async def test_a_fault_takes_no_advice_away(inspected: Inspected) -> None:
     scene.offer().trickle(HOST, "Alice", "192.168.1.10").answer().wait(3000)
     (told,) = await inspected.verdicts(scene, now=scene.now_ms)
     assert told["code"] == "NO_CANDIDATES"
-    assert told["hint"].startswith("Is onicecandidate set")
-    assert told["hint"].endswith("An injected fault struck: duplicate:join.")
+    advice = "An injected fault struck: duplicate:join. Is onicecandidate set"
+    assert told["hint"].startswith(advice)
 
 
 async def test_a_fault_of_the_host_is_told_to_those_it_concerns(inspected: Inspected) -> None:
@@ -197,8 +197,10 @@ async def test_a_fault_of_the_host_is_told_to_those_it_concerns(inspected: Inspe
     ghost.add("fault", HOST, fault="ghost:HOST", detail="")
     ghost.connect("Alice").wait(1000).message("Alice", "join", HOST)
     ghost.post(HOST, {"type": "join", "senderId": "Alice", "payload": None}, delivered=False)
+    ghost.post("Alice", {"type": "error", "payload": {"code": "HOST_NOT_FOUND"}})
     (told,) = await inspected.verdicts(ghost.wait(8000), now=ghost.now_ms)
     assert (told["code"], "ghost:HOST" in told["hint"]) == ("GHOST", True)
+    assert [each["code"] for each in told["findings"]] == ["FAULT"]
     # Bob's handshake was over, and Carol's is with another connection.
     later = Scene().complete("Bob")
     later.add("fault", HOST, fault="go-away:HOST=10s", detail="")

@@ -84,6 +84,8 @@ function hostNotFound(attempt, facts, world) {
   const error = errorOf(attempt, "HOST_NOT_FOUND");
   // Whoever is connected already does not mind.
   if (!error || facts.complete) return null;
+  // Of a host that was found gone another rule speaks.
+  if (attempt.ghosts.some((each) => each.to === HOST && each.at <= error.at)) return null;
   return hostStillThere(attempt, error) ?? hostElsewhen(attempt, error) ?? hostElsewhere(attempt, error, world);
 }
 
@@ -91,8 +93,8 @@ function hostStillThere(attempt, error) {
   if (attempt.game.hostsAt(error.at).length === 0) return null;
   return bad(
     "HOST_NOT_FOUND",
-    `${quoted(error.to)} was told that nobody hosts game ${quoted(attempt.game.id)}, but HOST is connected.`,
-    "Its row was lost, or somebody sent that frame by hand. The host has to connect again.",
+    `${quoted(error.to)} was told that nobody hosts game ${quoted(attempt.game.id)}, but the connection of HOST has not ended.`,
+    "Its row was lost, as after a 410, or somebody sent that frame by hand. The host has to connect again.",
   );
 }
 

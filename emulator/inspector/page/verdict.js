@@ -36,7 +36,7 @@ export function judge(attempt, givenWorld) {
       state: gravest.severity,
       code: gravest.code,
       headline: gravest.text,
-      hint: [gravest.hint, aboutFaults(attempt)].filter(Boolean).join(" "),
+      hint: [aboutFaults(attempt), gravest.hint].filter(Boolean).join(" "),
       findings: findings.slice(1),
     };
   }
