@@ -71,6 +71,9 @@ async def test_who_only_connects_takes_no_ones_place(inspected: Inspected) -> No
     scene = Scene().join().wait(20).offer().wait(100).connect("intruder", "Alice").wait(6000)
     first, _ = await inspected.verdicts(scene, now=scene.now_ms)
     assert first["code"] == "NO_ANSWER"
+    scene = Scene().join().wait(20).connect("intruder", "Alice").offer().answer()
+    first, _ = await inspected.verdicts(scene.wait(100))
+    assert first["code"] == "COMPLETE"
     scene = Scene().join().wait(20).ask("intruder", "Alice")
     scene.add("refused", "intruder", status=409, reason="", method="GET", path="/prod")
     scene.offer().trickle(HOST, "Alice", "192.168.1.10").answer()

@@ -200,7 +200,7 @@ export class Attempts {
 
   /** Return the attempt that a message from one player to another belongs to. */
   forMessage(type, from, to, at, own) {
-    const current = own?.involves(from) && own.involves(to) ? own : this.of(from, to);
+    const current = own?.involves(from) && own.involves(to) ? own : this._ownerOf(from, to);
     // Whoever joins again starts anew; so does an offer where nothing had begun.
     const again = type === "join" && (current?.join || current?.offer);
     if (current && !again) return current;
@@ -209,6 +209,13 @@ export class Attempts {
     attempt.connection = current?.connection ?? null;
     // Nothing begins with these: what did is missing.
     if (type !== "join" && type !== "offer") attempt.gap = this.game.gap;
+    return attempt;
+  }
+
+  // Who has only connected under a name does not get what is sent to whoever has it.
+  _ownerOf(one, other) {
+    let attempt = this.of(one, other);
+    while (attempt?.before && !attempt.join && !attempt.offer && isOpen(attempt.before.connection)) attempt = attempt.before;
     return attempt;
   }
 
@@ -224,6 +231,8 @@ export class Attempts {
     return attempt;
   }
 }
+
+const isOpen = (connection) => Boolean(connection?.openedAt) && connection.closed === null;
 
 // A name may hold any character but control characters.
 const keyOf = (one, other) => (one < other ? `${one}\n${other}` : `${other}\n${one}`);
