@@ -107,9 +107,9 @@ def host_left() -> Scene:
     return scene.refuse("Alice", "answer", HOST, "TARGET_NOT_FOUND", "undelivered")
 
 
-def fault(scene: Scene, who: str, spec: str) -> Scene:
-    """Let a fault strike somebody's connection."""
-    scene.add("fault", who, fault=spec, detail="")
+def fault(scene: Scene, who: str, spec: str, detail: str = "") -> Scene:
+    """Let a fault strike somebody's connection, or what is sent there."""
+    scene.add("fault", who, fault=spec, detail=detail)
     return scene
 
 
@@ -118,7 +118,7 @@ def found_nobody() -> Scene:
     scene = Scene().join()
     scene.message(HOST, "offer", "Alice")
     for _ in range(12):
-        fault(scene, "Alice", "gone:Alice=90%")
+        fault(scene, "Alice", "gone:Alice=90%", "offer")
     payload = {"code": "TARGET_NOT_FOUND", "type": "offer", "targetId": "Alice"}
     return scene.post(HOST, {"type": "undelivered", "payload": payload})
 
@@ -128,7 +128,7 @@ def lost_twice() -> Scene:
     scene = Scene().join().offer()
     for _ in range(2):
         scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
-        fault(scene, HOST, "drop:offer=50%")
+        fault(scene, HOST, "drop:offer=50%", "offer")
     return scene
 
 

@@ -2,6 +2,7 @@
 
 import { readJson } from "./handshake.js";
 import { escapeMarkdown, escapeMarkup, maskAddresses } from "./redact.js";
+import { faultsOf } from "./verdict-connection.js";
 import { clock, delta, outcomeOf } from "./words.js";
 
 const MAX_ROWS = 200;
@@ -44,7 +45,7 @@ export function eventFile(row) {
 export function pytestTest(attempt, rows, about) {
   const names = [...new Set([attempt.host, attempt.player])];
   const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
-  const steps = stepsOf(withCloses(attempt, rows), variable);
+  const steps = stepsOf(withTheirs(attempt, rows), variable);
   const fixtures = steps.some((line) => line.startsWith("signal_faults.")) ? "signal_peer, signal_faults" : "signal_peer";
   const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
   return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
@@ -70,10 +71,13 @@ function seats(attempt, steps, variable) {
   });
 }
 
-// HOST's end is a row of the game: all of its attempts end with it.
-function withCloses(attempt, rows) {
+// HOST's end, and what struck its connection, are rows of the game: all of its attempts have them.
+function withTheirs(attempt, rows) {
   const ends = (row) => attempt.left.some((each) => each.who === row.from && each.at === row.at);
-  const others = attempt.game.rows.filter((row) => row.kind === "disconnect" && ends(row) && !rows.includes(row));
+  const struck = faultsOf(attempt);
+  const strikes = (row) => struck.some((each) => each.at === row.at && each.spec === specOf(row));
+  const isTheirs = (row) => (row.kind === "disconnect" ? ends(row) : row.kind === "fault" && strikes(row));
+  const others = attempt.game.rows.filter((row) => isTheirs(row) && !rows.includes(row));
   return [...rows, ...others].sort((one, other) => one.index - other.index);
 }
 
