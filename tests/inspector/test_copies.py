@@ -132,6 +132,13 @@ def lost_twice() -> Scene:
     return scene
 
 
+def lost_at_first() -> Scene:
+    """What is delivered is the second offer, not the one that was dropped."""
+    scene = Scene().join()
+    scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
+    return fault(scene, HOST, "drop:offer#1", "offer").offer().answer()
+
+
 def broken() -> Scene:
     """A host whose network fails between join and candidate, of which no function hears."""
     scene = fault(Scene().join().offer(), HOST, "ghost:HOST=5s")
@@ -174,13 +181,18 @@ def missed() -> Scene:
         (host_left(), "mesh", "await host.close()"),
         (found_nobody(), "mesh", 'signal_faults.add("gone:Alice#12")'),
         (lost_twice(), "mesh", 'signal_faults.remove("drop:offer#1")'),
+        (
+            lost_at_first(),
+            "mesh",
+            'lost\\"}, \\"targetId\\": \\"Alice\\"}")\n    await host.send_text(',
+        ),
         (broken(), "mesh", 'signal_faults.add("ghost:HOST")'),
         (missed(), "mesh", 'signal_faults.add("miss-disconnect#1")\n    await player.close()'),
     ],
     ids=[
         *("complete", "star", "no host", "name taken", "nobody there"),
         *("left early", "left late", "host returned", "host left"),
-        *("found nobody", "lost twice", "broken", "missed"),
+        *("found nobody", "lost twice", "lost at first", "broken", "missed"),
     ],
 )
 async def test_the_pytest_passes_with_the_plugin(

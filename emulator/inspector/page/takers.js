@@ -305,6 +305,7 @@ function takeFault(timeline, happening) {
   const detail = text(entry.detail ?? "");
   const attempt = struckBy(happening, detail);
   (attempt ?? connection)?.faults.push({ at, spec, detail });
+  if (spec.startsWith("drop")) dropped(happening, detail);
   timeline.row(happening, {
     to: happening.player,
     type: `fault ${spec}`,
@@ -312,6 +313,17 @@ function takeFault(timeline, happening) {
     note: detail,
     attempt,
   });
+}
+
+// Nobody posts what was dropped: the next of its kind that is delivered is another.
+function dropped({ game, connection }, type) {
+  const row = game._lastSentBy.get(connection?.id);
+  if (row?.type !== type || row.outcome !== "pending") return;
+  Object.assign(row, { outcome: "bad", note: "dropped" });
+  const key = pendingKey(row.from, row.target, type);
+  const others = game._pending.get(key)?.filter((each) => each !== row) ?? [];
+  if (others.length > 0) game._pending.set(key, others);
+  else game._pending.delete(key);
 }
 
 // The attempt that a fault struck; null if it struck a connection as such. Of a host's, which has
