@@ -1,13 +1,15 @@
 """A table in one page: real WebRTC connections, through the emulator."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Route, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
 from tests.inspector.inspected import Inspected, assert_accessible
 from tests.inspector.scenes import Scene
 
@@ -54,6 +56,73 @@ async def test_a_host_and_three_players_connect_and_talk(
     assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
         emulator.inspector_url.split("/")[2]
     }
+
+
+def seats_in(page: Page, game: str) -> Locator:
+    """Return the seats of a game."""
+    seats = page.get_by_role("list", name="Seats in this page").locator("> li")
+    return seats.filter(has=page.get_by_role("heading", name=f"in {game}"))
+
+
+async def expect_states(seats: Locator, count: int, state: str) -> None:
+    """Wait until so many seats are all in a state."""
+    await expect(seats).to_have_count(count, timeout=PATIENCE_MS)
+    for index in range(count):
+        await expect(seats.nth(index)).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
+
+
+async def test_a_table_is_opened_anew_after_a_restart(browser: Browser) -> None:
+    """Whose signaling has closed keeps no seat, waits for nobody, and is replaced."""
+    async with AsyncExitStack() as first, await browser.new_page() as page:
+        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        port = emulator.port
+        await page.goto(f"{emulator.inspector_url}play?game=AGAIN1")
+        party = page.get_by_role("button", name="Host and 3 players")
+        seats = seats_in(page, "AGAIN1")
+        await party.click()
+        await expect_states(seats, 4, "open")
+        await first.aclose()
+        await expect_states(seats, 4, "closed")
+        status = page.locator("#status")
+        await expect(status).to_have_attribute("data-state", "gone", timeout=PATIENCE_MS)
+        async with Emulator(Settings(port=port)):
+            await expect(status).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            await page.get_by_role("button", name="Host the game").click()
+            heard = page.get_by_label("What Anna hears")
+            await expect(heard).to_contain_text("HOST is gone", timeout=PATIENCE_MS)
+            anna = seats.filter(has=page.get_by_role("heading", name="Anna"))
+            await expect(anna).to_have_attribute("data-state", "closed")
+            await party.click()
+            await expect_states(seats, 4, "open")
+
+
+async def test_a_party_whose_host_is_cut_off_gets_another(browser: Browser) -> None:
+    """One click after a restart, and everybody plays again."""
+    async with AsyncExitStack() as first, await browser.new_page() as page:
+        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        port = emulator.port
+        await page.goto(f"{emulator.inspector_url}play?game=AGAIN2")
+        party = page.get_by_role("button", name="Host and 3 players")
+        await party.click()
+        await expect_states(seats_in(page, "AGAIN2"), 4, "open")
+        await first.aclose()
+        await expect_states(seats_in(page, "AGAIN2"), 4, "closed")
+        async with Emulator(Settings(port=port)):
+            await party.click()
+            await expect_states(seats_in(page, "AGAIN2"), 4, "open")
+
+
+async def test_two_games_have_a_table_each(browser: Browser, emulator: Emulator) -> None:
+    """Another code is another host, whose players may have the same names."""
+    async with await browser.new_page() as page:
+        await page.goto(f"{emulator.inspector_url}play?game=PLAYA")
+        party = page.get_by_role("button", name="Host and 3 players")
+        await party.click()
+        await expect_states(seats_in(page, "PLAYA"), 4, "open")
+        await page.get_by_label("Game").fill("PLAYB")
+        await party.click()
+        await expect_states(seats_in(page, "PLAYB"), 4, "open")
+        await expect_states(seats_in(page, "PLAYA"), 4, "open")
 
 
 async def test_the_inspector_leads_there(inspected: Inspected) -> None:

@@ -5,14 +5,19 @@ import { connectTable } from "./client.js";
 
 const HOST = "HOST";
 const MAX_LINES = 200;
+/** How often it is asked whether the emulator is still there. */
+const LOOK_MS = 2000;
 const NAMES = ["Anna", "Ben", "Chloé", "David", "Emma", "Finn", "Grace", "Hugo"];
 
 const byId = (id) => document.getElementById(id);
+/** By game and name: a name may sit at two tables. */
 const seats = new Map();
+const keyOf = (game, name) => JSON.stringify([game, name]);
 
 /** One player of this page, or the host. */
 class Seat {
   constructor(url, game, name) {
+    this.game = game;
     this.name = name;
     this.channels = new Map();
     this._draw();
@@ -27,14 +32,18 @@ class Seat {
 
   /** Whether nothing can come of it any more: whoever tries again gets a new seat. */
   get isOver() {
-    return ["closed", "failed"].includes(this.element.dataset.state);
+    return this._isCutOff || this.element.dataset.state === "failed";
+  }
+
+  get _isCutOff() {
+    return this.table.socket.readyState > WebSocket.OPEN;
   }
 
   leave() {
     for (const peer of this.table.peers.values()) peer.close();
     this.table.socket.close(1000);
     this.element.remove();
-    seats.delete(this.name);
+    seats.delete(keyOf(this.game, this.name));
   }
 
   say(text) {
@@ -61,6 +70,8 @@ class Seat {
   }
 
   _tellOfChannels() {
+    // Whose signaling has closed waits for nobody, whatever becomes of its channels.
+    if (this._isCutOff) return;
     const names = [...this.channels.keys()];
     if (names.length === 0) this._tell("waiting", this._waitsFor());
     else this._tell("open", `open to ${names.join(", ")}`);
@@ -94,15 +105,17 @@ class Seat {
     this.element = document.createElement("li");
     this.element.className = "seat";
     const heading = document.createElement("h2");
-    heading.textContent = this.name;
+    const table = document.createElement("small");
+    table.textContent = `in ${this.game}`;
+    heading.append(this.name, " ", table);
     this._state = document.createElement("p");
     this._state.className = "state";
     this._lines = document.createElement("ol");
     this._lines.tabIndex = 0;
-    this._lines.setAttribute("aria-label", `What ${this.name} hears`);
+    this._lines.setAttribute("aria-label", `What ${this.name} hears in ${this.game}`);
     const form = document.createElement("form");
     const input = document.createElement("input");
-    input.setAttribute("aria-label", `Say as ${this.name}`);
+    input.setAttribute("aria-label", `Say as ${this.name} in ${this.game}`);
     const leave = document.createElement("button");
     leave.type = "button";
     leave.textContent = "Leave";
@@ -121,20 +134,38 @@ class Seat {
   }
 }
 
-function sit(url, name) {
-  const game = byId("game").value.trim();
+const seatOf = (game, name) => seats.get(keyOf(game, name));
+const isTaken = (game, name) => seatOf(game, name)?.isOver === false;
+
+function sit(game, name) {
   byId("problem").textContent = "";
   if (game === "" || name === "") {
     byId("problem").textContent = "A game has a code, and a player a name.";
-  } else if (seats.has(name) && !seats.get(name).isOver) {
+  } else if (isTaken(game, name)) {
     byId("problem").textContent = `${name} sits in this page already.`;
   } else {
-    seats.get(name)?.leave();
-    seats.set(name, new Seat(url, game, name));
+    seatOf(game, name)?.leave();
+    seats.set(keyOf(game, name), new Seat(url, game, name));
   }
 }
 
-const nextName = () => NAMES.find((name) => !seats.has(name)) ?? `Player ${seats.size}`;
+function sitParty(game) {
+  if (!isTaken(game, HOST)) sit(game, HOST);
+  const socket = seatOf(game, HOST)?.table.socket;
+  if (!socket) return;
+  // Players come once somebody is there to be joined.
+  const join = () => { for (let i = 0; i < 3; i += 1) sit(game, nextName(game)); };
+  if (socket.readyState === WebSocket.OPEN) join();
+  else socket.addEventListener("open", join, { once: true });
+}
+
+function nextName(game) {
+  const known = NAMES.find((name) => !isTaken(game, name));
+  if (known) return known;
+  let number = NAMES.length + 1;
+  while (isTaken(game, `Player ${number}`)) number += 1;
+  return `Player ${number}`;
+}
 
 // No letters that look alike; crypto.randomUUID is not there on a phone without https.
 function newCode() {
@@ -142,31 +173,41 @@ function newCode() {
   return [...crypto.getRandomValues(new Uint8Array(6))].map((n) => letters[n % 32]).join("");
 }
 
-async function start() {
-  const answer = await fetch("api/about", { cache: "no-store" });
-  if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
-  const about = await answer.json();
-  // As this page was reached, so is the emulator: a phone does not know 127.0.0.1.
-  const url = `${location.protocol.replace("http", "ws")}//${location.host}/${about.stage}`;
+let url = "";
+
+function status(state, text) {
+  if (byId("status").textContent !== text) byId("status").textContent = text;
+  byId("status").dataset.state = state;
+}
+
+/** Ask who is there, now and from now on: the emulator may be started again, also differently. */
+async function look() {
+  try {
+    const answer = await fetch("api/about", { cache: "no-store" });
+    if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
+    const { stage } = await answer.json();
+    // As this page was reached, so is the emulator: a phone does not know 127.0.0.1.
+    url = `${location.protocol.replace("http", "ws")}//${location.host}/${stage}`;
+    status("live", url);
+    // Until now a click would have been lost, and Enter would have sent the form away.
+    for (const button of byId("table").querySelectorAll("button")) button.disabled = false;
+  } catch {
+    status("gone", "the emulator does not answer; trying again");
+  }
+  setTimeout(look, LOOK_MS);
+}
+
+function start() {
+  const game = () => byId("game").value.trim();
   byId("game").value = new URLSearchParams(location.search).get("game") ?? newCode();
-  byId("status").textContent = url;
-  byId("status").dataset.state = "live";
-  byId("host").addEventListener("click", () => sit(url, HOST));
+  byId("host").addEventListener("click", () => sit(game(), HOST));
   byId("table").addEventListener("submit", (event) => {
     event.preventDefault();
-    sit(url, byId("name").value.trim() || nextName());
+    sit(game(), byId("name").value.trim() || nextName(game()));
     byId("name").value = "";
   });
-  byId("party").addEventListener("click", () => {
-    if (!seats.has(HOST)) sit(url, HOST);
-    // Players come once somebody is there to be joined.
-    const join = () => { for (let i = 0; i < 3; i += 1) sit(url, nextName()); };
-    const { socket } = seats.get(HOST).table;
-    if (socket.readyState === WebSocket.OPEN) join();
-    else socket.addEventListener("open", join, { once: true });
-  });
-  // Until now a click would have been lost, and Enter would have sent the form away.
-  for (const button of byId("table").querySelectorAll("button")) button.disabled = false;
+  byId("party").addEventListener("click", () => sitParty(game()));
+  look();
 }
 
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -174,7 +215,4 @@ const follow = () => { document.documentElement.dataset.theme = dark.matches ? "
 dark.addEventListener("change", follow);
 follow();
 
-start().catch((error) => {
-  byId("status").textContent = String(error.message ?? error);
-  byId("status").dataset.state = "gone";
-});
+start();
