@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosedError
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
-from tests.emulator.peers import hear, peer, tell
+from tests.emulator.peers import hear, peer, settle, tell
 from tests.end_to_end.browser import installed_browser, open_laptop
 from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.inspector.scenes import candidate, sdp
@@ -92,6 +92,29 @@ async def test_what_happened_before_the_page_was_opened_is_there(
     await relay(alice, host, "join", "HOST", None)
     async with inspect(browser, emulator.inspector_url) as inspected:
         await expect(inspected.rows()).to_have_count(3)
+
+
+async def test_who_has_been_silent_longer_than_entries_are_kept_is_there(
+    browser: Browser,
+    emulator: Emulator,
+    host: ClientConnection,
+    alice: ClientConnection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In the list, where they can be sent to and closed, and in the diagram."""
+    monkeypatch.setattr("poker_signal.emulator.trace.MAX_ENTRIES", 64)
+    async with peer(emulator, "Idle") as idle, peer(emulator, "Carol", "OTHER") as carol:
+        for _ in range(80):
+            await settle(carol)
+        await relay(host, idle, "offer", "Idle", OFFER)
+        async with inspect(browser, emulator.inspector_url) as inspected:
+            connected = inspected.page.locator("#connected li > span")
+            await expect(connected).to_have_text(["HOST", "Alice", "Idle"])
+            await expect(inspected.rows()).to_have_count(1)
+            assert await inspected.labels() == ["offer from HOST to Idle"]
+            await expect(inspected.page.locator("#lanes")).to_contain_text("Idle")
+            await alice.close()
+            await expect(connected).to_have_text(["HOST", "Idle"])
 
 
 async def test_a_host_that_never_answers_is_told_of_as_time_passes(

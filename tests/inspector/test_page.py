@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.inspector.inspected import Inspected, assert_accessible
-from tests.inspector.scenes import HOST, Scene, candidate, sdp
+from tests.inspector.scenes import GAME, HOST, Scene, candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -271,6 +271,18 @@ async def test_ten_thousand_events_scroll_smoothly(inspected: Inspected) -> None
             break
     print(f"{sum(best) / 2:.0f} frames per second, {measured['drawn']} rows drawn")
     assert sum(best) / 2 > 30, best
+
+
+async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
+    inspected: Inspected,
+) -> None:
+    """The page lets older entries go; who is silent since then is still there."""
+    scene = Scene().connect(HOST).connect("Idle").connect("Gone").close("Gone", 1000)
+    for _ in range(60_001):
+        scene.add("teleport", gameId="OTHER", connectionId="other=")
+    await inspected.open_recording(scene)
+    await inspected.page.locator("#games").get_by_role("button", name=GAME).click()
+    await expect(inspected.page.locator("#connected li > span")).to_have_text([HOST, "Idle"])
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

@@ -18,6 +18,22 @@ export class Analysis {
     this._timeline.add(entry);
   }
 
+  /** Take connections that are open since before the first entry, as the API's `connections`. */
+  seed(connections) {
+    for (const connection of connections) this._timeline.seed(connection);
+  }
+
+  /** Return the connections that are open since a time or longer, as `seed` takes them. */
+  openSince(at) {
+    const open = [...this.connections.values()].filter((each) => each.isOpen && each.connectAt <= at);
+    return open.map(({ id, player, game, connectAt }) => ({
+      connectionId: id,
+      playerId: player ?? undefined,
+      gameId: game ?? undefined,
+      connectedAt: connectAt,
+    }));
+  }
+
   /** Games by id; "" holds what belongs to none. */
   get games() {
     return this._timeline.games;

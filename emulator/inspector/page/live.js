@@ -9,7 +9,7 @@ const PATIENCE_MS = (WAIT_S + 10) * 1000;
 const OWN = { "X-Poker-Signal-Inspector": "1" };
 
 export class Live {
-  /** `listener`: `{started(run), entries(list, now), gone(), back()}`. */
+  /** `listener`: `{started(first, before), entries(list, now), gone(), back()}`. */
   constructor(listener) {
     this._listener = listener;
     this._run = null;
@@ -39,7 +39,7 @@ export class Live {
         const url = `api/entries?since=${this._next}&wait=${wait}${this._run ? `&run=${this._run}` : ""}`;
         const answer = await fetch(url, { signal: timeout, cache: "no-store" });
         if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
-        this._take(await answer.json());
+        await this._take(await answer.json(), stopped);
       } catch (error) {
         if (stopped.aborted) return;
         if (!this._isGone) this._listener.gone(String(error.message ?? error));
@@ -49,13 +49,16 @@ export class Live {
     }
   }
 
-  _take(chunk) {
+  async _take(chunk, stopped) {
     if (chunk.run !== this._run) {
+      const before = await openBefore(chunk.entries[0]);
+      if (stopped.aborted) return;
       // Numbers start anew with every run; what is asked for next is its beginning.
       const first = this._run === null;
       this._run = chunk.run;
-      this._listener.started(chunk.run, first);
+      this._listener.started(first, before);
     }
+    if (stopped.aborted) return;
     if (this._isGone) {
       this._isGone = false;
       this._listener.back();
@@ -63,6 +66,13 @@ export class Live {
     this._next = chunk.next;
     this._listener.entries(chunk.entries, chunk.now);
   }
+}
+
+// The oldest entries are not kept for ever: who has been silent since then is in none of them.
+async function openBefore(entry) {
+  if (!entry?.n) return [];
+  const { connections } = await call("GET", "connections");
+  return connections.filter(({ connectedAt }) => connectedAt <= entry.at);
 }
 
 /** Call the API; throws an Error with a sentence that can be shown. */

@@ -75,7 +75,7 @@ class Inspector {
 
   _listener() {
     return {
-      started: (run, first) => this._started(first),
+      started: (first, before) => this._started(first, before),
       entries: (list, now) => this._received(list, now),
       gone: () => {
         this.controls.status("gone", "the emulator does not answer; trying again");
@@ -88,8 +88,9 @@ class Inspector {
     };
   }
 
-  async _started(first) {
+  async _started(first, before) {
     this.reset();
+    this.analysis.seed(before);
     if (!first) this.notice("The emulator was restarted: this is the new run.");
     try {
       this.about = await call("GET", "about");
@@ -148,7 +149,9 @@ class Inspector {
   _forgetOlderHalf() {
     this.entries.splice(0, this.entries.length - MAX_ENTRIES / 2);
     const id = this.chosen?.id;
+    const before = this.analysis.openSince(this.entries[0].at);
     this.analysis = new Analysis({ ended: this.analysis.ended });
+    this.analysis.seed(before);
     for (const entry of this.entries) this.analysis.add(entry);
     this.chosen = this.analysis.games.get(id) ?? null;
     this.closeRow();

@@ -182,6 +182,8 @@ function takePost(timeline, happening) {
   const { game, entry, at, player } = happening;
   const type = text(entry.type ?? "frame");
   const delivered = entry.delivered !== false;
+  // Whoever is reached is there, though what told of it may be kept no more.
+  if (delivered && happening.connection?.closed === null) timeline.open(happening);
   const sender = entry.senderId;
   if (typeof sender === "string") {
     const waiting = game._pending.get(pendingKey(sender, player, type));

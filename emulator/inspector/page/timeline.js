@@ -100,6 +100,15 @@ export class Timeline {
     }
   }
 
+  /** Take a connection of which no entry tells that it was opened. */
+  seed({ connectedAt, ...whose }) {
+    const connection = this._connectionOf(whose, connectedAt);
+    connection.openedAt = connectedAt;
+    const game = this._gameOf(text(connection.game ?? ""), null);
+    game.version += 1;
+    this.open({ game, player: connection.name, connection });
+  }
+
   _gameOf(id, gap) {
     let game = this.games.get(id);
     if (!game) {
@@ -116,7 +125,7 @@ export class Timeline {
     if (typeof id !== "string") return null;
     let connection = this.connections.get(id);
     if (!connection) {
-      connection = { id, player: null, game: null, connectAt: at, openedAt: null };
+      connection = { id, player: null, game: null, connectAt: at, openedAt: null, isOpen: false };
       Object.assign(connection, { refused: null, closed: null, row: null, attempt: null, faults: [] });
       this.connections.set(id, connection);
     }
@@ -166,11 +175,13 @@ export class Timeline {
     const lane = game.lane(player);
     if (lane.open.has(connection.id)) return;
     lane.open.add(connection.id);
+    connection.isOpen = true;
     if (lane.open.size === 1) lane.spans.push({ from: game.rows.length, to: null });
     if (player === HOST) game.hosts.set(connection.id, connection);
   }
 
   close(game, connection) {
+    connection.isOpen = false;
     const lane = game.lane(connection.name);
     if (!lane?.open.delete(connection.id) || lane.open.size > 0) return;
     const span = lane.spans.at(-1);
