@@ -234,6 +234,31 @@ async def test_pausing_keeps_what_happens_for_later(
     await expect(inspected.rows()).to_have_count(3)
 
 
+async def test_what_was_paused_outlives_the_emulator(browser: Browser) -> None:
+    """Somebody looks at it; the new run comes when they have seen enough."""
+    async with AsyncExitStack() as first:
+        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        port = emulator.port
+        async with inspect(browser, emulator.inspector_url) as inspected:
+            page = inspected.page
+            async with peer(emulator, "HOST", "OLD"):
+                await expect(inspected.rows()).to_have_count(1)
+                await page.keyboard.press("p")
+            await first.aclose()
+            await expect(page.locator("#status")).to_have_attribute("data-state", "gone")
+            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
+                await expect(page.locator("#notice")).to_contain_text("until you resume")
+                await expect(page.locator("#status")).to_have_attribute("data-state", "paused")
+                await expect(page.get_by_role("button", name="Resume (3)")).to_be_visible()
+                await expect(page.locator("#games")).to_contain_text("OLD")
+                await expect(inspected.rows()).to_have_count(1)
+                await expect(page.get_by_role("button", name="Close the connection")).to_have_count(0)
+                await page.keyboard.press("p")
+                await expect(page.locator("#games")).to_contain_text("NEW")
+                await expect(page.locator("#games")).not_to_contain_text("OLD")
+                await expect(inspected.rows()).to_have_count(1)
+
+
 async def test_it_says_when_the_emulator_goes_away_and_resumes(browser: Browser) -> None:
     """With the new run's entries: their numbers start anew."""
     async with AsyncExitStack() as first:

@@ -34,6 +34,8 @@ class Inspector {
     this.recorded = {};
     this.source = "live";
     this.paused = false;
+    /** Who was connected at the beginning of a run that is not shown yet, because of a pause. */
+    this.unseenRun = null;
     this.chosen = null;
     this.isChosenByHand = false;
     this.clockAhead = 0;
@@ -61,7 +63,8 @@ class Inspector {
     return {
       choose: (game) => this.choose(game),
       close: () => this.closeRow(),
-      isLive: () => this.source === "live",
+      // Numbers of entries and connections are those of a run.
+      isLive: () => this.source === "live" && this.unseenRun === null,
       about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
       verdictOf: (attempt) => this.verdictOf(attempt),
       showOnly: (attempt) => this.controls.showOnly(attempt),
@@ -82,16 +85,22 @@ class Inspector {
         this.announce("The emulator has gone away.");
       },
       back: () => {
-        this.controls.status("live", this.about.url ?? "live");
+        this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
         this.announce("The emulator is back.");
       },
     };
   }
 
   async _started(first, before) {
-    this.reset();
-    this.analysis.seed(before);
-    if (!first) this.notice("The emulator was restarted: this is the new run.");
+    if (this.paused && !first) {
+      // What somebody paused to look at stays.
+      this.waiting = [];
+      this.unseenRun = before;
+      this.controls.paused(0);
+      this.notice("The emulator was restarted: this is the run before, until you resume.");
+    } else {
+      this._begin(first, before);
+    }
     try {
       this.about = await call("GET", "about");
     } catch {
@@ -105,6 +114,12 @@ class Inspector {
     this._watchCode();
     this.drawn = -1;
     this.drawSoon();
+  }
+
+  _begin(first, before) {
+    this.reset();
+    this.analysis.seed(before);
+    if (!first) this.notice("The emulator was restarted: this is the new run.");
   }
 
   /** With --reload: say in red where the mistake is, until it is mended. */
@@ -161,6 +176,7 @@ class Inspector {
     this.analysis = new Analysis({ ended });
     this.entries = [];
     this.waiting = [];
+    this.unseenRun = null;
     this.chosen = null;
     this.isChosenByHand = false;
     this.closeRow();
@@ -201,7 +217,11 @@ class Inspector {
 
   setPaused(paused) {
     this.paused = paused;
-    if (!paused) this.take(this.waiting.splice(0));
+    if (!paused) {
+      const waiting = this.waiting.splice(0);
+      if (this.unseenRun !== null) this._begin(false, this.unseenRun);
+      this.take(waiting);
+    }
     this.controls.paused(0);
   }
 
