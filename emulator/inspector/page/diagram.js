@@ -103,19 +103,33 @@ export class Diagram {
   // Lanes: HOST, the gateway, then everybody in order of appearance.
 
   _drawLanes() {
-    const names = this._game ? this._game.lanes.map((lane) => lane.name) : [];
+    this._shownLanes = this._lanesOfRows();
+    const names = this._shownLanes.map((lane) => lane.name);
     this._at = new Map([[null, 1]]);
     names.forEach((name, index) => this._at.set(name, index === 0 ? 0 : index + 1));
     this._laneCount = names.length + 1;
-    const open = this._game ? this._game.lanes.map((lane) => lane.open.size) : [];
+    const open = this._shownLanes.map((lane) => lane.open.size);
     const key = JSON.stringify([names, open, this._game?.wasHere(HOST)]);
     if (key === this._laneKey) return;
     this._laneKey = key;
-    const heads = this._game ? this._game.lanes.map((lane) => this._head(lane)) : [];
+    const heads = this._shownLanes.map((lane) => this._head(lane));
     heads.splice(1, 0, h("div", { class: "lane gateway" }, h("b", {}, "gateway")));
     this._lanes.replaceChildren(h("div", { class: "gutter" }, "time"), ...heads, h("div", { class: "tail" }));
     this._measure();
     this._stale = true;
+  }
+
+  // Who has no lane is drawn at the gateway.
+  _columnOf(name) {
+    return this._at.get(name) ?? 1;
+  }
+
+  // A full table is wider than a screen: what a filter leaves has the lanes that it needs.
+  _lanesOfRows() {
+    const all = this._game?.lanes ?? [];
+    if (this._places === null || this._rows.length === 0) return all;
+    const names = new Set([HOST, ...this._rows.flatMap((row) => [row.from, row.to])]);
+    return all.filter((lane) => names.has(lane.name));
   }
 
   _head(lane) {
@@ -142,7 +156,7 @@ export class Diagram {
       if (end > top) this._lines.push(this._line(column, top, end, kind));
     };
     add(1, first, floor, "gateway");
-    for (const lane of this._game.lanes) {
+    for (const lane of this._shownLanes) {
       const column = this._at.get(lane.name);
       add(column, first, floor, "absent");
       for (const span of this._visibleSpans(lane, first, last)) add(column, span.from, span.to, "present");
@@ -200,15 +214,15 @@ export class Diagram {
       row.note ? h("span", { class: "note", title: shown(row.note) }, shown(row.note)) : null,
     );
     element.style.top = `${place * ROW_HEIGHT}px`;
+    element.style.setProperty("--at", (this._columnOf(row.from) + this._columnOf(row.to)) / 2);
     return element;
   }
 
   _arrow(row) {
-    const from = this._at.get(row.from) ?? 1;
-    const to = this._at.get(row.to) ?? 1;
+    const [from, to] = [row.from, row.to].map((name) => this._columnOf(name));
     const size = row.size === null ? null : h("small", {}, ` ${bytes(row.size)}`);
-    const label = h("span", { class: "label" }, shown(row.type), size);
-    label.style.setProperty("--at", (from + to) / 2);
+    const who = from === to ? null : h("small", { class: "who" }, ` ${ends(row)}`);
+    const label = h("span", { class: "label" }, h("span", {}, shown(row.type), size, who));
     if (from === to) return [h("span", { class: "pin", role: "presentation" }), label];
     const arrow = h("span", { class: `arrow ${from < to ? "right" : "left"}`, role: "presentation" });
     arrow.style.setProperty("--from", Math.min(from, to));
@@ -235,6 +249,7 @@ export class Diagram {
     const place = this._placeOf(this._active) ?? -1;
     const next = Math.min(Math.max(place + step, 0), this._rows.length - 1);
     this.select(this._rows[next]);
+    this._revealSideways(this._rows[next]);
   }
 
   _reveal(place) {
@@ -244,6 +259,19 @@ export class Diagram {
     if (top < view.scrollTop) view.scrollTop = top;
     const bottom = top + ROW_HEIGHT + head;
     if (bottom > view.scrollTop + view.clientHeight) view.scrollTop = bottom - view.clientHeight;
+  }
+
+  // The whole arrow, or where there is no room for it, its head.
+  _revealSideways(row) {
+    const { gutter, tail, lane } = this._widths;
+    const view = this._scroller;
+    const room = view.clientWidth - gutter - tail;
+    const [from, to] = [row.from, row.to].map((name) => this._columnOf(name));
+    const isWhole = (Math.abs(to - from) + 1) * lane <= room;
+    const [first, last] = isWhole ? [Math.min(from, to), Math.max(from, to)] : [to, to];
+    const [left, right] = [first * lane, (last + 1) * lane];
+    if (left < view.scrollLeft) view.scrollLeft = left;
+    else if (right > view.scrollLeft + room) view.scrollLeft = right - room;
   }
 
   _click(event) {
@@ -263,9 +291,14 @@ export class Diagram {
   _measure() {
     const style = getComputedStyle(this._scroller);
     const [gutter, tail, least] = ["--gutter", "--tail", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
-    const free = (this._scroller.clientWidth - gutter - tail) / (this._laneCount ?? 2);
-    this._scroller.style.setProperty("--lane", `${Math.max(least, Math.floor(free))}px`);
-    this._scroller.style.setProperty("--width", `${gutter + tail + Math.max(least, Math.floor(free)) * (this._laneCount ?? 2)}px`);
+    const count = this._laneCount ?? 2;
+    const free = Math.floor((this._scroller.clientWidth - gutter - tail) / count);
+    const lane = Math.max(least, free);
+    this._widths = { gutter, tail, lane };
+    this._scroller.style.setProperty("--lane", `${lane}px`);
+    this._scroller.style.setProperty("--width", `${gutter + tail + lane * count}px`);
+    // Where not all lanes are seen at once, rows tell by themselves whose they are.
+    this._scroller.classList.toggle("wide", free < least);
   }
 
   _resized() {
@@ -281,6 +314,8 @@ export class Diagram {
     this._scroller.scrollTop = 0;
   }
 }
+
+const ends = (row) => `${shown(row.from ?? "gateway")} → ${shown(row.to ?? "gateway")}`;
 
 /** What a row says in one sentence. */
 export function describe(row) {

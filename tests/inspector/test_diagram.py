@@ -1,0 +1,81 @@
+"""The diagram of a full table, which is wider than any screen."""
+
+import pytest
+from playwright.async_api import expect
+
+from tests.inspector.inspected import Inspected
+from tests.inspector.scenes import HOST, Scene
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+BOTS = 24
+
+_IN_VIEW = """
+(selector) => {
+  const view = document.getElementById("scroller").getBoundingClientRect();
+  return [...document.querySelectorAll(selector)].every((each) => {
+    const box = each.getBoundingClientRect();
+    return box.width > 0 && box.left >= view.left && box.right <= view.right;
+  });
+}
+"""
+
+
+def full_table() -> Scene:
+    """A host, so many players, and at last one who leaves in the middle."""
+    scene = Scene()
+    for number in range(BOTS):
+        scene.complete(f"Bot {number}")
+    return scene.close(f"Bot {BOTS - 1}", 1006, "gone")
+
+
+async def test_rows_can_be_read_wherever_one_has_scrolled_to(inspected: Inspected) -> None:
+    """When, what, how much, whose, and what came of it."""
+    page = inspected.page
+    await page.set_viewport_size({"width": 1400, "height": 700})
+    await inspected.open_recording(full_table())
+    await expect(inspected.rows().last).to_contain_text(f"closed 1006 Bot {BOTS - 1} → gateway")
+    for part in (0, 0.5, 1):
+        await page.evaluate(
+            "part => { scroller.scrollLeft = part * (scroller.scrollWidth - scroller.clientWidth) }",
+            part,
+        )
+        for selector in (".row .time", ".row .label > span", ".row .note"):
+            assert await page.evaluate(_IN_VIEW, selector), (part, selector)
+
+
+async def test_a_filter_leaves_the_lanes_that_its_rows_need(inspected: Inspected) -> None:
+    """One player among many is seen as if there were no others."""
+    page = inspected.page
+    await inspected.open_recording(full_table())
+    lanes = page.locator(".lane b")
+    await expect(lanes).to_have_count(BOTS + 2)
+    await inspected.card("Bot 9 → HOST").get_by_role("button", name="Show only this").click()
+    await expect(lanes).to_have_text([HOST, "gateway", "Bot 9"])
+    assert await page.evaluate("scroller.scrollWidth - scroller.clientWidth") == 0
+    await page.keyboard.press("Escape")
+    await expect(lanes).to_have_count(BOTS + 2)
+    await page.locator("#by-player").select_option("Bot 7")
+    await expect(lanes).to_have_text([HOST, "gateway", "Bot 7"])
+
+
+async def test_keys_bring_the_arrow_into_view(inspected: Inspected) -> None:
+    """Where it has no room, its head."""
+    page = inspected.page
+    await inspected.open_recording(full_table())
+    await expect(page.locator(".lane")).to_have_count(BOTS + 2)
+    await page.keyboard.press("d")
+    offers = [
+        place
+        for place, label in enumerate(await inspected.labels())
+        if label == f"offer from HOST to Bot {BOTS - 1}"
+    ]
+    drawn = await inspected.rows().count()
+    await page.keyboard.press("End")
+    for _ in range(drawn - 1 - offers[0]):
+        await page.keyboard.press("ArrowUp")
+    active = await page.locator("#rows").get_attribute("aria-activedescendant")
+    await expect(page.locator(f"#{active}")).to_contain_text("offer")
+    assert await page.evaluate(_IN_VIEW, f'.lane[title="Bot {BOTS - 1}"]')
+    await page.keyboard.press("Home")
+    assert await page.evaluate("scroller.scrollLeft") == 0
