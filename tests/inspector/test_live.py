@@ -26,6 +26,7 @@ from tests.inspector.scenes import candidate, sdp
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 OFFER = {"type": "offer", "sdp": sdp("h0St", "actpass")}
+PATIENCE_MS = 40_000
 ANSWER = {"type": "answer", "sdp": sdp("aL1c", "active", print_="BB")}
 
 
@@ -335,3 +336,20 @@ async def test_faults_are_switched_on_and_off(
     await panel.get_by_role("button", name="Remove fault drop:join").click()
     await expect(panel.get_by_role("list")).to_have_text("None.")
     await relay(alice, host, "join", "HOST", None)
+
+
+async def test_faults_of_others_are_seen(
+    browser: Browser, emulator: Emulator, inspected: Inspected
+) -> None:
+    """Another page and a script change them, too; what somebody is told meanwhile stays."""
+    panel = inspected.page.get_by_role("region", name="Faults")
+    await panel.get_by_label("New fault").fill("nonsense")
+    await inspected.page.keyboard.press("Enter")
+    await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
+    async with inspect(browser, emulator.inspector_url) as other:
+        await other.page.get_by_label("New fault").fill("drop:answer")
+        await other.page.keyboard.press("Enter")
+        await expect(panel.get_by_role("list")).to_have_text("drop:answerOff", timeout=PATIENCE_MS)
+    emulator.faults.remove("drop:answer")
+    await expect(panel.get_by_role("list")).to_have_text("None.", timeout=PATIENCE_MS)
+    await expect(panel.get_by_role("alert")).to_contain_text("nonsense")

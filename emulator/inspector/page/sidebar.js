@@ -4,6 +4,8 @@ import { byId, h, shown } from "./dom.js";
 import { many } from "./words.js";
 
 const MAX_LISTED = 200;
+/** How often it is asked which faults are on. */
+const LOOK_MS = 2000;
 
 export class Sidebar {
   /** `actions`: `{choose(game), hangUp(connection), frame(connection), isLive()}`. */
@@ -78,36 +80,56 @@ export class Faults {
   /** `call` asks the API. */
   constructor(call) {
     this._call = call;
+    this._key = "";
+    this._changes = 0;
     byId("fault-form").addEventListener("submit", (event) => {
       event.preventDefault();
       this._add(byId("fault-spec").value.trim());
     });
   }
 
-  async show() {
+  show() {
     byId("faults").hidden = false;
-    await this._try(() => this._call("GET", "faults"));
+    clearInterval(this._timer);
+    this._timer = setInterval(() => document.hidden || this._look(), LOOK_MS);
+    return this._look();
   }
 
   hide() {
     byId("faults").hidden = true;
+    clearInterval(this._timer);
+  }
+
+  // Other pages and scripts change them, too.
+  async _look() {
+    const changes = this._changes;
+    const told = await this._call("GET", "faults").catch(() => null);
+    if (told && changes === this._changes) this._list(told.active);
   }
 
   async _add(spec) {
-    if (spec && (await this._try(() => this._call("POST", "faults", { spec })))) byId("fault-spec").value = "";
+    if (spec && (await this._change("POST", spec))) byId("fault-spec").value = "";
   }
 
-  async _try(request) {
+  async _change(method, spec) {
+    this._changes += 1;
     try {
-      const { active } = await request();
+      const { active } = await this._call(method, "faults", { spec });
       byId("fault-error").textContent = "";
-      const items = active.map((spec) => h("li", {}, h("span", { title: spec }, h("code", {}, shown(spec))),
-        h("button", { type: "button", "aria-label": `Remove fault ${shown(spec)}`, onclick: () => this._try(() => this._call("DELETE", "faults", { spec })) }, "Off")));
-      byId("fault-list").replaceChildren(...(items.length > 0 ? items : [h("li", { class: "none" }, "None.")]));
+      this._list(active);
       return true;
     } catch (error) {
       byId("fault-error").textContent = error.message;
       return false;
     }
+  }
+
+  _list(active) {
+    const key = JSON.stringify(active);
+    if (key === this._key) return;
+    this._key = key;
+    const items = active.map((spec) => h("li", {}, h("span", { title: spec }, h("code", {}, shown(spec))),
+      h("button", { type: "button", "aria-label": `Remove fault ${shown(spec)}`, onclick: () => this._change("DELETE", spec) }, "Off")));
+    byId("fault-list").replaceChildren(...(items.length > 0 ? items : [h("li", { class: "none" }, "None.")]));
   }
 }
