@@ -21,7 +21,7 @@ from tests.emulator.inspector.requests import ask
 from tests.emulator.peers import hear, peer, settle, tell
 from tests.end_to_end.browser import installed_browser, open_laptop
 from tests.inspector.inspected import Inspected, assert_accessible, inspect
-from tests.inspector.scenes import candidate, sdp
+from tests.inspector.scenes import Scene, candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -277,6 +277,26 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(browser: Browser)
                 await expect(inspected.page.locator("#games")).to_contain_text("NEW")
                 await expect(inspected.page.locator("#games")).not_to_contain_text("OLD")
                 await expect(inspected.rows()).to_have_count(1)
+
+
+async def test_back_to_live_says_that_nobody_answers(browser: Browser) -> None:
+    """And who wants to save what the emulator has is told why not; then it comes back."""
+    async with AsyncExitStack() as first:
+        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        port = emulator.port
+        async with inspect(browser, emulator.inspector_url) as inspected:
+            page, status = inspected.page, inspected.page.locator("#status")
+            await first.aclose()
+            await expect(status).to_have_attribute("data-state", "gone")
+            await inspected.open_recording(Scene().complete())
+            await page.get_by_role("button", name="Back to live").click()
+            await expect(status).to_have_attribute("data-state", "gone")
+            await expect(page.locator("#empty")).to_contain_text("Waiting for the emulator")
+            await page.get_by_role("link", name="Save").click()
+            await expect(page.locator("#notice")).to_contain_text("The emulator does not answer")
+            async with Emulator(Settings(port=port)):
+                await expect(status).to_have_attribute("data-state", "live")
+                await expect(page.locator("#empty")).to_contain_text("Connect a client to")
 
 
 async def test_a_whole_recording_can_be_saved_and_opened_again(

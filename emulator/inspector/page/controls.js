@@ -28,6 +28,11 @@ export class Controls {
   _header() {
     byId("pause").addEventListener("click", () => this._inspector.setPaused(!this._inspector.paused));
     byId("live").addEventListener("click", () => this._inspector.backToLive());
+    byId("save").addEventListener("click", (click) => {
+      if (!["gone", "connecting"].includes(byId("status").dataset.state)) return;
+      click.preventDefault();
+      this._inspector.notice("The emulator does not answer, and it is the emulator that writes the recording.");
+    });
     byId("help").addEventListener("click", showKeys);
     byId("theme").addEventListener("click", () => this._turnTheme());
     this._theme = stored("theme") in THEMES ? stored("theme") : "auto";

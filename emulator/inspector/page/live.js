@@ -22,6 +22,8 @@ export class Live {
     this._stopped = new AbortController();
     this._run = null;
     this._next = 0;
+    // Whoever starts again has been told nothing yet.
+    this._isGone = false;
     this._follow(this._stopped.signal);
   }
 

@@ -209,6 +209,7 @@ class Inspector {
 
   backToLive() {
     this.source = "live";
+    this.about = {};
     this.reset();
     this.notice("");
     this.controls.status("connecting", "connecting…");
