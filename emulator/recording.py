@@ -78,7 +78,7 @@ def read(path: Path) -> Recording:
     A line that was cut off, as by a crash, is left out and said. The header may be missing.
 
     Raises:
-        NotReadable: not to be opened, no recording, or one of a newer version.
+        NotReadable: not to be opened, no recording, more than one, or one of a newer version.
     """
     try:
         with path.open("rb") as file:
@@ -91,6 +91,7 @@ def read(path: Path) -> Recording:
 def _read(path: Path, lines: Iterator[bytes]) -> Recording:
     found = Recording({}, [], [])
     unreadable: list[int] = []
+    numbers: set[float] = set()
     # Held back by one, because only the last may be a part of a line.
     held: bytes | None = None
     for number, raw in enumerate(lines, start=1):
@@ -102,7 +103,12 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
                 raise NotReadable(f"{path}: not a recording: its first line is no JSON object")
             unreadable.append(number)
             held = raw
+        elif _begins_another(value, numbers):
+            raise NotReadable(
+                f"{path}: more than one recording in a file: another begins in line {number}"
+            )
         elif _is_entry(value):
+            numbers.add(value["n"])
             found.entries.append(value)
             held = None
         elif number == 1:
@@ -140,6 +146,13 @@ def _is_entry(value: dict[str, Any]) -> bool:
         and is_number(value.get("n"))
         and is_number(value.get("at"))
     )
+
+
+def _begins_another(value: dict[str, Any], numbers: set[float]) -> bool:
+    """Return whether another recording was appended: numbers of entries are those of a run."""
+    if _is_entry(value):
+        return value["n"] in numbers
+    return bool(numbers) and value.get("format") == FORMAT
 
 
 def _check_header(path: Path, value: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from poker_signal.emulator.settings import Settings
 
 HEADER = recording.line(recording.header(5, "poker-signal 0", None, "secrets"))
 ENTRY = b'{"n":0,"at":5,"kind":"opened"}\n'
+NEXT = ENTRY.replace(b'"n":0', b'"n":1')
 
 
 def read_bytes(tmp_path: Path, data: bytes) -> recording.Recording:
@@ -41,7 +42,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     """Header and entries; the header may be missing."""
     found = read_bytes(tmp_path, HEADER + ENTRY)
     assert (found.header["at"], found.entries, found.problems) == (5, [json.loads(ENTRY)], [])
-    found = read_bytes(tmp_path, ENTRY + b"\n" + ENTRY)
+    found = read_bytes(tmp_path, ENTRY + b"\n" + NEXT)
     assert (found.header, len(found.entries), found.problems) == ({}, 2, [])
 
 
@@ -106,6 +107,13 @@ def test_what_is_no_recording_is_called_so(tmp_path: Path, data: bytes, why: str
     """And a newer one newer."""
     with pytest.raises(NotReadable, match=why):
         read_bytes(tmp_path, data)
+
+
+def test_of_two_in_one_file_none_is_read(tmp_path: Path) -> None:
+    """Their numbers and times are those of two runs."""
+    for data, line in ((HEADER + ENTRY + ENTRY, 3), (HEADER + ENTRY + HEADER + NEXT, 3)):
+        with pytest.raises(NotReadable, match=f"another begins in line {line}"):
+            read_bytes(tmp_path, data)
 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:

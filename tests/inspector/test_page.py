@@ -215,6 +215,23 @@ async def test_a_file_that_is_no_recording_is_refused_in_words(inspected: Inspec
     await expect(inspected.rows()).to_have_count(9)
 
 
+async def test_text_of_another_kind_is_not_called_cut_off(inspected: Inspected) -> None:
+    """A single line that nobody can read is no end of a recording."""
+    await inspected.open_recording("Dear diary,", "diary.txt")
+    notice = inspected.page.locator("#notice > span")
+    await expect(notice).to_have_text("diary.txt: There is no entry in it: is this a recording?")
+
+
+@pytest.mark.parametrize("header", ["", '{"format": "poker-signal recording", "version": 1}\n'])
+async def test_two_recordings_in_one_file_are_refused(inspected: Inspected, header: str) -> None:
+    """Sorted into each other they would be a game that nobody played."""
+    text = header + Scene().complete().lines()
+    await inspected.open_recording(text + text)
+    line = text.count("\n") + 1
+    await expect(inspected.page.locator("#notice")).to_contain_text(f"another begins in line {line}")
+    await expect(inspected.rows()).to_have_count(0)
+
+
 # Ten thousand events, and everybody who looks.
 
 STRETCHES = 8

@@ -10,13 +10,16 @@ export const MAX_BYTES = 256 * 1024 * 1024;
  *
  * Returns `{entries, problems, about}`: every line that can be read, a sentence for each reason
  * why others could not, and what the header tells of the emulator, as the API's `about` does.
- * A recording that was cut off in mid-line loses that line only.
+ * A recording that was cut off in mid-line loses that line only. Of two in one file none is read:
+ * their entries bear the same numbers.
  */
 export function parseRecording(text) {
   const entries = [];
   const problems = [];
   const unreadable = [];
+  const numbers = new Set();
   let about = {};
+  let another = null;
   const lines = text.split(/\r?\n/);
   lines.forEach((line, index) => {
     if (line.trim() === "") return;
@@ -27,18 +30,22 @@ export function parseRecording(text) {
       unreadable.push(index + 1);
       return;
     }
-    if (isHeader(value)) {
+    if (isHeader(value) ? numbers.size > 0 : isEntry(value) && numbers.has(value.n)) {
+      another ??= index + 1;
+    } else if (isHeader(value)) {
       if (value.version > KNOWN_VERSION) problems.push(newer(value.version));
       about = { ...value.settings, version: String(value.madeBy ?? "").replace(/^poker-signal /, "") };
     } else if (isEntry(value)) {
       entries.push(value);
+      numbers.add(value.n);
     } else {
       unreadable.push(index + 1);
     }
   });
+  if (another !== null) return { entries: [], problems: [several(another)], about };
   entries.sort((one, other) => one.n - other.n);
-  if (unreadable.length > 0) problems.push(explain(unreadable, lines));
   if (entries.length === 0) problems.push("There is no entry in it: is this a recording?");
+  else if (unreadable.length > 0) problems.push(explain(unreadable, lines));
   return { entries, problems, about };
 }
 
@@ -51,6 +58,9 @@ function explain(unreadable, lines) {
   const more = unreadable.length > 5 ? `, and ${unreadable.length - 5} more` : "";
   return `Lines that are no entry are left out: ${shown}${more}.`;
 }
+
+const several = (line) =>
+  `There is more than one recording in it: another begins in line ${line}. Open each in a file of its own.`;
 
 const newer = (version) =>
   `The recording is of version ${version}, this page knows ${KNOWN_VERSION}: ` +
