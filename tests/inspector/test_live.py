@@ -147,6 +147,22 @@ async def test_a_message_can_be_sent_again(
     }
 
 
+async def test_nothing_is_offered_for_a_connection_that_has_ended(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """Also where its row was open then; what was unfolded stays so."""
+    await relay(alice, host, "join", "HOST", None)
+    await inspected.rows().nth(2).click()
+    details = inspected.page.locator("#details")
+    offered = details.get_by_role("button", name=re.compile("Resend|Send a frame|Close conn"))
+    await expect(offered).to_have_count(3)
+    event = details.locator("details", has_text="Event as the function gets it")
+    await event.locator("summary").click()
+    await alice.close()
+    await expect(offered).to_have_count(0)
+    await expect(event).to_have_attribute("open", "")
+
+
 async def test_a_connection_can_be_closed_with_a_code(
     inspected: Inspected, alice: ClientConnection
 ) -> None:

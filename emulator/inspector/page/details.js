@@ -34,9 +34,22 @@ export class Details {
     );
   }
 
-  /** The response may come after the row was opened. */
+  /** The response may come after the row was opened, and its connection end. */
   refresh() {
-    if (this._row && this._row.entries.length !== this._entries) this.show(this._row);
+    if (!this._row) return;
+    if (this._row.entries.length !== this._entries) this.show(this._row);
+    else if (this._isOpen(this._row) !== this._wasOpen) this._redrawButtons();
+  }
+
+  // What can be unfolded stays as it is.
+  _redrawButtons() {
+    const buttons = this._host.querySelector(".buttons");
+    if (buttons.contains(document.activeElement)) this.focus();
+    buttons.replaceWith(this._buttons(this._row));
+  }
+
+  _isOpen(row) {
+    return this._actions.isLive() && row.connection?.isOpen === true;
   }
 
   hide() {
@@ -89,8 +102,8 @@ export class Details {
 
   _buttons(row) {
     const { attempt, connection } = row;
-    const live = this._actions.isLive();
-    const open = live && connection && connection.closed === null && connection.openedAt !== null;
+    const open = this._isOpen(row);
+    this._wasOpen = open;
     const event = eventFile(row);
     const rows = attempt ? attempt.rows : [row];
     const button = (label, act, attributes = {}) => h("button", { type: "button", onclick: act, ...attributes }, label);
