@@ -110,7 +110,12 @@ class Feed:
 
     def _answer(self, since: int) -> bytes:
         chunk = self.chunk(since)
-        head = {"run": self._run, "now": self._now_ms(), "next": chunk.next}
+        head = {
+            "run": self._run,
+            "now": self._now_ms(),
+            "next": chunk.next,
+            "end": self._trace.next_number,
+        }
         return encode(head)[:-1] + b',"entries":[' + chunk.text + b"]}"
 
     def _soon(self) -> None:

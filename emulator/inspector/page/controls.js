@@ -67,11 +67,11 @@ export class Controls {
   }
 
   paused(count) {
-    const { paused, source, about } = this._inspector;
+    const { paused, source } = this._inspector;
     byId("pause").setAttribute("aria-pressed", String(paused));
     setText(byId("pause"), paused ? (count > 0 ? `Resume (${count})` : "Resume") : "Pause");
     const state = byId("status").dataset.state;
-    if (source === "live" && state !== "gone" && state !== "connecting") this.status(paused ? "paused" : "live", about.url ?? "live");
+    if (source === "live" && state !== "gone" && state !== "connecting") this._inspector.showStatus();
   }
 
   /** On a phone, one of three views at a time. */

@@ -9,7 +9,7 @@ const PATIENCE_MS = (WAIT_S + 10) * 1000;
 const OWN = { "X-Poker-Signal-Inspector": "1" };
 
 export class Live {
-  /** `listener`: `{started(first, before), entries(list, now), gone(), back()}`. */
+  /** `listener`: `{started(first, before), entries(list, now, left), gone(), back()}`. */
   constructor(listener) {
     this._listener = listener;
     this._run = null;
@@ -66,7 +66,7 @@ export class Live {
       this._listener.back();
     }
     this._next = chunk.next;
-    this._listener.entries(chunk.entries, chunk.now);
+    this._listener.entries(chunk.entries, chunk.now, chunk.end - chunk.next);
   }
 }
 

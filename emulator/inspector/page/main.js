@@ -23,6 +23,8 @@ const PANELS_MS = 100;
 const SILENCE_MS = 15_000;
 /** How often a --reload is asked what became of the last edit. */
 const CODE_MS = 500;
+/** So many entries at a time are told of while what is kept is loaded. */
+const LOADED_STEP = 1000;
 
 class Inspector {
   constructor() {
@@ -39,6 +41,8 @@ class Inspector {
     this.chosen = null;
     this.isChosenByHand = false;
     this.clockAhead = 0;
+    /** Entries that the emulator has and the page has not, while that is more than a few. */
+    this.left = 0;
     this.drawn = -1;
     this.panelsAt = 0;
     this.panelsTimer = null;
@@ -79,13 +83,13 @@ class Inspector {
   _listener() {
     return {
       started: (first, before) => this._started(first, before),
-      entries: (list, now) => this._received(list, now),
+      entries: (list, now, left) => this._received(list, now, left),
       gone: () => {
         this.controls.status("gone", "the emulator does not answer; trying again");
         this.announce("The emulator has gone away.");
       },
       back: () => {
-        this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
+        this.showStatus();
         this.announce("The emulator is back.");
       },
     };
@@ -108,7 +112,7 @@ class Inspector {
       return;
     }
     if (this.source !== "live") return;
-    this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
+    this.showStatus();
     if (this.about.faults) this.faults.show();
     else this.faults.hide();
     this._watchCode();
@@ -140,8 +144,23 @@ class Inspector {
     setText(byId("code"), code ? shown(`${place}${code.message}; the code before it goes on.`) : "");
   }
 
-  _received(list, now) {
+  /** What the header says of an emulator that answers. */
+  showStatus() {
+    if (this.left > 0) {
+      const loaded = this.entries.length + this.waiting.length;
+      // In steps: a screen reader reads each of them.
+      const told = Math.floor(loaded / LOADED_STEP) * LOADED_STEP;
+      this.controls.status("loading", `loading… ${told} of ${loaded + this.left} entries`);
+    } else {
+      this.controls.status(this.paused ? "paused" : "live", this.about.url ?? "live");
+    }
+  }
+
+  _received(list, now, left) {
     this.clockAhead = now - Date.now();
+    const wasLoading = this.left > 0;
+    // A few that came meanwhile are not worth a word.
+    this.left = wasLoading || left > LOADED_STEP ? left : 0;
     if (this.paused) {
       this.waiting.push(...list);
       if (this.waiting.length > MAX_ENTRIES) this.waiting.splice(0, this.waiting.length - MAX_ENTRIES);
@@ -149,6 +168,7 @@ class Inspector {
     } else {
       this.take(list);
     }
+    if (this.left > 0 || wasLoading) this.showStatus();
   }
 
   take(list) {
@@ -176,6 +196,7 @@ class Inspector {
     this.analysis = new Analysis({ ended });
     this.entries = [];
     this.waiting = [];
+    this.left = 0;
     this.unseenRun = null;
     this.chosen = null;
     this.isChosenByHand = false;

@@ -43,7 +43,7 @@ async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
     """However long one would wait."""
     happen(trace)
     told = await ask(feed, 0)
-    assert (told["run"], told["now"], told["next"]) == ("run", 7, 1)
+    assert (told["run"], told["now"], told["next"], told["end"]) == ("run", 7, 1, 1)
     assert [each["n"] for each in told["entries"]] == [0]
 
 
@@ -106,6 +106,14 @@ async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
         seen += [each["n"] for each in json.loads(b"[" + chunk.text + b"]")]
         since = chunk.next
     assert seen == list(range(1020))
+
+
+async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
+    """What comes next, and what is the last."""
+    for _ in range(feed_module.MAX_ENTRIES + 5):
+        happen(trace)
+    told = await ask(feed, 0)
+    assert (told["next"], told["end"]) == (feed_module.MAX_ENTRIES, feed_module.MAX_ENTRIES + 5)
 
 
 async def test_a_chunk_is_made_once_for_all(feed: Feed, trace: Trace) -> None:
