@@ -17,6 +17,10 @@ from poker_signal.emulator.trace_json import as_json, encode
 MAX_ENTRIES = 200
 MAX_BYTES = 131_072
 """Of a chunk; a single entry may be larger."""
+MAX_CHUNKS = 8
+MAX_ANSWER_BYTES = 4 * MAX_BYTES
+"""Of what whoever is behind is given at once. Each chunk is a turn of its own; more of them would
+keep the page waiting where many look."""
 BATCH_S = 0.05
 """How long entries are collected before those who wait are told: twenty times a second is as
 often as anybody can see."""
@@ -70,7 +74,7 @@ class Feed:
             TooManyWait: ``send`` is not called.
         """
         if wait_s <= 0 or self._trace.next_number > since:
-            self._turns.soon(lambda: send(self._answer(since)))
+            self._turns.soon(partial(self._gather, since, [], send))
             return
         if len(self._waiting) >= MAX_WAITING:
             raise TooManyWait
@@ -108,15 +112,22 @@ class Feed:
         following = following if texts else self._trace.next_number
         return Chunk(following, b",".join(texts), following == self._trace.next_number)
 
-    def _answer(self, since: int) -> bytes:
+    def _gather(self, since: int, texts: list[bytes], send: Send) -> None:
+        """Add a chunk to those that there are; send them once they are enough, or all."""
         chunk = self.chunk(since)
+        if chunk.text:
+            texts.append(chunk.text)
+        has_room = sum(map(len, texts)) + MAX_BYTES <= MAX_ANSWER_BYTES
+        if has_room and len(texts) < MAX_CHUNKS and not chunk.is_last:
+            self._turns.go_on(partial(self._gather, chunk.next, texts, send))
+            return
         head = {
             "run": self._run,
             "now": self._now_ms(),
             "next": chunk.next,
             "end": self._trace.next_number,
         }
-        return encode(head)[:-1] + b',"entries":[' + chunk.text + b"]}"
+        send(encode(head)[:-1] + b',"entries":[' + b",".join(texts) + b"]}")
 
     def _soon(self) -> None:
         asyncio.get_running_loop().call_later(BATCH_S, self._tell)
@@ -134,4 +145,4 @@ class Feed:
             self._turns.soon(partial(self._tell_one, waiting))
 
     def _tell_one(self, waiting: _Waiting) -> None:
-        waiting.send(self._answer(waiting.since))
+        self._gather(waiting.since, [], waiting.send)

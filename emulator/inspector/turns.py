@@ -21,13 +21,20 @@ class Turns:
     """Pieces of work that wait for their turn."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
+        self._waiting: deque[tuple[Callable[[], None], float]] = deque()
         self._free_at = 0.0
         self._is_due = False
 
     def soon(self, work: Callable[[], None]) -> None:
-        """Do a piece of work after those that wait already."""
-        self._waiting.append(work)
+        """Do a request's piece of work after those that wait already."""
+        self._wait(work, OVERHEAD_S)
+
+    def go_on(self, work: Callable[[], None]) -> None:
+        """Do another piece of work for a request, after those that wait already."""
+        self._wait(work, 0.0)
+
+    def _wait(self, work: Callable[[], None], overhead_s: float) -> None:
+        self._waiting.append((work, overhead_s))
         if not self._is_due:
             self._is_due = True
             asyncio.get_running_loop().call_at(self._free_at, self._next)
@@ -35,10 +42,11 @@ class Turns:
     def _next(self) -> None:
         loop = asyncio.get_running_loop()
         start = time.perf_counter()
+        work, overhead_s = self._waiting.popleft()
         try:
-            self._waiting.popleft()()
+            work()
         finally:
-            cost_s = time.perf_counter() - start + OVERHEAD_S
+            cost_s = time.perf_counter() - start + overhead_s
             self._free_at = loop.time() + cost_s * (1 / SHARE - 1)
             self._is_due = bool(self._waiting)
             if self._waiting:

@@ -109,11 +109,22 @@ async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
 
 
 async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
-    """What comes next, and what is the last."""
-    for _ in range(feed_module.MAX_ENTRIES + 5):
+    """Several chunks at once, what comes next, and what is the last."""
+    at_once = feed_module.MAX_CHUNKS * feed_module.MAX_ENTRIES
+    for _ in range(at_once + 5):
         happen(trace)
     told = await ask(feed, 0)
-    assert (told["next"], told["end"]) == (feed_module.MAX_ENTRIES, feed_module.MAX_ENTRIES + 5)
+    assert (told["next"], told["end"]) == (at_once, at_once + 5)
+    assert [each["n"] for each in told["entries"]] == list(range(at_once))
+
+
+async def test_an_answer_is_bounded_by_its_size(feed: Feed, trace: Trace) -> None:
+    """However few its entries are."""
+    for _ in range(20):
+        happen(trace, "x" * 100_000)
+    told = await ask(feed, 0)
+    assert len(json.dumps(told["entries"])) <= feed_module.MAX_ANSWER_BYTES
+    assert (told["next"], told["end"]) == (4, 20)
 
 
 async def test_a_chunk_is_made_once_for_all(feed: Feed, trace: Trace) -> None:

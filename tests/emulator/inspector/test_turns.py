@@ -38,6 +38,25 @@ async def test_work_takes_no_more_than_its_share() -> None:
     assert spent <= SHARE * (time.perf_counter() - start)
 
 
+async def test_who_goes_on_does_not_overtake() -> None:
+    """A long answer takes turns with those that wait already."""
+    turns, finished = Turns(), asyncio.Event()
+    done: list[str] = []
+
+    def first() -> None:
+        done.append("first")
+        turns.go_on(second)
+
+    def second() -> None:
+        done.append("second")
+        finished.set()
+
+    turns.soon(first)
+    turns.soon(partial(done.append, "other"))
+    await asyncio.wait_for(finished.wait(), 10)
+    assert done == ["first", "other", "second"]
+
+
 async def test_work_that_fails_does_not_hold_up_what_comes_after() -> None:
     """The loop is told of the failure, as of any."""
     turns, finished = Turns(), asyncio.Event()
