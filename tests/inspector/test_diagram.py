@@ -10,6 +10,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 BOTS = 24
 
+_SCROLL = "part => { scroller.scrollLeft = part * (scroller.scrollWidth - scroller.clientWidth) }"
+
 _IN_VIEW = """
 (selector) => {
   const view = document.getElementById("scroller").getBoundingClientRect();
@@ -36,10 +38,7 @@ async def test_rows_can_be_read_wherever_one_has_scrolled_to(inspected: Inspecte
     await inspected.open_recording(full_table())
     await expect(inspected.rows().last).to_contain_text(f"closed 1006 Bot {BOTS - 1} → gateway")
     for part in (0, 0.5, 1):
-        await page.evaluate(
-            "part => { scroller.scrollLeft = part * (scroller.scrollWidth - scroller.clientWidth) }",
-            part,
-        )
+        await page.evaluate(_SCROLL, part)
         for selector in (".row .time", ".row .label > span", ".row .note"):
             assert await page.evaluate(_IN_VIEW, selector), (part, selector)
 
