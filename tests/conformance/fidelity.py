@@ -93,7 +93,8 @@ DEVIATIONS = [
         "test_097_requests_have_to_be_signed",
     ),
     (
-        "functions run in threads of one process, which share its environment and its modules",
+        "functions run in threads of one process, which share its environment and its modules; "
+        "what handlers brought goes when the emulator stops",
         "test_a_handler_is_called_with_event_and_context_in_a_thread",
     ),
     (

@@ -55,7 +55,7 @@ def _foreign_ufrag() -> Scene:
 
 def _beside(here: Scene, there: Scene) -> Scene:
     for entry in there.entries:
-        entry |= {"n": entry["n"] + 10, "at": entry["at"] + 2000}
+        entry |= {"n": entry["n"] + len(here.entries), "at": entry["at"] + 2000}
         entry["connectionId"] = f"other{entry['connectionId']}"
     here.entries += there.entries
     return here
