@@ -41,14 +41,25 @@ def modules_below(folders: Iterable[Path]) -> dict[str, ModuleType]:
 def is_below(module: ModuleType, folders: Iterable[Path]) -> bool:
     """Tell whether a module is a source file of one of these folders, and no library there."""
     file = getattr(module, "__file__", None)
-    if not file or not file.endswith(".py"):
-        return False
-    path = Path(file).resolve()
-    return "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
+    if file is None:
+        # A package without __init__.py has folders only.
+        places = [*getattr(module, "__path__", ())]
+    else:
+        places = [file] if file.endswith(".py") else []
+    folders = [*folders]
+    return any(
+        "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
+        for path in (Path(place).resolve() for place in places)
+    )
+
+
+def is_own(name: str) -> bool:
+    """Tell whether a module is poker-signal's, or the package itself."""
+    return f"{name}.".startswith(OWN)
 
 
 def _is_fixed(name: str) -> bool:
-    return name.startswith(OWN) and not name.startswith((CORE, OWN + "lambda_app"))
+    return is_own(name) and not name.startswith((CORE, OWN + "lambda_app"))
 
 
 def imported_anew(

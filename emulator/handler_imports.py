@@ -1,15 +1,17 @@
 """Finds handlers by name, and takes back what importing them has left behind."""
 
+import functools
 import importlib
+import importlib.machinery
 import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from poker_signal.emulator.fresh_code import OWN, is_below, place_of
+from poker_signal.emulator.fresh_code import is_below, is_own, place_of
 
 Handler = Callable[[Any, Any], Any]
 
@@ -55,7 +57,7 @@ class HandlerImports:
             where = f"{place.file}:{place.line}: " if place else ""
             words = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
             raise BadHandler(f"{reference}: {where}{words}") from error
-        return _function(module, name, reference)
+        return self._noting(_function(module, name, reference))
 
     def forget(self) -> None:
         """Leave ``sys.path`` and ``sys.modules`` as they were."""
@@ -82,36 +84,63 @@ class HandlerImports:
         else:
             self._paths.append(str(home))
         sys.path.insert(0, str(home))
+        # Before others are put aside: each has a name of its own.
+        name = source if path is None else _free_name(path)
         others = self._of_others(home)
-        for name in others:
-            del sys.modules[name]
+        for other in others:
+            del sys.modules[other]
         before = dict(sys.modules)
         try:
-            return importlib.import_module(source) if path is None else _execute(path)
+            return importlib.import_module(name) if path is None else _execute(path, name)
         finally:
-            for name, module in list(sys.modules.items()):
-                was = before.get(name)
-                if module is not was and not name.startswith(OWN) and is_below(module, [home]):
-                    self._replaced.setdefault(name, was)
+            self._note(before)
             sys.modules.update(others)
+
+    def _note(self, before: Mapping[str, ModuleType]) -> None:
+        """Remember what has been brought since."""
+        folders = [Path(path) for path in self._paths]
+        for name, module in list(sys.modules.items()):
+            was = before.get(name)
+            if module is not was and not is_own(name) and is_below(module, folders):
+                self._replaced.setdefault(name, was)
+
+    def _noting(self, handler: Handler) -> Handler:
+        """Return a handler of which is remembered what it imports only when it is called."""
+
+        @functools.wraps(handler, updated=())
+        def call(event: Any, context: Any) -> Any:
+            before = dict(sys.modules)
+            try:
+                return handler(event, context)
+            finally:
+                if len(sys.modules) != len(before):
+                    self._note(before)
+
+        return call
 
     def _of_others(self, home: Path) -> dict[str, ModuleType]:
         """Return what other functions have brought, and this one has a file of its own for."""
         return {
             name: module
             for name in self._replaced
-            if (module := sys.modules.get(name)) is not None
-            and not is_below(module, [home])
-            and _has(home, name.partition(".")[0])
+            if (module := sys.modules.get(name)) is not None and _has_another(home, name)
         }
 
 
-def _has(folder: Path, module: str) -> bool:
-    return (folder / f"{module}.py").is_file() or (folder / module / "__init__.py").is_file()
+def _has_another(folder: Path, module: str) -> bool:
+    """Tell whether a folder has something else of the name of an imported module or its package."""
+    name = module.partition(".")[0]
+    found = importlib.machinery.PathFinder.find_spec(name, [str(folder)])
+    if found is None:
+        return False
+    known = sys.modules.get(name)
+    if found.origin is None:
+        # A package without __init__.py is known by its folders.
+        return [*(found.submodule_search_locations or ())] != [*getattr(known, "__path__", ())]
+    return known is None or not _is_from(known, Path(found.origin))
 
 
-def _execute(path: Path) -> ModuleType:
-    name = _free_name(path)
+def _execute(path: Path, name: str) -> ModuleType:
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError("not a Python file")

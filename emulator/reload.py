@@ -135,29 +135,38 @@ class Reloader:
         A folder that is deleted and made again, as when a branch is checked out, has to be watched
         anew: who watched the former is told nothing.
         """
-        seen = self._seen
         while not self._stop.is_set():
-            with _identities(self._folders) as watched:
-                is_watched = False
-                for changes in self._changes(watched):
-                    changed = {Path(path) for _, path in changes}
-                    if changed or not is_watched:
-                        # Of what was written before it was watched nobody tells.
-                        now = self._stamps()
-                        changed |= {file for file in now if now[file] != seen.get(file, now[file])}
-                        is_watched, seen = True, now
-                    if changed:
-                        self._reload(changed)
-                    with _identities(self._folders) as found:
-                        if found != watched:
-                            break
+            # What is not there at this moment may be there in the next.
+            with suppress(FileNotFoundError), _identities(self._folders) as watched:
+                self._watch_while_there(watched)
+            self._stop.wait(DEBOUNCE_MS / 1000)
+
+    def _watch_while_there(self, watched: Mapping[Path, tuple[int, int]]) -> None:
+        is_watched = False
+        for changes in self._changes(watched):
+            changed = {Path(path) for _, path in changes}
+            if changed or not is_watched:
+                now, seen = self._stamps(), self._seen
+                if not is_watched:
+                    # Of what was written before nobody tells.
+                    changed |= {file for file in now if now[file] != seen.get(file, now[file])}
+                is_watched, self._seen = True, now
+            if changed:
+                self._reload(changed)
+            with _identities(self._folders) as found:
+                if found != watched:
+                    return
 
     def _stamps(self) -> dict[Path, int | None]:
         """Return when the files that have been imported were written; None: they are gone."""
-        files = {
-            Path(str(each.__file__)).resolve() for each in modules_below(self._folders).values()
-        }
-        return {file: file.stat().st_mtime_ns if file.is_file() else None for file in files}
+        stamps: dict[Path, int | None] = {}
+        for module in modules_below(self._folders).values():
+            file = Path(str(module.__file__)).resolve()
+            try:
+                stamps[file] = file.stat().st_mtime_ns
+            except OSError:
+                stamps[file] = None
+        return stamps
 
     def _changes(self, folders: Iterable[Path]) -> Iterable[set[FileChange]]:
         return watchfiles.watch(
@@ -214,7 +223,6 @@ class Reloader:
         old = modules_below(folders)
         if not old:
             return None
-        files = {Path(str(module.__file__)).resolve() for module in old.values()}
 
         def load() -> dict[str, Handler]:
             handlers = {}
@@ -223,7 +231,8 @@ class Reloader:
                     importlib.import_module(name)
             for function, reference in self._references.items():
                 source = reference.rpartition(":")[0]
-                if source in old or (self._code.folder / source).resolve() in files:
+                path = (self._code.folder / source).resolve()
+                if source in old or any(path.is_relative_to(folder) for folder in folders):
                     assert self._code.load is not None
                     handlers[function] = self._code.load(reference)
             # What a function imports when it is called: of a mistake there it is told now, too.

@@ -116,18 +116,46 @@ def test_two_emulators_with_one_handler_leave_nothing(project: Path, goes_first:
     assert (sys.path, sys.modules) == (path, modules)
 
 
-def test_each_function_gets_the_helper_that_lies_beside_it(tmp_path: Path) -> None:
-    """Also where another has one of the same name, and whichever is loaded again."""
-    for name in ("chat", "auth"):
+@pytest.mark.parametrize("folders", [("chat", "auth"), (".", "sub"), ("sub", "."), ("a", "a/b")])
+def test_each_function_gets_the_helpers_that_lie_beside_it(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    """Also where another has some of the same names, and whichever is loaded again."""
+    for name in folders:
         folder = tmp_path / name
-        folder.mkdir()
+        (folder / "package").mkdir(parents=True)
         (folder / "helper.py").write_text(f"NAME = {name!r}\n")
+        # Without __init__.py it is a package all the same.
+        (folder / "package" / "within.py").write_text(f"NAME = {name!r}\n")
         (folder / "app.py").write_text(
-            "import helper\ndef handler(event, context): return helper.NAME\n"
+            "import helper, package.within\n"
+            "def handler(event, context): return helper.NAME, package.within.NAME\n"
         )
+    path, modules = [*sys.path], {**sys.modules}
     imports = HandlerImports(tmp_path)
+    one, other = folders
+    for name in (one, other, one, other, other):
+        assert imports.load(f"{name}/app.py:handler")({}, None) == (name, name)
+    files = {str(getattr(module, "__file__", "")) for module in sys.modules.values()}
+    assert {str(tmp_path / name / "app.py") for name in folders} <= files
+    imports.forget()
+    assert (sys.path, sys.modules) == (path, modules)
+
+
+def test_what_a_handler_imports_when_it_is_called_goes_as_well(project: Path) -> None:
+    """What its caller has imported meanwhile does not."""
+    (project / "lazy.py").write_text(
+        "def handler(event, context):\n    import beside\n    return beside\n"
+    )
+    (project / "callers.py").touch()
+    imports = HandlerImports(project)
+    handler = imports.load("lazy.py:handler")
+    modules = {**sys.modules}
+    callers = importlib.import_module("callers")
     try:
-        for name in ("chat", "auth", "chat", "auth", "auth"):
-            assert imports.load(f"{name}/app.py:handler")({}, None) == name
-    finally:
+        assert handler({}, None) is sys.modules["beside"]
         imports.forget()
+        del modules["lazy"]
+        assert sys.modules == {**modules, "callers": callers}
+    finally:
+        sys.modules.pop("callers", None)

@@ -6,8 +6,10 @@ import shutil
 import sys
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
+import watchfiles
 
 from poker_signal.emulator.config import read_config
 from poker_signal.emulator.reload import CodeStatus
@@ -36,7 +38,7 @@ route_selection_expression = "$request.body.type"
 handler = "edited_handler.py:handler"
 
 [functions.other]
-handler = "other/other_handler.py:handler"
+handler = "other/edited_handler.py:handler"
 
 [functions.rules]
 handler = "core"
@@ -57,7 +59,7 @@ async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next
     """An emulator with two handlers and our own rules, that watches."""
     (tmp_path / "other").mkdir()
     (tmp_path / "edited_handler.py").write_text(HANDLER)
-    (tmp_path / "other" / "other_handler.py").write_text(HANDLER)
+    (tmp_path / "other" / "edited_handler.py").write_text(HANDLER)
     (tmp_path / "api.toml").write_text(CONFIG)
     statuses: queue.Queue[CodeStatus] = queue.Queue()
     path = list(sys.path)
@@ -67,12 +69,34 @@ async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next
         emulator.reload_on_change(statuses.put)
         yield emulator, tmp_path, lambda: statuses.get(timeout=10)
     assert sys.path == path
-    assert not {"edited_handler", "other_handler", "helper"} & sys.modules.keys()
+    assert not {"edited_handler", "other_edited_handler", "helper"} & sys.modules.keys()
 
 
 async def status_after(told: Next) -> CodeStatus:
     """Return the next status; the event loop is needed for it."""
     return await asyncio.to_thread(told)
+
+
+@pytest.fixture
+def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is not there at the moment in which it is to be watched."""
+    watch, is_there = watchfiles.watch, iter([False])
+
+    def watch_what_is_there(*folders: Path, **options: Any) -> Any:
+        if not next(is_there, True):
+            raise FileNotFoundError("No path was found.")
+        return watch(*folders, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", watch_what_is_there)
+
+
+async def test_a_folder_that_vanishes_for_a_moment_is_watched(
+    vanishing: None, reloading: tuple[Emulator, Path, Next]
+) -> None:
+    """It was made anew in the moment after."""
+    _, folder, told = reloading
+    (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+    assert (await status_after(told))[:2] == (True, "edited_handler.py")
 
 
 async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
@@ -181,9 +205,9 @@ async def test_a_folder_that_is_made_again_is_watched(
         assert "no such file" in status.message
         other.mkdir()
         for word in ("second", "third"):
-            (other / "other_handler.py").write_text(HANDLER.replace("first", word))
+            (other / "edited_handler.py").write_text(HANDLER.replace("first", word))
             while not (status := await status_after(told)).ok:
                 pass
-            assert status.message == "other_handler.py"
+            assert status.message == "edited_handler.py"
             await tell(host, type="other")
             assert await hear(host) == {"type": word, "count": 1}
