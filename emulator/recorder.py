@@ -90,7 +90,9 @@ class Recorder:
         """
         try:
             # For the user only, also where the file was there: names are in it, and what is said.
-            os.fchmod(self._file.fileno(), 0o600)
+            # Whose file it is not, or a file system that knows no users, cannot be told that.
+            with contextlib.suppress(PermissionError):
+                os.fchmod(self._file.fileno(), 0o600)
             self._file.truncate(0)
             _write(self._file, self._header)
         except OSError as error:

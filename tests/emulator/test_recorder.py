@@ -71,6 +71,20 @@ def test_only_the_user_may_read_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_file_of_somebody_elses_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose it is not, may not say who reads it."""
+
+    def refuse(file: int, mode: int) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fchmod", refuse)
+    path = tmp_path / "r.jsonl"
+    recorder(path).close()
+    assert path.stat().st_size > 0
+
+
 def test_a_file_is_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
     """The emulator may not start after all."""
     path = tmp_path / "r.jsonl"
