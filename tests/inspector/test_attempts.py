@@ -110,6 +110,22 @@ async def test_players_among_themselves_owe_no_host_a_join(inspected: Inspected)
     assert [each["code"] for each in told] == ["NO_JOIN", "LEFT", "COMPLETE"]
 
 
+async def test_who_may_not_connect_to_each_other_owes_a_join(inspected: Inspected) -> None:
+    """In a star that is refused, and so it is not what they are there for."""
+    scene = Scene().connect("Alice").connect("Bob").wait(10)
+    scene.refuse("Alice", "offer", "Bob", "NOT_ALLOWED")
+    told = await inspected.verdicts(scene.wait(9000), now=scene.now_ms)
+    assert [each["code"] for each in told] == ["NO_JOIN", "NO_JOIN", "NOT_ALLOWED"]
+
+
+async def test_a_join_that_was_refused_is_not_the_one_that_arrives(inspected: Inspected) -> None:
+    """Whoever asked too early asks again on the same connection; the host hears that."""
+    scene = Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+    scene.connect(HOST).wait(1000).send("Alice", "join", HOST)
+    *_, told = await inspected.verdicts(scene.wait(9000), now=scene.now_ms)
+    assert told["code"] == "NO_OFFER"
+
+
 async def test_what_spans_a_gap_is_unknown(inspected: Inspected) -> None:
     """What is missed may have been dropped; what was settled before stays."""
     scene = Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Zoë").wait(500)

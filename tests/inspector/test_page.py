@@ -297,9 +297,13 @@ async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
     scene = Scene().connect(HOST).connect("Idle").connect("Gone").close("Gone", 1000)
     for _ in range(60_001):
         scene.add("teleport", gameId="OTHER", connectionId="other=")
+    scene.wait(1).close(HOST, 1001).connect("Alice").wait(1000)
+    scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
     await inspected.open_recording(scene)
     await inspected.page.locator("#games").get_by_role("button", name=GAME).click()
-    await expect(inspected.page.locator("#connected li > span")).to_have_text([HOST, "Idle"])
+    await expect(inspected.page.locator("#connected li > span")).to_have_text(["Idle", "Alice"])
+    # Who has left since was there as well.
+    await expect(inspected.card("Alice → HOST")).to_contain_text("HOST left 1.0 s before the join")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

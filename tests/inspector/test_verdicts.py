@@ -191,6 +191,14 @@ async def test_a_fault_takes_no_advice_away(inspected: Inspected) -> None:
     assert told["hint"].startswith(advice)
 
 
+async def test_a_fault_that_comes_too_late_is_not_told(inspected: Inspected) -> None:
+    """Signaling was complete: nothing that is wrong afterwards comes from it."""
+    scene = Scene().complete().wait(100)
+    scene.add("fault", "Alice", fault="go-away:Alice=300ms", detail="")
+    (told,) = await inspected.verdicts(scene.wait(9000), now=scene.now_ms)
+    assert "go-away" not in str(told)
+
+
 async def test_a_fault_of_the_host_is_told_to_those_it_concerns(inspected: Inspected) -> None:
     """It may have struck before they came."""
     ghost = Scene().connect(HOST)

@@ -23,9 +23,10 @@ export class Analysis {
     for (const connection of connections) this._timeline.seed(connection);
   }
 
-  /** Return the connections that are open since a time or longer, as `seed` takes them. */
-  openSince(at) {
-    const open = [...this.connections.values()].filter((each) => each.isOpen && each.connectAt <= at);
+  /** Return the connections that were open at a time, as `seed` takes them. */
+  openAt(at) {
+    const wasOpen = (each) => each.connectAt <= at && (each.isOpen || each.closed?.at > at);
+    const open = [...this.connections.values()].filter(wasOpen);
     return open.map(({ id, player, game, connectAt }) => ({
       connectionId: id,
       playerId: player ?? undefined,

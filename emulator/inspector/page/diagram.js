@@ -222,7 +222,7 @@ export class Diagram {
     const [from, to] = [row.from, row.to].map((name) => this._columnOf(name));
     const size = row.size === null ? null : h("small", {}, ` ${bytes(row.size)}`);
     const who = from === to ? null : h("small", { class: "who" }, ` ${ends(row)}`);
-    const label = h("span", { class: "label" }, h("span", {}, shown(row.type), size, who));
+    const label = h("span", { class: "label" }, h("span", {}, shown(row.type), who, size));
     if (from === to) return [h("span", { class: "pin", role: "presentation" }), label];
     const arrow = h("span", { class: `arrow ${from < to ? "right" : "left"}`, role: "presentation" });
     arrow.style.setProperty("--from", Math.min(from, to));

@@ -184,7 +184,7 @@ class Inspector {
   _forgetOlderHalf() {
     this.entries.splice(0, this.entries.length - MAX_ENTRIES / 2);
     const id = this.chosen?.id;
-    const before = this.analysis.openSince(this.entries[0].at);
+    const before = this.analysis.openAt(this.entries[0].at);
     this.analysis = new Analysis({ ended: this.analysis.ended });
     this.analysis.seed(before);
     for (const entry of this.entries) this.analysis.add(entry);

@@ -113,7 +113,6 @@ function takeMessage(timeline, happening) {
   });
   if (isHandshake && target !== player) {
     game.hasSignals = true;
-    game.hasMesh ||= target !== HOST && player !== HOST;
     row.step = attempt.take(row, player, target, body?.payload);
     attempt.seats.set(player, happening.connection);
     const key = pendingKey(player, target, type);
@@ -153,6 +152,7 @@ function takeReturn(timeline, happening) {
     if (status >= 400) row.note = [row.note, `returned ${status}`].filter(Boolean).join(" · ");
   } else if (entry.outcome) {
     row.outcome = RETURNS[text(entry.outcome)] ?? "ok";
+    if (row.outcome !== "ok") noLongerAwaited(happening.game, row);
     row.note = [row.relay ? "" : text(entry.outcome), text(entry.code ?? "")].join(" ").trim();
   } else if (typeof status === "number" && status >= 400) {
     row.outcome = row.kind === "connect" ? "bad" : "warn";
@@ -240,6 +240,7 @@ function relayed(timeline, happening, message, type, delivered) {
     message.deliveredAt = at;
     message.deliveryN = entry.n;
     if (message.step) message.step.deliveredAt = at;
+    game.hasMesh ||= player !== HOST && entry.senderId !== HOST;
     message.attempt?.seats.set(player, happening.connection);
   }
   if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type, connection: happening.connection });
@@ -317,12 +318,16 @@ function takeFault(timeline, happening) {
   });
 }
 
-// Nobody posts what was dropped: the next of its kind that is delivered is another.
 function dropped({ game, connection }, type) {
   const row = game._lastSentBy.get(connection?.id);
   if (row?.type !== type || row.outcome !== "pending") return;
   Object.assign(row, { outcome: "bad", note: "dropped" });
-  const key = pendingKey(row.from, row.target, type);
+  noLongerAwaited(game, row);
+}
+
+// Nobody posts what was dropped or refused: the next of its kind that is delivered is another.
+function noLongerAwaited(game, row) {
+  const key = pendingKey(row.from, row.target, row.type);
   const others = game._pending.get(key)?.filter((each) => each !== row) ?? [];
   if (others.length > 0) game._pending.set(key, others);
   else game._pending.delete(key);

@@ -276,7 +276,9 @@ export function faultsOf(attempt) {
     connections.add(attempt.seatOf(HOST));
   }
   const theirs = [...connections].flatMap((each) => each?.faults ?? []);
-  return [...theirs.filter((each) => each.at <= end), ...attempt.faults];
+  // What struck once everything had arrived changed nothing.
+  const its = attempt.faults.filter((each) => each.at <= (attempt.completeAt ?? Infinity));
+  return [...theirs.filter((each) => each.at <= end), ...its];
 }
 
 function faults(attempt) {
