@@ -65,14 +65,15 @@ def test_a_script_without_a_last_word_hears_what_is_answered(url: str) -> None:
     ("says", "problem"),
     [
         ("/fold\n/ping\n", "/fold is no command"),
-        ("/expect offer HOST\n/ping\n", "awaited “offer” from “HOST” within 0.5 s; heard nothing"),
+        ("/expect offer HOST\n/ping\n", "awaited “offer” from “HOST” within 3 s; heard nothing"),
     ],
     ids=["no command", "not heard"],
 )
 def test_a_script_that_fails_ends_with_1(url: str, says: str, problem: str) -> None:
     """At once: the lines that follow are not played."""
+    # Within the time-out it has to connect as well.
     code, told, _ = play(
-        *("peer", url, "--player", "Alice", "--game", "G3", "--timeout", "0.5"), says=says
+        *("peer", url, "--player", "Alice", "--game", "G3", "--timeout", "3"), says=says
     )
     assert code == 1
     assert [event["event"] for event in told] == ["connected", "problem", "closed"]
