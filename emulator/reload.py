@@ -147,6 +147,8 @@ class Reloader:
             changed = {Path(path) for _, path in changes}
             if changed or not is_watched:
                 now, seen = self._stamps(), self._seen
+                # A file that is written in several steps may be told of once more.
+                changed -= {file for file in now if now[file] == seen.get(file)}
                 if not is_watched:
                     # Of what was written before nobody tells.
                     changed |= {file for file in now if now[file] != seen.get(file, now[file])}
@@ -157,15 +159,16 @@ class Reloader:
                 if found != watched:
                     return
 
-    def _stamps(self) -> dict[Path, int | None]:
-        """Return when the files that have been imported were written; None: they are gone."""
-        stamps: dict[Path, int | None] = {}
+    def _stamps(self) -> dict[Path, tuple[int, int]]:
+        """Return when files that have been imported were written, and their size; (0, 0): gone."""
+        stamps = {}
         for module in modules_below(self._folders).values():
             file = Path(str(module.__file__)).resolve()
             try:
-                stamps[file] = file.stat().st_mtime_ns
+                status = file.stat()
+                stamps[file] = status.st_mtime_ns, status.st_size
             except OSError:
-                stamps[file] = None
+                stamps[file] = 0, 0
         return stamps
 
     def _changes(self, folders: Iterable[Path]) -> Iterable[set[FileChange]]:
