@@ -53,6 +53,7 @@ class HandlerImports:
         except KeyboardInterrupt:
             raise
         except BaseException as error:
+            # SystemExit too: a module that exits is a mistake to be told, not the emulator's end.
             place = place_of(error, [home, *([path.parent] if path else [])])
             where = f"{place.file}:{place.line}: " if place else ""
             words = f"{type(error).__name__}: {getattr(error, 'msg', None) or error}"
@@ -149,6 +150,7 @@ def _execute(path: Path, name: str) -> ModuleType:
     try:
         spec.loader.exec_module(module)
     except BaseException:
+        # As the import system does: half a module must not be found by the next import.
         sys.modules.pop(name, None)
         raise
     return module
