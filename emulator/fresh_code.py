@@ -170,7 +170,18 @@ def place_of(error: BaseException, folders: Iterable[Path]) -> Place | None:
     """Return where in these folders a mistake is, as far as it tells."""
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         return Place(error.filename, error.lineno)
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+    return _innermost(traceback.extract_tb(error.__traceback__), folders)
+
+
+def place_of_thread(ident: int, folders: Iterable[Path]) -> Place | None:
+    """Return where in these folders a thread is at this moment."""
+    frame = sys._current_frames().get(ident)
+    return None if frame is None else _innermost(traceback.extract_stack(frame), folders)
+
+
+def _innermost(stack: traceback.StackSummary, folders: Iterable[Path]) -> Place | None:
+    folders = [*folders]
+    for frame in reversed(stack):
         path = Path(frame.filename)
         if path.is_relative_to(_EMULATOR):
             # Whoever works on poker-signal has it among what is watched.

@@ -5,6 +5,7 @@ an environment in which boto3 finds its way back to the emulator.
 """
 
 import contextlib
+import decimal
 import json
 import logging
 import threading
@@ -13,6 +14,8 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+import simplejson
 
 from poker_signal.emulator.handler_imports import Handler
 from poker_signal.emulator.integration import NotInvokable, Raised, Result, Returned, Running
@@ -120,13 +123,41 @@ class LambdaHost:
 def _call(function: Function, event: Any) -> Result:
     try:
         value = function.handler(event, context_of(function))
-        # What Lambda hands back is JSON; what is none is an error of the function. NaN is none:
-        # Lambda's runtime writes it as it is, and then API Gateway cannot read the result.
-        return Returned(json.loads(json.dumps(value, allow_nan=False)))
+        return Returned(_as_lambda_hands_back(value))
     except BaseException as error:
         # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
         logger.exception("%s raised", function.name)
         return Raised(str(error))
+
+
+def _as_lambda_hands_back(value: Any) -> Any:
+    """Return a handler's result as API Gateway reads it.
+
+    Lambda's runtime writes JSON with this library: numbers of DynamoDB are numbers, named tuples
+    are objects, and bytes are text.
+
+    Raises:
+        ValueError: it is no JSON. Lambda's runtime writes NaN, but API Gateway cannot read it.
+    """
+    try:
+        text = (
+            value
+            if isinstance(value, bytes)
+            else simplejson.dumps(value, use_decimal=False, allow_nan=True, default=_number)
+        )
+        return json.loads(text, parse_constant=_refuse)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"Unable to marshal response: {error}") from error
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, decimal.Decimal):
+        return simplejson.RawJSON(str(value))
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def _refuse(constant: str) -> Any:
+    raise ValueError(f"{constant} is not JSON")
 
 
 def environment_for(

@@ -29,6 +29,7 @@ from poker_signal.emulator.fresh_code import (
     imported_anew,
     modules_below,
     place_of,
+    place_of_thread,
     put_in_place,
 )
 from poker_signal.emulator.handler_imports import Handler
@@ -42,6 +43,10 @@ DEBOUNCE_MS = 100
 
 LOOK_AGAIN_MS = 1000
 """How often to see whether the folders are still the same."""
+
+
+LONG_IMPORT_S = 2.0
+"""After how long it is told that something is being imported still: it may wait for ever."""
 
 
 class CodeStatus(NamedTuple):
@@ -84,7 +89,7 @@ class _Loaded(NamedTuple):
 class Reloader:
     """Watches code and swaps it.
 
-    ``report`` is called in the thread that watches, with every success and every mistake.
+    ``report`` is called in another thread, with every success and every mistake.
     """
 
     def __init__(
@@ -191,7 +196,8 @@ class Reloader:
             if any(path.is_relative_to(folder) for path in changed for folder in group):
                 folders |= group
         try:
-            loaded = self._load(folders, changed)
+            with self._telling_what_takes_long():
+                loaded = self._load(folders, changed)
             if loaded is not None:
                 self._swap_between_messages(loaded)
         except BaseException as error:
@@ -204,8 +210,30 @@ class Reloader:
         if loaded is None:
             return
         names = ", ".join(sorted({path.name for path in changed}))
-        self.status = CodeStatus(True, names, None, _now_ms(), self.status.swaps + 1)
-        self._report(self.status)
+        self._tell(CodeStatus(True, names, None, _now_ms(), self.status.swaps + 1))
+
+    @contextmanager
+    def _telling_what_takes_long(self) -> Iterator[None]:
+        """Tell where an import is that is not done soon."""
+        importing, lock = threading.get_ident(), threading.Lock()
+
+        def tell() -> None:
+            with lock:
+                if timer.finished.is_set() or self._stop.is_set():
+                    return
+                place = place_of_thread(importing, self._folders)
+                message = f"not imported after {LONG_IMPORT_S:g} s, and later edits wait for it"
+                self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+
+        timer = threading.Timer(LONG_IMPORT_S, tell)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            # Whoever is telling it has told it before what comes of it is told.
+            with lock:
+                timer.cancel()
 
     def _swap_between_messages(self, loaded: _Loaded) -> None:
         swapped: Future[None] = Future()
@@ -275,8 +303,11 @@ class Reloader:
         cause = error.__cause__ or error
         place = place_of(cause, self._folders)
         message = f"{type(cause).__name__}: {getattr(cause, 'msg', None) or cause}"
-        self.status = CodeStatus(False, message, place, _now_ms(), self.status.swaps)
-        self._report(self.status)
+        self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+
+    def _tell(self, status: CodeStatus) -> None:
+        self.status = status
+        self._report(status)
 
 
 def _can_be_found(module: str) -> bool:

@@ -406,7 +406,8 @@ def test_whoever_does_not_need_them_does_not_wait_for_qr_codes_and_watchers() ->
     ours = ["assembly", "authorizer", "callbacks", "config", "fault_spec", "index_lag"]
     ours += ["inspector.api", "lambda_host", "lan", "management", "recorder", "reload"]
     ours += ["selection", "tls"]
-    rare = {"boto3", "jsonpath", "msgspec", "segno", "watchfiles", "websockets.asyncio"}
+    rare = {"boto3", "jsonpath", "msgspec", "segno", "simplejson", "watchfiles"}
+    rare |= {"websockets.asyncio"}
     rare |= {f"poker_signal.emulator.{module}" for module in ours}
     rare.add("poker_signal.core.tickets")
     code = "import sys, poker_signal.cli.emulate\nprint(*sys.modules)"

@@ -4,6 +4,7 @@ import asyncio
 import queue
 import shutil
 import sys
+import threading
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import watchfiles
 
+from poker_signal.emulator import reload
 from poker_signal.emulator.config import read_config
 from poker_signal.emulator.reload import CodeStatus
 from poker_signal.emulator.server import Emulator
@@ -154,6 +156,32 @@ async def test_a_mistake_is_in_the_status_until_it_is_mended(
         (folder / "edited_handler.py").write_text(HANDLER)
         assert (await status_after(told)).ok
         await settle(host)
+
+
+GO_ON = threading.Event()
+HANGS = "from tests.emulator.test_reload import GO_ON\n\nGO_ON.wait(30)\n"
+
+
+async def test_an_import_that_is_not_done_soon_is_told_of(
+    reloading: tuple[Emulator, Path, Next], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is disconnected, and what was there before goes on, until it is done."""
+    monkeypatch.setattr(reload, "LONG_IMPORT_S", 0.1)
+    GO_ON.clear()
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        (folder / "edited_handler.py").write_text(HANGS + HANDLER.replace("first", "second"))
+        status = await status_after(told)
+        assert status == emulator.code_status
+        assert (status.ok, status.swaps) == (False, 0)
+        assert status.message == "not imported after 0.1 s, and later edits wait for it"
+        assert status.place == (str(folder / "edited_handler.py"), 3)
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+        GO_ON.set()
+        assert (await status_after(told))[:2] == (True, "edited_handler.py")
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
 
 
 LAZY = """
