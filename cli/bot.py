@@ -11,9 +11,10 @@ from poker_signal.cli.address import checked_name, server_url
 from poker_signal.cli.far_end import taking_the_far_end
 from poker_signal.cli.running import run_until_interrupted
 from poker_signal.cli.seats import taking_a_seat
+from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client
+from poker_signal.emulator.client import Client, Tickets
 from poker_signal.emulator.rtc import BadIceServer, check_ice_server
 
 CLOSED_BY_SERVER = 3
@@ -30,6 +31,7 @@ class Options(NamedTuple):
     players: int
     say: str | None
     ice_servers: tuple[str, ...]
+    ticket_secret_file: str | None
     timeout: float
 
 
@@ -46,7 +48,8 @@ def run(options: Options) -> None:
     except BadIceServer as error:
         raise click.UsageError(f"--ice-server {error}") from error
     names = [checked_name("--name", name) for name in _names(options)]
-    raise SystemExit(run_until_interrupted(_play_all(names, options)))
+    tickets = tickets_of(options.ticket_secret_file)
+    raise SystemExit(run_until_interrupted(_play_all(names, options, tickets)))
 
 
 def _names(options: Options) -> list[str]:
@@ -57,13 +60,15 @@ def _names(options: Options) -> list[str]:
     return [f"{options.name} {number}" for number in range(1, options.players + 1)]
 
 
-async def _play_all(names: list[str], options: Options) -> int:
+async def _play_all(names: list[str], options: Options, tickets: Tickets | None) -> int:
     """Return once one of them was closed, or nothing can be printed any more."""
     transcript = Transcript(for_people=sys.stdout.isatty())
     async with contextlib.AsyncExitStack() as stack:
         clients = []
         for name in names:
-            connecting = taking_a_seat(options.url, name, options.game, None, options.timeout)
+            connecting = taking_a_seat(
+                options.url, name, options.game, None, options.timeout, tickets
+            )
             clients.append(await stack.enter_async_context(connecting))
             transcript.connected(clients[-1])
         tasks = [asyncio.ensure_future(_play(one, options, transcript)) for one in clients]

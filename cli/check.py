@@ -9,18 +9,22 @@ from urllib.parse import urlsplit
 import click
 
 from poker_signal.cli.address import server_url
+from poker_signal.cli.ticket import tickets_of
 from poker_signal.emulator.check import report
 from poker_signal.emulator.check.run import Row, check
 from poker_signal.emulator.check.scene import Server
 
 
-def run(*, url: str, timeout: float, pause: float | None, as_json: bool) -> None:
+def run(
+    *, url: str, timeout: float, pause: float | None, ticket_secret_file: str | None, as_json: bool
+) -> None:
     """Play the rules; exit with 1 unless all of them hold."""
     url = server_url(url)
     if pause is None:
         pause = 0 if _is_this_machine(url) else 1
+    server = Server(url, timeout, pause, tickets_of(ticket_secret_file))
     start = time.monotonic()
-    rows = asyncio.run(_play(Server(url, timeout, pause), quiet=as_json))
+    rows = asyncio.run(_play(server, quiet=as_json))
     seconds = time.monotonic() - start
     if as_json:
         click.echo(json.dumps(report.document(url, rows, seconds), indent=2))

@@ -135,6 +135,15 @@ def emulate(**options: Any) -> None:
     command.run(**options)
 
 
+_ticket_secret_file = click.option(
+    "--ticket-secret-file",
+    metavar="FILE",
+    envvar="POKER_SIGNAL_TICKET_SECRET_FILE",
+    type=click.Path(dir_okay=False),
+    help="JSON file of secrets by kid, for a server that asks for join tickets.",
+)
+
+
 @main.command()
 @click.argument("url")
 @click.option(
@@ -150,6 +159,7 @@ def emulate(**options: Any) -> None:
     help="Seconds between connecting and the first message.  [default: 1, as the app does; 0 on "
     "this machine]",
 )
+@_ticket_secret_file
 @click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON document in place of a table."
 )
@@ -170,6 +180,7 @@ def check(**options: Any) -> None:
 @click.option("--player", required=True, help="Who to be; the host of a game is HOST.")
 @click.option("--game", required=True, help="The game's code.")
 @click.option("--session", help="Secret that takes a seat over: 8 to 128 visible ASCII characters.")
+@_ticket_secret_file
 @click.option(
     "--answer",
     is_flag=True,
@@ -233,6 +244,7 @@ def peer(**options: Any) -> None:
     type=Finite(min=0, min_open=True),
     help="Seconds that connecting waits.",
 )
+@_ticket_secret_file
 def bot(**options: Any) -> None:
     """Be the far end at URL, with a real WebRTC stack, until Ctrl-C.
 
@@ -295,6 +307,7 @@ def invoke(**options: Any) -> None:
     type=Finite(min=0, min_open=True),
     help="Seconds to wait, in all, for what does not come.",
 )
+@_ticket_secret_file
 def replay(**options: Any) -> None:
     """Play the clients of a recording again and tell what is heard otherwise.
 

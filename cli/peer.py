@@ -25,9 +25,10 @@ from poker_signal.cli.peer_commands import (
 )
 from poker_signal.cli.running import run_until_interrupted
 from poker_signal.cli.seats import taking_a_seat
+from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, Ended, Frame, NotHeard
+from poker_signal.emulator.client import Client, Ended, Frame, NotHeard, Tickets
 
 CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
 """Exit codes."""
@@ -40,6 +41,7 @@ class Options(NamedTuple):
     player: str
     game: str
     session: str | None
+    ticket_secret_file: str | None
     answer: bool
     timeout: float
     linger: float
@@ -52,15 +54,16 @@ def run(options: Options) -> None:
         player=checked_name("--player", options.player),
         game=checked_name("--game", options.game),
     )
+    tickets = tickets_of(options.ticket_secret_file)
     if options.answer:
         import poker_signal.cli.far_end  # noqa: F401 - says now if it is not installed
-    raise SystemExit(run_until_interrupted(_play(options)))
+    raise SystemExit(run_until_interrupted(_play(options, tickets)))
 
 
-async def _play(options: Options) -> int:
-    url, player, game, session, _, timeout, _ = options
+async def _play(options: Options, tickets: Tickets | None) -> int:
+    url, player, game, session = options[:4]
     transcript = Transcript(for_people=sys.stdout.isatty())
-    async with taking_a_seat(url, player, game, session, timeout) as client:
+    async with taking_a_seat(url, player, game, session, options.timeout, tickets) as client:
         seat = Seat(client, transcript, options)
         transcript.connected(client)
         try:

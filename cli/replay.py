@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from poker_signal.cli.address import server_url
+from poker_signal.cli.ticket import tickets_of
 from poker_signal.emulator.recording import NotReadable, Recording, read
 from poker_signal.emulator.replay import NotReached, Played
 from poker_signal.emulator.replay import replay as play
@@ -17,14 +18,17 @@ DIFFERS = 1
 OF_NO_USE = 2
 
 
-def run(*, file: str, url: str, speed: float, timeout: float) -> None:
+def run(
+    *, file: str, url: str, speed: float, timeout: float, ticket_secret_file: str | None
+) -> None:
     """Print what is heard otherwise; exit with 0 if nothing is."""
     url = server_url(url)
+    tickets = tickets_of(ticket_secret_file)
     recording, plan = _plan(Path(file), speed)
     for note in (*recording.problems, *plan.notes):
         click.echo(f"note: {note}", err=True)
     try:
-        played = asyncio.run(play(plan, url, speed, timeout))
+        played = asyncio.run(play(plan, url, speed, timeout, tickets))
     except NotReached as error:
         raise _OfNoUse(str(error)) from error
     differences = [

@@ -5,23 +5,29 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 import click
 
-from poker_signal.emulator.client import Client, signal_client
+from poker_signal.emulator.client import Client, Tickets, signal_client
 from poker_signal.emulator.problems import UNREACHABLE, explain
 
 
 @asynccontextmanager
 async def taking_a_seat(
-    url: str, player: str, game: str, session: str | None, timeout_s: float
+    url: str,
+    player: str,
+    game: str,
+    session: str | None,
+    timeout_s: float,
+    tickets: Tickets | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection in the end, if it is still open.
 
     Raises:
         click.ClickException: refused or not reached; the text says why and what to do.
     """
+    ticket = tickets(game, player) if tickets else None
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(
-                signal_client(url, player, game, session, timeout_s)
+                signal_client(url, player, game, session, timeout_s, ticket)
             )
         except UNREACHABLE as error:
             # Only here: afterwards an OSError is not the network's.

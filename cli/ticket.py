@@ -9,9 +9,13 @@ import click
 from poker_signal.core import messages
 from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import BadKeys, Keys, read_keys, sign
+from poker_signal.emulator.client import Tickets
 
 MAX_FILE_BYTES = 65_536
 """Sixteen times what an SSM parameter holds; of a file that never ends no more is read."""
+
+LIFETIME_S = 300
+"""For connecting at once."""
 
 
 def run(*, game: str, player: str, lifetime: int, kid: str | None, secret_file: str) -> None:
@@ -23,7 +27,23 @@ def run(*, game: str, player: str, lifetime: int, kid: str | None, secret_file: 
     kid = kid or next(iter(keys))
     if kid not in keys:
         raise click.ClickException(f"--kid {kid}: {secret_file} has {', '.join(keys)}")
-    click.echo(sign(keys, kid, GameId(game), PlayerId(player), int(time.time()) + lifetime))
+    click.echo(_sign(keys, kid, game, player, lifetime))
+
+
+def tickets_of(path: str | None) -> Tickets | None:
+    """Return who makes the tickets of a client that was given --ticket-secret-file.
+
+    Raises:
+        click.ClickException: the file cannot be read, or holds no keys.
+    """
+    if path is None:
+        return None
+    keys = secrets_of(path, "--ticket-secret-file").keys
+    return lambda game, player: _sign(keys, next(iter(keys)), game, player, LIFETIME_S)
+
+
+def _sign(keys: Keys, kid: str, game: str, player: str, lifetime_s: int) -> str:
+    return sign(keys, kid, GameId(game), PlayerId(player), int(time.time()) + lifetime_s)
 
 
 class TicketSecrets(NamedTuple):

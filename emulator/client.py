@@ -315,6 +315,10 @@ class Client:
         return NotHeard(awaited, within_s, list(self._pending), closed)
 
 
+Tickets = Callable[[str, str], str]
+"""Makes the join ticket of a game and a player, for a server that asks for one."""
+
+
 @asynccontextmanager
 async def signal_client(
     url: str,

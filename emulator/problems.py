@@ -13,7 +13,7 @@ from websockets.exceptions import (
     ProxyError,
 )
 
-from poker_signal.core.errors import HostProtected
+from poker_signal.core.errors import HostProtected, MissingTicket
 from poker_signal.emulator.console import escape
 from poker_signal.emulator.http import INTERNAL_SERVER_ERROR, TIMED_OUT
 
@@ -48,6 +48,12 @@ _ADVICE = {
     HTTPStatus.SERVICE_UNAVAILABLE: "overloaded, or just being deployed: try again in a minute",
     HTTPStatus.GATEWAY_TIMEOUT: _LOOK_AT_THE_LOG,
 }
+
+_OWN_ADVICE = {
+    str(HostProtected()): "The same --session takes over",
+    str(MissingTicket()): "With --ticket-secret-file FILE it is made",
+}
+"""What to do where our own rules refuse."""
 
 
 def explain(error: BaseException, url: str, timeout_s: float) -> str:
@@ -126,8 +132,8 @@ def _of_status(status: int, said: str) -> str:
     advice = _ADVICE.get(known, _LOOK_AT_THE_LOG if status >= 500 else "")
     # Whoever gives a reason knows it; we only guess.
     reason = said if _gives_a_reason(said, known) else advice
-    if said == str(HostProtected()):
-        reason = f"{said} The same --session takes over"
+    if said in _OWN_ADVICE:
+        reason = f"{said} {_OWN_ADVICE[said]}"
     refused = f"the handshake was refused with {status} {known.phrase}"
     return f"{refused}: {reason}" if reason else refused
 

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from websockets.exceptions import InvalidStatus
 
-from poker_signal.emulator.client import Client, Ended, connect_to
+from poker_signal.emulator.client import Client, Ended, Tickets, connect_to
 from poker_signal.emulator.problems import UNREACHABLE, explain, is_elsewhere
 from poker_signal.emulator.replay_diff import Heard
 from poker_signal.emulator.replay_plan import AWAITED, Part, Plan, Step
@@ -40,15 +40,18 @@ class Played(NamedTuple):
     """Messages of clients that were not connected any more."""
 
 
-async def replay(plan: Plan, url: str, speed: float, timeout_s: float) -> Played:
+async def replay(
+    plan: Plan, url: str, speed: float, timeout_s: float, tickets: Tickets | None = None
+) -> Played:
     """Play a recording; ``speed`` is that many times as fast as it was, 0 as fast as possible.
 
-    ``timeout_s`` is how long it is waited, in all, for what does not come.
+    ``timeout_s`` is how long it is waited, in all, for what does not come. Whoever was let in then
+    gets one of ``tickets``, for a server that asks for them: a recording holds none.
 
     Raises:
         NotReached: nobody could connect, or not at this stage and path.
     """
-    stage = _Stage(plan, url, speed, timeout_s)
+    stage = _Stage(plan, url, speed, timeout_s, tickets)
     try:
         await stage.play()
     finally:
@@ -90,7 +93,7 @@ def _closed(code: int, reason: str) -> str:
 class _Actor:
     """Plays one connection."""
 
-    def __init__(self, part: Part, news: asyncio.Event) -> None:
+    def __init__(self, part: Part, news: asyncio.Event, tickets: Tickets | None) -> None:
         self.part = part
         self.client: Client | None = None
         self.outcome = ""
@@ -103,6 +106,7 @@ class _Actor:
         """Frames that the recording has by now, but for those that are not waited for."""
         self.awaits_end = False
         self._news = news
+        self._tickets = tickets
         self._tasks: list[asyncio.Future[None]] = []
 
     @property
@@ -143,7 +147,7 @@ class _Actor:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _live(self, url: str, timeout_s: float) -> None:
-        query = f"?{urlencode(self.part.query)}" if self.part.query else ""
+        query = f"?{urlencode(self._parameters())}" if self.part.query else ""
         started_s = time.perf_counter()
         try:
             async with connect_to(url, query, timeout_s) as socket:
@@ -162,13 +166,22 @@ class _Actor:
         finally:
             self._news.set()
 
+    def _parameters(self) -> list[tuple[str, str]]:
+        part = self.part
+        if self._tickets is None:
+            return part.query
+        others = [(name, value) for name, value in part.query if name != "ticket"]
+        return [*others, ("ticket", self._tickets(part.game, part.player))]
+
     def _hear(self, text: str) -> None:
         self.frames.append(text)
         self._news.set()
 
 
 class _Stage:
-    def __init__(self, plan: Plan, url: str, speed: float, timeout_s: float) -> None:
+    def __init__(
+        self, plan: Plan, url: str, speed: float, timeout_s: float, tickets: Tickets | None
+    ) -> None:
         self.sent = self.unsent = 0
         self._steps = plan.steps
         self._url = url
@@ -177,7 +190,11 @@ class _Stage:
         self._left_s = timeout_s
         """How long it may still be waited for what does not come."""
         self._news = asyncio.Event()
-        self.actors = {each: _Actor(part, self._news) for each, part in plan.parts.items()}
+        refused = {step.connection_id for step in plan.steps if step.what == "refused"}
+        self.actors = {
+            each: _Actor(part, self._news, None if each in refused else tickets)
+            for each, part in plan.parts.items()
+        }
         self._behind: set[str] = set()
         """Connections that something has to come on."""
         opened = (step.connection_id for step in plan.steps if step.what == "opened")

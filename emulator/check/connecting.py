@@ -1,6 +1,6 @@
 """Rules of design: who may connect, and how long that takes."""
 
-from poker_signal.emulator.check.scene import Scene
+from poker_signal.emulator.check.scene import Scene, new_game
 
 REPEATS = 5
 
@@ -38,3 +38,10 @@ async def refuses_sessions(scene: Scene) -> None:
     """Too short, too long, not visible ASCII: 400."""
     for session in ("1234567", "x" * 129, "eight or nine", "größer-als"):
         await scene.refuse(400, playerId="Alice", session=session)
+
+
+async def refuses_without_ticket(scene: Scene) -> None:
+    """None: 401; the ticket of another player, or of another game: 403."""
+    await scene.refuse(401, playerId="Alice", ticket=None)
+    await scene.refuse(403, playerId="Alice", ticket=scene.ticket(scene.game, "Bob"))
+    await scene.refuse(403, playerId="Alice", ticket=scene.ticket(new_game(), "Alice"))

@@ -96,12 +96,17 @@ RULES = (
     Rule(_OWNING, "without sessions the newest HOST is it", owning.newest_host),
 )
 
+TICKETS = Rule(_CONNECTING, "no ticket: 401, another's: 403", connecting.refuses_without_ticket)
+"""Where tickets are asked for."""
 
-async def check(server: Server, rules: Sequence[Rule] = RULES) -> AsyncGenerator[Row, None]:
-    """Play the rules; yield what became of each as soon as it is known.
+
+async def check(server: Server, rules: Sequence[Rule] | None = None) -> AsyncGenerator[Row, None]:
+    """Play the rules, by default all; yield what became of each as soon as it is known.
 
     When the first connection fails, nothing else is tried.
     """
+    if rules is None:
+        rules = (FIRST, TICKETS, *RULES[1:]) if server.tickets else RULES
     patience_s = MAX_TIMEOUTS * server.timeout_s + MAX_PAUSES * len(rules) * server.pause_s
     ends_at = time.monotonic() + patience_s
     star: bool | None = None

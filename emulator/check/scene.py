@@ -5,7 +5,7 @@ import json
 import secrets
 import time
 from collections.abc import Awaitable, Iterable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from typing import Any, NamedTuple
 
 from websockets.exceptions import InvalidStatus
@@ -15,6 +15,7 @@ from poker_signal.emulator.client import (
     Client,
     Frame,
     NotHeard,
+    Tickets,
     connect_to,
     query_of,
     signal_client,
@@ -43,6 +44,8 @@ class Server(NamedTuple):
     pause_s: float = 0
     """Between connecting and the first message. DynamoDB's index shows a new row only after a
     moment; the app in the field waits for a second."""
+    tickets: Tickets | None = None
+    """If it asks for tickets: who makes them."""
 
 
 class Scene:
@@ -55,7 +58,7 @@ class Scene:
         """How long whatever the rule is about took, each time."""
         self.note = ""
         self.server = server
-        self._game = new_game()
+        self.game = new_game()
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> "Scene":
@@ -71,7 +74,7 @@ class Scene:
         self, *players: str, session: str | None = None, game: str | None = None
     ) -> list[Client]:
         """Connect players at the same time, then give the server its pause."""
-        entering = (self._enter(player, session, game or self._game) for player in players)
+        entering = (self._enter(player, session, game or self.game) for player in players)
         # None is left behind half connected when another is refused.
         entered = await asyncio.gather(*entering, return_exceptions=True)
         clients = [client for client in entered if isinstance(client, Client)]
@@ -83,8 +86,7 @@ class Scene:
 
     async def connect(self, player: str = HOST) -> float:
         """Connect and leave; return how many seconds connecting took."""
-        server = self.server
-        async with signal_client(server.url, player, self._game, None, server.timeout_s) as client:
+        async with self._client(player, None, self.game) as client:
             return client.handshake_s
 
     async def pause(self) -> None:
@@ -92,8 +94,13 @@ class Scene:
         await asyncio.sleep(self.server.pause_s)
 
     async def refuse(self, status: int, **parameters: str | None) -> None:
-        """Connect with any parameters: that must be refused with this status."""
-        parameters = {"gameId": self._game, **parameters}
+        """Connect with any parameters: that must be refused with this status.
+
+        The game, and a ticket where they are needed, are good unless said otherwise.
+        """
+        parameters = {"gameId": self.game, **parameters}
+        ticket = self.ticket(parameters["gameId"] or "", parameters.get("playerId") or "")
+        parameters = {"ticket": ticket, **parameters}
         expected = f"the handshake refused with {status}"
         start = time.perf_counter()
         try:
@@ -105,8 +112,18 @@ class Scene:
         self._sample(start)
 
     async def _enter(self, player: str, session: str | None, game: str) -> Client:
-        connecting = signal_client(self.server.url, player, game, session, self.server.timeout_s)
-        return await self._stack.enter_async_context(connecting)
+        return await self._stack.enter_async_context(self._client(player, session, game))
+
+    def _client(
+        self, player: str, session: str | None, game: str
+    ) -> AbstractAsyncContextManager[Client]:
+        server = self.server
+        ticket = self.ticket(game, player)
+        return signal_client(server.url, player, game, session, server.timeout_s, ticket)
+
+    def ticket(self, game: str, player: str) -> str | None:
+        """Return the ticket of a player, if the server asks for them."""
+        return self.server.tickets(game, player) if self.server.tickets else None
 
     # Messages, and what must come of them.
 

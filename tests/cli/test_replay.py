@@ -42,6 +42,19 @@ def test_the_same_is_exit_code_0(recording: Path, url: str) -> None:
     )
 
 
+def test_a_server_that_asks_for_tickets_gets_them(recording: Path, tmp_path: Path) -> None:
+    """Who was let in then is let in now."""
+    secrets = tmp_path / "tickets.json"
+    secrets.write_text('{"2026-11": "a-secret-of-november-with-entropy"}')
+    options = ("--ticket-secret-file", str(secrets))
+    with emulate("--port", "0", *options) as (_, line):
+        with_tickets = replay(recording, line.strip(), *options)
+        without = replay(recording, line.strip())
+    assert (with_tickets.exit_code, with_tickets.stderr) == (0, "")
+    assert without.exit_code == 1
+    assert "refused 401" in without.stdout
+
+
 def test_a_difference_is_exit_code_1(recording: Path) -> None:
     """With a line for every frame that only one of both has."""
     with emulate("--port", "0", "--topology", "star") as (_, line):

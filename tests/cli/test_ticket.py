@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 import time
 from pathlib import Path
@@ -15,6 +16,8 @@ from websockets.sync.client import connect
 
 from poker_signal.cli.main import main
 from poker_signal.core.tickets import MAX_LIFETIME_S
+from poker_signal.emulator.check.run import RULES
+from tests.cli.peers import play, start, until
 from tests.cli.test_emulate import emulate
 
 SECRETS = {
@@ -204,3 +207,68 @@ def test_a_configured_core_asks_for_tickets_too(secret_file: Path, tmp_path: Pat
     with emulate("--port", "0", *options) as (_, line):
         assert status(f"{line.strip()}?gameId=G&playerId=Bob") == 401
         assert status(f"{line.strip()}?gameId=G&playerId=Bob&ticket={good}") == 101
+
+
+@pytest.mark.parametrize("handler", ["core", "lambda"])
+def test_clients_with_the_secret_make_their_tickets(handler: str, secret_file: Path) -> None:
+    """And ``check`` holds the server to asking for them."""
+    with_secret = ("--ticket-secret-file", str(secret_file))
+    options = ("--port", "0", "--handler", handler, *with_secret)
+    with emulate(*options) as (_, line):
+        url = line.strip()
+        checked = CliRunner().invoke(main, ["check", url, *with_secret])
+        peer = ("peer", url, "--player", "Zoë 🃏", "--game", "G")
+        played = play(*peer, *with_secret, says="/ping\n/expect pong\n/close\n")
+        refused = play(*peer)
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert "  ok       no ticket: 401, another's: 403" in checked.stdout
+    assert checked.stdout.splitlines()[-1].startswith(f"{len(RULES) + 1} held in ")
+    assert (played[0], played[2]) == (0, "")
+    assert refused[:2] == (1, [])
+    assert "needed to join this game. With --ticket-secret-file FILE it is made" in refused[2]
+
+
+def test_a_server_that_asks_for_no_tickets_is_told(secret_file: Path) -> None:
+    """Nobody shall believe to be protected who is not."""
+    with emulate("--port", "0") as (_, line):
+        environment = {ENVIRONMENT: str(secret_file)}
+        result = CliRunner().invoke(main, ["check", line.strip()], env=environment)
+    assert result.exit_code == 1
+    _, _, told = result.stdout.partition("  FAILED   no ticket: 401, another's: 403\n")
+    assert [line.strip() for line in told.splitlines()[:2]] == [
+        "expected: the handshake refused with 401",
+        "came:     101, connected",
+    ]
+
+
+def test_bots_make_a_ticket_each(secret_file: Path) -> None:
+    """For the names that they have."""
+    with_secret = ("--ticket-secret-file", str(secret_file))
+    with emulate("--port", "0", *with_secret) as (_, line):
+        party = ("bot", "player", line.strip(), "--game", "G", "--count", "3")
+        with start(*party, *with_secret) as bots:
+            connected = [until(bots, "connected")["player"] for _ in range(3)]
+            bots.send_signal(signal.SIGTERM)
+            assert bots.wait(20) == 0
+        assert play(*party)[:2] == (1, [])
+    assert connected == ["Bot 1", "Bot 2", "Bot 3"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["check", "ws://127.0.0.1:9/prod"],
+        ["peer", "ws://127.0.0.1:9/prod", "--player", "A", "--game", "G"],
+        ["bot", "host", "ws://127.0.0.1:9/prod", "--game", "G"],
+    ],
+    ids=lambda command: str(command[0]),
+)
+def test_clients_say_what_is_wrong_with_the_file(tmp_path: Path, command: list[str]) -> None:
+    """Before they connect, and without a word of any secret."""
+    file = tmp_path / "short.json"
+    file.write_text('{"1":"hunter2"}')
+    result = CliRunner().invoke(main, [*command, "--ticket-secret-file", str(file)])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "--ticket-secret-file" in result.stderr
+    assert "the secret of ticket key 1 is too weak" in result.stderr
+    assert "hunter2" not in result.stderr

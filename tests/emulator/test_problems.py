@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ProxyError
 
-from poker_signal.core.errors import GameFull, HostProtected, Superseded
+from poker_signal.core.errors import GameFull, HostProtected, MissingTicket, Superseded
 from poker_signal.emulator.client import signal_client
 from poker_signal.emulator.problems import UNREACHABLE, explain, hint
 
@@ -84,6 +84,7 @@ async def refused_with(status: int, body: str) -> str:
     [
         (403, str(GameFull()), "403 Forbidden: This game is full: every seat is taken."),
         (403, '{"message": "not on a Monday"}\n', "403 Forbidden: not on a Monday"),
+        (401, str(MissingTicket()), f"401 Unauthorized: {MissingTicket()} With --ticket-secret"),
         (409, str(HostProtected()), f"409 Conflict: {HostProtected()} The same --session"),
         (409, str(Superseded()), f"409 Conflict: {Superseded()}"),
         (418, "two\nlines \x1b[31m", r"418 I'm a Teapot: two\nlines \x1b[31m"),
@@ -91,7 +92,7 @@ async def refused_with(status: int, body: str) -> str:
         (400, '["a list"]', '400 Bad Request: ["a list"]'),
         (400, "[" * 100_000, "400 Bad Request: [["),
     ],
-    ids=["ours", "JSON", "host", "again", "control", "long", "list", "deep"],
+    ids=["ours", "JSON", "ticket", "host", "again", "control", "long", "list", "deep"],
 )
 async def test_a_refusal_with_a_reason_has_no_guess(status: int, body: str, says: str) -> None:
     """The server knows better; what it says stays one line."""

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
-from poker_signal.core.model import Topology
+from poker_signal.core.model import GameId, PlayerId, Topology
+from poker_signal.core.tickets import sign
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.replay import NotReached, Played, replay
 from poker_signal.emulator.replay_diff import Difference, compare
@@ -150,6 +152,25 @@ async def test_who_was_refused_then_may_be_refused_now(emulator: Emulator) -> No
     """Also where nobody else says that the URL is right."""
     _, differences = await play(attempt("Zoë", kind="refused", status=403), f"{emulator.url}x")
     assert differences == []
+
+
+async def test_who_was_refused_then_gets_no_ticket() -> None:
+    """It may have been refused for want of one."""
+    keys = {"1": b"a-secret-of-november-with-entropy"}
+
+    def ticket(game: str, player: str) -> str:
+        return sign(keys, "1", GameId(game), PlayerId(player), int(time.time()) + 60)
+
+    async def scene(emulator: Emulator) -> None:
+        async with peer(emulator, "Anna", ticket=ticket("GAME01", "Anna")):
+            with pytest.raises(InvalidStatus):
+                await peer(emulator, "Bob").__aenter__()
+
+    plan = plan_of(await entries_of(scene, ticket_keys=keys))
+    async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
+        played = await replay(plan, emulator.url, 0, 5, ticket)
+    assert [heard.outcome for heard in played.then.values()] == ["opened", "refused 401"]
+    assert played.now == played.then
 
 
 async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
