@@ -158,8 +158,17 @@ async def test_a_mistake_is_in_the_status_until_it_is_mended(
         await settle(host)
 
 
-GO_ON = threading.Event()
-HANGS = "from tests.emulator.test_reload import GO_ON\n\nGO_ON.wait(30)\n"
+HANGING, GO_ON = threading.Event(), threading.Event()
+HANGS = "from tests.emulator.test_reload import GO_ON, HANGING\n\nHANGING.set(), GO_ON.wait(30)\n"
+
+
+class TimerOfTheHang(threading.Timer):
+    """Runs from when the import hangs: on a busy machine it may take a while to get there."""
+
+    def run(self) -> None:
+        """Wait for both."""
+        HANGING.wait(30)
+        super().run()
 
 
 async def test_an_import_that_is_not_done_soon_is_told_of(
@@ -167,7 +176,9 @@ async def test_an_import_that_is_not_done_soon_is_told_of(
 ) -> None:
     """Nobody is disconnected, and what was there before goes on, until it is done."""
     monkeypatch.setattr(reload, "LONG_IMPORT_S", 0.1)
-    GO_ON.clear()
+    monkeypatch.setattr(threading, "Timer", TimerOfTheHang)
+    for event in (HANGING, GO_ON):
+        event.clear()
     emulator, folder, told = reloading
     async with peer(emulator, "HOST") as host:
         (folder / "edited_handler.py").write_text(HANGS + HANDLER.replace("first", "second"))
