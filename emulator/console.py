@@ -174,7 +174,10 @@ class Console:
                 return
 
     def _lines(self) -> Iterator[str]:
-        while (taken := self._take()) is not None:
+        # Not what comes meanwhile: of that there may be as much, and nothing would be written.
+        for _ in range(len(self._waiting)):
+            if (taken := self._take()) is None:
+                break
             yield taken if isinstance(taken, str) else self._line_of(taken)
         if not_shown := self._not_shown - self._told_not_shown:
             yield f"… {not_shown} more messages delivered\n"
