@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import pytest
 from websockets.asyncio.client import connect
@@ -41,7 +41,10 @@ CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
 
 SECOND_GO = ", at the second go"
 MAX_SECOND_GOES = 5
-"""On a machine that does ten other things; on one that has the time there are none."""
+"""On a machine that does ten other things; on one that has the time there are none.
+
+Where there are more, nobody goes again: what they met in the first go is told.
+"""
 
 STOOD_STILL_S = GIVE_UP_AFTER_S / 2
 """Half of the host's patience: who gives up after such a standstill goes again."""
@@ -113,23 +116,26 @@ class Pace:
                 self._changed.notify_all()
 
 
-async def handshake(
-    weather: Weather, game: str, door: asyncio.Semaphore, still: Standstills
-) -> str:
-    """Let two devices meet; return the verdict.
+class Go(NamedTuple):
+    """How two devices got on, and under which name they go again; ``""`` when they do not."""
 
-    Where a socket took a second to open, or an offer or answer to be dealt with, they try again
+    verdict: str
+    again: str = ""
+
+
+async def first_go(weather: Weather, game: str, door: asyncio.Semaphore, still: Standstills) -> Go:
+    """Let two devices meet among others.
+
+    Where a socket took a second to open, or an offer or answer to be dealt with, they go again
     once: a machine that is busy may need that long, a host that needs it does so again. They also
     do where the host's five seconds passed while this process was not let run.
     """
     started = time.monotonic()
     verdict = await meet(weather, game, door)
     if verdict == GAVE_UP and still.lost_s(started) >= STOOD_STILL_S:
-        return f"{await meet(weather, game, door)}{AFTER_STANDSTILL}"
+        return Go(verdict, AFTER_STANDSTILL)
     is_slow = verdict != "connected" and description_took_s(weather, game) > CANDIDATES_WAIT_S
-    if verdict != TOO_LATE and not is_slow:
-        return verdict
-    return f"{await meet(weather, game, door)}{SECOND_GO}"
+    return Go(verdict, SECOND_GO if verdict == TOO_LATE or is_slow else "")
 
 
 def description_took_s(weather: Weather, game: str) -> float:
@@ -170,10 +176,18 @@ async def played(host: str, fault: str) -> Counter[str]:
             weather.faults.remove("ghost:HOST")
         pace = Pace(AT_ONCE[host])
         with standstills() as still:
-            verdicts = await asyncio.gather(
-                *(pace.run(handshake(weather, game, door, still)) for game in games)
+            goes = await asyncio.gather(
+                *(pace.run(first_go(weather, game, door, still)) for game in games)
             )
-        return Counter(verdicts)
+        if sum(go.again == SECOND_GO for go in goes) > MAX_SECOND_GOES:
+            return Counter(go.verdict for go in goes)
+        # One after another: the other games were some of what the machine was busy with.
+        return Counter(
+            [
+                f"{await meet(weather, game, door)}{go.again}" if go.again else go.verdict
+                for game, go in zip(games, goes, strict=True)
+            ]
+        )
 
 
 @pytest.mark.timeout(300)
@@ -195,4 +209,3 @@ async def test_all_handshakes_succeed(
     record_property("field", f"{row}  in {time.monotonic() - started:4.1f} s")
     assert not verdicts
     assert connected.total() == HANDSHAKES
-    assert connected[SECOND_GO] <= MAX_SECOND_GOES
