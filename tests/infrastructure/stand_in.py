@@ -5,9 +5,11 @@ tests/infrastructure/test_mutations.py for what it would let through.
 """
 
 import json
-import logging
+import threading
+from collections.abc import Iterable
 from typing import Any
 from unittest import mock
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from moto.apigateway.models import Account
 from moto.apigatewayv2.models import DomainName
@@ -54,15 +56,27 @@ def _patch_account(self: Account, patch_operations: list[dict[str, Any]]) -> Acc
     return PATCH_ACCOUNT(self, [{"value": None, **each} for each in patch_operations])
 
 
+def _one_at_a_time(application: WSGIApplication) -> WSGIApplication:
+    """Call moto for one request after another: a dict that it walks, another thread may change.
+
+    The server keeps its threads: a client may well connect before it has something to ask.
+    """
+    lock = threading.Lock()
+
+    def called(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        with lock:
+            return application(environ, start_response)
+
+    return called
+
+
 DOMAIN_TO_JSON = DomainName.to_json
 PATCH_ACCOUNT = Account.apply_patch_operations
 
 
 def main() -> None:
     """Serve until somebody says that it is enough; the first line is the address."""
-    # A line per request is nobody's wish.
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    application = DomainDispatcherApplication(create_backend_app)
+    application = _one_at_a_time(DomainDispatcherApplication(create_backend_app))
     with (
         mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),
         mock.patch.object(DomainName, "to_json", _domain_to_json),
