@@ -146,6 +146,7 @@ class InProcess:
         self._schedule = schedule
         self.gateway = Gateway(schedule.tell)
         connections = Connections(self.gateway)
+        # The Lambda host's connections, which do what the core's host asks of its own.
         self._host = CoreHost(connections, Rules())  # type: ignore[arg-type]
 
     def start(self, task: "Task") -> None:

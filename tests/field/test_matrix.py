@@ -43,7 +43,8 @@ SECOND_GO = ", at the second go"
 MAX_SECOND_GOES = 5
 """On a machine that does ten other things; on one that has the time there are none.
 
-Where there are more, nobody goes again: what they met in the first go is told.
+Where there are more, nobody goes again: what they met in the first go is told. What goes wrong
+only among other games, and in no more than these, is not found here; the table tells of it.
 """
 
 STOOD_STILL_S = GIVE_UP_AFTER_S / 2
@@ -120,7 +121,7 @@ class Go(NamedTuple):
     """How two devices got on, and under which name they go again; ``""`` when they do not."""
 
     verdict: str
-    again: str = ""
+    again: str
 
 
 async def first_go(weather: Weather, game: str, door: asyncio.Semaphore, still: Standstills) -> Go:
