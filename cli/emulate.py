@@ -105,7 +105,9 @@ def run(
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
-        console.close()
+        # Ctrl-C: whoever has no patience with a slow terminal, either.
+        with contextlib.suppress(KeyboardInterrupt):
+            console.close()
         if recorder is not None:
             recorder.close()
 

@@ -28,6 +28,12 @@ MAX_LINES_PER_S = 300
 BATCH_S = 0.02
 """How long lines may wait for others: each awakening costs the event loop a switch of threads."""
 
+MAX_PIECE = 64 * 1024
+"""Characters that are written at once: a reader who takes one is there, and may only be slow."""
+
+STOP_S = 10
+"""How long a slow reader may keep the emulator from ending."""
+
 _GAME_WIDTH = 8
 _PLAYERS_WIDTH = 21
 _TYPE_WIDTH = 16
@@ -84,6 +90,8 @@ class Console:
         self._told_not_shown = 0
         self._second_ends_ms = 0
         self._taken_in_second = 0
+        self._piece: object | None = None
+        """The one that is being written."""
         self._something = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._write_all, name="console", daemon=True)
@@ -146,11 +154,17 @@ class Console:
                 self._characters -= len(oldest)
         return oldest
 
-    def close(self, timeout_s: float = 0.2) -> None:
-        """Write what is left, unless nobody reads it."""
+    def close(self, timeout_s: float = 0.5) -> None:
+        """Write what is left, unless nobody reads it: no piece of it within ``timeout_s``."""
         self._stopping.set()
         self._something.set()
-        self._thread.join(timeout_s)
+        ends = time.monotonic() + STOP_S
+        while self._thread.is_alive() and time.monotonic() < ends:
+            piece = self._piece
+            self._thread.join(timeout_s)
+            # Where nothing is being written, it is the machine that is busy: that ends.
+            if piece is not None and piece is self._piece:
+                break
 
     def _is_one_too_many(self, at_ms: int) -> bool:
         # A clock may be set back: then another second begins, too.
@@ -160,18 +174,26 @@ class Console:
         return self._taken_in_second > MAX_LINES_PER_S
 
     def _write_all(self) -> None:
-        while not self._stopping.is_set() or self._waiting:
+        is_last = False
+        while not is_last:
             # Who has counted what is not shown says so within the second.
             self._something.wait(1 if self._not_shown != self._told_not_shown else None)
             # A little later there are more, and one awakening writes them all.
             self._stopping.wait(BATCH_S)
             self._something.clear()
+            # What comes after that is too late: a handler's thread may print for ever.
+            is_last = self._stopping.is_set()
+            text = "".join(self._lines())
             try:
-                self._stream.write("".join(self._lines()))
-                self._stream.flush()
+                for start in range(0, len(text), MAX_PIECE):
+                    self._piece = object()
+                    self._stream.write(text[start : start + MAX_PIECE])
+                    self._stream.flush()
             except (OSError, ValueError):
                 # The reader is gone, or the stream is closed: there is nobody left to tell.
                 return
+            finally:
+                self._piece = None
 
     def _lines(self) -> Iterator[str]:
         # Not what comes meanwhile: of that there may be as much, and nothing would be written.

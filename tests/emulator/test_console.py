@@ -3,15 +3,19 @@
 import io
 import os
 import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
+import poker_signal.emulator.console as module
 from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.console import (
     MAX_ENTRIES,
     MAX_LINES_PER_S,
     MAX_WAITING,
+    STOP_S,
     Console,
     banner,
     escape,
@@ -94,7 +98,9 @@ def test_a_pipe_that_nobody_reads_stops_nothing() -> None:
         console = Console(stream, colour=False)
         for second in range(MAX_WAITING * 2):
             console.observe(JOINED._replace(at_ms=second * 1000))
+        start = time.monotonic()
         console.close(timeout_s=0.01)
+        assert time.monotonic() - start < STOP_S / 2
         assert len(console._waiting) <= MAX_WAITING
         while b"dropped" not in reader.readline():
             pass
@@ -102,14 +108,10 @@ def test_a_pipe_that_nobody_reads_stops_nothing() -> None:
 
 
 class Refilled(Console):
-    """As many entries come as are written, up to ten."""
-
-    written = 0
+    """As many entries come as are written, of a kind that is never only counted."""
 
     def _line_of(self, entry: Entry) -> str:
-        self.written += 1
-        if self.written < 10:
-            self.observe(entry)
+        self.observe(entry)
         return super()._line_of(entry)
 
 
@@ -119,20 +121,95 @@ class Batches(io.StringIO):
     def __init__(self) -> None:
         super().__init__()
         self.batches: list[str] = []
+        self.are_ten = threading.Event()
 
     def write(self, text: str) -> int:
         """Keep it."""
         self.batches.append(text)
+        if len(self.batches) == 10:
+            self.are_ten.set()
         return len(text)
 
 
 def test_what_comes_while_lines_are_made_does_not_hold_them_up() -> None:
-    """It may come as fast: nothing would be written, and nothing dropped."""
+    """It may come as fast: nothing would be written, nothing dropped, and closing had no end."""
     stream = Batches()
     console = Refilled(stream, colour=False)
-    console.observe(JOINED)
+    console.observe(JOINED._replace(result=Raised("boom")))
+    assert stream.are_ten.wait(10)
     console.close(timeout_s=10)
-    assert [batch.count("join") for batch in stream.batches] == [1] * 10
+    assert not console._thread.is_alive()
+    assert {batch.count("join") for batch in stream.batches} == {1}
+
+
+class Starved(Console):
+    """Its thread does not get to run before somebody has lost patience twice."""
+
+    def __init__(self, stream: io.StringIO) -> None:
+        self.runs = threading.Event()
+        self.timeouts = 0
+        super().__init__(stream, colour=False)
+        self.join = self._thread.join
+        self._thread.join = self._not_yet  # type: ignore[method-assign]
+
+    def _line_of(self, entry: Entry) -> str:
+        assert self.runs.wait(10)
+        return super()._line_of(entry)
+
+    def _not_yet(self, timeout: float | None = None) -> None:
+        self.timeouts += 1
+        if self.timeouts > 2:
+            self.runs.set()
+            self.join(10)
+
+
+def test_a_busy_machine_loses_no_line() -> None:
+    """It may let the thread wait for longer than anybody waits for a reader."""
+    stream = io.StringIO()
+    console = Starved(stream)
+    console.observe(JOINED)
+    console.close()
+    assert (console.timeouts, stream.getvalue().count("join")) == (3, 1)
+
+
+class Slow(io.StringIO):
+    """Takes a piece whenever somebody has waited for it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.has_waited = threading.Semaphore(0)
+        self.asked = threading.Semaphore(0)
+
+    def write(self, text: str) -> int:
+        """Say that there is another one, and wait."""
+        self.asked.release()
+        assert self.has_waited.acquire(timeout=10)
+        return super().write(text)
+
+
+def test_a_slow_reader_is_waited_for_as_long_as_it_takes_something(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All of it takes longer than anybody waits for one piece."""
+    monkeypatch.setattr(module, "MAX_PIECE", 100)
+    stream = Slow()
+    console = Console(stream, colour=False)
+    join, waited = console._thread.join, []
+
+    def wait_for_a_piece(timeout: float | None = None) -> None:
+        waited.append(timeout)
+        stream.has_waited.release()
+        if len(waited) < 5:
+            assert stream.asked.acquire(timeout=10)
+        else:
+            join(10)
+
+    console.tell("x" * 499 + "\n")
+    assert stream.asked.acquire(timeout=10)
+    monkeypatch.setattr(console._thread, "join", wait_for_a_piece)
+    console.close(timeout_s=0.25)
+    assert waited == [0.25] * 5
+    assert stream.getvalue() == "x" * 499 + "\n"
 
 
 def test_what_waits_for_a_reader_is_lines_not_messages() -> None:
