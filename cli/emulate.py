@@ -105,7 +105,7 @@ def run(
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
-        # Ctrl-C: whoever has no patience with a slow terminal, either.
+        # Another Ctrl-C, which only asyncio's own loop lets through: the recording is still ended.
         with contextlib.suppress(KeyboardInterrupt):
             console.close()
         if recorder is not None:

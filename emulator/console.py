@@ -31,7 +31,7 @@ BATCH_S = 0.02
 MAX_PIECE = 64 * 1024
 """Characters that are written at once: a reader who takes one is there, and may only be slow."""
 
-STOP_S = 10
+STOP_S = 5
 """How long a slow reader may keep the emulator from ending."""
 
 _GAME_WIDTH = 8
