@@ -43,8 +43,9 @@ SECOND_GO = ", at the second go"
 MAX_SECOND_GOES = 5
 """On a machine that does ten other things; on one that has the time there are none.
 
-Where there are more, nobody goes again: what they met in the first go is told. What goes wrong
-only among other games, and in no more than these, is not found here; the table tells of it.
+What goes wrong only among other games, and in no more than these, is not found here; the table
+tells of it. Where there are more, and nothing worse, the whole cell is played again: what delays
+that many is ours if it does so every time.
 """
 
 STOOD_STILL_S = GIVE_UP_AFTER_S / 2
@@ -162,8 +163,12 @@ async def meet(weather: Weather, game: str, door: asyncio.Semaphore) -> str:
         return await verdict_on(host, player)
 
 
+class TooManySlow(AssertionError):
+    """More than `MAX_SECOND_GOES`; with the verdicts, of which none is worse."""
+
+
 async def played(host: str, fault: str) -> Counter[str]:
-    """Play a cell; return the verdicts."""
+    """Play a cell; return the verdicts, or raise `TooManySlow`."""
     specs, prelude = CELLS[fault]
     # A hundred devices that connect in the same instant would measure this machine.
     door = asyncio.Semaphore(2)
@@ -180,8 +185,11 @@ async def played(host: str, fault: str) -> Counter[str]:
             goes = await asyncio.gather(
                 *(pace.run(first_go(weather, game, door, still)) for game in games)
             )
+        first = Counter(go.verdict for go in goes)
+        if any(go.verdict != "connected" and not go.again for go in goes):
+            return first
         if sum(go.again == SECOND_GO for go in goes) > MAX_SECOND_GOES:
-            return Counter(go.verdict for go in goes)
+            raise TooManySlow(first)
         # One after another: the other games were some of what the machine was busy with.
         return Counter(
             [
@@ -191,7 +199,7 @@ async def played(host: str, fault: str) -> Counter[str]:
         )
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("host", OURS)
 @pytest.mark.parametrize("fault", CELLS)
 async def test_all_handshakes_succeed(
@@ -199,7 +207,10 @@ async def test_all_handshakes_succeed(
 ) -> None:
     """Whatever AWS does, with the client that is out there."""
     started = time.monotonic()
-    verdicts = await played(host, fault)
+    try:
+        verdicts = await played(host, fault)
+    except TooManySlow:
+        verdicts = await played(host, fault)
     connected = Counter(
         {how: verdicts.pop(f"connected{how}", 0) for how in ("", SECOND_GO, AFTER_STANDSTILL)}
     )

@@ -9,16 +9,25 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
+from tests.load.figures import p99
+
 EVERY_S = 0.02
 """Half as often as a connection may send for ever."""
 
 PATIENCE_S = 30
+
+P99_MS = 500
+"""A handshake has four such ways, one after the other, and the host gives up after 5 s."""
+
+GOES = 3
+"""What the emulator does to a pair, it does every time; a machine that does ten other things takes
+half a second now and then, and a pair says so little meanwhile that one such message counts."""
 
 
 def took_s(speaker: ClientConnection, listener: ClientConnection, target: str, said: int) -> float:
@@ -71,6 +80,17 @@ def healthy_pair(url: str) -> Generator[Pair, None, None]:
             process.kill()
     assert process.returncode == 0, "the pair did not come through: see stderr"
     pair.took_ms = [seconds * 1000 for seconds in json.loads(out)]
+
+
+async def hold_up_nobody(go: Callable[[], Awaitable[Pair]]) -> None:
+    """Fail if each of a few pairs had to wait while something went on."""
+    late_ms: list[float] = []
+    while len(late_ms) < GOES:
+        pair = await go()
+        if p99(pair.took_ms) < P99_MS:
+            return
+        late_ms.append(p99(pair.took_ms))
+    raise AssertionError(f"99 of 100 messages of the pair took up to {late_ms} ms")
 
 
 if __name__ == "__main__":

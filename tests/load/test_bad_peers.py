@@ -14,10 +14,9 @@ from websockets.asyncio.client import ClientConnection, connect
 
 from tests.field.hosts import OURS, Weather, serving
 from tests.load.figures import IS_FULL, Record, in_the_middle, p99, tell
-from tests.load.pair import Pair, healthy_pair
+from tests.load.pair import GOES, Pair, healthy_pair, hold_up_nobody
 from tests.load.process import emulator
 from tests.load.proxy import proxy_to
-from tests.load.test_crowd import P99_MS
 
 SLOW = 40 if IS_FULL else 5
 
@@ -34,10 +33,6 @@ GOODBYE_S = 1
 
 BUSY_S = 5
 """What a busy machine may take besides."""
-
-GOES = 3
-"""What the emulator does to a pair, it does every time; a machine that does ten other things takes
-half a second now and then, and a pair says so little meanwhile that one such message counts."""
 
 PATIENCE_S = 30
 
@@ -128,13 +123,7 @@ async def overwhelmed(record_property: Record) -> Pair:
 @pytest.mark.timeout(60 * (GOES + 1))
 async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Record) -> None:
     """What waits for them is bounded, and a pair that has nothing to do with it goes on talking."""
-    late_ms: list[float] = []
-    while len(late_ms) < GOES:
-        pair = await overwhelmed(record_property)
-        if p99(pair.took_ms) < P99_MS:
-            return
-        late_ms.append(p99(pair.took_ms))
-    pytest.fail(f"99 of 100 messages of the pair took up to {late_ms} ms")
+    await hold_up_nobody(lambda: overwhelmed(record_property))
 
 
 @pytest.mark.parametrize("handler", OURS)
