@@ -189,7 +189,7 @@ async def played(host: str, fault: str) -> Counter[str]:
         if any(go.verdict != "connected" and not go.again for go in goes):
             return first
         if sum(go.again == SECOND_GO for go in goes) > MAX_SECOND_GOES:
-            raise TooManySlow(first)
+            raise TooManySlow(dict(first))
         # One after another: the other games were some of what the machine was busy with.
         return Counter(
             [
@@ -207,9 +207,11 @@ async def test_all_handshakes_succeed(
 ) -> None:
     """Whatever AWS does, with the client that is out there."""
     started = time.monotonic()
+    slow = ""
     try:
         verdicts = await played(host, fault)
-    except TooManySlow:
+    except TooManySlow as error:
+        slow = f", played once more after {error}"
         verdicts = await played(host, fault)
     connected = Counter(
         {how: verdicts.pop(f"connected{how}", 0) for how in ("", SECOND_GO, AFTER_STANDSTILL)}
@@ -218,6 +220,6 @@ async def test_all_handshakes_succeed(
     row += "".join(
         f", {count} of them{how[1:]}" for how, count in connected.items() if how and count
     )
-    record_property("field", f"{row}  in {time.monotonic() - started:4.1f} s")
+    record_property("field", f"{row}  in {time.monotonic() - started:4.1f} s{slow}")
     assert not verdicts
     assert connected.total() == HANDSHAKES
