@@ -7,6 +7,7 @@ over its transport; the others may ask again, as boto3's connection pool does.
 """
 
 import asyncio
+import selectors
 from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple, Protocol, cast
@@ -356,6 +357,20 @@ class HttpConnection(asyncio.Protocol):
     def _waited_too_long(self) -> None:
         if self._timer_is_for_request:
             self._give_up(REQUEST_TIMEOUT)
+        elif self._is_asked():
+            self._wait(self._settings.request_timeout_s, for_request=True)
         else:
             # Not close(): that waits for a peer that does not read its answer.
             self._transport.abort()
+
+    def _is_asked(self) -> bool:
+        """Tell whether a request has arrived that this loop was too busy to read.
+
+        A socket that is closed with something unread in it is reset, and whoever posted does not
+        know whether that arrived: botocore's client must not ask again.
+        """
+        if self._closing or not self._transport.is_reading():
+            return False
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._transport.get_extra_info("socket"), selectors.EVENT_READ)
+            return bool(selector.select(0))

@@ -3,7 +3,11 @@
 import asyncio
 import re
 import socket
+import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
+from functools import partial
 
 import pytest
 
@@ -132,6 +136,73 @@ async def test_who_reads_no_answers_is_answered_no_more() -> None:
                     await loop.sock_sendall(client, long * 10_000)
         async with peer(emulator, "Alice") as alice:
             await settle(alice)
+
+
+def at_once(send: Callable[[], object]) -> None:
+    """Send while a callback of the poll holds up the loop: uvloop's timers come before the next."""
+    send()
+
+
+def a_callback_later(send: Callable[[], object]) -> None:
+    """Send after the next poll: asyncio's timers come after it, and after what was due by then."""
+    asyncio.get_running_loop().call_soon(send)
+
+
+LAST_MOMENTS = [pytest.param(None, a_callback_later, id="asyncio")]
+if sys.platform != "win32":
+    import uvloop
+
+    LAST_MOMENTS.append(pytest.param(uvloop.new_event_loop, at_once, id="uvloop"))
+
+
+async def ask_at_the_last_moment(
+    emulator: Emulator, keep_alive_s: float, moment: Callable[[Callable[[], object]], None]
+) -> int | None:
+    """Return what the second request gets, or None: this machine took too long to send it."""
+    loop = asyncio.get_running_loop()
+    held_up: asyncio.Future[bool] = loop.create_future()
+    reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
+    ours, theirs = socket.socketpair()
+    with closing(writer), ours, theirs:
+
+        def hold_up() -> None:
+            loop.remove_reader(ours)
+            is_in_time = time.monotonic() < asked + keep_alive_s
+            # Not to wait for something: it keeps the loop from reading, as a busy machine does.
+            time.sleep(2 * keep_alive_s)
+            moment(partial(writer.write, GET))
+            held_up.set_result(is_in_time)
+
+        asked = time.monotonic()
+        writer.write(GET)
+        assert (await read_answer(reader))[0] == 426
+        loop.add_reader(ours, hold_up)
+        theirs.send(b"!")
+        if not await held_up:
+            return None
+        status, _, _ = await read_answer(reader)
+        # It may idle no longer than it might before.
+        assert await reader.read() == b""
+        return status
+
+
+@pytest.mark.parametrize(("loop_factory", "moment"), LAST_MOMENTS)
+def test_who_asks_at_the_last_moment_is_answered(
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
+    moment: Callable[[Callable[[], object]], None],
+) -> None:
+    """The connection has idled for too long, but a request lies in it that was not read yet."""
+
+    async def ask() -> int:
+        settings = Settings(port=0, keep_alive_timeout_s=0.05)
+        async with Emulator(settings) as emulator, asyncio.timeout(30):
+            while True:
+                args = (emulator, settings.keep_alive_timeout_s, moment)
+                if (status := await ask_at_the_last_moment(*args)) is not None:
+                    return status
+
+    with asyncio.Runner(loop_factory=loop_factory) as runner:
+        assert runner.run(ask()) == 426
 
 
 async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) -> None:
