@@ -8,6 +8,7 @@ over its transport; the others may ask again, as boto3's connection pool does.
 
 import asyncio
 import selectors
+import sys
 from collections.abc import Callable
 from functools import cached_property
 from typing import NamedTuple, Protocol, cast
@@ -33,6 +34,9 @@ MAX_BODY_BYTES = 262_144
 
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
+
+# Not the default: epoll takes a file descriptor, and where none is left connections must close.
+_Selector = selectors.SelectSelector if sys.platform == "win32" else selectors.PollSelector
 
 
 class Switch(NamedTuple):
@@ -371,6 +375,6 @@ class HttpConnection(asyncio.Protocol):
         """
         if self._closing or not self._transport.is_reading():
             return False
-        with selectors.DefaultSelector() as selector:
+        with _Selector() as selector:
             selector.register(self._transport.get_extra_info("socket"), selectors.EVENT_READ)
             return bool(selector.select(0))

@@ -1,13 +1,15 @@
 """HTTP on the port: keep-alive, limits, and whatever somebody sends by mistake."""
 
 import asyncio
+import errno
 import re
+import selectors
 import socket
-import sys
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
+from unittest.mock import Mock
 
 import pytest
 
@@ -149,7 +151,7 @@ def a_callback_later(send: Callable[[], object]) -> None:
 
 
 LAST_MOMENTS = [pytest.param(None, a_callback_later, id="asyncio")]
-if sys.platform != "win32":
+with suppress(ImportError):
     import uvloop
 
     LAST_MOMENTS.append(pytest.param(uvloop.new_event_loop, at_once, id="uvloop"))
@@ -203,6 +205,20 @@ def test_who_asks_at_the_last_moment_is_answered(
 
     with asyncio.Runner(loop_factory=loop_factory) as runner:
         assert runner.run(ask()) == 426
+
+
+async def test_an_idle_connection_is_closed_where_no_file_can_be_opened(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """That is when closing matters most: to look at a socket takes no descriptor."""
+    async with Emulator(Settings(port=0, keep_alive_timeout_s=0.05)) as emulator:
+        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+            for name in ("EpollSelector", "KqueueSelector", "DevpollSelector", "DefaultSelector"):
+                no_more = OSError(errno.EMFILE, "Too many open files")
+                monkeypatch.setattr(selectors, name, Mock(side_effect=no_more), raising=False)
+            writer.write(GET)
+            assert (await read_answer(reader))[0] == 426
+            assert await reader.read() == b""
 
 
 async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) -> None:
