@@ -22,6 +22,14 @@ def started(**options: object) -> SignalEmulator:
     return emulator
 
 
+def begun_since(threads: set[threading.Thread]) -> set[threading.Thread]:
+    """Return those that run and are not among them.
+
+    They are not counted: one of an earlier test may end meanwhile.
+    """
+    return set(threading.enumerate()) - threads
+
+
 async def test_two_have_nothing_in_common() -> None:
     """Not even a player of the same name in the same game."""
     one, other = started(), started()
@@ -38,7 +46,7 @@ async def test_two_have_nothing_in_common() -> None:
 
 async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
     """Peers, and sockets that nobody reads; no thread is left."""
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     emulator = started()
     alice = await emulator.connect("Alice")
     async with connect(f"{emulator.url}?playerId=Bob&gameId=G"):
@@ -48,7 +56,7 @@ async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
         assert time.perf_counter() - started_s < PATIENCE_S
         emulator.stop()
     assert alice.close_code == 1000
-    assert threading.active_count() == threads
+    assert begun_since(threads) == set()
 
 
 async def test_nothing_can_be_asked_of_it_when_it_has_stopped() -> None:
@@ -97,12 +105,12 @@ async def test_it_goes_by_the_clock_of_the_test() -> None:
 
 def test_what_cannot_start_leaves_nothing() -> None:
     """No thread, and no port."""
-    threads = threading.active_count()
+    threads = set(threading.enumerate())
     taken = started()
     with pytest.raises(CannotStart, match="is taken"):
         started(port=taken.port)
     taken.stop()
-    assert threading.active_count() == threads
+    assert begun_since(threads) == set()
 
 
 def test_an_emulator_that_fails_fails_the_test(caplog: pytest.LogCaptureFixture) -> None:
