@@ -14,8 +14,6 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from poker_signal.core.routing import MAX_WAITS, WAIT_S
-from poker_signal.emulator.trace import Finished, Received
 from tests.field.client import (
     GAVE_UP,
     GIVE_UP_AFTER_S,
@@ -27,6 +25,7 @@ from tests.field.client import (
     verdict_on,
 )
 from tests.field.hosts import OURS, Weather, serving
+from tests.field.meeting import is_overtaken
 from tests.field.standstill import Standstills, standstills
 
 HANDSHAKES = 100
@@ -35,9 +34,6 @@ AT_ONCE = {"core": 50, "lambda": 12}
 
 LATE_S = 1.8
 """A game that takes longer, with the second before the join, shows that the machine is busy."""
-
-CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
-"""A description that takes longer is overtaken: the rules promise no more."""
 
 SECOND_GO = ", at the second go"
 MAX_SECOND_GOES = 5
@@ -136,21 +132,8 @@ async def first_go(weather: Weather, game: str, door: asyncio.Semaphore, still: 
     verdict = await meet(weather, game, door)
     if verdict == GAVE_UP and still.lost_s(started) >= STOOD_STILL_S:
         return Go(verdict, AFTER_STANDSTILL)
-    is_slow = verdict != "connected" and description_took_s(weather, game) > CANDIDATES_WAIT_S
+    is_slow = verdict != "connected" and is_overtaken(weather, game)
     return Go(verdict, SECOND_GO if verdict == TOO_LATE or is_slow else "")
-
-
-def description_took_s(weather: Weather, game: str) -> float:
-    """Return how long the slowest offer or answer of a game was dealt with."""
-    spans_ms = [
-        entry.at_ms - entry.cause.at_ms
-        for _, entry in weather.trace.since(0)
-        if isinstance(entry, Finished)
-        and isinstance(entry.cause, Received)
-        and entry.facts.game == game
-        and entry.cause.body.startswith(('{"type": "offer"', '{"type": "answer"'))
-    ]
-    return max(spans_ms, default=0) / 1000
 
 
 async def meet(weather: Weather, game: str, door: asyncio.Semaphore) -> str:

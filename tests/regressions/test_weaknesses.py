@@ -19,8 +19,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace import Closed, Finished, Received
-from tests.field.client import PATIENCE_S, address, host_of, player_of, verdict_on
+from tests.field.client import PATIENCE_S, address
 from tests.field.hosts import OURS, Weather, serving
+from tests.field.meeting import meet
 
 ROOT = Path(__file__).parents[2]
 GAME = "GAME01"
@@ -87,13 +88,6 @@ async def ended(weather: Weather, cause: type[Closed | Received], count: int) ->
             await news.wait()
 
 
-async def meet(weather: Weather, game: str = GAME, name: str = "Alice") -> str:
-    """Let the clients in the field meet; return the verdict."""
-    async with host_of(weather.url, game) as host:
-        async with player_of(weather.url, game, name, join_after_s=None) as player:
-            return await verdict_on(host, player)
-
-
 async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
     """Who joins is told, or gets to the host that is alive."""
     async with serve("ghost:HOST#1") as weather:
@@ -102,7 +96,7 @@ async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
         async with peer(weather, "Alice") as alice:
             await tell(alice, type="join", targetId="HOST")
             assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
-        assert await meet(weather) == "connected"
+        assert await meet(weather, GAME, "Alice") == "connected"
 
 
 async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
@@ -112,7 +106,7 @@ async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve
     async with serve("ghost:Alice#1") as weather:
         async with peer(weather, "Alice") as ghost:
             await dies(ghost)
-        assert await meet(weather) == "connected"
+        assert await meet(weather, GAME, "Alice") == "connected"
     async with serve(clock=clock, **day) as weather:
         async with peer(weather, "Alice") as former:
             clock.advance(7202)
@@ -143,7 +137,7 @@ async def test_w04_who_comes_back_at_once_is_let_in(serve: Serve) -> None:
     async with serve("delay:$disconnect=2s") as weather:
         async with peer(weather, "Alice"):
             pass
-        assert await meet(weather) == "connected"
+        assert await meet(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize(
@@ -213,7 +207,7 @@ async def test_w09_nothing_that_goes_wrong_is_silent(serve: Serve) -> None:
 async def test_w10_candidates_do_not_overtake_their_offer(serve: Serve) -> None:
     """The client in the field would throw them away."""
     async with serve("delay:offer=400ms", "delay:answer=200ms") as weather:
-        assert await meet(weather) == "connected"
+        assert await meet(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize("text", ["[1]", '"x"', "1", "null", "", "[" * 10_000, '{"type":[]}'])
@@ -229,7 +223,7 @@ async def test_w12_it_works_wherever_it_runs(serve: Serve) -> None:
     """Under another stage, on any port, not as https://…amazonaws.com."""
     async with serve(stage="v2") as weather:
         assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/v2", weather.url)
-        assert await meet(weather) == "connected"
+        assert await meet(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize("route", ["$disconnect", "$connect"])
@@ -340,7 +334,7 @@ async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
 async def test_w20_the_whole_of_it_is_tried_on_every_run(serve: Serve) -> None:
     """From connect to the last candidate, by the client that is out there."""
     async with serve() as weather:
-        assert await meet(weather, name="Zoë Ω 🂡 ") == "connected"
+        assert await meet(weather, GAME, "Zoë Ω 🂡 ") == "connected"
 
 
 def test_every_weakness_has_its_row_and_the_row_its_test() -> None:

@@ -1,0 +1,76 @@
+"""Two devices meet, and meet again where the machine was slower than the rules promise."""
+
+import asyncio
+
+from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.emulator.trace import Finished, Received
+from tests.field.client import GIVE_UP_AFTER_S, Host, Player, host_of, player_of, verdict_on
+from tests.field.hosts import Weather
+
+CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
+"""A description that takes longer is overtaken: the rules promise no more."""
+
+GOES = 3
+"""A machine that is busy may need that long, a host that needs it does so every time."""
+
+WAITS_FOR_EVER = "nobody gives up"
+"""The player's screen says “Please wait”; the host has not heard of the player."""
+
+
+async def meet(weather: Weather, game: str, name: str) -> str:
+    """Let two devices meet, and meet again as long as `is_overtaken`; return the last verdict."""
+    for _ in range(GOES):
+        begun = weather.trace.next_number
+        verdict = await meet_once(weather, game, name)
+        if verdict == "connected" or not is_overtaken(weather, game, begun):
+            break
+    return verdict
+
+
+async def meet_once(weather: Weather, game: str, name: str) -> str:
+    """Let two devices meet; return the verdict."""
+    async with host_of(weather.url, game) as host:
+        async with player_of(weather.url, game, name, join_after_s=None) as player:
+            return await verdict_in_time(host, player)
+
+
+async def verdict_in_time(host: Host, player: Player) -> str:
+    """Return ``connected``, or why two devices do not come together; never wait for ever."""
+    try:
+        # The host's patience begins with the join, which a busy machine may deliver late.
+        async with asyncio.timeout(2 * GIVE_UP_AFTER_S):
+            return await verdict_on(host, player)
+    except TimeoutError:
+        return WAITS_FOR_EVER
+
+
+def is_overtaken(weather: Weather, game: str, since: int = 0) -> bool:
+    """Tell whether an offer or answer took longer than a candidate waits for it.
+
+    That says how busy the machine is, and nothing of who dealt with it, unless it is so each time.
+    """
+    return description_took_s(weather, game, since) > CANDIDATES_WAIT_S
+
+
+def description_took_s(weather: Weather, game: str, since: int = 0) -> float:
+    """Return for how long the slowest offer or answer of a game was, or is, dealt with.
+
+    Args:
+        weather: Where.
+        game: The game.
+        since: The number of the trace's first entry that counts.
+    """
+    entries = [entry for _, entry in weather.trace.since(since)]
+    ended_ms = {
+        entry.cause.request_id: entry.at_ms
+        for entry in entries
+        if isinstance(entry, Finished) and isinstance(entry.cause, Received)
+    }
+    spans_ms = [
+        ended_ms.get(entry.request_id, entries[-1].at_ms) - entry.at_ms
+        for entry in entries
+        if isinstance(entry, Received)
+        and entry.facts.game == game
+        and entry.body.startswith(('{"type": "offer"', '{"type": "answer"'))
+    ]
+    return max(spans_ms, default=0) / 1000
