@@ -18,7 +18,10 @@ WAITS_FOR_EVER = "nobody gives up"
 
 
 async def meet(weather: Weather, game: str, name: str) -> str:
-    """Let two devices meet, and meet again as long as `is_overtaken`; return the last verdict."""
+    """Let two devices meet, and meet again as long as `is_overtaken`; return the last verdict.
+
+    Only where the first go changes nothing for the next: a ghost, once found, is gone.
+    """
     for _ in range(GOES):
         begun = weather.trace.next_number
         verdict = await meet_once(weather, game, name)
@@ -45,7 +48,7 @@ async def verdict_in_time(host: Host, player: Player) -> str:
 
 
 def is_overtaken(weather: Weather, game: str, since: int = 0) -> bool:
-    """Tell whether an offer or answer took longer than a candidate waits for it.
+    """Tell whether an offer or answer was dealt with for longer than a candidate waits for it.
 
     That says how busy the machine is, and nothing of who dealt with it, unless it is so each time.
     """
@@ -53,24 +56,19 @@ def is_overtaken(weather: Weather, game: str, since: int = 0) -> bool:
 
 
 def description_took_s(weather: Weather, game: str, since: int = 0) -> float:
-    """Return for how long the slowest offer or answer of a game was, or is, dealt with.
+    """Return for how long the slowest offer or answer of a game was dealt with.
 
     Args:
         weather: Where.
         game: The game.
         since: The number of the trace's first entry that counts.
     """
-    entries = [entry for _, entry in weather.trace.since(since)]
-    ended_ms = {
-        entry.cause.request_id: entry.at_ms
-        for entry in entries
-        if isinstance(entry, Finished) and isinstance(entry.cause, Received)
-    }
     spans_ms = [
-        ended_ms.get(entry.request_id, entries[-1].at_ms) - entry.at_ms
-        for entry in entries
-        if isinstance(entry, Received)
+        entry.at_ms - entry.cause.at_ms
+        for _, entry in weather.trace.since(since)
+        if isinstance(entry, Finished)
+        and isinstance(entry.cause, Received)
         and entry.facts.game == game
-        and entry.body.startswith(('{"type": "offer"', '{"type": "answer"'))
+        and entry.cause.body.startswith(('{"type": "offer"', '{"type": "answer"'))
     ]
     return max(spans_ms, default=0) / 1000

@@ -21,7 +21,7 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace import Closed, Finished, Received
 from tests.field.client import PATIENCE_S, address
 from tests.field.hosts import OURS, Weather, serving
-from tests.field.meeting import meet
+from tests.field.meeting import meet, meet_once
 
 ROOT = Path(__file__).parents[2]
 GAME = "GAME01"
@@ -96,7 +96,7 @@ async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
         async with peer(weather, "Alice") as alice:
             await tell(alice, type="join", targetId="HOST")
             assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
-        assert await meet(weather, GAME, "Alice") == "connected"
+        assert await meet_once(weather, GAME, "Alice") == "connected"
 
 
 async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
@@ -106,7 +106,7 @@ async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve
     async with serve("ghost:Alice#1") as weather:
         async with peer(weather, "Alice") as ghost:
             await dies(ghost)
-        assert await meet(weather, GAME, "Alice") == "connected"
+        assert await meet_once(weather, GAME, "Alice") == "connected"
     async with serve(clock=clock, **day) as weather:
         async with peer(weather, "Alice") as former:
             clock.advance(7202)
@@ -137,7 +137,7 @@ async def test_w04_who_comes_back_at_once_is_let_in(serve: Serve) -> None:
     async with serve("delay:$disconnect=2s") as weather:
         async with peer(weather, "Alice"):
             pass
-        assert await meet(weather, GAME, "Alice") == "connected"
+        assert await meet_once(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ async def test_w12_it_works_wherever_it_runs(serve: Serve) -> None:
     """Under another stage, on any port, not as https://…amazonaws.com."""
     async with serve(stage="v2") as weather:
         assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/v2", weather.url)
-        assert await meet(weather, GAME, "Alice") == "connected"
+        assert await meet_once(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize("route", ["$disconnect", "$connect"])
@@ -334,7 +334,7 @@ async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
 async def test_w20_the_whole_of_it_is_tried_on_every_run(serve: Serve) -> None:
     """From connect to the last candidate, by the client that is out there."""
     async with serve() as weather:
-        assert await meet(weather, GAME, "Zoë Ω 🂡 ") == "connected"
+        assert await meet_once(weather, GAME, "Zoë Ω 🂡 ") == "connected"
 
 
 def test_every_weakness_has_its_row_and_the_row_its_test() -> None:
