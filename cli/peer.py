@@ -61,9 +61,10 @@ def run(options: Options) -> None:
 
 
 async def _play(options: Options, tickets: Tickets | None) -> int:
-    url, player, game, session = options[:4]
     transcript = Transcript(for_people=sys.stdout.isatty())
-    async with taking_a_seat(url, player, game, session, options.timeout, tickets) as client:
+    async with taking_a_seat(
+        options.url, options.player, options.game, options.session, options.timeout, tickets
+    ) as client:
         seat = Seat(client, transcript, options)
         transcript.connected(client)
         try:

@@ -213,6 +213,10 @@ API = ApiConfig(
 )
 
 
+Ends = tuple[tuple[str, int], tuple[str, int] | tuple[()]]
+"""The local and the remote address of a socket; one that listens has no remote one."""
+
+
 class World:
     """An emulator in a thread, a host and a player who talk, and somebody who is posted to."""
 
@@ -231,6 +235,7 @@ class World:
         self._loop: asyncio.AbstractEventLoop
         self._emulator: Emulator
         self._port = 0
+        self._not_ours: set[Ends] = set()
         self._host: ClientConnection
         self._alice: ClientConnection
         self._bystander: ClientConnection
@@ -242,6 +247,9 @@ class World:
             self._emulator = Emulator(self._settings, api=API, folder=ROOT)
             self._run(self._emulator.__aenter__())
             self._port = self._emulator.port
+            # A client that an earlier test kept may hold what is left of connections to a
+            # server that is gone, and the system gives that server's port again.
+            self._not_ours = {(local, remote) for local, remote in self._ends() if remote}
             self._stack.callback(lambda: self._run(self._emulator.__aexit__(None, None, None)))
             self._host = self._stack.enter_context(self._connect("HOST"))
             self._alice = self._stack.enter_context(self._connect("Alice"))
@@ -304,9 +312,14 @@ class World:
         assert held == holdings
 
     def sockets(self) -> int:
-        """Count the emulator's and its clients'. What other threads of this process have is not."""
-        ends = psutil.Process().net_connections("tcp")
-        return sum(self._port in {end.laddr[1], *end.raddr[1:]} for end in ends)
+        """Count the emulator's and its clients'."""
+        return len(self._ends() - self._not_ours)
+
+    def _ends(self) -> set[Ends]:
+        """Return this process's sockets at the port; what its other threads have is at others."""
+        found = psutil.Process().net_connections("tcp")
+        ends = {(each.laddr, each.raddr) for each in found}
+        return {end for end in ends if self._port in {end[0][1], *end[1][1:]}}
 
     def _start_loop(self) -> None:
         self._loop = self._new_loop()

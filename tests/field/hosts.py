@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
 from poker_signal.core.model import Topology
@@ -78,13 +78,18 @@ async def serving(
         return
     api = of_handler(f"{__name__}:current")
     emulator = Emulator(of_stage, records, clock, api=api, faults=faults)
-    async with _threads_give_way(), emulator:
-        management = management_client(emulator.management_url)
-        rows = dynamodb.client(faults)
-        if handler == "lambda":
-            of_function = LambdaSettings(dynamodb.TABLE, of_stage.rules(), emulator.management_url)
-            table = DynamoTable(rows, dynamodb.TABLE)
-            _current = LambdaHost(of_function, table, lambda _: Connections(management))
-        else:
-            _current = naive.make_handler(rows, dynamodb.TABLE, management)
-        yield Weather(emulator.url, faults, records, emulator.trace)
+    # What the function keeps open is closed when nobody is left to be told of anything; else it
+    # would stay at a port that may be a later test's.
+    with ExitStack() as at_last:
+        async with _threads_give_way(), emulator:
+            url = emulator.management_url
+            management = management_client(url)
+            at_last.callback(management.close)
+            rows = dynamodb.client(faults)
+            if handler == "lambda":
+                of_function = LambdaSettings(dynamodb.TABLE, of_stage.rules(), url)
+                table = DynamoTable(rows, dynamodb.TABLE)
+                _current = LambdaHost(of_function, table, lambda _: Connections(management))
+            else:
+                _current = naive.make_handler(rows, dynamodb.TABLE, management)
+            yield Weather(emulator.url, faults, records, emulator.trace)

@@ -9,7 +9,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 from unittest import mock
 
@@ -26,6 +26,7 @@ from poker_signal.emulator.http import Request
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace import Closed, Entry, Finished
+from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.handler import LambdaHost, make_handler
 from poker_signal.lambda_app.settings import (
     MANAGEMENT_ENDPOINT,
@@ -221,16 +222,21 @@ async def lambda_host(
 ) -> AsyncGenerator[Host, None]:
     """The emulator with the Lambda function behind it."""
     global _current
-    async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
-        environ = {TABLE_NAME: TABLE, **environment_of(rules)}
-        environ[MANAGEMENT_ENDPOINT] = os.environ[MANAGEMENT_ENDPOINT]
-        if ticket_secret is not None:
-            environ[TICKET_SECRET_PARAMETER] = PARAMETER
-            _put_secret(endpoint, ticket_secret)
-        endpoints = {f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("DYNAMODB", "SSM")}
-        with mock.patch.dict(os.environ, endpoints):
-            _current = make_handler(environ)
-        yield host
+    # What the function keeps open is closed when nobody is left to be told of anything; else it
+    # would stay at a port that may be a later test's.
+    with ExitStack() as at_last:
+        async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
+            management_endpoint = os.environ[MANAGEMENT_ENDPOINT]
+            environ = {TABLE_NAME: TABLE, **environment_of(rules)}
+            environ[MANAGEMENT_ENDPOINT] = management_endpoint
+            if ticket_secret is not None:
+                environ[TICKET_SECRET_PARAMETER] = PARAMETER
+                _put_secret(endpoint, ticket_secret)
+            endpoints = {f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("DYNAMODB", "SSM")}
+            with mock.patch.dict(os.environ, endpoints):
+                _current = make_handler(environ)
+            at_last.callback(management_client(management_endpoint).close)
+            yield host
 
 
 @asynccontextmanager
