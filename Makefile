@@ -56,7 +56,7 @@ bench: .venv/ready-for-tests
 flakes: .venv/ready-for-tests
 	@mkdir -p build/flakes; status=0; for run in $$(seq $(RUNS)); do \
 		seed=$$(date +%s); log=build/flakes/$$seed.log; \
-		$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --random-order-seed=$$seed $(TESTS) > $$log 2>&1 || { status=1; grep -E '^(FAILED|ERROR)' $$log; }; \
+		$(BIN)/pytest -rfEs -n 2 --dist loadfile --no-loadscope-reorder --random-order-seed=$$seed $(TESTS) > $$log 2>&1 || { status=1; grep -E '^(FAILED|ERROR)' $$log; }; \
 		echo "$$run of $(RUNS), --random-order-seed=$$seed: $$(tail -n 1 $$log)"; \
 	done; exit $$status
 

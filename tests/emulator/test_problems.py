@@ -22,16 +22,13 @@ async def explanation(url: str, timeout_s: float = 5) -> str:
     return explain(caught.value, url, timeout_s)
 
 
-def unused_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
 async def test_nobody_listens() -> None:
     """The most common of all: the emulator is not running."""
-    port = unused_port()
-    said = await explanation(f"ws://127.0.0.1:{port}/prod")
+    # Bound and not listening: refused as a free port is, and nobody else can take it meanwhile.
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port = held.getsockname()[1]
+        said = await explanation(f"ws://127.0.0.1:{port}/prod")
     assert said.startswith(f"nobody listens at 127.0.0.1:{port}: start `poker-signal emulate`")
 
 
