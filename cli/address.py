@@ -3,7 +3,7 @@
 import click
 
 from poker_signal.core.messages import NAME_RULE, is_name
-from poker_signal.emulator.client import BadUrl, checked_url
+from poker_signal.emulator.client.connection import BadUrl, checked_url
 
 
 def server_url(url: str) -> str:

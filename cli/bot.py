@@ -8,14 +8,14 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli.address import checked_name, server_url
-from poker_signal.cli.far_end import taking_the_far_end
+from poker_signal.cli.connect import taking_a_seat
 from poker_signal.cli.running import run_until_interrupted
-from poker_signal.cli.seats import taking_a_seat
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
+from poker_signal.cli.webrtc import taking_the_far_end
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, Tickets
-from poker_signal.emulator.rtc import BadIceServer, check_ice_server
+from poker_signal.emulator.client.connection import Client, Tickets
+from poker_signal.emulator.client.webrtc import BadIceServer, check_ice_server
 
 CLOSED_BY_SERVER = 3
 """Exit code."""

@@ -10,9 +10,9 @@ import click
 
 from poker_signal.cli.address import server_url
 from poker_signal.cli.ticket import tickets_of
-from poker_signal.emulator.check import report
-from poker_signal.emulator.check.run import Row, check
-from poker_signal.emulator.check.scene import Server
+from poker_signal.emulator.client.check import report
+from poker_signal.emulator.client.check.run import Row, check
+from poker_signal.emulator.client.check.scene import Server
 
 
 def run(

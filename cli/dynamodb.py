@@ -12,8 +12,8 @@ from typing import Any
 import click
 
 from poker_signal.core.rules import Rules
-from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.index_lag import LaggingIndex
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.lambda_app.settings import (
     READ_TIMEOUT_S,
     TABLE_NAME,

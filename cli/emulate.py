@@ -13,20 +13,20 @@ import click
 from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
 from poker_signal.core.model import Topology
-from poker_signal.emulator.console import Console, banner
-from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.printed import Printed
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Observer
+from poker_signal.emulator.trace.captured_output import Printed
+from poker_signal.emulator.trace.console import Console, banner
+from poker_signal.emulator.trace.trace import Observer
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
-    from poker_signal.emulator.config import ApiConfig
-    from poker_signal.emulator.recorder import Recorder
-    from poker_signal.emulator.reload import CodeStatus
-    from poker_signal.emulator.tls import Certificate
+    from poker_signal.emulator.gateway.config import ApiConfig
+    from poker_signal.emulator.protocols.tls import Certificate
+    from poker_signal.emulator.recording.recorder import Recorder
+    from poker_signal.emulator.reload.reloader import CodeStatus
 
 
 def run(
@@ -179,7 +179,7 @@ def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | 
 
 
 def _faults(specs: tuple[str, ...], seed: int) -> Faults:
-    from poker_signal.emulator.fault_spec import BadFault
+    from poker_signal.emulator.faults.spec import BadFault
 
     try:
         return Faults(specs, seed)
@@ -234,7 +234,7 @@ def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
 
 
 def _read_config(path: str) -> "ApiConfig":
-    from poker_signal.emulator.config import BadConfig, read_config
+    from poker_signal.emulator.gateway.config import BadConfig, read_config
 
     try:
         return read_config(Path(path))
@@ -243,7 +243,7 @@ def _read_config(path: str) -> "ApiConfig":
 
 
 def _api_of(handler: str, routes: tuple[str, ...], expression: str) -> "ApiConfig":
-    from poker_signal.emulator.config import BadConfig, of_handler
+    from poker_signal.emulator.gateway.config import BadConfig, of_handler
 
     try:
         return of_handler(handler, routes, expression)
@@ -252,7 +252,7 @@ def _api_of(handler: str, routes: tuple[str, ...], expression: str) -> "ApiConfi
 
 
 def _certificate_for(host: str) -> "Certificate":
-    from poker_signal.emulator.tls import NoTls, certificate_for
+    from poker_signal.emulator.protocols.tls import NoTls, certificate_for
 
     try:
         return certificate_for(host)

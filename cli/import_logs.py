@@ -5,8 +5,8 @@ from typing import TextIO
 import click
 
 from poker_signal.cli import VERSION
-from poker_signal.emulator import recording
-from poker_signal.emulator.log_import import entries_of, log_lines
+from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.log_import import entries_of, log_lines
 
 
 def run(file: TextIO) -> None:

@@ -6,8 +6,8 @@ from typing import Any, TextIO
 
 import click
 
+from poker_signal.core.aws_event import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import MalformedEvent, Response, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Effect,

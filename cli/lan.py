@@ -7,9 +7,9 @@ from typing import Any
 import click
 
 from poker_signal.cli.colour import wants_colour
-from poker_signal.emulator.console import can_encode
 from poker_signal.emulator.lan import NoLan, lan_address, qr_code
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.console import can_encode
 
 EVERY_ADDRESS = "0.0.0.0"
 WARNING = "Everybody in this network can connect now: use --lan only where you trust them all."

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli.address import checked_name, server_url
+from poker_signal.cli.connect import taking_a_seat
 from poker_signal.cli.lines import piped, typed
 from poker_signal.cli.peer_commands import (
     COMMANDS,
@@ -24,11 +25,10 @@ from poker_signal.cli.peer_commands import (
     parse,
 )
 from poker_signal.cli.running import run_until_interrupted
-from poker_signal.cli.seats import taking_a_seat
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import Client, Ended, Frame, NotHeard, Tickets
+from poker_signal.emulator.client.connection import Client, Ended, Frame, NotHeard, Tickets
 
 CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
 """Exit codes."""
@@ -56,7 +56,7 @@ def run(options: Options) -> None:
     )
     tickets = tickets_of(options.ticket_secret_file)
     if options.answer:
-        import poker_signal.cli.far_end  # noqa: F401 - says now if it is not installed
+        import poker_signal.cli.webrtc  # noqa: F401 - says now if it is not installed
     raise SystemExit(run_until_interrupted(_play(options, tickets)))
 
 
@@ -84,7 +84,7 @@ def _far_end(
 ) -> AbstractAsyncContextManager[None]:
     if not options.answer:
         return contextlib.nullcontext()
-    from poker_signal.cli.far_end import taking_the_far_end
+    from poker_signal.cli.webrtc import taking_the_far_end
 
     return taking_the_far_end(client, transcript)
 

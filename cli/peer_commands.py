@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from poker_signal.core.messages import MAX_FRAME_BYTES
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import check_close
+from poker_signal.emulator.client.connection import check_close
 
 HELP = """\
 /join                  ask HOST for a connection

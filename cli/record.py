@@ -7,11 +7,11 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli import VERSION
-from poker_signal.emulator.recorder import CannotRecord, Recorder
-from poker_signal.emulator.recording import header
-from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.recording.format import header
+from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
+from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Entry, Observer
+from poker_signal.emulator.trace.trace import Entry, Observer
 
 
 class Both(NamedTuple):

@@ -3,8 +3,8 @@
 import click
 
 from poker_signal.cli.colour import wants_colour
-from poker_signal.emulator.console import escape
-from poker_signal.emulator.reload import CodeStatus
+from poker_signal.emulator.reload.reloader import CodeStatus
+from poker_signal.emulator.trace.console import escape
 
 
 def words_of_code(status: CodeStatus) -> str:

@@ -8,11 +8,11 @@ import click
 
 from poker_signal.cli.address import server_url
 from poker_signal.cli.ticket import tickets_of
-from poker_signal.emulator.recording import NotReadable, Recording, read
-from poker_signal.emulator.replay import NotReached, Played
-from poker_signal.emulator.replay import replay as play
-from poker_signal.emulator.replay_diff import Difference, compare, lines
-from poker_signal.emulator.replay_plan import NothingToPlay, Plan, plan_of
+from poker_signal.emulator.client.replay import NotReached, Played
+from poker_signal.emulator.client.replay import replay as play
+from poker_signal.emulator.client.replay_diff import Difference, compare, lines
+from poker_signal.emulator.client.replay_plan import NothingToPlay, Plan, plan_of
+from poker_signal.emulator.recording.format import NotReadable, Recording, read
 
 DIFFERS = 1
 OF_NO_USE = 2

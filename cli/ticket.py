@@ -9,7 +9,7 @@ import click
 from poker_signal.core import messages
 from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import BadKeys, Keys, read_keys, sign
-from poker_signal.emulator.client import Tickets
+from poker_signal.emulator.client.connection import Tickets
 
 MAX_FILE_BYTES = 65_536
 """Sixteen times what an SSM parameter holds; of a file that never ends no more is read."""

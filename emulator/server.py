@@ -11,22 +11,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from poker_signal.emulator.aws.results import Api, Route
 from poker_signal.emulator.clock import Clock, LoopClock
-from poker_signal.emulator.core_host import CoreHost
-from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.gateway import Gateway
-from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.inspector import PREFIX
-from poker_signal.emulator.integration import Api, Route
+from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Observer, Trace
+from poker_signal.emulator.trace.trace import Observer, Trace
 
 if TYPE_CHECKING:
-    from poker_signal.emulator.config import ApiConfig
-    from poker_signal.emulator.handler_imports import Handler, HandlerImports
+    from poker_signal.emulator.functions.handler_loader import Handler, HandlerImports
+    from poker_signal.emulator.gateway.config import ApiConfig
     from poker_signal.emulator.inspector.api import Inspector
-    from poker_signal.emulator.reload import CodeStatus, Reloader
-    from poker_signal.emulator.tls import Certificate
+    from poker_signal.emulator.protocols.tls import Certificate
+    from poker_signal.emulator.reload.reloader import CodeStatus, Reloader
 
 STOP_TIMEOUT_S = 1.5
 """How long peers may take to say goodbye when the emulator stops."""
@@ -182,7 +182,7 @@ class Emulator:
 
         ``report`` is called in another thread.
         """
-        import poker_signal.emulator.reload as reload
+        import poker_signal.emulator.reload.reloader as reload
 
         gateway, loop = self._gateway, asyncio.get_running_loop()
 
@@ -204,8 +204,8 @@ class Emulator:
         if self._api is None:
             return self._assemble(gateway, {})
         # Only who has handlers of their own waits for what they need.
-        import poker_signal.emulator.handler_imports as handler_imports
-        import poker_signal.emulator.lambda_host as lambda_host
+        import poker_signal.emulator.functions.handler_loader as handler_imports
+        import poker_signal.emulator.functions.lambda_function as lambda_host
 
         environment = lambda_host.environment_for(
             self.management_url, self._settings.region, self._certificate, os.environ
@@ -227,7 +227,7 @@ class Emulator:
             core = CoreHost(connections, settings.rules(), settings.ticket_keys, self.faults)
             route = Route(core)
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
-        import poker_signal.emulator.assembly as assembly
+        import poker_signal.emulator.wiring as assembly
 
         return assembly.build(self._api, settings, connections, handlers, self.faults)
 

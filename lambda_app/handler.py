@@ -16,10 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
+from poker_signal.core.aws_event import Response, parse_event, response_for, ticket_of
 from poker_signal.core.errors import SignalError
-from poker_signal.core.gateway import Response, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.limits import Meter
 from poker_signal.core.model import (
     HOST,
     Close,
@@ -39,6 +38,7 @@ from poker_signal.core.model import (
     Save,
     Wait,
 )
+from poker_signal.core.rate_limit import Meter
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.config import read_config
+from poker_signal.emulator.gateway.config import read_config
 
 DOC = (Path(__file__).parents[1] / "docs" / "handlers.md").read_text(encoding="utf-8")
 

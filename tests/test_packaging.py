@@ -44,7 +44,7 @@ def test_the_core_of_the_wheel_runs_in_a_bare_environment(wheel: Path, tmp_path:
     venv.create(tmp_path / "bare")
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     python = tmp_path / "bare" / "bin" / "python"
-    code = "import poker_signal.core.gateway as g; print(g.iso_time(0))"
+    code = "import poker_signal.core.aws_event as g; print(g.iso_time(0))"
     done = subprocess.run(
         [python, "-c", code],
         env={"PYTHONPATH": str(tmp_path / "site")},

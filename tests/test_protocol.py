@@ -15,9 +15,9 @@ from jsonschema import Draft7Validator
 from poker_signal.core import errors, messages
 from poker_signal.core.errors import SignalError
 from poker_signal.core.model import ConnectionId, Message, PlayerId, Signal
-from poker_signal.emulator import http
+from poker_signal.emulator.aws import http
 from poker_signal.emulator.testing import ConnectPeer
-from tests.core.test_gateway import BAD_SESSIONS, GOOD_SESSIONS
+from tests.core.test_aws_event import BAD_SESSIONS, GOOD_SESSIONS
 from tests.protocol_types import CLIENT, DOCS, SERVER, TYPES, load, typescript
 from tests.signaling.transcripts import CASES, Hears, Says
 

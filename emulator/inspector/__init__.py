@@ -3,7 +3,7 @@
 The rest of it is imported with the first request for it: before, it costs nothing.
 """
 
-from poker_signal.emulator.http import Request
+from poker_signal.emulator.aws.http import Request
 
 PREFIX = "/_inspect"
 """Where it is, on the emulator's own port."""

@@ -10,23 +10,23 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
-from poker_signal.emulator.http import Answer, Headers, Request
+from poker_signal.emulator.aws.http import Answer, Headers, Request
+from poker_signal.emulator.aws.throttling import Throttled
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.recording import header
-from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
+from poker_signal.emulator.recording.format import header
+from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.throttle import Throttled
-from poker_signal.emulator.trace import Received, Trace, Unrouted
-from poker_signal.emulator.trace_json import as_json, encode, names
-from poker_signal.emulator.websocket import WebSocketConnection
+from poker_signal.emulator.trace.as_json import as_json, encode, names
+from poker_signal.emulator.trace.trace import Received, Trace, Unrouted
 
 if TYPE_CHECKING:
-    from poker_signal.emulator.reload import CodeStatus
+    from poker_signal.emulator.reload.reloader import CodeStatus
 
 MAX_REASON_BYTES = 123
 """What a close frame has room for beside its code (RFC 6455, section 5.5)."""

@@ -4,11 +4,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from poker_signal.emulator import recording
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
-from poker_signal.emulator.redaction import Redaction
-from poker_signal.emulator.trace import Trace
-from poker_signal.emulator.trace_json import as_json
+from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.redaction import Redaction
+from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.trace.trace import Trace
 
 _SLICE = 32
 

@@ -11,8 +11,8 @@ from functools import partial
 from typing import NamedTuple
 
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
-from poker_signal.emulator.trace import Trace
-from poker_signal.emulator.trace_json import as_json, encode
+from poker_signal.emulator.trace.as_json import as_json, encode
+from poker_signal.emulator.trace.trace import Trace
 
 MAX_ENTRIES = 200
 MAX_BYTES = 131_072

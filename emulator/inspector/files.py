@@ -3,7 +3,7 @@
 from functools import lru_cache
 from importlib.resources import files
 
-from poker_signal.emulator.http import Answer, Headers
+from poker_signal.emulator.aws.http import Answer, Headers
 
 _TYPES = {
     "html": "text/html; charset=utf-8",

@@ -9,7 +9,7 @@ import ipaddress
 import secrets
 from urllib.parse import urlsplit
 
-from poker_signal.emulator.http import Answer, Headers, Request, error
+from poker_signal.emulator.aws.http import Answer, Headers, Request, error
 
 OWN_HEADER = "X-Poker-Signal-Inspector"
 """What requests that change something carry, with any value. No form can send it, and a script

@@ -9,8 +9,8 @@ Documented in docs/testing.md. ::
         assert (await host.expect("join")).sender == "Alice"
 """
 
-from poker_signal.emulator.client import ABSENT, Ended, Frame, NotHeard
-from poker_signal.emulator.fault_spec import BadFault
+from poker_signal.emulator.client.connection import ABSENT, Ended, Frame, NotHeard
+from poker_signal.emulator.faults.spec import BadFault
 from poker_signal.emulator.testing.clock import SignalClock
 from poker_signal.emulator.testing.faults import SignalFaults
 from poker_signal.emulator.testing.options import BadOption

@@ -10,7 +10,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from poker_signal.emulator.client import Ended
+from poker_signal.emulator.client.connection import Ended
 
 T = TypeVar("T")
 

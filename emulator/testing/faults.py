@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.testing.background import Background
 
 

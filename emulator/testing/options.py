@@ -11,7 +11,9 @@ from typing import Any, NamedTuple, TypeVar
 import msgspec
 
 from poker_signal.core.tickets import BadKeys, read_keys
-from poker_signal.emulator.config import (
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.spec import BadFault
+from poker_signal.emulator.gateway.config import (
     CORE,
     DEFAULT_EXPRESSION,
     ApiConfig,
@@ -19,8 +21,6 @@ from poker_signal.emulator.config import (
     of_handler,
     read_config,
 )
-from poker_signal.emulator.fault_spec import BadFault
-from poker_signal.emulator.faults import Faults
 from poker_signal.emulator.settings import Option, Settings
 
 T = TypeVar("T")

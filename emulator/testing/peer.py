@@ -3,7 +3,7 @@
 from collections.abc import Coroutine
 from typing import Any, NamedTuple, TypeVar
 
-from poker_signal.emulator.client import ABSENT, Client, Frame, NotHeard
+from poker_signal.emulator.client.connection import ABSENT, Client, Frame, NotHeard
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.testing.background import Background
 

@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
-from poker_signal.emulator.client import signal_client
+from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.clock import Clock, LoopClock
-from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.testing.background import Background, Stuck
 from poker_signal.emulator.testing.clock import SignalClock
@@ -18,7 +18,7 @@ from poker_signal.emulator.testing.faults import SignalFaults
 from poker_signal.emulator.testing.options import Setup
 from poker_signal.emulator.testing.peer import PATIENCE_S, SignalPeer
 from poker_signal.emulator.testing.transcript import transcript
-from poker_signal.emulator.trace_json import as_json
+from poker_signal.emulator.trace.as_json import as_json
 
 T = TypeVar("T")
 

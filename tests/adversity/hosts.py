@@ -13,8 +13,8 @@ from greenlet import greenlet
 
 from poker_signal.core.model import ConnectionId, Row
 from poker_signal.core.rules import Rules
-from poker_signal.emulator.core_host import CoreHost
-from poker_signal.emulator.integration import Raised, Returned
+from poker_signal.emulator.aws.results import Raised, Returned
+from poker_signal.emulator.functions.signaling import CoreHost
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost
 from poker_signal.lambda_app.settings import Settings

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from poker_signal.core.model import ConnectionId
-from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
-from poker_signal.emulator.http import Request
+from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.http import Request
 from tests.adversity import properties
 from tests.adversity.dynamodb import Item, client_error
 from tests.adversity.hosts import Killed, MakeHost

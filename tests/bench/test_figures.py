@@ -115,13 +115,13 @@ def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:
 def test_a_profile_tells_own_time_without_folders_of_this_machine() -> None:
     """A page shows it."""
     functions: dict[tuple[str, int, str], object] = {
-        ("/home/x/emulator/gateway.py", 10, "route"): (3, 3, 0.3, 1.0, {}),
+        ("/home/x/emulator/gateway/gateway.py", 10, "route"): (3, 3, 0.3, 1.0, {}),
         ("~", 0, "<built-in method time.sleep>"): (1, 1, 0.1, 0.1, {}),
     }
     stats = pstats.Stats.__new__(pstats.Stats)
     vars(stats)["stats"] = functions
     _, first, second = profiles.top(stats)
-    assert first.split() == ["75.0%", "3", "emulator/gateway.py", "route"]
+    assert first.split() == ["75.0%", "3", "emulator/gateway/gateway.py", "route"]
     assert second.split() == ["25.0%", "1", "<built-in", "method", "time.sleep>"]
 
 
@@ -163,7 +163,7 @@ def test_a_missed_bar_is_explained_by_functions(
             drive(one_handshake(Address(server.url, server.spec.dialect)))
 
     lines = profiles.of_missed("start", [LESS._replace(ours=9.0)], load)
-    assert any(line.endswith("emulator/websocket.py post") for line in lines)
+    assert any(line.endswith("emulator/protocols/websocket_connection.py post") for line in lines)
     assert (tmp_path / "bench-start-profile.txt").read_text().splitlines() == lines
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.check.run import RULES
+from poker_signal.emulator.client.check.run import RULES
 from tests.cli.test_emulate import emulate
 
 
@@ -110,9 +110,9 @@ def test_the_emulator_starts_without_it() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
     )
     assert set(done.stdout.split()) <= {
-        "poker_signal.emulator.callbacks",
+        "poker_signal.emulator.gateway.callbacks",
         "poker_signal.emulator.clock",
-        "poker_signal.emulator.console",
-        "poker_signal.emulator.core_host",
-        "poker_signal.emulator.config",
+        "poker_signal.emulator.trace.console",
+        "poker_signal.emulator.functions.signaling",
+        "poker_signal.emulator.gateway.config",
     }

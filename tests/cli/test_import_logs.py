@@ -6,8 +6,8 @@ from pathlib import Path
 from click.testing import CliRunner
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.recording import read
-from tests.emulator.test_log_import import LINES
+from poker_signal.emulator.recording.format import read
+from tests.emulator.recording.test_log_import import LINES
 
 
 def test_logs_become_a_recording(tmp_path: Path) -> None:

@@ -255,7 +255,7 @@ def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> 
     """It is an extra: nobody else needs it."""
     monkeypatch.setitem(sys.modules, "watchfiles", None)
     # Another test may have imported what imports it.
-    monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload", raising=False)
+    monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload.reloader", raising=False)
     result = CliRunner().invoke(main, ["emulate", "--port", "0", "--reload"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr == (

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 from poker_signal.cli.transcript import Transcript
-from poker_signal.emulator.client import Frame
+from poker_signal.emulator.client.connection import Frame
 
 
 def frame(text: str, body: Any) -> Frame:

@@ -17,7 +17,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.config import ApiConfig, AuthorizerConfig, FunctionConfig, RouteConfig
+from poker_signal.emulator.gateway.config import (
+    ApiConfig,
+    AuthorizerConfig,
+    FunctionConfig,
+    RouteConfig,
+)
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.conformance.handlers import PATIENCE_S, Script, scripts

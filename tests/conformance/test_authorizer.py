@@ -2,7 +2,7 @@
 
 import pytest
 
-from poker_signal.emulator.config import AuthorizerConfig
+from poker_signal.emulator.gateway.config import AuthorizerConfig
 from tests.conformance.handlers import Event, policy
 from tests.conformance.harness import AUTHORIZER, Api, Serve, hear
 from tests.conformance.items import item

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.emulator.config import FunctionConfig
+from poker_signal.emulator.gateway.config import FunctionConfig
 from tests.conformance.harness import FUNCTIONS, Api, Endpoint, Serve, hear, routes_without
 from tests.conformance.items import item
 from tests.conformance.wire import TEXT, upgrade_headers

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.emulator.config import RouteConfig
+from poker_signal.emulator.gateway.config import RouteConfig
 from tests.conformance.handlers import Event
 from tests.conformance.harness import ROUTES, Api, Serve, hear, routes_without
 from tests.conformance.items import item

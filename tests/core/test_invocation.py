@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core import messages
+from poker_signal.core.aws_event import response_for
 from poker_signal.core.errors import (
     DuplicateName,
     GameFull,
@@ -18,7 +19,6 @@ from poker_signal.core.errors import (
     NotConnected,
     TargetNotFound,
 )
-from poker_signal.core.gateway import response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,

@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.records import Record, record_of
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Entry
+from poker_signal.emulator.trace.summary import Record, record_of
+from poker_signal.emulator.trace.trace import Entry
 
 
 class Records(list[Record]):

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 
-from poker_signal.emulator.client import connect_to, query_of
+from poker_signal.emulator.client.connection import connect_to, query_of
 from poker_signal.emulator.server import Emulator
 
 

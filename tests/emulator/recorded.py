@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from poker_signal.emulator import recording
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.redaction import Redaction
+from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace_json import as_json
+from poker_signal.emulator.trace.as_json import as_json
 from tests.emulator.peers import hear, peer, settle, tell
 
 Scene = Callable[[Emulator], Awaitable[None]]

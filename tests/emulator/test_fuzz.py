@@ -27,11 +27,11 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import ClientConnection, connect
 
-from poker_signal.emulator.config import ApiConfig, FunctionConfig, RouteConfig
-from poker_signal.emulator.http_connection import HttpConnection
+from poker_signal.emulator.gateway.config import ApiConfig, FunctionConfig, RouteConfig
+from poker_signal.emulator.protocols.http_connection import HttpConnection
+from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.websocket import WebSocketConnection
 from tests.emulator.peers import HANDSHAKE
 
 CASES = int(os.environ.get("POKER_SIGNAL_FUZZ_CASES", "500"))

@@ -9,8 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client import signal_client
-from poker_signal.emulator.rtc import Happened, Peer, taking_part
+from poker_signal.emulator.client.connection import signal_client
+from poker_signal.emulator.client.webrtc import Happened, Peer, taking_part
 from poker_signal.emulator.testing import SignalEmulator
 
 GAME = "AB12CD"

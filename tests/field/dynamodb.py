@@ -19,8 +19,13 @@ import botocore.session
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
-from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.index_lag import Application, Environ, LaggingIndex, StartResponse
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import (
+    Application,
+    Environ,
+    LaggingIndex,
+    StartResponse,
+)
 from poker_signal.lambda_app.table import schema
 
 TABLE = "connections-in-the-field"

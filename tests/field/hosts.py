@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.config import of_handler
-from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace.trace import Trace
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.connections import Connections
 from poker_signal.lambda_app.handler import LambdaHost

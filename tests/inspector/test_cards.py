@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
-from poker_signal.emulator.fault_spec import KINDS
-from poker_signal.emulator.faults import Faults
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.spec import KINDS
 from tests.inspector.inspected import Inspected
 from tests.inspector.scenes import HOST, Scene, sdp
 

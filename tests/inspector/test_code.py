@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from poker_signal.emulator.config import of_handler
+from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask

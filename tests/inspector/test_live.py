@@ -103,7 +103,7 @@ async def test_who_has_been_silent_longer_than_entries_are_kept_is_there(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """In the list, where they can be sent to and closed, and in the diagram."""
-    monkeypatch.setattr("poker_signal.emulator.trace.MAX_ENTRIES", 64)
+    monkeypatch.setattr("poker_signal.emulator.trace.trace.MAX_ENTRIES", 64)
     async with peer(emulator, "Idle") as idle, peer(emulator, "Carol", "OTHER") as carol:
         for _ in range(80):
             await settle(carol)

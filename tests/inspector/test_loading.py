@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.trace import Refused
+from poker_signal.emulator.trace.trace import Refused
 
 PATIENCE_MS = 40_000
 KEPT = 3000

@@ -3,10 +3,10 @@
 import pytest
 from playwright.async_api import expect
 
-from poker_signal.emulator import recording
-from poker_signal.emulator.log_import import entries_of as entries_of_logs
+from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.log_import import entries_of as entries_of_logs
 from tests.emulator.recorded import entries_of, table
-from tests.emulator.test_log_import import ID, LINES
+from tests.emulator.recording.test_log_import import ID, LINES
 from tests.inspector.inspected import Inspected
 
 PATIENCE_MS = 40_000

@@ -13,9 +13,9 @@ from asyncio import Task
 from collections import Counter
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.http_connection import HttpConnection
-from poker_signal.emulator.table import MemoryTable
-from poker_signal.emulator.websocket import WebSocketConnection
+from poker_signal.emulator.functions.memory_table import MemoryTable
+from poker_signal.emulator.protocols.http_connection import HttpConnection
+from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
 
 
 def holdings() -> dict[str, int]:

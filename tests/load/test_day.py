@@ -9,14 +9,14 @@ from typing import NamedTuple
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from poker_signal.emulator.aws.results import Api, Route
 from poker_signal.emulator.clock import Timer, VirtualClock
-from poker_signal.emulator.core_host import CoreHost
-from poker_signal.emulator.faults import Faults
-from poker_signal.emulator.gateway import Gateway
-from poker_signal.emulator.http_connection import HttpConnection
-from poker_signal.emulator.integration import Api, Route
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.gateway.gateway import Gateway
+from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.peers import hear, tell
 from tests.load.figures import IS_FULL, Record
 from tests.load.figures import tell as show

@@ -20,12 +20,12 @@ from moto.server import ThreadedMotoServer
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys, read_keys
-from poker_signal.emulator.config import ApiConfig, of_handler
-from poker_signal.emulator.events import Facts, connect_event, disconnect_event, message_event
-from poker_signal.emulator.http import Request
+from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.http import Request
+from poker_signal.emulator.gateway.config import ApiConfig, of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Closed, Entry, Finished
+from poker_signal.emulator.trace.trace import Closed, Entry, Finished
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.handler import LambdaHost, make_handler
 from poker_signal.lambda_app.settings import (

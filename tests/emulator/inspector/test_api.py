@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from websockets.exceptions import ConnectionClosedError
 
-from poker_signal.emulator.http import Answer, Request
+from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.inspector.api import About, Inspector
-from poker_signal.emulator.recording import FORMAT
+from poker_signal.emulator.recording.format import FORMAT
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace import Trace
+from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.inspector.requests import OWN, ask
 from tests.emulator.peers import hear, peer, raw_connection, settle, tell
 

@@ -5,9 +5,9 @@ import json
 
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.recording import header
-from poker_signal.emulator.redaction import Redaction
-from poker_signal.emulator.trace import Refused, Trace
+from poker_signal.emulator.recording.format import header
+from poker_signal.emulator.recording.redaction import Redaction
+from poker_signal.emulator.trace.trace import Refused, Trace
 
 HEADER = header(1, "poker-signal 0", None, "addresses and secrets")
 

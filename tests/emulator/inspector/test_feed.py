@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from poker_signal.emulator.events import Facts
+from poker_signal.emulator.aws.events import Facts
+from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.inspector import feed as feed_module
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.integration import Returned
-from poker_signal.emulator.trace import Finished, Received, Refused, Trace
+from poker_signal.emulator.trace.trace import Finished, Received, Refused, Trace
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poker_signal.emulator.http import Request
+from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.inspector.guard import COOKIE, OWN_HEADER, kept_by, refusal
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings

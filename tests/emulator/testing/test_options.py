@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from poker_signal.core.model import Topology
-from poker_signal.emulator.config import of_handler
+from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing.options import BadOption, read_options
 

@@ -1,0 +1,1 @@
+"""AWS's shapes as pure values: no socket, no state."""

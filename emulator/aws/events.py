@@ -1,0 +1,217 @@
+"""Plays AWS: makes the events that API Gateway hands to Lambda.
+
+Field by field what recordings of the real service show.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from poker_signal.core.aws_event import (
+    AuthorizerEvent,
+    EventType,
+    Identity,
+    LambdaEvent,
+    RequestContext,
+)
+from poker_signal.emulator.aws.http import Request
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+_HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
+"""Headers that the gateway keeps for itself."""
+
+
+class Facts(NamedTuple):
+    """What does not change as long as a connection lives."""
+
+    connection_id: str
+    connected_at_ms: int
+    stage: str
+    domain_name: str
+    api_id: str
+    identity: Identity
+    stage_variables: Mapping[str, str] = MappingProxyType({})
+    authorizer: dict[str, Any] | None = None
+    """What the authorizer's function said."""
+    player: str = ""
+    """``playerId`` of the query string, for whoever watches; no handler sees it."""
+    game: str = ""
+
+
+def connect_event(
+    facts: Facts, request: Request, request_id: str, trace_id: str, at_ms: int
+) -> LambdaEvent:
+    """Return the event of a handshake."""
+    headers = _forwarded_headers(facts, request, trace_id)
+    event: LambdaEvent = {
+        "headers": dict(headers),
+        "multiValueHeaders": _multi_value(headers),
+        "requestContext": _context(facts, "$connect", "CONNECT", request_id, at_ms),
+        "isBase64Encoded": False,
+    }
+    if request.query:
+        event["queryStringParameters"] = dict(request.query)
+        event["multiValueQueryStringParameters"] = _multi_value(request.query)
+    return _with_stage_variables(event, facts)
+
+
+def authorizer_event(
+    facts: Facts, request: Request, method_arn: str, request_id: str, trace_id: str, at_ms: int
+) -> AuthorizerEvent:
+    """Return what a REQUEST authorizer is called with: the handshake, hop by hop headers too."""
+    connect = connect_event(facts, request, request_id, trace_id, at_ms)
+    headers = [
+        *connect["headers"].items(),
+        ("Connection", "upgrade"),
+        ("content-length", "0"),
+        ("Upgrade", "websocket"),
+    ]
+    headers.sort(key=lambda header: header[0].lower())
+    hop = {"Connection": ["upgrade"], "content-length": ["0"], "Upgrade": ["websocket"]}
+    return {
+        "type": "REQUEST",
+        "methodArn": method_arn,
+        "headers": dict(headers),
+        "multiValueHeaders": {**connect["multiValueHeaders"], **hop},
+        "queryStringParameters": dict(request.query),
+        "multiValueQueryStringParameters": _multi_value(request.query),
+        "stageVariables": dict(facts.stage_variables),
+        "requestContext": connect["requestContext"],
+    }
+
+
+def message_event(
+    facts: Facts, route_key: str, body: str, request_id: str, message_id: str, at_ms: int
+) -> LambdaEvent:
+    """Return the event of a message."""
+    # Written out, because this is done for every message.
+    context: RequestContext = {
+        "routeKey": route_key,
+        "messageId": message_id,
+        "eventType": "MESSAGE",
+        "extendedRequestId": request_id,
+        "requestTime": _request_time(at_ms // 1000),
+        "messageDirection": "IN",
+        "stage": facts.stage,
+        "connectedAt": facts.connected_at_ms,
+        "requestTimeEpoch": at_ms,
+        "identity": facts.identity,
+        "requestId": request_id,
+        "domainName": facts.domain_name,
+        "connectionId": facts.connection_id,
+        "apiId": facts.api_id,
+    }
+    if facts.authorizer is not None:
+        context["authorizer"] = facts.authorizer
+    event: LambdaEvent = {"requestContext": context, "body": body, "isBase64Encoded": False}
+    return _with_stage_variables(event, facts) if facts.stage_variables else event
+
+
+def disconnect_event(
+    facts: Facts, code: int, reason: str, request_id: str, at_ms: int
+) -> LambdaEvent:
+    """Return the event of a connection that has closed.
+
+    None of the handshake's headers come back: a handler that needs them must have kept them.
+    """
+    headers = [
+        ("Host", _host_of(facts)),
+        ("x-api-key", ""),
+        ("X-Forwarded-For", ""),
+        ("x-restapi", ""),
+    ]
+    context = _context(facts, "$disconnect", "DISCONNECT", request_id, at_ms)
+    context["disconnectStatusCode"] = code
+    context["disconnectReason"] = reason
+    event: LambdaEvent = {
+        "headers": dict(headers),
+        "multiValueHeaders": _multi_value(headers),
+        "requestContext": context,
+        "isBase64Encoded": False,
+    }
+    return _with_stage_variables(event, facts)
+
+
+def identity_of(request: Request) -> Identity:
+    """Return whom the gateway believes to talk to."""
+    user_agent = request.header("User-Agent")
+    if user_agent is None:
+        return {"sourceIp": request.peer_ip}
+    return {"userAgent": user_agent, "sourceIp": request.peer_ip}
+
+
+def request_time(epoch_ms: int) -> str:
+    """Return a moment as access logs write it, in UTC: ``09/Feb/2024:18:23:28 +0000``."""
+    return _request_time(epoch_ms // 1000)
+
+
+@lru_cache(maxsize=8)
+def _request_time(epoch_s: int) -> str:
+    moment = datetime.fromtimestamp(epoch_s, UTC)
+    # Not %b: that is in the language of the machine.
+    return f"{moment:%d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+
+
+def _context(
+    facts: Facts, route_key: str, event_type: EventType, request_id: str, at_ms: int
+) -> RequestContext:
+    context: RequestContext = {
+        "routeKey": route_key,
+        "eventType": event_type,
+        "extendedRequestId": request_id,
+        "requestTime": request_time(at_ms),
+        "messageDirection": "IN",
+        "stage": facts.stage,
+        "connectedAt": facts.connected_at_ms,
+        "requestTimeEpoch": at_ms,
+        "identity": facts.identity,
+        "requestId": request_id,
+        "domainName": facts.domain_name,
+        "connectionId": facts.connection_id,
+        "apiId": facts.api_id,
+    }
+    if facts.authorizer is not None:
+        context["authorizer"] = facts.authorizer
+    return context
+
+
+def _with_stage_variables(event: LambdaEvent, facts: Facts) -> LambdaEvent:
+    if facts.stage_variables:
+        event["stageVariables"] = dict(facts.stage_variables)
+    return event
+
+
+def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tuple[str, str]]:
+    """Return the client's headers in its own casing, and what the gateway adds, sorted."""
+    kept = [
+        (name, _host_of(facts) if name.lower() == "host" else value)
+        for name, value in request.headers
+        if name.lower() not in _HOP_BY_HOP and not name.lower().startswith("x-forwarded-")
+    ]
+    forwarded_for = request.header("X-Forwarded-For")
+    added = [
+        ("X-Amzn-Trace-Id", trace_id),
+        (
+            "X-Forwarded-For",
+            f"{forwarded_for}, {request.peer_ip}" if forwarded_for else request.peer_ip,
+        ),
+        ("X-Forwarded-Port", "443"),
+        ("X-Forwarded-Proto", "https"),
+    ]
+    return sorted(kept + added, key=lambda header: header[0].lower())
+
+
+def _host_of(facts: Facts) -> str:
+    """Return the host without its port: the real service has none."""
+    host, _, port = facts.domain_name.rpartition(":")
+    return host if host and port.isdigit() else facts.domain_name
+
+
+def _multi_value(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    values: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values.setdefault(name, []).append(value)
+    return values

@@ -1,0 +1,1 @@
+"""Players against any server, emulator or deployment."""

@@ -1,0 +1,112 @@
+"""Rules about what the sender itself hears."""
+
+from poker_signal.core.model import HOST
+from poker_signal.emulator.client.check.scene import (
+    Failed,
+    Scene,
+    Skipped,
+    error,
+    message,
+    relayed,
+    undelivered,
+)
+
+DIRECTED = ("offer", "answer", "ice-candidate", "player-connected")
+
+
+async def ack(scene: Scene) -> None:
+    """A message with an id is acknowledged, one without is not."""
+    host, alice = await scene.seat(HOST, "Alice")
+    expected = {"type": "ack", "id": "check-1", "payload": {"targetId": HOST}}
+    await scene.ask(alice, message("join", None, "1", "check-1"), expected)
+    await scene.hear_relayed(host, "join", "Alice", "1")
+    await scene.relay(alice, host, "answer")
+    await scene.ask(alice, message("ping"), {"type": "pong"})
+
+
+async def ping(scene: Scene) -> None:
+    """As often as it comes, and nobody else needs to be there."""
+    (alice,) = await scene.seat("Alice")
+    for _ in range(5):
+        await scene.ask(alice, message("ping"), {"type": "pong"})
+
+
+async def unknown_type(scene: Scene) -> None:
+    """The client's own mistake."""
+    (alice,) = await scene.seat("Alice")
+    await scene.ask(alice, message("fold", HOST), error("UNKNOWN_TYPE"))
+    await scene.ask(alice, message("fold", HOST, "", "7"), error("UNKNOWN_TYPE", "7"))
+
+
+async def invalid_message(scene: Scene) -> None:
+    """No JSON object, no type, no target, an id that is none."""
+    (alice,) = await scene.seat("Alice")
+    for text in ("x", "[1]", "{}", '{"type":1}', '{"type":"offer"}', '{"type":"ping","id":""}'):
+        await scene.ask(alice, text, error("INVALID_MESSAGE"))
+
+
+async def missing_target(scene: Scene) -> None:
+    """Undelivered, never error: the app tears a live game down at any error."""
+    (host,) = await scene.seat(HOST)
+    for type_ in DIRECTED:
+        await scene.ask(host, message(type_, "Nobody", "1"), undelivered(type_, "Nobody"))
+    await scene.ask(host, message("offer", "Nobody", "", "7"), undelivered("offer", "Nobody", "7"))
+
+
+async def who_left(scene: Scene) -> None:
+    """Is no target any more."""
+    host, alice = await scene.seat(HOST, "Alice")
+    await scene.relay(host, alice, "offer")
+    await alice.close()
+    await scene.pause()
+    scene.samples_ms.clear()
+    await scene.ask(
+        host, message("ice-candidate", "Alice", "1"), undelivered("ice-candidate", "Alice")
+    )
+
+
+async def no_host(scene: Scene) -> None:
+    """The final answer to a join."""
+    (alice,) = await scene.seat("Alice")
+    await scene.ask(alice, message("join"), error("HOST_NOT_FOUND"))
+
+
+async def host_joins(scene: Scene) -> None:
+    """HOST cannot join its own game."""
+    (host,) = await scene.seat(HOST)
+    await scene.ask(host, message("join"), error("INVALID_JOIN"))
+
+
+async def oneself(scene: Scene) -> None:
+    """Nobody addresses themselves."""
+    (host,) = await scene.seat(HOST)
+    await scene.ask(host, message("offer", HOST), error("NOT_ALLOWED"))
+
+
+async def among_players(scene: Scene) -> None:
+    """Mesh: they may address each other. Star: they must not. One of the two."""
+    alice, bob = await scene.seat("Alice", "Bob")
+    expected = (
+        f"Bob hears {relayed('answer', 'Alice', '1')} (mesh), or Alice hears an error with the "
+        "code NOT_ALLOWED (star)"
+    )
+    await alice.send_text(message("answer", "Bob", "1"))
+    who, frame = await scene.hear_either((alice, bob), expected)
+    if who is alice and (frame.type, frame.code) == ("error", "NOT_ALLOWED"):
+        scene.star = True
+    elif who is bob and frame.body == {"type": "answer", "senderId": "Alice", "payload": 1}:
+        scene.star = False
+    else:
+        raise Failed(expected, f"{who.player} hears {frame.text}")
+    scene.note = "star" if scene.star else "mesh"
+
+
+async def offers_of_players(scene: Scene) -> None:
+    """Star: only HOST offers. Mesh: everybody may."""
+    if scene.star is None:
+        raise Skipped("whether this is a mesh or a star is not known")
+    host, alice = await scene.seat(HOST, "Alice")
+    if scene.star:
+        await scene.ask(alice, message("offer", HOST, "1"), error("NOT_ALLOWED"))
+    else:
+        await scene.relay(alice, host, "offer")

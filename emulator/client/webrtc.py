@@ -1,0 +1,239 @@
+"""The far end of a handshake: a host or a player with a real WebRTC stack, aiortc.
+
+It needs the extra ``rtc``. It trickles its candidates, as browsers and the app in the field do,
+and like the app it throws candidates away that come before the offer.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Literal, NamedTuple
+
+from aiortc import (
+    RTCConfiguration,
+    RTCDataChannel,
+    RTCIceCandidate,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
+from aiortc.exceptions import InvalidAccessError, InvalidStateError
+from aiortc.rtcicetransport import parse_stun_turn_uri
+from aiortc.sdp import SessionDescription, candidate_from_sdp, candidate_to_sdp
+
+from poker_signal.core.model import HOST
+from poker_signal.emulator.client.connection import Client, Ended, Frame
+
+LABEL = "table"
+"""Of the data channel that HOST opens."""
+
+_OWN = frozenset({"pong", "ack"})
+"""Frames of the server that concern no handshake."""
+
+
+_MALFORMED = (ValueError, KeyError, TypeError, InvalidStateError, InvalidAccessError)
+"""What aiortc raises, and we, at descriptions and candidates that are none."""
+
+
+class BadIceServer(ValueError):
+    """Not the URL of a STUN or TURN server; the text says what is."""
+
+
+def check_ice_server(url: str) -> None:
+    """Check a URL, which nobody else would before the first handshake.
+
+    Raises:
+        BadIceServer: there is no such server.
+    """
+    try:
+        server = parse_stun_turn_uri(url)
+    except ValueError:
+        server = {"host": "", "port": 0}
+    # stun://HOST would be taken for a host of the name //HOST.
+    if not 0 < server["port"] < 65536 or "/" in server["host"]:
+        raise BadIceServer(f"{url}: a server is stun:HOST:PORT or turn:HOST:PORT")
+
+
+class Happened(NamedTuple):
+    """What became of a handshake, or of what was said on a channel."""
+
+    kind: Literal["open", "message", "closed", "problem"]
+    other: str
+    """The other player; empty if none is concerned."""
+    text: str
+
+
+class Channel:
+    """An open data channel, and what came through it in order."""
+
+    def __init__(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._received: asyncio.Queue[str] = asyncio.Queue()
+        channel.on("message", self._received.put_nowait)
+
+    def send(self, text: str) -> None:
+        """Send a message."""
+        self._channel.send(text)
+
+    async def receive(self) -> str:
+        """Return the next message."""
+        return await self._received.get()
+
+
+class Peer:
+    """One seat at a table: a signaling client, and a connection to each other peer."""
+
+    def __init__(
+        self,
+        client: Client,
+        tell: Callable[[Happened], None],
+        ice_servers: Sequence[str] = (),
+    ) -> None:
+        self._client = client
+        self._tell = tell
+        self._configuration = RTCConfiguration([RTCIceServer(url) for url in ice_servers])
+        self._connections: dict[str, RTCPeerConnection] = {}
+        self._channels: defaultdict[str, asyncio.Future[Channel]] = defaultdict(asyncio.Future)
+
+    async def join(self) -> None:
+        """Ask the host for a data channel."""
+        await self._client.send("join", HOST, {"playerName": self._client.player})
+
+    async def channel(self, other: str) -> Channel:
+        """Return the data channel to another peer once it is open."""
+        return await self._channels[other]
+
+    def say(self, other: str, text: str) -> None:
+        """Send a message to a peer whose data channel is open."""
+        self._channels[other].result().send(text)
+
+    async def read(self) -> None:
+        """Take part in handshakes until the signaling connection ends."""
+        async for frame in self._client.frames():
+            try:
+                await self._receive(frame)
+            except Ended:
+                return
+            except _MALFORMED as error:
+                what = f"{frame.type} cannot be used: {error!r}"
+                self._tell(Happened("problem", frame.sender or "", what))
+
+    async def close(self) -> None:
+        """Close all connections to peers."""
+        for connection in self._connections.values():
+            await connection.close()
+
+    async def _receive(self, frame: Frame) -> None:
+        sender = frame.sender
+        if sender is None:
+            if frame.type not in _OWN:
+                self._tell(Happened("problem", "", frame.text))
+            return
+        match frame.type:
+            case "join":
+                await self._offer(sender)
+            case "offer":
+                await self._answer(sender, frame.payload)
+            case "answer":
+                await self._connections[sender].setRemoteDescription(_description(frame.payload))
+            case "ice-candidate":
+                await self._add_candidate(sender, frame.payload)
+
+    async def _offer(self, player: str) -> None:
+        connection = await self._connect(player)
+        channel = connection.createDataChannel(LABEL)
+        channel.on("open", lambda: self._opened(player, channel))
+        await self._describe(player, await connection.createOffer())
+
+    async def _answer(self, host: str, offer: Any) -> None:
+        description = _description(offer)
+        connection = await self._connect(host)
+        connection.on("datachannel", lambda channel: self._opened(host, channel))
+        await connection.setRemoteDescription(description)
+        await self._describe(host, await connection.createAnswer())
+
+    async def _connect(self, other: str) -> RTCPeerConnection:
+        if former := self._connections.pop(other, None):
+            # Who joins again starts anew.
+            await former.close()
+            self._channels.pop(other, None)
+        connection = RTCPeerConnection(self._configuration)
+        self._connections[other] = connection
+        return connection
+
+    def _opened(self, other: str, channel: RTCDataChannel) -> None:
+        def tell(text: str | bytes) -> None:
+            self._tell(Happened("message", other, text if isinstance(text, str) else repr(text)))
+
+        self._channels[other].set_result(Channel(channel))
+        channel.on("message", tell)
+        channel.on("close", lambda: self._tell(Happened("closed", other, channel.label)))
+        self._tell(Happened("open", other, channel.label))
+
+    async def _describe(self, other: str, description: RTCSessionDescription) -> None:
+        """Send a description as it is before gathering, then each candidate by itself."""
+        connection = self._connections[other]
+        await connection.setLocalDescription(description)
+        await self._client.send(
+            description.type, other, {"type": description.type, "sdp": description.sdp}
+        )
+        gathered = SessionDescription.parse(connection.localDescription.sdp)
+        for index, media in enumerate(gathered.media):
+            for candidate in media.ice_candidates:
+                await self._client.send(
+                    "ice-candidate",
+                    other,
+                    {
+                        "candidate": f"candidate:{candidate_to_sdp(candidate)}",
+                        "sdpMid": media.rtp.muxId,
+                        "sdpMLineIndex": index,
+                    },
+                )
+
+    async def _add_candidate(self, sender: str, payload: Any) -> None:
+        connection = self._connections.get(sender)
+        if connection is None or connection.remoteDescription is None:
+            self._tell(Happened("problem", sender, "a candidate came before its description"))
+            return
+        # Browsers send null or an empty one at the end.
+        if payload and payload["candidate"]:
+            await connection.addIceCandidate(_candidate(payload))
+
+
+@asynccontextmanager
+async def taking_part(peer: Peer) -> AsyncGenerator[None, None]:
+    """Let a peer take part in handshakes meanwhile; close its connections in the end.
+
+    A callback of the peer that raises ends the block.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        reading = tasks.create_task(peer.read())
+        try:
+            yield
+        finally:
+            reading.cancel()
+            await peer.close()
+
+
+def _description(payload: Any) -> RTCSessionDescription:
+    with _parsing_sdp():
+        SessionDescription.parse(payload["sdp"])
+    return RTCSessionDescription(sdp=payload["sdp"], type=payload["type"])
+
+
+def _candidate(payload: Any) -> RTCIceCandidate:
+    with _parsing_sdp():
+        candidate = candidate_from_sdp(payload["candidate"].removeprefix("candidate:"))
+    candidate.sdpMid = payload.get("sdpMid")
+    candidate.sdpMLineIndex = payload.get("sdpMLineIndex")
+    return candidate
+
+
+@contextmanager
+def _parsing_sdp() -> Generator[None, None, None]:
+    """aiortc's parser asserts that what a peer sent is well-formed."""
+    try:
+        yield
+    except (AssertionError, IndexError, AttributeError) as error:
+        raise ValueError("this is not SDP") from error

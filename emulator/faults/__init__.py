@@ -1,0 +1,1 @@
+"""Faults that AWS has, made on purpose."""

@@ -1,0 +1,234 @@
+"""``--fault index-lag``: readers of the index see what was true a while ago.
+
+DynamoDB keeps a global secondary index by repeating every write there, a moment later; no
+option makes a reader wait for it. One view for rows in memory, one for anybody's DynamoDB
+behind HTTP.
+"""
+
+import json
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from io import BytesIO
+from typing import Any
+
+from poker_signal.core.model import Connect, ConnectionId, GameId, GatewayEvent, Row
+from poker_signal.core.room import Room
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.functions.memory_table import MemoryTable
+
+
+class LaggingTable:
+    """A table whose rooms are as old as the fault says; a connection's own row is not."""
+
+    def __init__(self, table: MemoryTable, faults: Faults) -> None:
+        self._table = table
+        self._faults = faults
+        self._before: dict[GameId, deque[tuple[int, Room]]] = {}
+        """What a game was before each of its latest changes, and when that was, in ms."""
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def row(self, connection_id: ConnectionId) -> Row | None:
+        """Return the row of a connection: a consistent read."""
+        return self._table.row(connection_id)
+
+    def room_of(self, event: GatewayEvent) -> Room:
+        """Return what the index knows of the event's game, the sender added as it is now."""
+        room = self._table.room_of(event)
+        row = event.row if isinstance(event, Connect) else self.row(event.connection_id)
+        if row is None:
+            return room
+        old = self._room_then(row.game_id, room)
+        if old is not room:
+            self._faults.tell_of_lag()
+        is_known = row.connection_id in {other.connection_id for other in old}
+        return old if is_known or isinstance(event, Connect) else old.adding(row)
+
+    def save(self, row: Row) -> None:
+        """Store a row."""
+        self._note_change_of(row)
+        self._table.save(row)
+
+    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
+        """Add a connection to what a row has reached, if the row is there."""
+        self._note_change_of(self.row(connection_id))
+        self._table.reach(connection_id, target)
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Delete a row, if it is there."""
+        self._note_change_of(self.row(connection_id))
+        self._table.forget(connection_id)
+
+    def _room_then(self, game_id: GameId, now: Room) -> Room:
+        """Return the game as it was before the first change that the index has not seen."""
+        changes = self._before.get(game_id)
+        if changes is None:
+            return now
+        seen_until_ms = self._faults.clock.now_ms() - round(self._faults.index_lag_s * 1000)
+        while changes and changes[0][0] <= seen_until_ms:
+            changes.popleft()
+        if changes:
+            return changes[0][1]
+        del self._before[game_id]
+        return now
+
+    def _note_change_of(self, row: Row | None) -> None:
+        if row is not None:
+            before = self._table.room_of(Connect(row, 0))
+            changes = self._before.setdefault(row.game_id, deque())
+            changes.append((self._faults.clock.now_ms(), before))
+
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Application = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_TARGET = "HTTP_X_AMZ_TARGET"
+_VERSION = "DynamoDB_20120810."
+_WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
+
+
+class LaggingIndex:
+    """A WSGI application around a DynamoDB, whose indexes are copies that follow late.
+
+    Every write that succeeds is repeated on a copy of its table once it is old enough, before
+    the next read of an index, and that read is the copy's. Works for any handler.
+    """
+
+    def __init__(self, dynamodb: Application, faults: Faults, now_s: Callable[[], float]) -> None:
+        self._dynamodb = dynamodb
+        self._faults = faults
+        self._now_s = now_s
+        self._writes: deque[tuple[float, Environ, Any]] = deque()
+        """Writes that the copies have not seen, and when they were made."""
+        self._copies: set[str] = set()
+        self._lock = threading.RLock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        operation = environ.get(_TARGET, "").removeprefix(_VERSION)
+        is_read = operation == "Query"
+        if self._copies and not self._faults.index_lag_s:
+            self._drop_copies(environ)
+        if not self._faults.index_lag_s or not (is_read or operation in _WRITES):
+            return self._dynamodb(environ, start_response)
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        request = json.loads(body)
+        environ["wsgi.input"] = BytesIO(body)
+        # One at a time: the copies see the writes in the order in which they were made.
+        with self._lock:
+            for name in _tables_of(request):
+                self._copy(environ, name)
+            if is_read and "IndexName" in request:
+                return self._read(environ, request, start_response)
+            return self._write(environ, request, start_response)
+
+    def _read(
+        self, environ: Environ, request: Any, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        seen_until_s = self._now_s() - self._faults.index_lag_s
+        while self._writes and self._writes[0][0] <= seen_until_s:
+            _, of_write, write = self._writes.popleft()
+            # One that fails had no effect on the table either.
+            self._ask(of_write, _on_copies(write))
+        if self._writes:
+            self._faults.tell_of_lag_from_thread()
+        return self._dynamodb(_with_body(environ, _on_copies(request)), start_response)
+
+    def _write(
+        self, environ: Environ, request: Any, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        def note(status: str, *more: Any) -> Any:
+            if status.startswith("200"):
+                self._writes.append((self._now_s(), environ, request))
+            return start_response(status, *more)
+
+        return self._dynamodb(environ, note)
+
+    def _copy(self, environ: Environ, name: str) -> None:
+        """Make the copy of a table that has none, with what is in the table now."""
+        if name in self._copies:
+            return
+        described = self._ask(environ, {"TableName": name}, "DescribeTable").get("Table")
+        if described is None:
+            # There is no such table: who asks for it is told so.
+            return
+        self._copies.add(name)
+        # One that is left over from an earlier run has missed writes.
+        self._ask(environ, {"TableName": _copy_of(name)}, "DeleteTable")
+        self._ask(environ, _schema_of_copy(described), "CreateTable")
+        start: dict[str, Any] = {}
+        while True:
+            page = self._ask(environ, {"TableName": name, **start}, "Scan")
+            for item in page["Items"]:
+                self._ask(environ, {"TableName": _copy_of(name), "Item": item}, "PutItem")
+            if not page.get("LastEvaluatedKey"):
+                break
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    def _drop_copies(self, environ: Environ) -> None:
+        """Keep nothing that would have missed writes when the fault is active again."""
+        with self._lock:
+            self._writes.clear()
+            while self._copies:
+                name = _copy_of(self._copies.pop())
+                self._ask(environ, {"TableName": name}, "DeleteTable")
+
+    def _ask(self, environ: Environ, request: Any, operation: str | None = None) -> Any:
+        environ = _with_body(environ, request)
+        if operation is not None:
+            environ[_TARGET] = _VERSION + operation
+        return json.loads(b"".join(self._dynamodb(environ, lambda *_: None)) or b"{}")
+
+
+def _with_body(environ: Environ, request: Any) -> Environ:
+    body = json.dumps(request).encode()
+    return environ | {"wsgi.input": BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+
+
+def _schema_of_copy(described: Any) -> dict[str, Any]:
+    indexes = [
+        {key: index[key] for key in ("IndexName", "KeySchema", "Projection")}
+        for index in described.get("GlobalSecondaryIndexes", ())
+    ]
+    return {
+        "TableName": _copy_of(described["TableName"]),
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": described["KeySchema"],
+        "AttributeDefinitions": described["AttributeDefinitions"],
+        **({"GlobalSecondaryIndexes": indexes} if indexes else {}),
+    }
+
+
+def _copy_of(name: str) -> str:
+    return f"{name}.index-lag"
+
+
+def _tables_of(request: Any) -> list[str]:
+    """Return the tables that a request names."""
+    found: list[str] = []
+    if isinstance(request, dict):
+        if isinstance(request.get("TableName"), str):
+            found.append(request["TableName"])
+        for key, value in request.items():
+            found += list(value) if key == "RequestItems" else _tables_of(value)
+    elif isinstance(request, list):
+        for value in request:
+            found += _tables_of(value)
+    return found
+
+
+def _on_copies(request: Any) -> Any:
+    """Return a request with every table replaced by its copy."""
+    if isinstance(request, list):
+        return [_on_copies(value) for value in request]
+    if not isinstance(request, dict):
+        return request
+    changed = {key: _on_copies(value) for key, value in request.items()}
+    if isinstance(changed.get("TableName"), str):
+        changed["TableName"] = _copy_of(changed["TableName"])
+    if isinstance(changed.get("RequestItems"), dict):
+        changed["RequestItems"] = {_copy_of(k): v for k, v in changed["RequestItems"].items()}
+    return changed

@@ -1,0 +1,1 @@
+"""Functions behind a route: our rules in process, and Lambda functions."""

@@ -1,0 +1,1 @@
+"""API Gateway: routes events to functions. Knows no poker, no faults, no inspector."""

@@ -1,0 +1,151 @@
+"""``--config api.toml``: any WebSocket API, not only ours.
+
+::
+
+    route_selection_expression = "$request.body.action"
+
+    [functions.chat]
+    handler = "chat.py:handler"     # relative to this file; or MODULE:FUNCTION, or core
+
+    [functions.auth]
+    handler = "auth.py:handler"
+
+    [routes]
+    "$connect" = { function = "chat" }
+    "$disconnect" = { function = "chat" }
+    "$default" = { function = "chat" }
+    echo = { function = "chat", two_way = true }
+
+    [authorizer]
+    function = "auth"
+    identity_sources = ["route.request.querystring.token"]
+
+    [stage_variables]
+    table = "connections"
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+
+from poker_signal.emulator.aws.authorizer import SOURCE
+from poker_signal.emulator.aws.results import RESERVED
+from poker_signal.emulator.aws.route_selection import InvalidExpression, compile_expression
+
+CORE = "core"
+"""The handler that is poker-signal's own rules, in process."""
+
+DEFAULT_EXPRESSION = "$request.body.action"
+
+
+class BadConfig(Exception):
+    """A configuration that cannot be used; the text names the key and what to do."""
+
+
+class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A Lambda function."""
+
+    handler: str
+    """``MODULE:FUNCTION``, ``FILE.py:FUNCTION``, or ``core`` for poker-signal's rules."""
+    memory_mb: Annotated[int, msgspec.Meta(ge=128, le=10_240)] = 128
+    invoke_permission: bool = True
+    """Whether API Gateway may invoke it; false: what a forgotten permission looks like."""
+
+
+class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A route key's integration."""
+
+    function: str
+    two_way: bool = False
+    integration_timeout: Annotated[float, msgspec.Meta(ge=0.05, le=29)] | None = None
+
+
+class AuthorizerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A REQUEST authorizer."""
+
+    function: str
+    identity_sources: list[str] = []
+
+
+class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole file."""
+
+    functions: dict[str, FunctionConfig]
+    routes: dict[str, RouteConfig]
+    route_selection_expression: str = DEFAULT_EXPRESSION
+    authorizer: AuthorizerConfig | None = None
+    stage_variables: dict[str, str] = {}
+
+    @property
+    def handlers(self) -> dict[str, str]:
+        """What has to be imported, by function: all handlers but our own rules."""
+        named = {name: function.handler for name, function in self.functions.items()}
+        return {name: handler for name, handler in named.items() if handler != CORE}
+
+    @property
+    def core_decides_connects(self) -> bool:
+        """Tell whether our rules say who may connect, which is where tickets are checked."""
+        route = self.routes.get("$connect")
+        return route is not None and self.functions[route.function].handler == CORE
+
+
+def of_handler(
+    handler: str, own_routes: Iterable[str] = (), expression: str = DEFAULT_EXPRESSION
+) -> ApiConfig:
+    """Return the API that one handler serves: the three routes of every API, and more.
+
+    Raises:
+        BadConfig: the expression is none, or a route of one's own begins with $.
+    """
+    name = Path(handler.rpartition(":")[0]).stem or handler
+    route = RouteConfig(function=name)
+    config = ApiConfig(
+        functions={name: FunctionConfig(handler=handler)},
+        routes=dict.fromkeys(("$connect", "$disconnect", "$default", *own_routes), route),
+        route_selection_expression=expression,
+    )
+    try:
+        _check(config)
+    except ValueError as error:
+        raise BadConfig(str(error)) from error
+    return config
+
+
+def read_config(path: Path) -> ApiConfig:
+    """Read and check a configuration file.
+
+    Raises:
+        BadConfig: unreadable, not TOML, or wrong; the text names the key.
+    """
+    try:
+        config = msgspec.toml.decode(path.read_bytes(), type=ApiConfig)
+        _check(config)
+    except OSError as error:
+        raise BadConfig(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise BadConfig(f"{path}: not UTF-8") from error
+    except (msgspec.DecodeError, InvalidExpression, ValueError) as error:
+        raise BadConfig(f"{path}: {error}") from error
+    return config
+
+
+def _check(config: ApiConfig) -> None:
+    compile_expression(config.route_selection_expression)
+    users = [(f"routes.{key!r}", route.function) for key, route in config.routes.items()]
+    if config.authorizer is not None:
+        users.append(("authorizer", config.authorizer.function))
+        for source in config.authorizer.identity_sources:
+            if not SOURCE.fullmatch(source):
+                raise ValueError(
+                    f"authorizer.identity_sources: {source!r} is not "
+                    "route.request.header.NAME or route.request.querystring.NAME"
+                )
+    for user, function in users:
+        if function not in config.functions:
+            known = ", ".join(sorted(config.functions)) or "none"
+            raise ValueError(f"{user}.function: there is no functions.{function}, only {known}")
+    for key in config.routes:
+        if key.startswith("$") and key not in RESERVED | {"$default"}:
+            raise ValueError(f"routes.{key!r}: a route of your own must not begin with $")

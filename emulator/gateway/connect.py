@@ -1,0 +1,272 @@
+"""What lies between a request for a WebSocket and an open one: authorizer, ``$connect``, 101."""
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from poker_signal.core.messages import MAX_NAME_CHARACTERS
+from poker_signal.emulator.aws.events import Facts, authorizer_event, connect_event, identity_of
+from poker_signal.emulator.aws.http import (
+    FORBIDDEN,
+    INTERNAL_SERVER_ERROR,
+    THROTTLED,
+    TIMED_OUT,
+    UPGRADE_REQUIRED,
+    Answer,
+    Request,
+    error,
+)
+from poker_signal.emulator.aws.identifiers import Identifiers
+from poker_signal.emulator.aws.results import (
+    Api,
+    Authorizer,
+    NotInvokable,
+    Result,
+    Returned,
+    Route,
+    TimedOut,
+    well_formed,
+)
+from poker_signal.emulator.aws.throttling import TokenBucket
+from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.gateway.dispatch import Invoker
+from poker_signal.emulator.protocols.http_connection import Switch
+from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
+from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.trace import Asked, Finished, Refused, Trace
+
+_HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+Reply = Callable[[Answer | Switch], None]
+
+
+class Host(Listener, Protocol):
+    """The gateway, as far as handshakes need it."""
+
+    api: Api
+    domain_name: str
+
+    def invoke(
+        self, route: Route, facts: Facts, event: Mapping[str, Any], then: Callable[[Result], None]
+    ) -> None:
+        """Hand an event to a route's function, and its result on, once it is there."""
+
+    def connection_opened(self, connection: WebSocketConnection) -> None:
+        """Take note that the 101 is written."""
+
+
+class _Opening(NamedTuple):
+    """A handshake on its way through authorizer and ``$connect``."""
+
+    request: Request
+    facts: Facts
+    upgrade: Upgrade
+    reply: Reply
+
+
+class Handshakes:
+    """Takes requests for a WebSocket through path, upgrade, throttles, authorizer, ``$connect``.
+
+    In this order. What comes of each is a 101 and a connection, or a refusal.
+    """
+
+    def __init__(
+        self,
+        host: Host,
+        settings: Settings,
+        clock: Clock,
+        trace: Trace,
+        ids: Identifiers,
+        invoker: Invoker,
+        throttles: list[TokenBucket],
+    ) -> None:
+        self._host = host
+        self._settings = settings
+        self._clock = clock
+        self._trace = trace
+        self._ids = ids
+        self._invoker = invoker
+        self._throttles = throttles
+        self._last_connected_at_ms = 0
+        self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
+
+    def begin(self, request: Request, reply: Reply) -> None:
+        """Answer a request, at once or later."""
+        opening = self._negotiate(request, reply)
+        if isinstance(opening, Answer):
+            self.refuse(request, opening, reply)
+        elif (authorizer := self._host.api.authorizer) is not None:
+            self._authorize(opening, authorizer)
+        else:
+            self._connect(opening, {})
+
+    def refuse(
+        self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
+    ) -> None:
+        """Answer a request that becomes no connection."""
+        self._trace.add(
+            Refused(
+                self._clock.now_ms(),
+                facts,
+                request.method,
+                request.target.partition("?")[0][:200],
+                answer.status,
+                _reason_of(answer),
+            )
+        )
+        reply(answer)
+
+    def _negotiate(self, request: Request, reply: Reply) -> _Opening | Answer:
+        if request.path not in self._paths:
+            below = request.path.startswith(f"/{self._settings.stage}/")
+            return UPGRADE_REQUIRED if below and not request.wants_upgrade else FORBIDDEN
+        upgrade = negotiate(request, self._settings)
+        if isinstance(upgrade, Answer):
+            return upgrade
+        for throttle in self._throttles:
+            if not throttle.take():
+                return THROTTLED
+        query = dict(request.query)
+        facts = Facts(
+            connection_id=self._ids.connection_id(),
+            connected_at_ms=self._connected_at_ms(),
+            stage=self._settings.stage,
+            domain_name=self._host.domain_name,
+            api_id=self._settings.api_id,
+            identity=identity_of(request),
+            stage_variables=self._host.api.stage_variables,
+            # Who the client says that it is, for whoever watches.
+            player=query.get("playerId", "")[:MAX_NAME_CHARACTERS],
+            game=query.get("gameId", "")[:MAX_NAME_CHARACTERS],
+        )
+        return _Opening(request, facts, upgrade, reply)
+
+    def _connected_at_ms(self) -> int:
+        """Return the time of a new connection.
+
+        Who owns a name depends on who connected first. On AWS two connects hardly ever share
+        a millisecond; on loopback they do, so the later one is put into the next, as long as
+        that stays close to the truth.
+        """
+        now_ms = self._clock.now_ms()
+        ahead_ms = self._last_connected_at_ms - now_ms
+        self._last_connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
+        return self._last_connected_at_ms
+
+    def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
+        # Only who has an authorizer waits for it.
+        from poker_signal.emulator.aws.authorizer import UNAUTHORIZED, judge, lacks_identity
+
+        settings, facts, request = self._settings, opening.facts, opening.request
+        at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
+        method_arn = (
+            f"arn:aws:execute-api:{settings.region}:{settings.account_id}:{settings.api_id}"
+            f"/{settings.stage}/$connect"
+        )
+        event = authorizer_event(
+            facts,
+            request,
+            method_arn,
+            self._ids.request_id(),
+            self._ids.trace_id(at_ms),
+            at_ms,
+        )
+        if lacks_identity(
+            authorizer.identity_sources, request, facts.stage_variables, event["requestContext"]
+        ):
+            self.refuse(request, UNAUTHORIZED, opening.reply, facts)
+            return
+        asked = Asked(at_ms, facts, "authorizer", event)
+        self._trace.add(asked)
+
+        def judged(result: Result) -> None:
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
+            context = judge(result, method_arn, facts.identity["sourceIp"])
+            if isinstance(context, Answer):
+                self.refuse(request, context, opening.reply, facts)
+                return
+            latency_ms = self._clock.now_ms() - at_ms
+            self._connect(
+                opening._replace(facts=facts._replace(authorizer=context)),
+                {"integrationLatency": max(latency_ms, 0)},
+            )
+
+        result = authorizer.integration.invoke(event)
+        self._invoker.follow(result, settings.integration_timeout_s, judged)
+
+    def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
+        route = self._host.api.routes.get("$connect")
+        if route is None:
+            self._establish(opening, {})
+            return
+        at_ms = max(self._clock.now_ms(), opening.facts.connected_at_ms)
+        facts = opening.facts
+        if facts.authorizer is not None:
+            facts = facts._replace(authorizer={**facts.authorizer, **latency})
+        event = connect_event(
+            facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
+        )
+        asked = Asked(at_ms, facts, "connect", event)
+        self._trace.add(asked)
+
+        def returned(result: Result) -> None:
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
+            self._connect_returned(opening, result)
+
+        self._host.invoke(route, facts, event, returned)
+
+    def _connect_returned(self, opening: _Opening, result: Result) -> None:
+        match result:
+            case Returned():
+                response = well_formed(result)
+                if response is not None and 200 <= response["statusCode"] < 300:
+                    self._establish(opening, response)
+                    return
+                answer = _refusal(response)
+            case TimedOut():
+                answer = error(504, "InternalServerErrorException", TIMED_OUT)
+            case NotInvokable():
+                answer = error(500, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+            case _:
+                answer = _refusal(None)
+        self.refuse(opening.request, answer, opening.reply, opening.facts)
+
+    def _establish(self, opening: _Opening, response: Mapping[str, Any]) -> None:
+        subprotocol = _header(response.get("headers"), "Sec-WebSocket-Protocol")
+        headers = opening.upgrade.headers
+        if subprotocol is not None:
+            if not _HEADER_VALUE.fullmatch(subprotocol):
+                self.refuse(opening.request, _refusal(None), opening.reply, opening.facts)
+                return
+            headers = [*headers, ("sec-websocket-protocol", subprotocol)]
+        connection = WebSocketConnection(
+            opening.facts, opening.upgrade.protocol, self._host, self._settings, self._clock
+        )
+        opening.reply(Switch(headers, connection, lambda: self._host.connection_opened(connection)))
+
+
+def _reason_of(answer: Answer) -> str:
+    """Return what the client is told, or the status in words."""
+    try:
+        body = json.loads(answer.body)
+    except ValueError:
+        return answer.body.decode(errors="replace") or answer.reason
+    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
+
+
+def _refusal(response: Mapping[str, Any] | None) -> Answer:
+    """Return the answer to a handshake that ``$connect`` did not accept."""
+    if response is None or response["statusCode"] < 300:
+        return error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+    body = (response.get("body") or "").encode(errors="replace")
+    return Answer(response["statusCode"], body)
+
+
+def _header(headers: object, name: str) -> str | None:
+    """Return a header of a function's response, whatever its casing."""
+    if not isinstance(headers, dict):
+        return None
+    values = [str(value) for key, value in headers.items() if str(key).lower() == name.lower()]
+    return values[-1] if values else None

@@ -1,0 +1,119 @@
+"""``@connections``: what a backend may do with a connection, over HTTP.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
+"""
+
+import json
+import re
+from typing import NamedTuple, Protocol
+from urllib.parse import unquote
+
+from poker_signal.core.aws_event import Identity, iso_time
+from poker_signal.emulator.aws.http import FORBIDDEN, TOO_MANY_REQUESTS, Answer, Request, error
+from poker_signal.emulator.aws.identifiers import is_well_formed
+from poker_signal.emulator.settings import Settings
+
+GONE = Answer(410, headers=[("x-amzn-ErrorType", "GoneException")])
+TOO_LARGE = error(413, "PayloadTooLargeException", "Payload too large")
+NOT_SIGNED = error(403, "MissingAuthenticationTokenException", "Missing Authentication Token")
+NOT_UTF_8 = error(400, "BadRequestException", "Data is not valid UTF-8")
+THROTTLED = error(429, "LimitExceededException", TOO_MANY_REQUESTS)
+OK = Answer(200)
+NO_CONTENT = Answer(204)
+
+_SIGNATURE = re.compile(
+    r"AWS4-HMAC-SHA256 Credential=[^/\s,]+/\d{8}/[^/\s,]+/execute-api/aws4_request,\s*"
+    r"SignedHeaders=[^\s,]+,\s*Signature=[0-9a-f]{64}"
+)
+
+
+class Target(NamedTuple):
+    """What a path of the management API addresses."""
+
+    stage: str
+    connection_id: str
+
+
+class Seen(NamedTuple):
+    """What GET tells of a connection."""
+
+    connected_at_ms: int
+    last_active_at_ms: int
+    identity: Identity
+
+
+class Connections(Protocol):
+    """The gateway's connections."""
+
+    def post(self, connection_id: str, data: str) -> bool:
+        """Send a text frame; tell whether the connection is open."""
+
+    def seen(self, connection_id: str) -> Seen | None:
+        """Tell of a connection; None if it is not open."""
+
+    def close(self, connection_id: str) -> bool:
+        """Close a connection; tell whether it was open."""
+
+
+def target_of(request: Request) -> Target | None:
+    """Return what a request addresses; None if it is none of the management API's.
+
+    ``@`` may be percent-encoded, ``=`` must be; the id is decoded once.
+    """
+    segments = request.target.partition("?")[0].split("/")
+    if "@connections" not in [unquote(segment) for segment in segments]:
+        return None
+    match segments:
+        case ["", stage, at, connection_id] if unquote(at) == "@connections":
+            return Target(unquote(stage), unquote(connection_id))
+        case _:
+            return Target("", "")
+
+
+def manage(
+    request: Request, target: Target, connections: Connections, settings: Settings
+) -> Answer:
+    """Answer a request of the management API."""
+    if target.stage != settings.stage:
+        return FORBIDDEN
+    if request.method not in {"POST", "GET", "DELETE"}:
+        return NOT_SIGNED
+    if settings.strict_sigv4 and not _SIGNATURE.fullmatch(request.header("Authorization") or ""):
+        return NOT_SIGNED
+    if not is_well_formed(target.connection_id):
+        return _malformed(target.connection_id)
+    if request.method == "POST":
+        return _post(request, target.connection_id, connections, settings)
+    if request.method == "GET":
+        return _get(connections.seen(target.connection_id))
+    return NO_CONTENT if connections.close(target.connection_id) else GONE
+
+
+def _post(
+    request: Request, connection_id: str, connections: Connections, settings: Settings
+) -> Answer:
+    if len(request.body) > settings.max_message_bytes:
+        return TOO_LARGE
+    try:
+        text = request.body.decode()
+    except UnicodeDecodeError:
+        return NOT_UTF_8
+    return OK if connections.post(connection_id, text) else GONE
+
+
+def _get(seen: Seen | None) -> Answer:
+    if seen is None:
+        return GONE
+    identity: dict[str, str] = {"sourceIp": seen.identity["sourceIp"]}
+    if "userAgent" in seen.identity:
+        identity["userAgent"] = seen.identity["userAgent"]
+    body = {
+        "connectedAt": iso_time(seen.connected_at_ms),
+        "identity": identity,
+        "lastActiveAt": iso_time(seen.last_active_at_ms),
+    }
+    return Answer(200, json.dumps(body, separators=(",", ":")).encode())
+
+
+def _malformed(connection_id: str) -> Answer:
+    return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")

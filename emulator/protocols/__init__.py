@@ -1,0 +1,1 @@
+"""Bytes to values and back: HTTP connections, WebSocket connections, the upgrade, TLS."""

@@ -1,0 +1,1 @@
+"""Recordings: their format, the writer, redaction, and the import of logs."""

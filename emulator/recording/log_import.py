@@ -1,0 +1,104 @@
+"""The Lambda function's log lines as entries of a trace.
+
+They hold no names and no messages: who connected with which id, what type of message came, and
+what became of it.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from poker_signal.emulator.recording.format import is_number
+
+_KINDS = {"$connect": ("connect", "CONNECT"), "$disconnect": ("disconnect", "DISCONNECT")}
+_decoder = json.JSONDecoder()
+
+
+def log_lines(text: str) -> Iterator[dict[str, Any]]:
+    """Yield the function's own lines, whatever stands around and between them.
+
+    ``text`` is the output of ``aws logs tail`` or ``aws logs filter-log-events``, or the lines
+    alone.
+    """
+    for message in _messages(text):
+        start = message.find("{")
+        if start < 0:
+            continue
+        try:
+            value, _ = _decoder.raw_decode(message, start)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(value, dict) and "outcome" in value and _at_ms(value) is not None:
+            yield value
+
+
+def entries_of(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the entries that invocations left, in the order in which they began.
+
+    A connection's id stands for its player, the stage for the game.
+    """
+    found: list[dict[str, Any]] = []
+    for line in lines:
+        found += _of_line(line)
+    found.sort(key=lambda entry: entry["at"])
+    return [{"n": number, **entry} for number, entry in enumerate(found)]
+
+
+def _messages(text: str) -> Iterable[str]:
+    """Return what was logged: of a JSON document of events the messages, else the lines."""
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text.splitlines()
+    events = document.get("events") if isinstance(document, dict) else None
+    if not isinstance(events, list):
+        return text.splitlines()
+    return [str(event.get("message", "")) for event in events if isinstance(event, dict)]
+
+
+def _at_ms(line: dict[str, Any]) -> float | None:
+    """Return when the line was written: the invocation's end."""
+    aws = line.get("_aws")
+    at_ms = aws.get("Timestamp") if isinstance(aws, dict) else None
+    return at_ms if is_number(at_ms) else None
+
+
+def _of_line(line: dict[str, Any]) -> list[dict[str, Any]]:
+    end_ms = _at_ms(line) or 0
+    took_ms = line.get("Milliseconds")
+    took_ms = took_ms if is_number(took_ms) else 0
+    route, connection_id = str(line.get("routeKey", "")), line.get("connectionId")
+    stage, request_id = str(line.get("stage", "")), line.get("requestId")
+    kind, event_type = _KINDS.get(route, ("message", "MESSAGE"))
+    whose = {"gameId": stage}
+    if isinstance(connection_id, str):
+        whose |= {"connectionId": connection_id, "playerId": connection_id}
+    context = {
+        "routeKey": route, "eventType": event_type, "connectionId": connection_id,
+        "requestId": request_id, "stage": stage,
+    }  # fmt: skip
+    begun: dict[str, Any] = {
+        "at": round(end_ms - took_ms),
+        "kind": kind,
+        **whose,
+        "event": {"requestContext": context},
+        "requestId": request_id,
+    }
+    if kind == "message":
+        begun |= {"route": route, "type": str(line.get("type", "message"))}
+    if kind == "disconnect":
+        begun |= {"code": line.get("disconnectStatusCode", 0), "reason": ""}
+    end = {"at": end_ms, "kind": "return", **whose, "requestId": request_id, "of": kind}
+    end |= {"ms": took_ms, **_became(line)}
+    entries = [begun, end]
+    if line["outcome"] == "connected":
+        entries.append({"at": end_ms, "kind": "opened", **whose})
+    return entries
+
+
+def _became(line: dict[str, Any]) -> dict[str, Any]:
+    if line["outcome"] == "failed":
+        error = f"{line.get('error', '')}\n{line.get('traceback', '')}".strip()
+        return {"failure": "raised", "error": error}
+    code = {"code": line["code"]} if isinstance(line.get("code"), str) else {}
+    return {"outcome": line["outcome"], **code}

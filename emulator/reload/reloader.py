@@ -1,0 +1,347 @@
+"""Hot reload: whoever edits the rules or a handler has them a moment later; sockets and rows stay.
+
+Watched and imported in a thread of its own, swapped on the event loop between two messages.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+import watchfiles
+from watchfiles.main import FileChange
+
+import poker_signal.core
+from poker_signal.core.model import Row
+from poker_signal.emulator.aws.results import Api, Integration
+from poker_signal.emulator.functions.handler_loader import Handler
+from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.reload.module_swap import (
+    CORE,
+    Place,
+    Rebinding,
+    imported_anew,
+    modules_below,
+    place_of,
+    place_of_thread,
+    put_in_place,
+)
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.gateway.config import ApiConfig
+
+DEBOUNCE_MS = 100
+"""Editors write a file in several steps."""
+
+LOOK_AGAIN_MS = 1000
+"""How often to see whether the folders are still the same."""
+
+
+LONG_IMPORT_S = 2.0
+"""After how long it is told that something is being imported still: it may wait for ever."""
+
+
+class CodeStatus(NamedTuple):
+    """Whether what runs is what was written."""
+
+    ok: bool
+    """If not, the code before the last edit runs."""
+    message: str
+    """What was swapped, or the mistake."""
+    place: Place | None
+    """Where the mistake is."""
+    at_ms: int
+    swaps: int
+    """How often the code has been swapped since the start."""
+
+
+class Code(NamedTuple):
+    """What is watched, and who runs it."""
+
+    config: "ApiConfig | None"
+    """None: our own rules only."""
+    folder: Path
+    load: Callable[[str], Handler] | None
+    """Import a handler; None if there is none."""
+    handlers: Mapping[str, Handler]
+    """Those that run, by function."""
+    api: Callable[[], Api]
+    """What is served now."""
+    rebuild: Callable[[Mapping[str, Handler]], Api]
+    """Make it anew, with these handlers."""
+    serve: Callable[[Api], None]
+
+
+class _Loaded(NamedTuple):
+    old: Mapping[str, ModuleType]
+    fresh: Mapping[str, ModuleType]
+    handlers: dict[str, Handler]
+
+
+class Reloader:
+    """Watches code and swaps it.
+
+    ``report`` is called in another thread, with every success and every mistake.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        call_soon: Callable[[Callable[[], None]], object],
+        report: Callable[[CodeStatus], None],
+    ) -> None:
+        self.status = CodeStatus(True, "as at the start", None, _now_ms(), 0)
+        self._code = code
+        self._call_soon = call_soon
+        self._report = report
+        self._references = {} if code.config is None else code.config.handlers
+        core = Path(next(iter(poker_signal.core.__path__))).resolve()
+        folders = set(self._folders_of_handlers())
+        # The Lambda host runs the core: both are swapped, or none.
+        self._core_folders = {core, *(each for each in folders if each.parent == core.parent)}
+        self._handler_folders = folders - self._core_folders
+        """All are swapped together: each may import what lies in another."""
+        self._handlers = {**code.handlers}
+        self._seen = self._stamps()
+        self._waiting: set[Path] = set()
+        """What was edited and is not swapped."""
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, name="reload", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Watch no longer."""
+        self._stop.set()
+        self._thread.join(1)
+
+    @property
+    def _folders(self) -> set[Path]:
+        return self._core_folders | self._handler_folders
+
+    def _folders_of_handlers(self) -> Iterable[Path]:
+        for reference in self._references.values():
+            source = reference.rpartition(":")[0]
+            if source.endswith(".py"):
+                yield (self._code.folder / source).resolve().parent
+            elif (file := getattr(sys.modules.get(source), "__file__", None)) is not None:
+                yield Path(file).resolve().parent
+
+    def _watch(self) -> None:
+        """Reload what changes, until closed.
+
+        A folder that is deleted and made again, as when a branch is checked out, has to be watched
+        anew: who watched the former is told nothing.
+        """
+        while not self._stop.is_set():
+            # What is not there at this moment may be there in the next.
+            with suppress(FileNotFoundError), _identities(self._folders) as watched:
+                self._watch_while_there(watched)
+            self._stop.wait(DEBOUNCE_MS / 1000)
+
+    def _watch_while_there(self, watched: Mapping[Path, tuple[int, int]]) -> None:
+        is_watched = False
+        for changes in self._changes(watched):
+            changed = {Path(path) for _, path in changes}
+            if changed or not is_watched:
+                now, seen = self._stamps(), self._seen
+                # A file that is written in several steps may be told of once more.
+                changed -= {file for file in now if now[file] == seen.get(file)}
+                if not is_watched:
+                    # Of what was written before nobody tells.
+                    changed |= {file for file in now if now[file] != seen.get(file, now[file])}
+                is_watched, self._seen = True, now
+            if changed:
+                self._reload(changed)
+            with _identities(self._folders) as found:
+                if found != watched:
+                    return
+
+    def _stamps(self) -> dict[Path, tuple[int, int]]:
+        """Return when files that have been imported were written, and their size; (0, 0): gone."""
+        stamps = {}
+        for module in modules_below(self._folders).values():
+            file = Path(str(module.__file__)).resolve()
+            try:
+                status = file.stat()
+                stamps[file] = status.st_mtime_ns, status.st_size
+            except OSError:
+                stamps[file] = 0, 0
+        return stamps
+
+    def _changes(self, folders: Iterable[Path]) -> Iterable[set[FileChange]]:
+        return watchfiles.watch(
+            *folders,
+            watch_filter=watchfiles.PythonFilter(),
+            debounce=DEBOUNCE_MS,
+            step=20,
+            stop_event=self._stop,
+            rust_timeout=LOOK_AGAIN_MS,
+            yield_on_timeout=True,
+            raise_interrupt=False,
+        )
+
+    def _reload(self, changed: set[Path]) -> None:
+        # What could not be swapped is tried again with what is edited next: never half of it.
+        changed = self._waiting = self._waiting | changed
+        folders: set[Path] = set()
+        for group in (self._core_folders, self._handler_folders):
+            if any(path.is_relative_to(folder) for path in changed for folder in group):
+                folders |= group
+        try:
+            with self._telling_what_takes_long():
+                loaded = self._load(folders, changed)
+            if loaded is not None:
+                self._swap_between_messages(loaded)
+        except BaseException as error:
+            # SystemExit too: a module that exits must not end what watches it. Whoever has stopped
+            # meanwhile is not asked to swap anything.
+            if not self._stop.is_set():
+                self._tell_mistake(error)
+            return
+        self._waiting = set()
+        if loaded is None:
+            return
+        names = ", ".join(sorted({path.name for path in changed}))
+        self._tell(CodeStatus(True, names, None, _now_ms(), self.status.swaps + 1))
+
+    @contextmanager
+    def _telling_what_takes_long(self) -> Iterator[None]:
+        """Tell where an import is that is not done soon."""
+        importing, lock = threading.get_ident(), threading.Lock()
+
+        def tell() -> None:
+            with lock:
+                if timer.finished.is_set() or self._stop.is_set():
+                    return
+                place = place_of_thread(importing, self._folders)
+                message = f"not imported after {LONG_IMPORT_S:g} s, and later edits wait for it"
+                self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+
+        timer = threading.Timer(LONG_IMPORT_S, tell)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            # Whoever is telling it has told it before what comes of it is told.
+            with lock:
+                timer.cancel()
+
+    def _swap_between_messages(self, loaded: _Loaded) -> None:
+        swapped: Future[None] = Future()
+
+        def swap() -> None:
+            try:
+                self._swap(loaded)
+            except Exception as error:
+                swapped.set_exception(error)
+            else:
+                swapped.set_result(None)
+
+        self._call_soon(swap)
+        swapped.result()
+
+    def _load(self, folders: set[Path], changed: set[Path]) -> _Loaded | None:
+        """Import what is in these folders anew; None if nothing of it is in use."""
+        old = modules_below(folders)
+        if not old:
+            return None
+
+        def load() -> dict[str, Handler]:
+            handlers = {}
+            for name in old:
+                if name.startswith(CORE):
+                    importlib.import_module(name)
+            for function, reference in self._references.items():
+                source = reference.rpartition(":")[0]
+                path = (self._code.folder / source).resolve()
+                if source in old or any(path.is_relative_to(folder) for folder in folders):
+                    assert self._code.load is not None
+                    handlers[function] = self._code.load(reference)
+            # What a function imports when it is called: of a mistake there it is told now, too.
+            for name in old:
+                if name not in sys.modules and _can_be_found(name):
+                    importlib.import_module(name)
+            return handlers
+
+        fresh, handlers = imported_anew(old, changed, load)
+        return _Loaded(old, fresh, handlers)
+
+    def _swap(self, loaded: _Loaded) -> None:
+        """Let the next message find the new code; all of it, or nothing."""
+        rebinding = Rebinding({
+            name: module for name, module in loaded.fresh.items() if name.startswith(CORE)
+        })  # fmt: skip
+        before = self._code.api()
+        rows = {
+            key: [rebinding.renewed(row) for row in route.integration.rows()]
+            for key, route in before.routes.items()
+            if isinstance(route.integration, CoreHost)
+        }
+        handlers = {**self._handlers, **loaded.handlers}
+        put_in_place(loaded.fresh, loaded.old)
+        try:
+            rebinding.apply()
+            api = self._code.rebuild(handlers)
+            _hand_over(rows, api)
+        except Exception:
+            rebinding.undo()
+            put_in_place(loaded.old, loaded.fresh)
+            raise
+        self._handlers = handlers
+        self._code.serve(api)
+
+    def _tell_mistake(self, error: BaseException) -> None:
+        cause = error.__cause__ or error
+        place = place_of(cause, self._folders)
+        message = f"{type(cause).__name__}: {getattr(cause, 'msg', None) or cause}"
+        self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+
+    def _tell(self, status: CodeStatus) -> None:
+        self.status = status
+        self._report(status)
+
+
+def _can_be_found(module: str) -> bool:
+    """Tell whether a module that was imported once is there still."""
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:
+        # Its package is gone.
+        return False
+
+
+@contextmanager
+def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]]:
+    """Yield device and inode of the folders that exist; meanwhile no other gets that inode."""
+    with ExitStack() as stack:
+        found = {}
+        for folder in folders:
+            with suppress(OSError):
+                file = os.open(folder, os.O_RDONLY)
+                stack.callback(os.close, file)
+                status = os.fstat(file)
+                found[folder] = status.st_dev, status.st_ino
+        yield found
+
+
+def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
+    """Give the tables of new hosts the rows of the old ones."""
+    done: set[Integration] = set()
+    for key, of_route in rows.items():
+        integration = api.routes[key].integration
+        if isinstance(integration, CoreHost) and integration not in done:
+            done.add(integration)
+            integration.take_over(of_route)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,1 @@
+"""The trace: its entries, and their forms for people and for programs."""

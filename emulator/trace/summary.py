@@ -1,0 +1,135 @@
+"""What a person is told of an entry of the trace: who, what, to whom, and what became of it.
+
+Never a payload.
+"""
+
+from typing import Literal, NamedTuple
+
+from websockets.frames import CLOSE_CODE_EXPLANATIONS
+
+from poker_signal.core.errors import SignalError
+from poker_signal.core.messages import read
+from poker_signal.core.model import ConnectionId, Message
+from poker_signal.emulator.aws.events import Facts
+from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.trace.trace import (
+    Asked,
+    Closed,
+    Entry,
+    Fault,
+    Finished,
+    Managed,
+    Opened,
+    Received,
+    Refused,
+    Unrouted,
+)
+
+Kind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
+
+
+class Record(NamedTuple):
+    """One line's worth. Names come from peers: escape them before they are shown."""
+
+    at_ms: int
+    kind: Kind
+    outcome: str
+    game: str = ""
+    who: str = ""
+    whom: str = ""
+    type: str = ""
+    size: int | None = None
+    """Bytes of the message."""
+
+
+def record_of(entry: Entry) -> Record | None:
+    """Return what a person is told of an entry; of most of them, nothing."""
+    match entry:
+        case Finished(_, Received() as received, result):
+            return _message(received, received.route_key, describe(result))
+        case Unrouted():
+            return _message(entry, "?", f"error {entry.why}")
+        case Opened(at_ms, facts):
+            return Record(at_ms, "connect", "connected", *_names(facts))
+        case Closed(at_ms, facts, event):
+            context = event["requestContext"]
+            code, reason = context["disconnectStatusCode"], context["disconnectReason"]
+            meaning = reason or CLOSE_CODE_EXPLANATIONS.get(code, "")
+            return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), *_names(facts))
+        case Refused(at_ms, facts, method, path, status, reason):
+            where = "" if facts else f" {method} {path}"
+            game, who = (facts.game, facts.player) if facts else ("", "")
+            return Record(at_ms, "refused", f"refused {status} {reason}{where}", game, who)
+        case Managed(at_ms, facts, connection_id, method, status, reason, size):
+            outcome = f"{status} {reason}"
+            game = facts.game if facts else ""
+            whom = (facts.player if facts else "") or connection_id
+            return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
+        case Fault(at_ms, facts, fault, detail):
+            game, who = _names(facts) if facts else ("", "")
+            return Record(at_ms, "fault", detail, game, who, type=fault)
+        case Finished(at_ms, Asked() | Closed() as cause, result):
+            outcome = describe(result)
+            if not outcome.startswith("error"):
+                return None
+            is_authorizer = isinstance(cause, Asked) and cause.of == "authorizer"
+            function = "authorizer" if is_authorizer else cause.event["requestContext"]["routeKey"]
+            return Record(at_ms, "error", outcome, *_names(cause.facts), type=function)
+        case _:
+            return None
+
+
+def details_of(entry: Entry) -> str:
+    """Return what only whoever asks for more is told: connection, route, and how long it took."""
+    match entry:
+        case Finished(at_ms, Received(facts=facts, route_key=route_key) as cause):
+            return f"{facts.connection_id} {route_key} {max(at_ms - cause.at_ms, 0)} ms"
+        case Finished(at_ms, cause):
+            return f"{cause.facts.connection_id} {max(at_ms - cause.at_ms, 0)} ms"
+        case Opened(at_ms, facts):
+            return f"{facts.connection_id} after {max(at_ms - facts.connected_at_ms, 0)} ms"
+        case Closed(at_ms, facts):
+            return f"{facts.connection_id} after {(at_ms - facts.connected_at_ms) / 1000:.1f} s"
+        case Managed(connection_id=connection_id):
+            return connection_id
+        case _:
+            return "" if entry.facts is None else entry.facts.connection_id
+
+
+def describe(result: Result) -> str:
+    """Return what became of an invocation, in a few words."""
+    match result:
+        case Returned(outcome=outcome) if outcome is not None:
+            return f"{outcome.name} {outcome.error.code}" if outcome.error else outcome.name
+        case Returned({"statusCode": status}):
+            return f"{status}"
+        case Returned({"policyDocument": _}):
+            return "200 policy"
+        case Returned():
+            return "error 502 malformed response"
+        case NotInvokable(why):
+            return f"error 500 {why}"
+        case TimedOut():
+            return "error 504 timed out"
+        case Raised():
+            return "error 502 raised, see the traceback"
+
+
+def peek(body: str) -> tuple[str, str]:
+    """Return type and target of a message, empty where it is none of our protocol."""
+    try:
+        signal = read(Message(ConnectionId(""), body, 0))
+    except SignalError:
+        return "", ""
+    return signal.type, signal.target_id or ""
+
+
+def _message(entry: Received | Unrouted, route_key: str, outcome: str) -> Record:
+    type_, whom = peek(entry.body)
+    size = len(entry.body.encode(errors="replace"))
+    names = _names(entry.facts)
+    return Record(entry.at_ms, "message", outcome, *names, whom, type_ or route_key, size)
+
+
+def _names(facts: Facts) -> tuple[str, str]:
+    return facts.game, facts.player or facts.connection_id

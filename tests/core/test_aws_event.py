@@ -1,0 +1,476 @@
+"""API Gateway's events read, and its handshakes answered."""
+
+import hashlib
+import json
+import unicodedata
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.aws_event import (
+    Identity,
+    LambdaEvent,
+    MalformedEvent,
+    RequestContext,
+    iso_time,
+    parse_event,
+    response_for,
+    ticket_of,
+)
+from poker_signal.core.errors import HostProtected, InvalidConnect, NotConnected
+from poker_signal.core.invocation import Outcome
+from poker_signal.core.model import (
+    Connect,
+    ConnectionId,
+    Disconnect,
+    GameId,
+    Message,
+    PlayerId,
+    Row,
+)
+from tests.core.build import AT
+
+EVENTS = Path(__file__).parents[1] / "events"
+WEBSOCKET_EVENTS = sorted(file.stem for file in EVENTS.glob("*.json") if file.stem != "http-api")
+
+NAME_RULE = "1 to 128 characters, no control characters, not only white space"
+SESSION_RULE = "8 to 128 visible ASCII characters, or left out"
+
+BAD_NAMES = {
+    "empty": "",
+    "blank": "   ",
+    "blank in Unicode": "\u2003\u00a0\u3000",
+    "129 characters": "x" * 129,
+    "129 characters beyond the BMP": "🃏" * 129,
+    "NUL": "Al\x00ice",
+    "line feed": "Alice\n",
+    "last of C0": "\x1fAlice",
+    "DEL": "Alice\x7f",
+    "first of C1": "\x80Alice",
+    "last of C1": "Alice\x9f",
+    "lone surrogate": "Alice\ud83c",
+}
+GOOD_NAMES = {
+    "one character": "A",
+    "128 characters": "x" * 128,
+    "128 characters beyond the BMP": "🃏" * 128,
+    "spaces inside and around": " Anna  Maria ",
+    "markup and quotes": 'A "B" \\C <b>&amp;</b>',
+    "emoji with joiners": "👩‍👩‍👧",
+    "right to left": "עליזה",
+    "just after C1": "\u00a0x",
+    "JSON": '{"type":"join"}',
+}
+BAD_SESSIONS = {
+    "empty": "",
+    "7 characters": "s" * 7,
+    "129 characters": "s" * 129,
+    "space": "secret secret",
+    "not ASCII": "secretsécret",
+    "DEL": "secret\x7fsecret",
+    "line feed at its end": "secretsecret\n",
+}
+GOOD_SESSIONS = {
+    "8 characters": "s" * 8,
+    "128 characters": "s" * 128,
+    "first and last visible": "!!!!~~~~",
+}
+
+
+def recorded(name: str) -> Any:
+    """Return an event of ``tests/events``."""
+    return json.loads((EVENTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def connect_event(**parameters: object) -> dict[str, Any]:
+    """Return ``connect.json`` with other query parameters; ``None`` leaves one out."""
+    query = {"playerId": "Alice", "gameId": "4711", **parameters}
+    event: dict[str, Any] = recorded("connect")
+    event["queryStringParameters"] = {
+        key: value for key, value in query.items() if value is not None
+    }
+    return event
+
+
+def changed(name: str, **context: object) -> dict[str, Any]:
+    """Return a recorded event with another context; ``None`` leaves a key out."""
+    event: dict[str, Any] = recorded(name)
+    merged = event["requestContext"] | context
+    event["requestContext"] = {key: value for key, value in merged.items() if value is not None}
+    return event
+
+
+def declared(event: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
+    """Return each declared shape, with what of an event should have it."""
+    context = event["requestContext"]
+    return [(LambdaEvent, event), (RequestContext, context), (Identity, context["identity"])]
+
+
+def row_of(event: Mapping[str, Any]) -> Row:
+    """Return the row that a connect asks to be saved."""
+    parsed = parse_event(event)
+    assert isinstance(parsed, Connect)
+    return parsed.row
+
+
+def test_connect_becomes_a_row() -> None:
+    """The row is all that later events know of a connection."""
+    assert parse_event(recorded("connect")) == Connect(
+        Row(
+            connection_id=ConnectionId("ShDEC76bIAMCUrA="),
+            player_id=PlayerId("Alice"),
+            game_id=GameId("4711"),
+            connected_at="2024-02-09T18:23:27.396Z",
+            ttl=1707503007 + 7200,
+            session=None,
+        ),
+        at=1707503007,
+        origin="https://app.example.com",
+    )
+
+
+def test_message_is_what_was_sent() -> None:
+    """The body is untouched: whatever is in it is judged later."""
+    event = recorded("message")
+    assert parse_event(event) == Message(
+        event["requestContext"]["connectionId"], '{"type":"join"}', 1707503008, at_ms=1707503008401
+    )
+
+
+def test_message_counts_from_when_it_was_received() -> None:
+    """Whether a row has expired is asked of the message's moment, not of the connection's."""
+    event = changed("message", requestTimeEpoch=1707510208999)
+    assert parse_event(event) == Message(
+        event["requestContext"]["connectionId"], '{"type":"join"}', 1707510208, at_ms=1707510208999
+    )
+
+
+def test_an_empty_message_is_a_message() -> None:
+    """Its sender is to be told that it says nothing."""
+    event = recorded("message") | {"body": ""}
+    parsed = parse_event(event)
+    assert isinstance(parsed, Message)
+    assert parsed.body == ""
+
+
+@pytest.mark.parametrize(
+    ("headers", "origin"),
+    [
+        ({"Host": "x", "origin": "https://app.example.com"}, "https://app.example.com"),
+        ({"ORIGIN": "null"}, "null"),
+        ({"Host": "x"}, None),
+        ({"Origin": 7}, None),
+        ({}, None),
+        (None, None),
+        ("Origin", None),
+    ],
+    ids=["small", "capital", "another header", "no text", "empty", "null", "no object"],
+)
+def test_the_origin_is_that_of_the_header(headers: object, origin: str | None) -> None:
+    """In whatever case a client writes it, and if it writes it at all."""
+    event = recorded("connect") | {"headers": headers}
+    parsed = parse_event(event)
+    assert isinstance(parsed, Connect)
+    assert parsed.origin == origin
+
+
+def test_disconnect_names_its_connection() -> None:
+    """No more is needed to forget it."""
+    event = recorded("disconnect")
+    assert parse_event(event) == Disconnect(event["requestContext"]["connectionId"])
+
+
+@pytest.mark.parametrize("route_key", ["$default", "join", "$connect"], ids=str)
+def test_the_route_key_decides_nothing(route_key: str) -> None:
+    """A message is a message, whichever route an API was set up with."""
+    assert isinstance(parse_event(changed("message", routeKey=route_key)), Message)
+
+
+def test_names_arrive_decoded() -> None:
+    """A player's name is whatever a human typed."""
+    assert row_of(recorded("connect-unicode")).player_id == "Zoë 🃏"
+
+
+def test_of_a_repeated_parameter_the_last_counts() -> None:
+    """As API Gateway does: otherwise two parts of one deployment saw two players."""
+    assert row_of(recorded("connect-repeated-query")).player_id == "Bob"
+
+
+def test_a_connect_without_query_is_refused() -> None:
+    """API Gateway leaves the key out altogether then."""
+    with pytest.raises(InvalidConnect) as caught:
+        parse_event(recorded("connect-without-query"))
+    assert str(caught.value) == f"Query parameter playerId must be {NAME_RULE}."
+
+
+def test_a_query_of_null_is_no_query() -> None:
+    """Recordings made by hand have it, and API Gateway's older events had it too."""
+    event = recorded("connect") | {"queryStringParameters": None}
+    with pytest.raises(InvalidConnect):
+        parse_event(event)
+
+
+@pytest.mark.parametrize("parameter", ["playerId", "gameId"], ids=str)
+@pytest.mark.parametrize(
+    "value", [None, 7, *BAD_NAMES.values()], ids=["missing", "number", *BAD_NAMES]
+)
+def test_a_connect_without_a_proper_name_is_refused(parameter: str, value: object) -> None:
+    """Without a player or a game there is nobody to signal for."""
+    with pytest.raises(InvalidConnect) as caught:
+        parse_event(connect_event(**{parameter: value}))
+    assert str(caught.value) == f"Query parameter {parameter} must be {NAME_RULE}."
+    assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize("name", GOOD_NAMES.values(), ids=GOOD_NAMES)
+def test_names_are_kept_exactly(name: str) -> None:
+    """Names are compared exactly, so nothing may be trimmed, folded or normalized."""
+    row = row_of(connect_event(playerId=name, gameId=name))
+    assert (row.player_id, row.game_id) == (name, name)
+
+
+@given(st.text(st.characters(codec=None), max_size=130) | st.text("\x1f \x7f\x9f\u00a0\ud800A"))
+def test_a_name_is_refused_exactly_if_the_rule_says_so(name: str) -> None:
+    """Unicode's own categories say what a control character is."""
+    allowed = (
+        1 <= len(name) <= 128
+        and not name.isspace()
+        and not {unicodedata.category(character) for character in name} & {"Cc", "Cs"}
+    )
+    try:
+        assert row_of(connect_event(playerId=name)).player_id == name
+    except InvalidConnect:
+        assert not allowed
+    else:
+        assert allowed
+
+
+@pytest.mark.parametrize("session", [7, *BAD_SESSIONS.values()], ids=["number", *BAD_SESSIONS])
+def test_a_session_that_breaks_the_rule_is_refused(session: object) -> None:
+    """A secret that is guessed easily, or that proxies change, protects nobody."""
+    with pytest.raises(InvalidConnect) as caught:
+        parse_event(connect_event(session=session))
+    assert str(caught.value) == f"Query parameter session must be {SESSION_RULE}."
+    assert caught.value.status_code == 400
+
+
+@pytest.mark.parametrize("session", GOOD_SESSIONS.values(), ids=GOOD_SESSIONS)
+def test_of_a_session_only_its_sha256_is_kept(session: str) -> None:
+    """Who reads the table, or a log of an event, cannot take over anybody's seat."""
+    event = parse_event(connect_event(session=session))
+    assert isinstance(event, Connect)
+    assert event.row.session == hashlib.sha256(session.encode()).hexdigest()
+    assert session not in repr(event)
+
+
+def test_a_recorded_session_is_not_kept() -> None:
+    """The same, of an event as API Gateway sends it."""
+    assert "correct-horse-battery-staple" not in repr(
+        parse_event(recorded("connect-host-with-session"))
+    )
+
+
+def test_a_client_without_session_has_none() -> None:
+    """Today's clients send none, and are let in."""
+    assert row_of(connect_event()).session is None
+
+
+def test_other_parameters_are_ignored() -> None:
+    """A newer client may say more than this version understands."""
+    assert row_of(connect_event(version="2")) == row_of(connect_event())
+
+
+@pytest.mark.parametrize(
+    ("epoch_ms", "expected"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_707_503_007_396, "2024-02-09T18:23:27.396Z"),
+        (1_707_503_007_005, "2024-02-09T18:23:27.005Z"),
+        (1_709_164_800_999, "2024-02-29T00:00:00.999Z"),
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+    ],
+    ids=["epoch", "today", "leading zeros", "leap day", "last"],
+)
+def test_moments_are_written_in_iso_8601(epoch_ms: int, expected: str) -> None:
+    """UTC, milliseconds and Z, always as long: as text it sorts as it does in time."""
+    assert iso_time(epoch_ms) == expected
+
+
+@given(st.integers(0, 253_402_300_799_999), st.integers(0, 253_402_300_799_999))
+def test_moments_sort_as_they_happened(one_ms: int, other_ms: int) -> None:
+    """Ownership of a name is decided by comparing these texts."""
+    assert (iso_time(one_ms) < iso_time(other_ms)) is (one_ms < other_ms)
+
+
+@pytest.mark.parametrize(
+    "connected_at_ms",
+    [None, "1707503007396", -1, 253_402_300_800_000],
+    ids=["missing", "text", "before 1970", "after 9999"],
+)
+def test_a_connect_without_its_moment_is_malformed(connected_at_ms: object) -> None:
+    """Without it the row could neither be ordered nor expire."""
+    with pytest.raises(MalformedEvent, match="connectedAt"):
+        parse_event(changed("connect", connectedAt=connected_at_ms))
+
+
+@pytest.mark.parametrize(
+    ("event", "missing"),
+    [
+        ({}, "requestContext"),
+        ({"requestContext": "CONNECT"}, "requestContext"),
+        ({"requestContext": {}}, "eventType"),
+        (recorded("http-api"), "eventType"),
+        (changed("connect", connectionId=None), "connectionId"),
+        (changed("message", connectionId=None), "connectionId"),
+        (changed("message", requestTimeEpoch=None), "requestTimeEpoch"),
+        ({**recorded("message"), "body": None}, "body"),
+        (changed("disconnect", connectionId=7), "connectionId"),
+        (changed("message", eventType="message"), "eventType is 'message'"),
+        (changed("message", eventType="AUTHORIZE"), "eventType is 'AUTHORIZE'"),
+    ],
+    ids=[
+        "empty",
+        "context of another kind",
+        "empty context",
+        "HTTP API",
+        "connect without connection",
+        "message without connection",
+        "message without its moment",
+        "message without body",
+        "disconnect of a number",
+        "lower case",
+        "unknown type",
+    ],
+)
+def test_what_is_no_event_of_a_websocket_api_is_malformed(
+    event: Mapping[str, Any], missing: str
+) -> None:
+    """The integration is set up wrongly: that is no client's fault, and must be loud."""
+    with pytest.raises(MalformedEvent, match=missing):
+        parse_event(event)
+
+
+def test_a_malformed_event_is_not_answered_as_a_clients_fault() -> None:
+    """Only a SignalError is told to clients."""
+    assert MalformedEvent.__mro__[1] is Exception
+
+
+@pytest.mark.parametrize("name", WEBSOCKET_EVENTS, ids=str)
+def test_recorded_events_have_the_declared_shape(name: str) -> None:
+    """The emulator builds what is declared: it must be what API Gateway sends."""
+    event = recorded(name)
+    for shape, value in declared(event):
+        assert shape.__required_keys__ <= value.keys()
+        assert value.keys() <= shape.__required_keys__ | shape.__optional_keys__
+        assert list(value) == [key for key in shape.__annotations__ if key in value]
+
+
+@pytest.mark.parametrize("name", WEBSOCKET_EVENTS, ids=str)
+def test_recorded_events_agree_with_themselves(name: str) -> None:
+    """A recording that no gateway could have sent proves nothing."""
+    event = recorded(name)
+    context = event["requestContext"]
+    assert context["requestId"] == context["extendedRequestId"]
+    assert context["connectedAt"] <= context["requestTimeEpoch"]
+    assert ("body" in event) is (context["eventType"] == "MESSAGE") is ("messageId" in context)
+    assert ("headers" in event) is (context["eventType"] != "MESSAGE")
+    for key, values in event.get("multiValueHeaders", {}).items():
+        assert event["headers"][key] == values[-1]
+    for key, values in event.get("multiValueQueryStringParameters", {}).items():
+        assert event["queryStringParameters"][key] == values[-1]
+
+
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        Outcome("connected"),
+        Outcome("disconnected"),
+        Outcome("delivered"),
+        Outcome("pong"),
+        Outcome("undelivered", NotConnected()),
+        Outcome("error", NotConnected()),
+    ],
+    ids=lambda outcome: outcome.name,
+)
+def test_whatever_was_handled_is_answered_200(outcome: Outcome) -> None:
+    """A client's mistake is told in a frame; the status of a message says that we worked."""
+    assert response_for(outcome) == {"statusCode": 200}
+
+
+@pytest.mark.parametrize(
+    ("error", "response"),
+    [
+        (
+            InvalidConnect("gameId", "there"),
+            {"statusCode": 400, "body": "Query parameter gameId must be there."},
+        ),
+        (
+            HostProtected(),
+            {"statusCode": 409, "body": "Somebody else is hosting this game already."},
+        ),
+    ],
+    ids=["invalid", "protected"],
+)
+def test_a_refused_handshake_has_its_errors_status(
+    error: InvalidConnect | HostProtected, response: dict[str, object]
+) -> None:
+    """The status is all that a browser's console shows of it."""
+    assert response_for(Outcome("refused", error)) == response
+
+
+@given(
+    st.sampled_from([*WEBSOCKET_EVENTS, "http-api"]),
+    st.sampled_from(["eventType", "connectionId", "connectedAt", "requestTimeEpoch", "body"]),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.just([]) | st.just({}),
+)
+def test_an_event_that_is_wrong_somewhere_is_read_or_refused(
+    name: str, key: str, value: object
+) -> None:
+    """Nothing else comes out than an event, a client's fault or a wrong set-up."""
+    event = changed(name, **{key: value}) | ({"body": value} if key == "body" else {})
+    with suppress(InvalidConnect, MalformedEvent):
+        assert isinstance(parse_event(event), Connect | Message | Disconnect)
+
+
+@pytest.mark.parametrize("query", ["playerId=Alice", ["playerId"]], ids=["text", "list"])
+def test_a_query_that_is_no_object_is_malformed(query: object) -> None:
+    """Events are also written by hand, for ``invoke``: what is wrong with one is to be said."""
+    with pytest.raises(MalformedEvent, match="queryStringParameters"):
+        parse_event(recorded("connect") | {"queryStringParameters": query})
+
+
+def test_rows_last_as_long_as_the_tests_assume() -> None:
+    """Otherwise what other tests call live would be expired."""
+    assert row_of(recorded("connect")).ttl > AT
+
+
+@pytest.mark.parametrize(
+    ("parameters", "ticket"),
+    [
+        ({"playerId": "Alice", "gameId": "G", "ticket": "a.b.c"}, "a.b.c"),
+        ({"playerId": "Alice", "gameId": "G"}, None),
+        ({"ticket": ""}, ""),
+        ({"ticket": ["a.b.c"]}, None),
+        ({"Ticket": "a.b.c"}, None),
+        (None, None),
+    ],
+    ids=["there", "not there", "empty", "no text", "another", "no query"],
+)
+def test_the_ticket_is_a_parameter_of_the_handshake(parameters: Any, ticket: str | None) -> None:
+    """Beside the names."""
+    assert ticket_of({"queryStringParameters": parameters}) == ticket
+    assert ticket_of({}) is None
+
+
+def test_no_value_of_the_core_holds_the_ticket() -> None:
+    """What no row, effect or error holds cannot be stored, logged or shown."""
+    raw = json.loads((EVENTS / "connect-unicode.json").read_text(encoding="utf-8"))
+    without = parse_event(raw)
+    raw["queryStringParameters"]["ticket"] = "a-ticket"
+    assert parse_event(raw) == without
+    assert "a-ticket" not in repr(parse_event(raw))

@@ -1,0 +1,136 @@
+"""Token buckets: so many messages per second, and so many at once."""
+
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.model import ConnectionId, Disconnect, Message
+from poker_signal.core.rate_limit import FULL, WORTH_A_LOOK, Meter, Rate
+from poker_signal.core.rules import Rules
+
+AT_MS = 1_707_503_040_000
+
+
+def passed(meter: Meter, at_ms: int, connection_id: str = "c1") -> bool:
+    """Tell whether a message is within the limit."""
+    event = Message(ConnectionId(connection_id), "{}", at_ms // 1000, at_ms)
+    checked = meter.checked(event)
+    assert isinstance(checked, Message)
+    assert checked._replace(is_over_limit=False) == event
+    return not checked.is_over_limit
+
+
+def test_a_burst_passes_and_then_the_rate() -> None:
+    """The bucket refills, and not beyond its size."""
+    meter = Meter(Rules(message_rate=2, message_burst=3))
+    assert [passed(meter, AT_MS) for _ in range(4)] == [True, True, True, False]
+    assert [passed(meter, AT_MS + 500) for _ in range(2)] == [True, False]
+    assert [passed(meter, AT_MS + 3_600_000) for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_message_too_many_costs_nothing() -> None:
+    """Whoever goes on sending is let through as soon as whoever waits."""
+    meter = Meter(Rules(message_rate=1, message_burst=1))
+    assert passed(meter, AT_MS)
+    assert not any(passed(meter, AT_MS + ms) for ms in range(0, 1000, 10))
+    assert passed(meter, AT_MS + 1000)
+
+
+def test_each_connection_has_its_own() -> None:
+    """Nobody pays for another's noise."""
+    meter = Meter(Rules(message_rate=1, message_burst=1))
+    assert passed(meter, AT_MS, "c1")
+    assert passed(meter, AT_MS, "c2")
+    assert not passed(meter, AT_MS, "c1")
+
+
+def test_without_a_rate_nothing_is_counted() -> None:
+    """And the event is the very same."""
+    meter = Meter(Rules(message_rate=0))
+    event = Message(ConnectionId("c1"), "{}", AT_MS // 1000, AT_MS)
+    assert all(meter.checked(event) is event for _ in range(10_000))
+    assert len(meter) == 0
+
+
+def test_only_messages_are_counted() -> None:
+    """Whoever has sent too many may leave."""
+    meter = Meter(Rules(message_rate=1, message_burst=1))
+    assert passed(meter, AT_MS)
+    gone = Disconnect(ConnectionId("c1"))
+    assert meter.checked(gone) is gone
+
+
+def test_buckets_that_are_full_again_are_forgotten_and_no_others() -> None:
+    """A host that runs for weeks does not fill up; and nobody gains by it."""
+    meter = Meter(Rules(message_rate=1, message_burst=1))
+    for number in range(WORTH_A_LOOK - 1):
+        assert passed(meter, AT_MS, f"old-{number}")
+    assert passed(meter, AT_MS + 900, "recent")
+    assert len(meter) == WORTH_A_LOOK
+    assert passed(meter, AT_MS + 1000, "new")
+    assert len(meter) == 2
+    assert not passed(meter, AT_MS + 1000, "recent")
+
+
+def test_many_that_are_all_needed_are_all_kept() -> None:
+    """And are not looked through for every newcomer."""
+    meter = Meter(Rules(message_rate=0.001, message_burst=1))
+    count = 3 * WORTH_A_LOOK
+    assert all(passed(meter, AT_MS, f"c{number}") for number in range(count))
+    assert len(meter) == count
+    assert not any(passed(meter, AT_MS + 1, f"c{number}") for number in range(count))
+
+
+class PlainBucket:
+    """A token bucket as textbooks have it, without rounding."""
+
+    def __init__(self, interval_us: int, burst: int, at_ms: int) -> None:
+        self.interval_us, self.burst, self.at_ms = interval_us, burst, at_ms
+        self.tokens = Fraction(burst)
+
+    def take(self, at_ms: int) -> bool:
+        """Tell whether there was a token."""
+        refilled = Fraction((at_ms - self.at_ms) * 1000, self.interval_us)
+        self.tokens, self.at_ms = min(self.tokens + refilled, Fraction(self.burst)), at_ms
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@given(
+    st.integers(1, 10_000_000),
+    st.integers(1, 50),
+    st.lists(st.integers(0, 3) | st.integers(0, 20_000), max_size=100),
+)
+def test_one_number_decides_as_a_token_bucket_does(
+    interval_us: int, burst: int, pauses_ms: list[int]
+) -> None:
+    """Whatever the rate, and whenever messages come."""
+    rate, plain = Rate(1_000_000 / interval_us, burst), PlainBucket(interval_us, burst, AT_MS)
+    at_ms, full_at_us = AT_MS, FULL
+    for pause_ms in pauses_ms:
+        at_ms += pause_ms
+        spent = rate.spend(full_at_us, at_ms)
+        assert (spent is not None) is plain.take(at_ms)
+        full_at_us = full_at_us if spent is None else spent
+
+
+@given(
+    st.floats(0.001, 1e9),
+    st.integers(1, 10_000),
+    st.lists(st.integers(-5000, 5000), min_size=1, max_size=100),
+)
+def test_a_clock_that_jumps_lets_nobody_send_more_than_a_burst_at_once(
+    per_s: float, burst: int, jumps_ms: list[int]
+) -> None:
+    """Events of one connection may be handled in another order than they came in."""
+    rate, full_at_us = Rate(per_s, burst), FULL
+    for jump_ms in jumps_ms:
+        spent = rate.spend(full_at_us, AT_MS + jump_ms)
+        if spent is not None:
+            assert spent > full_at_us
+            full_at_us = spent
+    last_us = (AT_MS + max(jumps_ms)) * 1000
+    assert full_at_us - last_us <= burst * max(round(1_000_000 / per_s), 1)

@@ -1,0 +1,135 @@
+"""Who may connect: identity sources and policies."""
+
+from typing import Any
+
+import pytest
+
+from poker_signal.emulator.aws.authorizer import (
+    DENIED,
+    MISCONFIGURED,
+    UNAUTHORIZED,
+    judge,
+    lacks_identity,
+)
+from poker_signal.emulator.aws.http import Answer, Request
+from poker_signal.emulator.aws.results import Raised, Returned, TimedOut
+
+ARN = "arn:aws:execute-api:us-west-2:123456789012:pokerlocal/prod/$connect"
+
+
+def statement(effect: str = "Allow", **more: Any) -> dict[str, Any]:
+    """Return a statement about this very connect."""
+    return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": ARN, **more}
+
+
+def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer:
+    """Return what becomes of a function that returned a policy."""
+    policy = {"Version": "2012-10-17", "Statement": list(statements)}
+    return judge(Returned({"policyDocument": policy, **more}), ARN, "192.0.2.1")
+
+
+def test_who_is_allowed_brings_its_context_along() -> None:
+    """Every value as a string, and the principal beside them."""
+    context = {"a": "x", "b": 1, "c": True, "d": 1.5}
+    assert verdict(statement(), principalId="me", context=context) == {
+        "a": "x",
+        "b": "1",
+        "c": "true",
+        "d": "1.5",
+        "principalId": "me",
+    }
+
+
+def test_a_policy_without_a_principal_names_none() -> None:
+    """The key is simply absent."""
+    assert verdict(statement()) == {}
+
+
+ALLOWING = {
+    "wildcard": statement(Resource="arn:aws:execute-api:*/prod/*"),
+    "question-marks": statement(Resource=ARN.replace("prod", "????")),
+    "any-action": statement(Action="*"),
+    "action-case": statement(Action="Execute-API:invoke"),
+    "lists": statement(Action=["x:y", "execute-api:*"], Resource=["x", ARN]),
+    "from-here": statement(Condition={"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}),
+    "not-from-there": statement(Condition={"NotIpAddress": {"aws:sourceip": ["10.0.0.0/8"]}}),
+}
+
+
+@pytest.mark.parametrize("allowing", ALLOWING.values(), ids=ALLOWING.keys())
+def test_a_statement_that_matches_allows(allowing: Any) -> None:
+    """As IAM reads it."""
+    assert verdict(allowing) == {}
+
+
+DENYING: dict[str, list[Any]] = {
+    "nothing": [],
+    "deny": [statement("Deny")],
+    "deny-wins": [statement(), statement("Deny", Resource="*")],
+    "other-stage": [statement(Resource=ARN.replace("prod", "dev"))],
+    "other-action": [statement(Action="execute-api:ManageConnections")],
+    "no-regex": [statement(Resource=ARN.replace("prod", "p.+d"))],
+    "from-elsewhere": [statement(Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})],
+    "unknown-condition": [statement(Condition={"StringEquals": {"aws:x": "y"}})],
+    "unknown-deny": [statement(), statement("Deny", Condition={"Bool": {"aws:x": "y"}})],
+}
+
+
+@pytest.mark.parametrize("statements", DENYING.values(), ids=DENYING.keys())
+def test_what_is_not_allowed_is_denied(statements: list[Any]) -> None:
+    """403; an explicit Deny wins, and what is not understood never helps."""
+    assert verdict(*statements) is DENIED
+
+
+JUNK: dict[str, Any] = {
+    "none": None,
+    "text": "Unauthorized",
+    "status": {"statusCode": 401},
+    "no-statement": {"policyDocument": {}},
+    "effect": {"policyDocument": {"Statement": [statement("Perhaps")]}},
+    "statement": {"policyDocument": {"Statement": ["Allow"]}},
+    "nested-context": {"policyDocument": {"Statement": [statement()]}, "context": {"a": []}},
+    "context": {"policyDocument": {"Statement": [statement()]}, "context": "x"},
+    "principal": {"policyDocument": {"Statement": [statement()]}, "principalId": 7},
+    "network": {
+        "policyDocument": {
+            "Statement": [statement(Condition={"IpAddress": {"aws:SourceIp": "here"}})]
+        }
+    },
+    "too-large": {"policyDocument": {"Statement": [statement()]}, "context": {"a": "x" * 8192}},
+}
+
+
+@pytest.mark.parametrize("value", JUNK.values(), ids=JUNK.keys())
+def test_anything_else_is_a_misconfigured_authorizer(value: Any) -> None:
+    """500, not 401: the client is not to blame."""
+    assert judge(Returned(value), ARN, "192.0.2.1") is MISCONFIGURED
+
+
+def test_only_the_word_itself_is_unauthorized() -> None:
+    """Any other failure is a 500."""
+    assert judge(Raised("Unauthorized"), ARN, "192.0.2.1") is UNAUTHORIZED
+    assert judge(Raised("unauthorized"), ARN, "192.0.2.1") is MISCONFIGURED
+    assert judge(TimedOut(), ARN, "192.0.2.1") is MISCONFIGURED
+
+
+@pytest.mark.parametrize(
+    ("source", "lacks"),
+    [
+        ("route.request.header.auth", False),
+        ("route.request.header.Other", True),
+        ("route.request.header.Empty", True),
+        ("route.request.querystring.token", False),
+        ("route.request.querystring.Token", True),
+        ("stageVariables.table", False),
+        ("stageVariables.other", True),
+        ("context.identity.sourceIp", False),
+        ("context.identity.apiKey", True),
+    ],
+)
+def test_every_identity_source_must_be_there(source: str, lacks: bool) -> None:
+    """All, not any; header names whatever their casing."""
+    request = Request("GET", "/prod?token=t", [("Auth", "a"), ("Empty", "")], "192.0.2.1")
+    context = {"identity": {"sourceIp": "192.0.2.1"}}
+    sources = ["route.request.header.Auth", source]
+    assert lacks_identity(sources, request, {"table": "t"}, context) is lacks

@@ -1,0 +1,152 @@
+"""The events are field by field those of the real service."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from poker_signal.core.aws_event import parse_event
+from poker_signal.core.model import Connect, ConnectionId, Disconnect, Message
+from poker_signal.emulator.aws.events import (
+    Facts,
+    connect_event,
+    disconnect_event,
+    identity_of,
+    message_event,
+    request_time,
+)
+from poker_signal.emulator.aws.http import Request
+
+EVENTS = Path(__file__).parents[2] / "events"
+
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "127.0.0.1:3001", "pokerlocal",
+              {"userAgent": "Phone/1.0", "sourceIp": "192.0.2.1"})  # fmt: skip
+REQUEST_ID = "OhDyw3ykIAMFndA="
+TRACE_ID = "Root=1-65c66d9f-0123456789abcdef01234567"
+AT_MS = 1_707_503_007_397
+
+
+def request(target: str, *headers: tuple[str, str]) -> Request:
+    """Return the request of a handshake."""
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("content-length", "0")]
+    return Request("GET", target, [*upgrade, *headers], "192.0.2.1")
+
+
+def connected(target: str, *headers: tuple[str, str]) -> Any:
+    """Return the event of a handshake."""
+    return connect_event(FACTS, request(target, *headers), REQUEST_ID, TRACE_ID, AT_MS)
+
+
+def keys_of(value: Any) -> Any:
+    """Return the shape of an event: keys and types, all the way down."""
+    if isinstance(value, dict):
+        return {key: keys_of(item) for key, item in value.items()}
+    return type(value)
+
+
+def recorded(name: str) -> Any:
+    """Return a recorded event."""
+    return json.loads((EVENTS / name).read_text(encoding="utf-8"))
+
+
+def test_a_message_has_the_shape_of_a_recorded_one() -> None:
+    """No headers, no query string: they exist only while connecting."""
+    event = message_event(FACTS, "$default", "{}", REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
+    assert keys_of(event) == keys_of(recorded("message.json"))
+    assert list(event) == ["requestContext", "body", "isBase64Encoded"]
+
+
+def test_a_disconnect_has_the_shape_of_a_recorded_one() -> None:
+    """Four headers, three of them empty; none of the handshake's comes back."""
+    event = disconnect_event(FACTS, 1001, "Going away", REQUEST_ID, AT_MS)
+    assert keys_of(event) == keys_of(recorded("disconnect.json"))
+    assert event["headers"] == {
+        "Host": "127.0.0.1",
+        "x-api-key": "",
+        "X-Forwarded-For": "",
+        "x-restapi": "",
+    }
+
+
+def test_a_connect_has_the_context_of_a_recorded_one() -> None:
+    """And nothing in it is null."""
+    event = connected("/prod?playerId=Alice&gameId=GAME01", ("Host", "localhost:3001"))
+    assert keys_of(event["requestContext"]) == keys_of(recorded("connect.json")["requestContext"])
+    assert "null" not in json.dumps(event)
+    assert list(event["requestContext"])[:3] == ["routeKey", "eventType", "extendedRequestId"]
+
+
+def test_without_a_query_string_its_keys_are_absent() -> None:
+    """Not null, not empty."""
+    assert not {"queryStringParameters", "multiValueQueryStringParameters"} & set(
+        connected("/prod")
+    )
+
+
+def test_of_a_repeated_parameter_the_last_counts_and_all_are_listed() -> None:
+    """As in REST APIs."""
+    event = connected("/prod?x=1&x=2")
+    assert event["queryStringParameters"] == {"x": "2"}
+    assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"]}
+
+
+def test_headers_keep_the_clients_casing_and_lose_the_hop() -> None:
+    """Connection, Upgrade and content-length stay with the gateway; four are added, sorted."""
+    event = connected("/prod", ("Host", "localhost:3001"), ("x-api-key", "k"), ("Origin", "o"))
+    assert event["headers"] == {
+        "Host": "127.0.0.1",
+        "Origin": "o",
+        "X-Amzn-Trace-Id": TRACE_ID,
+        "x-api-key": "k",
+        "X-Forwarded-For": "192.0.2.1",
+        "X-Forwarded-Port": "443",
+        "X-Forwarded-Proto": "https",
+    }
+    assert list(event["headers"]) == sorted(event["headers"], key=str.lower)
+    assert event["multiValueHeaders"] == {k: [v] for k, v in event["headers"].items()}
+
+
+def test_a_proxys_forwarded_for_is_continued() -> None:
+    """The peer's own address comes last."""
+    event = connected("/prod", ("X-Forwarded-For", "203.0.113.9"))
+    assert event["headers"]["X-Forwarded-For"] == "203.0.113.9, 192.0.2.1"
+
+
+def test_a_client_that_names_no_user_agent_has_none() -> None:
+    """The key is left out."""
+    assert identity_of(request("/prod")) == {"sourceIp": "192.0.2.1"}
+    named = identity_of(request("/prod", ("user-agent", "Phone/1.0")))
+    assert named == {"userAgent": "Phone/1.0", "sourceIp": "192.0.2.1"}
+
+
+@pytest.mark.parametrize(
+    ("epoch_ms", "text"),
+    [
+        (1_707_503_008_112, "09/Feb/2024:18:23:28 +0000"),
+        (0, "01/Jan/1970:00:00:00 +0000"),
+        (1_735_689_599_999, "31/Dec/2024:23:59:59 +0000"),
+    ],
+    ids=["recorded", "epoch", "new-years-eve"],
+)
+def test_request_time_is_utc_and_english(epoch_ms: int, text: str) -> None:
+    """Whatever the machine's time zone and language."""
+    assert request_time(epoch_ms) == text
+
+
+@given(st.text(), st.integers(1000, 4999), st.text(max_size=123))
+def test_the_core_reads_what_is_built(text: str, code: int, reason: str) -> None:
+    """Builder and parser agree on every event."""
+    message = message_event(FACTS, "$default", text, REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
+    assert parse_event(message) == Message(
+        ConnectionId(FACTS.connection_id), text, AT_MS // 1000, AT_MS
+    )
+    gone = disconnect_event(FACTS, code, reason, REQUEST_ID, AT_MS)
+    assert parse_event(gone) == Disconnect(FACTS.connection_id)  # type: ignore[arg-type]
+    event = parse_event(connected("/prod?playerId=Alice&gameId=GAME01"))
+    assert isinstance(event, Connect)
+    assert event.row.connected_at == "2024-02-09T18:23:27.396Z"
+    assert re.fullmatch(r"\d+", str(event.row.ttl))

@@ -1,0 +1,61 @@
+"""Route selection expressions, with AWS's own examples."""
+
+import json
+
+import pytest
+
+from poker_signal.emulator.aws.route_selection import InvalidExpression, compile_expression
+
+BODY = json.dumps({"service": "chat", "action": "join", "data": {"room": "room1234"}})
+
+
+@pytest.mark.parametrize(
+    ("expression", "key"),
+    [
+        ("$request.body.action", "join"),
+        ("${request.body.action}", "join"),
+        ("${request.body.service}/${request.body.action}", "chat/join"),
+        ("${request.body.action}-${request.body.invalidPath}", "join-"),
+        ("$request.body.data.room", "room1234"),
+        ("$request.body.data['room']", "room1234"),
+        ("action", "action"),
+        (r"\$default", "$default"),
+        ("$request.body.missing", ""),
+        ("", ""),
+    ],
+)
+def test_an_expression_evaluates_as_documented(expression: str, key: str) -> None:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html"""
+    assert compile_expression(expression)(BODY) == key
+
+
+@pytest.mark.parametrize(
+    ("value", "key"),
+    [(1, "1"), (True, "true"), (None, ""), ([1, "a"], "[1, a]"), ({"a": 1}, '{"a":1}')],
+    ids=["number", "boolean", "null", "array", "object"],
+)
+def test_what_is_no_string_becomes_one(value: object, key: str) -> None:
+    """Arrays as AWS writes them; the rest is our choice where AWS does not say."""
+    assert compile_expression("$request.body.action")(json.dumps({"action": value})) == key
+
+
+@pytest.mark.parametrize("text", ["", "join", "[1]", '"action"', "7", "[" * 100_000])
+def test_a_message_that_has_no_members_selects_nothing(text: str) -> None:
+    """It goes to $default."""
+    assert compile_expression("$request.body.action")(text) == ""
+
+
+def test_a_value_is_not_evaluated_again() -> None:
+    """Variables evaluate once."""
+    body = json.dumps({"action": "${request.body.other}", "other": "x"})
+    assert compile_expression("$request.body.action")(body) == "${request.body.other}"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["$context.routeKey", "$", "${request.body.a", "$request.body[?", "$request.body[["],
+)
+def test_what_is_no_expression_is_explained(expression: str) -> None:
+    """At start, not at the first message."""
+    with pytest.raises(InvalidExpression, match=r"^[^\n]*\$\{?request\.body[^\n]*$"):
+        compile_expression(expression)

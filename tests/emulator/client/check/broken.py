@@ -1,0 +1,130 @@
+"""Servers that break a rule: a proxy in front of an emulator that keeps them all."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request, Response
+
+from poker_signal.core.model import Topology
+from poker_signal.emulator.client.check.run import RULES, Row, Rule, check
+from poker_signal.emulator.client.check.scene import Server
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.client.check import idle
+
+TIMEOUT_S = 1.0
+"""For what never comes."""
+
+
+class Fault:
+    """A proxy's behaviour; this one is faithful, its children break something each."""
+
+    topology = Topology.MESH
+
+    def query(self, path: str) -> str:
+        """Return the path and query to connect with."""
+        return path
+
+    def up(self, text: str) -> list[str]:
+        """Return what the server gets of a client's message."""
+        return [text]
+
+    def down(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
+        """Return what a client gets of a frame."""
+        return [frame]
+
+    def text_down(self, text: str) -> list[str]:
+        """Return what a client gets of a frame, as text."""
+        frame = json.loads(text)
+        frames = self.down(frame)
+        # Not written anew, unless something changed: a payload is passed on as it was.
+        return [text] if frames == [json.loads(text)] else [json.dumps(frame) for frame in frames]
+
+    def status(self, status: int) -> int:
+        """Return the status of a handshake that was refused."""
+        return status
+
+    async def leave(self, upstream: ClientConnection) -> None:
+        """Do what is to be done once a client has left."""
+        await upstream.close()
+
+
+@asynccontextmanager
+async def serving(fault: Fault) -> AsyncGenerator[str, None]:
+    """Serve an emulator with a fault; yield its URL."""
+    settings = Settings(port=0, topology=fault.topology)
+    async with Emulator(settings) as emulator, contextlib.AsyncExitStack() as stack:
+        upstreams: dict[ServerConnection, ClientConnection] = {}
+
+        async def connect_upstream(client: ServerConnection, request: Request) -> Response | None:
+            path = fault.query(request.path).removeprefix("/prod")
+            try:
+                upstream = await connect(emulator.url + path, compression=None)
+            except InvalidStatus as refusal:
+                status = fault.status(refusal.response.status_code)
+                return None if status == 101 else client.respond(HTTPStatus(status), "")
+            upstreams[client] = await stack.enter_async_context(upstream)
+            return None
+
+        async def proxy(client: ServerConnection) -> None:
+            if upstream := upstreams.pop(client, None):
+                await _pass_on(client, upstream, fault)
+
+        async with serve(proxy, "127.0.0.1", 0, process_request=connect_upstream) as server:
+            yield url_of(server)
+
+
+def url_of(server: Any) -> str:
+    """Return the URL of a server on this machine."""
+    return f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/prod"
+
+
+async def _pass_on(client: ServerConnection, upstream: ClientConnection, fault: Fault) -> None:
+    async def down() -> None:
+        async for text in upstream:
+            for frame in fault.text_down(str(text)):
+                await client.send(frame)
+        await client.close(upstream.close_code or 1000)
+
+    async def up() -> None:
+        async for text in client:
+            for message in fault.up(str(text)):
+                await upstream.send(message)
+
+    async with asyncio.TaskGroup() as tasks:
+        listening = tasks.create_task(_until_closed(down))
+        await _until_closed(up)
+        await fault.leave(upstream)
+        listening.cancel()
+
+
+async def _until_closed(pump: Callable[[], Awaitable[None]]) -> None:
+    with contextlib.suppress(ConnectionClosed):
+        await pump()
+
+
+def found(fault: Fault) -> dict[str, Row]:
+    """Return the rules that do not hold with a fault, by name; what never comes takes no time."""
+
+    async def play() -> dict[str, Row]:
+        async with serving(fault) as url:
+            return await failures(url)
+
+    return idle.run(play())
+
+
+async def failures(
+    url: str, rules: tuple[Rule, ...] = RULES, timeout_s: float = TIMEOUT_S
+) -> dict[str, Row]:
+    """Return the rules that do not hold at a server, by name."""
+    rows = [row async for row in check(Server(url, timeout_s), rules)]
+    assert [row.rule for row in rows] == list(rules)
+    return {row.rule.name: row for row in rows if row.outcome == "FAILED"}

@@ -1,0 +1,137 @@
+"""The whole check, on servers that keep the rules and on servers that cannot be reached."""
+
+import asyncio
+import signal
+import socket
+import ssl
+import sysconfig
+from asyncio.subprocess import DEVNULL, PIPE
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+import trustme
+from websockets.asyncio.server import ServerConnection, serve
+
+from poker_signal.emulator.client.check import run
+from poker_signal.emulator.client.check.run import FIRST, RULES, Row, Rule, check
+from poker_signal.emulator.client.check.scene import Scene, Server
+from poker_signal.emulator.testing import SignalEmulator
+from tests.emulator.client.check.broken import failures, found, url_of
+from tests.emulator.client.check.faults import FailingFunction
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
+
+
+@asynccontextmanager
+async def emulate(*options: str) -> AsyncGenerator[str, None]:
+    """Start the command; yield its URL."""
+    process = await asyncio.create_subprocess_exec(
+        COMMAND, "emulate", "--port", "0", *options, stdout=PIPE, stderr=DEVNULL
+    )
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(50):
+            yield (await process.stdout.readline()).decode().strip()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        await process.communicate()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(), ("--topology", "star"), ("--handler", "lambda", "--dynamodb", "moto")],
+    ids=["core", "star", "lambda"],
+)
+async def test_every_rule_holds_at_the_emulator(options: tuple[str, ...]) -> None:
+    """And none is left out."""
+    async with emulate(*options) as url:
+        rows = [row async for row in check(Server(url, 20))]
+    assert [row for row in rows if row.outcome != "ok"] == []
+    assert [row.rule for row in rows] == list(RULES)
+    assert {row.star for row in rows} == {None, "star" in options}
+
+
+def test_a_failing_function_is_found_with_what_to_do() -> None:
+    """API Gateway's own words mean nothing to a beginner."""
+    rows = found(FailingFunction())
+    assert "Internal server error" in rows["ping is answered"].came
+    assert "log group (/aws/lambda/poker-signaling" in rows["ping is answered"].note
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (403, "403 Forbidden: is the stage missing"),
+        (429, "429 Too Many Requests: throttled"),
+        (500, "500 Internal Server Error: the function fails"),
+        (502, "502 Bad Gateway: the function fails"),
+    ],
+)
+async def test_a_server_that_refuses_everybody_is_explained_at_once(status: int, says: str) -> None:
+    """One row failed, all others skipped: nothing else can be known."""
+    async with serve(
+        ServerConnection.wait_closed,
+        "127.0.0.1",
+        0,
+        process_request=lambda connection, _: connection.respond(HTTPStatus(status), ""),
+    ) as server:
+        rows = [row async for row in check(Server(url_of(server)))]
+    assert (rows[0].rule, rows[0].outcome) == (FIRST, "FAILED")
+    assert says in rows[0].came
+    assert {(row.outcome, row.note) for row in rows[1:]} == {("skipped", "nobody can connect")}
+
+
+async def test_a_server_that_never_answers_ends_the_check() -> None:
+    """After one time-out, not after thirty."""
+    # It listens, and nobody ever looks who is there.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        rows = await failures(f"ws://127.0.0.1:{server.getsockname()[1]}/prod", timeout_s=0.2)
+    assert rows.keys() == {FIRST.name}
+    assert "did not answer within 0.2 s" in rows[FIRST.name].came
+
+
+async def test_a_certificate_that_nobody_trusts_is_explained() -> None:
+    """TLS itself would have worked."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    async with serve(ServerConnection.wait_closed, "127.0.0.1", 0, ssl=context) as server:
+        rows = await failures(url_of(server).replace("ws://", "wss://"))
+    assert "is not trusted" in rows[FIRST.name].came
+
+
+async def test_a_server_that_connects_but_says_nothing_is_given_up() -> None:
+    """A check has an end: what was not played has not held."""
+    silent = [rule for rule in RULES if rule.name == "ping is answered"] * (run.MAX_TIMEOUTS + 3)
+    async with serve(ServerConnection.wait_closed, "127.0.0.1", 0) as server:
+        rows = [row async for row in check(Server(url_of(server), 0.05), silent)]
+    assert {row.outcome for row in rows} == {"FAILED"}
+    assert "a larger --timeout" in rows[-1].came
+
+
+async def test_a_slow_deployment_does_not_fail_by_itself(
+    signal_emulator: SignalEmulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """But who plays there is told."""
+    monkeypatch.setattr(run, "APP_GIVES_UP_MS", 0)
+    rows = [row async for row in check(Server(signal_emulator.url), RULES[:2])]
+    assert [row.outcome for row in rows] == ["ok", "ok"]
+    assert all("when the app in the field gives up" in row.note for row in rows)
+
+
+async def test_a_bug_of_the_check_is_not_the_servers(signal_emulator: SignalEmulator) -> None:
+    """It is raised."""
+
+    async def broken(scene: Scene) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failures(signal_emulator.url, (Rule("", "broken", broken),))
+
+
+def test_medians_and_percentiles_are_of_the_samples() -> None:
+    """One slow one in twenty is not yet the 95th percentile."""
+    row = Row(FIRST, "ok", [*range(1, 20), 1000])
+    assert (row.median_ms, row.p95_ms) == (10.5, 19)

@@ -1,0 +1,222 @@
+"""The signaling client: what it sends, keeps, awaits and reports."""
+
+import asyncio
+import json
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidStatus
+
+from poker_signal.emulator.client.connection import (
+    BadUrl,
+    Client,
+    Ended,
+    NotHeard,
+    checked_url,
+    query_of,
+    signal_client,
+)
+from poker_signal.emulator.server import Emulator
+from tests.emulator.conftest import Records
+
+GAME = "GAME01"
+
+
+async def test_two_clients_shake_hands(emulator: Emulator) -> None:
+    """In a few lines: that is what it is for."""
+    async with (
+        signal_client(emulator.url, "HOST", GAME) as host,
+        signal_client(emulator.url, "Zoë 🂡 +%20", GAME) as zoe,
+    ):
+        await zoe.send("join", payload={"playerName": "Zoë"}, id_="1")
+        join = await host.expect("join", sender="Zoë 🂡 +%20")
+        ack = await zoe.expect("ack")
+        await host.send("offer", "Zoë 🂡 +%20")
+        offer = await zoe.expect(type="offer", sender="HOST", within=5)
+    assert (join.payload, offer.payload, offer.code) == ({"playerName": "Zoë"}, None, None)
+    assert ack.body == {"type": "ack", "id": "1", "payload": {"targetId": "HOST"}}
+    assert (ack.number, offer.number) == (0, 1)
+    assert 0 < zoe.handshake_s < ack.at_s < offer.at_s
+
+
+async def test_frames_wait_for_whoever_asks(emulator: Emulator) -> None:
+    """In any order."""
+    async with signal_client(emulator.url, "HOST", GAME) as host:
+        await host.send("fold")
+        await host.send("ping")
+        await host.expect("pong")
+        error = await host.expect("error")
+        assert (error.code, error.sender) == ("UNKNOWN_TYPE", None)
+
+
+async def test_what_does_not_come_is_explained(emulator: Emulator) -> None:
+    """With everything that was heard instead."""
+    async with signal_client(emulator.url, "Alice", GAME) as alice:
+        await alice.send("join")
+        with pytest.raises(NotHeard) as caught:
+            await alice.expect("offer", sender="HOST", within=1)
+    assert str(caught.value).startswith("awaited “offer” from “HOST” within 1 s; heard {")
+    assert "HOST_NOT_FOUND" in caught.value.came
+    assert [frame.code for frame in caught.value.heard] == ["HOST_NOT_FOUND"]
+
+
+async def test_nothing_is_awaited_after_the_end(emulator: Emulator) -> None:
+    """The close code says more than a time-out."""
+    session = "a-secret-of-alice"
+    async with signal_client(emulator.url, "Alice", GAME, session) as alice:
+        assert alice.close_code is None
+        async with signal_client(emulator.url, "Alice", GAME, session):
+            assert await alice.expect_close() == 1000
+            with pytest.raises(
+                NotHeard, match="heard nothing; then the connection ended with 1000"
+            ):
+                await alice.expect(within=60)
+            with pytest.raises(Ended):
+                await alice.send("ping")
+    assert not alice.closed_by_us
+
+
+async def test_a_connection_that_stays_open_is_not_closed(emulator: Emulator) -> None:
+    """Which may be a failure, too."""
+    async with signal_client(emulator.url, "Alice", GAME) as alice:
+        with pytest.raises(NotHeard, match="awaited the end of the connection"):
+            await alice.expect_close(within=0.05)
+
+
+async def test_closing_has_a_code_and_a_reason(emulator: Emulator, records: Records) -> None:
+    """Which the server sees."""
+    async with signal_client(emulator.url, "Alice", GAME) as alice:
+        await alice.close(4001, "bye")
+        assert await alice.expect_close() == 4001
+    assert alice.closed_by_us
+    assert alice.close_reason == "bye"
+    assert "4001" in records[-1].outcome
+
+
+async def test_aborting_says_nothing(emulator: Emulator) -> None:
+    """As when the network is lost."""
+    async with signal_client(emulator.url, "Alice", GAME) as alice:
+        alice.abort()
+        assert await alice.expect_close() == 1006
+    assert alice.closed_by_us
+
+
+async def test_frames_are_yielded_until_the_end(emulator: Emulator) -> None:
+    """Those that came before somebody listened, too."""
+    async with signal_client(emulator.url, "Alice", GAME) as alice:
+        await alice.send("ping")
+        await alice.send("ping")
+        heard = []
+        async for frame in alice.frames():
+            heard.append(frame.type)
+            if len(heard) == 2:
+                await alice.close()
+    assert heard == ["pong", "pong"]
+
+
+async def test_a_refusal_is_raised(emulator: Emulator) -> None:
+    """With its status."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with signal_client(emulator.url, " ", GAME):
+            pass
+    assert caught.value.response.status_code == 400
+
+
+async def test_what_is_no_json_is_heard_all_the_same() -> None:
+    """Servers may say anything."""
+
+    async def babble(connection: ServerConnection) -> None:
+        for data in ("[1]", "x", b"\xff", '{"type":1,"payload":{"code":[]}}', "[" * 100_000):
+            await connection.send(data)
+        await connection.wait_closed()
+
+    async with serve(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with signal_client(f"ws://127.0.0.1:{port}", "Alice", GAME) as alice:
+            frames = [await alice.expect() for _ in range(5)]
+    assert [frame.type for frame in frames] == [None] * 5
+    assert [frame.body for frame in frames[:3]] == [[1], None, None]
+    assert frames[2].text == "\ufffd"
+    assert frames[4].body is None
+
+
+async def test_many_may_wait_at_once(emulator: Emulator) -> None:
+    """Each for what it awaits."""
+    async with signal_client(emulator.url, "HOST", GAME) as host:
+        pong, error = (asyncio.ensure_future(host.expect(type_)) for type_ in ("pong", "error"))
+        await host.send("fold")
+        await host.send("ping")
+        assert [(await pong).type, (await error).type] == ["pong", "error"]
+
+
+async def test_null_is_not_nothing(client_and_server: tuple[Client, asyncio.Queue[str]]) -> None:
+    """What is left out is not sent."""
+    client, received = client_and_server
+    await client.send("offer", "Bob", None)
+    await client.send("ping")
+    assert json.loads(await received.get()) == {"type": "offer", "targetId": "Bob", "payload": None}
+    assert json.loads(await received.get()) == {"type": "ping"}
+
+
+@pytest.fixture
+async def client_and_server():  # type: ignore[no-untyped-def]
+    """A client, and what its server receives."""
+    received: asyncio.Queue[str] = asyncio.Queue()
+
+    async def listen(connection: ServerConnection) -> None:
+        async for text in connection:
+            received.put_nowait(str(text))
+
+    async with serve(listen, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with signal_client(f"ws://127.0.0.1:{port}", "Alice", GAME) as client:
+            yield client, received
+
+
+def test_queries_are_encoded_as_by_the_app() -> None:
+    """encodeURIComponent, to the letter."""
+    name = "a b/ü&=+%🂡!~*'()-_.#?"
+    assert query_of(playerId=name, session=None) == (
+        "?playerId=a%20b%2F%C3%BC%26%3D%2B%25%F0%9F%82%A1!~*'()-_.%23%3F"
+    )
+    assert query_of() == ""
+
+
+@pytest.mark.parametrize(
+    ("url", "checked"),
+    [
+        ("ws://127.0.0.1:3001/prod", "ws://127.0.0.1:3001/prod"),
+        ("wss://x.example.org/prod/", "wss://x.example.org/prod"),
+        ("WSS://x.example.org", "wss://x.example.org"),
+        ("ws://[::1]:3001/prod", "ws://[::1]:3001/prod"),
+    ],
+)
+def test_no_slash_comes_before_the_query(url: str, checked: str) -> None:
+    """As the app in the field has it."""
+    assert checked_url(url) == checked
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("http://localhost:3001/prod", "ws:// in place of http://"),
+        ("https://x.example.org/prod", "wss:// in place of https://"),
+        ("localhost:3001/prod", "starts with wss://"),
+        ("x.example.org/prod", "starts with wss://"),
+        ("", "starts with wss://"),
+        ("ws:/x/prod", "starts with wss://"),
+        ("ws:///prod", "wss://HOST/STAGE"),
+        ("ws://a b/prod", "wss://HOST/STAGE"),
+        ("ws://x:70000/prod", "there is no host in it: "),
+        ("ws://x:http/prod", "there is no host in it: "),
+        ("ws://a..b/prod", "there is no host in it: "),
+        ("ws://[::1/prod", "there is no host in it: "),
+        ("ws://x/prod?playerId=a", "leave out what comes after the path"),
+        ("ws://x/prod?", "leave out what comes after the path"),
+        ("ws://x/prod#a", "leave out what comes after the path"),
+    ],
+)
+def test_another_url_is_explained(url: str, says: str) -> None:
+    """Before anything is sent anywhere."""
+    with pytest.raises(BadUrl, match=says.replace("?", r"\?")):
+        checked_url(url)

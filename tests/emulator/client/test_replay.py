@@ -1,0 +1,200 @@
+"""A recording is played as it was: same deliveries, same order, in bounded time."""
+
+import asyncio
+import time
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import InvalidStatus
+from websockets.http11 import Request, Response
+
+from poker_signal.core.model import GameId, PlayerId, Topology
+from poker_signal.core.tickets import sign
+from poker_signal.emulator.client.replay import NotReached, Played, replay
+from poker_signal.emulator.client.replay_diff import Difference, compare
+from poker_signal.emulator.client.replay_plan import plan_of
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import hear, peer, tell
+from tests.emulator.recorded import entries_of, table, take_over
+
+
+async def play(
+    entries: list[Any], url: str, speed: float = 0, timeout_s: float = 5
+) -> tuple[Played, list[Difference]]:
+    """Replay; return what was heard and what is different."""
+    plan = plan_of(entries)
+    async with asyncio.timeout(50):
+        played = await replay(plan, url, speed, timeout_s)
+    found = [compare(part, played.then[id_], played.now[id_]) for id_, part in plan.parts.items()]
+    return played, [difference for difference in found if difference]
+
+
+@pytest.mark.parametrize("scene", [table, take_over])
+async def test_the_same_server_says_the_same(scene: Any) -> None:
+    """Whoever was refused is refused, whoever was taken over is again."""
+    entries = await entries_of(scene)
+    async with Emulator(Settings(port=0)) as emulator:
+        played, differences = await play(entries, emulator.url)
+    assert differences == []
+    assert played.unsent == 0
+    assert played.sent == sum(entry["kind"] == "message" for entry in entries)
+    # What is played is a recording again, of the same.
+    assert len(emulator.trace.since(0)) == len(entries)
+
+
+async def test_a_server_with_other_rules_says_something_else() -> None:
+    """A star does not let players offer to each other."""
+    entries = await entries_of(table)
+    async with Emulator(Settings(port=0, topology=Topology.STAR)) as emulator:
+        _, differences = await play(entries, emulator.url, timeout_s=1)
+    by_name = {difference.part.player: difference for difference in differences}
+    assert by_name.keys() == {"Anna", "Zoë"}
+    (offer,) = by_name["Zoë"].missing
+    (error,) = by_name["Anna"].new
+    assert '"type":"offer","senderId":"Anna"' in offer
+    assert "NOT_ALLOWED" in error
+
+
+async def test_whoever_is_refused_now_is_said(emulator: Emulator) -> None:
+    """And what it would have sent is counted."""
+    entries = await entries_of(table)
+    async with Emulator(Settings(port=0, seats=1)) as emulator:
+        played, differences = await play(entries, emulator.url, timeout_s=0.5)
+    by_name = {difference.part.player: difference for difference in differences}
+    assert by_name["Zoë"].end == "opened then, refused 403 now"
+    assert played.unsent == 2
+
+
+async def steps(emulator: Emulator, clock: VirtualClock) -> None:
+    """Three messages, ten seconds apart."""
+    async with peer(emulator, "Anna") as anna:
+        for _ in range(3):
+            clock.advance(10)
+            await tell(anna, type="ping")
+            await hear(anna)
+
+
+@pytest.mark.parametrize(("speed", "least_s"), [(100, 0.3), (0, 0)])
+async def test_time_is_as_it_was_or_scaled(speed: float, least_s: float) -> None:
+    """Thirty seconds take a third of one at a hundred times the speed."""
+    clock = VirtualClock()
+    entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
+    async with Emulator(Settings(port=0)) as emulator:
+        start = time.monotonic()
+        _, differences = await play(entries, emulator.url, speed)
+    assert differences == []
+    # Half a second is for what may come that was not recorded.
+    assert least_s + 0.5 <= time.monotonic() - start < 30
+
+
+async def test_a_server_that_says_nothing_is_not_waited_for_for_ever() -> None:
+    """However much was to come: the time-out is for all of it together."""
+    entries = await entries_of(table)
+
+    async def silent(connection: ServerConnection) -> None:
+        async for _ in connection:
+            pass
+
+    async with serve(silent, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        start = time.monotonic()
+        played, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+    assert time.monotonic() - start < 5
+    assert len(differences) == 3
+    assert sum(len(difference.missing) for difference in differences) == sum(
+        len(heard.frames) for heard in played.then.values()
+    )
+
+
+async def test_a_server_that_hangs_up_is_said() -> None:
+    """With the code and the words that it had."""
+    entries = await entries_of(table)
+
+    async def rude(connection: ServerConnection) -> None:
+        await connection.close(1013, "later")
+
+    async with serve(rude, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        _, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+    assert {difference.end for difference in differences} == {
+        "not closed by the server then, closed by the server with 1013 later now"
+    }
+
+
+async def test_nobody_who_can_be_reached_is_no_difference() -> None:
+    """But a mistake in the URL."""
+    entries = await entries_of(table)
+    with pytest.raises(NotReached, match="nobody listens at"):
+        await play(entries, "ws://127.0.0.1:9/prod")
+
+
+async def test_a_wrong_stage_is_said_at_once(emulator: Emulator) -> None:
+    """Not after the twenty seconds that were recorded."""
+    clock = VirtualClock()
+    entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
+    start = time.monotonic()
+    with pytest.raises(NotReached, match="is the stage missing"):
+        await play(entries, f"{emulator.url}x", speed=1)
+    assert time.monotonic() - start < 10
+
+
+def attempt(who: str, **became: Any) -> list[dict[str, Any]]:
+    """Return the entries of one who connects, and what became of that."""
+    whose = {"n": 0, "at": 5, "connectionId": f"of {who}", "playerId": who, "gameId": "G1"}
+    return [{**whose, "kind": "connect"}, {**whose, **became}]
+
+
+async def test_who_was_refused_then_may_be_refused_now(emulator: Emulator) -> None:
+    """Also where nobody else says that the URL is right."""
+    _, differences = await play(attempt("Zoë", kind="refused", status=403), f"{emulator.url}x")
+    assert differences == []
+
+
+async def test_who_was_refused_then_gets_no_ticket() -> None:
+    """It may have been refused for want of one."""
+    keys = {"1": b"a-secret-of-november-with-entropy"}
+
+    def ticket(game: str, player: str) -> str:
+        return sign(keys, "1", GameId(game), PlayerId(player), int(time.time()) + 60)
+
+    async def scene(emulator: Emulator) -> None:
+        async with peer(emulator, "Anna", ticket=ticket("GAME01", "Anna")):
+            with pytest.raises(InvalidStatus):
+                await peer(emulator, "Bob").__aenter__()
+
+    plan = plan_of(await entries_of(scene, ticket_keys=keys))
+    async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
+        played = await replay(plan, emulator.url, 0, 5, ticket)
+    assert [heard.outcome for heard in played.then.values()] == ["opened", "refused 401"]
+    assert played.now == played.then
+
+
+async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
+    """Even one without a reason, of the first who was let in then: the URL is right."""
+    entries = [*attempt("Zoë", kind="refused", status=409), *attempt("Anna", kind="opened")]
+
+    def only_zoe(connection: ServerConnection, request: Request) -> Response | None:
+        return None if "Zo" in request.path else connection.respond(HTTPStatus.FORBIDDEN, "")
+
+    async with serve(
+        ServerConnection.wait_closed, "127.0.0.1", 0, process_request=only_zoe
+    ) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        _, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+    assert [difference.end for difference in differences] == [
+        "refused 409 then, opened now",
+        "opened then, refused 403 now",
+    ]
+
+
+async def test_a_recording_that_begins_later_is_played_from_there() -> None:
+    """As the inspector's download, whose oldest entries made room."""
+    entries = await entries_of(table)
+    later = entries[entries.index(next(e for e in entries if e["kind"] == "message")) :]
+    async with Emulator(Settings(port=0)) as emulator:
+        _, differences = await play(later, emulator.url, timeout_s=1)
+    assert differences == []

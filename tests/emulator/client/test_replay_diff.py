@@ -1,0 +1,75 @@
+"""What is different is said; what is different with every run is not."""
+
+import json
+
+import pytest
+
+from poker_signal.emulator.client.replay_diff import Heard, compare, lines
+from poker_signal.emulator.client.replay_plan import Part
+
+PART = Part("OhDyxN6BIAMCJaA=", "Zoë", "G1", [])
+OFFER, ANSWER, PONG = ('{"type": "offer"}', '{"type": "answer"}', '{"type": "pong"}')
+
+
+def of(*frames: str, outcome: str = "opened", closed: str = "") -> Heard:
+    """Return what was heard."""
+    return Heard(outcome, list(frames), closed)
+
+
+def gateways(connection_id: str, request_id: str, message: str = "Forbidden") -> str:
+    """Return a frame of API Gateway's own."""
+    value = {"message": message, "connectionId": connection_id, "requestId": request_id}
+    return json.dumps(value)
+
+
+@pytest.mark.parametrize(
+    ("then", "now"),
+    [
+        (of(OFFER, PONG), of(OFFER, PONG)),
+        (of('{"a": 1, "b": 2}'), of('{"b":2,"a":1}')),
+        (of(gateways("OhDyxN6BIAMCJaA=", "r")), of(gateways("Xabcdef_BIAMCJ0=", "s"))),
+        (of('{"from": "OhDyxN6BIAMCJaA="}'), of('{"from": "Xabcdef_BIAMCJ0="}')),
+        (of("[" * 100_000), of("[" * 100_000)),
+    ],
+)
+def test_what_says_the_same_is_the_same(then: Heard, now: Heard) -> None:
+    """Spaces and the order of members do not count, nor do ids that are made anew."""
+    assert not compare(PART, then, now)
+    assert list(lines([compare(PART, then, now)])) == []
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "missing", "new", "is_order"),
+    [
+        (of(OFFER, PONG), of(PONG), [OFFER], [], False),
+        (of(PONG), of(PONG, PONG), [], [PONG], False),
+        (of(OFFER, ANSWER), of(ANSWER, OFFER), [], [], True),
+        (of(OFFER, ANSWER, "x"), of(ANSWER, OFFER), ["x"], [], True),
+        (of("x", OFFER), of("y", OFFER), ["x"], ["y"], False),
+        (of(gateways("a", "r")), of(gateways("a", "r", "Internal server error")),
+         [gateways("a", "r")], [gateways("a", "r", "Internal server error")], False),
+    ],
+)  # fmt: skip
+def test_frames_are_compared_as_a_sequence(
+    then: Heard, now: Heard, missing: list[str], new: list[str], is_order: bool
+) -> None:
+    """What is missing or new does not make an order of what is left."""
+    difference = compare(PART, then, now)
+    assert difference
+    assert (difference.missing, difference.new, difference.is_order) == (missing, new, is_order)
+
+
+def test_what_a_person_is_told() -> None:
+    """Escaped, and not longer than a line."""
+    then = of("\x1b[2J", OFFER, ANSWER, "x" * 500)
+    now = of(ANSWER, OFFER, PONG, outcome="opened", closed="closed by the server with 1001")
+    assert list(lines([compare(PART, then, now)])) == [
+        "Zoë in G1 (OhDyxN6BIAMCJaA=)",
+        "  ! not closed by the server then, closed by the server with 1001 now",
+        "  - then, not now  \\x1b[2J",
+        f"  - then, not now  {'x' * 159}…",
+        '  + now, not then  {"type": "pong"}',
+        "  ~ what came then and now came in another order",
+    ]
+    refused = compare(PART, of(), of(outcome="refused 409"))
+    assert refused.end == "opened then, refused 409 now"

@@ -1,0 +1,422 @@
+"""Faults: which events they are about, when they fire, and that they fire the same way again."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.http import Request
+from poker_signal.emulator.aws.results import NotInvokable, Result, Returned, Running
+from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.spec import BadFault
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.trace import Entry, Fault, Opened, Received, Trace
+from tests.emulator.conftest import Records
+from tests.emulator.peers import answer, hear, peer, settle, tell
+
+ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, player="Alice", game="G")
+BOB = ALICE._replace(connection_id="b", player="Bob")
+OK = Returned({"statusCode": 200})
+
+
+def message(type_: str) -> Any:
+    """Return the event of a message."""
+    return message_event(ALICE, "$default", json.dumps({"type": type_}), "r", "m", 0)
+
+
+CONNECT = connect_event(ALICE, Request("GET", "/prod", [], "::1"), "r", "t", 0)
+DISCONNECT = disconnect_event(ALICE, 1000, "", "r", 0)
+
+
+class Function:
+    """A function that remembers when it was called for what."""
+
+    def __init__(self, clock: VirtualClock, slow: bool = False) -> None:
+        self.calls: list[tuple[int, str]] = []
+        self.running: list[Running] = []
+        self._clock = clock
+        self._start_ms = clock.now_ms()
+        self._slow = slow
+
+    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+        """Take note."""
+        body = event.get("body")
+        name = json.loads(body)["type"] if body else event["requestContext"]["routeKey"]
+        self.calls.append((self._clock.now_ms() - self._start_ms, name))
+        if not self._slow:
+            return OK
+        self.running.append(Running())
+        return self.running[-1]
+
+
+class Bench:
+    """Faults at work, without a gateway."""
+
+    def __init__(self, *specs: str, seed: int = 0, slow: bool = False) -> None:
+        self.clock = VirtualClock()
+        self.told: list[Entry] = []
+        self.faults = Faults(specs, seed)
+        self.faults.attach(self.clock, Trace(self), tuple)
+        self.function = Function(self.clock, slow)
+
+    def observe(self, entry: Entry) -> None:
+        """Take note."""
+        self.told.append(entry)
+
+    def invoke(self, event: Any, facts: Facts = ALICE) -> Result | Running:
+        """Let an event meet its function."""
+        return self.faults.around(self.function, facts).invoke(event)
+
+    def calls_of(self, *types: str) -> list[tuple[int, str]]:
+        """Return when the function was called for messages that were sent at once."""
+        for type_ in types:
+            self.invoke(message(type_))
+        self.clock.advance(3600)
+        return self.function.calls
+
+
+def test_without_faults_nothing_is_changed() -> None:
+    """Neither what happens nor when."""
+    bench = Bench()
+    assert not bench.faults.are_active
+    assert bench.invoke(message("offer")) == OK
+    assert bench.faults.finds(ALICE)
+    assert not bench.faults.misses_disconnect(ALICE)
+    assert bench.told == []
+
+
+def test_a_dropped_message_never_reaches_the_function() -> None:
+    """Only the first offer; and API Gateway is content."""
+    bench = Bench("drop:offer#1")
+    assert bench.invoke(message("offer")) == OK
+    assert bench.calls_of("answer", "offer") == [(0, "answer"), (0, "offer")]
+    assert bench.told == [Fault(1_700_000_000_000, ALICE, "drop:offer#1", "offer")]
+
+
+def test_a_delayed_message_is_overtaken() -> None:
+    """The others are not delayed."""
+    bench = Bench("delay:offer=300ms")
+    assert bench.calls_of("offer", "ice-candidate") == [(0, "ice-candidate"), (300, "offer")]
+
+
+def test_reordered_messages_come_within_the_time_and_not_in_order() -> None:
+    """None is lost."""
+    sent = [str(number) for number in range(50)]
+    calls = Bench("reorder=80ms").calls_of(*sent)
+    assert sorted(calls, key=lambda call: int(call[1])) != calls
+    assert {name for _, name in calls} == set(sent)
+    assert 0 <= calls[0][0] <= calls[-1][0] <= 80
+
+
+def test_a_duplicate_comes_later_and_its_result_is_nobodys() -> None:
+    """The gateway hears of the first only."""
+    bench = Bench("duplicate:join=400ms")
+    assert bench.invoke(message("join")) == OK
+    bench.clock.advance(1)
+    assert bench.function.calls == [(0, "join"), (400, "join")]
+
+
+@pytest.mark.parametrize("spec", ["drop", "delay=1s", "reorder=1s", "duplicate"])
+def test_handshakes_and_goodbyes_are_left_alone_unless_they_are_named(spec: str) -> None:
+    """Who wants those in trouble says so."""
+    bench = Bench(spec)
+    for event in (CONNECT, DISCONNECT):
+        assert bench.invoke(event) == OK
+    assert bench.function.calls == [(0, "$connect"), (0, "$disconnect")]
+
+
+def test_a_goodbye_can_be_late() -> None:
+    """``$disconnect`` is one of the names."""
+    bench = Bench("delay:$disconnect=2s")
+    assert isinstance(bench.invoke(DISCONNECT), Running)
+    bench.clock.advance(2)
+    assert bench.function.calls == [(2000, "$disconnect")]
+
+
+@pytest.mark.parametrize("body", ["", "[1]", '"x"', '{"type":1}', "[" * 100_000])
+def test_what_is_no_message_of_ours_can_be_lost_as_well(body: str) -> None:
+    """A fault never fails over what peers send."""
+    bench = Bench("drop")
+    event = message_event(ALICE, "$default", body, "r", "m", 0)
+    assert bench.invoke(event) == OK
+    assert bench.function.calls == []
+
+
+def test_an_invocation_that_finds_no_idle_container_waits_for_one() -> None:
+    """A second at the same time needs a second; then both are warm."""
+    bench = Bench("cold-start=1s", slow=True)
+    bench.invoke(message("1"))
+    bench.invoke(message("2"))
+    bench.clock.advance(1)
+    for running in bench.function.running:
+        running.finish(OK)
+    bench.invoke(message("3"))
+    bench.invoke(message("4"))
+    bench.invoke(message("5"))
+    bench.clock.advance(1)
+    assert bench.function.calls == [
+        (1000, "1"),
+        (1000, "2"),
+        (1000, "3"),
+        (1000, "4"),
+        (2000, "5"),
+    ]
+
+
+def test_a_function_that_returns_at_once_leaves_its_container_idle() -> None:
+    """One cold start, then none."""
+    bench = Bench("cold-start=1s")
+    assert isinstance(bench.invoke(message("1")), Running)
+    bench.clock.advance(1)
+    assert bench.invoke(message("2")) == OK
+
+
+def test_certain_events_find_every_container_busy() -> None:
+    """Where a cold start is asked for by name."""
+    bench = Bench("cold-start:offer=600ms")
+    assert bench.calls_of("join", "offer", "ice-candidate") == [
+        (0, "join"),
+        (0, "ice-candidate"),
+        (600, "offer"),
+    ]
+
+
+def test_an_integration_error_invokes_nothing() -> None:
+    """API Gateway tells the client, or refuses the handshake with 500."""
+    bench = Bench("integration-error:$connect")
+    assert isinstance(bench.invoke(CONNECT), NotInvokable)
+    assert bench.function.calls == []
+
+
+def test_a_delayed_error_comes_late() -> None:
+    """Faults add up."""
+    bench = Bench("delay=1s", "integration-error")
+    running = bench.invoke(message("offer"))
+    assert isinstance(running, Running)
+    results: list[Result] = []
+    running.then(results.append)
+    bench.clock.advance(1)
+    assert [type(result) for result in results] == [NotInvokable]
+
+
+def test_gone_and_throttled_are_about_one_players_connections() -> None:
+    """What a backend hears when it asks for them."""
+    bench = Bench("gone:Alice#2", "throttle:Bob=1/2")
+    assert [bench.faults.finds(ALICE) for _ in range(3)] == [True, False, True]
+    assert bench.faults.finds(BOB)
+    with pytest.raises(Throttled):
+        bench.faults.finds(BOB)
+
+
+def test_every_second_goodbye_is_missed() -> None:
+    """Counted over everybody."""
+    bench = Bench("miss-disconnect=1/2")
+    assert [bench.faults.misses_disconnect(who) for who in (ALICE, BOB, ALICE, BOB)] == [
+        False,
+        True,
+        False,
+        True,
+    ]
+
+
+def test_a_share_is_about_that_much() -> None:
+    """Of a thousand, five percent."""
+    bench = Bench("drop=5%")
+    assert 20 <= 1000 - len(bench.calls_of(*["offer"] * 1000)) <= 90
+
+
+def test_faults_come_and_go() -> None:
+    """And the gateway is told whether it has to ask."""
+    bench = Bench()
+    states: list[tuple[bool, float]] = []
+    bench.faults.watch(lambda: states.append((bench.faults.are_active, bench.faults.index_lag_s)))
+    bench.faults.add("index-lag=800ms")
+    bench.faults.add("reorder")
+    assert bench.faults.active() == ["index-lag=800ms", "reorder"]
+    bench.faults.remove("index-lag=800ms")
+    bench.faults.remove("reorder")
+    assert states == [(False, 0), (True, 0.8), (True, 0.8), (True, 0), (False, 0)]
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    """Twice the same, what is not there, and what is no fault."""
+    faults = Faults(["reorder"])
+    for change, spec, what in (
+        (faults.add, "reorder", "is active already"),
+        (faults.remove, "drop", "is not active; active are reorder"),
+        (faults.add, "crash", "there is no fault"),
+    ):
+        with pytest.raises(BadFault, match=what):
+            change(spec)
+    assert faults.active() == ["reorder"]
+
+
+def played(seed: int, *more: str) -> list[tuple[int, str]]:
+    """Play a script; return what came of it."""
+    bench = Bench("drop=20%", "reorder=80ms", "duplicate=20%", *more, seed=seed)
+    return bench.calls_of(*(str(number) for number in range(100)))
+
+
+def test_the_same_seed_has_the_same_trace() -> None:
+    """And another has another."""
+    assert played(7) == played(7)
+    assert played(7) != played(8)
+
+
+def test_a_fault_does_not_change_what_becomes_of_another() -> None:
+    """Each draws from numbers of its own."""
+    assert played(7) == played(7, "gone:Alice", "integration-error:nothing=50%")
+
+
+# In the emulator.
+
+
+async def heard_and_told(seed: int) -> tuple[list[str], list[Any]]:
+    """Play a script over a socket, on a clock that is advanced; return frames and records."""
+    clock, records = VirtualClock(), Records()
+    faults = Faults(["reorder=90ms", "drop:ping=20%", "integration-error=10%"], seed)
+    async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
+        async with peer(emulator, "Alice") as alice:
+            for number in range(60):
+                await tell(alice, type="ping", number=number)
+            await asyncio.wait_for(_until_taken(emulator, 60), 10)
+            for _ in range(100):
+                clock.advance(0.001)
+            faults.remove("integration-error=10%")
+            faults.remove("drop:ping=20%")
+            await tell(alice, type="enough")
+            await asyncio.wait_for(_until_taken(emulator, 61), 10)
+            clock.advance(1)
+            frames = []
+            while "UNKNOWN_TYPE" not in (frame := str(await alice.recv())):
+                frames.append(json.loads(frame).get("type") or "failure")
+        return frames, [(r.at_ms, r.kind, r.outcome, r.type) for r in records]
+
+
+async def _until_taken(emulator: Emulator, count: int) -> None:
+    while sum(isinstance(e, Received) for _, e in emulator.trace.since(0)) < count:
+        happened = asyncio.Event()
+        emulator.trace.when_something_happens(happened.set)
+        await happened.wait()
+
+
+async def test_the_same_seed_has_the_same_trace_in_the_emulator() -> None:
+    """Frames in the same order, records at the same virtual time."""
+    first = await heard_and_told(3)
+    assert first == await heard_and_told(3)
+    assert {"pong", "failure"} == set(first[0])
+    assert first != await heard_and_told(4)
+
+
+async def test_a_ghosts_socket_dies_and_nobody_is_told(records: Records) -> None:
+    """Its row stays; the next connection lives."""
+    faults = Faults(["ghost:HOST#1"])
+    async with Emulator(Settings(port=0), records, faults=faults) as emulator:
+        async with peer(emulator, "HOST") as ghost:
+            with pytest.raises(ConnectionClosed):
+                await ghost.recv()
+        assert ghost.close_code == 1006
+        async with peer(emulator, "HOST") as host:
+            await settle(host)
+            kinds = [record.kind for record in records]
+        assert kinds == ["connect", "fault", "connect", "message"]
+
+
+async def test_a_ghosts_end_is_not_told_when_the_fault_is_over_meanwhile(records: Records) -> None:
+    """Whoever became a ghost remains one."""
+    faults = Faults()
+    async with Emulator(Settings(port=0), records, faults=faults) as emulator:
+        async with peer(emulator, "HOST") as ghost:
+            faults.add("ghost")
+            faults.remove("ghost")
+            with pytest.raises(ConnectionClosed):
+                await ghost.recv()
+        async with peer(emulator, "Alice") as alice:
+            await settle(alice)
+        assert "disconnect" not in [record.kind for record in records[:-1]]
+
+
+async def test_connections_are_asked_to_go_away(clock: VirtualClock, records: Records) -> None:
+    """With 1001, after a while, with a ``$disconnect``; also those that are open already."""
+    faults = Faults()
+    async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
+        async with peer(emulator, "Alice") as alice, peer(emulator, "Bob") as bob:
+            faults.add("go-away:Alice=10s")
+            clock.advance(9.9)
+            await settle(alice)
+            clock.advance(0.1)
+            with pytest.raises(ConnectionClosed):
+                await alice.recv()
+            await settle(bob)
+        assert (alice.close_code, alice.close_reason) == (1001, "Going away")
+
+
+async def test_who_leaves_before_its_time_has_come_is_left_alone(
+    clock: VirtualClock, records: Records
+) -> None:
+    """Nothing happens to a connection that is closed."""
+    faults = Faults(["ghost:Alice=10s"])
+    async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
+        async with peer(emulator, "Alice"):
+            pass
+        async with peer(emulator, "Bob") as bob:
+            await settle(bob)
+            clock.advance(10)
+            await settle(bob)
+        assert "fault" not in [record.kind for record in records]
+
+
+async def test_a_refused_integration_refuses_the_handshake() -> None:
+    """As where Lambda throttles the function."""
+    faults = Faults(["integration-error:$connect#1"])
+    async with Emulator(Settings(port=0), faults=faults) as emulator:
+        with pytest.raises(InvalidStatus) as refused:
+            async with peer(emulator, "Alice"):
+                pass
+        assert refused.value.response.status_code == 500
+        async with connect(f"{emulator.url}?playerId=Alice&gameId=G"):
+            pass
+
+
+async def test_the_gateways_own_frames_are_none_of_at_connections() -> None:
+    """A client whose message failed is told so, whatever a backend would hear."""
+    faults = Faults(["gone:Alice", "throttle", "integration-error"])
+    async with Emulator(Settings(port=0), faults=faults) as emulator:
+        faults.remove("integration-error")
+        async with peer(emulator, "Alice") as alice:
+            faults.add("integration-error")
+            await tell(alice, type="ping")
+            assert (await hear(alice))["message"] == "Internal server error"
+
+
+@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
+@pytest.mark.parametrize(
+    ("spec", "status"), [("gone:Alice#1", 410), ("throttle:Alice#1", 429), ("gone:Bob", None)]
+)
+async def test_a_backend_is_answered_by_faults(
+    method: str, spec: str, status: int | None, emulator: Emulator
+) -> None:
+    """Over HTTP as in process; the connection does not notice."""
+    usual = {"POST": 200, "GET": 200, "DELETE": 204}[method]
+    async with peer(emulator, "Alice") as alice:
+        await settle(alice)
+        emulator.faults.add(spec)
+        (connection_id,) = {
+            entry.facts.connection_id
+            for _, entry in emulator.trace.since(0)
+            if isinstance(entry, Opened)
+        }
+        path = f"/prod/@connections/{quote(connection_id, safe='')}"
+        request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
+        if status is not None:
+            assert (await answer(emulator, request.encode()))[0] == status
+        assert (await answer(emulator, request.encode()))[0] == usual

@@ -1,0 +1,218 @@
+"""Indexes that are late: in memory, and around a real DynamoDB's API."""
+
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from poker_signal.core.model import Connect, ConnectionId, GameId, Message, PlayerId, Row
+from poker_signal.core.room import Room
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import LaggingTable
+from poker_signal.emulator.functions.memory_table import MemoryTable
+from poker_signal.emulator.trace.trace import Fault, Trace
+from poker_signal.lambda_app.table import DynamoTable
+from tests.field import dynamodb
+
+LAG = "index-lag=800ms"
+
+
+def row(connection: str, player: str = "Alice", game: str = "G") -> Row:
+    """Return the row of a connection."""
+    return Row(ConnectionId(connection), PlayerId(player), GameId(game), "2024", 9)
+
+
+HOST = row("h", "HOST")
+
+
+class Memory:
+    """Rows in memory with a late index, and a time that is advanced."""
+
+    def __init__(self) -> None:
+        self.clock = VirtualClock()
+        self.faults = Faults([LAG])
+        self.trace = Trace()
+        self.faults.attach(self.clock, self.trace, tuple)
+        self.table = LaggingTable(MemoryTable(), self.faults)
+
+    def seen_by(self, connection: str) -> set[str]:
+        """Return whom a message's sender finds."""
+        room = self.table.room_of(Message(ConnectionId(connection), "", 0))
+        return {row.connection_id for row in room}
+
+
+def test_who_comes_is_found_later_but_knows_itself() -> None:
+    """A sender's own row is read from the table."""
+    memory = Memory()
+    memory.table.save(HOST)
+    memory.clock.advance(1)
+    memory.table.save(row("a"))
+    assert memory.seen_by("h") == {"h"}
+    assert memory.seen_by("a") == {"h", "a"}
+    memory.clock.advance(0.799)
+    assert memory.seen_by("h") == {"h"}
+    memory.clock.advance(0.001)
+    assert memory.seen_by("h") == {"h", "a"}
+    assert len(memory.table) == 2
+
+
+def test_who_leaves_is_found_for_a_while() -> None:
+    """Change by change, each at its time."""
+    memory = Memory()
+    for new in (HOST, row("a"), row("b", "Bob")):
+        memory.table.save(new)
+    memory.clock.advance(1)
+    memory.table.forget(ConnectionId("a"))
+    memory.clock.advance(0.5)
+    memory.table.forget(ConnectionId("b"))
+    assert memory.seen_by("h") == {"h", "a", "b"}
+    memory.clock.advance(0.3)
+    assert memory.seen_by("h") == {"h", "b"}
+    memory.clock.advance(0.5)
+    assert memory.seen_by("h") == {"h"}
+
+
+def test_what_a_row_has_reached_is_late_as_well() -> None:
+    """In the index; the row itself is as it is."""
+    memory = Memory()
+    memory.table.save(HOST)
+    memory.clock.advance(1)
+    memory.table.reach(ConnectionId("h"), ConnectionId("a"))
+    event = Message(ConnectionId("h"), "", 0)
+    (indexed,) = memory.table.room_of(event)
+    assert not indexed.reached
+    assert memory.table.row(ConnectionId("h")) == HOST._replace(
+        reached=frozenset({ConnectionId("a")})
+    )
+    memory.clock.advance(1)
+    (indexed,) = memory.table.room_of(event)
+    assert indexed.reached == {ConnectionId("a")}
+
+
+def test_a_newcomer_finds_who_was_there() -> None:
+    """It has no row yet, in the table or anywhere."""
+    memory = Memory()
+    memory.table.save(HOST)
+    assert memory.table.room_of(Connect(row("a"), 0)) == Room()
+    memory.clock.advance(0.8)
+    assert memory.table.room_of(Connect(row("a"), 0)) == Room([HOST])
+
+
+def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
+    """Nor does forgetting what is not there change anything."""
+    memory = Memory()
+    memory.table.save(HOST)
+    memory.clock.advance(1)
+    memory.table.save(row("o", "HOST", "OTHER"))
+    memory.table.forget(ConnectionId("nobody"))
+    memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
+    assert memory.seen_by("h") == {"h"}
+    assert memory.seen_by("nobody") == set()
+
+
+def test_reading_what_is_no_longer_true_is_told() -> None:
+    """And only that."""
+    memory = Memory()
+    memory.table.save(HOST)
+    memory.clock.advance(1)
+    memory.seen_by("h")
+    assert memory.trace.next_number == 0
+    memory.table.save(row("a"))
+    memory.seen_by("h")
+    ((_, told),) = memory.trace.since(0)
+    assert isinstance(told, Fault)
+    assert told.fault == LAG
+
+
+class Dynamo:
+    """moto's DynamoDB with a late index, and a time that is advanced."""
+
+    def __init__(self, *specs: str) -> None:
+        self.now_s = 0.0
+        self.told = 0
+        self.faults = Faults(specs)
+        self.faults.call_soon = lambda callback: self._tell()
+        self.client: Any = dynamodb.client(self.faults, lambda: self.now_s)
+        self.table = DynamoTable(self.client, dynamodb.TABLE)
+
+    def _tell(self) -> None:
+        self.told += 1
+
+    def indexed(self, game: str = "G") -> set[str]:
+        """Return who is found by the index."""
+        return {row.connection_id for row in self.table.read_room(GameId(game)).room}
+
+
+def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
+    """Put, update and delete, each at its time."""
+    dynamo = Dynamo(LAG)
+    dynamo.table.save(HOST)
+    assert dynamo.indexed() == set()
+    assert dynamo.table.row(ConnectionId("h")) == HOST
+    dynamo.now_s = 0.8
+    assert dynamo.indexed() == {"h"}
+    dynamo.table.reach(ConnectionId("h"), ConnectionId("a"))
+    dynamo.table.save(row("a"))
+    dynamo.now_s = 1.6
+    (host,) = (r for r in dynamo.table.read_room(GameId("G")).room if r.player_id == "HOST")
+    assert host.reached == {"a"}
+    dynamo.table.forget(ConnectionId("h"))
+    assert dynamo.indexed() == {"h", "a"}
+    dynamo.now_s = 2.5
+    assert dynamo.indexed() == {"a"}
+    assert dynamo.told == 2
+
+
+def test_a_write_that_failed_is_not_repeated_on_the_index() -> None:
+    """A condition that did not hold has changed nothing."""
+    dynamo = Dynamo(LAG)
+    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
+    dynamo.now_s = 1
+    assert dynamo.indexed() == set()
+    assert dynamo.told == 0
+
+
+@pytest.mark.parametrize("in_batch", [True, False])
+def test_several_writes_at_once_are_late_too(in_batch: bool) -> None:
+    """In a batch or a transaction."""
+    dynamo = Dynamo(LAG)
+    item = {
+        "connectionId": {"S": "a"},
+        "playerId": {"S": "Alice"},
+        "gameId": {"S": "G"},
+        "connectedAt": {"S": "2024"},
+        "ttl": {"N": "9"},
+    }
+    if in_batch:
+        requests = {dynamodb.TABLE: [{"PutRequest": {"Item": item}}]}
+        dynamo.client.batch_write_item(RequestItems=requests)
+    else:
+        put = {"Put": {"TableName": dynamodb.TABLE, "Item": item}}
+        dynamo.client.transact_write_items(TransactItems=[put])
+    assert dynamo.indexed() == set()
+    dynamo.now_s = 1
+    assert dynamo.indexed() == {"a"}
+
+
+def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> None:
+    """The fault may come and go."""
+    dynamo = Dynamo()
+    dynamo.table.save(HOST)
+    assert dynamo.indexed() == {"h"}
+    for number in range(2):
+        dynamo.faults.add(LAG)
+        before = dynamo.indexed()
+        dynamo.table.save(row(f"a{number}"))
+        assert dynamo.indexed() == before
+        dynamo.faults.remove(LAG)
+        assert dynamo.indexed() == {*before, f"a{number}"}
+    names = dynamo.client.list_tables()["TableNames"]
+    assert [name for name in names if name.startswith(dynamodb.TABLE)] == [dynamodb.TABLE]
+
+
+def test_who_asks_for_a_table_that_is_not_there_is_told_so() -> None:
+    """By DynamoDB itself."""
+    dynamo = Dynamo(LAG)
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        DynamoTable(dynamo.client, "nowhere").read_room(GameId("G"))

@@ -1,0 +1,84 @@
+"""What --fault understands, and what it says where it does not."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from poker_signal.emulator.faults.spec import KINDS, BadFault, Spec, parse
+
+DOCS = (Path(__file__).parents[3] / "docs" / "faults.md").read_text(encoding="utf-8")
+
+UNDERSTOOD = {
+    "drop:offer#1": Spec("", "drop", "offer", nth=1),
+    "delay:ice-candidate=300ms": Spec("", "delay", "ice-candidate", duration_s=0.3),
+    "delay:$disconnect=1.5s": Spec("", "delay", "$disconnect", duration_s=1.5),
+    "delay:offer=300ms,50%": Spec("", "delay", "offer", share=0.5, duration_s=0.3),
+    "reorder": Spec("", "reorder", duration_s=0.05),
+    "duplicate": Spec("", "duplicate"),
+    "ghost:HOST": Spec("", "ghost", "HOST"),
+    "miss-disconnect": Spec("", "miss-disconnect"),
+    "miss-disconnect=50%": Spec("", "miss-disconnect", share=0.5),
+    "miss-disconnect=1/2": Spec("", "miss-disconnect", every=2),
+    "gone:A%3DB%23 %25": Spec("", "gone", "A=B# %"),
+    "gone:Zoë 🂡": Spec("", "gone", "Zoë 🂡"),
+    "index-lag=800ms": Spec("", "index-lag", duration_s=0.8),
+    "cold-start=1.8s": Spec("", "cold-start", duration_s=1.8),
+    "throttle": Spec("", "throttle"),
+    "integration-error=5%": Spec("", "integration-error", share=0.05),
+    "go-away": Spec("", "go-away"),
+}
+
+
+@pytest.mark.parametrize("text", UNDERSTOOD)
+def test_a_fault_is_understood(text: str) -> None:
+    """Kind, selector, number, share and duration."""
+    assert parse(text) == UNDERSTOOD[text]._replace(text=text)
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "there is no fault ''; there are drop, delay, reorder"),
+        ("crash:HOST", "there is no fault 'crash'; there are drop, delay"),
+        ("drop:", "after the colon comes a message's type, $connect or $disconnect"),
+        ("gone:", "after the colon comes a player's name"),
+        ("drop:$default", "of routes there are $connect and $disconnect"),
+        ("drop:$connect", "a handshake is answered always"),
+        ("drop:offer#0", "after # comes a number from 1; as in drop:offer#1"),
+        ("drop:offer#first", "after # comes a number from 1"),
+        ("drop=300ms", "'300ms' is not 50% or 1/2"),
+        ("drop=0%", "'0%' is not 50% or 1/2"),
+        ("drop=101%", "'101%' is not 50% or 1/2"),
+        ("miss-disconnect=1/0", "'1/0' is not 50% or 1/2"),
+        ("delay:offer", "say how long, in ms or s; as in delay:ice-candidate=300ms"),
+        ("delay=300", "'300' is not 300ms or 1.8s, 50% or 1/2"),
+        ("delay=2h", "'2h' is not 300ms or 1.8s"),
+        ("delay=3601s", "3601s is more than 3600 s"),
+        ("index-lag:GAME=800ms", "leave out what follows the colon"),
+        ("index-lag#2=800ms", "no # here"),
+        ("index-lag=50%", "'50%' is not 300ms or 1.8s"),
+        ("index-lag", "say how long"),
+    ],
+)
+def test_what_is_wrong_is_said_with_what_is_allowed(text: str, what: str) -> None:
+    """And with an example."""
+    with pytest.raises(BadFault, match=re.escape(what)) as bad:
+        parse(text)
+    assert str(bad.value).startswith(f"{text}: ")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_fault_is_documented_and_its_example_is_understood(kind: str) -> None:
+    """In docs/faults.md, by that very example."""
+    example = KINDS[kind].example
+    assert parse(example).kind == kind
+    assert f"| `{example}` |" in DOCS
+
+
+def test_every_fault_in_the_docs_is_understood() -> None:
+    """What is copied from there works."""
+    examples = re.findall(r"--fault (?:'([^']+)'|([^\s`|]+))", DOCS)
+    specs = [quoted or bare for quoted, bare in examples if (quoted or bare) != "SPEC"]
+    assert len(specs) >= 4
+    assert {parse(spec).kind for spec in specs} <= KINDS.keys()

@@ -1,0 +1,161 @@
+"""How handlers are found, what is said of those that are not, and what stays of them: nothing."""
+
+import importlib
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from poker_signal.emulator.functions.handler_loader import BadHandler, HandlerImports
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A folder with a handler and a module that it imports, and with some that are none."""
+    (tmp_path / "beside.py").write_text("ANSWER = 42\n")
+    (tmp_path / "fn.py").write_text(
+        "import beside\nVALUE = 1\nasync def later(e, c): ...\n"
+        "def handler(event, context): return {'statusCode': beside.ANSWER}\n"
+    )
+    (tmp_path / "broken.py").write_text("import beside\nimport no_such_module_at_all\n")
+    (tmp_path / "torn.py").write_text("def handler(event, context:\n")
+    (tmp_path / "leaving.py").write_text("raise SystemExit(3)\n")
+    return tmp_path
+
+
+@pytest.fixture
+def imports(project: Path) -> Iterator[HandlerImports]:
+    """The handlers of the folder."""
+    imports = HandlerImports(project)
+    yield imports
+    imports.forget()
+
+
+@pytest.mark.parametrize("reference", ["fn.py:handler", "fn:handler"])
+def test_a_handler_is_found_by_file_or_module(imports: HandlerImports, reference: str) -> None:
+    """What lies beside it can be imported, as in Lambda."""
+    assert imports.load(reference)({}, None) == {"statusCode": 42}
+
+
+@pytest.mark.parametrize(
+    ("reference", "says"),
+    [
+        ("fn.py", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        ("fn.py:", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        (":handler", "a handler is MODULE:FUNCTION or FILE.py:FUNCTION"),
+        ("nowhere.py:handler", "no such file"),
+        ("nowhere:handler", "nowhere:handler: ModuleNotFoundError: No module named 'nowhere'"),
+        ("broken.py:handler", "{}/broken.py:2: ModuleNotFoundError: No module named 'no_such_mod"),
+        ("broken:handler", "{}/broken.py:2: ModuleNotFoundError: No module named 'no_such_mod"),
+        ("torn.py:handler", "{}/torn.py:1: SyntaxError: "),
+        ("leaving.py:handler", "{}/leaving.py:1: SystemExit: 3"),
+        ("fn.py:other", "fn.py has no other"),
+        ("fn.py:VALUE", "VALUE is no function but int"),
+        ("fn.py:later", "later is a coroutine function, which Lambda does not await"),
+    ],
+)
+def test_a_handler_that_cannot_be_called_is_explained(
+    imports: HandlerImports, project: Path, reference: str, says: str
+) -> None:
+    """At start, in one line, which says where the mistake is."""
+    with pytest.raises(BadHandler, match=re.escape(says.format(project))) as caught:
+        imports.load(reference)
+    assert "\n" not in str(caught.value)
+
+
+def test_nothing_stays_of_a_handler(project: Path) -> None:
+    """A module or package of the same name is what it was; who loads it again, has it anew."""
+    (project / "library" / "fn").mkdir(parents=True)
+    (project / "library" / "fn" / "__init__.py").write_text("")
+    (project / "library" / "fn" / "models.py").write_text("")
+    sys.path.insert(0, str(project / "library"))
+    try:
+        package = importlib.import_module("fn")
+        path, modules = [*sys.path], {**sys.modules}
+        handlers = []
+        for reference in ("fn.py:handler", "fn.py:handler", "beside:print"):
+            imports = HandlerImports(project)
+            (project / "beside.py").write_text("from builtins import print\nANSWER = []\n")
+            handlers.append(imports.load(reference))
+            assert sys.modules["fn"] is package
+            assert "beside" in sys.modules
+            imports.forget()
+            assert sys.path == path
+            assert sys.modules == modules
+        first, second, _ = (handler({}, None) for handler in handlers)
+        assert first["statusCode"] is not second["statusCode"]
+        importlib.import_module("fn.models")
+    finally:
+        sys.path.remove(str(project / "library"))
+        for name in ("fn", "fn.models"):
+            sys.modules.pop(name, None)
+
+
+def test_a_handler_that_fails_leaves_nothing_either(project: Path) -> None:
+    """What it had imported by then goes as well."""
+    path, modules = [*sys.path], {**sys.modules}
+    imports = HandlerImports(project)
+    with pytest.raises(BadHandler):
+        imports.load("broken.py:handler")
+    imports.forget()
+    assert (sys.path, sys.modules) == (path, modules)
+
+
+@pytest.mark.parametrize("goes_first", [0, 1])
+def test_two_emulators_with_one_handler_leave_nothing(project: Path, goes_first: int) -> None:
+    """Whichever of them stops first."""
+    path, modules = [*sys.path], {**sys.modules}
+    both = [HandlerImports(project), HandlerImports(project)]
+    for imports in both:
+        imports.load("fn.py:handler")
+    both.pop(goes_first).forget()
+    assert str(project) in sys.path
+    both.pop().forget()
+    assert (sys.path, sys.modules) == (path, modules)
+
+
+@pytest.mark.parametrize("folders", [("chat", "auth"), (".", "sub"), ("sub", "."), ("a", "a/b")])
+def test_each_function_gets_the_helpers_that_lie_beside_it(
+    tmp_path: Path, folders: tuple[str, str]
+) -> None:
+    """Also where another has some of the same names, and whichever is loaded again."""
+    for name in folders:
+        folder = tmp_path / name
+        (folder / "package").mkdir(parents=True)
+        (folder / "helper.py").write_text(f"NAME = {name!r}\n")
+        # Without __init__.py it is a package all the same.
+        (folder / "package" / "within.py").write_text(f"NAME = {name!r}\n")
+        (folder / "app.py").write_text(
+            "import helper, package.within\n"
+            "def handler(event, context): return helper.NAME, package.within.NAME\n"
+        )
+    path, modules = [*sys.path], {**sys.modules}
+    imports = HandlerImports(tmp_path)
+    one, other = folders
+    for name in (one, other, one, other, other):
+        assert imports.load(f"{name}/app.py:handler")({}, None) == (name, name)
+    files = {str(getattr(module, "__file__", "")) for module in sys.modules.values()}
+    assert {str(tmp_path / name / "app.py") for name in folders} <= files
+    imports.forget()
+    assert (sys.path, sys.modules) == (path, modules)
+
+
+def test_what_a_handler_imports_when_it_is_called_goes_as_well(project: Path) -> None:
+    """What its caller has imported meanwhile does not."""
+    (project / "lazy.py").write_text(
+        "def handler(event, context):\n    import beside\n    return beside\n"
+    )
+    (project / "callers.py").touch()
+    imports = HandlerImports(project)
+    handler = imports.load("lazy.py:handler")
+    modules = {**sys.modules}
+    callers = importlib.import_module("callers")
+    try:
+        assert handler({}, None) is sys.modules["beside"]
+        imports.forget()
+        del modules["lazy"]
+        assert sys.modules == {**modules, "callers": callers}
+    finally:
+        sys.modules.pop("callers", None)

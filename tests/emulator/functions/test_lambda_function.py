@@ -1,0 +1,214 @@
+"""Anybody's handler: how it is found, called, and kept from doing harm."""
+
+import logging
+import re
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+from queue import Queue
+from typing import Any, NamedTuple
+
+import pytest
+
+from poker_signal.emulator.aws.events import Facts, message_event
+from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, Running
+from poker_signal.emulator.functions import lambda_function as lambda_host
+from poker_signal.emulator.functions.handler_loader import Handler
+from poker_signal.emulator.functions.lambda_function import (
+    Function,
+    LambdaHost,
+    environment_for,
+)
+from poker_signal.emulator.protocols.tls import Certificate
+
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
+              {"sourceIp": "192.0.2.1"})  # fmt: skip
+
+
+def message(text: str = "hello") -> Any:
+    """Return the event of a message."""
+    return message_event(FACTS, "$default", text, "r", "m", 1_707_503_008_112)
+
+
+def at_once(callback: Callable[[], None]) -> None:
+    """Call from whatever thread, for want of an event loop."""
+    callback()
+
+
+def invoked(handler: Handler, event: Any, **more: Any) -> Result:
+    """Return the result of calling a handler through its host."""
+    results: Queue[Result] = Queue()
+    tell(LambdaHost(Function(name="chat", handler=handler, **more), at_once), event, results)
+    return results.get(timeout=10)
+
+
+def tell(host: LambdaHost, event: Any, results: "Queue[Result]") -> None:
+    """Invoke, and have the result put into a queue."""
+    result = host.invoke(event)
+    if isinstance(result, Running):
+        result.then(results.put)
+    else:
+        results.put(result)
+
+
+def test_a_handler_is_called_with_event_and_context_in_a_thread() -> None:
+    """And what it returns comes back."""
+    seen: list[Any] = []
+
+    def handler(event: Any, context: Any) -> Any:
+        seen.extend((event, context, threading.current_thread()))
+        return {"statusCode": 200, "body": context.function_name}
+
+    assert invoked(handler, message()) == Returned({"statusCode": 200, "body": "chat"})
+    event, context, thread = seen
+    assert event == message()
+    assert thread is not threading.current_thread()
+    assert context.memory_limit_in_mb == "128"
+    assert context.function_version == "$LATEST"
+    assert context.invoked_function_arn.endswith(":function:chat")
+    assert re.fullmatch("[0-9a-f-]{36}", context.aws_request_id)
+    assert context.log_group_name == "/aws/lambda/chat"
+    assert 0 < context.get_remaining_time_in_millis() <= 29_000
+    assert context.identity.cognito_identity_id is None
+    assert context.client_context is None
+
+
+def test_a_handler_cannot_change_what_the_gateway_keeps() -> None:
+    """Its event is a copy, as on AWS."""
+    event = message()
+
+    def handler(event: Any, context: Any) -> Any:
+        event["requestContext"]["identity"]["sourceIp"] = "changed"
+        return {"statusCode": 200}
+
+    invoked(handler, event)
+    assert event == message()
+
+
+@pytest.mark.parametrize("error", [RuntimeError("boom"), SystemExit("boom"), KeyError("boom")])
+def test_a_handler_that_raises_is_told_with_its_traceback(
+    error: BaseException, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Even one that calls sys.exit does not end the emulator."""
+
+    def handler(event: Any, context: Any) -> Any:
+        raise error
+
+    with caplog.at_level(logging.ERROR):
+        assert invoked(handler, message()) == Raised(str(error))
+    assert caplog.records[0].exc_info is not None
+
+
+class Response(NamedTuple):
+    """What some handlers return."""
+
+    body: object
+    statusCode: int = 200
+
+
+@pytest.mark.parametrize(
+    ("body", "is_read_as"),
+    [
+        (Decimal("200"), 200),
+        (Decimal("1.50"), 1.5),
+        (b"caf\xc3\xa9", "café"),
+        ((1, Response(2)), [1, {"body": 2, "statusCode": 200}]),
+    ],
+    ids=["whole", "decimal", "bytes", "tuples"],
+)
+def test_a_result_is_written_as_lambdas_runtime_writes_it(body: object, is_read_as: object) -> None:
+    """Which takes more than Python's own JSON does: boto3 reads numbers as Decimal."""
+    result = invoked(lambda event, context: Response(body), message())
+    assert result == Returned({"statusCode": 200, "body": is_read_as})
+
+
+def test_bytes_are_handed_back_as_they_are() -> None:
+    """A handler may have made the JSON itself."""
+    assert invoked(lambda event, context: b'{"a": 1}', message()) == Returned({"a": 1})
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {1, 2},
+        float("nan"),
+        float("inf"),
+        Decimal("NaN"),
+        Decimal("-sNaN"),
+        Decimal("Infinity"),
+        b"\xff",
+        {Decimal(1): 1},
+    ],
+    ids=repr,
+)
+def test_a_result_that_is_no_json_is_an_error_of_the_function(body: object) -> None:
+    """Lambda cannot hand it back, or API Gateway not read it."""
+    result = invoked(lambda event, context: {"statusCode": 200, "body": body}, message())
+    assert isinstance(result, Raised)
+    assert result.message.startswith("Unable to marshal response: ")
+
+
+def test_a_function_without_permission_is_not_invoked() -> None:
+    """What a forgotten aws_lambda_permission looks like."""
+    called: list[int] = []
+    result = invoked(lambda event, context: called.append(1), message(), may_be_invoked=False)
+    assert (result, called) == (NotInvokable(), [])
+
+
+def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A flood of messages to a handler that hangs must not be a flood of threads."""
+    monkeypatch.setattr(lambda_host, "MAX_CONCURRENT", 2)
+    go_on = threading.Event()
+    function = Function(name="slow", handler=lambda event, context: go_on.wait(10))
+    results: Queue[Result] = Queue()
+    host = LambdaHost(function, at_once)
+    for _ in range(3):
+        tell(host, message(), results)
+    assert results.get_nowait() == NotInvokable("throttled, 2 are running")
+    go_on.set()
+    assert [results.get(timeout=10) for _ in range(2)] == [Returned(True)] * 2
+    tell(host, message(), results)
+    assert results.get(timeout=10) == Returned(True)
+
+
+def test_the_environment_lets_boto3_find_the_emulator() -> None:
+    """Endpoint, region and dummy credentials."""
+    assert environment_for("http://x/prod", "us-west-2", None, {}) == {
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://x/prod",
+        "AWS_REGION": "us-west-2",
+        "AWS_DEFAULT_REGION": "us-west-2",
+        "AWS_ACCESS_KEY_ID": "emulator",
+        "AWS_SECRET_ACCESS_KEY": "emulator",
+    }
+
+
+@pytest.mark.parametrize(
+    ("own", "kept"),
+    [
+        ({"AWS_PROFILE": "me"}, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}),
+        ({"AWS_ACCESS_KEY_ID": "me"}, {"AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"}),
+        ({"AWS_REGION": "eu-west-1"}, {"AWS_REGION"}),
+        (
+            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://mine"},
+            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"},
+        ),
+    ],
+    ids=["profile", "key", "region", "endpoint"],
+)
+def test_what_the_user_has_set_stays(own: dict[str, str], kept: set[str]) -> None:
+    """Nobody's own credentials are mixed with ours."""
+    assert not kept & environment_for("http://x/prod", "us-west-2", None, own).keys()
+
+
+def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
+    """Beside whatever it trusted before."""
+    own, authority = tmp_path / "own.pem", tmp_path / "authority.pem"
+    own.write_text("own")
+    authority.write_text("authority")
+    certificate = Certificate(authority, tmp_path / "chain.pem")
+    environ = {"AWS_CA_BUNDLE": str(own)}
+    bundle = environment_for("https://x/prod", "us-west-2", certificate, environ)["AWS_CA_BUNDLE"]
+    assert Path(bundle).read_text() == "own\nauthority"

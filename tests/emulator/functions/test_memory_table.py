@@ -1,0 +1,89 @@
+"""Rows in memory."""
+
+from poker_signal.core.model import (
+    ROW_LIFETIME_S,
+    Connect,
+    ConnectionId,
+    Disconnect,
+    GameId,
+    Message,
+    PlayerId,
+    Row,
+)
+from poker_signal.emulator.functions.memory_table import MemoryTable
+
+ALICE = Row(ConnectionId("a"), PlayerId("Alice"), GameId("G1"), "2024-01-01T00:00:00.000Z", 9)
+BOB = Row(ConnectionId("b"), PlayerId("Bob"), GameId("G1"), "2024-01-01T00:00:01.000Z", 9)
+CAROL = Row(ConnectionId("c"), PlayerId("Carol"), GameId("G2"), "2024-01-01T00:00:02.000Z", 9)
+
+
+def test_a_room_holds_the_rows_of_one_game() -> None:
+    """Nothing crosses games."""
+    table = MemoryTable()
+    for row in (ALICE, BOB, CAROL):
+        table.save(row)
+    assert list(table.room_of(Message(ALICE.connection_id, "", 0))) == [ALICE, BOB]
+    assert list(table.room_of(Connect(CAROL, 0))) == [CAROL]
+    assert list(table.room_of(Disconnect(ConnectionId("nobody")))) == []
+
+
+def test_a_room_that_was_read_does_not_change() -> None:
+    """It is a snapshot: an invocation decides on what it has read."""
+    table = MemoryTable()
+    table.save(ALICE)
+    room = table.room_of(Connect(BOB, 0))
+    table.save(BOB)
+    table.forget(ALICE.connection_id)
+    assert list(room) == [ALICE]
+
+
+def test_expired_rows_go_when_somebody_comes() -> None:
+    """Also those of games to which nobody returns; in its last second a row is still there."""
+    table = MemoryTable()
+    for row in (ALICE, CAROL):
+        table.save(row)
+    table.reach(ALICE.connection_id, CAROL.connection_id)
+    table.save(BOB._replace(ttl=9 + ROW_LIFETIME_S))
+    assert len(table) == 3
+    table.save(BOB._replace(connection_id=ConnectionId("d"), ttl=10 + ROW_LIFETIME_S))
+    assert [table.row(ConnectionId(key)) is None for key in "abcd"] == [True, False, True, False]
+
+
+def test_nothing_is_left_of_a_game_that_everybody_left() -> None:
+    """The emulator may run for weeks."""
+    table = MemoryTable()
+    table.save(ALICE)
+    table.save(BOB)
+    table.forget(ALICE.connection_id)
+    table.forget(ALICE.connection_id)
+    assert table.row(ALICE.connection_id) is None
+    assert list(table.room_of(Message(BOB.connection_id, "", 0))) == [BOB]
+    table.forget(BOB.connection_id)
+    assert (len(table), table._rooms) == (0, {})
+
+
+def test_saving_twice_wipes_nothing_out() -> None:
+    """As in DynamoDB: a retry may come after others have written."""
+    table = MemoryTable()
+    table.save(ALICE)
+    table.reach(ALICE.connection_id, BOB.connection_id)
+    table.save(ALICE)
+    assert table.row(ALICE.connection_id) == ALICE._replace(reached=frozenset({BOB.connection_id}))
+
+
+def test_another_handshake_of_the_same_id_replaces_the_row() -> None:
+    """Ids do not come again; if one does, the other game does not keep its row."""
+    table = MemoryTable()
+    again = CAROL._replace(connection_id=ALICE.connection_id)
+    table.save(ALICE)
+    table.save(again)
+    assert table.row(ALICE.connection_id) == again
+    assert len(table.room_of(Connect(ALICE, 0))) == 0
+
+
+def test_all_rows_can_be_taken_over() -> None:
+    """In the order in which they came, which is that of their places in a room."""
+    table = MemoryTable()
+    for row in (CAROL, ALICE, BOB):
+        table.save(row)
+    assert list(table.rows()) == [CAROL, ALICE, BOB]

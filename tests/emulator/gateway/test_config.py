@@ -1,0 +1,111 @@
+"""api.toml: what is right is read, what is wrong is named."""
+
+from pathlib import Path
+
+import pytest
+
+from poker_signal.emulator.gateway.config import BadConfig, of_handler, read_config
+
+GOOD = """
+route_selection_expression = "$request.body.kind"
+
+[functions.chat]
+handler = "chat.py:handler"
+memory_mb = 256
+
+[functions.auth]
+handler = "auth:handler"
+invoke_permission = false
+
+[routes]
+"$connect" = { function = "chat" }
+echo = { function = "chat", two_way = true, integration_timeout = 0.5 }
+
+[authorizer]
+function = "auth"
+identity_sources = ["route.request.querystring.token"]
+
+[stage_variables]
+table = "connections"
+"""
+
+
+def written(tmp_path: Path, text: str | bytes) -> Path:
+    """Return a file with that text."""
+    path = tmp_path / "api.toml"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    return path
+
+
+def test_a_whole_api_is_read(tmp_path: Path) -> None:
+    """Every key that there is."""
+    config = read_config(written(tmp_path, GOOD))
+    assert config.functions["chat"].memory_mb == 256
+    assert not config.functions["auth"].invoke_permission
+    assert config.routes["echo"].two_way
+    assert config.routes["echo"].integration_timeout == 0.5
+    assert config.authorizer is not None
+    assert config.authorizer.identity_sources == ["route.request.querystring.token"]
+    assert config.stage_variables == {"table": "connections"}
+    assert config.route_selection_expression == "$request.body.kind"
+
+
+WRONG = {
+    "unknown-key": ("colour = 'red'", "unknown field `colour`"),
+    "unknown-inner-key": ("functions.a = {handler='x:y', memory=1}\nroutes={}", "`memory`"),
+    "wrong-type": ("functions.a = {handler=7}\nroutes={}", "handler"),
+    "too-little-memory": ("functions.a = {handler='x:y', memory_mb=1}\nroutes={}", "memory_mb"),
+    "no-functions": ("routes={}", "missing required field `functions`"),
+    "no-such-function": (
+        "functions.a = {handler='x:y'}\nroutes.b = {function='c'}",
+        "routes.'b'.function: there is no functions.c, only a",
+    ),
+    "authorizer": (
+        "functions.a = {handler='x:y'}\nroutes={}\nauthorizer = {function='c'}",
+        "authorizer.function: there is no functions.c",
+    ),
+    "identity-source": (
+        "functions.a = {handler='x:y'}\nroutes={}\n"
+        "authorizer = {function='a', identity_sources=['Auth']}",
+        "identity_sources: 'Auth' is not",
+    ),
+    "expression": (
+        "functions.a = {handler='x:y'}\nroutes={}\nroute_selection_expression='$x'",
+        "'$x': only",
+    ),
+    "dollar-route": (
+        "functions.a = {handler='x:y'}\nroutes.'$mine' = {function='a'}",
+        "must not begin with $",
+    ),
+    "long-timeout": (
+        "functions.a = {handler='x:y'}\nroutes.a = {function='a', integration_timeout=30}",
+        "integration_timeout",
+    ),
+    "not-toml": ("functions = ", "api.toml"),
+    "not-utf-8": (b"\xff", "api.toml"),
+}
+
+
+@pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes, says: str) -> None:
+    """With the file and the key."""
+    with pytest.raises(BadConfig) as bad:
+        read_config(written(tmp_path, text))
+    assert str(tmp_path / "api.toml") in str(bad.value)
+    assert says in str(bad.value)
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    """As the operating system says it."""
+    with pytest.raises(BadConfig, match="No such file"):
+        read_config(tmp_path / "api.toml")
+
+
+def test_one_handler_serves_the_three_routes_of_every_api() -> None:
+    """And those of one's own that are asked for."""
+    config = of_handler("folder/chat.py:handler", ["join"], "$request.body.kind")
+    assert set(config.routes) == {"$connect", "$disconnect", "$default", "join"}
+    assert {route.function for route in config.routes.values()} == {"chat"}
+    assert config.functions["chat"].handler == "folder/chat.py:handler"
+    with pytest.raises(BadConfig, match="must not begin with"):
+        of_handler("chat:handler", ["$join"])

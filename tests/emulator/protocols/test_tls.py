@@ -1,0 +1,99 @@
+"""The certificate of --tls."""
+
+import datetime
+import ssl
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import trustme
+from websockets.asyncio.client import connect
+
+from poker_signal.emulator.protocols.tls import Certificate, NoTls, certificate_for
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import settle
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate in a folder of its own."""
+    return certificate_for("127.0.0.1", tmp_path_factory.mktemp("tls"))
+
+
+async def test_who_trusts_the_authority_connects(certificate: Certificate) -> None:
+    """wss, and certainly not ws."""
+    trusting = ssl.create_default_context(cafile=certificate.authority)
+    async with Emulator(Settings(port=0), certificate=certificate) as emulator:
+        assert emulator.url.startswith("wss://127.0.0.1:")
+        assert emulator.management_url.startswith("https://127.0.0.1:")
+        query = "?playerId=Alice&gameId=GAME01"
+        async with connect(emulator.url + query, ssl=trusting) as client:
+            await settle(client)
+        localhost = emulator.url.replace("127.0.0.1", "localhost")
+        async with connect(localhost + query, ssl=trusting, host="127.0.0.1") as client:
+            await settle(client)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await connect(emulator.url + query, ssl=ssl.create_default_context())
+
+
+def test_a_certificate_is_made_once(certificate: Certificate) -> None:
+    """Whoever has trusted it does not have to do so again."""
+    before = certificate.chain.read_bytes()
+    assert certificate_for("localhost", certificate.chain.parent) == certificate
+    assert certificate.chain.read_bytes() == before
+
+
+def test_nobody_else_can_read_the_key(certificate: Certificate) -> None:
+    """And the authority's own key is nowhere."""
+    assert stat.S_IMODE(certificate.chain.stat().st_mode) == 0o600
+    assert b"PRIVATE KEY" not in certificate.authority.read_bytes()
+
+
+@pytest.mark.parametrize("broken", ["missing", "garbage", "old"])
+def test_a_certificate_that_is_no_good_is_made_anew(tmp_path: Path, broken: str) -> None:
+    """Torn, deleted, or about to expire."""
+    kept = certificate_for("127.0.0.1", tmp_path)
+    if broken == "missing":
+        kept.authority.unlink()
+    elif broken == "garbage":
+        kept.chain.write_bytes(b"-----BEGIN CERTIFICATE-----\n")
+    else:
+        soon = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=2)
+        leaf = trustme.CA().issue_cert("127.0.0.1", not_after=soon)
+        kept.chain.write_bytes(leaf.private_key_and_cert_chain_pem.bytes())
+    before = kept.chain.read_bytes()
+    renewed = certificate_for("127.0.0.1", tmp_path)
+    assert renewed.chain.read_bytes() != before
+    assert renewed.context().cert_store_stats() is not None
+
+
+def test_another_host_gets_a_certificate_with_its_name(tmp_path: Path) -> None:
+    """A phone connects by the address of the network."""
+    kept = certificate_for("192.0.2.7", tmp_path)
+    assert kept.chain.name == "192_0_2_7.pem"
+
+
+def test_boto3_trusts_what_it_trusted_before(certificate: Certificate, tmp_path: Path) -> None:
+    """The user's own bundle, and the authority beside it."""
+    own = tmp_path / "own.pem"
+    own.write_bytes(trustme.CA().cert_pem.bytes())
+    bundle = certificate.bundle(str(own)).read_bytes()
+    assert own.read_bytes() in bundle
+    assert certificate.authority.read_bytes() in bundle
+    assert certificate.authority.read_bytes() in certificate.bundle(None).read_bytes()
+
+
+def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
+    """With what it is for."""
+    (tmp_path / "file").touch()
+    with pytest.raises(NoTls, match="--tls keeps its certificate there"):
+        certificate_for("127.0.0.1", tmp_path / "file" / "tls")
+
+
+def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One line, not a traceback."""
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    with pytest.raises(NoTls, match=r"pip install 'poker-signal\[tls\]'"):
+        certificate_for("127.0.0.1")

@@ -1,0 +1,158 @@
+"""The opening handshake, answer by answer."""
+
+import json
+import uuid
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from unittest import mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.protocol import State
+from websockets.server import ServerProtocol
+
+from poker_signal.emulator.aws.http import Answer, Request
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.protocols import upgrade as handshake
+from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import HANDSHAKE, answer
+
+
+async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
+    """RFC 6455's own example key, and API Gateway's header names."""
+    status, headers, body = await answer(emulator, HANDSHAKE)
+    assert (status, body) == (101, b"")
+    assert headers.pop("date").endswith(" GMT")
+    assert headers == {
+        "connection": "upgrade",
+        "upgrade": "websocket",
+        "sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+    }
+
+
+async def test_a_trailing_slash_is_the_same_endpoint(emulator: Emulator) -> None:
+    """AWS's own example connects to it."""
+    assert (await answer(emulator, HANDSHAKE.replace(b"/prod?", b"/prod/?")))[0] == 101
+
+
+@pytest.mark.parametrize("path", [b"/", b"/dev", b"/prod/foo", b"/Prod", b"//prod", b"/prod//"])
+async def test_another_path_is_forbidden(emulator: Emulator, path: bytes) -> None:
+    """As the shared front end of execute-api answers."""
+    status, headers, body = await answer(emulator, HANDSHAKE.replace(b"/prod?", path + b"?"))
+    assert (status, body) == (403, b'{"message":"Forbidden"}')
+    assert headers["x-amzn-errortype"] == "ForbiddenException"
+    assert headers["content-type"] == "application/json"
+    assert uuid.UUID(headers["x-amzn-requestid"])
+
+
+@pytest.mark.parametrize("path", [b"/prod", b"/prod/", b"/prod/foo"])
+async def test_a_plain_get_is_asked_to_upgrade(emulator: Emulator, path: bytes) -> None:
+    """A browser's address bar is no WebSocket client."""
+    status, headers, body = await answer(
+        emulator, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
+    )
+    assert (status, body) == (426, b"")
+    assert headers["upgrade"] == "websocket"
+
+
+MISTAKES = {
+    "no-key": (b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n", b"", 400),
+    "short-key": (b"dGhlIHNhbXBsZSBub25jZQ==", b"dGhl", 400),
+    "no-version": (b"Sec-WebSocket-Version: 13\r\n", b"", 400),
+    "old-version": (b"Version: 13", b"Version: 8", 426),
+    "no-connection": (b"Connection: Upgrade\r\n", b"", 426),
+    "post": (b"GET ", b"POST ", 400),
+    "control-character": (b"Host: ", b"Host: \x01", 400),
+}
+
+
+@pytest.mark.parametrize(("right", "wrong", "status"), MISTAKES.values(), ids=MISTAKES.keys())
+async def test_a_handshake_that_breaks_rfc_6455_is_refused(
+    emulator: Emulator, right: bytes, wrong: bytes, status: int
+) -> None:
+    """With a word on what is wrong."""
+    assert right in HANDSHAKE
+    got, _, body = await answer(emulator, HANDSHAKE.replace(right, wrong))
+    assert got == status
+    if status == 400:
+        assert "handshake" in json.loads(body)["message"]
+
+
+async def test_any_origin_is_welcome(emulator: Emulator) -> None:
+    """API Gateway passes it on and checks nothing."""
+    request = HANDSHAKE.replace(b"Host:", b"Origin: https://evil.example\r\nHost:")
+    assert (await answer(emulator, request))[0] == 101
+
+
+@pytest.mark.parametrize(
+    ("offer", "accepted"),
+    [
+        (b"permessage-deflate; client_max_window_bits", "permessage-deflate"),
+        (
+            b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
+            "permessage-deflate;server_max_window_bits=12",
+        ),
+        (b"x-unknown", None),
+    ],
+    ids=["browser", "as-recorded", "unknown"],
+)
+async def test_compression_is_accepted_as_recorded(
+    emulator: Emulator, offer: bytes, accepted: str | None
+) -> None:
+    """No limit to the client's window is confirmed."""
+    request = HANDSHAKE.replace(b"Host:", b"Sec-WebSocket-Extensions: " + offer + b"\r\nHost:")
+    _, headers, _ = await answer(emulator, request)
+    assert headers.get("sec-websocket-extensions") == accepted
+
+
+async def test_compression_can_be_declined(clock: VirtualClock) -> None:
+    """For whoever suspects it."""
+    request = HANDSHAKE.replace(b"Host:", b"Sec-WebSocket-Extensions: permessage-deflate\r\nHost:")
+    async with Emulator(Settings(port=0, permessage_deflate=False), clock=clock) as emulator:
+        _, headers, _ = await answer(emulator, request)
+    assert "sec-websocket-extensions" not in headers
+
+
+USUAL = {
+    "Host": "example.org",
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+OTHER_VALUES = ["Upgrade", "keep-alive, Upgrade", "close", "WebSocket", "13", "8", "h2c", "é"]
+OTHER_VALUES += ["dGhlIHNhbXBsZSBub25jZR==", "dGhlIHNhbXBsZSBub25jZ===", "dGhl", "", "x,", "\x01"]
+OTHER_HEADERS = st.tuples(
+    st.sampled_from([*USUAL, "upgrade", "Origin", "Sec-WebSocket-Protocol", "X-Forwarded-For"]),
+    st.sampled_from(OTHER_VALUES),
+)
+
+
+@given(st.lists(OTHER_HEADERS, max_size=3), st.sets(st.sampled_from(list(USUAL)), max_size=1))
+def test_the_short_way_comes_to_what_websockets_comes_to(
+    more: list[tuple[str, str]], missing: set[str]
+) -> None:
+    """It is only taken where it does."""
+    headers = [header for header in USUAL.items() if header[0] not in missing] + more
+    request = Request("GET", "/prod", headers, "127.0.0.1")
+    short = negotiate(request, Settings())
+    with mock.patch.object(handshake, "_leaves_nothing_to_decide", return_value=False):
+        long = negotiate(request, Settings())
+    if isinstance(short, Answer) or isinstance(long, Answer):
+        assert short == long
+        return
+    assert short.headers[1:] == long.headers[1:]
+    assert short.protocol.state is long.protocol.state is State.OPEN
+    assert short.protocol.extensions == long.protocol.extensions == []
+    assert (short.headers[0][0], long.headers[0][0]) == ("Date", "Date")
+    assert parsedate_to_datetime(short.headers[0][1]).utcoffset() == timedelta(0)
+
+
+def test_the_short_way_is_taken() -> None:
+    """By whoever asks for nothing more: websockets is not asked."""
+    request = Request("GET", "/prod", list(USUAL.items()), "127.0.0.1")
+    with mock.patch.object(ServerProtocol, "accept", side_effect=AssertionError):
+        assert isinstance(negotiate(request, Settings()), Upgrade)

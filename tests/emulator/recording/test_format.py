@@ -1,0 +1,122 @@
+"""Recordings are read as far as they go, and what is none is called so."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from poker_signal.core.model import Topology
+from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.format import NotReadable, read
+from poker_signal.emulator.settings import Settings
+
+HEADER = recording.line(recording.header(5, "poker-signal 0", None, "secrets"))
+ENTRY = b'{"n":0,"at":5,"kind":"opened"}\n'
+NEXT = ENTRY.replace(b'"n":0', b'"n":1')
+
+
+def read_bytes(tmp_path: Path, data: bytes) -> recording.Recording:
+    """Read a file with this in it."""
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(data)
+    return read(path)
+
+
+def test_a_header_tells_which_settings_matter() -> None:
+    """What is as it is by default is not told, nor are keys and addresses."""
+    settings = Settings(
+        port=0, topology=Topology.STAR, idle_timeout_s=5, host="192.0.2.7", ticket_keys={"k": b"s"}
+    )
+    header = json.loads(recording.line(recording.header(5, "poker-signal 0", settings, "secrets")))
+    assert header == {
+        "format": "poker-signal recording",
+        "version": 1,
+        "madeBy": "poker-signal 0",
+        "at": 5,
+        "redacted": "secrets",
+        "settings": {"stage": "prod", "topology": "star", "idle_timeout_s": 5, "tickets": True},
+    }
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    """Header and entries; the header may be missing."""
+    found = read_bytes(tmp_path, HEADER + ENTRY)
+    assert (found.header["at"], found.entries, found.problems) == (5, [json.loads(ENTRY)], [])
+    found = read_bytes(tmp_path, ENTRY + b"\n" + NEXT)
+    assert (found.header, len(found.entries), found.problems) == ({}, 2, [])
+
+
+def test_a_line_is_json_whatever_is_in_it() -> None:
+    """Also where a setting is no number of JSON."""
+    settings = Settings(port=0, idle_timeout_s=float("inf"))
+    told = recording.line(recording.header(5, "poker-signal 0", settings, "secrets"))
+    assert json.loads(told, parse_constant=pytest.fail)["settings"]["idle_timeout_s"] is None
+
+
+@pytest.mark.parametrize("cut", range(1, len(ENTRY) - 1))
+def test_a_recording_that_is_cut_off_is_read_up_to_there(tmp_path: Path, cut: int) -> None:
+    """As a crash leaves it."""
+    found = read_bytes(tmp_path, HEADER + ENTRY + ENTRY[:cut])
+    assert found.entries == [json.loads(ENTRY)]
+    assert found.problems == ["it is cut off in the middle of its last line, which is left out"]
+
+
+def test_lines_that_are_no_entries_are_counted(tmp_path: Path) -> None:
+    """Also where JSON is nested deeper than anybody reads."""
+    junk = b'nonsense\n{"n":true,"at":1,"kind":"x"}\n' + b"[" * 200_000 + b"\n"
+    found = read_bytes(tmp_path, HEADER + junk + ENTRY)
+    assert len(found.entries) == 1
+    assert found.problems == ["lines that are no entries are left out: 3, the first is line 2"]
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        b'{"n":1,"at":NaN,"kind":"x"}',
+        b'{"n":1,"at":1e999,"kind":"x"}',
+        b'{"n":1,"at":1' + b"0" * 400 + b',"kind":"x"}',
+        b'{"n":1,"at":5,"kind":"connect","event":{"requestContext":[]}}',
+    ],
+    ids=["nan", "infinity", "huge", "list"],
+)
+def test_entries_with_which_nothing_can_be_done_are_left_out(
+    tmp_path: Path, damaged: bytes
+) -> None:
+    """Whoever reads the others need not look."""
+    found = read_bytes(tmp_path, HEADER + ENTRY + damaged + b"\n")
+    assert found.entries == [json.loads(ENTRY)]
+    assert found.problems == ["lines that are no entries are left out: 1, the first is line 3"]
+
+
+def test_what_is_missing_is_told(tmp_path: Path) -> None:
+    """By whoever wrote it."""
+    found = read_bytes(tmp_path, HEADER + recording.line(recording.gap(7, 5, 3, "no room")))
+    assert found.problems == ["3 entries are missing after number 6: no room"]
+
+
+@pytest.mark.parametrize(
+    ("data", "why"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "its first line is no JSON object"),
+        (b'{"log": {"version": "1.2"}}\n', "its first line is neither an entry nor"),
+        (b'{"format":"poker-signal recording","version":2,"madeBy":"poker-signal 9"}\n',
+         "version 2, made by poker-signal 9; this poker-signal reads up to version 1: upgrade"),
+    ],
+)  # fmt: skip
+def test_what_is_no_recording_is_called_so(tmp_path: Path, data: bytes, why: str) -> None:
+    """And a newer one newer."""
+    with pytest.raises(NotReadable, match=why):
+        read_bytes(tmp_path, data)
+
+
+def test_of_two_in_one_file_none_is_read(tmp_path: Path) -> None:
+    """Their numbers and times are those of two runs."""
+    for data, line in ((HEADER + ENTRY + ENTRY, 3), (HEADER + ENTRY + HEADER + NEXT, 3)):
+        with pytest.raises(NotReadable, match=f"another begins in line {line}"):
+            read_bytes(tmp_path, data)
+
+
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    """In the system's words."""
+    with pytest.raises(NotReadable, match="No such file"):
+        read(tmp_path / "r.jsonl")

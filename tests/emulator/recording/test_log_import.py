@@ -1,0 +1,100 @@
+"""The function's log lines as a recording: ids, types, outcomes, and no names."""
+
+import json
+from typing import Any
+
+import pytest
+
+from poker_signal.core.errors import TargetNotFound
+from poker_signal.core.invocation import Outcome
+from poker_signal.emulator.recording.log_import import entries_of, log_lines
+from poker_signal.lambda_app.log import line_of
+
+ID = "OhDyxN6BIAMCJaA="
+
+
+def logged(route: str, outcome: Outcome | None, at_ms: int, **more: Any) -> dict[str, Any]:
+    """Return what the function logs."""
+    context = {"routeKey": route, "connectionId": ID, "requestId": f"r{at_ms}", "stage": "prod"}
+    context |= more.pop("context", {})
+    usual: dict[str, Any] = {"type_": None, "effects": {}, "unreadable_items": 0, "ms": 3.25}
+    return line_of({"requestContext": context}, outcome, at_ms=at_ms, **{**usual, **more})
+
+
+LINES: list[dict[str, Any]] = [
+    json.loads(json.dumps(line))
+    for line in [
+        logged("$connect", Outcome("connected"), 1000),
+        logged("$default", Outcome("delivered"), 2000, type_="join"),
+        logged("$default", Outcome("undelivered", TargetNotFound("Zoë")), 3000, type_="offer"),  # type: ignore[arg-type]
+        logged("$default", None, 4000, error=ValueError("Zoë")),
+        logged(
+            "$disconnect", Outcome("disconnected"), 5000, context={"disconnectStatusCode": 1001}
+        ),
+    ]
+]
+WHOSE = {"gameId": "prod", "connectionId": ID, "playerId": ID}
+
+
+def test_every_way_to_get_the_lines_is_read() -> None:
+    """The lines themselves, aws logs tail, and filter-log-events; others are passed over."""
+    raw = [json.dumps(line) for line in LINES]
+    prefix = "2026-11-23T01:02:03.123000+00:00 2026/11/23/[$LATEST]0123abc "
+    noise = ["START RequestId: x Version: $LATEST", '{"type":"platform.start"}', "{", "REPORT {}"]
+    events = {"events": [{"timestamp": 1, "message": each} for each in [*noise, *raw]]}
+    for text in (
+        "\n".join(raw),
+        "\n".join(prefix + each for each in [*noise, *raw]),
+        json.dumps(events, indent=4),
+    ):
+        assert list(log_lines(text)) == LINES
+    assert list(log_lines('{"outcome": "delivered"}\n[]\n"x"')) == []
+    assert list(log_lines("[" * 100_000)) == []
+    assert list(log_lines(raw[0])) == LINES[:1]
+
+
+def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
+    """Times are those at which it began and ended."""
+    entries = entries_of(LINES)
+    assert [(entry["n"], entry["at"], entry["kind"]) for entry in entries] == [
+        (0, 997, "connect"), (1, 1000, "return"), (2, 1000, "opened"),
+        (3, 1997, "message"), (4, 2000, "return"),
+        (5, 2997, "message"), (6, 3000, "return"),
+        (7, 3997, "message"), (8, 4000, "return"),
+        (9, 4997, "disconnect"), (10, 5000, "return"),
+    ]  # fmt: skip
+    assert all(entry.items() >= WHOSE.items() for entry in entries)
+    join, delivered = entries[3:5]
+    assert (join["type"], join["route"], join["requestId"]) == ("join", "$default", "r2000")
+    assert delivered == {
+        "n": 4, "at": 2000, "kind": "return", **WHOSE, "requestId": "r2000", "of": "message",
+        "ms": 3.25, "outcome": "delivered",
+    }  # fmt: skip
+    assert (entries[6]["outcome"], entries[6]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
+    assert (entries[8]["failure"], entries[8]["error"]) == ("raised", "ValueError\nValueError")
+    assert (entries[9]["code"], entries[9]["event"]["requestContext"]["eventType"]) == (
+        1001, "DISCONNECT",
+    )  # fmt: skip
+
+
+def test_lines_of_containers_that_overlap_are_put_in_order() -> None:
+    """CloudWatch sorts by stream and by the time of arrival."""
+    assert entries_of(reversed(LINES)) == entries_of(LINES)
+
+
+def test_what_was_no_event_is_there_as_well() -> None:
+    """Somebody tried the function in the console: no connection, no request."""
+    line = line_of({}, None, type_=None, effects={}, unreadable_items=0, ms=1, at_ms=5,
+                   error=KeyError("x"))  # fmt: skip
+    (begun, end) = entries_of([line])
+    assert "connectionId" not in begun
+    assert end["failure"] == "raised"
+
+
+@pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400, "true"])
+def test_numbers_that_the_function_never_writes_are_not_its_own(number: str) -> None:
+    """A line needs a time; how long it took is told where that is known."""
+    without_time = f'{{"outcome":"delivered","_aws":{{"Timestamp":{number}}}}}'
+    assert list(log_lines(without_time)) == []
+    line = f'{{"outcome":"delivered","_aws":{{"Timestamp":7}},"Milliseconds":{number}}}'
+    assert [entry["at"] for entry in entries_of(log_lines(line))] == [7, 7]

@@ -1,0 +1,255 @@
+"""Edited handlers are swapped in this process; the core is edited in tests/cli/test_reload.py."""
+
+import asyncio
+import queue
+import shutil
+import sys
+import threading
+from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import watchfiles
+
+from poker_signal.emulator.gateway.config import read_config
+from poker_signal.emulator.reload import reloader as reload
+from poker_signal.emulator.reload.reloader import CodeStatus
+from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.settings import Settings
+from tests.emulator.peers import hear, peer, settle, tell
+
+HANDLER = """
+import threading
+count = 0
+started, go_on = threading.Event(), threading.Event()
+
+def handler(event, context):
+    global count
+    count += 1
+    if "wait" in event["body"]:
+        started.set()
+        go_on.wait(10)
+    return {"statusCode": 200, "body": f'{{"type": "first", "count": {count}}}'}
+"""
+
+CONFIG = """
+route_selection_expression = "$request.body.type"
+
+[functions.edited]
+handler = "edited_handler.py:handler"
+
+[functions.other]
+handler = "other/edited_handler.py:handler"
+
+[functions.rules]
+handler = "core"
+
+[routes]
+"$connect" = { function = "rules" }
+"$disconnect" = { function = "rules" }
+"$default" = { function = "rules" }
+edited = { function = "edited", two_way = true }
+other = { function = "other", two_way = true }
+"""
+
+Next = Callable[[], CodeStatus]
+
+
+@pytest.fixture
+async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next], None]:
+    """An emulator with two handlers and our own rules, that watches."""
+    (tmp_path / "other").mkdir()
+    (tmp_path / "edited_handler.py").write_text(HANDLER)
+    (tmp_path / "other" / "edited_handler.py").write_text(HANDLER)
+    (tmp_path / "api.toml").write_text(CONFIG)
+    statuses: queue.Queue[CodeStatus] = queue.Queue()
+    path = list(sys.path)
+    config = read_config(tmp_path / "api.toml")
+    async with Emulator(Settings(port=0), api=config, folder=tmp_path) as emulator:
+        assert emulator.code_status is None
+        emulator.reload_on_change(statuses.put)
+        yield emulator, tmp_path, lambda: statuses.get(timeout=10)
+    assert sys.path == path
+    assert not {"edited_handler", "other_edited_handler", "helper"} & sys.modules.keys()
+
+
+async def status_after(told: Next) -> CodeStatus:
+    """Return the next status; the event loop is needed for it."""
+    return await asyncio.to_thread(told)
+
+
+@pytest.fixture
+def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that is not there at the moment in which it is to be watched."""
+    watch, is_there = watchfiles.watch, iter([False])
+
+    def watch_what_is_there(*folders: Path, **options: Any) -> Any:
+        if not next(is_there, True):
+            raise FileNotFoundError("No path was found.")
+        return watch(*folders, **options)
+
+    monkeypatch.setattr(watchfiles, "watch", watch_what_is_there)
+
+
+async def test_a_folder_that_vanishes_for_a_moment_is_watched(
+    vanishing: None, reloading: tuple[Emulator, Path, Next]
+) -> None:
+    """It was made anew in the moment after."""
+    _, folder, told = reloading
+    (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+    assert (await status_after(told))[:2] == (True, "edited_handler.py")
+
+
+async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """Each handler may import what belongs to another."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
+        for type_ in ("edited", "other"):
+            await tell(host, type=type_)
+            assert await hear(host) == {"type": "first", "count": 1}
+        (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+        status = await status_after(told)
+        assert status[:3] == (True, "edited_handler.py", None)
+        assert emulator.code_status == status
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
+        await tell(host, type="other")
+        assert await hear(host) == {"type": "first", "count": 1}
+        await tell(anna, type="join")
+        assert (await hear(host))["senderId"] == "Anna"
+
+
+async def test_what_runs_ends_with_the_code_that_it_began_with(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """A swap is between two messages, not within one."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        running = sys.modules["edited_handler"]
+        await tell(host, type="edited", payload="wait")
+        assert await asyncio.to_thread(running.started.wait, 10)
+        (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+        assert (await status_after(told)).swaps == 1
+        running.go_on.set()
+        assert await hear(host) == {"type": "first", "count": 1}
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
+
+
+async def test_a_mistake_is_in_the_status_until_it_is_mended(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """For whoever shows it."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        (folder / "edited_handler.py").write_text("\n\ndef handler(\n")
+        status = await status_after(told)
+        assert status == emulator.code_status
+        assert (status.ok, status.swaps) == (False, 0)
+        assert status.message.startswith("SyntaxError: ")
+        assert status.place == (str(folder / "edited_handler.py"), 3)
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+        (folder / "edited_handler.py").write_text(HANDLER)
+        assert (await status_after(told)).ok
+        await settle(host)
+
+
+HANGING, GO_ON = threading.Event(), threading.Event()
+HANGS = (
+    "from tests.emulator.reload.test_reloader import GO_ON, HANGING\n\n"
+    "HANGING.set(), GO_ON.wait(30)\n"
+)
+
+
+class TimerOfTheHang(threading.Timer):
+    """Runs from when the import hangs: on a busy machine it may take a while to get there."""
+
+    def run(self) -> None:
+        """Wait for both."""
+        HANGING.wait(30)
+        super().run()
+
+
+async def test_an_import_that_is_not_done_soon_is_told_of(
+    reloading: tuple[Emulator, Path, Next], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody is disconnected, and what was there before goes on, until it is done."""
+    monkeypatch.setattr(reload, "LONG_IMPORT_S", 0.1)
+    monkeypatch.setattr(threading, "Timer", TimerOfTheHang)
+    for event in (HANGING, GO_ON):
+        event.clear()
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST") as host:
+        (folder / "edited_handler.py").write_text(HANGS + HANDLER.replace("first", "second"))
+        status = await status_after(told)
+        assert status == emulator.code_status
+        assert (status.ok, status.swaps) == (False, 0)
+        assert status.message == "not imported after 0.1 s, and later edits wait for it"
+        assert status.place == (str(folder / "edited_handler.py"), 3)
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+        GO_ON.set()
+        assert (await status_after(told))[:2] == (True, "edited_handler.py")
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "second", "count": 1}
+
+
+LAZY = """
+def handler(event, context):
+    import helper
+    return {"statusCode": 200, "body": helper.WORDS}
+"""
+
+
+async def test_what_a_function_imports_when_it_is_called_is_swapped(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """And a mistake there is told when it is made, as everywhere."""
+    emulator, folder, told = reloading
+    helper = folder / "helper.py"
+    async with peer(emulator, "HOST") as host:
+        helper.write_text("WORDS = '1'\n")
+        (folder / "edited_handler.py").write_text(LAZY)
+        assert (await status_after(told)).ok
+        await tell(host, type="edited")
+        assert await hear(host) == 1
+        helper.write_text("WORDS = '2'\n")
+        assert (await status_after(told))[:2] == (True, "helper.py")
+        await tell(host, type="edited")
+        assert await hear(host) == 2
+        helper.write_text("WORDS = = '3'\n")
+        assert (await status_after(told)).place == (str(helper), 1)
+        await tell(host, type="edited")
+        assert await hear(host) == 2
+        # Who needs it no more may delete it.
+        (folder / "edited_handler.py").write_text(HANDLER)
+        helper.unlink()
+        while not (await status_after(told)).ok:
+            pass
+        await tell(host, type="edited")
+        assert await hear(host) == {"type": "first", "count": 1}
+
+
+async def test_a_folder_that_is_made_again_is_watched(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """As when another branch is checked out."""
+    emulator, folder, told = reloading
+    other = folder / "other"
+    async with peer(emulator, "HOST") as host:
+        shutil.rmtree(other)
+        status = await status_after(told)
+        assert not status.ok
+        assert "no such file" in status.message
+        other.mkdir()
+        for word in ("second", "third"):
+            (other / "edited_handler.py").write_text(HANDLER.replace("first", word))
+            while not (status := await status_after(told)).ok:
+                pass
+            assert status.message == "edited_handler.py"
+            await tell(host, type="other")
+            assert await hear(host) == {"type": word, "count": 1}

@@ -1,0 +1,151 @@
+"""What handlers print: whole lines among the console's, and nobody waits for a reader."""
+
+import io
+import logging
+import os
+import re
+import sys
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from poker_signal.emulator.trace import console as module
+from poker_signal.emulator.trace.captured_output import MAX_BEGUN, Printed
+from poker_signal.emulator.trace.console import Console
+
+
+def shown(work: Callable[[Printed], object], stream: io.StringIO | None = None) -> str:
+    """Return what is seen of what is printed."""
+    stream = stream or io.StringIO()
+    console = Console(stream, colour=False)
+    work(Printed(console, stream))
+    console.close(timeout_s=10)
+    return stream.getvalue()
+
+
+def in_thread(work: Callable[[], object]) -> None:
+    """Do something as an invocation does."""
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_a_line_is_shown_once_it_is_whole() -> None:
+    """print() writes it in pieces."""
+    assert shown(lambda out: print("a", 1, "b", file=out)) == "a 1 b\n"
+    assert shown(lambda out: print("a\nb", end="\n\n", file=out)) == "a\nb\n\n"
+
+
+def test_lines_of_several_threads_stay_whole() -> None:
+    """Also where each of them prints its own in pieces."""
+
+    def work(out: Printed) -> None:
+        met = threading.Barrier(4, timeout=10)
+
+        def say(letter: str) -> None:
+            for _ in range(50):
+                met.wait()
+                print(*letter * 40, file=out)
+
+        threads = [threading.Thread(target=say, args=(letter,)) for letter in "abcd"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    lines = shown(work).splitlines()
+    assert sorted(lines) == sorted([" ".join(letter * 40) for letter in "abcd"] * 50)
+
+
+def test_a_line_that_a_thread_leaves_unfinished_ends_with_it() -> None:
+    """Nothing is lost, and nothing follows on the same line."""
+
+    def work(out: Printed) -> None:
+        in_thread(lambda: print("half", end="", file=out))
+        in_thread(lambda: print("whole", file=out))
+
+    assert shown(work) == "half\nwhole\n"
+
+
+def test_a_prompt_is_shown_when_it_is_flushed() -> None:
+    """A debugger's, which waits for an answer on the same line."""
+    stream = io.StringIO()
+    console = Console(stream, colour=False)
+    out = Printed(console, stream)
+    print("(Pdb) ", end="", file=out)
+    console.close(timeout_s=10)
+    assert stream.getvalue() == ""
+    assert shown(lambda out: print("(Pdb) ", end="", flush=True, file=out)) == "(Pdb) "
+
+
+def test_a_line_without_end_is_shown_all_the_same() -> None:
+    """It must not fill the memory."""
+    assert shown(lambda out: out.write("." * (MAX_BEGUN + 1))) == "." * (MAX_BEGUN + 1)
+
+
+def test_bytes_are_shown_as_text() -> None:
+    """Some print to ``sys.stdout.buffer``."""
+    stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
+    console = Console(stream, colour=False)
+    out = Printed(console, stream)
+    assert out.buffer.write("Zoë\n".encode()) == 5
+    out.buffer.write(b"\xff\n")
+    console.close(timeout_s=10)
+    stream.seek(0)
+    assert stream.read() == "Zoë\n\\xff\n"
+
+
+def test_it_is_the_stream_on_which_it_is_seen() -> None:
+    """Whoever asks before printing is told the same."""
+    console = Console(io.StringIO(), colour=False)
+    there = sys.__stderr__ or sys.stderr
+    out = Printed(console, there)
+    assert (out.encoding, out.errors) == (there.encoding, there.errors)
+    assert out.isatty() == there.isatty()
+    assert out.fileno() == there.fileno()
+    assert out.writable()
+    assert not out.readable()
+    with pytest.raises(TypeError, match="must be str, not bytes"):
+        out.write(b"")  # type: ignore[arg-type] # as a handler may
+    console.close(timeout_s=10)
+
+
+def test_a_logger_writes_to_it() -> None:
+    """As to any stream."""
+
+    def work(out: Printed) -> None:
+        logger = logging.Logger("printed")
+        logger.addHandler(logging.StreamHandler(out))
+        logger.warning("something %s", "odd")
+
+    assert shown(work) == "something odd\n"
+
+
+def test_what_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever prints is not kept, and the memory is not filled; later it is said how much."""
+    monkeypatch.setattr(module, "MAX_CHARACTERS", 1_000_000)
+    read_end, write_end = os.pipe()
+    with (
+        open(write_end, "w", encoding="utf-8") as stream,
+        open(read_end, encoding="utf-8") as reader,
+    ):
+        console = Console(stream, colour=False)
+        out = Printed(console, stream)
+        for _ in range(3_000):
+            print("x" * 999, file=out)
+        assert len(console._waiting) <= 1_000
+        seen = dropped = 0
+        # Whoever is slow may be told in several pieces, of which each counts its own.
+        while seen + dropped < 3_000:
+            line = reader.readline()
+            said = re.fullmatch(r"… (\d+) lines dropped: nobody reads them fast enough\n", line)
+            assert said or line == "x" * 999 + "\n"
+            seen, dropped = (seen, dropped + int(said[1])) if said else (seen + 1, dropped)
+        assert seen + dropped == 3_000
+        assert seen >= 1_000
+        assert dropped
+        # Once it is read, there is room again.
+        print("here", file=out)
+        assert reader.readline() == "here\n"
+        console.close(timeout_s=10)
