@@ -47,6 +47,7 @@ check: .venv/ready-for-tests build/import-root
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 bench: .venv/ready-for-tests
 	@$(BIN)/python -m tests.bench $(ARGS)

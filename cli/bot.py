@@ -8,11 +8,11 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli.address import checked_name, server_url
-from poker_signal.cli.connect import taking_a_seat
+from poker_signal.cli.data_channel import taking_the_far_end
 from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.seat import taking_a_seat
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
-from poker_signal.cli.webrtc import taking_the_far_end
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import Client, Tickets
 from poker_signal.emulator.client.webrtc import BadIceServer, check_ice_server
@@ -21,7 +21,7 @@ CLOSED_BY_SERVER = 3
 """Exit code."""
 
 
-class Options(NamedTuple):
+class BotOptions(NamedTuple):
     """What the command was told."""
 
     role: str
@@ -35,7 +35,7 @@ class Options(NamedTuple):
     timeout: float
 
 
-def run(options: Options) -> None:
+def run(options: BotOptions) -> None:
     """Play a host, or some players, until Ctrl-C; exit with 0, 1 or 3, as the command explains."""
     if options.role == "host" and options.players != 1:
         raise click.UsageError("a game has one host; --count is for players")
@@ -52,7 +52,7 @@ def run(options: Options) -> None:
     raise SystemExit(run_until_interrupted(_play_all(names, options, tickets)))
 
 
-def _names(options: Options) -> list[str]:
+def _names(options: BotOptions) -> list[str]:
     if options.role == "host":
         return [HOST]
     if options.players == 1:
@@ -60,7 +60,7 @@ def _names(options: Options) -> list[str]:
     return [f"{options.name} {number}" for number in range(1, options.players + 1)]
 
 
-async def _play_all(names: list[str], options: Options, tickets: Tickets | None) -> int:
+async def _play_all(names: list[str], options: BotOptions, tickets: Tickets | None) -> int:
     """Return once one of them was closed, or nothing can be printed any more."""
     transcript = Transcript(for_people=sys.stdout.isatty())
     async with contextlib.AsyncExitStack() as stack:
@@ -83,7 +83,7 @@ async def _play_all(names: list[str], options: Options, tickets: Tickets | None)
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _play(client: Client, options: Options, transcript: Transcript) -> int:
+async def _play(client: Client, options: BotOptions, transcript: Transcript) -> int:
     async with taking_the_far_end(client, transcript, options.say, options.ice_servers):
         await client.expect_close(within=None)
     transcript.closed(client)

@@ -11,7 +11,7 @@ import click
 from poker_signal.cli.address import server_url
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.emulator.client.check import report
-from poker_signal.emulator.client.check.run import Row, check
+from poker_signal.emulator.client.check.runner import RuleResult, check
 from poker_signal.emulator.client.check.scene import Server
 
 
@@ -36,8 +36,8 @@ def run(
         raise SystemExit(1)
 
 
-async def _play(server: Server, *, quiet: bool) -> list[Row]:
-    rows: list[Row] = []
+async def _play(server: Server, *, quiet: bool) -> list[RuleResult]:
+    rows: list[RuleResult] = []
     if not quiet:
         click.echo(f"{server.url}; times are median / p95 where something was repeated")
     async for row in check(server):
@@ -47,7 +47,7 @@ async def _play(server: Server, *, quiet: bool) -> list[Row]:
     return rows
 
 
-def _print(row: Row, *, is_first: bool) -> None:
+def _print(row: RuleResult, *, is_first: bool) -> None:
     if is_first:
         click.echo(f"\n{row.rule.group}")
     for line in report.lines_of(row):

@@ -14,7 +14,7 @@ import click
 from poker_signal.core.rules import Rules
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
-from poker_signal.lambda_app.settings import (
+from poker_signal.lambda_app.environment import (
     READ_TIMEOUT_S,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,

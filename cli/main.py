@@ -213,7 +213,7 @@ def peer(**options: Any) -> None:
     """
     import poker_signal.cli.peer as command
 
-    command.run(command.Options(**options))
+    command.run(command.PeerOptions(**options))
 
 
 @main.command()
@@ -256,7 +256,7 @@ def bot(**options: Any) -> None:
     """
     import poker_signal.cli.bot as command
 
-    command.run(command.Options(**options))
+    command.run(command.BotOptions(**options))
 
 
 @main.command()

@@ -10,14 +10,13 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli.address import checked_name, server_url
-from poker_signal.cli.connect import taking_a_seat
 from poker_signal.cli.lines import piped, typed
 from poker_signal.cli.peer_commands import (
     COMMANDS,
     HELP,
     Action,
     BadLine,
-    Close,
+    CloseConnection,
     Expect,
     Help,
     Send,
@@ -25,6 +24,7 @@ from poker_signal.cli.peer_commands import (
     parse,
 )
 from poker_signal.cli.running import run_until_interrupted
+from poker_signal.cli.seat import taking_a_seat
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
@@ -34,7 +34,7 @@ CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
 """Exit codes."""
 
 
-class Options(NamedTuple):
+class PeerOptions(NamedTuple):
     """What the command was told."""
 
     url: str
@@ -47,7 +47,7 @@ class Options(NamedTuple):
     linger: float
 
 
-def run(options: Options) -> None:
+def run(options: PeerOptions) -> None:
     """Play a peer; exit with 0, 1 or 3, as the command explains."""
     options = options._replace(
         url=server_url(options.url),
@@ -56,11 +56,11 @@ def run(options: Options) -> None:
     )
     tickets = tickets_of(options.ticket_secret_file)
     if options.answer:
-        import poker_signal.cli.webrtc  # noqa: F401 - says now if it is not installed
+        import poker_signal.cli.data_channel  # noqa: F401 - says now if it is not installed
     raise SystemExit(run_until_interrupted(_play(options, tickets)))
 
 
-async def _play(options: Options, tickets: Tickets | None) -> int:
+async def _play(options: PeerOptions, tickets: Tickets | None) -> int:
     transcript = Transcript(for_people=sys.stdout.isatty())
     async with taking_a_seat(
         options.url, options.player, options.game, options.session, options.timeout, tickets
@@ -80,11 +80,11 @@ async def _play(options: Options, tickets: Tickets | None) -> int:
 
 
 def _far_end(
-    client: Client, transcript: Transcript, options: Options
+    client: Client, transcript: Transcript, options: PeerOptions
 ) -> AbstractAsyncContextManager[None]:
     if not options.answer:
         return contextlib.nullcontext()
-    from poker_signal.cli.webrtc import taking_the_far_end
+    from poker_signal.cli.data_channel import taking_the_far_end
 
     return taking_the_far_end(client, transcript)
 
@@ -92,7 +92,7 @@ def _far_end(
 class Seat:
     """A connection, and somebody who types what is said on it."""
 
-    def __init__(self, client: Client, transcript: Transcript, options: Options) -> None:
+    def __init__(self, client: Client, transcript: Transcript, options: PeerOptions) -> None:
         self._client = client
         self._transcript = transcript
         self._options = options
@@ -124,7 +124,7 @@ class Seat:
                 action = parse(line, self._options.player, self._target)
                 if action is not None:
                     await self._perform(action)
-                if isinstance(action, Close):
+                if isinstance(action, CloseConnection):
                     return CLOSED_BY_US
             except (BadLine, NotHeard) as error:
                 self._transcript.problem(str(error))
@@ -149,7 +149,7 @@ class Seat:
                 self._target = name
             case Expect(type_, sender):
                 await self._client.expect(type_, sender, self._options.timeout)
-            case Close(code, reason):
+            case CloseConnection(code, reason):
                 await self._client.close(code, reason)
             case Help():
                 click.echo(HELP, err=True)

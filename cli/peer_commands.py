@@ -46,7 +46,7 @@ class Expect(NamedTuple):
     sender: str | None
 
 
-class Close(NamedTuple):
+class CloseConnection(NamedTuple):
     """End the connection."""
 
     code: int
@@ -57,7 +57,7 @@ class Help(NamedTuple):
     """Show what can be typed."""
 
 
-Action = Send | To | Expect | Close | Help
+Action = Send | To | Expect | CloseConnection | Help
 
 
 def parse(line: str, player: str, target: str) -> Action | None:
@@ -122,12 +122,12 @@ def _expect(rest: str, _: str) -> Expect:
     return Expect(type_, sender.strip() or None)
 
 
-def _close(rest: str, _: str) -> Close:
+def _close(rest: str, _: str) -> CloseConnection:
     code, _, reason = rest.partition(" ")
     is_number = not code or (code.isdecimal() and code.isascii() and len(code) <= 4)
     _need(is_number, f"/close: a CODE is 1000, 1001 or 3000 to 4999, not {code}")
     try:
-        close = Close(int(code or 1000), reason.strip())
+        close = CloseConnection(int(code or 1000), reason.strip())
         check_close(*close)
     except ValueError as error:
         raise BadLine(f"/close: {error}") from error

@@ -11,7 +11,8 @@ from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import Entry, Observer
+from poker_signal.emulator.trace.entries import Entry
+from poker_signal.emulator.trace.trace import Observer
 
 
 class Both(NamedTuple):

@@ -4,7 +4,7 @@ import click
 
 from poker_signal.cli.colour import wants_colour
 from poker_signal.emulator.reload.reloader import CodeStatus
-from poker_signal.emulator.trace.console import escape
+from poker_signal.emulator.terminal import escape
 
 
 def words_of_code(status: CodeStatus) -> str:

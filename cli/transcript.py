@@ -9,7 +9,7 @@ from typing import Any, NoReturn, TextIO
 import click
 
 from poker_signal.emulator.client.connection import Client, Frame
-from poker_signal.emulator.trace.console import escape
+from poker_signal.emulator.terminal import escape
 
 MAX_SHOWN = 300
 """Characters of a frame that people are shown; programs get all of it."""

@@ -47,8 +47,8 @@ def signal_clock(request: pytest.FixtureRequest) -> SignalClock:
 def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator, None, None]:
     """A fresh emulator, on a port of its own, that stops with the test."""
     from poker_signal.emulator.server import CannotStart
-    from poker_signal.emulator.testing.options import BadOption, read_options
-    from poker_signal.emulator.testing.run import SignalEmulator
+    from poker_signal.emulator.testing.marker_options import BadOption, read_options
+    from poker_signal.emulator.testing.signal_emulator import SignalEmulator
 
     clock = None
     if "signal_clock" in request.fixturenames:
@@ -94,7 +94,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
 
 def _options(node: pytest.Item) -> dict[str, Any]:
     """Return what the markers say; those of the test win over those of its class and module."""
-    from poker_signal.emulator.testing.options import BadOption
+    from poker_signal.emulator.testing.marker_options import BadOption
 
     options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):

@@ -11,10 +11,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from poker_signal.emulator.aws.results import Api, Route
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.gateway.api import Api, Route
 from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.protocols.http_connection import HttpConnection
@@ -224,7 +224,9 @@ class Emulator:
         """Return what is served, with these functions' handlers."""
         settings, connections = self._settings, gateway.connections
         if self._api is None:
-            core = CoreHost(connections, settings.rules(), settings.ticket_keys, self.faults)
+            core = SignalingFunction(
+                connections, settings.rules(), settings.ticket_keys, self.faults
+            )
             route = Route(core)
             return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
         import poker_signal.emulator.wiring as assembly

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Mapping
 
-from poker_signal.emulator.aws.results import RESERVED, Api, Authorizer, Integration, Route
+from poker_signal.emulator.aws.connections import Connections
+from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.aws.route_selection import compile_expression
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import Handler
-from poker_signal.emulator.functions.lambda_function import Function, LambdaHost
-from poker_signal.emulator.functions.signaling import Connections, CoreHost
+from poker_signal.emulator.functions.lambda_function import Function, LambdaFunction
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.gateway.api import RESERVED, Api, Authorizer, Route
 from poker_signal.emulator.gateway.config import CORE, DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
 from poker_signal.emulator.settings import Settings
 
@@ -49,13 +51,13 @@ def build(
 
 
 def _core_host(settings: Settings, connections: Connections, faults: Faults | None) -> Integration:
-    return CoreHost(connections, settings.rules(), settings.ticket_keys, faults)
+    return SignalingFunction(connections, settings.rules(), settings.ticket_keys, faults)
 
 
 def _lambda_host(
     name: str, function: FunctionConfig, settings: Settings, handler: Handler
 ) -> Integration:
-    return LambdaHost(
+    return LambdaFunction(
         Function(
             name=name,
             handler=handler,

@@ -18,7 +18,7 @@ from botocore.config import Config
 from botocore.loaders import Loader
 from urllib3.util.ssl_ import create_urllib3_context
 
-from poker_signal.lambda_app import settings
+from poker_signal.lambda_app import environment as settings
 
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2

@@ -7,12 +7,12 @@ from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClient
 from poker_signal.core.model import ConnectionId
 
 
-class Throttled(Exception):
+class CallThrottled(Exception):
     """The API is called too often, or a connection takes no more data; nothing was done."""
 
 
-class Connections:
-    """The connections of one API. ``post`` and ``is_open`` may raise Throttled."""
+class ManagementApi:
+    """The connections of one API. ``post`` and ``is_open`` may raise CallThrottled."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -43,7 +43,7 @@ class Connections:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] < 500:
                 raise
             return False
-        except (HTTPClientError, Throttled):
+        except (HTTPClientError, CallThrottled):
             return False
         return True
 
@@ -56,6 +56,6 @@ class Connections:
             if status == 410:
                 return False
             if status == 429:
-                raise Throttled from error
+                raise CallThrottled from error
             raise
         return True

@@ -43,8 +43,8 @@ from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
-from poker_signal.lambda_app.connections import Connections, Throttled
-from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
+from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
 if TYPE_CHECKING:
@@ -89,14 +89,14 @@ class _Patience:
 Patiences = dict[type[Wait] | type[ReadAgain], _Patience]
 
 
-class LambdaHost:
+class SignalingHandler:
     """Runs the core on an event, and performs what follows on DynamoDB and @connections."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: FunctionSettings,
         table: DynamoTable,
-        connections_at: Callable[[str], Connections],
+        connections_at: Callable[[str], ManagementApi],
         sleep: Callable[[float], None] = time.sleep,
         now_s: Callable[[], float] = time.monotonic,
         epoch_s: Callable[[], float] = time.time,
@@ -158,7 +158,7 @@ class LambdaHost:
         return response_for(outcome)
 
     def _perform(
-        self, invocation: Invocation, connections: Connections, effects: Counter[str]
+        self, invocation: Invocation, connections: ManagementApi, effects: Counter[str]
     ) -> None:
         patience: Patiences = {
             Wait: _Patience(self._sleep, self._now_s),
@@ -169,7 +169,7 @@ class LambdaHost:
             try:
                 if not self._perform_effect(effect, invocation, connections, patience):
                     effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
-            except Throttled:
+            except CallThrottled:
                 effects["Throttled"] += 1
                 invocation.throttled(effect)
 
@@ -177,7 +177,7 @@ class LambdaHost:
         self,
         effect: Effect,
         invocation: Invocation,
-        connections: Connections,
+        connections: ManagementApi,
         patience: Patiences,
     ) -> bool:
         """Perform an effect; tell whether whoever it was for was there, or could be closed."""
@@ -260,7 +260,7 @@ class LambdaHost:
             self._games.clear()
         self._games[connection_id] = game_id
 
-    def _connections_of(self, event: Mapping[str, Any]) -> Connections:
+    def _connections_of(self, event: Mapping[str, Any]) -> ManagementApi:
         endpoint = self._settings.management_endpoint
         if endpoint is None:
             context = event["requestContext"]
@@ -268,20 +268,20 @@ class LambdaHost:
         return self._connections_at(endpoint)
 
 
-def _connections_at(endpoint: str) -> Connections:
-    return Connections(management_client(endpoint))
+def _connections_at(endpoint: str) -> ManagementApi:
+    return ManagementApi(management_client(endpoint))
 
 
-def make_handler(environ: Mapping[str, str]) -> LambdaHost:
+def make_handler(environ: Mapping[str, str]) -> SignalingHandler:
     """Return a handler with clients of its own.
 
     Raises:
         BadSetting: the environment lacks something.
     """
-    settings = Settings.from_env(environ)
+    settings = FunctionSettings.from_env(environ)
     if settings.management_endpoint is not None:
         management_client(settings.management_endpoint)  # at the cold start, not at the first post
-    return LambdaHost(
+    return SignalingHandler(
         settings,
         DynamoTable(dynamodb_client(), settings.table_name),
         _connections_at,
@@ -289,7 +289,7 @@ def make_handler(environ: Mapping[str, str]) -> LambdaHost:
     )
 
 
-def _ticket_keys(settings: Settings) -> "TicketKeys | None":
+def _ticket_keys(settings: FunctionSettings) -> "TicketKeys | None":
     """Return what checks tickets; where nobody needs one, nothing of it is loaded."""
     if settings.ticket_secret_parameter is None:
         return None

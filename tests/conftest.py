@@ -9,9 +9,11 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
+from tests.support import tiers
+
 pytest_plugins = ["pytester"]
 
-settings.register_profile("poker-signal", deadline=None)
+settings.register_profile("poker-signal", deadline=None, max_examples=tiers.EXAMPLES)
 settings.load_profile("poker-signal")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from poker_signal.emulator import pytest_plugin, testing
-from poker_signal.emulator.testing.options import NAMES
+from poker_signal.emulator.testing.marker_options import NAMES
 
 DOC = (Path(__file__).parents[1] / "docs" / "testing.md").read_text(encoding="utf-8")
 

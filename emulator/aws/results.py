@@ -1,13 +1,9 @@
 """Where the gateway's events go: a Lambda function, or our core in its place."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
 from poker_signal.core.invocation import Outcome
-
-RESERVED = frozenset({"$connect", "$disconnect"})
-"""Routes that only the gateway itself selects."""
 
 
 class Returned(NamedTuple):
@@ -64,34 +60,6 @@ class Integration(Protocol):
 
     def invoke(self, event: Mapping[str, Any]) -> Result | Running:
         """Call the function; return its result, or what it will be told by."""
-
-
-class Route(NamedTuple):
-    """What happens to the events of a route."""
-
-    integration: Integration
-    two_way: bool = False
-    """The function's body is sent to the client."""
-    timeout_s: float | None = None
-    """Less than the stage's integration timeout, if anything."""
-
-
-class Authorizer(NamedTuple):
-    """A function that is asked before ``$connect``."""
-
-    integration: Integration
-    identity_sources: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Api:
-    """A WebSocket API: its routes, and who may connect to it."""
-
-    routes: Mapping[str, Route]
-    select: Callable[[str], str] | None = None
-    """From a message's text to the route key that it asks for; ``None``: always $default."""
-    authorizer: Authorizer | None = None
-    stage_variables: Mapping[str, str] = field(default_factory=dict)
 
 
 _RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}

@@ -6,7 +6,7 @@ NEW_CONNECTIONS_PER_S = 500
 """The account's default quota in a region."""
 
 
-class Throttled(Exception):
+class LimitExceeded(Exception):
     """``@connections`` takes no more calls for now; nothing was done."""
 
 

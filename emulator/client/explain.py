@@ -15,7 +15,7 @@ from websockets.exceptions import (
 
 from poker_signal.core.errors import HostProtected, MissingTicket
 from poker_signal.emulator.aws.http import INTERNAL_SERVER_ERROR, TIMED_OUT
-from poker_signal.emulator.trace.console import escape
+from poker_signal.emulator.terminal import escape
 
 UNREACHABLE = (OSError, InvalidHandshake, InvalidProxy)
 """What connecting raises; a time-out is an OSError."""

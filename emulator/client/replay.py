@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from poker_signal.emulator.client.connection import Client, Ended, Tickets, connect_to
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, is_elsewhere
-from poker_signal.emulator.client.replay_diff import Heard
+from poker_signal.emulator.client.replay_diff import Transcription
 from poker_signal.emulator.client.replay_plan import AWAITED, Part, Plan, Step
 
 MAX_WAITS = 5
@@ -33,8 +33,8 @@ class NotReached(Exception):
 class Played(NamedTuple):
     """What a replay has found."""
 
-    then: dict[str, Heard]
-    now: dict[str, Heard]
+    then: dict[str, Transcription]
+    now: dict[str, Transcription]
     sent: int
     unsent: int
     """Messages of clients that were not connected any more."""
@@ -67,9 +67,9 @@ async def replay(
     return Played(_then(plan), now, stage.sent, stage.unsent)
 
 
-def _then(plan: Plan) -> dict[str, Heard]:
+def _then(plan: Plan) -> dict[str, Transcription]:
     """Return what the recording says was heard."""
-    heard = {each: Heard("", []) for each in plan.parts}
+    heard = {each: Transcription("", []) for each in plan.parts}
     for step in plan.steps:
         was = heard[step.connection_id]
         match step.what:
@@ -132,12 +132,12 @@ class _Actor:
         self.awaited = min(self.awaited, len(self.frames))
         self.awaits_end = False
 
-    def heard(self) -> Heard:
+    def heard(self) -> Transcription:
         closed = ""
         client = self.client
         if client is not None and client.close_code is not None and not client.closed_by_us:
             closed = _closed(client.close_code, client.close_reason)
-        return Heard(self.outcome or "no answer", self.frames, closed)
+        return Transcription(self.outcome or "no answer", self.frames, closed)
 
     async def leave(self) -> None:
         if self.client is not None and self.client.close_code is None:

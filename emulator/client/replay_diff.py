@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from poker_signal.emulator.client.replay_plan import Part
-from poker_signal.emulator.trace.console import escape
+from poker_signal.emulator.terminal import escape
 
 MAX_SHOWN = 160
 """Characters of a frame."""
@@ -16,7 +16,7 @@ _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{11,15}=")
 _GATEWAYS_OWN = {"message", "connectionId", "requestId"}
 
 
-class Heard(NamedTuple):
+class Transcription(NamedTuple):
     """What a connection heard, then or now."""
 
     outcome: str
@@ -43,7 +43,7 @@ class Difference(NamedTuple):
         return bool(self.missing or self.new or self.is_order or self.end)
 
 
-def compare(part: Part, then: Heard, now: Heard) -> Difference:
+def compare(part: Part, then: Transcription, now: Transcription) -> Difference:
     """Return what is different; the order counts for each connection by itself."""
     before = {_canonical(frame): frame for frame in reversed(then.frames)}
     after = {_canonical(frame): frame for frame in reversed(now.frames)}

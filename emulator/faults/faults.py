@@ -14,16 +14,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import (
-    Integration,
-    NotInvokable,
-    Result,
-    Returned,
-    Running,
-)
-from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.aws.results import Integration, NotInvokable, Result, Returned, Running
+from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.trace.trace import Fault, Trace
+from poker_signal.emulator.trace.entries import Fault
+from poker_signal.emulator.trace.trace import Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.faults.spec import Spec
@@ -175,10 +170,10 @@ class Faults:
         """Tell whether ``@connections`` finds an open connection.
 
         Raises:
-            Throttled: it answers 429, whether there is one or not.
+            LimitExceeded: it answers 429, whether there is one or not.
         """
         if self._fire("throttle", facts.player, facts, "@connections: 429"):
-            raise Throttled
+            raise LimitExceeded
         return not self._fire("gone", facts.player, facts, "@connections: 410")
 
     def misses_disconnect(self, facts: Facts) -> bool:

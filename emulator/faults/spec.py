@@ -12,7 +12,7 @@ Subject = Literal["event", "player", ""]
 """What a selector names: a message's ``type`` or a reserved route key, a player, or nothing."""
 
 
-class Kind(NamedTuple):
+class FaultKind(NamedTuple):
     """What may be said about one kind of trouble."""
 
     subject: Subject
@@ -24,18 +24,18 @@ class Kind(NamedTuple):
 
 
 KINDS = {
-    "drop": Kind("event", example="drop:offer#1"),
-    "delay": Kind("event", "required", example="delay:ice-candidate=300ms"),
-    "reorder": Kind("event", "optional", 0.05, example="reorder=50ms"),
-    "duplicate": Kind("event", "optional", example="duplicate:join"),
-    "ghost": Kind("player", "optional", example="ghost:HOST"),
-    "miss-disconnect": Kind("player", example="miss-disconnect=50%"),
-    "gone": Kind("player", example="gone:Alice"),
-    "index-lag": Kind("", "required", is_rate=False, example="index-lag=800ms"),
-    "cold-start": Kind("event", "required", example="cold-start=1.8s"),
-    "throttle": Kind("player", example="throttle=10%"),
-    "integration-error": Kind("event", example="integration-error=5%"),
-    "go-away": Kind("player", "optional", example="go-away:HOST=10s"),
+    "drop": FaultKind("event", example="drop:offer#1"),
+    "delay": FaultKind("event", "required", example="delay:ice-candidate=300ms"),
+    "reorder": FaultKind("event", "optional", 0.05, example="reorder=50ms"),
+    "duplicate": FaultKind("event", "optional", example="duplicate:join"),
+    "ghost": FaultKind("player", "optional", example="ghost:HOST"),
+    "miss-disconnect": FaultKind("player", example="miss-disconnect=50%"),
+    "gone": FaultKind("player", example="gone:Alice"),
+    "index-lag": FaultKind("", "required", is_rate=False, example="index-lag=800ms"),
+    "cold-start": FaultKind("event", "required", example="cold-start=1.8s"),
+    "throttle": FaultKind("player", example="throttle=10%"),
+    "integration-error": FaultKind("event", example="integration-error=5%"),
+    "go-away": FaultKind("player", "optional", example="go-away:HOST=10s"),
 }
 
 MAX_DURATION_S = 3600
@@ -100,7 +100,7 @@ def parse(text: str) -> Spec:
     return spec
 
 
-def _selector(text: str, kind: Kind, selector: str | None) -> str | None:
+def _selector(text: str, kind: FaultKind, selector: str | None) -> str | None:
     if selector is None:
         return None
     if not kind.subject:
@@ -122,7 +122,7 @@ _ALLOWED = {
 }
 
 
-def _with_value(spec: Spec, kind: Kind, part: str) -> Spec:
+def _with_value(spec: Spec, kind: FaultKind, part: str) -> Spec:
     if kind.duration != "none" and (match := _DURATION.fullmatch(part)):
         seconds = float(match[1]) / (1000 if match[2] == "ms" else 1)
         if seconds > MAX_DURATION_S:
@@ -137,5 +137,5 @@ def _with_value(spec: Spec, kind: Kind, part: str) -> Spec:
     raise _bad(spec.text, kind, f"{part!r} is not {', '.join(allowed)}")
 
 
-def _bad(text: str, kind: Kind, what: str) -> BadFault:
+def _bad(text: str, kind: FaultKind, what: str) -> BadFault:
     return BadFault(f"{text}: {what}; as in {kind.example}")

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from poker_signal.emulator.reload.module_swap import is_below, is_own, place_of
+from poker_signal.emulator.functions.modules import is_below, is_own, place_of
 
 Handler = Callable[[Any, Any], Any]
 

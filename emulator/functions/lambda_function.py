@@ -86,7 +86,7 @@ def context_of(function: Function) -> LambdaContext:
     )
 
 
-class LambdaHost:
+class LambdaFunction:
     """Calls a function for every event, each in a thread, as many at once as Lambda would."""
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 from poker_signal.core import invocation as core_invocation
 from poker_signal.core.aws_event import parse_event, response_for, ticket_of
@@ -28,14 +28,15 @@ from poker_signal.core.model import (
 )
 from poker_signal.core.rate_limit import Meter
 from poker_signal.core.rules import Rules
+from poker_signal.emulator.aws.connections import Connections
 from poker_signal.emulator.aws.results import Raised, Result, Returned, Running
-from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.memory_table import MemoryTable
 
 if TYPE_CHECKING:
-    from poker_signal.emulator.faults.lagging_dynamodb import LaggingTable
+    from poker_signal.emulator.faults.lagging_rows import LaggingTable
 
 if TYPE_CHECKING:
     from poker_signal.core.tickets import Keys
@@ -43,20 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class Connections(Protocol):
-    """What ``@connections`` can do, called directly. Each call may raise Throttled."""
-
-    def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open."""
-
-    def is_open(self, connection_id: str) -> bool:
-        """Tell whether the connection is open."""
-
-    def close(self, connection_id: str) -> bool:
-        """Close the connection; tell whether it was open."""
-
-
-class CoreHost:
+class SignalingFunction:
     """Runs the core on every event, within the call: no message waits for another.
 
     With faults, some do: then what the core waits for may still come.
@@ -88,7 +76,7 @@ class CoreHost:
         if not faults.index_lag_s:
             self.table = self._rows
         elif self.table is self._rows:
-            from poker_signal.emulator.faults.lagging_dynamodb import LaggingTable
+            from poker_signal.emulator.faults.lagging_rows import LaggingTable
 
             self.table = LaggingTable(self._rows, faults)
 
@@ -153,7 +141,7 @@ class CoreHost:
                     (invocation.delivered if posted else invocation.gone)(effect)
                 else:
                     self._perform_effect(effect, invocation)
-            except Throttled:
+            except LimitExceeded:
                 invocation.throttled(effect)
         return None
 
@@ -187,19 +175,19 @@ class CoreHost:
             case Forget(connection_id):
                 self.table.forget(ConnectionId(connection_id))
             case Probe(connection_id):
-                is_open = self._connections.is_open(connection_id)
+                is_open = self._connections.get(connection_id) is not None
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
             case LookAgain(connection_id=connection_id):
                 # Nobody is on the way in while this runs: there is nothing to wait for.
-                is_open = self._connections.is_open(connection_id)
+                is_open = self._connections.get(connection_id) is not None
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Wait() | ReadAgain():
                 # Nothing runs at the same time here, unless a fault lets it.
                 invocation.waited_enough(effect)
             case Close(connection_id):
-                self._connections.close(connection_id)
+                self._connections.delete(connection_id)
             case _:
                 assert_never(effect)
 

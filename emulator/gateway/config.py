@@ -31,8 +31,8 @@ from typing import Annotated
 import msgspec
 
 from poker_signal.emulator.aws.authorizer import SOURCE
-from poker_signal.emulator.aws.results import RESERVED
 from poker_signal.emulator.aws.route_selection import InvalidExpression, compile_expression
+from poker_signal.emulator.gateway.api import RESERVED
 
 CORE = "core"
 """The handler that is poker-signal's own rules, in process."""

@@ -18,24 +18,17 @@ from poker_signal.emulator.aws.http import (
     error,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
-from poker_signal.emulator.aws.results import (
-    Api,
-    Authorizer,
-    NotInvokable,
-    Result,
-    Returned,
-    Route,
-    TimedOut,
-    well_formed,
-)
+from poker_signal.emulator.aws.results import NotInvokable, Result, Returned, TimedOut, well_formed
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.gateway.dispatch import Invoker
+from poker_signal.emulator.gateway.api import Api, Authorizer, Route
+from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import Asked, Finished, Refused, Trace
+from poker_signal.emulator.trace.entries import Asked, Finished, RequestRefused
+from poker_signal.emulator.trace.trace import Trace
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
@@ -79,7 +72,7 @@ class Handshakes:
         clock: Clock,
         trace: Trace,
         ids: Identifiers,
-        invoker: Invoker,
+        invoker: Dispatcher,
         throttles: list[TokenBucket],
     ) -> None:
         self._host = host
@@ -107,7 +100,7 @@ class Handshakes:
     ) -> None:
         """Answer a request that becomes no connection."""
         self._trace.add(
-            Refused(
+            RequestRefused(
                 self._clock.now_ms(),
                 facts,
                 request.method,

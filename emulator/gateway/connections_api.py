@@ -5,12 +5,14 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-c
 
 import json
 import re
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 from urllib.parse import unquote
 
-from poker_signal.core.aws_event import Identity, iso_time
+from poker_signal.core.aws_event import iso_time
+from poker_signal.emulator.aws.connections import ConnectionInfo, Connections
 from poker_signal.emulator.aws.http import FORBIDDEN, TOO_MANY_REQUESTS, Answer, Request, error
 from poker_signal.emulator.aws.identifiers import is_well_formed
+from poker_signal.emulator.aws.throttling import LimitExceeded, TokenBucket
 from poker_signal.emulator.settings import Settings
 
 GONE = Answer(410, headers=[("x-amzn-ErrorType", "GoneException")])
@@ -32,27 +34,6 @@ class Target(NamedTuple):
 
     stage: str
     connection_id: str
-
-
-class Seen(NamedTuple):
-    """What GET tells of a connection."""
-
-    connected_at_ms: int
-    last_active_at_ms: int
-    identity: Identity
-
-
-class Connections(Protocol):
-    """The gateway's connections."""
-
-    def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open."""
-
-    def seen(self, connection_id: str) -> Seen | None:
-        """Tell of a connection; None if it is not open."""
-
-    def close(self, connection_id: str) -> bool:
-        """Close a connection; tell whether it was open."""
 
 
 def target_of(request: Request) -> Target | None:
@@ -85,8 +66,8 @@ def manage(
     if request.method == "POST":
         return _post(request, target.connection_id, connections, settings)
     if request.method == "GET":
-        return _get(connections.seen(target.connection_id))
-    return NO_CONTENT if connections.close(target.connection_id) else GONE
+        return _get(connections.get(target.connection_id))
+    return NO_CONTENT if connections.delete(target.connection_id) else GONE
 
 
 def _post(
@@ -101,19 +82,58 @@ def _post(
     return OK if connections.post(connection_id, text) else GONE
 
 
-def _get(seen: Seen | None) -> Answer:
-    if seen is None:
+def _get(info: ConnectionInfo | None) -> Answer:
+    if info is None:
         return GONE
-    identity: dict[str, str] = {"sourceIp": seen.identity["sourceIp"]}
-    if "userAgent" in seen.identity:
-        identity["userAgent"] = seen.identity["userAgent"]
+    identity: dict[str, str] = {"sourceIp": info.identity["sourceIp"]}
+    if "userAgent" in info.identity:
+        identity["userAgent"] = info.identity["userAgent"]
     body = {
-        "connectedAt": iso_time(seen.connected_at_ms),
+        "connectedAt": iso_time(info.connected_at_ms),
         "identity": identity,
-        "lastActiveAt": iso_time(seen.last_active_at_ms),
+        "lastActiveAt": iso_time(info.last_active_at_ms),
     }
     return Answer(200, json.dumps(body, separators=(",", ":")).encode())
 
 
 def _malformed(connection_id: str) -> Answer:
     return error(400, "BadRequestException", f"Invalid connectionId: {connection_id}")
+
+
+class ThrottledConnections:
+    """Connections that may be asked for something only so often."""
+
+    def __init__(self, connections: Connections, throttle: TokenBucket) -> None:
+        self._connections = connections
+        self._throttle = throttle
+
+    def post(self, connection_id: str, data: str) -> bool:
+        """Send a text frame; tell whether the connection is open.
+
+        Raises:
+            LimitExceeded: this was one call too many.
+        """
+        self._take()
+        return self._connections.post(connection_id, data)
+
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return what is known of an open connection; None: it is gone.
+
+        Raises:
+            LimitExceeded: this was one call too many.
+        """
+        self._take()
+        return self._connections.get(connection_id)
+
+    def delete(self, connection_id: str) -> bool:
+        """Close a connection; False: it was gone.
+
+        Raises:
+            LimitExceeded: this was one call too many.
+        """
+        self._take()
+        return self._connections.delete(connection_id)
+
+    def _take(self) -> None:
+        if not self._throttle.take():
+            raise LimitExceeded

@@ -7,7 +7,7 @@ from poker_signal.emulator.aws.results import Result, Running, TimedOut
 from poker_signal.emulator.clock import Clock
 
 
-class Invoker:
+class Dispatcher:
     """Everything that is being invoked."""
 
     def __init__(self, clock: Clock, serial: bool, when_done: Callable[[], None]) -> None:

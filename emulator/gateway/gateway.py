@@ -3,11 +3,12 @@
 import contextlib
 import math
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from websockets.frames import CloseCode
 
 from poker_signal.core.rate_limit import Rate
+from poker_signal.emulator.aws.connections import ConnectionInfo, Connections
 from poker_signal.emulator.aws.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.aws.http import (
     INTERNAL_SERVER_ERROR,
@@ -18,32 +19,24 @@ from poker_signal.emulator.aws.http import (
     Request,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
-from poker_signal.emulator.aws.results import (
-    RESERVED,
-    Api,
-    Result,
-    Returned,
-    Route,
-    Running,
-    TimedOut,
-    well_formed,
-)
+from poker_signal.emulator.aws.results import Result, Returned, Running, TimedOut, well_formed
 from poker_signal.emulator.aws.throttling import (
     NEW_CONNECTIONS_PER_S,
-    Throttled,
+    LimitExceeded,
     TokenBucket,
     bucket,
 )
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.signaling import Connections, CoreHost
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.gateway.api import RESERVED, Api, Route
 from poker_signal.emulator.gateway.connect import Handshakes, Reply
-from poker_signal.emulator.gateway.dispatch import Invoker
+from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.inspector import is_for_inspector
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import (
+from poker_signal.emulator.trace.entries import (
     Closed,
     Finished,
     Managed,
@@ -51,12 +44,9 @@ from poker_signal.emulator.trace.trace import (
     Posted,
     Received,
     Relayed,
-    Trace,
     Unrouted,
 )
-
-if TYPE_CHECKING:
-    from poker_signal.emulator.gateway.connections_api import Seen
+from poker_signal.emulator.trace.trace import Trace
 
 
 class Gateway:
@@ -82,7 +72,7 @@ class Gateway:
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
-        self._invoker = Invoker(clock, settings.serial, self._check_empty)
+        self._invoker = Dispatcher(clock, settings.serial, self._check_empty)
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._throttle = bucket(settings.throttle_rate, settings.throttle_burst, clock)
@@ -111,7 +101,7 @@ class Gateway:
         """All of that for a function in this process; its calls count against the throttle."""
         if self._throttle is None:
             return self
-        from poker_signal.emulator.gateway.callbacks import ThrottledConnections
+        from poker_signal.emulator.gateway.connections_api import ThrottledConnections
 
         return ThrottledConnections(self, self._throttle)
 
@@ -130,22 +120,16 @@ class Gateway:
         self._trace.add(Posted(now_ms, connection.facts, connection_id, data))
         return True
 
-    def is_open(self, connection_id: str) -> bool:
-        """Tell whether the connection is open."""
-        return self._found(self._connections.get(connection_id)) is not None
-
-    def seen(self, connection_id: str) -> "Seen | None":
-        """Tell of a connection; None if it is not open."""
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return what is known of an open connection; None: it is gone."""
         connection = self._found(self._connections.get(connection_id))
         if connection is None:
             return None
-        from poker_signal.emulator.gateway.connections_api import Seen
-
         facts = connection.facts
-        return Seen(facts.connected_at_ms, connection.last_received_ms, facts.identity)
+        return ConnectionInfo(facts.connected_at_ms, connection.last_received_ms, facts.identity)
 
-    def close(self, connection_id: str) -> bool:
-        """Close a connection; tell whether it was open."""
+    def delete(self, connection_id: str) -> bool:
+        """Close a connection; False: it was gone."""
         connection = self._found(self._connections.get(connection_id))
         if connection is None:
             return False
@@ -156,7 +140,7 @@ class Gateway:
         """Return the connection if @connections finds it.
 
         Raises:
-            Throttled: by a fault.
+            LimitExceeded: by a fault.
         """
         if connection is None or self._faults is None or self._faults.finds(connection.facts):
             return connection
@@ -214,7 +198,7 @@ class Gateway:
         connection = self._connections.get(target.connection_id)
         answer = THROTTLED
         if self._throttle is None or self._throttle.take():
-            with contextlib.suppress(Throttled):
+            with contextlib.suppress(LimitExceeded):
                 answer = manage(request, target, self, self._settings)
         self._trace.add(
             Managed(
@@ -266,7 +250,7 @@ class Gateway:
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
         message = (at_ms, facts, route_key, text, request_id, message_id)
         integration = route.integration
-        if not self._is_plain or not isinstance(integration, CoreHost):
+        if not self._is_plain or not isinstance(integration, SignalingFunction):
             received = Received(*message)
             self._trace.add(received)
             if self._faults is not None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
 from poker_signal.emulator.aws.http import Answer, Headers, Request
-from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
@@ -23,7 +23,8 @@ from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.as_json import as_json, encode, names
-from poker_signal.emulator.trace.trace import Received, Trace, Unrouted
+from poker_signal.emulator.trace.entries import Received, Unrouted
+from poker_signal.emulator.trace.trace import Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.reload.reloader import CodeStatus
@@ -34,7 +35,7 @@ MAX_REASON_BYTES = 123
 Reply = Callable[[Answer], None]
 
 
-class Gateway(Protocol):
+class InspectedGateway(Protocol):
     """What the inspector can do with connections."""
 
     @property
@@ -45,14 +46,14 @@ class Gateway(Protocol):
         """Send a text frame; tell whether the connection is open.
 
         Raises:
-            Throttled: by a fault.
+            LimitExceeded: by a fault.
         """
 
     def receive(self, connection_id: str, text: str) -> bool:
         """Take a message as if the client had sent it; tell whether the connection is open."""
 
 
-class Faults(Protocol):
+class FaultSwitch(Protocol):
     """What can be made to go wrong."""
 
     def add(self, spec: str) -> None:
@@ -88,10 +89,10 @@ class Inspector:
 
     def __init__(
         self,
-        gateway: Gateway,
+        gateway: InspectedGateway,
         trace: Trace,
         about: About,
-        faults: Faults | None = None,
+        faults: FaultSwitch | None = None,
         code_status: "Callable[[], CodeStatus | None]" = lambda: None,
     ) -> None:
         self.run = uuid.uuid4().hex
@@ -250,7 +251,7 @@ class Inspector:
             raise _gone(connection_id)
         try:
             return {"delivered": self._gateway.post(connection_id, frame)}
-        except Throttled as error:
+        except LimitExceeded as error:
             raise _Refused(429, "A fault throttles what is posted.") from error
 
     def _check_size(self, text: str) -> None:

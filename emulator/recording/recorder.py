@@ -19,7 +19,7 @@ from typing import Any, BinaryIO
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
-from poker_signal.emulator.trace.trace import Entry, Posted, Received, Unrouted
+from poker_signal.emulator.trace.entries import Entry, Posted, Received, Unrouted
 
 MAX_WAITING = 50_000
 """Entries that wait for the disk; beyond, they are dropped."""

@@ -4,24 +4,16 @@ import enum
 import importlib
 import importlib.util
 import sys
-import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
+
+from poker_signal.emulator.functions.modules import OWN, is_below, is_own
 
 _T = TypeVar("_T")
 
-OWN = "poker_signal."
 CORE = "poker_signal.core"
-_EMULATOR = Path(__file__).parents[1]
-
-
-class Place(NamedTuple):
-    """Where a mistake is."""
-
-    file: str
-    line: int
 
 
 def modules_below(folders: Iterable[Path]) -> dict[str, ModuleType]:
@@ -36,26 +28,6 @@ def modules_below(folders: Iterable[Path]) -> dict[str, ModuleType]:
         for name, module in list(sys.modules.items())
         if name != "__main__" and not _is_fixed(name) and is_below(module, folders)
     }
-
-
-def is_below(module: ModuleType, folders: Iterable[Path]) -> bool:
-    """Tell whether a module is a source file of one of these folders, and no library there."""
-    file = getattr(module, "__file__", None)
-    if file is None:
-        # A package without __init__.py has folders only.
-        places = [*getattr(module, "__path__", ())]
-    else:
-        places = [file] if file.endswith(".py") else []
-    folders = [*folders]
-    return any(
-        "site-packages" not in path.parts and any(map(path.is_relative_to, folders))
-        for path in (Path(place).resolve() for place in places)
-    )
-
-
-def is_own(name: str) -> bool:
-    """Tell whether a module is poker-signal's, or the package itself."""
-    return f"{name}.".startswith(OWN)
 
 
 def _is_fixed(name: str) -> bool:
@@ -164,28 +136,3 @@ class Rebinding:
         name = getattr(value, "__qualname__", None)
         module = self._fresh.get(getattr(value, "__module__", None) or "")
         return getattr(module, name, None) if module is not None and name else None
-
-
-def place_of(error: BaseException, folders: Iterable[Path]) -> Place | None:
-    """Return where in these folders a mistake is, as far as it tells."""
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        return Place(error.filename, error.lineno)
-    return _innermost(traceback.extract_tb(error.__traceback__), folders)
-
-
-def place_of_thread(ident: int, folders: Iterable[Path]) -> Place | None:
-    """Return where in these folders a thread is at this moment."""
-    frame = sys._current_frames().get(ident)
-    return None if frame is None else _innermost(traceback.extract_stack(frame), folders)
-
-
-def _innermost(stack: traceback.StackSummary, folders: Iterable[Path]) -> Place | None:
-    folders = [*folders]
-    for frame in reversed(stack):
-        path = Path(frame.filename)
-        if path.is_relative_to(_EMULATOR):
-            # Whoever works on poker-signal has it among what is watched.
-            continue
-        if any(path.is_relative_to(folder) for folder in folders) and frame.lineno:
-            return Place(frame.filename, frame.lineno)
-    return None

@@ -21,17 +21,16 @@ from watchfiles.main import FileChange
 
 import poker_signal.core
 from poker_signal.core.model import Row
-from poker_signal.emulator.aws.results import Api, Integration
+from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.functions.handler_loader import Handler
-from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.functions.modules import Place, place_of, place_of_thread
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.gateway.api import Api
 from poker_signal.emulator.reload.module_swap import (
     CORE,
-    Place,
     Rebinding,
     imported_anew,
     modules_below,
-    place_of,
-    place_of_thread,
     put_in_place,
 )
 
@@ -284,7 +283,7 @@ class Reloader:
         rows = {
             key: [rebinding.renewed(row) for row in route.integration.rows()]
             for key, route in before.routes.items()
-            if isinstance(route.integration, CoreHost)
+            if isinstance(route.integration, SignalingFunction)
         }
         handlers = {**self._handlers, **loaded.handlers}
         put_in_place(loaded.fresh, loaded.old)
@@ -338,7 +337,7 @@ def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
     done: set[Integration] = set()
     for key, of_route in rows.items():
         integration = api.routes[key].integration
-        if isinstance(integration, CoreHost) and integration not in done:
+        if isinstance(integration, SignalingFunction) and integration not in done:
             done.add(integration)
             integration.take_over(of_route)
 

@@ -11,11 +11,11 @@ Documented in docs/testing.md. ::
 
 from poker_signal.emulator.client.connection import ABSENT, Ended, Frame, NotHeard
 from poker_signal.emulator.faults.spec import BadFault
-from poker_signal.emulator.testing.clock import SignalClock
-from poker_signal.emulator.testing.faults import SignalFaults
-from poker_signal.emulator.testing.options import BadOption
-from poker_signal.emulator.testing.peer import SignalPeer
-from poker_signal.emulator.testing.run import ConnectPeer, Refused, SignalEmulator
+from poker_signal.emulator.testing.marker_options import BadOption
+from poker_signal.emulator.testing.signal_clock import SignalClock
+from poker_signal.emulator.testing.signal_emulator import ConnectPeer, Refused, SignalEmulator
+from poker_signal.emulator.testing.signal_faults import SignalFaults
+from poker_signal.emulator.testing.signal_peer import SignalPeer
 
 __all__ = [
     "ABSENT",

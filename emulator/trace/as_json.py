@@ -9,8 +9,7 @@ from typing import Any
 
 from poker_signal.emulator.aws.events import Facts, message_event
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
-from poker_signal.emulator.trace.summary import peek
-from poker_signal.emulator.trace.trace import (
+from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
     Entry,
@@ -20,9 +19,10 @@ from poker_signal.emulator.trace.trace import (
     Opened,
     Posted,
     Received,
-    Refused,
+    RequestRefused,
     Unrouted,
 )
+from poker_signal.emulator.trace.summary import peek
 
 
 def as_json(number: int, entry: Entry) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return of, {"event": event, "requestId": request_id}
         case Opened():
             return "opened", {}
-        case Refused(method=method, path=path, status=status, reason=reason):
+        case RequestRefused(method=method, path=path, status=status, reason=reason):
             return "refused", {"status": status, "reason": reason, "method": method, "path": path}
         case Received(at_ms, facts, route_key, body, request_id, message_id):
             event = message_event(facts, route_key, body, request_id, message_id, at_ms)

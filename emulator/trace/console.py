@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TextIO
 
 from poker_signal.emulator.aws.results import Returned
-from poker_signal.emulator.trace.summary import Kind, Record, details_of, record_of
-from poker_signal.emulator.trace.trace import Entry, Finished, Posted, Received, Relayed
+from poker_signal.emulator.terminal import can_encode, escape
+from poker_signal.emulator.trace.entries import Entry, Finished, Posted, Received, Relayed
+from poker_signal.emulator.trace.summary import Record, RecordKind, details_of, record_of
 
 MAX_WAITING = 20_000
 """Lines that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
@@ -38,7 +39,7 @@ _GAME_WIDTH = 8
 _PLAYERS_WIDTH = 21
 _TYPE_WIDTH = 16
 
-_ARROWS: dict[Kind, str] = {
+_ARROWS: dict[RecordKind, str] = {
     "connect": "●",
     "message": "→",
     "disconnect": "○",
@@ -47,7 +48,7 @@ _ARROWS: dict[Kind, str] = {
     "fault": "⚡",
     "error": "×",
 }
-_ASCII_ARROWS: dict[Kind, str] = {
+_ASCII_ARROWS: dict[RecordKind, str] = {
     "connect": "+",
     "message": ">",
     "disconnect": "-",
@@ -223,7 +224,7 @@ class Console:
         return f"\x1b[{colour}m{line}\x1b[0m\n"
 
 
-def format_line(record: Record, arrows: dict[Kind, str] = _ARROWS) -> str:
+def format_line(record: Record, arrows: dict[RecordKind, str] = _ARROWS) -> str:
     """Return the line of a record: time, arrow, game, who → whom, type, bytes, outcome."""
     seconds, ms = divmod(record.at_ms, 1000)
     arrow = arrows[record.kind]
@@ -241,19 +242,6 @@ def format_line(record: Record, arrows: dict[Kind, str] = _ARROWS) -> str:
         escape(record.outcome),
     )
     return "  ".join(columns)
-
-
-def escape(text: str) -> str:
-    """Return what a peer sent as a terminal may be shown it.
-
-    Control characters could move the cursor or change colours, bidirectional ones could turn
-    the line around.
-    """
-    if text.isprintable():
-        return text
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
 
 
 def banner(
@@ -307,12 +295,3 @@ def _cells(char: str) -> int:
     if unicodedata.combining(char):
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
-
-
-def can_encode(stream: TextIO, text: str) -> bool:
-    """Tell whether a stream has all of these characters."""
-    try:
-        text.encode(stream.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True

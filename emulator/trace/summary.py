@@ -12,7 +12,7 @@ from poker_signal.core.messages import read
 from poker_signal.core.model import ConnectionId, Message
 from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
-from poker_signal.emulator.trace.trace import (
+from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
     Entry,
@@ -21,18 +21,18 @@ from poker_signal.emulator.trace.trace import (
     Managed,
     Opened,
     Received,
-    Refused,
+    RequestRefused,
     Unrouted,
 )
 
-Kind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
+RecordKind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
 
 
 class Record(NamedTuple):
     """One line's worth. Names come from peers: escape them before they are shown."""
 
     at_ms: int
-    kind: Kind
+    kind: RecordKind
     outcome: str
     game: str = ""
     who: str = ""
@@ -56,7 +56,7 @@ def record_of(entry: Entry) -> Record | None:
             code, reason = context["disconnectStatusCode"], context["disconnectReason"]
             meaning = reason or CLOSE_CODE_EXPLANATIONS.get(code, "")
             return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), *_names(facts))
-        case Refused(at_ms, facts, method, path, status, reason):
+        case RequestRefused(at_ms, facts, method, path, status, reason):
             where = "" if facts else f" {method} {path}"
             game, who = (facts.game, facts.player) if facts else ("", "")
             return Record(at_ms, "refused", f"refused {status} {reason}{where}", game, who)

@@ -14,10 +14,10 @@ from greenlet import greenlet
 from poker_signal.core.model import ConnectionId, Row
 from poker_signal.core.rules import Rules
 from poker_signal.emulator.aws.results import Raised, Returned
-from poker_signal.emulator.functions.signaling import CoreHost
-from poker_signal.lambda_app.connections import Connections
-from poker_signal.lambda_app.handler import LambdaHost
-from poker_signal.lambda_app.settings import Settings
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.lambda_app.connections import ManagementApi
+from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable
 from tests.adversity.dynamodb import DynamoDB
 from tests.adversity.world import Gateway
@@ -62,8 +62,8 @@ class LambdaFunction:
         self.dynamodb.on_query = schedule.on_query
         self.gateway = Gateway(self._pause)
         self._table = DynamoTable(self.dynamodb, TABLE)
-        self._connections = Connections(self.gateway)
-        self._idle: list[LambdaHost] = []
+        self._connections = ManagementApi(self.gateway)
+        self._idle: list[SignalingHandler] = []
         self._running: dict[Task, greenlet] = {}
         self._hub = greenlet.getcurrent()
 
@@ -112,9 +112,9 @@ class LambdaFunction:
             self._idle.append(container)
             self._schedule.ended(task, response)
 
-    def _new_container(self) -> LambdaHost:
-        return LambdaHost(
-            Settings(TABLE, Rules(), "https://management.example"),
+    def _new_container(self) -> SignalingHandler:
+        return SignalingHandler(
+            FunctionSettings(TABLE, Rules(), "https://management.example"),
             self._table,
             lambda _: self._connections,
             self._sleep,
@@ -145,9 +145,9 @@ class InProcess:
     def __init__(self, schedule: "Schedule", lagging: bool) -> None:
         self._schedule = schedule
         self.gateway = Gateway(schedule.tell)
-        connections = Connections(self.gateway)
+        connections = ManagementApi(self.gateway)
         # The Lambda host's connections, which do what the core's host asks of its own.
-        self._host = CoreHost(connections, Rules())  # type: ignore[arg-type]
+        self._host = SignalingFunction(connections, Rules())  # type: ignore[arg-type]
 
     def start(self, task: "Task") -> None:
         """Run an invocation to its end."""

@@ -9,8 +9,9 @@ import pytest
 
 from tests.adversity.hosts import HOSTS
 from tests.adversity.scheduler import first_failure, play
+from tests.support import tiers
 
-SCHEDULES = int(os.environ.get("SCHEDULES", "500"))
+SCHEDULES = tiers.SCHEDULES
 ONE = os.environ.get("SCHEDULE")
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from poker_signal.cli.main import main
-from poker_signal.emulator.client.check.run import RULES
+from poker_signal.emulator.client.check.runner import RULES
 from tests.cli.test_emulate import emulate
 
 

@@ -14,7 +14,7 @@ from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
 from poker_signal.cli.main import main
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import Rules
-from poker_signal.lambda_app.settings import environment_of
+from poker_signal.lambda_app.environment import environment_of
 from tests.cli.test_emulate import emulate
 
 REGION = "us-west-2"

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner
 
+from poker_signal.cli.lan import qr_code
 from poker_signal.cli.main import main
-from poker_signal.emulator.lan import qr_code
 from poker_signal.emulator.server import Emulator
 
 

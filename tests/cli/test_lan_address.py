@@ -6,8 +6,7 @@ import sys
 
 import pytest
 
-from poker_signal.emulator import lan
-from poker_signal.emulator.lan import NoLan, lan_address, qr_code
+from poker_signal.cli.lan import NoLan, lan_address, qr_code
 
 
 def test_the_address_is_one_of_this_machine() -> None:
@@ -24,7 +23,7 @@ def test_the_address_is_one_of_this_machine() -> None:
 def test_a_machine_without_a_network_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     """In words, with what to do."""
     # No datagram may be sent to everybody without asking: there is no way there.
-    monkeypatch.setattr(lan, "_ELSEWHERE", ("255.255.255.255", 9))
+    monkeypatch.setattr("poker_signal.cli.lan._ELSEWHERE", ("255.255.255.255", 9))
     with pytest.raises(NoLan, match="this machine is in no network"):
         lan_address()
 

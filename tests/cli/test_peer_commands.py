@@ -10,7 +10,7 @@ from poker_signal.cli.peer_commands import (
     HELP,
     Action,
     BadLine,
-    Close,
+    CloseConnection,
     Expect,
     Help,
     Send,
@@ -78,9 +78,9 @@ def test_other_commands_are_actions() -> None:
     assert meaning("/to Zoë the 2nd ") == To("Zoë the 2nd")
     assert meaning("/expect offer") == Expect("offer", None)
     assert meaning("/expect offer Zoë the 2nd") == Expect("offer", "Zoë the 2nd")
-    assert meaning("/close") == Close(1000, "")
-    assert meaning("/close 1001") == Close(1001, "")
-    assert meaning("/close 4001 so long") == Close(4001, "so long")
+    assert meaning("/close") == CloseConnection(1000, "")
+    assert meaning("/close 1001") == CloseConnection(1001, "")
+    assert meaning("/close 4001 so long") == CloseConnection(4001, "so long")
     assert meaning("/help") == Help()
     assert meaning("  ") is None
 

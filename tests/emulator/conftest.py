@@ -7,8 +7,8 @@ import pytest
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.entries import Entry
 from poker_signal.emulator.trace.summary import Record, record_of
-from poker_signal.emulator.trace.trace import Entry
 
 
 class Records(list[Record]):

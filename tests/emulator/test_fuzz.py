@@ -7,7 +7,6 @@ import asyncio
 import errno
 import gc
 import logging
-import os
 import socket
 import struct
 import threading
@@ -33,8 +32,9 @@ from poker_signal.emulator.protocols.websocket_connection import WebSocketConnec
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.peers import HANDSHAKE
+from tests.support import tiers
 
-CASES = int(os.environ.get("POKER_SIGNAL_FUZZ_CASES", "500"))
+CASES = tiers.FUZZ_CASES
 
 REQUEST_TIMEOUT_S = 0.2
 

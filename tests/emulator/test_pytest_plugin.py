@@ -18,7 +18,7 @@ from poker_signal.emulator.testing import (
     SignalClock,
     SignalEmulator,
 )
-from poker_signal.emulator.testing.options import read_options
+from poker_signal.emulator.testing.marker_options import read_options
 
 KEYS = {"1": b"a-secret-of-november-with-entropy"}
 

@@ -13,9 +13,9 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import Connections
-from poker_signal.lambda_app.handler import LambdaHost
-from poker_signal.lambda_app.settings import Settings as LambdaSettings
+from poker_signal.lambda_app.connections import ManagementApi
+from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable
 from tests.emulator.conftest import Records
 from tests.field import dynamodb, naive
@@ -87,9 +87,9 @@ async def serving(
             at_last.callback(management.close)
             rows = dynamodb.client(faults)
             if handler == "lambda":
-                of_function = LambdaSettings(dynamodb.TABLE, of_stage.rules(), url)
+                of_function = FunctionSettings(dynamodb.TABLE, of_stage.rules(), url)
                 table = DynamoTable(rows, dynamodb.TABLE)
-                _current = LambdaHost(of_function, table, lambda _: Connections(management))
+                _current = SignalingHandler(of_function, table, lambda _: ManagementApi(management))
             else:
                 _current = naive.make_handler(rows, dynamodb.TABLE, management)
             yield Weather(emulator.url, faults, records, emulator.trace)

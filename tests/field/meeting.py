@@ -3,7 +3,7 @@
 import asyncio
 
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
-from poker_signal.emulator.trace.trace import Finished, Received
+from poker_signal.emulator.trace.entries import Finished, Received
 from tests.field.client import GIVE_UP_AFTER_S, Host, Player, host_of, player_of, verdict_on
 from tests.field.hosts import Weather
 

@@ -27,8 +27,9 @@ from tests.field.client import (
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import is_overtaken
 from tests.field.standstill import Standstills, standstills
+from tests.support import tiers
 
-HANDSHAKES = 100
+HANDSHAKES = tiers.FIELD_GAMES
 AT_ONCE = {"core": 50, "lambda": 12}
 """Games, on a machine that has nothing else to do."""
 

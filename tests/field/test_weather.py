@@ -14,7 +14,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from poker_signal.emulator.trace.trace import Fault, Finished
+from poker_signal.emulator.trace.entries import Fault, Finished
 from tests.field.client import PATIENCE_S, address, host_of, player_of
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import GOES, is_overtaken, meet, meet_once, verdict_in_time

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from poker_signal.core.rules import Rules
+from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.log import DIMENSIONS, METRICS, NAMESPACE
-from poker_signal.lambda_app.settings import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
 from tests.infrastructure.servers import ACCOUNT, REGION, Aws

@@ -11,8 +11,7 @@ import pytest
 
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import Rules
-from poker_signal.lambda_app.settings import TICKET_SECRET_PARAMETER
-from poker_signal.lambda_app.settings import Settings as LambdaSettings
+from poker_signal.lambda_app.environment import TICKET_SECRET_PARAMETER, FunctionSettings
 from tests.infrastructure.archive_provider import zipped
 from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left
 from tests.infrastructure.policy import allows, findings
@@ -91,7 +90,7 @@ def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
     assert "0 destroyed" in said
     assert stack.workspace.outputs() == stack.outputs
     CHECKS["expiry"](stack)
-    rules = LambdaSettings.from_env(stack.function()["Environment"]["Variables"]).rules
+    rules = FunctionSettings.from_env(stack.function()["Environment"]["Variables"]).rules
     origins = frozenset({"https://poker.example.com"})
     assert rules == Rules(Topology.STAR, seats=9, message_rate=12.5, origins=origins)
     api = stack.outputs["websocket_api_id"]

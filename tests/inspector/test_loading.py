@@ -7,7 +7,7 @@ import pytest
 from playwright.async_api import Browser, Route, expect
 
 from poker_signal.emulator.server import Emulator
-from poker_signal.emulator.trace.trace import Refused
+from poker_signal.emulator.trace.entries import RequestRefused
 
 PATIENCE_MS = 40_000
 KEPT = 3000
@@ -20,7 +20,7 @@ async def test_it_says_that_it_loads_and_how_much_there_is(
 ) -> None:
     """Whoever looks at half of it would draw conclusions from what is not there."""
     for _ in range(KEPT):
-        emulator.trace.add(Refused(1, None, "GET", "/", 403, ""))
+        emulator.trace.add(RequestRefused(1, None, "GET", "/", 403, ""))
     may_go_on = asyncio.Event()
 
     async def hold(route: Route) -> None:

@@ -13,9 +13,9 @@ from poker_signal.core.room import Room
 from poker_signal.core.rules import Rules
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
-from poker_signal.lambda_app.connections import Connections, Throttled
-from poker_signal.lambda_app.handler import LambdaHost
-from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
+from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable, Reading
 from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.core.build import AT, row
@@ -125,7 +125,7 @@ class DictTable(DynamoTable):
             raise failure
 
 
-class ScriptedConnections(Connections):
+class ScriptedConnections(ManagementApi):
     """Connections that are open until they are said to be gone."""
 
     def __init__(self) -> None:
@@ -167,7 +167,7 @@ class ScriptedConnections(Connections):
 
     def _fail(self, name: str, connection_id: ConnectionId) -> None:
         if connection_id in self.busy_for:
-            raise Throttled
+            raise CallThrottled
         if failure := self.failures.get(name):
             raise failure
 
@@ -190,8 +190,8 @@ class Container:
         """What the container's clock says."""
         self.now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
-        self.host = LambdaHost(
-            Settings(TABLE, rules, management_endpoint),
+        self.host = SignalingHandler(
+            FunctionSettings(TABLE, rules, management_endpoint),
             self.table,
             self._connections_at,
             self._sleep,
@@ -208,7 +208,7 @@ class Container:
         """Return what a connection was sent."""
         return [data for key, data in self.connections.posted if key == row.connection_id]
 
-    def _connections_at(self, endpoint: str) -> Connections:
+    def _connections_at(self, endpoint: str) -> ManagementApi:
         self.endpoints.append(endpoint)
         return self.connections
 

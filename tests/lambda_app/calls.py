@@ -23,9 +23,9 @@ from moto.core.models import patch_client
 from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
 from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
-from poker_signal.lambda_app.connections import Connections
-from poker_signal.lambda_app.handler import LambdaHost
-from poker_signal.lambda_app.settings import Settings
+from poker_signal.lambda_app.connections import ManagementApi
+from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.core.build import AT, row
 from tests.lambda_app import ENVIRONMENT, TABLE
@@ -82,11 +82,11 @@ class Aws:
             client.meta.events.unregister("before-send", self._before_send)
             client.close()
 
-    def container(self, rules: Rules) -> LambdaHost:
+    def container(self, rules: Rules) -> SignalingHandler:
         """Return a cold container."""
-        connections = Connections(self.management)
-        return LambdaHost(
-            Settings(TABLE, rules, ENDPOINT),
+        connections = ManagementApi(self.management)
+        return SignalingHandler(
+            FunctionSettings(TABLE, rules, ENDPOINT),
             self.table,
             lambda _: connections,
             lambda _: self.while_asleep(),

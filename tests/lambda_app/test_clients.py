@@ -22,7 +22,7 @@ from poker_signal.lambda_app.clients import (
     dynamodb_client,
     management_client,
 )
-from poker_signal.lambda_app.settings import BadSetting
+from poker_signal.lambda_app.environment import BadSetting
 from tests.bench.aws_stub import stub
 from tests.lambda_app.build import HOST
 from tests.lambda_app.loopback import Answer, Endpoint

@@ -16,12 +16,12 @@ from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import Connections, Throttled
+from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
 from tests.lambda_app.loopback import Answer, Endpoint
 
 ALICE = ConnectionId("ShDEC76bIAMCUrA=")
 
-Call = Callable[[Connections], bool]
+Call = Callable[[ManagementApi], bool]
 
 CALLS = {
     "post_to_connection": lambda connections: connections.post(ALICE, "x"),
@@ -49,7 +49,7 @@ def stubber() -> Generator[Any, None, None]:
 def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -> None:
     """AWS answers 200, or 204 to a DELETE."""
     stubber.add_response(operation, {})
-    assert call(Connections(stubber.client)) is True
+    assert call(ManagementApi(stubber.client)) is True
     stubber.assert_no_pending_responses()
 
 
@@ -58,7 +58,7 @@ def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -
 def test_410_says_that_nobody_is_there(stubber: Any, operation: str, call: Call, code: str) -> None:
     """Whether or not it names GoneException."""
     stubber.add_client_error(operation, service_error_code=code, http_status_code=410)
-    assert call(Connections(stubber.client)) is False
+    assert call(ManagementApi(stubber.client)) is False
 
 
 @each_question
@@ -67,8 +67,8 @@ def test_429_says_that_nothing_was_done(stubber: Any, operation: str, call: Call
     stubber.add_client_error(
         operation, service_error_code="LimitExceededException", http_status_code=429
     )
-    with pytest.raises(Throttled):
-        call(Connections(stubber.client))
+    with pytest.raises(CallThrottled):
+        call(ManagementApi(stubber.client))
 
 
 @each_question
@@ -90,7 +90,7 @@ def test_whatever_else_is_answered_is_an_error(
     """Nobody is forgotten because a permission is missing or AWS is busy."""
     stubber.add_client_error(operation, service_error_code=code, http_status_code=status)
     with pytest.raises(ClientError):
-        call(Connections(stubber.client))
+        call(ManagementApi(stubber.client))
 
 
 @each_question
@@ -100,7 +100,7 @@ def test_410_is_understood_over_http(
 ) -> None:
     """With an empty body, as AWS sends it, and with or without its header."""
     endpoint.answer = Answer(410, error_type)
-    assert call(Connections(management)) is False
+    assert call(ManagementApi(management)) is False
     assert len(endpoint.sent) == 1
 
 
@@ -117,7 +117,7 @@ def test_410_is_understood_over_http(
 def test_a_close_is_done_or_not(stubber: Any, status: int, code: str, is_done: bool) -> None:
     """Nobody is refused a seat because AWS is busy with who had it before."""
     stubber.add_client_error("delete_connection", code, http_status_code=status)
-    assert Connections(stubber.client).close(ALICE) is is_done
+    assert ManagementApi(stubber.client).close(ALICE) is is_done
 
 
 @pytest.mark.parametrize("status", [400, 403])
@@ -125,7 +125,7 @@ def test_a_close_that_is_not_allowed_is_an_error(stubber: Any, status: int) -> N
     """A permission is missing: that never mends itself."""
     stubber.add_client_error("delete_connection", "ForbiddenException", http_status_code=status)
     with pytest.raises(ClientError):
-        Connections(stubber.client).close(ALICE)
+        ManagementApi(stubber.client).close(ALICE)
 
 
 def test_a_close_that_nobody_answers_is_not_done() -> None:
@@ -133,12 +133,12 @@ def test_a_close_that_nobody_answers_is_not_done() -> None:
     client = management_client("https://nowhere.example/prod")
     hangs = ReadTimeoutError(endpoint_url="https://nowhere.example")
     with mock.patch.object(client, "delete_connection", side_effect=hangs):
-        assert Connections(client).close(ALICE) is False
+        assert ManagementApi(client).close(ALICE) is False
 
 
 def test_a_frame_is_sent_as_utf_8(endpoint: Endpoint, management: Any) -> None:
     """Byte for byte; nothing around it."""
-    assert Connections(management).post(ALICE, '{"senderId":"Zoë 🃏"}')
+    assert ManagementApi(management).post(ALICE, '{"senderId":"Zoë 🃏"}')
     (sent,) = endpoint.sent
     assert sent.body == '{"senderId":"Zoë 🃏"}'.encode()
     assert (sent.method, sent.path) == ("POST", "/@connections/ShDEC76bIAMCUrA%3D")
@@ -147,7 +147,7 @@ def test_a_frame_is_sent_as_utf_8(endpoint: Endpoint, management: Any) -> None:
 def test_a_stage_and_an_id_end_up_in_the_path(endpoint: Endpoint) -> None:
     """The endpoint ends in the stage, where no custom domain hides it."""
     client = management_client(f"{endpoint.url}/prod")
-    connections = Connections(client)
+    connections = ManagementApi(client)
     connections.is_open(ALICE)
     connections.close(ALICE)
     client.close()
@@ -165,7 +165,7 @@ def test_a_connection_that_was_dropped_meanwhile_costs_nothing(
 ) -> None:
     """A container may sleep for minutes between two posts; both arrive, each once."""
     endpoint.forgets = True
-    connections = Connections(management)
+    connections = ManagementApi(management)
     for number in range(2):
         assert connections.post(ALICE, str(number))
         assert endpoint.ended.acquire(timeout=10)
@@ -188,7 +188,7 @@ def refuse(management: Any, failures: list[Exception]) -> list[str]:
 def test_a_post_that_found_no_way_is_sent_again(endpoint: Endpoint, management: Any) -> None:
     """Nothing of it was sent the first time."""
     refuse(management, [EndpointConnectionError(endpoint_url=endpoint.url)])
-    assert Connections(management).post(ALICE, "x")
+    assert ManagementApi(management).post(ALICE, "x")
     assert [sent.body for sent in endpoint.sent] == [b"x"]
 
 
@@ -197,7 +197,7 @@ def test_a_post_that_finds_no_way_twice_is_a_failure(management: Any) -> None:
     no_way = EndpointConnectionError(endpoint_url="https://management")
     tried = refuse(management, [no_way] * 3)
     with pytest.raises(EndpointConnectionError):
-        Connections(management).post(ALICE, "x")
+        ManagementApi(management).post(ALICE, "x")
     assert tried == ["PostToConnection"] * 2
 
 
@@ -205,7 +205,7 @@ def test_a_post_that_was_too_slow_to_find_a_way_is_not_repeated(management: Any)
     """Nothing was sent then either, but the second that it took was the message's."""
     tried = refuse(management, [ConnectTimeoutError(endpoint_url="https://management")])
     with pytest.raises(ConnectTimeoutError):
-        Connections(management).post(ALICE, "x")
+        ManagementApi(management).post(ALICE, "x")
     assert tried == ["PostToConnection"]
 
 
@@ -215,5 +215,5 @@ def test_a_post_whose_answer_was_cut_off_is_not_repeated(
     """It may have arrived."""
     endpoint.hangs_up = True
     with pytest.raises(ConnectionClosedError):
-        Connections(management).post(ALICE, "x")
+        ManagementApi(management).post(ALICE, "x")
     assert [sent.body for sent in endpoint.sent] == [b"x"]

@@ -16,8 +16,8 @@ from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import read_keys, sign
 from poker_signal.lambda_app import handler as module
 from poker_signal.lambda_app.clients import management_client
+from poker_signal.lambda_app.environment import BadSetting
 from poker_signal.lambda_app.handler import MAX_REMEMBERED, make_handler
-from poker_signal.lambda_app.settings import BadSetting
 from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.core.build import AT, row
 from tests.lambda_app import ENVIRONMENT
@@ -370,7 +370,7 @@ def test_a_sender_that_leaves_while_its_candidate_waits_is_told_so() -> None:
 
 def test_without_being_told_otherwise_a_wait_is_a_wait() -> None:
     """In Lambda nothing else runs meanwhile."""
-    assert module.LambdaHost.__init__.__defaults__ == (time.sleep, time.monotonic, time.time)
+    assert module.SignalingHandler.__init__.__defaults__ == (time.sleep, time.monotonic, time.time)
 
 
 def test_a_slow_dynamodb_uses_up_a_candidates_patience() -> None:
@@ -631,7 +631,7 @@ def test_a_container_without_a_table_does_not_start() -> None:
 
 def test_the_function_that_lambda_calls_is_made_at_import() -> None:
     """Its name is part of the deployment: poker_signal.lambda_app.handler.handler."""
-    assert isinstance(module.handler, module.LambdaHost)
+    assert isinstance(module.handler, module.SignalingHandler)
     assert os.environ["TABLE_NAME"] == ENVIRONMENT["TABLE_NAME"]
 
 

@@ -5,7 +5,9 @@ from collections.abc import Callable, Sequence
 from statistics import linear_regression, median, quantiles
 from typing import NamedTuple
 
-IS_FULL = os.environ.get("POKER_SIGNAL_LOAD") == "full"
+from tests.support import tiers
+
+IS_FULL = tiers.LOAD_IS_FULL
 """Whether this is ``make load``."""
 
 

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
-from poker_signal.emulator.aws.results import Api, Route
 from poker_signal.emulator.clock import Timer, VirtualClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.signaling import CoreHost
+from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.gateway.api import Api, Route
 from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
@@ -85,7 +85,7 @@ class World(NamedTuple):
     """What is being watched for a day."""
 
     clock: CountingClock
-    host: CoreHost
+    host: SignalingFunction
     url: str
 
     @property
@@ -100,7 +100,7 @@ async def world() -> AsyncGenerator[World, None]:
     clock, settings = CountingClock(), Settings(port=0)
     faults = Faults(["miss-disconnect:Passer-by"])
     gateway = Gateway(settings, clock, Trace(), faults)
-    host = CoreHost(gateway.connections, settings.rules(), None, faults)
+    host = SignalingFunction(gateway.connections, settings.rules(), None, faults)
     gateway.api = Api(dict.fromkeys(("$connect", "$disconnect", "$default"), Route(host)))
     server = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(gateway, settings), "127.0.0.1", 0

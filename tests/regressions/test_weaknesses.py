@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.trace.trace import Closed, Finished, Received
+from poker_signal.emulator.trace.entries import Closed, Finished, Received
 from tests.field.client import PATIENCE_S, address
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import meet, meet_once

@@ -25,16 +25,16 @@ from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.gateway.config import ApiConfig, of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import Closed, Entry, Finished
+from poker_signal.emulator.trace.entries import Closed, Entry, Finished
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.handler import LambdaHost, make_handler
-from poker_signal.lambda_app.settings import (
+from poker_signal.lambda_app.environment import (
     MANAGEMENT_ENDPOINT,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
+    FunctionSettings,
     environment_of,
 )
-from poker_signal.lambda_app.settings import Settings as LambdaSettings
+from poker_signal.lambda_app.handler import SignalingHandler, make_handler
 from poker_signal.lambda_app.table import DynamoTable, schema
 from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.signaling.sockets import Host, SocketHost
@@ -86,9 +86,9 @@ class EventHost:
     def __init__(
         self, table: DynamoTable, rules: Rules, ticket_keys: TicketKeys | None = None
     ) -> None:
-        settings = LambdaSettings(TABLE, rules, "http://nowhere")
+        settings = FunctionSettings(TABLE, rules, "http://nowhere")
         # A candidate waits as long as it must; nothing else happens meanwhile.
-        self._handler = LambdaHost(
+        self._handler = SignalingHandler(
             settings,
             table,
             lambda _: self,  # type: ignore[arg-type,return-value]

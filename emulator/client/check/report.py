@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from poker_signal.emulator.client.check.run import RULES, Row
-from poker_signal.emulator.trace.console import escape
+from poker_signal.emulator.client.check.runner import RULES, RuleResult
+from poker_signal.emulator.terminal import escape
 
 _OUTCOME_WIDTH = 9
 _NAME_WIDTH = max(len(rule.name) for rule in RULES) + 2
@@ -12,7 +12,7 @@ _TIME_WIDTH = 18
 _INDENT = " " * (2 + _OUTCOME_WIDTH)
 
 
-def lines_of(row: Row) -> list[str]:
+def lines_of(row: RuleResult) -> list[str]:
     """Return a row of the table, and what belongs below it."""
     line = (
         f"  {row.outcome:{_OUTCOME_WIDTH}}{row.rule.name:{_NAME_WIDTH}}{_time(row):>{_TIME_WIDTH}}"
@@ -26,7 +26,7 @@ def lines_of(row: Row) -> list[str]:
     return [line.rstrip(), *(f"{_INDENT}{text}" for text in below)]
 
 
-def summary(rows: Sequence[Row], seconds: float) -> str:
+def summary(rows: Sequence[RuleResult], seconds: float) -> str:
     """Return the last line."""
     counts = {
         "held": sum(row.outcome == "ok" for row in rows),
@@ -37,18 +37,18 @@ def summary(rows: Sequence[Row], seconds: float) -> str:
     return f"{counted} in {seconds:.1f} s; topology: {topology(rows) or 'unknown'}"
 
 
-def failures(rows: Sequence[Row]) -> int:
+def failures(rows: Sequence[RuleResult]) -> int:
     """Return how many rules do not hold."""
     return sum(row.outcome == "FAILED" for row in rows)
 
 
-def topology(rows: Sequence[Row]) -> str | None:
+def topology(rows: Sequence[RuleResult]) -> str | None:
     """Return ``mesh`` or ``star``, if one of the rules found out."""
     found = [row.star for row in rows if row.star is not None]
     return ("star" if found[-1] else "mesh") if found else None
 
 
-def document(url: str, rows: Sequence[Row], seconds: float) -> dict[str, Any]:
+def document(url: str, rows: Sequence[RuleResult], seconds: float) -> dict[str, Any]:
     """Return everything, ready for JSON; times are milliseconds unless they say otherwise."""
     return {
         "url": url,
@@ -59,7 +59,7 @@ def document(url: str, rows: Sequence[Row], seconds: float) -> dict[str, Any]:
     }
 
 
-def _as_json(row: Row) -> dict[str, Any]:
+def _as_json(row: RuleResult) -> dict[str, Any]:
     milliseconds = None
     if row.samples_ms:
         milliseconds = {
@@ -78,7 +78,7 @@ def _as_json(row: Row) -> dict[str, Any]:
     }
 
 
-def _time(row: Row) -> str:
+def _time(row: RuleResult) -> str:
     if not row.samples_ms:
         return ""
     if len(row.samples_ms) == 1:

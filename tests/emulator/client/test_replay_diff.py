@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from poker_signal.emulator.client.replay_diff import Heard, compare, lines
+from poker_signal.emulator.client.replay_diff import Transcription, compare, lines
 from poker_signal.emulator.client.replay_plan import Part
 
 PART = Part("OhDyxN6BIAMCJaA=", "Zoë", "G1", [])
 OFFER, ANSWER, PONG = ('{"type": "offer"}', '{"type": "answer"}', '{"type": "pong"}')
 
 
-def of(*frames: str, outcome: str = "opened", closed: str = "") -> Heard:
+def of(*frames: str, outcome: str = "opened", closed: str = "") -> Transcription:
     """Return what was heard."""
-    return Heard(outcome, list(frames), closed)
+    return Transcription(outcome, list(frames), closed)
 
 
 def gateways(connection_id: str, request_id: str, message: str = "Forbidden") -> str:
@@ -32,7 +32,7 @@ def gateways(connection_id: str, request_id: str, message: str = "Forbidden") ->
         (of("[" * 100_000), of("[" * 100_000)),
     ],
 )
-def test_what_says_the_same_is_the_same(then: Heard, now: Heard) -> None:
+def test_what_says_the_same_is_the_same(then: Transcription, now: Transcription) -> None:
     """Spaces and the order of members do not count, nor do ids that are made anew."""
     assert not compare(PART, then, now)
     assert list(lines([compare(PART, then, now)])) == []
@@ -51,7 +51,7 @@ def test_what_says_the_same_is_the_same(then: Heard, now: Heard) -> None:
     ],
 )  # fmt: skip
 def test_frames_are_compared_as_a_sequence(
-    then: Heard, now: Heard, missing: list[str], new: list[str], is_order: bool
+    then: Transcription, now: Transcription, missing: list[str], new: list[str], is_order: bool
 ) -> None:
     """What is missing or new does not make an order of what is left."""
     difference = compare(PART, then, now)

@@ -13,13 +13,14 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import NotInvokable, Result, Returned, Running
-from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import BadFault
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import Entry, Fault, Opened, Received, Trace
+from poker_signal.emulator.trace.entries import Entry, Fault, Opened, Received
+from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import answer, hear, peer, settle, tell
 
@@ -213,7 +214,7 @@ def test_gone_and_throttled_are_about_one_players_connections() -> None:
     bench = Bench("gone:Alice#2", "throttle:Bob=1/2")
     assert [bench.faults.finds(ALICE) for _ in range(3)] == [True, False, True]
     assert bench.faults.finds(BOB)
-    with pytest.raises(Throttled):
+    with pytest.raises(LimitExceeded):
         bench.faults.finds(BOB)
 
 

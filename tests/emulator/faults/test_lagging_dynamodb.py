@@ -9,9 +9,10 @@ from poker_signal.core.model import Connect, ConnectionId, GameId, Message, Play
 from poker_signal.core.room import Room
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.faults.lagging_dynamodb import LaggingTable
+from poker_signal.emulator.faults.lagging_rows import LaggingTable
 from poker_signal.emulator.functions.memory_table import MemoryTable
-from poker_signal.emulator.trace.trace import Fault, Trace
+from poker_signal.emulator.trace.entries import Fault
+from poker_signal.emulator.trace.trace import Trace
 from poker_signal.lambda_app.table import DynamoTable
 from tests.field import dynamodb
 

@@ -17,7 +17,7 @@ from poker_signal.emulator.functions import lambda_function as lambda_host
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.functions.lambda_function import (
     Function,
-    LambdaHost,
+    LambdaFunction,
     environment_for,
 )
 from poker_signal.emulator.protocols.tls import Certificate
@@ -39,11 +39,11 @@ def at_once(callback: Callable[[], None]) -> None:
 def invoked(handler: Handler, event: Any, **more: Any) -> Result:
     """Return the result of calling a handler through its host."""
     results: Queue[Result] = Queue()
-    tell(LambdaHost(Function(name="chat", handler=handler, **more), at_once), event, results)
+    tell(LambdaFunction(Function(name="chat", handler=handler, **more), at_once), event, results)
     return results.get(timeout=10)
 
 
-def tell(host: LambdaHost, event: Any, results: "Queue[Result]") -> None:
+def tell(host: LambdaFunction, event: Any, results: "Queue[Result]") -> None:
     """Invoke, and have the result put into a queue."""
     result = host.invoke(event)
     if isinstance(result, Running):
@@ -164,7 +164,7 @@ def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     go_on = threading.Event()
     function = Function(name="slow", handler=lambda event, context: go_on.wait(10))
     results: Queue[Result] = Queue()
-    host = LambdaHost(function, at_once)
+    host = LambdaFunction(function, at_once)
     for _ in range(3):
         tell(host, message(), results)
     assert results.get_nowait() == NotInvokable("throttled, 2 are running")

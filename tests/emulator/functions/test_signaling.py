@@ -11,12 +11,13 @@ from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import ConnectionId
 from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
+from poker_signal.emulator.aws.connections import ConnectionInfo
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Raised, Result, Returned, Running
-from poker_signal.emulator.aws.throttling import Throttled
+from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.functions import signaling as core_host
-from poker_signal.emulator.functions.signaling import PASSED_ON, CoreHost
+from poker_signal.emulator.functions.signaling import PASSED_ON, SignalingFunction
 from poker_signal.emulator.reload.module_swap import imported_anew, modules_below
 from poker_signal.emulator.trace.summary import describe
 
@@ -41,12 +42,12 @@ class FakeConnections:
         self.posted.append((connection_id, data))
         return True
 
-    def is_open(self, connection_id: str) -> bool:
-        """Tell whether nobody said otherwise."""
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return something, unless the connection is said to be gone."""
         self._take()
-        return connection_id not in self.gone
+        return None if connection_id in self.gone else ConnectionInfo(0, 0, {"sourceIp": ""})
 
-    def close(self, connection_id: str) -> bool:
+    def delete(self, connection_id: str) -> bool:
         """Remember what was closed."""
         self._take()
         self.closed.append(connection_id)
@@ -54,7 +55,7 @@ class FakeConnections:
 
     def _take(self) -> None:
         if self.busy:
-            raise Throttled
+            raise LimitExceeded
 
 
 class Table:
@@ -62,7 +63,7 @@ class Table:
 
     def __init__(self, rules: Rules = DEFAULT, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
-        self.host = CoreHost(self.connections, rules, ticket_keys)
+        self.host = SignalingFunction(self.connections, rules, ticket_keys)
         self._now_ms = 1_700_000_000_000
 
     def _facts(self, connection_id: str) -> Facts:

@@ -9,24 +9,23 @@ from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
-    Api,
-    Authorizer,
     NotInvokable,
     Raised,
     Result,
     Returned,
-    Route,
     Running,
     TimedOut,
 )
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.gateway.api import Api, Authorizer, Route
 from poker_signal.emulator.gateway.connect import Handshakes
-from poker_signal.emulator.gateway.dispatch import Invoker
+from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.trace import Entry, Refused, Trace
+from poker_signal.emulator.trace.entries import Entry, RequestRefused
+from poker_signal.emulator.trace.trace import Trace
 
 REQUEST = Request(
     "GET",
@@ -114,7 +113,7 @@ def begin(
         clock,
         Trace(notes),
         Identifiers(),
-        Invoker(clock, False, lambda: None),
+        Dispatcher(clock, False, lambda: None),
         [TokenBucket(0, tokens, clock)],
     )
     for _ in range(times):
@@ -155,7 +154,7 @@ def test_what_connect_returns_decides_the_refusal(
     (reply,), entries = begin(Host(Function(result)), clock)
     assert isinstance(reply, Answer)
     assert reply.status == status
-    assert [entry.status for entry in entries if isinstance(entry, Refused)] == [status]
+    assert [entry.status for entry in entries if isinstance(entry, RequestRefused)] == [status]
 
 
 def test_the_subprotocol_of_the_function_stands_in_the_101(clock: VirtualClock) -> None:

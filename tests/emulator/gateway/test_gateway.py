@@ -17,7 +17,8 @@ from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing import ConnectPeer
-from poker_signal.emulator.trace.trace import Opened, Trace
+from poker_signal.emulator.trace.entries import Opened
+from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.conftest import Records
 from tests.emulator.peers import (
     HANDSHAKE,

@@ -7,7 +7,8 @@ from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.turns import Turns
 from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.redaction import Redaction
-from poker_signal.emulator.trace.trace import Refused, Trace
+from poker_signal.emulator.trace.entries import RequestRefused
+from poker_signal.emulator.trace.trace import Trace
 
 HEADER = header(1, "poker-signal 0", None, "addresses and secrets")
 
@@ -16,12 +17,12 @@ async def test_all_entries_come_in_their_order() -> None:
     """After the header, in as many turns as it takes; what happens meanwhile is not waited for."""
     trace = Trace()
     for number in range(500):
-        trace.add(Refused(number, None, "GET", "/", 403, "10.11.12.13"))
+        trace.add(RequestRefused(number, None, "GET", "/", 403, "10.11.12.13"))
     done: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
 
     def go_on() -> None:
         if not done.done():
-            trace.add(Refused(0, None, "GET", "/later", 403, ""))
+            trace.add(RequestRefused(0, None, "GET", "/later", 403, ""))
             asyncio.get_running_loop().call_later(0.001, go_on)
 
     Download(trace, Turns(), HEADER, Redaction(), done.set_result)

@@ -11,7 +11,8 @@ from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.inspector import feed as feed_module
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.trace.trace import Finished, Received, Refused, Trace
+from poker_signal.emulator.trace.entries import Finished, Received, RequestRefused
+from poker_signal.emulator.trace.trace import Trace
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def feed(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> Feed:
 
 def happen(trace: Trace, reason: str = "") -> None:
     """Let something happen."""
-    trace.add(Refused(1, None, "GET", "/", 403, reason))
+    trace.add(RequestRefused(1, None, "GET", "/", 403, reason))
 
 
 async def ask(feed: Feed, since: int, wait_s: float = 10) -> Any:

@@ -11,12 +11,11 @@ import poker_signal.emulator.settings as settings_module
 from poker_signal.core import model
 from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row, Topology
 from poker_signal.core.rules import Rules
+from poker_signal.emulator.functions.modules import Place, place_of
 from poker_signal.emulator.reload.module_swap import (
-    Place,
     Rebinding,
     imported_anew,
     modules_below,
-    place_of,
     put_in_place,
 )
 

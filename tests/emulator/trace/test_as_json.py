@@ -11,7 +11,7 @@ from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_ev
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
 from poker_signal.emulator.trace.as_json import as_json, encode
-from poker_signal.emulator.trace.trace import (
+from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
     Entry,
@@ -21,7 +21,7 @@ from poker_signal.emulator.trace.trace import (
     Opened,
     Posted,
     Received,
-    Refused,
+    RequestRefused,
     Unrouted,
 )
 
@@ -43,7 +43,7 @@ UNDELIVERED = '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND"}}'
         (Asked(5, FACTS, "authorizer", CONNECT), "authorizer",
          {"event": CONNECT, "requestId": "r"}),
         (Opened(5, FACTS), "opened", {}),
-        (Refused(5, FACTS, "GET", "/prod", 409, "taken"), "refused",
+        (RequestRefused(5, FACTS, "GET", "/prod", 409, "taken"), "refused",
          {"status": 409, "reason": "taken", "method": "GET", "path": "/prod"}),
         (Received(5, FACTS, "$default", OFFER, "r", "m"), "message",
          {"event": MESSAGE, "requestId": "r", "route": "$default", "size": len(OFFER),
@@ -81,7 +81,7 @@ def test_an_entry_is_a_json_object(entry: Entry, kind: str, what: dict[str, Any]
     [
         (Posted(5, None, ID, "x"), {"connectionId": ID}),
         (Managed(5, None, "", "GET", 403, "Forbidden", 0), {}),
-        (Refused(5, None, "GET", "/", 403, "Forbidden"), {}),
+        (RequestRefused(5, None, "GET", "/", 403, "Forbidden"), {}),
         (Opened(5, FACTS._replace(player="", game="")), {"connectionId": ID}),
     ],
     ids=["gone", "nobody", "stranger", "nameless"],

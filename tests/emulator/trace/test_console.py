@@ -13,6 +13,7 @@ import poker_signal.emulator.trace.console as module
 from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.results import Raised, Returned
+from poker_signal.emulator.terminal import escape
 from poker_signal.emulator.trace.console import (
     MAX_ENTRIES,
     MAX_LINES_PER_S,
@@ -20,11 +21,10 @@ from poker_signal.emulator.trace.console import (
     STOP_S,
     Console,
     banner,
-    escape,
     format_line,
 )
+from poker_signal.emulator.trace.entries import Entry, Finished, Posted, Received, Relayed
 from poker_signal.emulator.trace.summary import Record
-from poker_signal.emulator.trace.trace import Entry, Finished, Posted, Received, Relayed
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",

@@ -8,8 +8,7 @@ from poker_signal.core.model import PlayerId
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
-from poker_signal.emulator.trace.summary import Record, describe, details_of, peek, record_of
-from poker_signal.emulator.trace.trace import (
+from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
     Entry,
@@ -19,9 +18,10 @@ from poker_signal.emulator.trace.trace import (
     Opened,
     Posted,
     Received,
-    Refused,
+    RequestRefused,
     Unrouted,
 )
+from poker_signal.emulator.trace.summary import Record, describe, details_of, peek, record_of
 
 ID = "OhDyxN6BIAMCJaA="
 FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, player="Zoë", game="G1")
@@ -65,11 +65,11 @@ def answered(result: Result, body: str) -> Finished:
             Record(5, "disconnect", "1001 going away", "G1", "Zoë"),
         ),
         (
-            Refused(5, FACTS, "GET", "/prod", 409, "taken"),
+            RequestRefused(5, FACTS, "GET", "/prod", 409, "taken"),
             Record(5, "refused", "refused 409 taken", "G1", "Zoë"),
         ),
         (
-            Refused(5, None, "GET", "/x", 403, "Forbidden"),
+            RequestRefused(5, None, "GET", "/x", 403, "Forbidden"),
             Record(5, "refused", "refused 403 Forbidden GET /x"),
         ),
         (
@@ -156,8 +156,8 @@ def test_a_message_of_somebody_elses_protocol_has_no_type() -> None:
         (Opened(5, FACTS), f"{ID} after 4 ms"),
         (Closed(2401, FACTS, CLOSED.event), f"{ID} after 2.4 s"),
         (Managed(5, None, "gone", "POST", 410, "Gone", 1), "gone"),
-        (Refused(5, FACTS, "GET", "/prod", 409, "taken"), ID),
-        (Refused(5, None, "GET", "/secret", 403, "no"), ""),
+        (RequestRefused(5, FACTS, "GET", "/prod", 409, "taken"), ID),
+        (RequestRefused(5, None, "GET", "/secret", 403, "no"), ""),
         (Unrouted(5, FACTS, OFFER, "throttled"), ID),
     ],
     ids=lambda value: type(value).__name__,

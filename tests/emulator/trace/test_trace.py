@@ -8,8 +8,7 @@ from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.results import Raised, Result, Returned, TimedOut
 from poker_signal.emulator.trace import trace as trace_module
-from poker_signal.emulator.trace.trace import (
-    BLOCK,
+from poker_signal.emulator.trace.entries import (
     Asked,
     Entry,
     Finished,
@@ -17,9 +16,9 @@ from poker_signal.emulator.trace.trace import (
     Posted,
     Received,
     Relayed,
-    Trace,
     Unrouted,
 )
+from poker_signal.emulator.trace.trace import BLOCK, Trace
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 0, "prod", "x", "pokerlocal", {"sourceIp": "192.0.2.1"})
 

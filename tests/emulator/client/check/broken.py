@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
 from poker_signal.core.model import Topology
-from poker_signal.emulator.client.check.run import RULES, Row, Rule, check
+from poker_signal.emulator.client.check.runner import RULES, Rule, RuleResult, check
 from poker_signal.emulator.client.check.scene import Server
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
@@ -111,10 +111,10 @@ async def _until_closed(pump: Callable[[], Awaitable[None]]) -> None:
         await pump()
 
 
-def found(fault: Fault) -> dict[str, Row]:
+def found(fault: Fault) -> dict[str, RuleResult]:
     """Return the rules that do not hold with a fault, by name; what never comes takes no time."""
 
-    async def play() -> dict[str, Row]:
+    async def play() -> dict[str, RuleResult]:
         async with serving(fault) as url:
             return await failures(url)
 
@@ -123,7 +123,7 @@ def found(fault: Fault) -> dict[str, Row]:
 
 async def failures(
     url: str, rules: tuple[Rule, ...] = RULES, timeout_s: float = TIMEOUT_S
-) -> dict[str, Row]:
+) -> dict[str, RuleResult]:
     """Return the rules that do not hold at a server, by name."""
     rows = [row async for row in check(Server(url, timeout_s), rules)]
     assert [row.rule for row in rows] == list(rules)

@@ -6,7 +6,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
-from poker_signal.emulator.client.check.run import FIRST, RULES
+from poker_signal.emulator.client.check.runner import FIRST, RULES
 from tests.emulator.client.check.broken import Fault, failures, found, url_of
 from tests.emulator.client.check.faults import Admits, OtherStatus
 

@@ -3,11 +3,13 @@
 import json
 
 from poker_signal.emulator.client.check import report
-from poker_signal.emulator.client.check.run import FIRST, RULES, Row
+from poker_signal.emulator.client.check.runner import FIRST, RULES, RuleResult
 
-OK = Row(FIRST, "ok", (1.23, 2.0, 3.0), "warm", star=False)
-FAILED = Row(RULES[2], "FAILED", (), "do this", "the handshake refused", "101, \x1b[2J", True)
-SKIPPED = Row(RULES[3], "skipped", note="nobody can connect")
+OK = RuleResult(FIRST, "ok", (1.23, 2.0, 3.0), "warm", star=False)
+FAILED = RuleResult(
+    RULES[2], "FAILED", (), "do this", "the handshake refused", "101, \x1b[2J", True
+)
+SKIPPED = RuleResult(RULES[3], "skipped", note="nobody can connect")
 
 
 def test_columns_are_aligned() -> None:

@@ -4,7 +4,7 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client.check.run import RULES
+from poker_signal.emulator.client.check.runner import RULES
 from poker_signal.emulator.client.check.scene import Scene, Server, message, new_game, relayed
 from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.client.check.broken import failures, url_of

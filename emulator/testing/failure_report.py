@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from poker_signal.emulator.testing.peer import SignalPeer
-from poker_signal.emulator.trace.console import escape, format_line
+from poker_signal.emulator.terminal import escape
+from poker_signal.emulator.testing.signal_peer import SignalPeer
+from poker_signal.emulator.trace.console import format_line
+from poker_signal.emulator.trace.entries import Entry
 from poker_signal.emulator.trace.summary import Record, record_of
-from poker_signal.emulator.trace.trace import Entry
 
 MAX_LINES = 200
 """Of the transcript, and of what each peer heard: the last ones."""

@@ -3,7 +3,7 @@
 import click
 import pytest
 
-from poker_signal.cli.connect import taking_a_seat
+from poker_signal.cli.seat import taking_a_seat
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 

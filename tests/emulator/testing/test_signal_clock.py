@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from poker_signal.emulator.testing.background import Background
-from poker_signal.emulator.testing.clock import SignalClock
+from poker_signal.emulator.testing.signal_clock import SignalClock
 
 
 def test_time_passes_where_the_emulator_is() -> None:

@@ -13,7 +13,7 @@ PATIENCE_S = 10
 """How long an expectation waits unless it says otherwise, on a busy machine too."""
 
 
-class Heard(NamedTuple):
+class TimedFrame(NamedTuple):
     """A frame, and when it came by the emulator's clock, in epoch milliseconds."""
 
     at_ms: int
@@ -28,9 +28,9 @@ class SignalPeer:
         self.game = game
         self._client = client
         self._background = background
-        self._heard: list[Heard] = []
+        self._heard: list[TimedFrame] = []
         self._expected: set[int] = set()
-        client.on_frame = lambda frame: self._heard.append(Heard(clock.now_ms(), frame))
+        client.on_frame = lambda frame: self._heard.append(TimedFrame(clock.now_ms(), frame))
 
     @property
     def heard(self) -> list[Frame]:
@@ -132,7 +132,7 @@ class SignalPeer:
 
         await self._do(abort())
 
-    def story(self) -> list[tuple[Heard, bool]]:
+    def story(self) -> list[tuple[TimedFrame, bool]]:
         """Return everything that came, and whether the test has expected it."""
         return [(heard, heard.frame.number in self._expected) for heard in self._heard]
 

@@ -3,8 +3,8 @@
 import io
 import json
 
+from poker_signal.cli.data_channel import taking_the_far_end
 from poker_signal.cli.transcript import Transcript
-from poker_signal.cli.webrtc import taking_the_far_end
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.testing import SignalEmulator

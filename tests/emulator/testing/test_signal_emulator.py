@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 
 from poker_signal.emulator.server import CannotStart
 from poker_signal.emulator.testing import Ended, SignalClock, SignalEmulator
-from poker_signal.emulator.testing.options import read_options
-from poker_signal.emulator.testing.peer import PATIENCE_S
-from poker_signal.emulator.testing.run import EmulatorFailed, Refused
+from poker_signal.emulator.testing.marker_options import read_options
+from poker_signal.emulator.testing.signal_emulator import EmulatorFailed, Refused
+from poker_signal.emulator.testing.signal_peer import PATIENCE_S
 
 
 def started(**options: object) -> SignalEmulator:

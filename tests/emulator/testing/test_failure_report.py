@@ -3,7 +3,7 @@
 import pytest
 
 from poker_signal.emulator.testing import ConnectPeer, SignalClock, SignalEmulator
-from poker_signal.emulator.testing import transcript as module
+from poker_signal.emulator.testing import failure_report as module
 
 
 def test_nothing_happened(signal_emulator: SignalEmulator) -> None:

@@ -10,7 +10,7 @@ import pytest
 from poker_signal.core.model import Topology
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.testing.options import BadOption, read_options
+from poker_signal.emulator.testing.marker_options import BadOption, read_options
 
 HERE = Path("/project")
 

@@ -27,7 +27,7 @@ class BadSetting(Exception):
     """A variable is missing or wrong; the text names it."""
 
 
-class Settings(NamedTuple):
+class FunctionSettings(NamedTuple):
     """The function's configuration."""
 
     table_name: str
@@ -38,7 +38,7 @@ class Settings(NamedTuple):
     """SSM parameter with the keys of join tickets; ``None``: nobody needs a ticket."""
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_env(cls, environ: Mapping[str, str]) -> "FunctionSettings":
         """Read the environment.
 
         Raises:

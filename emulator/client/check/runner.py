@@ -31,7 +31,7 @@ class Rule(NamedTuple):
     play: Callable[[Scene], Awaitable[None]]
 
 
-class Row(NamedTuple):
+class RuleResult(NamedTuple):
     """What became of a rule."""
 
     rule: Rule
@@ -100,7 +100,9 @@ TICKETS = Rule(_CONNECTING, "no ticket: 401, another's: 403", connecting.refuses
 """Where tickets are asked for."""
 
 
-async def check(server: Server, rules: Sequence[Rule] | None = None) -> AsyncGenerator[Row, None]:
+async def check(
+    server: Server, rules: Sequence[Rule] | None = None
+) -> AsyncGenerator[RuleResult, None]:
     """Play the rules, by default all; yield what became of each as soon as it is known.
 
     When the first connection fails, nothing else is tried.
@@ -113,10 +115,10 @@ async def check(server: Server, rules: Sequence[Rule] | None = None) -> AsyncGen
     reachable = True
     for rule in rules:
         if not reachable:
-            row = Row(rule, "skipped", note="nobody can connect")
+            row = RuleResult(rule, "skipped", note="nobody can connect")
         elif time.monotonic() > ends_at:
             came = f"{patience_s:g} s were over; a larger --timeout gives it more"
-            row = Row(rule, "FAILED", expected="to be played", came=came, star=star)
+            row = RuleResult(rule, "FAILED", expected="to be played", came=came, star=star)
         else:
             row = await _play(rule, server, star)
         star = row.star
@@ -124,25 +126,27 @@ async def check(server: Server, rules: Sequence[Rule] | None = None) -> AsyncGen
         yield row
 
 
-async def _play(rule: Rule, server: Server, star: bool | None) -> Row:
+async def _play(rule: Rule, server: Server, star: bool | None) -> RuleResult:
     scene = Scene(server, star)
     try:
         async with scene:
             await rule.play(scene)
     except Failed as failed:
-        return Row(rule, "FAILED", (), hint(failed.came), failed.expected, failed.came, scene.star)
+        return RuleResult(
+            rule, "FAILED", (), hint(failed.came), failed.expected, failed.came, scene.star
+        )
     except Skipped as skipped:
-        return Row(rule, "skipped", note=str(skipped), star=scene.star)
+        return RuleResult(rule, "skipped", note=str(skipped), star=scene.star)
     except Ended as ended:
-        return Row(rule, "FAILED", (), "", "an open connection", str(ended), scene.star)
+        return RuleResult(rule, "FAILED", (), "", "an open connection", str(ended), scene.star)
     except UNREACHABLE as error:
         came = explain(error, server.url, server.timeout_s)
-        return Row(rule, "FAILED", (), "", "a connection", came, scene.star)
-    row = Row(rule, "ok", tuple(scene.samples_ms), scene.note, star=scene.star)
+        return RuleResult(rule, "FAILED", (), "", "a connection", came, scene.star)
+    row = RuleResult(rule, "ok", tuple(scene.samples_ms), scene.note, star=scene.star)
     return row._replace(note=_with_give_up(row))
 
 
-def _with_give_up(row: Row) -> str:
+def _with_give_up(row: RuleResult) -> str:
     if not row.samples_ms or max(row.samples_ms) <= APP_GIVES_UP_MS:
         return row.note
     late = f"longer than {APP_GIVES_UP_MS // 1000} s, when the app in the field gives up"

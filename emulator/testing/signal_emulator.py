@@ -13,11 +13,11 @@ from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.testing.background import Background, Stuck
-from poker_signal.emulator.testing.clock import SignalClock
-from poker_signal.emulator.testing.faults import SignalFaults
-from poker_signal.emulator.testing.options import Setup
-from poker_signal.emulator.testing.peer import PATIENCE_S, SignalPeer
-from poker_signal.emulator.testing.transcript import transcript
+from poker_signal.emulator.testing.failure_report import transcript
+from poker_signal.emulator.testing.marker_options import Setup
+from poker_signal.emulator.testing.signal_clock import SignalClock
+from poker_signal.emulator.testing.signal_faults import SignalFaults
+from poker_signal.emulator.testing.signal_peer import PATIENCE_S, SignalPeer
 from poker_signal.emulator.trace.as_json import as_json
 
 T = TypeVar("T")

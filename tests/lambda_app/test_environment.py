@@ -4,12 +4,14 @@ import pytest
 
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import Rules
-from poker_signal.lambda_app.settings import BadSetting, Settings, environment_of
+from poker_signal.lambda_app.environment import BadSetting, FunctionSettings, environment_of
 
 
 def test_a_table_is_all_that_is_required() -> None:
     """Everything else has a default."""
-    assert Settings.from_env({"TABLE_NAME": "rows"}) == Settings("rows", Rules(), None)
+    assert FunctionSettings.from_env({"TABLE_NAME": "rows"}) == FunctionSettings(
+        "rows", Rules(), None
+    )
 
 
 def test_every_variable_is_read() -> None:
@@ -27,8 +29,8 @@ def test_every_variable_is_read() -> None:
     }
     origins = frozenset({"https://a.example", "https://b.example"})
     rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
-    expected = Settings("rows", rules, "https://signal.example.com", "/poker/tickets")
-    assert Settings.from_env(environ) == expected
+    expected = FunctionSettings("rows", rules, "https://signal.example.com", "/poker/tickets")
+    assert FunctionSettings.from_env(environ) == expected
 
 
 def test_an_empty_variable_is_one_that_is_not_set() -> None:
@@ -44,7 +46,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "",
         "TICKET_SECRET_PARAMETER": "",
     }
-    assert Settings.from_env(environ) == Settings("rows", Rules(), None)
+    assert FunctionSettings.from_env(environ) == FunctionSettings("rows", Rules(), None)
 
 
 @pytest.mark.parametrize(
@@ -58,7 +60,7 @@ def test_an_empty_variable_is_one_that_is_not_set() -> None:
 def test_what_is_written_for_the_function_is_what_it_reads(rules: Rules) -> None:
     """The emulator sets its environment."""
     environ = {"TABLE_NAME": "rows", **environment_of(rules)}
-    assert Settings.from_env(environ).rules == rules
+    assert FunctionSettings.from_env(environ).rules == rules
 
 
 SEATS = "not a whole number of at least 0"
@@ -81,7 +83,7 @@ PAYLOAD = "not a whole number from 1 to 131072"
 def test_a_number_that_is_none_is_named(name: str, value: str, says: str) -> None:
     """With what it should be."""
     with pytest.raises(BadSetting) as error:
-        Settings.from_env({"TABLE_NAME": "rows", name: value})
+        FunctionSettings.from_env({"TABLE_NAME": "rows", name: value})
     assert str(error.value) == f"{name} is {value!r}, {says}"
 
 
@@ -104,5 +106,5 @@ def test_a_number_that_is_none_is_named(name: str, value: str, says: str) -> Non
 def test_what_is_missing_or_wrong_is_named(environ: dict[str, str], says: str) -> None:
     """In the error that Lambda shows of a container that does not start."""
     with pytest.raises(BadSetting) as error:
-        Settings.from_env(environ)
+        FunctionSettings.from_env(environ)
     assert str(error.value) == says

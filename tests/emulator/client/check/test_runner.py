@@ -15,8 +15,8 @@ import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
-from poker_signal.emulator.client.check import run
-from poker_signal.emulator.client.check.run import FIRST, RULES, Row, Rule, check
+from poker_signal.emulator.client.check import runner as run
+from poker_signal.emulator.client.check.runner import FIRST, RULES, Rule, RuleResult, check
 from poker_signal.emulator.client.check.scene import Scene, Server
 from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.client.check.broken import failures, found, url_of
@@ -133,5 +133,5 @@ async def test_a_bug_of_the_check_is_not_the_servers(signal_emulator: SignalEmul
 
 def test_medians_and_percentiles_are_of_the_samples() -> None:
     """One slow one in twenty is not yet the 95th percentile."""
-    row = Row(FIRST, "ok", [*range(1, 20), 1000])
+    row = RuleResult(FIRST, "ok", [*range(1, 20), 1000])
     assert (row.median_ms, row.p95_ms) == (10.5, 19)
