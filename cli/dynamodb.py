@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.lambda_app.environment import (

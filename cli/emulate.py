@@ -12,7 +12,7 @@ import click
 
 from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.server import run as serve

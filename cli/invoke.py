@@ -6,22 +6,13 @@ from typing import Any, TextIO
 
 import click
 
-from poker_signal.core.aws_event import MalformedEvent, Response, parse_event, response_for
+from poker_signal.core.aws_event import Response
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.errors import SignalError
+from poker_signal.core.event_parser import MalformedEvent, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import (
-    Effect,
-    LookAgain,
-    Post,
-    Probe,
-    ReadAgain,
-    Row,
-    Save,
-    Topology,
-    Wait,
-)
+from poker_signal.core.model import Effect, LookAgain, Post, Probe, ReadAgain, Row, Save, Wait
 from poker_signal.core.room import Room
-from poker_signal.core.rules import Rules
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "

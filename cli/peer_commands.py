@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from poker_signal.core.messages import MAX_FRAME_BYTES
+from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import check_close
 

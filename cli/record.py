@@ -11,7 +11,7 @@ from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.entries import Entry
+from poker_signal.emulator.trace.entries import Kept
 from poker_signal.emulator.trace.trace import Observer
 
 
@@ -21,7 +21,7 @@ class Both(NamedTuple):
     one: Observer
     other: Observer
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Tell both."""
         self.one.observe(entry)
         self.other.observe(entry)

@@ -1,69 +1,55 @@
-"""The short way of a message that is passed on, and of which nothing else follows.
+"""The fast path of a message whose only effect is one post: a candidate between peers that met.
 
-That is nearly every message: a candidate, between two who have met. What the rules decide of it
-depends on who is in the game, who speaks, its type and its target; as long as nobody comes or
-goes they decide the same again, so the decision is kept, as a ``Lane``.
+What the rules decide of such a message depends on the room, the sender's connection, the type
+and the target, and on nothing else: as long as the room is the same, they decide the same again.
+So a host reports an invocation that had one relayed post as its only effect (``learn``), the
+decision is kept in the room as a ``Lane``, and the next message of that kind is a look-up
+(``find``). A room is a value: a row that is added or removed makes another room, without lanes.
 """
 
 from poker_signal.core import messages
-from poker_signal.core.errors import SignalError
-from poker_signal.core.model import ConnectionId, Message, Post, Signal
+from poker_signal.core.configuration import MAX_FRAME_BYTES, Rules
+from poker_signal.core.model import ConnectionId, Message, Post
 from poker_signal.core.room import Lane, Room
-from poker_signal.core.routing import route
-from poker_signal.core.rules import Rules
 
-Relayed = tuple[ConnectionId, str]
-"""Where a message goes, and the frame."""
+MAX_LANES = 4096
+"""Lanes that a room keeps: all that a full game needs, and a mebibyte. Then it begins anew."""
 
 
-def relay(message: Message, room: Room, rules: Rules) -> Relayed | None:
-    """Return where a message goes, and the frame; None: it is for ``Invocation`` to decide.
+def find(message: Message, room: Room) -> tuple[ConnectionId, str] | None:
+    """Return the connection and the frame of the one post that a message causes.
 
-    If there is a result, ``Invocation`` has the same as its first effect and, once that is
-    delivered, no other.
+    None: no such message has been seen in this room; ``Invocation`` decides.
     """
     text = message.body
     begun = messages.begin(text)
     if begun is None or message.is_over_limit:
         return None
     type_, target_id = begun.groups()
-    if type_ not in messages.DIRECTED:
-        # The others are rare, and their targetId is anything.
+    lane = room.lanes.get((message.connection_id, type_, target_id))
+    if lane is None:
         return None
+    connection_id, head, max_characters, since, until = lane
     payload = messages.payload_at(text, begun.end())
+    if payload is None or len(payload) > max_characters or not since <= message.at <= until:
+        return None
+    return connection_id, f"{head}{payload}}}"
+
+
+def learn(message: Message, post: Post, room: Room, rules: Rules) -> None:
+    """Keep what was decided of a message whose only effect was this post, which arrived."""
+    begun = messages.begin(message.body)
+    if post.cause is None or begun is None:
+        return
+    payload = messages.payload_at(message.body, begun.end())
     if payload is None:
-        return None
-    lanes = room.lanes(rules)
-    lane = lanes.get((message.connection_id, type_, target_id))
-    if lane is None or not lane.since <= message.at <= lane.until:
-        lane = _decide(message, room, rules)
-        if lane is None:
-            return None
-        lanes[message.connection_id, type_, target_id] = lane
-    if len(payload) > lane.max_characters:
-        return None
-    return lane.connection_id, f"{lane.head}{payload}}}"
-
-
-def _decide(message: Message, room: Room, rules: Rules) -> Lane | None:
-    """Let the rules decide of a message; None: it is not passed on just so."""
-    signal = messages.read(message)
-    if signal.type in messages.DESCRIPTIONS and not _is_noted(signal, room):
-        return None
-    try:
-        post, *_ = route(signal, room, rules)
-    except SignalError:
-        return None
-    if not isinstance(post, Post) or room.has_doubts:
-        return None
-    head = post.data.removesuffix(signal.payload + "}")
+        # A member follows the payload, and may be a second "type".
+        return
+    head = post.data.removesuffix(payload + "}")
     # A character is at most four bytes.
-    most = min(rules.max_payload_bytes, messages.MAX_FRAME_BYTES - 4 * len(head) - 4) // 4
+    most = min(rules.max_payload_bytes, MAX_FRAME_BYTES - 4 * len(head) - 4) // 4
     until = min(row.ttl for row in room if row.is_live(message.at))
-    return Lane(post.connection_id, head, most, message.at, until)
-
-
-def _is_noted(signal: Signal, room: Room) -> bool:
-    """Tell whether an offer or answer has got there before: otherwise that is to be noted."""
-    owner = None if signal.target_id is None else room.owner(signal.target_id, signal.at)
-    return owner is not None and room.has_reached(signal.sender, owner.connection_id)
+    if len(room.lanes) >= MAX_LANES:
+        room.lanes.clear()
+    lane = Lane(post.connection_id, head, most, message.at, until)
+    room.lanes[message.connection_id, *begun.groups()] = lane

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from poker_signal.core import messages
+from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
 from poker_signal.core.model import (
     Alive,
@@ -27,8 +28,7 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, WAIT_S, is_noted, needs_room, route
-from poker_signal.core.rules import Rules
+from poker_signal.core.routing import MAX_WAITS, WAIT_S, needs_room, route
 
 _DEFAULT = Rules()
 
@@ -78,7 +78,8 @@ class Invocation:
         if not isinstance(self.event, Message):
             return True
         try:
-            return needs_room(self._read(self.event))
+            self.signal = messages.read(self.event)
+            return needs_room(self.signal)
         except SignalError:
             return False  # effects() answers it
 
@@ -93,11 +94,16 @@ class Invocation:
         """
         while self._pending:
             try:
-                effects = route(self._next_event(), self._room, self._rules)
+                event = self._pending.popleft()
+                if isinstance(event, Message):
+                    event = self.signal = self.signal or messages.read(event)
+                    if event.type == messages.PING:
+                        self.outcome = Outcome("pong")
+                effects = route(event, self._room, self._rules)
             except SignalError as error:
                 effects = self._answer(error)
             yield from effects
-        if self._room.has_doubts:
+        if self._room.in_doubt:
             yield from self._look_again()
 
     def _look_again(self) -> Iterator[Effect]:
@@ -121,7 +127,8 @@ class Invocation:
         """Report that a Post arrived."""
         if post.cause is not None and post.target_id is not None:
             self.outcome = DELIVERED
-            if is_noted(post.cause):
+            if post.cause.id is not None or post.cause.type in messages.DESCRIPTIONS:
+                # The arrival is noted, or acknowledged.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
     def alive(self, effect: Probe | LookAgain) -> None:
@@ -185,19 +192,6 @@ class Invocation:
             self._is_there = True
         elif isinstance(effect, Post | Probe) and effect.cause is not None:
             self._pending.append(Throttled(effect.cause))
-
-    def _next_event(self) -> Event:
-        event = self._pending.popleft()
-        if isinstance(event, Message):
-            event = self._read(event)
-            if event.type == messages.PING:
-                self.outcome = Outcome("pong")
-        return event
-
-    def _read(self, message: Message) -> Signal:
-        if self.signal is None:
-            self.signal = messages.read(message)
-        return self.signal
 
     def _answer(self, error: SignalError) -> list[Effect]:
         if not isinstance(self.event, Message):

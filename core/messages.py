@@ -9,8 +9,9 @@ import json
 import re
 from collections.abc import Callable
 from json.encoder import encode_basestring as _quote
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
+from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.errors import (
     DuplicateName,
     InvalidMessage,
@@ -42,8 +43,6 @@ _UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
 MAX_NAME_CHARACTERS = 128
 MAX_ID_CHARACTERS = 64
 
-MAX_FRAME_BYTES = 131_072
-"""What API Gateway posts at most (apigatewaymanagementapi service model, member Data)."""
 
 NAME_RULE = f"1 to {MAX_NAME_CHARACTERS} characters, no control characters, not only white space"
 
@@ -85,7 +84,7 @@ _decoder = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
 _scan_value: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
 
 
-def is_name(value: object) -> bool:
+def is_name(value: object) -> TypeGuard[str]:
     """Tell whether a value may name a player or a game."""
     return (
         isinstance(value, str)
@@ -131,7 +130,7 @@ def read(message: Message) -> Signal:
         sender=message.connection_id,
         at=message.at,
         type=type_,
-        target_id=target_id if is_name(target_id) else None,
+        target_id=PlayerId(target_id) if is_name(target_id) else None,
         payload=payload,
         id=id_,
         is_over_limit=message.is_over_limit,
@@ -153,9 +152,7 @@ def check_payload(signal: Signal, max_bytes: int) -> None:
     Raises:
         InvalidMessage: the payload's text is more than ``max_bytes`` in UTF-8.
     """
-    payload = signal.payload
-    # A character is at most four bytes: only long payloads are worth counting.
-    if len(payload) * 4 > max_bytes and len(payload.encode(errors="surrogatepass")) > max_bytes:
+    if len(signal.payload.encode(errors="surrogatepass")) > max_bytes:
         raise InvalidMessage(f"its “payload” is longer than {max_bytes} bytes")
 
 

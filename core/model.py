@@ -4,7 +4,6 @@ Events are what happened, in API Gateway's words. Effects are orders to a host, 
 them and reports what became of them; a post that finds nobody is an event like any other.
 """
 
-from enum import StrEnum
 from typing import NamedTuple, NewType, TypeVar
 
 ConnectionId = NewType("ConnectionId", str)
@@ -44,16 +43,6 @@ def _of_its_kind(cls: _T) -> _T:
     for name, method in methods.items():
         setattr(cls, name, method)
     return cls
-
-
-class Topology(StrEnum):
-    """Who may address whom within a game."""
-
-    MESH = "mesh"
-    """Everybody may address everybody else."""
-
-    STAR = "star"
-    """Players may address only ``HOST``, and only ``HOST`` sends offers."""
 
 
 @_of_its_kind

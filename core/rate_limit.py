@@ -1,35 +1,11 @@
-"""How many messages a connection may send: a token bucket, as one number.
+"""The message rate of each connection: a token bucket for each that has sent something."""
 
-The number says when the bucket will be full again, in epoch microseconds; a bucket that is
-full needs none. That is a token bucket turned round, the generic cell rate algorithm of ITU-T
-I.371: nothing but an addition and a comparison per message, and whole numbers, so that no
-rounding error piles up.
-"""
-
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, GatewayEvent, Message
-from poker_signal.core.rules import Rules
-
-FULL = 0
-"""A bucket that was never used."""
+from poker_signal.core.token_bucket import FULL, Rate
 
 WORTH_A_LOOK = 4096
 """How many buckets may be kept before it is asked which of them are full; half a mebibyte."""
-
-
-class Rate:
-    """So many per second, and ``burst`` of them at once."""
-
-    __slots__ = ("_depth_us", "_interval_us")
-
-    def __init__(self, per_s: float, burst: int) -> None:
-        self._interval_us = max(round(1_000_000 / per_s), 1)
-        self._depth_us = burst * self._interval_us
-
-    def spend(self, full_at_us: int, at_ms: int) -> int | None:
-        """Take a token; return when the bucket will be full then, None if there was no token."""
-        now_us = at_ms * 1000
-        full_at_us = (full_at_us if full_at_us > now_us else now_us) + self._interval_us
-        return full_at_us if full_at_us - now_us <= self._depth_us else None
 
 
 class Meter:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
-from poker_signal.core.rules import Rules
 
 
 class Lane(NamedTuple):
@@ -21,11 +20,8 @@ class Lane(NamedTuple):
     """Epoch seconds: in between, and at both ends, nobody of the game expires."""
 
 
-Lanes = dict[tuple[ConnectionId, str, str], Lane]
-"""By sender, type and target."""
-
-MAX_LANES = 4096
-"""How many a room remembers: all that a full game needs, and a mebibyte. Then it begins anew."""
+Lanes = dict[tuple[str, ...], Lane]
+"""By sender's connection, type and target."""
 
 
 class Room:
@@ -35,14 +31,15 @@ class Room:
     with two players as with two hundred.
     """
 
-    __slots__ = ("_by_connection", "_by_player", "_doubted", "_lanes", "_rules")
+    __slots__ = ("_by_connection", "_by_player", "in_doubt", "lanes")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
-        self._doubted: frozenset[ConnectionId] = frozenset()
-        self._lanes: Lanes = {}
-        self._rules: Rules | None = None
+        self.in_doubt: frozenset[ConnectionId] = frozenset()
+        """Rows that own nothing for now: nothing answers, but their handshake may be going on."""
+        self.lanes: Lanes = {}
+        """The cache of ``fast_path``, for this room alone."""
         for row in rows:
             self._put(row)
 
@@ -64,7 +61,7 @@ class Room:
     def row(self, connection_id: ConnectionId, at: int) -> Row | None:
         """Return the row of a connection if it has one that is live at ``at``, in epoch seconds."""
         row = self._by_connection.get(connection_id)
-        return row if row is not None and row.is_live(at) else None
+        return row if row is not None and at <= row.ttl else None
 
     def has_reached(self, sender: ConnectionId, target: ConnectionId) -> bool:
         """Tell whether it is noted that an offer or answer got from one to the other."""
@@ -73,11 +70,10 @@ class Room:
 
     def named(self, player_id: PlayerId, at: int) -> list[Row]:
         """Return the live rows of a name that are not in doubt, its owner first."""
-        rows = [
-            row
-            for row in self._by_player.get(player_id, ())
-            if row.is_live(at) and row.connection_id not in self._doubted
-        ]
+        rows = []
+        for row in self._by_player.get(player_id, ()):
+            if at <= row.ttl and row.connection_id not in self.in_doubt:
+                rows.append(row)
         return rows if len(rows) < 2 else _in_order_of_ownership(player_id, rows)
 
     def owner(self, player_id: PlayerId, at: int) -> Row | None:
@@ -85,23 +81,9 @@ class Room:
         named = self.named(player_id, at)
         return named[0] if named else None
 
-    def lanes(self, rules: Rules) -> Lanes:
-        """Return what is remembered of messages in this room under these rules; to be added to.
-
-        As long as nobody comes or goes the same is decided again, a hundred times in a handshake.
-        """
-        if self._rules is not rules or len(self._lanes) >= MAX_LANES:
-            self._rules, self._lanes = rules, {}
-        return self._lanes
-
-    @property
-    def has_doubts(self) -> bool:
-        """Tell whether any row is in doubt."""
-        return bool(self._doubted)
-
     def is_in_doubt(self, player_id: PlayerId) -> bool:
         """Tell whether a row of this name is in doubt."""
-        return any(row.connection_id in self._doubted for row in self._by_player.get(player_id, ()))
+        return any(row.connection_id in self.in_doubt for row in self._by_player.get(player_id, ()))
 
     def owners(self, at: int) -> list[Row]:
         """Return the owner of every name that has a live row, in the order they connected."""
@@ -115,11 +97,15 @@ class Room:
         return room
 
     def reaching(self, sender: ConnectionId, target: ConnectionId) -> "Room":
-        """Return the room after an offer or answer got from somebody in it to somebody else."""
+        """Return the room after an offer or answer got from a row of it to a connection."""
         row = self._by_connection[sender]
-        room = self.adding(row._replace(reached=row.reached | {target}))
-        # What was passed on is passed on still: it waits for nothing that has not been reached.
-        room._rules, room._lanes = self._rules, self._lanes.copy()
+        reaching = row._replace(reached=row.reached | {target})
+        room = self._copy()
+        room._by_connection[sender] = reaching
+        of_name = self._by_player[row.player_id]
+        room._by_player[row.player_id] = [reaching if each is row else each for each in of_name]
+        # Messages that were forwarded are forwarded still: they wait for no description.
+        room.lanes = self.lanes.copy()
         return room
 
     def without(self, connection_id: ConnectionId) -> "Room":
@@ -134,26 +120,26 @@ class Room:
         Nobody answers for it; but it is so young that its handshake may still be going on.
         """
         room = self._copy()
-        room._doubted |= {connection_id}
+        room.in_doubt |= {connection_id}
         return room
 
     def doubted(self) -> list[Row]:
         """Return the rows that are in doubt."""
-        return [row for row in self if row.connection_id in self._doubted]
+        return [row for row in self if row.connection_id in self.in_doubt]
 
     def trusting(self, player_id: PlayerId | None) -> "Room":
         """Return the room in which no row of this name is in doubt."""
         room = self._copy()
-        room._doubted -= {row.connection_id for row in self if row.player_id == player_id}
+        room.in_doubt -= {row.connection_id for row in self if row.player_id == player_id}
         return room
 
     def _copy(self) -> "Room":
         # The lists of rows are shared: _put and _drop replace them, they do not change them.
-        room = Room()
-        # What was remembered of lanes is not copied: it may not be so any more.
+        room = Room.__new__(Room)
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
-        room._doubted = self._doubted
+        room.in_doubt = self.in_doubt
+        room.lanes = {}
         return room
 
     def _put(self, row: Row) -> None:

@@ -6,15 +6,15 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from poker_signal.emulator import wiring
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.signaling import SignalingFunction
-from poker_signal.emulator.gateway.api import Api, Route
+from poker_signal.emulator.gateway.api import Api
 from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.protocols.http_connection import HttpConnection
@@ -125,12 +125,13 @@ class Emulator:
 
     async def __aenter__(self) -> "Emulator":
         self.faults.call_soon = asyncio.get_running_loop().call_soon_threadsafe
-        gateway = Gateway(self._settings, self._clock or LoopClock(), self.trace, self.faults)
+        clock = self._clock or LoopClock()
+        gateway = wiring.make_gateway(self._settings, clock, self.trace, self.faults)
         self._server = await self._bind(gateway)
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
             gateway.api = self._build_api(gateway)
-            gateway.inspect = lambda request, reply: self._inspector.respond(request, reply)
+            wiring.mount_inspector(gateway, lambda: self._inspector)
             await self._server.start_serving()
         except BaseException:
             self._server.close()
@@ -160,7 +161,7 @@ class Emulator:
     async def _bind(self, gateway: Gateway) -> asyncio.Server:
         try:
             return await asyncio.get_running_loop().create_server(
-                lambda: HttpConnection(gateway, self._settings),
+                partial(HttpConnection, gateway, self._settings),
                 self._settings.host,
                 self._settings.port,
                 # The kernel's own limit cuts this down: a whole party may connect at once.
@@ -224,14 +225,8 @@ class Emulator:
         """Return what is served, with these functions' handlers."""
         settings, connections = self._settings, gateway.connections
         if self._api is None:
-            core = SignalingFunction(
-                connections, settings.rules(), settings.ticket_keys, self.faults
-            )
-            route = Route(core)
-            return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
-        import poker_signal.emulator.wiring as assembly
-
-        return assembly.build(self._api, settings, connections, handlers, self.faults)
+            return wiring.signaling_api(settings, connections, self.faults)
+        return wiring.configured_api(self._api, settings, connections, handlers, self.faults)
 
     @cached_property
     def _inspector(self) -> "Inspector":

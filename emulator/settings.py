@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from poker_signal.core import rules
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules, parse_origins
+from poker_signal.core import configuration as rules
+from poker_signal.core.configuration import Rules, Topology, parse_origins
 
 
 class Option(NamedTuple):

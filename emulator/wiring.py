@@ -1,32 +1,79 @@
-"""From a checked configuration to routes that can be invoked."""
+"""Wiring: from settings and configuration to routes, functions, faults and the inspector.
+
+The only module that knows all rooms. A part that only some users need is imported where it is
+made: start time is a promise.
+"""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from poker_signal.emulator.aws.connections import Connections
+from poker_signal.emulator.aws.events import Label
+from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Integration
-from poker_signal.emulator.aws.route_selection import compile_expression
+from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.handler_loader import Handler
-from poker_signal.emulator.functions.lambda_function import Function, LambdaFunction
-from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.emulator.gateway.api import RESERVED, Api, Authorizer, Route
-from poker_signal.emulator.gateway.config import CORE, DEFAULT_EXPRESSION, ApiConfig, FunctionConfig
+from poker_signal.emulator.gateway.gateway import Gateway
+from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.trace import Trace
+
+if TYPE_CHECKING:
+    from poker_signal.emulator.functions.handler_loader import Handler
+    from poker_signal.emulator.functions.signaling import SignalingFunction
+    from poker_signal.emulator.gateway.config import ApiConfig, FunctionConfig
+    from poker_signal.emulator.inspector.api import Inspector
+
+MAX_LABEL = 128
+"""Characters of a label, as many as a name may have."""
 
 
-def build(
-    config: ApiConfig,
+def make_gateway(settings: Settings, clock: Clock, trace: Trace, faults: Faults) -> Gateway:
+    """Return a gateway that asks the faults as long as one is active."""
+    gateway = Gateway(settings, clock, trace, label_of)
+    faults.attach(clock, trace, gateway.open_connections.values)
+
+    def changed() -> None:
+        gateway.hooks = faults if faults.are_active else None
+
+    faults.watch(changed)
+    return gateway
+
+
+def label_of(request: Request) -> Label:
+    """Return the player and the game that a handshake names."""
+    query = dict(request.query)
+    return Label(query.get("playerId", "")[:MAX_LABEL], query.get("gameId", "")[:MAX_LABEL])
+
+
+def mount_inspector(gateway: Gateway, inspector: "Callable[[], Inspector]") -> None:
+    """Let the inspector answer below its prefix; it is made with the first request for it."""
+    gateway.mounts[PREFIX] = lambda request, reply: inspector().respond(request, reply)
+
+
+def signaling_api(settings: Settings, connections: Connections, faults: Faults) -> Api:
+    """Return the API whose three routes all lead to the signaling rules."""
+    route = Route(_signaling_function(settings, connections, faults))
+    return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
+
+
+def configured_api(
+    config: "ApiConfig",
     settings: Settings,
     connections: Connections,
-    handlers: Mapping[str, Handler],
-    faults: Faults | None = None,
+    handlers: "Mapping[str, Handler]",
+    faults: Faults,
 ) -> Api:
-    """Connect the routes to their functions and these handlers; on the running event loop."""
-    integrations = {
-        name: _core_host(settings, connections, faults)
+    """Return a configured API with these functions' handlers; on the running event loop."""
+    from poker_signal.emulator.aws.route_selection import compile_expression
+    from poker_signal.emulator.gateway.config import CORE, DEFAULT_EXPRESSION
+
+    integrations: dict[str, Integration] = {
+        name: _signaling_function(settings, connections, faults)
         if function.handler == CORE
-        else _lambda_host(name, function, settings, handlers[name])
+        else _lambda_function(name, function, settings, handlers[name])
         for name, function in config.functions.items()
     }
     routes = {
@@ -50,13 +97,32 @@ def build(
     )
 
 
-def _core_host(settings: Settings, connections: Connections, faults: Faults | None) -> Integration:
-    return SignalingFunction(connections, settings.rules(), settings.ticket_keys, faults)
+def _signaling_function(
+    settings: Settings, connections: Connections, faults: Faults
+) -> "SignalingFunction":
+    """Return the rules as a function; while faults are active its waits take the clock's time."""
+    from poker_signal.emulator.functions.signaling import SignalingFunction
+
+    function = SignalingFunction(connections, settings.rules(), settings.ticket_keys)
+
+    def changed() -> None:
+        function.clock = faults.clock if faults.are_active else None
+        if not faults.index_lag_s:
+            function.table = function.rows
+        elif function.table is function.rows:
+            from poker_signal.emulator.faults.lagging_rows import LaggingTable
+
+            function.table = LaggingTable(function.rows, faults)
+
+    faults.watch(changed)
+    return function
 
 
-def _lambda_host(
-    name: str, function: FunctionConfig, settings: Settings, handler: Handler
+def _lambda_function(
+    name: str, function: "FunctionConfig", settings: Settings, handler: "Handler"
 ) -> Integration:
+    from poker_signal.emulator.functions.lambda_function import Function, LambdaFunction
+
     return LambdaFunction(
         Function(
             name=name,

@@ -4,9 +4,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from poker_signal.core import rules
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import BadOrigin, Rules
+from poker_signal.core import configuration as rules
+from poker_signal.core.configuration import BadOrigin, Rules, Topology
 
 TABLE_NAME = "TABLE_NAME"
 TOPOLOGY = "TOPOLOGY"

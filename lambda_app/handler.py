@@ -16,8 +16,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, assert_never
 
-from poker_signal.core.aws_event import Response, parse_event, response_for, ticket_of
+from poker_signal.core.aws_event import Response
 from poker_signal.core.errors import SignalError
+from poker_signal.core.event_parser import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,

@@ -24,8 +24,17 @@ _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
 """Headers that the gateway keeps for itself."""
 
 
+class Label(NamedTuple):
+    """Names by which people know a connection, as a display shows them."""
+
+    name: str = ""
+    """Of the client: a player."""
+    group: str = ""
+    """Of those it belongs to: a game."""
+
+
 class Facts(NamedTuple):
-    """What does not change as long as a connection lives."""
+    """A connection's constant properties."""
 
     connection_id: str
     connected_at_ms: int
@@ -36,9 +45,8 @@ class Facts(NamedTuple):
     stage_variables: Mapping[str, str] = MappingProxyType({})
     authorizer: dict[str, Any] | None = None
     """What the authorizer's function said."""
-    player: str = ""
-    """``playerId`` of the query string, for whoever watches; no handler sees it."""
-    game: str = ""
+    label: Label = Label()
+    """For displays only; no handler sees it."""
 
 
 def connect_event(
@@ -88,6 +96,7 @@ def message_event(
 ) -> LambdaEvent:
     """Return the event of a message."""
     # Written out, because this is done for every message.
+    connection_id, connected_at_ms, stage, domain_name, api_id, identity = facts[:6]
     context: RequestContext = {
         "routeKey": route_key,
         "messageId": message_id,
@@ -95,14 +104,14 @@ def message_event(
         "extendedRequestId": request_id,
         "requestTime": _request_time(at_ms // 1000),
         "messageDirection": "IN",
-        "stage": facts.stage,
-        "connectedAt": facts.connected_at_ms,
+        "stage": stage,
+        "connectedAt": connected_at_ms,
         "requestTimeEpoch": at_ms,
-        "identity": facts.identity,
+        "identity": identity,
         "requestId": request_id,
-        "domainName": facts.domain_name,
-        "connectionId": facts.connection_id,
-        "apiId": facts.api_id,
+        "domainName": domain_name,
+        "connectionId": connection_id,
+        "apiId": api_id,
     }
     if facts.authorizer is not None:
         context["authorizer"] = facts.authorizer
@@ -133,14 +142,6 @@ def disconnect_event(
         "isBase64Encoded": False,
     }
     return _with_stage_variables(event, facts)
-
-
-def identity_of(request: Request) -> Identity:
-    """Return whom the gateway believes to talk to."""
-    user_agent = request.header("User-Agent")
-    if user_agent is None:
-        return {"sourceIp": request.peer_ip}
-    return {"userAgent": user_agent, "sourceIp": request.peer_ip}
 
 
 def request_time(epoch_ms: int) -> str:
@@ -186,22 +187,25 @@ def _with_stage_variables(event: LambdaEvent, facts: Facts) -> LambdaEvent:
 
 def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tuple[str, str]]:
     """Return the client's headers in its own casing, and what the gateway adds, sorted."""
-    kept = [
-        (name, _host_of(facts) if name.lower() == "host" else value)
-        for name, value in request.headers
-        if name.lower() not in _HOP_BY_HOP and not name.lower().startswith("x-forwarded-")
+    found: list[tuple[str, int, str, str]] = []
+    for name, value in request.headers:
+        lower = name.lower()
+        if lower == "host":
+            found.append((lower, len(found), name, _host_of(facts)))
+        elif lower not in _HOP_BY_HOP and not lower.startswith("x-forwarded-"):
+            found.append((lower, len(found), name, value))
+    forwarded_for = request.last_values.get("x-forwarded-for")
+    peer_ip = request.peer_ip
+    forwarded_for = f"{forwarded_for}, {peer_ip}" if forwarded_for else peer_ip
+    found += [
+        ("x-amzn-trace-id", len(found), "X-Amzn-Trace-Id", trace_id),
+        ("x-forwarded-for", len(found), "X-Forwarded-For", forwarded_for),
+        ("x-forwarded-port", len(found), "X-Forwarded-Port", "443"),
+        ("x-forwarded-proto", len(found), "X-Forwarded-Proto", "https"),
     ]
-    forwarded_for = request.header("X-Forwarded-For")
-    added = [
-        ("X-Amzn-Trace-Id", trace_id),
-        (
-            "X-Forwarded-For",
-            f"{forwarded_for}, {request.peer_ip}" if forwarded_for else request.peer_ip,
-        ),
-        ("X-Forwarded-Port", "443"),
-        ("X-Forwarded-Proto", "https"),
-    ]
-    return sorted(kept + added, key=lambda header: header[0].lower())
+    # The number keeps repeated headers in the client's order.
+    found.sort()
+    return [(name, value) for _, _, name, value in found]
 
 
 def _host_of(facts: Facts) -> str:

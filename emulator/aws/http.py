@@ -5,7 +5,7 @@ import json
 import time
 import uuid
 from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
@@ -13,7 +13,7 @@ Headers = list[tuple[str, str]]
 """Names in the sender's own casing, in order, repeated ones included."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """A whole HTTP request."""
 
@@ -24,30 +24,25 @@ class Request:
     peer_ip: str
     http_version: str = "1.1"
     body: bytes = b""
+    path: str = field(init=False)
+    """The path, percent-decoded once."""
+    query: list[tuple[str, str]] = field(init=False)
+    """The parameters of the query string in order, decoded; ``+`` is a space."""
+    last_values: dict[str, str] = field(init=False)
+    """The last value of every header by its name in lower case."""
+    wants_upgrade: bool = field(init=False)
+    """The client asks for a WebSocket, rightly or wrongly."""
 
-    @cached_property
-    def path(self) -> str:
-        """The path, percent-decoded once."""
-        return unquote(self.target.partition("?")[0])
-
-    @cached_property
-    def query(self) -> list[tuple[str, str]]:
-        """The parameters of the query string in order, decoded; ``+`` is a space."""
-        return parse_qsl(self.target.partition("?")[2], keep_blank_values=True)
-
-    @cached_property
-    def last_values(self) -> dict[str, str]:
-        """The last value of every header by its name in lower case."""
-        return {name.lower(): value for name, value in self.headers}
+    def __post_init__(self) -> None:
+        path, _, query = self.target.partition("?")
+        self.path = unquote(path)
+        self.query = parse_qsl(query, keep_blank_values=True)
+        self.last_values = {name.lower(): value for name, value in self.headers}
+        self.wants_upgrade = self.last_values.get("upgrade", "").lower() == "websocket"
 
     def header(self, name: str) -> str | None:
         """Return the last value of a header, whatever its casing."""
         return self.last_values.get(name.lower())
-
-    @property
-    def wants_upgrade(self) -> bool:
-        """Tell whether the client asks for a WebSocket, rightly or wrongly."""
-        return (self.header("Upgrade") or "").lower() == "websocket"
 
 
 @dataclass(frozen=True)

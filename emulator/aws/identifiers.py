@@ -28,10 +28,12 @@ class Identifiers:
         first = self._noise.getrandbits(32) if counter is None else counter
         self._ends = self._all_ends(first // _BLOCK)
 
-    def connection_id(self) -> str:
-        """Return a new connection id."""
+    def of_handshake(self, at_ms: int) -> tuple[str, str, str]:
+        """Return a new connection id, request id and trace id."""
         head, tail = next(self._ends)
-        return head + _CONNECTION_OR_MESSAGE + tail
+        connection_id = head + _CONNECTION_OR_MESSAGE + tail
+        head, tail = next(self._ends)
+        return connection_id, head + _REQUEST + tail, self._trace_id(at_ms)
 
     def request_id(self) -> str:
         """Return a new request id."""
@@ -47,7 +49,11 @@ class Identifiers:
         head, tail = next(self._ends)
         return head + _REQUEST + tail, head + _CONNECTION_OR_MESSAGE + connection_id[12:]
 
-    def trace_id(self, at_ms: int) -> str:
+    def authorizer_ids(self, at_ms: int) -> tuple[str, str]:
+        """Return a new request id and trace id."""
+        return self.request_id(), self._trace_id(at_ms)
+
+    def _trace_id(self, at_ms: int) -> str:
         """Return a new X-Ray trace id, as the header ``X-Amzn-Trace-Id`` carries it."""
         return f"Root=1-{at_ms // 1000:08x}-{self._noise.getrandbits(96):024x}"
 

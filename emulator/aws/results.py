@@ -1,17 +1,22 @@
-"""Where the gateway's events go: a Lambda function, or our core in its place."""
+"""Results of a function, as values, and the function itself as API Gateway sees it."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from poker_signal.core.invocation import Outcome
+
+class Report(NamedTuple):
+    """What a function in this process tells of an event beside its response, for the trace."""
+
+    outcome: str
+    code: str | None = None
+    """Of the refusal or error, if there was one."""
 
 
 class Returned(NamedTuple):
-    """What the function returned, whatever it is."""
+    """The function returned this value, whatever it is."""
 
     value: object
-    outcome: Outcome | None = None
-    """What became of the event, where our own rules decided it in process."""
+    report: Report | None = None
 
 
 class Raised(NamedTuple):
@@ -25,12 +30,25 @@ class TimedOut(NamedTuple):
 
 
 class NotInvokable(NamedTuple):
-    """The Lambda service refuses to call the function: nobody may, or too many do already."""
+    """Lambda refuses to call the function: no permission, or too many invocations are running."""
 
     why: str = "no permission to invoke"
 
 
 Result = Returned | Raised | TimedOut | NotInvokable
+
+
+class Forward(NamedTuple):
+    """The only outcome of a message is one post, which the gateway performs.
+
+    Only a function in this process can return it. If the connection is gone, or posts are
+    throttled or subject to faults, the gateway invokes the function again, without ``may_forward``.
+    """
+
+    connection_id: str
+    frame: str
+    result: Returned
+    """The function's result once the frame is posted."""
 
 
 class Running:
@@ -43,13 +61,13 @@ class Running:
         self._then: Callable[[Result], None] | None = None
 
     def then(self, callback: Callable[[Result], None]) -> None:
-        """Call once, with the result."""
+        """Call once, with the result; at once if it is there."""
         self._then = callback
         if self._result is not None:
             callback(self._result)
 
     def finish(self, result: Result) -> None:
-        """Tell the result; on the event loop."""
+        """Set the result; on the event loop."""
         self._result = result
         if self._then is not None:
             self._then(result)
@@ -58,8 +76,13 @@ class Running:
 class Integration(Protocol):
     """A Lambda function, as the gateway sees it."""
 
-    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
-        """Call the function; return its result, or what it will be told by."""
+    def invoke(
+        self, event: Mapping[str, Any], may_forward: bool = False
+    ) -> Result | Running | Forward:
+        """Call the function; Running: the result comes later.
+
+        ``may_forward``: if all that follows is one post, return it as a Forward.
+        """
 
 
 _RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}

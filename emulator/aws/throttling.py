@@ -1,5 +1,8 @@
 """Token buckets, as API Gateway throttles: a rate that refills, a burst that it refills to."""
 
+import math
+
+from poker_signal.core.token_bucket import FULL, Rate
 from poker_signal.emulator.clock import Clock
 
 NEW_CONNECTIONS_PER_S = 500
@@ -13,25 +16,22 @@ class LimitExceeded(Exception):
 class TokenBucket:
     """Lets through ``rate`` requests a second, and ``burst`` at once."""
 
-    def __init__(self, rate: float, burst: float, clock: Clock) -> None:
-        self._rate = rate
-        self._burst = burst
+    def __init__(self, rate: float, burst: int, clock: Clock) -> None:
+        self._rate = Rate(rate, burst)
         self._clock = clock
-        self._tokens = burst
-        self._refilled_ms = clock.now_ms()
+        self._full_at_us = FULL
 
     def take(self) -> bool:
         """Tell whether one more may pass, and count it if so."""
-        now_ms = self._clock.now_ms()
-        self._tokens += (now_ms - self._refilled_ms) / 1000 * self._rate
-        self._tokens = min(self._tokens, self._burst)
-        self._refilled_ms = now_ms
-        if self._tokens < 1:
+        full_at_us = self._rate.spend(self._full_at_us, self._clock.now_ms())
+        if full_at_us is None:
             return False
-        self._tokens -= 1
+        self._full_at_us = full_at_us
         return True
 
 
-def bucket(rate: float | None, burst: float | None, clock: Clock) -> TokenBucket | None:
+def bucket(rate: float | None, burst: int | None, clock: Clock) -> TokenBucket | None:
     """Return a full bucket, of one second where no burst is given; None: any rate is allowed."""
-    return None if rate is None else TokenBucket(rate, rate if burst is None else burst, clock)
+    if rate is None:
+        return None
+    return TokenBucket(rate, math.ceil(rate) if burst is None else burst, clock)

@@ -14,7 +14,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import Integration, NotInvokable, Result, Returned, Running
+from poker_signal.emulator.aws.results import (
+    Forward,
+    Integration,
+    NotInvokable,
+    Result,
+    Returned,
+    Running,
+)
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.trace.entries import Fault
@@ -172,9 +179,9 @@ class Faults:
         Raises:
             LimitExceeded: it answers 429, whether there is one or not.
         """
-        if self._fire("throttle", facts.player, facts, "@connections: 429"):
+        if self._fire("throttle", facts.label.name, facts, "@connections: 429"):
             raise LimitExceeded
-        return not self._fire("gone", facts.player, facts, "@connections: 410")
+        return not self._fire("gone", facts.label.name, facts, "@connections: 410")
 
     def misses_disconnect(self, facts: Facts) -> bool:
         """Tell whether ``$disconnect`` of a closed connection is not invoked."""
@@ -182,7 +189,7 @@ class Faults:
             self._ghosts.discard(facts.connection_id)
             self._changed()
             return True
-        return self._fire("miss-disconnect", facts.player, facts, "$disconnect") is not None
+        return self._fire("miss-disconnect", facts.label.name, facts, "$disconnect") is not None
 
     def around(self, integration: Integration, facts: Facts) -> Integration:
         """Return the integration as the event of a connection meets it."""
@@ -219,7 +226,7 @@ class Faults:
         cold_s = self._cold_start_s(container, name, facts)
         if not cold_s and self._idle[container]:
             self._idle[container] -= 1
-        result = self.after(cold_s, lambda: integration.invoke(event))
+        result = self.after(cold_s, lambda: _result_of(integration, event))
         if isinstance(result, Running):
             return _passing(result, lambda: self._idle.update([container]))
         self._idle[container] += 1
@@ -245,7 +252,7 @@ class Faults:
 
     def _may_end(self, fault: _Fault, connection: Connection) -> None:
         kind = fault.spec.kind
-        if kind not in {"ghost", "go-away"} or not fault.fires(connection.facts.player):
+        if kind not in {"ghost", "go-away"} or not fault.fires(connection.facts.label.name):
             return
 
         def end() -> None:
@@ -303,7 +310,7 @@ class _Troubled:
         self._integration = integration
         self._facts = facts
 
-    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+    def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
         """Call the function as often as it happens; the first call's result counts."""
         name = _name_of(event)
         starts = self._faults.starts_of(name, self._facts)
@@ -323,6 +330,13 @@ class _Troubled:
 
     def _run(self, name: str, event: Mapping[str, Any]) -> Result | Running:
         return self._faults.run(self._integration, name, self._facts, event)
+
+
+def _result_of(integration: Integration, event: Mapping[str, Any]) -> Result | Running:
+    """Let the function make its own posts, so that each of them meets the faults."""
+    result = integration.invoke(event)
+    assert not isinstance(result, Forward), "it was not asked for one"
+    return result
 
 
 def _follow(result: Result | Running, then: Callable[[Result], None]) -> None:

@@ -98,7 +98,7 @@ class LambdaFunction:
         self._call_soon = call_soon
         self._free = threading.Semaphore(MAX_CONCURRENT)
 
-    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+    def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
         """Call the function in a thread; it reports on the event loop."""
         if not self._function.may_be_invoked:
             return NotInvokable()

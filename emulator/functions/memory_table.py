@@ -2,14 +2,7 @@
 
 from collections.abc import Iterator
 
-from poker_signal.core.model import (
-    ROW_LIFETIME_S,
-    Connect,
-    ConnectionId,
-    GameId,
-    GatewayEvent,
-    Row,
-)
+from poker_signal.core.model import ROW_LIFETIME_S, Connect, ConnectionId, GameId, GatewayEvent, Row
 from poker_signal.core.room import Room
 
 
@@ -45,27 +38,25 @@ class MemoryTable:
         """Store a row, unless the same handshake's is stored already. Expired ones go."""
         self._forget_expired(row.ttl - ROW_LIFETIME_S)
         stored = self._rows.get(row.connection_id)
-        if stored is None or stored.connected_at != row.connected_at:
+        if stored is not None and stored.connected_at == row.connected_at:
+            return
+        if stored is not None:
             self.forget(row.connection_id)
-            self._put(row)
+        self._rows[row.connection_id] = row
+        self._rooms[row.game_id] = self._rooms.get(row.game_id, self._empty).adding(row)
 
     def _forget_expired(self, now_s: int) -> None:
         # As DynamoDB does. A row whose $disconnect never came, of a game to which nobody comes
         # back, goes in no other way. Rows stand in the order in which they expire.
-        while (oldest := next(iter(self._rows.values()), None)) and not oldest.is_live(now_s):
+        while (oldest := next(iter(self._rows.values()), None)) and oldest.ttl < now_s:
             self.forget(oldest.connection_id)
-
-    def _put(self, row: Row) -> None:
-        self._rows[row.connection_id] = row
-        self._rooms[row.game_id] = self._rooms.get(row.game_id, self._empty).adding(row)
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
         """Add a connection to what a row has reached, if the row is there."""
         row = self._rows.get(connection_id)
         if row is not None and target not in row.reached:
-            room = self._rooms[row.game_id].reaching(connection_id, target)
-            self._rooms[row.game_id] = room
             self._rows[connection_id] = row._replace(reached=row.reached | {target})
+            self._rooms[row.game_id] = self._rooms[row.game_id].reaching(connection_id, target)
 
     def forget(self, connection_id: ConnectionId) -> None:
         """Delete a row, if it is there."""

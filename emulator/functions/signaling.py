@@ -1,14 +1,14 @@
-"""The default integration: our core, in this process, its effects performed on sockets."""
+"""The signaling rules as a function in this process: their effects are performed on sockets."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
-from poker_signal.core import invocation as core_invocation
-from poker_signal.core.aws_event import parse_event, response_for, ticket_of
+from poker_signal.core import fast_path
+from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
-from poker_signal.core.fast_path import Relayed, relay
-from poker_signal.core.invocation import DELIVERED, Invocation, Outcome
+from poker_signal.core.event_parser import parse_event, response_for, ticket_of
+from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
     Connect,
@@ -27,16 +27,19 @@ from poker_signal.core.model import (
     Wait,
 )
 from poker_signal.core.rate_limit import Meter
-from poker_signal.core.rules import Rules
+from poker_signal.core.room import Room
 from poker_signal.emulator.aws.connections import Connections
-from poker_signal.emulator.aws.results import Raised, Result, Returned, Running
+from poker_signal.emulator.aws.results import (
+    Forward,
+    Raised,
+    Report,
+    Result,
+    Returned,
+    Running,
+)
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.memory_table import MemoryTable
-
-if TYPE_CHECKING:
-    from poker_signal.emulator.faults.lagging_rows import LaggingTable
 
 if TYPE_CHECKING:
     from poker_signal.core.tickets import Keys
@@ -44,110 +47,107 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class SignalingFunction:
-    """Runs the core on every event, within the call: no message waits for another.
+class Table(Protocol):
+    """The rows, as the function reads and writes them."""
 
-    With faults, some do: then what the core waits for may still come.
+    def row(self, connection_id: ConnectionId) -> Row | None:
+        """Return the row of a connection, live or not."""
+
+    def room_of(self, event: GatewayEvent) -> Room:
+        """Return the snapshot that is needed to decide an event."""
+
+    def save(self, row: Row) -> None:
+        """Store a row, unless the same handshake's is stored already."""
+
+    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
+        """Add a connection to what a row has reached, if the row is there."""
+
+    def forget(self, connection_id: ConnectionId) -> None:
+        """Delete a row, if it is there."""
+
+
+class SignalingFunction:
+    """Runs the rules on every event, within the call: no event overlaps another.
+
+    With a ``clock`` events do overlap, because faults delay them: then the waits that the rules
+    ask for are real, and what they wait for may still come.
     """
 
     def __init__(
-        self,
-        connections: Connections,
-        rules: Rules,
-        ticket_keys: "Keys | None" = None,
-        faults: Faults | None = None,
+        self, connections: Connections, rules: Rules, ticket_keys: "Keys | None" = None
     ) -> None:
+        self.rows = MemoryTable()
+        self.table: Table = self.rows
+        """A view of ``rows``, which a fault may replace."""
+        self.clock: Clock | None = None
         self._connections = connections
         self._rules = rules
-        self._meter = Meter(rules)
+        self._meter = Meter(rules) if rules.message_rate else None
+        self._results: dict[str, Returned] = {}
+        """By the name of an outcome without an error: nearly all events end in one of four."""
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
-        # By way of the module: a value that was imported by name stays when rules are edited.
-        self.passed_on = _returned(core_invocation.DELIVERED)
-        """How nearly every message ends."""
-        self._rows = MemoryTable()
-        self.table: MemoryTable | LaggingTable = self._rows
-        self._clock: Clock | None = None
-        """What to wait by, where waiting is of use."""
-        if faults is not None:
-            faults.watch(lambda: self._adapt(faults))
 
-    def _adapt(self, faults: Faults) -> None:
-        self._clock = faults.clock if faults.are_active else None
-        if not faults.index_lag_s:
-            self.table = self._rows
-        elif self.table is self._rows:
-            from poker_signal.emulator.faults.lagging_rows import LaggingTable
+    def invoke(
+        self, event: Mapping[str, Any], may_forward: bool = False
+    ) -> Result | Running | Forward:
+        """Decide an event, perform its effects, and return as Lambda would.
 
-            self.table = LaggingTable(self._rows, faults)
-
-    def rows(self) -> list[Row]:
-        """Return all rows, the oldest first."""
-        return list(self._rows.rows())
-
-    def take_over(self, rows: Iterable[Row]) -> None:
-        """Go on where another host stopped."""
-        for row in rows:
-            self._rows.save(row)
-
-    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
-        """Decide an event, perform what follows, and return as Lambda would."""
+        ``may_forward``: if its only effect is one post, return that as a Forward.
+        """
         try:
-            parsed = self._meter.checked(parse_event(event))
+            parsed = parse_event(event)
+            if self._meter is not None:
+                parsed = self._meter.checked(parsed)
             if self._verify is not None and isinstance(parsed, Connect):
                 self._verify(ticket_of(event), parsed)
+            room = self.table.room_of(parsed)
+            if may_forward and isinstance(parsed, Message):
+                found = fast_path.find(parsed, room)
+                if found is not None:
+                    connection_id, frame = found
+                    return Forward(connection_id, frame, _DELIVERED)
         except SignalError as error:
-            return _returned(Outcome("refused", error))
+            return self._returned(Outcome("refused", error))
         except Exception as error:
             return _failed(event, error)
-        return self.perform(parsed, event)
+        return self._perform(parsed, event, room)
 
-    def consider(self, event: Mapping[str, Any]) -> tuple[GatewayEvent, Relayed | None]:
-        """Read a message's event; return it, and what it comes to if that is one post.
-
-        Either the caller posts and is done, or it has the message performed.
-        """
-        message = self._meter.checked(parse_event(event))
-        assert isinstance(message, Message)
-        try:
-            return message, relay(message, self.table.room_of(message), self._rules)
-        except Exception:
-            # The message may still arrive; but what went wrong here may not come up there.
-            logger.exception("the short way of a message failed; it goes the long one")
-            return message, None
-
-    def perform(self, event: GatewayEvent, raw: Mapping[str, Any]) -> Result | Running:
+    def _perform(self, event: GatewayEvent, raw: Mapping[str, Any], room: Room) -> Result | Running:
         """Perform what follows from an event that has been read from ``raw``."""
         try:
-            invocation = Invocation(event, self.table.room_of(event), self._rules)
+            invocation = Invocation(event, room, self._rules)
             effects = invocation.effects()
-            wait = self._go_on(invocation, effects)
+            performed: list[Effect] = []
+            wait = self._go_on(invocation, effects, performed)
+            if wait is None:
+                if len(performed) == 1 and isinstance(event, Message):
+                    (effect,) = performed
+                    if isinstance(effect, Post):
+                        fast_path.learn(event, effect, room, self._rules)
+                return self._returned(invocation.outcome)
         except Exception as error:
             return _failed(raw, error)
-        if wait is None:
-            return _returned(invocation.outcome)
         rest = _Rest(raw, invocation, effects, Running())
         self._pause(wait, rest)
         return rest.running
 
-    def _go_on(self, invocation: Invocation, effects: Iterator[Effect]) -> Wait | ReadAgain | None:
+    def _go_on(
+        self, invocation: Invocation, effects: Iterator[Effect], performed: list[Effect]
+    ) -> Wait | ReadAgain | None:
         """Perform effects; return one that has to be waited for, if any."""
         for effect in effects:
-            if self._clock is not None and isinstance(effect, Wait | ReadAgain):
+            if self.clock is not None and isinstance(effect, Wait | ReadAgain):
                 return effect
+            performed.append(effect)
             try:
-                # Most effects are posts: for them no pattern is tried.
-                if isinstance(effect, Post):
-                    posted = self._connections.post(effect.connection_id, effect.data)
-                    (invocation.delivered if posted else invocation.gone)(effect)
-                else:
-                    self._perform_effect(effect, invocation)
+                self._perform_effect(effect, invocation)
             except LimitExceeded:
                 invocation.throttled(effect)
         return None
 
     def _pause(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
-        assert self._clock is not None, "who asks for a pause has looked"
-        self._clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
+        assert self.clock is not None, "the caller has looked"
+        self.clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
 
     def _resume(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
         try:
@@ -155,21 +155,29 @@ class SignalingFunction:
                 rest.invocation.waited(wait, self.table.row(wait.signal.sender))
             else:
                 rest.invocation.read_again(wait, self.table.room_of(rest.invocation.event))
-            again = self._go_on(rest.invocation, rest.effects)
+            again = self._go_on(rest.invocation, rest.effects, [])
         except Exception as error:
             rest.running.finish(_failed(rest.raw, error))
             return
         if again is None:
-            rest.running.finish(_returned(rest.invocation.outcome))
+            rest.running.finish(self._returned(rest.invocation.outcome))
         else:
             self._pause(again, rest)
 
-    def _perform_effect(
-        self,
-        effect: Save | Forget | Probe | Reach | Wait | ReadAgain | LookAgain | Close,
-        invocation: Invocation,
-    ) -> None:
+    def _returned(self, outcome: Outcome) -> Returned:
+        if outcome.error is not None:
+            return Returned(response_for(outcome), Report(outcome.name, outcome.error.code))
+        result = self._results.get(outcome.name)
+        if result is None:
+            result = Returned(response_for(outcome), Report(outcome.name))
+            self._results[outcome.name] = result
+        return result
+
+    def _perform_effect(self, effect: Effect, invocation: Invocation) -> None:
         match effect:
+            case Post(connection_id, data):
+                is_open = self._connections.post(connection_id, data)
+                (invocation.delivered if is_open else invocation.gone)(effect)
             case Save(row):
                 self.table.save(row)
             case Forget(connection_id):
@@ -180,11 +188,11 @@ class SignalingFunction:
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
             case LookAgain(connection_id=connection_id):
-                # Nobody is on the way in while this runs: there is nothing to wait for.
+                # No handshake is going on while this runs: there is nothing to wait for.
                 is_open = self._connections.get(connection_id) is not None
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Wait() | ReadAgain():
-                # Nothing runs at the same time here, unless a fault lets it.
+                # No event overlaps another here, unless a fault delays it.
                 invocation.waited_enough(effect)
             case Close(connection_id):
                 self._connections.delete(connection_id)
@@ -193,9 +201,9 @@ class SignalingFunction:
 
 
 def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:
-    """Return what lets pass who has a ticket that one of these keys signed."""
-    # Only who asks for tickets waits for it. Not with each ticket: while edited rules are being
-    # imported anew, that would find those, whose refusals are not ours yet.
+    """Return the check of join tickets that one of these keys signed."""
+    # Imported here: only emulators with tickets wait for it. Not with each ticket: while edited
+    # rules are imported anew, that would find those, whose refusals are not ours yet.
     from poker_signal.core import tickets
 
     def verify(ticket: str | None, connect: Connect) -> None:
@@ -206,7 +214,7 @@ def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:
 
 
 class _Rest(NamedTuple):
-    """What is left of an event while something is waited for."""
+    """The remainder of an invocation that waits."""
 
     raw: Mapping[str, Any]
     invocation: Invocation
@@ -214,18 +222,7 @@ class _Rest(NamedTuple):
     running: Running
 
 
-PASSED_ON = Returned(response_for(DELIVERED), DELIVERED)
-"""How nearly every message ends."""
-
-
-def _returned(outcome: Outcome) -> Returned:
-    if outcome is DELIVERED:
-        return PASSED_ON
-    if outcome.error is not None:
-        # The trace keeps outcomes. Through the frames of its traceback an error would keep the
-        # client's connection as well, and whatever was being read from it.
-        outcome.error.__traceback__ = outcome.error.__context__ = outcome.error.__cause__ = None
-    return Returned(response_for(outcome), outcome)
+_DELIVERED = Returned({"statusCode": 200}, Report("delivered"))
 
 
 def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:

@@ -4,14 +4,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from poker_signal.emulator.aws.events import Label
+from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Integration
 
 RESERVED = frozenset({"$connect", "$disconnect"})
 """Routes that only the gateway itself selects."""
 
 
+Labeler = Callable[[Request], Label]
+"""Names the client of a handshake, for displays."""
+
+
 class Route(NamedTuple):
-    """What happens to the events of a route."""
+    """The integration of a route key."""
 
     integration: Integration
     two_way: bool = False

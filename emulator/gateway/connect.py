@@ -1,12 +1,18 @@
-"""What lies between a request for a WebSocket and an open one: authorizer, ``$connect``, 101."""
+"""``$connect``: the way of a handshake through throttles, authorizer and function to its 101."""
 
 import json
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
-from poker_signal.core.messages import MAX_NAME_CHARACTERS
-from poker_signal.emulator.aws.events import Facts, authorizer_event, connect_event, identity_of
+from poker_signal.core.aws_event import Identity
+from poker_signal.emulator.aws.events import (
+    Facts,
+    Label,
+    authorizer_event,
+    connect_event,
+)
 from poker_signal.emulator.aws.http import (
     FORBIDDEN,
     INTERNAL_SERVER_ERROR,
@@ -18,10 +24,17 @@ from poker_signal.emulator.aws.http import (
     error,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
-from poker_signal.emulator.aws.results import NotInvokable, Result, Returned, TimedOut, well_formed
+from poker_signal.emulator.aws.results import (
+    Forward,
+    NotInvokable,
+    Result,
+    Returned,
+    TimedOut,
+    well_formed,
+)
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.gateway.api import Api, Authorizer, Route
+from poker_signal.emulator.gateway.api import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
@@ -35,7 +48,7 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 Reply = Callable[[Answer | Switch], None]
 
 
-class Host(Listener, Protocol):
+class ConnectionHost(Listener, Protocol):
     """The gateway, as far as handshakes need it."""
 
     api: Api
@@ -57,9 +70,12 @@ class _Opening(NamedTuple):
     facts: Facts
     upgrade: Upgrade
     reply: Reply
+    request_id: str
+    """Of ``$connect``."""
+    trace_id: str
 
 
-class Handshakes:
+class Connects:
     """Takes requests for a WebSocket through path, upgrade, throttles, authorizer, ``$connect``.
 
     In this order. What comes of each is a 101 and a connection, or a refusal.
@@ -67,21 +83,23 @@ class Handshakes:
 
     def __init__(
         self,
-        host: Host,
+        gateway: ConnectionHost,
         settings: Settings,
         clock: Clock,
         trace: Trace,
         ids: Identifiers,
-        invoker: Dispatcher,
+        dispatcher: Dispatcher,
         throttles: list[TokenBucket],
+        label: Labeler | None,
     ) -> None:
-        self._host = host
+        self._gateway = gateway
         self._settings = settings
         self._clock = clock
         self._trace = trace
         self._ids = ids
-        self._invoker = invoker
+        self._dispatcher = dispatcher
         self._throttles = throttles
+        self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
 
@@ -90,10 +108,10 @@ class Handshakes:
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
             self.refuse(request, opening, reply)
-        elif (authorizer := self._host.api.authorizer) is not None:
+        elif (authorizer := self._gateway.api.authorizer) is not None:
             self._authorize(opening, authorizer)
         else:
-            self._connect(opening, {})
+            self._connect(opening, opening.facts.connected_at_ms)
 
     def refuse(
         self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
@@ -121,32 +139,29 @@ class Handshakes:
         for throttle in self._throttles:
             if not throttle.take():
                 return THROTTLED
-        query = dict(request.query)
-        facts = Facts(
-            connection_id=self._ids.connection_id(),
-            connected_at_ms=self._connected_at_ms(),
-            stage=self._settings.stage,
-            domain_name=self._host.domain_name,
-            api_id=self._settings.api_id,
-            identity=identity_of(request),
-            stage_variables=self._host.api.stage_variables,
-            # Who the client says that it is, for whoever watches.
-            player=query.get("playerId", "")[:MAX_NAME_CHARACTERS],
-            game=query.get("gameId", "")[:MAX_NAME_CHARACTERS],
-        )
-        return _Opening(request, facts, upgrade, reply)
-
-    def _connected_at_ms(self) -> int:
-        """Return the time of a new connection.
-
-        Who owns a name depends on who connected first. On AWS two connects hardly ever share
-        a millisecond; on loopback they do, so the later one is put into the next, as long as
-        that stays close to the truth.
-        """
+        label, headers = self._label(request), request.last_values
+        identity: Identity = {"sourceIp": request.peer_ip}
+        if "user-agent" in headers:
+            identity = {"userAgent": headers["user-agent"], **identity}
+        # The owner of a name depends on which connection came first. On AWS two connects hardly
+        # ever share a millisecond; on loopback they do, so the later one is put into the next,
+        # as long as that stays close to the truth.
         now_ms = self._clock.now_ms()
         ahead_ms = self._last_connected_at_ms - now_ms
-        self._last_connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
-        return self._last_connected_at_ms
+        connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
+        self._last_connected_at_ms = connected_at_ms
+        connection_id, request_id, trace_id = self._ids.of_handshake(connected_at_ms)
+        facts = Facts(
+            connection_id=connection_id,
+            connected_at_ms=connected_at_ms,
+            stage=self._settings.stage,
+            domain_name=self._gateway.domain_name,
+            api_id=self._settings.api_id,
+            identity=identity,
+            stage_variables=self._gateway.api.stage_variables,
+            label=label,
+        )
+        return _Opening(request, facts, upgrade, reply, request_id, trace_id)
 
     def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
         # Only who has an authorizer waits for it.
@@ -162,8 +177,7 @@ class Handshakes:
             facts,
             request,
             method_arn,
-            self._ids.request_id(),
-            self._ids.trace_id(at_ms),
+            *self._ids.authorizer_ids(at_ms),
             at_ms,
         )
         if lacks_identity(
@@ -180,37 +194,34 @@ class Handshakes:
             if isinstance(context, Answer):
                 self.refuse(request, context, opening.reply, facts)
                 return
-            latency_ms = self._clock.now_ms() - at_ms
+            now_ms = max(self._clock.now_ms(), at_ms)
+            allowed = {**context, "integrationLatency": now_ms - at_ms}
             self._connect(
-                opening._replace(facts=facts._replace(authorizer=context)),
-                {"integrationLatency": max(latency_ms, 0)},
+                opening._replace(facts=facts._replace(authorizer=context)), now_ms, allowed
             )
 
         result = authorizer.integration.invoke(event)
-        self._invoker.follow(result, settings.integration_timeout_s, judged)
+        assert not isinstance(result, Forward), "it was not asked for one"
+        self._dispatcher.follow(result, settings.integration_timeout_s, judged)
 
-    def _connect(self, opening: _Opening, latency: Mapping[str, int]) -> None:
-        route = self._host.api.routes.get("$connect")
+    def _connect(
+        self, opening: _Opening, at_ms: int, authorizer: dict[str, Any] | None = None
+    ) -> None:
+        """Invoke ``$connect``; ``authorizer`` is its context, and how long it took."""
+        route = self._gateway.api.routes.get("$connect")
         if route is None:
             self._establish(opening, {})
             return
-        at_ms = max(self._clock.now_ms(), opening.facts.connected_at_ms)
         facts = opening.facts
-        if facts.authorizer is not None:
-            facts = facts._replace(authorizer={**facts.authorizer, **latency})
-        event = connect_event(
-            facts, opening.request, self._ids.request_id(), self._ids.trace_id(at_ms), at_ms
-        )
+        if authorizer is not None:
+            facts = facts._replace(authorizer=authorizer)
+        event = connect_event(facts, opening.request, opening.request_id, opening.trace_id, at_ms)
         asked = Asked(at_ms, facts, "connect", event)
         self._trace.add(asked)
+        self._gateway.invoke(route, facts, event, partial(self._connect_returned, opening, asked))
 
-        def returned(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
-            self._connect_returned(opening, result)
-
-        self._host.invoke(route, facts, event, returned)
-
-    def _connect_returned(self, opening: _Opening, result: Result) -> None:
+    def _connect_returned(self, opening: _Opening, asked: Asked, result: Result) -> None:
+        self._trace.add(Finished(self._clock.now_ms(), asked, result))
         match result:
             case Returned():
                 response = well_formed(result)
@@ -227,17 +238,20 @@ class Handshakes:
         self.refuse(opening.request, answer, opening.reply, opening.facts)
 
     def _establish(self, opening: _Opening, response: Mapping[str, Any]) -> None:
-        subprotocol = _header(response.get("headers"), "Sec-WebSocket-Protocol")
         headers = opening.upgrade.headers
+        subprotocol = None
+        if "headers" in response:
+            subprotocol = _header(response["headers"], "Sec-WebSocket-Protocol")
         if subprotocol is not None:
             if not _HEADER_VALUE.fullmatch(subprotocol):
                 self.refuse(opening.request, _refusal(None), opening.reply, opening.facts)
                 return
             headers = [*headers, ("sec-websocket-protocol", subprotocol)]
         connection = WebSocketConnection(
-            opening.facts, opening.upgrade.protocol, self._host, self._settings, self._clock
+            opening.facts, opening.upgrade.protocol, self._gateway, self._settings, self._clock
         )
-        opening.reply(Switch(headers, connection, lambda: self._host.connection_opened(connection)))
+        opened = partial(self._gateway.connection_opened, connection)
+        opening.reply(Switch(headers, connection, opened))
 
 
 def _reason_of(answer: Answer) -> str:

@@ -1,13 +1,19 @@
-"""API Gateway's data plane: events, routes, and who is connected."""
+"""API Gateway's data plane: connections, routes, and the way of an event to its function.
+
+A message takes one way: ``message_received`` → route → event → the function's ``invoke`` → its
+result, told in ``_message_returned``. A function whose only outcome is one post returns that as a
+``Forward``, and the gateway performs it.
+"""
 
 import contextlib
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, Protocol
 
 from websockets.frames import CloseCode
 
-from poker_signal.core.rate_limit import Rate
+from poker_signal.core.token_bucket import FULL, Rate
 from poker_signal.emulator.aws.connections import ConnectionInfo, Connections
 from poker_signal.emulator.aws.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.aws.http import (
@@ -19,7 +25,15 @@ from poker_signal.emulator.aws.http import (
     Request,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
-from poker_signal.emulator.aws.results import Result, Returned, Running, TimedOut, well_formed
+from poker_signal.emulator.aws.results import (
+    Forward,
+    Integration,
+    Result,
+    Returned,
+    Running,
+    TimedOut,
+    well_formed,
+)
 from poker_signal.emulator.aws.throttling import (
     NEW_CONNECTIONS_PER_S,
     LimitExceeded,
@@ -27,44 +41,62 @@ from poker_signal.emulator.aws.throttling import (
     bucket,
 )
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.signaling import SignalingFunction
-from poker_signal.emulator.gateway.api import RESERVED, Api, Route
-from poker_signal.emulator.gateway.connect import Handshakes, Reply
-from poker_signal.emulator.gateway.dispatch import Dispatcher
-from poker_signal.emulator.inspector import is_for_inspector
+from poker_signal.emulator.gateway.api import RESERVED, Api, Labeler, Route
+from poker_signal.emulator.gateway.connect import Connects, Reply
+from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import (
     Closed,
     Finished,
+    Forwarded,
     Managed,
     Opened,
     Posted,
     Received,
-    Relayed,
     Unrouted,
 )
 from poker_signal.emulator.trace.trace import Trace
+
+Mount = Callable[[Request, Reply], None]
+"""Answers all requests below a path prefix."""
+
+
+class Hooks(Protocol):
+    """Places at which faults may interfere with what the gateway does."""
+
+    def around(self, integration: Integration, facts: Facts) -> Integration:
+        """Return the integration as an event of this connection meets it."""
+
+    def finds(self, facts: Facts) -> bool:
+        """Tell whether ``@connections`` finds an open connection; may raise LimitExceeded."""
+
+    def opened(self, connection: WebSocketConnection) -> None:
+        """Handle a connection that was just established."""
+
+    def misses_disconnect(self, facts: Facts) -> bool:
+        """Tell whether ``$disconnect`` is not invoked for a connection that closed."""
 
 
 class Gateway:
     """One WebSocket API with one stage.
 
-    A connection exists, for ``post`` and everybody else, from the moment its 101 is written
-    until it starts to close.
+    A connection exists, for ``post`` and all others, from the moment its 101 is written until it
+    starts to close.
     """
 
     def __init__(
-        self, settings: Settings, clock: Clock, trace: Trace, faults: Faults | None = None
+        self, settings: Settings, clock: Clock, trace: Trace, label: Labeler | None = None
     ) -> None:
         self.api = Api(routes={})
-        """Set before the first request: integrations need their gateway, to post."""
+        """Set before the first request: functions need their gateway, to post."""
         self.domain_name = settings.domain_name or settings.host
         """Host and port, once they are known."""
-        self.inspect: Callable[[Request, Reply], None] | None = None
-        """Answers what is asked below ``/_inspect``."""
+        self.mounts: dict[str, Mount] = {}
+        """By path prefix, without the slash at its end."""
+        self.hooks: Hooks | None = None
+        """None: nothing interferes."""
         self._settings = settings
         self._clock = clock
         self._trace = trace
@@ -72,33 +104,27 @@ class Gateway:
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
         self._http: set[HttpConnection] = set()
-        self._invoker = Dispatcher(clock, settings.serial, self._check_empty)
+        self._dispatcher = Dispatcher(clock, self._check_empty)
+        self._queues = SerialQueues() if settings.serial else None
+        """None: invocations of one connection overlap, as on AWS."""
         self._stopping = False
         self._when_empty: Callable[[], None] | None = None
         self._throttle = bucket(settings.throttle_rate, settings.throttle_burst, clock)
         self._flood = Rate(rate, math.ceil(rate)) if (rate := settings.flood_rate) else None
+        self._flood_full_at_us: dict[str, int] = {}
+        """Per connection: epoch µs at which its token bucket is full again."""
         throttles = [] if self._throttle is None else [self._throttle]
         if settings.enforce_new_connection_rate:
             throttles.append(TokenBucket(NEW_CONNECTIONS_PER_S, NEW_CONNECTIONS_PER_S, clock))
-        self._handshakes = Handshakes(
-            self, settings, clock, trace, self._ids, self._invoker, throttles
+        self._connects = Connects(
+            self, settings, clock, trace, self._ids, self._dispatcher, throttles, label
         )
-        self._use(None)
-        if faults is not None:
-            faults.attach(clock, trace, self._connections.values)
-            faults.watch(lambda: self._use(faults if faults.are_active else None))
 
-    def _use(self, faults: Faults | None) -> None:
-        self._faults = faults
-        """None while none is active: then nothing is asked."""
-        # Then nothing but the rules decides what becomes of a message.
-        self._is_plain = faults is None and self._throttle is None and not self._settings.serial
-
-    # What @connections can do.
+    # @connections.
 
     @property
     def connections(self) -> Connections:
-        """All of that for a function in this process; its calls count against the throttle."""
+        """``@connections`` for a function in this process: its calls count as requests."""
         if self._throttle is None:
             return self
         from poker_signal.emulator.gateway.connections_api import ThrottledConnections
@@ -106,11 +132,37 @@ class Gateway:
         return ThrottledConnections(self, self._throttle)
 
     def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open."""
+        """Send a text frame; False: the connection is gone."""
+        if self.hooks is None:
+            return self._send(self._connections.get(connection_id), connection_id, data)
+        return self._send(self._find(connection_id), connection_id, data)
+
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return what is known of an open connection; None: it is gone."""
+        connection = self._find(connection_id)
+        if connection is None:
+            return None
+        facts = connection.facts
+        return ConnectionInfo(facts.connected_at_ms, connection.last_received_ms, facts.identity)
+
+    def delete(self, connection_id: str) -> bool:
+        """Close a connection; False: it was gone."""
+        connection = self._find(connection_id)
+        if connection is None:
+            return False
+        connection.close(1000, "Connection Closed Normally")
+        return True
+
+    def _find(self, connection_id: str) -> WebSocketConnection | None:
+        """Return the connection if ``@connections`` finds it.
+
+        Raises:
+            LimitExceeded: by a fault.
+        """
         connection = self._connections.get(connection_id)
-        if self._faults is not None:
-            connection = self._found(connection)
-        return self._send(connection, connection_id, data)
+        if connection is None or self.hooks is None or self.hooks.finds(connection.facts):
+            return connection
+        return None
 
     def _send(self, connection: WebSocketConnection | None, connection_id: str, data: str) -> bool:
         now_ms = self._clock.now_ms()
@@ -120,33 +172,7 @@ class Gateway:
         self._trace.add(Posted(now_ms, connection.facts, connection_id, data))
         return True
 
-    def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return what is known of an open connection; None: it is gone."""
-        connection = self._found(self._connections.get(connection_id))
-        if connection is None:
-            return None
-        facts = connection.facts
-        return ConnectionInfo(facts.connected_at_ms, connection.last_received_ms, facts.identity)
-
-    def delete(self, connection_id: str) -> bool:
-        """Close a connection; False: it was gone."""
-        connection = self._found(self._connections.get(connection_id))
-        if connection is None:
-            return False
-        connection.close(1000, "Connection Closed Normally")
-        return True
-
-    def _found(self, connection: WebSocketConnection | None) -> WebSocketConnection | None:
-        """Return the connection if @connections finds it.
-
-        Raises:
-            LimitExceeded: by a fault.
-        """
-        if connection is None or self._faults is None or self._faults.finds(connection.facts):
-            return connection
-        return None
-
-    # What the inspector can do beside that.
+    # What is mounted can do this beside that.
 
     @property
     def open_connections(self) -> Mapping[str, WebSocketConnection]:
@@ -154,7 +180,7 @@ class Gateway:
         return self._connections
 
     def receive(self, connection_id: str, text: str) -> bool:
-        """Take a message as if the client had sent it; tell whether the connection is open."""
+        """Take a message as if the client had sent it; False: the connection is gone."""
         connection = self._connections.get(connection_id)
         if connection is None:
             return False
@@ -162,34 +188,41 @@ class Gateway:
         self.message_received(connection, text)
         return True
 
-    # HTTP: what a connection asks before it is a WebSocket.
+    # HTTP: requests, before a connection is a WebSocket.
 
     def respond(self, request: Request, reply: Reply) -> None:
-        """Answer a request: the management API's, or a handshake."""
+        """Answer a request: of ``@connections``, below a mount, or a handshake."""
         if "@connections" in request.path and (answer := self._manage(request)) is not None:
             reply(answer)
-        elif self.inspect is not None and is_for_inspector(request):
-            self.inspect(request, reply)
+        elif (mount := self._mount_of(request)) is not None:
+            mount(request, reply)
         elif self._stopping:
-            self._handshakes.refuse(request, SHUTTING_DOWN, reply)
+            self._connects.refuse(request, SHUTTING_DOWN, reply)
         else:
-            self._handshakes.begin(request, reply)
+            self._connects.begin(request, reply)
+
+    def _mount_of(self, request: Request) -> Mount | None:
+        """Return the mount of a path; a handshake is for a stage, which may have its name."""
+        if request.wants_upgrade:
+            return None
+        first = "/" + request.path[1:].partition("/")[0]
+        return self.mounts.get(first)
 
     def http_opened(self, connection: HttpConnection) -> None:
-        """Take note of an HTTP connection."""
+        """Add an HTTP connection."""
         self._http.add(connection)
         if self._stopping:
             # It was in the queue of the socket that is closed by now.
             connection.close()
 
     def http_closed(self, connection: HttpConnection) -> None:
-        """Take note that an HTTP connection is gone, or has become a WebSocket."""
+        """Remove an HTTP connection: it is gone, or has become a WebSocket."""
         self._http.discard(connection)
-        self._check_empty()
+        if self._when_empty is not None:
+            self._check_empty()
 
     def _manage(self, request: Request) -> Answer | None:
-        """Return the answer of the management API; None if it is not asked."""
-        # Who only signals does not wait for it.
+        """Return the answer of ``@connections``; None: the request is not for it."""
         from poker_signal.emulator.gateway.connections_api import THROTTLED, manage, target_of
 
         target = target_of(request)
@@ -214,125 +247,126 @@ class Gateway:
         return answer
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
-        """Take note that a connection exists: its 101 is written."""
+        """Add a connection: its 101 is written."""
         self._connections[connection.facts.connection_id] = connection
         self._trace.add(Opened(self._clock.now_ms(), connection.facts))
         if self._stopping:
             connection.close(1012)
-        if self._faults is not None:
-            self._faults.opened(connection)
+        if self.hooks is not None:
+            self.hooks.opened(connection)
 
-    # Messages and the end of connections.
+    # Messages.
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
-        """Hand a message to its route."""
-        if self._flood is not None:
-            full_at_us = self._flood.spend(connection.full_at_us, connection.last_received_ms)
-            if full_at_us is None:
-                connection.close(CloseCode.POLICY_VIOLATION)
-                return
-            connection.full_at_us = full_at_us
-        if self._settings.serial:
-            self._invoker.submit(connection, lambda: self._route_message(connection, text))
+        """Take a message from a client: limits first, then its route."""
+        if self._flood is not None and self._is_flood(connection):
+            connection.close(CloseCode.POLICY_VIOLATION)
+        elif self._throttle is not None and not self._throttle.take():
+            self._turn_away(connection, text, "throttled")
+        elif self._queues is None:
+            self._route_message(connection, text, connection.last_received_ms)
         else:
-            self._route_message(connection, text)
+            at_ms = connection.last_received_ms
+            # Until it is finished: what waits is read from the client, and counts.
+            connection.invocation_started()
+            self._queues.submit(connection, partial(self._route_message, connection, text, at_ms))
 
-    def _route_message(self, connection: WebSocketConnection, text: str) -> None:
-        facts, at_ms = connection.facts, connection.last_received_ms
-        request_id, message_id = self._ids.of_message(facts.connection_id)
-        if self._throttle is not None and not self._throttle.take():
-            self._turn_away(connection, text, request_id, "throttled")
-            return
-        route_key, route = self._select(text)
+    def _is_flood(self, connection: WebSocketConnection) -> bool:
+        assert self._flood is not None, "the caller has looked"
+        connection_id = connection.facts.connection_id
+        was = self._flood_full_at_us.get(connection_id, FULL)
+        full_at_us = self._flood.spend(was, connection.last_received_ms)
+        if full_at_us is None:
+            return True
+        self._flood_full_at_us[connection_id] = full_at_us
+        return False
+
+    def _route_message(self, connection: WebSocketConnection, text: str, at_ms: int) -> None:
+        facts, api = connection.facts, self.api
+        route_key, route = "$default", api.routes.get("$default")
+        if api.select is not None:
+            route_key, route = self._select(api.select(text), route)
         if route is None:
-            self._turn_away(connection, text, request_id, "no route")
+            self._turn_away(connection, text, "no route")
+            self._message_done(connection)
             return
+        request_id, message_id = self._ids.of_message(facts.connection_id)
         event = message_event(facts, route_key, text, request_id, message_id, at_ms)
-        message = (at_ms, facts, route_key, text, request_id, message_id)
-        integration = route.integration
-        if not self._is_plain or not isinstance(integration, SignalingFunction):
-            received = Received(*message)
-            self._trace.add(received)
-            if self._faults is not None:
-                integration = self._faults.around(integration, facts)
-            result = integration.invoke(event)
-            self._follow_message(connection, received, result, route)
-            return
-        considered, relay = integration.consider(event)
-        if relay is not None:
-            connection_id, frame = relay
-            target = self._connections.get(connection_id)
-            if target is not None and target.post(frame, at_ms):
-                passed_on = Relayed(*message, target.facts, frame, integration.passed_on)
-                self._trace.add_relayed(passed_on)
-                return
-        received = Received(*message)
+        received = Received(at_ms, facts, route_key, text, request_id, message_id)
         self._trace.add(received)
-        result = integration.perform(considered, event)
-        self._follow_message(connection, received, result, route)
+        integration = route.integration
+        if self.hooks is not None:
+            integration = self.hooks.around(integration, facts)
+        # Faults and the throttle apply to posts: then the function makes its own.
+        may_forward = self.hooks is None and self._throttle is None
+        result = integration.invoke(event, may_forward)
+        if isinstance(result, Forward):
+            target = self._connections.get(result.connection_id)
+            if target is not None and target.post(result.frame, at_ms):
+                to = target.facts
+                self._trace.add(Forwarded(at_ms, received, to, result.frame, result.result))
+                if self._queues is not None:
+                    self._message_done(connection)
+                return
+            result = integration.invoke(event)
+            assert not isinstance(result, Forward), "it was not asked for one"
+        if isinstance(result, Running):
+            self._await_message(connection, received, result, route)
+        else:
+            # Nearly always within the same millisecond: the clock is not read again.
+            self._message_returned(connection, Finished(at_ms, received, result), route)
 
-    def _follow_message(
-        self,
-        connection: WebSocketConnection,
-        received: Received,
-        result: Result | Running,
-        route: Route,
+    def _select(self, route_key: str, default: Route | None) -> tuple[str, Route | None]:
+        route = self.api.routes.get(route_key)
+        if route is None or route_key in RESERVED:
+            return "$default", default
+        return route_key, route
+
+    def _await_message(
+        self, connection: WebSocketConnection, received: Received, running: Running, route: Route
     ) -> None:
-        if not isinstance(result, Running):
-            # Within the same millisecond, as good as always: it is not worth a look at the clock.
-            finished = Finished(received.at_ms, received, result)
-            self._message_returned(connection, received, finished, route)
-            return
+        is_counted = self._queues is not None
 
         def returned(result: Result) -> None:
-            connection.invocation_ended()
+            if not is_counted:
+                connection.invocation_ended()
             finished = Finished(self._clock.now_ms(), received, result)
-            self._message_returned(connection, received, finished, route)
+            self._message_returned(connection, finished, route)
 
-        connection.invocation_started()
-        self._invoker.follow(result, self._timeout_s(route), returned)
-
-    def _turn_away(
-        self,
-        connection: WebSocketConnection,
-        text: str,
-        request_id: str,
-        why: Literal["throttled", "no route"],
-    ) -> None:
-        """Tell the client of a message that reaches no function."""
-        self._trace.add(Unrouted(self._clock.now_ms(), connection.facts, text, why))
-        words = TOO_MANY_REQUESTS if why == "throttled" else "Forbidden"
-        self._tell(connection, request_id, words)
-        self._invoker.finished(connection)
-
-    def _select(self, text: str) -> tuple[str, Route | None]:
-        if self.api.select is not None:
-            route_key = self.api.select(text)
-            route = self.api.routes.get(route_key)
-            if route is not None and route_key not in RESERVED:
-                return route_key, route
-        return "$default", self.api.routes.get("$default")
+        if not is_counted:
+            connection.invocation_started()
+        self._dispatcher.follow(running, self.timeout_s(route), returned)
 
     def _message_returned(
-        self, connection: WebSocketConnection, received: Received, finished: Finished, route: Route
+        self, connection: WebSocketConnection, finished: Finished, route: Route
     ) -> None:
         """Tell the client of a failure, or what a two-way route answers."""
         self._trace.add(finished)
         result = finished.result
-        if isinstance(result, Returned) and result.outcome is not None:
-            # Our own rules: they have said what there was to say.
-            if self._settings.serial:
-                self._invoker.finished(connection)
-            return
-        request_id = received.request_id
         response = well_formed(result) if isinstance(result, Returned) else None
         if response is None:
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
-            self._tell(connection, request_id, words)
+            assert isinstance(finished.cause, Received), "it was invoked with a message"
+            self._tell(connection, finished.cause.request_id, words)
         elif route.two_way:
-            self._answer(connection, request_id, response.get("body") or "")
-        if self._settings.serial:
-            self._invoker.finished(connection)
+            assert isinstance(finished.cause, Received), "it was invoked with a message"
+            self._answer(connection, finished.cause.request_id, response.get("body") or "")
+        if self._queues is not None:
+            self._message_done(connection)
+
+    def _message_done(self, connection: WebSocketConnection) -> None:
+        """Run the connection's next message, where one waits for the other."""
+        if self._queues is not None:
+            connection.invocation_ended()
+            self._queues.finished(connection)
+
+    def _turn_away(
+        self, connection: WebSocketConnection, text: str, why: Literal["throttled", "no route"]
+    ) -> None:
+        """Tell the client of a message that reaches no function."""
+        self._trace.add(Unrouted(self._clock.now_ms(), connection.facts, text, why))
+        words = TOO_MANY_REQUESTS if why == "throttled" else "Forbidden"
+        self._tell(connection, self._ids.request_id(), words)
 
     def _answer(self, connection: WebSocketConnection, request_id: str, body: str) -> None:
         # UNKNOWN what AWS does with a body that no message can hold.
@@ -351,23 +385,29 @@ class Gateway:
             f'"requestId":"{request_id}"}}',
         )
 
+    # The end of a connection.
+
     def connection_closing(self, connection: WebSocketConnection) -> None:
-        """Take note that nothing can be posted any more."""
+        """Forget a connection to which nothing can be posted any more."""
         self._connections.pop(connection.facts.connection_id, None)
         self._closing.add(connection)
 
     def connection_closed(self, connection: WebSocketConnection, closing: Closing) -> None:
         """Hand the end of a connection to ``$disconnect``; what that returns goes nowhere."""
         self._closing.discard(connection)
-        self._invoker.submit(connection, lambda: self._disconnect(connection, closing))
+        self._flood_full_at_us.pop(connection.facts.connection_id, None)
+        if self._queues is None:
+            self._disconnect(connection, closing)
+        else:
+            self._queues.submit(connection, partial(self._disconnect, connection, closing))
         self._check_empty()
 
     def _disconnect(self, connection: WebSocketConnection, closing: Closing) -> None:
         route = self.api.routes.get("$disconnect")
         at_ms, facts = self._clock.now_ms(), connection.facts
-        is_missed = self._faults is not None and self._faults.misses_disconnect(facts)
+        is_missed = self.hooks is not None and self.hooks.misses_disconnect(facts)
         if route is None or is_missed:
-            self._invoker.finished(connection)
+            self._disconnected(connection)
             return
         event = disconnect_event(facts, *closing, self._ids.request_id(), at_ms)
         closed = Closed(at_ms, facts, event)
@@ -375,22 +415,32 @@ class Gateway:
 
         def returned(result: Result) -> None:
             self._trace.add(Finished(self._clock.now_ms(), closed, result))
-            self._invoker.finished(connection)
+            self._disconnected(connection)
 
         self.invoke(route, facts, event, returned)
 
-    # Invocations.
+    def _disconnected(self, connection: WebSocketConnection) -> None:
+        if self._queues is not None:
+            self._queues.finished(connection)
+
+    # Invocations of $connect and $disconnect.
 
     def invoke(
         self, route: Route, facts: Facts, event: Mapping[str, Any], then: Callable[[Result], None]
     ) -> None:
-        """Hand an event to a route's function, and its result on, once it is there."""
+        """Hand an event to a route's function; call ``then`` with the result once it is there."""
         integration = route.integration
-        if self._faults is not None:
-            integration = self._faults.around(integration, facts)
-        self._invoker.follow(integration.invoke(event), self._timeout_s(route), then)
+        if self.hooks is not None:
+            integration = self.hooks.around(integration, facts)
+        result = integration.invoke(event)
+        assert not isinstance(result, Forward), "it was not asked for one"
+        if isinstance(result, Running):
+            self._dispatcher.follow(result, self.timeout_s(route), then)
+        else:
+            then(result)
 
-    def _timeout_s(self, route: Route) -> float:
+    def timeout_s(self, route: Route) -> float:
+        """Return the seconds that a route's function may take."""
         return route.timeout_s or self._settings.integration_timeout_s
 
     # The end.
@@ -406,7 +456,7 @@ class Gateway:
         self._check_empty()
 
     def _check_empty(self) -> None:
-        if self._when_empty is None or self._invoker.running:
+        if self._when_empty is None or self._dispatcher.running:
             return
         if not self._connections and not self._closing and not self._http:
             when_empty, self._when_empty = self._when_empty, None

@@ -1,12 +1,13 @@
 """One TCP connection as long as it speaks HTTP: h11 reads, the gateway answers.
 
-A handshake that is as usual is read, and its 101 written, without h11 (``http_head``).
+Fast path: a handshake as nearly every client sends it is read, and its 101 written, without h11.
 
 Every connection starts here. One that upgrades is handed to the WebSocket side, which takes
 over its transport; the others may ask again, as boto3's connection pool does.
 """
 
 import asyncio
+import re
 import selectors
 import sys
 from collections.abc import Callable
@@ -25,7 +26,6 @@ from poker_signal.emulator.aws.http import (
     bad_request,
     error,
 )
-from poker_signal.emulator.protocols.http_head import Head, read_handshake, switching_protocols
 from poker_signal.emulator.settings import Settings
 
 MAX_BODY_BYTES = 262_144
@@ -37,6 +37,58 @@ _WITHOUT_BODY = {204, 304}
 
 # Not the default: epoll takes a file descriptor, and where none is left connections must close.
 _Selector = selectors.SelectSelector if sys.platform == "win32" else selectors.PollSelector
+
+# Stricter than RFC 9112: one space after the colon, and a value of visible ASCII, with spaces
+# only between.
+_REQUEST_LINE = re.compile(r"GET ([!-~]+) HTTP/1\.1\r\n")
+_HEADER = re.compile(r"([-!#$%&'*+.^_`|~0-9A-Za-z]+): ([!-~](?:[ -~]*[!-~])?)\r\n")
+
+_MORE_THAN_A_HEAD = {"content-length", "transfer-encoding", "expect"}
+"""What says that a body follows, or waits for a word."""
+
+
+class Head(NamedTuple):
+    """A handshake's head."""
+
+    target: str
+    headers: Headers
+    size: int
+    """How many bytes it is."""
+
+
+def read_handshake(data: bytes) -> Head | None:
+    """Return the head that the data begins with; None if h11 has to look at it."""
+    size = data.find(b"\r\n\r\n") + 4
+    if size < 4:
+        return None
+    # Latin-1 never fails: what is not ASCII matches no line.
+    text = data[: size - 2].decode("latin-1")
+    line = _REQUEST_LINE.match(text)
+    if line is None:
+        return None
+    headers: Headers = []
+    end = line.end()
+    while end < len(text):
+        # One after the other, up to the first that is odd: the time grows with the length.
+        header = _HEADER.match(text, end)
+        if header is None:
+            return None
+        headers.append((header[1], header[2]))
+        end = header.end()
+    names = [name.lower() for name, _ in headers]
+    if (
+        "upgrade" not in names
+        or names.count("host") != 1
+        or not _MORE_THAN_A_HEAD.isdisjoint(names)
+    ):
+        return None
+    return Head(line[1], headers, size)
+
+
+def switching_protocols(headers: Headers) -> bytes:
+    """Return the head of a 101, byte for byte as h11 writes it."""
+    lines = [f"{name}: {value}\r\n" for name, value in headers]
+    return f"HTTP/1.1 101 \r\n{''.join(lines)}\r\n".encode("latin-1")
 
 
 class Switch(NamedTuple):

@@ -71,7 +71,7 @@ def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
         return UPGRADE_REQUIRED
     if request.method != "GET" or request.http_version != "1.1":
         return bad_request("A WebSocket handshake is a GET request of HTTP/1.1")
-    if request.header("Sec-WebSocket-Version") not in ("13", None):
+    if request.last_values.get("sec-websocket-version", "13") != "13":
         return UPGRADE_REQUIRED
     extensions: list[ServerExtensionFactory] = []
     if settings.permessage_deflate:
@@ -85,7 +85,7 @@ def negotiate(request: Request, settings: Settings) -> Upgrade | Answer:
     if _leaves_nothing_to_decide(request):
         # websockets would look at each header several times to come to the same.
         accept = accept_key(request.last_values["sec-websocket-key"])
-        return Upgrade(protocol, _switched(http_date(), accept))
+        return Upgrade(protocol, _switched(accept))
     try:
         headers = WebSocketHeaders(request.headers)
     except InvalidHeader as error:
@@ -120,16 +120,16 @@ def _leaves_nothing_to_decide(request: Request) -> bool:
 
 def _as_recorded(headers: WebSocketHeaders) -> Headers:
     """Return the headers of a 101 in API Gateway's order and casing."""
-    switched = _switched(headers["Date"], headers["Sec-WebSocket-Accept"])
+    switched = _switched(headers["Sec-WebSocket-Accept"])
     if "Sec-WebSocket-Extensions" in headers:
         extensions = headers["Sec-WebSocket-Extensions"].replace("; ", ";")
         switched.append(("sec-websocket-extensions", extensions))
     return switched
 
 
-def _switched(date: str, accept: str) -> Headers:
+def _switched(accept: str) -> Headers:
     return [
-        ("Date", date),
+        ("Date", http_date()),
         ("Connection", "upgrade"),
         ("upgrade", "websocket"),
         ("sec-websocket-accept", accept),

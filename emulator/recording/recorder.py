@@ -19,7 +19,8 @@ from typing import Any, BinaryIO
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
-from poker_signal.emulator.trace.entries import Entry, Posted, Received, Unrouted
+from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Received, Unrouted
+from poker_signal.emulator.trace.trace import entries_of
 
 MAX_WAITING = 50_000
 """Entries that wait for the disk; beyond, they are dropped."""
@@ -100,8 +101,12 @@ class Recorder:
         self._whole = len(self._header)
         self._thread.start()
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Take an entry, to be written soon."""
+        for each in entries_of(entry):
+            self._observe(each)
+
+    def _observe(self, entry: Entry) -> None:
         number = self._next
         self._next = number + 1
         weight = _weight(entry)

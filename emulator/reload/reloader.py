@@ -281,7 +281,7 @@ class Reloader:
         })  # fmt: skip
         before = self._code.api()
         rows = {
-            key: [rebinding.renewed(row) for row in route.integration.rows()]
+            key: [rebinding.renewed(row) for row in route.integration.rows.rows()]
             for key, route in before.routes.items()
             if isinstance(route.integration, SignalingFunction)
         }
@@ -339,7 +339,8 @@ def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
         integration = api.routes[key].integration
         if isinstance(integration, SignalingFunction) and integration not in done:
             done.add(integration)
-            integration.take_over(of_route)
+            for row in of_route:
+                integration.rows.save(row)
 
 
 def _now_ms() -> int:

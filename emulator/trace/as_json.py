@@ -62,7 +62,8 @@ def _whose(entry: Entry) -> dict[str, str]:
 
 def names(facts: Facts) -> dict[str, str]:
     """Return whose connection it is."""
-    found = {"connectionId": facts.connection_id, "playerId": facts.player, "gameId": facts.game}
+    player, game = facts.label
+    found = {"connectionId": facts.connection_id, "playerId": player, "gameId": game}
     return {key: value for key, value in found.items() if value}
 
 
@@ -144,10 +145,10 @@ def _of_result(result: Result) -> dict[str, Any]:
     match result:
         case Returned(value, None):
             return {"result": value}
-        case Returned(value, outcome):
-            assert outcome is not None
-            code = {"code": outcome.error.code} if outcome.error is not None else {}
-            return {"result": value, "outcome": outcome.name, **code}
+        case Returned(value, report):
+            assert report is not None
+            code = {"code": report.code} if report.code is not None else {}
+            return {"result": value, "outcome": report.outcome, **code}
         case Raised(message):
             return {"failure": "raised", "error": message}
         case TimedOut():

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.terminal import can_encode, escape
-from poker_signal.emulator.trace.entries import Entry, Finished, Posted, Received, Relayed
+from poker_signal.emulator.trace.entries import Finished, Forwarded, Kept, Posted, Received
 from poker_signal.emulator.trace.summary import Record, RecordKind, details_of, record_of
 
 MAX_WAITING = 20_000
@@ -80,7 +80,7 @@ class Console:
         self._verbose = verbose
         self._colour = colour
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        self._waiting: deque[Entry | str] = deque()
+        self._waiting: deque[Kept | str] = deque()
         self._dropped = 0
         self._characters = 0
         """Of lines that wait."""
@@ -98,22 +98,16 @@ class Console:
         self._thread = threading.Thread(target=self._write_all, name="console", daemon=True)
         self._thread.start()
 
-    def observe(self, entry: Entry) -> None:
-        """Take an entry, to be written soon."""
-        if type(entry) is Received or type(entry) is Posted:
+    def observe(self, entry: Kept) -> None:
+        """Take an entry, to be written soon; most messages are only counted when there are many."""
+        kind = type(entry)
+        if kind is Received or kind is Posted:
             # What became of the message is told by another entry.
             return
         if self._is_one_too_many(entry.at_ms) and _is_delivery(entry):
             self._not_shown += 1
         else:
             self._append(entry)
-
-    def observe_relayed(self, relayed: Relayed) -> None:
-        """Take a message that was passed on; most are only counted when there are many."""
-        if self._is_one_too_many(relayed.at_ms):
-            self._not_shown += 1
-        else:
-            self._append(relayed.entries()[-1])
 
     def tell(self, text: str) -> None:
         """Take what somebody else says, to be written soon as it is; from any thread.
@@ -128,7 +122,7 @@ class Console:
                 self._drop_oldest()
         self._wake()
 
-    def _append(self, entry: Entry) -> None:
+    def _append(self, entry: Kept) -> None:
         if len(self._waiting) < MAX_ENTRIES:
             self._waiting.append(entry)
             self._wake()
@@ -147,7 +141,7 @@ class Console:
         elif oldest is not None:
             self._dropped += 1
 
-    def _take(self) -> Entry | str | None:
+    def _take(self) -> Kept | str | None:
         """Return the oldest that waits; None: the other thread has just taken the last."""
         with self._lock:
             oldest = self._waiting.popleft() if self._waiting else None
@@ -210,7 +204,7 @@ class Console:
         if dropped:
             yield f"… {dropped} lines dropped: nobody reads them fast enough\n"
 
-    def _line_of(self, entry: Entry) -> str:
+    def _line_of(self, entry: Kept) -> str:
         """Return the line of an entry; empty, if others have told of it."""
         record = record_of(entry)
         if record is None:
@@ -272,11 +266,11 @@ def banner(
     return "\n".join(lines) + "\n"
 
 
-def _is_delivery(entry: Entry) -> bool:
-    if not isinstance(entry, Finished) or not isinstance(entry.result, Returned):
+def _is_delivery(entry: Kept) -> bool:
+    if not isinstance(entry, Finished | Forwarded) or not isinstance(entry.result, Returned):
         return False
-    outcome = entry.result.outcome
-    return outcome is not None and outcome.name == "delivered"
+    report = entry.result.report
+    return report is not None and report.outcome == "delivered"
 
 
 @lru_cache(maxsize=4)

@@ -15,9 +15,10 @@ from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Retu
 from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
-    Entry,
     Fault,
     Finished,
+    Forwarded,
+    Kept,
     Managed,
     Opened,
     Received,
@@ -42,9 +43,11 @@ class Record(NamedTuple):
     """Bytes of the message."""
 
 
-def record_of(entry: Entry) -> Record | None:
+def record_of(entry: Kept) -> Record | None:
     """Return what a person is told of an entry; of most of them, nothing."""
     match entry:
+        case Forwarded(received=received, result=result):
+            return _message(received, received.route_key, describe(result))
         case Finished(_, Received() as received, result):
             return _message(received, received.route_key, describe(result))
         case Unrouted():
@@ -58,12 +61,12 @@ def record_of(entry: Entry) -> Record | None:
             return Record(at_ms, "disconnect", f"{code} {meaning}".strip(), *_names(facts))
         case RequestRefused(at_ms, facts, method, path, status, reason):
             where = "" if facts else f" {method} {path}"
-            game, who = (facts.game, facts.player) if facts else ("", "")
+            game, who = (facts.label.group, facts.label.name) if facts else ("", "")
             return Record(at_ms, "refused", f"refused {status} {reason}{where}", game, who)
         case Managed(at_ms, facts, connection_id, method, status, reason, size):
             outcome = f"{status} {reason}"
-            game = facts.game if facts else ""
-            whom = (facts.player if facts else "") or connection_id
+            game = facts.label.group if facts else ""
+            whom = (facts.label.name if facts else "") or connection_id
             return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
         case Fault(at_ms, facts, fault, detail):
             game, who = _names(facts) if facts else ("", "")
@@ -79,11 +82,13 @@ def record_of(entry: Entry) -> Record | None:
             return None
 
 
-def details_of(entry: Entry) -> str:
+def details_of(entry: Kept) -> str:
     """Return what only whoever asks for more is told: connection, route, and how long it took."""
     match entry:
         case Finished(at_ms, Received(facts=facts, route_key=route_key) as cause):
             return f"{facts.connection_id} {route_key} {max(at_ms - cause.at_ms, 0)} ms"
+        case Forwarded(received=received):
+            return f"{received.facts.connection_id} {received.route_key} 0 ms"
         case Finished(at_ms, cause):
             return f"{cause.facts.connection_id} {max(at_ms - cause.at_ms, 0)} ms"
         case Opened(at_ms, facts):
@@ -99,8 +104,8 @@ def details_of(entry: Entry) -> str:
 def describe(result: Result) -> str:
     """Return what became of an invocation, in a few words."""
     match result:
-        case Returned(outcome=outcome) if outcome is not None:
-            return f"{outcome.name} {outcome.error.code}" if outcome.error else outcome.name
+        case Returned(report=report) if report is not None:
+            return f"{report.outcome} {report.code}" if report.code else report.outcome
         case Returned({"statusCode": status}):
             return f"{status}"
         case Returned({"policyDocument": _}):
@@ -132,4 +137,4 @@ def _message(entry: Received | Unrouted, route_key: str, outcome: str) -> Record
 
 
 def _names(facts: Facts) -> tuple[str, str]:
-    return facts.game, facts.player or facts.connection_id
+    return facts.label.group, facts.label.name or facts.connection_id

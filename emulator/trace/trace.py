@@ -8,7 +8,7 @@ payloads come from peers: escape them before they are shown.
 from collections import deque
 from collections.abc import Callable
 from itertools import chain, islice
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol
 
 from poker_signal.core.aws_event import AuthorizerEvent, LambdaEvent
 from poker_signal.emulator.aws.results import Raised, Result, Returned
@@ -16,38 +16,31 @@ from poker_signal.emulator.trace.entries import (
     Asked,
     Entry,
     Finished,
+    Forwarded,
+    Kept,
     Posted,
     Received,
-    Relayed,
     Unrouted,
 )
 
 MAX_ENTRIES = 20_032
-BLOCK = 64
+BLOCK = 128
 """What is looked after together: one by one would cost as much as keeping them."""
 MAX_TEXT = 32 * 1024 * 1024
 """Characters of messages and frames that are kept. A handshake has about 20 000."""
 
 
 class Observer(Protocol):
-    """Who is told at once."""
+    """A part that is told of every entry at once."""
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Take an entry; do not keep the caller waiting."""
-
-
-@runtime_checkable
-class RelayObserver(Observer, Protocol):
-    """Who can do with one call in place of three."""
-
-    def observe_relayed(self, relayed: Relayed) -> None:
-        """Take three entries."""
 
 
 class _Block(NamedTuple):
     """Entries that are looked after together."""
 
-    kept: list[Entry | Relayed]
+    kept: list[Kept]
     entries: int
     text: int
 
@@ -61,19 +54,16 @@ class Trace:
     def __init__(self, observer: Observer | None = None) -> None:
         self._blocks: deque[_Block] = deque()
         """Those that are full."""
-        self._newest: list[Entry | Relayed] = []
+        self._newest: list[Kept] = []
         self._first = 0
         """The number of the oldest entry that is kept."""
         self._entries = 0
         self._text = 0
         """How many entries are in full blocks, and how much text."""
         self._observe = None if observer is None else observer.observe
-        self._observe_relayed = None if observer is None else self._observe_each
-        if isinstance(observer, RelayObserver):
-            self._observe_relayed = observer.observe_relayed
         self._waiting: list[Callable[[], None]] = []
 
-    def add(self, entry: Entry) -> None:
+    def add(self, entry: Kept) -> None:
         """Keep an entry; the oldest make room for it, a block at a time."""
         self._newest.append(entry)
         if len(self._newest) == BLOCK:
@@ -82,21 +72,6 @@ class Trace:
             self._observe(entry)
         if self._waiting:
             self._tell()
-
-    def add_relayed(self, relayed: Relayed) -> None:
-        """Keep three entries."""
-        self._newest.append(relayed)
-        if len(self._newest) == BLOCK:
-            self._close_block()
-        if self._observe_relayed is not None:
-            self._observe_relayed(relayed)
-        if self._waiting:
-            self._tell()
-
-    def _observe_each(self, relayed: Relayed) -> None:
-        assert self._observe is not None, "there is an observer"
-        for entry in relayed.entries():
-            self._observe(entry)
 
     def _tell(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -125,7 +100,7 @@ class Trace:
         start = max(number, self._first)
         offset = start - self._first
         blocks = iter(self._blocks)
-        kept: list[list[Entry | Relayed]] = []
+        kept: list[list[Kept]] = []
         for block in blocks:
             if offset < block.entries:
                 kept.append(block.kept)
@@ -133,7 +108,7 @@ class Trace:
             offset -= block.entries
         kept += [block.kept for block in blocks]
         kept.append(self._newest)
-        entries = chain.from_iterable(map(_entries_of, chain.from_iterable(kept)))
+        entries = chain.from_iterable(map(entries_of, chain.from_iterable(kept)))
         return list(enumerate(islice(entries, offset, offset + limit), start))
 
     def when_something_happens(self, callback: Callable[[], None]) -> Callable[[], None]:
@@ -147,34 +122,25 @@ class Trace:
         return call_off
 
 
-def _entries_of(kept: Entry | Relayed) -> tuple[Entry, ...]:
-    return kept.entries() if isinstance(kept, Relayed) else (kept,)
+def entries_of(kept: Kept) -> tuple[Entry, ...]:
+    """Return what is kept as one, entry by entry."""
+    return kept.entries() if isinstance(kept, Forwarded) else (kept,)
 
 
-def _count(kept: list[Entry | Relayed]) -> int:
-    return len(kept) + 2 * sum(isinstance(each, Relayed) for each in kept)
+def _count(kept: list[Kept]) -> int:
+    return len(kept) + sum(type(each) is Forwarded for each in kept)
 
 
-def _weight(entry: Entry | Relayed) -> int:
-    # For every message: isinstance() of a union would make that union anew each time.
-    if isinstance(entry, Relayed):
-        return len(entry.body) + len(entry.frame)
-    if isinstance(entry, Posted):
-        return len(entry.frame)
-    if isinstance(entry, Received):
-        return len(entry.body)
-    if isinstance(entry, Finished):
-        return _text_of_result(entry.result)
-    if isinstance(entry, Unrouted):
-        return len(entry.body)
-    return _text_of_handshake(entry.event) if isinstance(entry, Asked) else 0
+def _weight(entry: Kept) -> int:
+    weigh = _WEIGHTS.get(type(entry))
+    return 0 if weigh is None else weigh(entry)
 
 
 def _text_of_result(result: Result) -> int:
     """Count what a function of somebody's returned or raised; ours is always short."""
     if isinstance(result, Raised):
         return len(result.message)
-    if isinstance(result, Returned) and result.outcome is None and isinstance(result.value, dict):
+    if isinstance(result, Returned) and result.report is None and isinstance(result.value, dict):
         body = result.value.get("body")
         return len(body) if isinstance(body, str) else 0
     return 0
@@ -184,3 +150,14 @@ def _text_of_handshake(event: LambdaEvent | AuthorizerEvent) -> int:
     """Count cookies, tokens and whatever else a URL and its headers can hold."""
     found = (event["headers"], event.get("queryStringParameters") or {})
     return sum(len(name) + len(value) for pairs in found for name, value in pairs.items())
+
+
+# By type, because this is done for every message: a look-up costs less than isinstance in turn.
+_WEIGHTS: dict[type, Callable[[Any], int]] = {
+    Received: lambda entry: len(entry.body),
+    Forwarded: lambda entry: len(entry.frame),
+    Posted: lambda entry: len(entry.frame),
+    Finished: lambda entry: _text_of_result(entry.result),
+    Unrouted: lambda entry: len(entry.body),
+    Asked: lambda entry: _text_of_handshake(entry.event),
+}

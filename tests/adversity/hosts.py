@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import ClientError
 from greenlet import greenlet
 
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, Row
-from poker_signal.core.rules import Rules
 from poker_signal.emulator.aws.results import Raised, Returned
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.lambda_app.connections import ManagementApi

@@ -12,8 +12,7 @@ from websockets.sync.client import connect
 
 from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
 from poker_signal.cli.main import main
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import environment_of
 from tests.cli.test_emulate import emulate
 

@@ -12,17 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poker_signal.core.aws_event import (
-    Identity,
-    LambdaEvent,
-    MalformedEvent,
-    RequestContext,
-    iso_time,
-    parse_event,
-    response_for,
-    ticket_of,
-)
+from poker_signal.core.aws_event import Identity, LambdaEvent, RequestContext, iso_time
 from poker_signal.core.errors import HostProtected, InvalidConnect, NotConnected
+from poker_signal.core.event_parser import MalformedEvent, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
     Connect,

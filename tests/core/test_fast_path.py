@@ -1,4 +1,4 @@
-"""The short way ends where the long one does."""
+"""The fast path returns what an invocation would do."""
 
 import json
 
@@ -6,113 +6,144 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poker_signal.core import fast_path as relaying
-from poker_signal.core import messages
-from poker_signal.core.fast_path import relay
-from poker_signal.core.invocation import DELIVERED, Invocation
-from poker_signal.core.model import ConnectionId, Message, Post, Row, Topology
+from poker_signal.core import fast_path, messages
+from poker_signal.core.configuration import MAX_FRAME_BYTES, Rules, Topology
+from poker_signal.core.invocation import Invocation
+from poker_signal.core.model import ConnectionId, Effect, Message, Post, Row
 from poker_signal.core.room import Room
-from poker_signal.core.rules import Rules
 from tests.core.build import AT, json_values, message, row
 
 TABLET = row("HOST", 0)
-ALICE = row("Alice", 1)
 BOB = row("Bob", 2)
+ALICE = row("Alice", 1)._replace(reached=frozenset({BOB.connection_id}))
+"""Alice has made Bob an offer."""
 CANDIDATE = '{"type":"ice-candidate","targetId":"Bob","payload":{"candidate":"…"}}'
 OFFER = '{"type":"offer","targetId":"Bob","payload":{"sdp":"v=0"}}'
+JOIN = '{"type":"join","payload":null}'
 RULES = Rules()
 
-MET = Room([TABLET, ALICE._replace(reached=frozenset({BOB.connection_id})), BOB])
-"""Alice has made Bob an offer."""
 
-
-def all_that_follows(event: Message, room: Room, rules: Rules) -> tuple[Post, ...]:
-    """Return the effects of the long way; all that is posted arrives."""
-    invocation = Invocation(event, room, rules)
-    posts = []
+def effects_of(event: Message, room: Room, rules: Rules = RULES) -> list[Effect]:
+    """Return the effects of an invocation; all that is posted arrives."""
+    invocation, found = Invocation(event, room, rules), list[Effect]()
     for effect in invocation.effects():
-        assert isinstance(effect, Post)
-        posts.append(effect)
-        invocation.delivered(effect)
-    assert invocation.outcome is DELIVERED
-    return tuple(posts)
+        found.append(effect)
+        if isinstance(effect, Post):
+            invocation.delivered(effect)
+    return found
 
 
-@pytest.mark.parametrize("text", [CANDIDATE, OFFER])
-def test_between_two_who_have_met_a_message_takes_the_short_way(text: str) -> None:
-    """To the same connection, as the same frame."""
-    type_ = json.loads(text)["type"]
-    payload = json.dumps(json.loads(text)["payload"], ensure_ascii=False, separators=(",", ":"))
-    assert relay(message(ALICE, text), MET, RULES) == (
-        BOB.connection_id,
-        f'{{"type":"{type_}","senderId":"Alice","payload":{payload}}}',
-    )
+def learnt(event: Message, room: Room, rules: Rules = RULES) -> bool:
+    """Invoke the rules as a host does; tell whether the next such message takes the fast path."""
+    effects = effects_of(event, room, rules)
+    if len(effects) == 1 and isinstance(effects[0], Post):
+        fast_path.learn(event, effects[0], room, rules)
+    return fast_path.find(event, room) is not None
+
+
+def met() -> Room:
+    """Return a room without lanes."""
+    return Room([TABLET, ALICE, BOB])
+
+
+@pytest.mark.parametrize("text", [CANDIDATE, OFFER, JOIN])
+def test_a_message_whose_only_effect_is_one_post_is_learnt(text: str) -> None:
+    """The next one goes to the same connection, as the same frame with its own payload."""
+    room, event = met(), message(ALICE, text)
+    assert fast_path.find(event, room) is None
+    assert learnt(event, room)
+    (post,) = effects_of(event, met())
+    assert isinstance(post, Post)
+    assert fast_path.find(event, room) == (post.connection_id, post.data)
+    other = message(ALICE, text.replace("…", "!"))
+    (post,) = effects_of(other, met())
+    assert isinstance(post, Post)
+    assert fast_path.find(other, room) == (post.connection_id, post.data)
 
 
 @pytest.mark.parametrize(
     ("text", "room"),
     [
-        (CANDIDATE, Room([ALICE, BOB])),
-        (OFFER, Room([ALICE, BOB])),
-        (CANDIDATE, MET.without(BOB.connection_id)),
-        (CANDIDATE, MET.without(ALICE.connection_id)),
-        (CANDIDATE, MET.doubting(TABLET.connection_id)),
-        (CANDIDATE, MET.adding(row("Alice", 0))),
-        ('{"type":"join","payload":null}', MET),
-        ('{"type":"ping","payload":null}', MET),
-        ('{"type":"join","targetId":"Bob","payload":null}', MET),
-        ('{"type":"ice-candidate","payload":null}', MET),
-        ('{"type":"ice-candidate","targetId":"","payload":null}', MET),
-        ('{"type":"ice-candidate","targetId":"Alice","payload":null}', MET),
-        ('{"type":"ice-candidate","targetId":"Bob","payload":null,"id":"1"}', MET),
-        ('{"type":"ice-candidate","targetId":"Bob","payload":nul}', MET),
-        ('{"type":"ice-candidate","targetId":"Bob","payload":}', MET),
-        ('{"type":"ice-candidate","targetId":"Bob"}', MET),
-        ("[]", MET),
+        (OFFER, Room([ALICE._replace(reached=frozenset()), BOB])),
+        (CANDIDATE, met().without(ALICE.connection_id)),
+        ('{"type":"ping","payload":null}', met()),
+        ('{"type":"ice-candidate","targetId":"Alice","payload":null}', met()),
+        ('{"type":"ice-candidate","targetId":"Bob","payload":null,"id":"1"}', met()),
+        ('{"type":"ice-candidate","targetId":"Bob","payload":null,"type":"offer"}', met()),
+        ('{"type":"ice-candidate","targetId":"Bob"}', met()),
+        ("[]", met()),
+    ],
+    ids=[
+        "noted",
+        "stranger",
+        "pong",
+        "refused",
+        "acknowledged",
+        "repeated",
+        "unusual",
+        "no object",
     ],
 )
-def test_everything_else_is_for_the_invocation_to_decide(text: str, room: Room) -> None:
-    """What waits, is noted, answered or refused, and what is written in some other way."""
-    assert relay(message(ALICE, text), room, RULES) is None
+def test_all_other_messages_are_not(text: str, room: Room) -> None:
+    """Their invocation has more effects or another one, or they are written in an unusual way."""
+    assert not learnt(message(ALICE, text), room)
 
 
-def test_who_sends_too_many_takes_the_long_way() -> None:
-    """It has to hear why."""
-    event = message(ALICE, CANDIDATE)._replace(is_over_limit=True)
-    assert relay(event, MET, RULES) is None
+def test_a_lane_is_of_one_room() -> None:
+    """A row that comes or goes may change every decision; one that reaches another does not."""
+    room, event = met(), message(ALICE, CANDIDATE)
+    assert learnt(event, room)
+    assert fast_path.find(event, room.adding(row("Carol", 3))) is None
+    assert fast_path.find(event, room.without(TABLET.connection_id)) is None
+    later = room.reaching(BOB.connection_id, ALICE.connection_id)
+    assert fast_path.find(event, later) is not None
+    later.lanes.clear()
+    assert fast_path.find(event, room) is not None
 
 
-def test_a_payload_is_within_the_limit_in_bytes() -> None:
-    """Up to a quarter of it nobody needs to count them; beyond, the long way does."""
-    text = CANDIDATE.replace('{"candidate":"…"}', f'"{"x" * 98}"')
-    assert relay(message(ALICE, text), MET, Rules(max_payload_bytes=400)) is not None
-    assert relay(message(ALICE, text), MET, Rules(max_payload_bytes=399)) is None
+def test_a_lane_ends_when_a_row_expires() -> None:
+    """And is not used for an event that is older than its decision."""
+    room = Room([TABLET._replace(ttl=AT + 5), ALICE, BOB])
+    event = message(ALICE, CANDIDATE)
+    assert learnt(event, room)
+    found = [fast_path.find(event._replace(at=AT + s), room) is not None for s in (-1, 0, 5, 6)]
+    assert found == [False, True, True, False]
 
 
-def test_with_the_senders_name_a_frame_may_be_too_long() -> None:
-    """The limit of the frame holds beside that of the payload."""
-    rules = Rules(max_payload_bytes=messages.MAX_FRAME_BYTES)
-    text = CANDIDATE.replace('{"candidate":"…"}', f'"{"🂡" * 32_745}"')
-    assert relay(message(ALICE, text), MET, rules) is None
+def test_a_message_over_the_limit_is_not_forwarded() -> None:
+    """Its sender has to hear why."""
+    room, event = met(), message(ALICE, CANDIDATE)
+    assert learnt(event, room)
+    assert fast_path.find(event._replace(is_over_limit=True), room) is None
 
 
-def test_other_rules_decide_anew() -> None:
-    """What was remembered under others does not count."""
-    assert relay(message(ALICE, CANDIDATE), MET, RULES) is not None
-    assert relay(message(ALICE, CANDIDATE), MET, Rules(topology=Topology.STAR)) is None
-    assert relay(message(ALICE, CANDIDATE), MET, RULES) is not None
+@pytest.mark.parametrize(
+    ("max_payload_bytes", "payload", "is_found"),
+    [
+        (400, "x" * 98, True),
+        (399, "x" * 98, False),
+        (MAX_FRAME_BYTES, "🂡" * 32_735, False),
+    ],
+)
+def test_a_payload_that_may_be_too_long_is_for_the_invocation(
+    max_payload_bytes: int, payload: str, is_found: bool
+) -> None:
+    """A quarter of the limit in characters is within it; beyond, its bytes have to be counted."""
+    rules, room = Rules(max_payload_bytes=max_payload_bytes), met()
+    assert learnt(message(ALICE, CANDIDATE), room, rules)
+    event = message(ALICE, CANDIDATE.replace('{"candidate":"…"}', f'"{payload}"'))
+    assert (fast_path.find(event, room) is not None) is is_found
 
 
-def test_what_was_decided_once_is_not_decided_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For every candidate of a handshake the rules say the same."""
-    room = MET.adding(TABLET)
-    first = relay(message(ALICE, CANDIDATE), room, RULES)
-    monkeypatch.setattr(relaying, "route", None)
-    assert first == relay(message(ALICE, CANDIDATE), room, RULES)
-    assert relay(message(ALICE, CANDIDATE.replace("…", "!")), room, RULES) == (
-        BOB.connection_id,
-        '{"type":"ice-candidate","senderId":"Alice","payload":{"candidate":"!"}}',
-    )
+def test_the_number_of_lanes_is_bounded() -> None:
+    """A player who addresses ever new names must not fill the memory."""
+    room, (post,) = met(), effects_of(message(ALICE, CANDIDATE), met())
+    assert isinstance(post, Post)
+    for number in range(fast_path.MAX_LANES + 2):
+        event = message(ALICE, CANDIDATE.replace("Bob", f"{number}"))
+        fast_path.learn(event, post, room, RULES)
+        assert len(room.lanes) <= fast_path.MAX_LANES
+    assert len(room.lanes) == 2
 
 
 names = st.sampled_from(["HOST", "Alice", "Bob"])
@@ -148,23 +179,30 @@ texts = st.builds(
     st.sampled_from(Topology),
     st.tuples(st.integers(0, 4), st.integers(0, 4)),
 )
-def test_the_short_way_is_the_long_one(
+def test_what_is_found_is_the_only_effect_of_an_invocation(
     members: list[Row],
     said: list[tuple[int, str, int]],
     topology: Topology,
     reached: tuple[int, int],
 ) -> None:
-    """Whatever is remembered, in whatever order time is told, and whoever is reached meanwhile."""
+    """In whatever order events come, and also in the room after a row has reached another."""
     room, rules = Room(members), Rules(topology=topology, max_payload_bytes=60)
     sender, target = (ConnectionId(f"c{number}") for number in reached)
-    later = room
-    # What is remembered the first time is used the second, and in the room that comes of it.
     for turn, (number, text, moment) in enumerate(said * 4):
         event = Message(ConnectionId(f"c{number}"), text, AT + moment)
         if turn == 2 * len(said) and room.row(sender, 0):
-            later = room.reaching(sender, target)
-        current = room if turn < 2 * len(said) else later
-        relayed = relay(event, current, rules)
-        if relayed is not None:
-            (post,) = all_that_follows(event, Room(list(current)), rules)
-            assert relayed == (post.connection_id, post.data)
+            room = room.reaching(sender, target)
+        effects = []
+        invocation = Invocation(event, Room(list(room)), rules)
+        for effect in invocation.effects():
+            effects.append(effect)
+            if not isinstance(effect, Post):
+                break
+            invocation.delivered(effect)
+        found = fast_path.find(event, room)
+        if found is not None:
+            (post,) = effects
+            assert isinstance(post, Post)
+            assert found == (post.connection_id, post.data)
+        elif len(effects) == 1 and isinstance(effects[0], Post):
+            fast_path.learn(event, effects[0], room, rules)

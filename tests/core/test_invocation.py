@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core import messages
-from poker_signal.core.aws_event import response_for
+from poker_signal.core.configuration import MAX_FRAME_BYTES, Rules, Topology
 from poker_signal.core.errors import (
     DuplicateName,
     GameFull,
@@ -19,6 +19,7 @@ from poker_signal.core.errors import (
     NotConnected,
     TargetNotFound,
 )
+from poker_signal.core.event_parser import response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,
@@ -37,12 +38,10 @@ from poker_signal.core.model import (
     ReadAgain,
     Row,
     Save,
-    Topology,
     Wait,
 )
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS
-from poker_signal.core.rules import Rules
 from tests.core.build import (
     AT,
     connect,
@@ -866,7 +865,7 @@ def test_any_message_ends_in_one_outcome_and_at_least_one_post(
     assert invocation.outcome.name in OUTCOMES_OF_MESSAGES
     assert (invocation.outcome.error is None) is (invocation.outcome.name in {"delivered", "pong"})
     assert posts
-    assert all(len(post.data.encode()) <= messages.MAX_FRAME_BYTES for post in posts)
+    assert all(len(post.data.encode()) <= MAX_FRAME_BYTES for post in posts)
     assert all(isinstance(json.loads(post.data)["type"], str) for post in posts)
 
 

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from poker_signal.core import messages
+from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.errors import (
     DuplicateName,
     HostNotFound,
@@ -411,7 +412,7 @@ def test_a_relayed_frame_is_json_whoever_sends_whatever(name: str, payload: Any)
 def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     """131072 bytes, however many of them a character needs."""
     empty = len(messages.relayed_frame(signal(ALICE, "offer", payload='""'), ALICE.player_id))
-    count, rest = divmod(messages.MAX_FRAME_BYTES - empty, len(character.encode()))
+    count, rest = divmod(MAX_FRAME_BYTES - empty, len(character.encode()))
     longest = signal(ALICE, "offer", payload=f'"{"x" * rest}{character * count}"')
     assert len(messages.relayed_frame(longest, ALICE.player_id).encode()) == 131_072
     too_long = signal(ALICE, "offer", payload=f'"{"x" * rest}x{character * count}"')

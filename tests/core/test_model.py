@@ -5,6 +5,7 @@ from typing import get_args
 
 import pytest
 
+from poker_signal.core.configuration import Topology
 from poker_signal.core.model import (
     HOST,
     OPENING_S,
@@ -31,7 +32,6 @@ from poker_signal.core.model import (
     Row,
     Save,
     Throttled,
-    Topology,
     Wait,
 )
 from tests.core.build import AT, row, signal

@@ -5,9 +5,10 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, Disconnect, Message
-from poker_signal.core.rate_limit import FULL, WORTH_A_LOOK, Meter, Rate
-from poker_signal.core.rules import Rules
+from poker_signal.core.rate_limit import WORTH_A_LOOK, Meter
+from poker_signal.core.token_bucket import FULL, Rate
 
 AT_MS = 1_707_503_040_000
 

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
-from poker_signal.core.room import MAX_LANES, Lane, Room
-from poker_signal.core.rules import Rules
+from poker_signal.core.room import Room
 from tests.core.build import AT, row
 
 ALICE = row("Alice", 1)
@@ -268,40 +267,6 @@ def test_changing_a_room_is_the_same_as_reading_it_anew(
     assert room == anew
     for name in ("HOST", "Alice", "Bob"):
         assert room.named(PlayerId(name), AT) == anew.named(PlayerId(name), AT)
-
-
-def test_what_is_remembered_is_of_one_room_and_of_one_set_of_rules() -> None:
-    """Whoever comes or goes may change everything."""
-    rules, room = Rules(), Room([row("Alice", 0)])
-    room.lanes(rules)[ConnectionId("a"), "offer", "HOST"] = Lane(ConnectionId("h"), "", 1, 0, 0)
-    assert room.lanes(rules)
-    assert not room.adding(row("Bob", 0)).lanes(rules)
-    assert not room.without(ConnectionId("nobody")).lanes(rules)
-    assert not room.lanes(Rules(seats=3))
-
-
-def test_who_reaches_somebody_changes_nothing_that_is_remembered() -> None:
-    """Nobody comes or goes, and what was passed on before is passed on still."""
-    rules, alice, bob = Rules(), row("Alice", 0), row("Bob", 1)
-    room = Room([alice, bob])
-    lane = Lane(ConnectionId("h"), "", 1, 0, 0)
-    room.lanes(rules)[ConnectionId("a"), "offer", "HOST"] = lane
-    later = room.reaching(alice.connection_id, bob.connection_id)
-    assert later == Room([row("Alice", 0, reached=[bob]), bob])
-    assert later.lanes(rules) == room.lanes(rules)
-    later.lanes(rules).clear()
-    assert room.lanes(rules)
-    assert not room.has_reached(alice.connection_id, bob.connection_id)
-
-
-def test_what_is_remembered_has_an_end() -> None:
-    """Who talks to everybody in a game without seats must not fill the memory."""
-    rules, room = Rules(), Room([row("Alice", 0)])
-    lane = Lane(ConnectionId("h"), "", 1, 0, 0)
-    for number in range(3 * MAX_LANES):
-        room.lanes(rules)[ConnectionId(f"{number}"), "offer", "HOST"] = lane
-        assert len(room.lanes(rules)) < MAX_LANES
-    assert room.lanes(rules) is room.lanes(rules)
 
 
 def test_who_was_reached_by_whom_is_in_the_rows() -> None:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core import messages
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.errors import (
     DuplicateName,
     GameFull,
@@ -42,12 +43,10 @@ from poker_signal.core.model import (
     Save,
     Signal,
     Throttled,
-    Topology,
     Wait,
 )
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S, route
-from poker_signal.core.rules import Rules
 from tests.core.build import AT, connect, row, signal
 
 TABLET = row("HOST", 0)

@@ -7,14 +7,14 @@ import pytest
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.entries import Entry
+from poker_signal.emulator.trace.entries import Kept
 from poker_signal.emulator.trace.summary import Record, record_of
 
 
 class Records(list[Record]):
     """An observer that remembers what a person is told."""
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Take an entry."""
         if record := record_of(entry):
             self.append(record)

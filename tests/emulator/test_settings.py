@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.emulator.settings import Settings
 
 QUOTAS = {

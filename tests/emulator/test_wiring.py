@@ -9,13 +9,14 @@ import pytest
 from websockets.asyncio.client import connect
 
 from poker_signal.emulator.clock import LoopClock
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import BadHandler
 from poker_signal.emulator.gateway.config import of_handler, read_config
 from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
-from poker_signal.emulator.wiring import build
+from poker_signal.emulator.wiring import configured_api
 from tests.emulator.conftest import Records
 from tests.emulator.peers import hear
 
@@ -69,7 +70,7 @@ async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None
     """A message's JSON is read once, by whoever it is for."""
     gateway = Gateway(Settings(), LoopClock(), Trace())
     built = [
-        build(config, Settings(), gateway, {})
+        configured_api(config, Settings(), gateway, {}, Faults())
         for config in (of_handler("core"), of_handler("core", ["mine"]))
     ]
     assert [api.select is None for api in built] == [True, False]

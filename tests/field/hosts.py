@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.gateway.config import of_handler

@@ -68,7 +68,7 @@ def description_took_s(weather: Weather, game: str, since: int = 0) -> float:
         for _, entry in weather.trace.since(since)
         if isinstance(entry, Finished)
         and isinstance(entry.cause, Received)
-        and entry.facts.game == game
+        and entry.facts.label.group == game
         and entry.cause.body.startswith(('{"type": "offer"', '{"type": "answer"'))
     ]
     return max(spans_ms, default=0) / 1000

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Final
 
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules
 from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
 from poker_signal.lambda_app.log import DIMENSIONS, METRICS, NAMESPACE
 from poker_signal.lambda_app.table import INDEX, schema

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import TICKET_SECRET_PARAMETER, FunctionSettings
 from tests.infrastructure.archive_provider import zipped
 from tests.infrastructure.checks import ACCESS_LOG, CHECKS, FUNCTION_LOG, PREFIX, TABLE, left

@@ -14,8 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from tests.infrastructure import deviations
 from tests.infrastructure.checks import ACCESS_LOG, ALARMS, FUNCTION_LOG, PREFIX, left
 from tests.infrastructure.conftest import CASE

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core.aws_event import parse_event
+from poker_signal.core.configuration import Rules
+from poker_signal.core.event_parser import parse_event
 from poker_signal.core.model import Connect, ConnectionId, GameId, PlayerId, Row
 from poker_signal.core.room import Room
-from poker_signal.core.rules import Rules
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.lambda_app.connections import CallThrottled, ManagementApi

@@ -20,8 +20,8 @@ from botocore.awsrequest import AWSResponse
 from moto import mock_aws
 from moto.core.models import patch_client
 
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
-from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.clients import dynamodb_client, management_client
 from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from poker_signal.core.configuration import Rules
 from poker_signal.core.routing import MAX_WAITS
-from poker_signal.core.rules import Rules
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of

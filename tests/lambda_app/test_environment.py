@@ -2,8 +2,7 @@
 
 import pytest
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import BadSetting, FunctionSettings, environment_of
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from poker_signal.core.aws_event import MalformedEvent
+from poker_signal.core.event_parser import MalformedEvent
 from poker_signal.core.routing import MAX_WAITS
 from tests.core.build import row
 from tests.lambda_app.build import (

@@ -9,10 +9,10 @@ import time
 
 import pytest
 
+from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.model import HOST as HOST_NAME
-from poker_signal.core.model import Row, Topology
+from poker_signal.core.model import Row
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
-from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import read_keys, sign
 from poker_signal.lambda_app import handler as module
 from poker_signal.lambda_app.clients import management_client

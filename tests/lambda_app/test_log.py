@@ -11,8 +11,8 @@ from botocore.exceptions import ClientError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poker_signal.core.aws_event import parse_event
 from poker_signal.core.errors import HostNotFound
+from poker_signal.core.event_parser import parse_event
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.messages import TYPES, is_name
 from poker_signal.core.room import Room

@@ -12,11 +12,10 @@ from websockets.asyncio.client import ClientConnection, connect
 from poker_signal.emulator.clock import Timer, VirtualClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.signaling import SignalingFunction
-from poker_signal.emulator.gateway.api import Api, Route
-from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
+from poker_signal.emulator.wiring import make_gateway, signaling_api
 from tests.emulator.peers import hear, tell
 from tests.load.figures import IS_FULL, Record
 from tests.load.figures import tell as show
@@ -99,9 +98,10 @@ async def world() -> AsyncGenerator[World, None]:
     """Serve the core, whose ``$disconnect`` never hears of a passer-by."""
     clock, settings = CountingClock(), Settings(port=0)
     faults = Faults(["miss-disconnect:Passer-by"])
-    gateway = Gateway(settings, clock, Trace(), faults)
-    host = SignalingFunction(gateway.connections, settings.rules(), None, faults)
-    gateway.api = Api(dict.fromkeys(("$connect", "$disconnect", "$default"), Route(host)))
+    gateway = make_gateway(settings, clock, Trace(), faults)
+    gateway.api = signaling_api(settings, gateway.connections, faults)
+    host = gateway.api.routes["$default"].integration
+    assert isinstance(host, SignalingFunction)
     server = await asyncio.get_running_loop().create_server(
         lambda: HttpConnection(gateway, settings), "127.0.0.1", 0
     )
@@ -201,14 +201,14 @@ async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -
                 await pass_by(watched, step)
             watched.clock.advance(STEP_S)
             await asyncio.gather(*(guest.come_back_if_due() for guest in guests))
-            most_rows = max(most_rows, len(watched.host.table))
-        rows = len(watched.host.table)
+            most_rows = max(most_rows, len(watched.host.rows))
+        rows = len(watched.host.rows)
         for guest in guests:
             await guest.client.close()
         await pass_by(watched, steps)
         watched.clock.advance(ROW_LIVES_S + 1)
         await pass_by(watched, steps + 1)
-        rows_after = len(watched.host.table)
+        rows_after = len(watched.host.rows)
     seconds = time.monotonic() - start
     show(
         record_property,

@@ -15,8 +15,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from poker_signal.core.model import GameId, PlayerId, Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
+from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import read_keys, sign
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings

@@ -16,7 +16,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Closed, Finished, Received
 from tests.field.client import PATIENCE_S, address

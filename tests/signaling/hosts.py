@@ -17,15 +17,15 @@ import botocore.session
 from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId
-from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys, read_keys
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.gateway.config import ApiConfig, of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.entries import Closed, Entry, Finished
+from poker_signal.emulator.trace.entries import Closed, Finished, Kept
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import (
     MANAGEMENT_ENDPOINT,
@@ -50,7 +50,7 @@ class _Watch:
         self.ended = 0
         self._news = asyncio.Event()
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         if isinstance(entry, Finished) and isinstance(entry.cause, Closed):
             self.ended += 1
             self._news.set()

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 import jwt
 import pytest
 
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules
 from tests.signaling.hosts import moto_dynamodb
 from tests.signaling.sockets import Host, query_of
 from tests.signaling.test_transcripts import HOSTS

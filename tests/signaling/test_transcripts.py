@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 
 import pytest
 
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules
 from tests.signaling.hosts import core_host, event_host, lambda_host, moto_dynamodb
 from tests.signaling.sockets import Host
 from tests.signaling.transcripts import CASES, Step, hold

@@ -4,8 +4,7 @@ import uuid
 from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core.configuration import Rules, Topology
 from tests.signaling.sockets import Host, query_of
 
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from poker_signal.core.aws_event import parse_event
+from poker_signal.core.event_parser import parse_event
 from poker_signal.core.model import Connect, ConnectionId, Disconnect, Message
 from poker_signal.emulator.aws.events import (
     Facts,
     connect_event,
     disconnect_event,
-    identity_of,
     message_event,
     request_time,
 )
@@ -114,13 +113,6 @@ def test_a_proxys_forwarded_for_is_continued() -> None:
     """The peer's own address comes last."""
     event = connected("/prod", ("X-Forwarded-For", "203.0.113.9"))
     assert event["headers"]["X-Forwarded-For"] == "203.0.113.9, 192.0.2.1"
-
-
-def test_a_client_that_names_no_user_agent_has_none() -> None:
-    """The key is left out."""
-    assert identity_of(request("/prod")) == {"sourceIp": "192.0.2.1"}
-    named = identity_of(request("/prod", ("user-agent", "Phone/1.0")))
-    assert named == {"userAgent": "Phone/1.0", "sourceIp": "192.0.2.1"}
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from poker_signal.emulator.aws.identifiers import Identifiers, is_well_formed
 def test_every_id_has_the_recorded_format() -> None:
     """Sixteen characters of URL-safe base64, the last of them ``=``, eleven bytes."""
     ids = Identifiers()
-    for made in (ids.connection_id(), ids.request_id(), *ids.of_message(ids.connection_id())):
+    connection_id, request_id, _ = ids.of_handshake(0)
+    for made in (connection_id, request_id, ids.request_id(), *ids.of_message(connection_id)):
         assert re.fullmatch("[A-Za-z0-9_-]{15}=", made)
         assert is_well_formed(made)
         assert len(base64.urlsafe_b64decode(made)) == 11
@@ -21,8 +22,8 @@ def test_every_id_has_the_recorded_format() -> None:
 def test_the_kind_of_an_id_shows_at_its_twelfth_character() -> None:
     """C for connections and messages, F for requests, as in every recording."""
     ids = Identifiers()
-    connection_id = ids.connection_id()
-    assert (connection_id[11], ids.request_id()[11]) == ("C", "F")
+    connection_id, request_id, _ = ids.of_handshake(0)
+    assert (connection_id[11], request_id[11], ids.request_id()[11]) == ("C", "F", "F")
     request_id, message_id = ids.of_message(connection_id)
     assert (request_id[11], message_id[11:]) == ("F", connection_id[11:])
 
@@ -31,15 +32,16 @@ def test_no_id_comes_twice() -> None:
     """Not even when the counter wraps around."""
     noise = random.Random(7)
     ids = Identifiers(noise, counter=2**32 - 500)
-    connection_id = ids.connection_id()
+    connection_id, request_id, _ = ids.of_handshake(0)
     made = [made for _ in range(1_000) for made in ids.of_message(connection_id)]
-    assert len({*made, connection_id}) == 2_001
+    assert len({*made, connection_id, request_id}) == 2_002
 
 
 def test_a_trace_id_has_the_time_in_it() -> None:
     """X-Ray's own format."""
-    trace_id = Identifiers().trace_id(1_707_503_007_397)
-    assert re.fullmatch("Root=1-65c66d9f-[0-9a-f]{24}", trace_id)
+    ids, at_ms = Identifiers(), 1_707_503_007_397
+    for trace_id in (ids.of_handshake(at_ms)[2], ids.authorizer_ids(at_ms)[1]):
+        assert re.fullmatch("Root=1-65c66d9f-[0-9a-f]{24}", trace_id)
 
 
 @pytest.mark.parametrize("text", ["", "short=", "x" * 16, "OhDyxN6B/AMCJaA=", "OhDyxN6BIAMCJaA=\n"])

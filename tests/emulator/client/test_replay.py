@@ -10,7 +10,8 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Request, Response
 
-from poker_signal.core.model import GameId, PlayerId, Topology
+from poker_signal.core.configuration import Topology
+from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import sign
 from poker_signal.emulator.client.replay import NotReached, Played, replay
 from poker_signal.emulator.client.replay_diff import Difference, compare

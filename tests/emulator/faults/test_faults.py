@@ -10,22 +10,28 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
-from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.events import (
+    Facts,
+    Label,
+    connect_event,
+    disconnect_event,
+    message_event,
+)
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import NotInvokable, Result, Returned, Running
+from poker_signal.emulator.aws.results import Forward, NotInvokable, Result, Returned, Running
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import BadFault
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.entries import Entry, Fault, Opened, Received
-from poker_signal.emulator.trace.trace import Trace
+from poker_signal.emulator.trace.entries import Entry, Fault, Kept, Opened, Received
+from poker_signal.emulator.trace.trace import Trace, entries_of
 from tests.emulator.conftest import Records
 from tests.emulator.peers import answer, hear, peer, settle, tell
 
-ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, player="Alice", game="G")
-BOB = ALICE._replace(connection_id="b", player="Bob")
+ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, label=Label("Alice", "G"))
+BOB = ALICE._replace(connection_id="b", label=Label("Bob"))
 OK = Returned({"statusCode": 200})
 
 
@@ -48,7 +54,7 @@ class Function:
         self._start_ms = clock.now_ms()
         self._slow = slow
 
-    def invoke(self, event: Mapping[str, Any]) -> Result | Running:
+    def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
         """Take note."""
         body = event.get("body")
         name = json.loads(body)["type"] if body else event["requestContext"]["routeKey"]
@@ -69,13 +75,15 @@ class Bench:
         self.faults.attach(self.clock, Trace(self), tuple)
         self.function = Function(self.clock, slow)
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Take note."""
-        self.told.append(entry)
+        self.told += entries_of(entry)
 
     def invoke(self, event: Any, facts: Facts = ALICE) -> Result | Running:
         """Let an event meet its function."""
-        return self.faults.around(self.function, facts).invoke(event)
+        result = self.faults.around(self.function, facts).invoke(event)
+        assert not isinstance(result, Forward)
+        return result
 
     def calls_of(self, *types: str) -> list[tuple[int, str]]:
         """Return when the function was called for messages that were sent at once."""

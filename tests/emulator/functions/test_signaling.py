@@ -7,17 +7,15 @@ from typing import Any
 import pytest
 
 from poker_signal import core
-from poker_signal.core.invocation import Outcome
+from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId
-from poker_signal.core.rules import Rules
 from poker_signal.core.tickets import Keys
 from poker_signal.emulator.aws.connections import ConnectionInfo
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import Raised, Result, Returned, Running
+from poker_signal.emulator.aws.results import Forward, Raised, Report, Result, Returned, Running
 from poker_signal.emulator.aws.throttling import LimitExceeded
-from poker_signal.emulator.functions import signaling as core_host
-from poker_signal.emulator.functions.signaling import PASSED_ON, SignalingFunction
+from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.emulator.reload.module_swap import imported_anew, modules_below
 from poker_signal.emulator.trace.summary import describe
 
@@ -100,7 +98,7 @@ class Table:
 
     def _invoke(self, event: Any) -> Result:
         result = self.host.invoke(event)
-        assert not isinstance(result, Running), "nothing waits where there are no faults"
+        assert not isinstance(result, Running | Forward), "nothing waits, and nothing is forwarded"
         return result
 
 
@@ -118,9 +116,9 @@ def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
     table.connections.gone.add("h2")
     table.pass_time(60)
     result = table.say("a", '{"type":"join"}')
-    assert result == Returned({"statusCode": 200}, Outcome("delivered"))
+    assert result == Returned({"statusCode": 200}, Report("delivered"))
     assert table.connections.posted == [("h1", '{"type":"join","senderId":"Alice","payload":null}')]
-    assert len(table.host.table) == 2
+    assert len(table.host.rows) == 2
 
 
 def test_a_ghost_does_not_lock_its_player_out(table: Table) -> None:
@@ -138,7 +136,7 @@ def test_a_takeover_closes_the_old_connection(table: Table) -> None:
     table.connect("a1", "Alice", "secret-of-alice")
     table.connect("a2", "Alice", "secret-of-alice")
     assert table.connections.closed == ["a1"]
-    assert len(table.host.table) == 1
+    assert len(table.host.rows) == 1
 
 
 def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
@@ -150,17 +148,6 @@ def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
     assert "playerId" in result.value["body"]
 
 
-def test_what_is_kept_of_a_refusal_keeps_no_connection(table: Table) -> None:
-    """An error's traceback holds every caller's frame, down to the socket that was read from."""
-    table.connect("a", "Alice")
-    for result in (table.connect("b", "%20"), table.say("a", "no JSON"), table.say("a", "{}")):
-        assert isinstance(result, Returned)
-        assert result.outcome is not None
-        error = result.outcome.error
-        assert error is not None
-        assert (error.__traceback__, error.__context__, error.__cause__) == (None, None, None)
-
-
 def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
     """401 without, 403 with a wrong one; the answer never holds the ticket itself."""
     table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
@@ -170,7 +157,7 @@ def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
         assert isinstance(result.value, dict)
         assert result.value["statusCode"] == status
         assert "let.me.in" not in repr(result)
-    assert len(table.host.table) == 0
+    assert len(table.host.rows) == 0
 
 
 def test_a_ticket_is_refused_by_the_rules_that_run_while_others_are_imported() -> None:
@@ -192,7 +179,7 @@ def test_who_leaves_is_forgotten(table: Table) -> None:
     """The row goes with the connection."""
     table.connect("a", "Alice")
     table.leave("a")
-    assert len(table.host.table) == 0
+    assert len(table.host.rows) == 0
 
 
 def test_a_bug_is_told_with_its_traceback_and_is_no_success(
@@ -243,7 +230,7 @@ def test_a_full_game_is_refused_and_a_ghost_makes_room() -> None:
     assert isinstance(refused, Returned)
     assert refused.value == {"statusCode": 403, "body": "This game is full: every seat is taken."}
     table.connections.gone.add("a")
-    assert table.connect("b2", "Bob") == Returned({"statusCode": 200}, Outcome("connected"))
+    assert table.connect("b2", "Bob") == Returned({"statusCode": 200}, Report("connected"))
 
 
 def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
@@ -256,7 +243,7 @@ def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
     assert isinstance(result, Returned)
     assert isinstance(result.value, dict)
     assert result.value["statusCode"] == 429
-    assert len(table.host.table) == 2
+    assert len(table.host.rows) == 2
 
 
 def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> None:
@@ -264,9 +251,9 @@ def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> 
     table.connect("a1", "Alice", "secret-of-alice")
     table.connections.busy = True
     assert table.connect("a2", "Alice", "secret-of-alice") == Returned(
-        {"statusCode": 200}, Outcome("connected")
+        {"statusCode": 200}, Report("connected")
     )
-    assert len(table.host.table) == 1
+    assert len(table.host.rows) == 1
     assert table.host.table.row(ConnectionId("a1")) is None
 
 
@@ -282,48 +269,31 @@ def met(table: Table) -> Table:
     return table
 
 
-def test_what_is_only_passed_on_is_told_and_left_to_the_caller(table: Table) -> None:
-    """Nothing is posted; performed it comes to the same."""
+def test_a_message_with_one_post_is_forwarded_once_it_is_known(table: Table) -> None:
+    """The first is performed; of the next the post is returned, and nothing has been posted."""
     event = met(table).event_of("a", CANDIDATE)
-    message, relayed = table.host.consider(event)
-    assert table.connections.posted == []
-    assert table.host.perform(message, event) == PASSED_ON
-    assert table.connections.posted == [relayed]
+    performed = table.host.invoke(event, may_forward=True)
+    assert performed == Returned({"statusCode": 200}, Report("delivered"))
+    (posted,) = table.connections.posted
+    assert table.host.invoke(event, may_forward=True) == Forward(*posted, performed)
+    assert table.connections.posted == [posted]
+    assert table.host.invoke(event) == performed
+    assert table.connections.posted == [posted, posted]
 
 
-def test_what_more_follows_from_is_left_to_be_performed(table: Table) -> None:
-    """Here: an answer to whoever is not in the game."""
-    event = met(table).event_of("a", CANDIDATE.replace("HOST", "Bob"))
-    message, relayed = table.host.consider(event)
-    assert relayed is None
-    assert table.host.perform(message, event) != PASSED_ON
+def test_a_message_with_another_effect_is_never_forwarded(table: Table) -> None:
+    """An offer that is noted, and an answer to the sender."""
+    met(table)
+    for text in (CANDIDATE.replace("HOST", "Bob"), PING, CANDIDATE.replace('"HOST"', '""')):
+        event = table.event_of("a", text)
+        for _ in range(2):
+            assert isinstance(table.host.invoke(event, may_forward=True), Returned)
 
 
-def test_a_mistake_that_only_the_short_way_makes_is_told_and_costs_no_message(
-    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Else nobody would ever know why every message is slow."""
-
-    def fail(*_: object) -> None:
-        raise KeyError("a mistake")
-
-    event = met(table).event_of("a", CANDIDATE)
-    monkeypatch.setattr(core_host, "relay", fail)
-    message, relayed = table.host.consider(event)
-    assert relayed is None
-    assert "a mistake" in caplog.text
-    assert table.host.perform(message, event) == table.host.passed_on
-    assert [connection_id for connection_id, _ in table.connections.posted] == ["h"]
-
-
-def test_a_mistake_on_the_short_way_is_told_on_the_long_one(
-    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+def test_a_bug_while_a_message_is_read_is_told_too(
+    table: Table, caplog: pytest.LogCaptureFixture
 ) -> None:
     """With its traceback; the client hears of it from the gateway."""
-    event = met(table).event_of("a", CANDIDATE)
-    monkeypatch.setattr(table.host, "table", None)
-    message, relayed = table.host.consider(event)
-    assert relayed is None
-    assert "the short way of a message failed" in caplog.text
-    assert isinstance(table.host.perform(message, event), Raised)
+    event = {**met(table).event_of("a", CANDIDATE), "body": None}
+    assert isinstance(table.host.invoke(event, may_forward=True), Raised)
     assert "$default failed" in caplog.text

@@ -9,6 +9,7 @@ from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
+    Forward,
     NotInvokable,
     Raised,
     Result,
@@ -19,13 +20,13 @@ from poker_signal.emulator.aws.results import (
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.gateway.api import Api, Authorizer, Route
-from poker_signal.emulator.gateway.connect import Handshakes
+from poker_signal.emulator.gateway.connect import Connects
 from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.trace.entries import Entry, RequestRefused
-from poker_signal.emulator.trace.trace import Trace
+from poker_signal.emulator.trace.entries import Entry, Kept, RequestRefused
+from poker_signal.emulator.trace.trace import Trace, entries_of
 
 REQUEST = Request(
     "GET",
@@ -48,7 +49,7 @@ class Function:
         self.result = result
         self.called = 0
 
-    def invoke(self, event: Mapping[str, Any]) -> Result:
+    def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result:
         """Return it."""
         self.called += 1
         return self.result
@@ -71,7 +72,7 @@ class Host:
     ) -> None:
         """Call the function."""
         result = route.integration.invoke(event)
-        assert not isinstance(result, Running)
+        assert not isinstance(result, Running | Forward)
         then(result)
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
@@ -97,24 +98,25 @@ class Notes:
     def __init__(self) -> None:
         self.entries: list[Entry] = []
 
-    def observe(self, entry: Entry) -> None:
+    def observe(self, entry: Kept) -> None:
         """Take note."""
-        self.entries.append(entry)
+        self.entries += entries_of(entry)
 
 
 def begin(
-    host: Host, clock: VirtualClock, *, tokens: float = 1, times: int = 1
+    host: Host, clock: VirtualClock, *, tokens: int = 1, times: int = 1
 ) -> tuple[list[Answer | Switch], list[Entry]]:
     """Begin handshakes with so many tokens in the bucket; return what came of them."""
     notes, replies = Notes(), list[Answer | Switch]()
-    handshakes = Handshakes(
+    handshakes = Connects(
         host,
         Settings(),
         clock,
         Trace(notes),
         Identifiers(),
-        Dispatcher(clock, False, lambda: None),
+        Dispatcher(clock, lambda: None),
         [TokenBucket(0, tokens, clock)],
+        None,
     )
     for _ in range(times):
         handshakes.begin(REQUEST, replies.append)

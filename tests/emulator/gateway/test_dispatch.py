@@ -1,19 +1,21 @@
 """Invocations: once, for so long, and in order where that is asked."""
 
+from collections.abc import Callable
+
 import pytest
 
 from poker_signal.emulator.aws.results import Result, Returned, Running, TimedOut
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.gateway.dispatch import Dispatcher
+from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 
 
 def test_a_result_comes_once_even_if_it_comes_too_late() -> None:
-    """The function runs on after the time-out; what it returns then is nobody's."""
+    """The function runs on after the time-out; its result is dropped then."""
     clock, slow, results, done = VirtualClock(), Running(), list[Result](), list[int]()
-    invoker = Dispatcher(clock, False, lambda: done.append(invoker.running))
-    invoker.follow(slow, 29, results.append)
+    dispatcher = Dispatcher(clock, lambda: done.append(dispatcher.running))
+    dispatcher.follow(slow, 29, results.append)
     clock.advance(28.9)
-    assert (results, invoker.running) == ([], 1)
+    assert (results, dispatcher.running) == ([], 1)
     clock.advance(0.1)
     slow.finish(Returned("late"))
     assert (results, done) == ([TimedOut()], [0])
@@ -22,8 +24,7 @@ def test_a_result_comes_once_even_if_it_comes_too_late() -> None:
 def test_a_result_in_time_stops_the_clock() -> None:
     """Nothing more comes of it."""
     clock, slow, results = VirtualClock(), Running(), list[Result]()
-    invoker = Dispatcher(clock, False, lambda: None)
-    invoker.follow(slow, 29, results.append)
+    Dispatcher(clock, lambda: None).follow(slow, 29, results.append)
     slow.finish(Returned(1))
     clock.advance(60)
     assert results == [Returned(1)]
@@ -32,26 +33,56 @@ def test_a_result_in_time_stops_the_clock() -> None:
 @pytest.mark.parametrize("early", [False, True], ids=["known at once", "finished meanwhile"])
 def test_a_result_that_is_there_is_handed_on(early: bool) -> None:
     """Nothing is waited for."""
-    results = list[Result]()
-    invoker = Dispatcher(VirtualClock(), False, lambda: None)
-    running = Running()
+    results, running = list[Result](), Running()
+    dispatcher = Dispatcher(VirtualClock(), lambda: None)
     running.finish(Returned(1))
-    invoker.follow(running if early else Returned(1), 29, results.append)
-    assert (results, invoker.running) == ([Returned(1)], 0)
+    dispatcher.follow(running if early else Returned(1), 29, results.append)
+    assert (results, dispatcher.running) == ([Returned(1)], 0)
 
 
-@pytest.mark.parametrize(
-    ("serial", "started"),
-    [(False, ["a1", "a2", "b1", "a3"]), (True, ["a1", "b1", "a2", "a3"])],
-    ids=["concurrent", "serial"],
-)
-def test_serial_dispatch_is_one_after_the_other_of_each_connection(
-    serial: bool, started: list[str]
-) -> None:
+def noting(seen: list[str], job: str) -> Callable[[], None]:
+    """Return a job that is begun, and not finished."""
+    return lambda: seen.append(job)
+
+
+def test_jobs_of_a_connection_run_one_after_the_other() -> None:
     """Connections do not wait for each other."""
-    invoker, seen = Dispatcher(VirtualClock(), serial, lambda: None), list[str]()
+    queues, seen = SerialQueues(), list[str]()
     for job in ("a1", "a2", "b1", "a3"):
-        invoker.submit(job[0], lambda job=job: seen.append(job))  # type: ignore[misc]
-    for _ in range(3):
-        invoker.finished("a")
-    assert seen == started
+        queues.submit(job[0], noting(seen, job))
+    assert seen == ["a1", "b1"]
+    queues.finished("a")
+    assert seen == ["a1", "b1", "a2"]
+    queues.finished("a")
+    queues.finished("a")
+    queues.submit("a", noting(seen, "a4"))
+    assert seen == ["a1", "b1", "a2", "a3", "a4"]
+
+
+def test_any_number_of_jobs_that_end_at_once_run_in_order() -> None:
+    """Without nesting: ten thousand calls in each other would overflow the stack."""
+    queues, seen = SerialQueues(), list[int]()
+
+    def ends_at_once(number: int) -> None:
+        seen.append(number)
+        queues.finished("a")
+
+    queues.submit("a", lambda: None)
+    for number in range(10_000):
+        queues.submit("a", lambda number=number: ends_at_once(number))  # type: ignore[misc]
+    assert seen == []
+    queues.finished("a")
+    assert seen == list(range(10_000))
+
+
+def test_a_job_that_raises_is_over() -> None:
+    """The next job of its connection runs."""
+    queues, seen = SerialQueues(), list[str]()
+
+    def fails() -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        queues.submit("a", fails)
+    queues.submit("a", noting(seen, "next"))
+    assert seen == ["next"]

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
+from websockets.speedups import apply_mask
 
-from poker_signal.emulator.protocols.frames import (
+from poker_signal.emulator.protocols.websocket_connection import (
     MAX_PLAIN_BYTES,
-    apply_mask,
     length_at,
     text_at,
     whole_text,

@@ -5,7 +5,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from poker_signal.emulator.protocols.http_head import Head, read_handshake, switching_protocols
+from poker_signal.emulator.protocols.http_connection import (
+    Head,
+    read_handshake,
+    switching_protocols,
+)
 from tests.emulator.peers import HANDSHAKE
 
 NAMES = ["Host", "host", "Upgrade", "Connection", "Origin", "Cookie", "Sec-WebSocket-Key", "X-a.b~"]

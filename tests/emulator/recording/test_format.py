@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.format import NotReadable, read
 from poker_signal.emulator.settings import Settings

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 import poker_signal.emulator.recording.recorder as recorder_module
-from poker_signal.emulator.aws.events import Facts
+from poker_signal.emulator.aws.events import Facts, Label
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.entries import Opened, Posted, Received, Unrouted
 
-FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"}, player="Zoë")
+FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"}, label=Label("Zoë"))
 HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
 
 

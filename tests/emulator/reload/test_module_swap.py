@@ -8,9 +8,9 @@ from types import ModuleType
 import pytest
 
 import poker_signal.emulator.settings as settings_module
-from poker_signal.core import model
-from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row, Topology
-from poker_signal.core.rules import Rules
+from poker_signal.core import configuration, model
+from poker_signal.core.configuration import Rules, Topology
+from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row
 from poker_signal.emulator.functions.modules import Place, place_of
 from poker_signal.emulator.reload.module_swap import (
     Rebinding,
@@ -101,12 +101,23 @@ def test_libraries_beside_a_handler_are_not_touched(
     }  # fmt: skip
 
 
+def executed(original: ModuleType) -> ModuleType:
+    """Execute a module a second time."""
+    module = ModuleType(original.__name__)
+    exec(Path(str(original.__file__)).read_text(), module.__dict__)
+    return module
+
+
 @pytest.fixture
 def fresh_model() -> ModuleType:
     """The core's values, executed a second time."""
-    module = ModuleType(model.__name__)
-    exec(Path(model.__file__).read_text(), module.__dict__)
-    return module
+    return executed(model)
+
+
+@pytest.fixture
+def fresh_configuration() -> ModuleType:
+    """The core's configuration, executed a second time."""
+    return executed(configuration)
 
 
 def test_values_become_those_of_the_fresh_classes(fresh_model: ModuleType) -> None:
@@ -115,14 +126,20 @@ def test_values_become_those_of_the_fresh_classes(fresh_model: ModuleType) -> No
     row = rebinding.renewed(ROW)
     assert (type(row), row) == (fresh_model.Row, fresh_model.Row(*ROW))
     assert row != ROW
-    star = rebinding.renewed(Topology.STAR)
-    assert star is fresh_model.Topology.STAR
     saved = rebinding.renewed(model.Save(ROW))
     assert type(saved.row) is fresh_model.Row
     # Rules are of another module, which has not been imported anew.
     assert rebinding.renewed(Rules()) == Rules()
     assert rebinding.renewed(frozenset({ROW})) == frozenset({row})
     assert rebinding.renewed({"a": 1}) == {"a": 1}
+
+
+def test_members_of_an_enumeration_are_those_of_the_fresh_one(
+    fresh_configuration: ModuleType,
+) -> None:
+    """They are compared by identity."""
+    rebinding = Rebinding({configuration.__name__: fresh_configuration})
+    assert rebinding.renewed(Topology.STAR) is fresh_configuration.Topology.STAR
 
 
 def test_fields_come_and_go(fresh_model: ModuleType) -> None:
@@ -137,14 +154,15 @@ def test_fields_come_and_go(fresh_model: ModuleType) -> None:
         Rebinding({model.__name__: fresh_model}).renewed(ROW)
 
 
-def test_the_emulators_references_are_exchanged_and_back(fresh_model: ModuleType) -> None:
-    """And nobody else's."""
-    rebinding = Rebinding({model.__name__: fresh_model})
+def test_the_emulators_references_are_exchanged_and_back(fresh_configuration: ModuleType) -> None:
+    """No other module's."""
+    fresh = fresh_configuration.Topology
+    rebinding = Rebinding({configuration.__name__: fresh_configuration})
     try:
         rebinding.apply()
-        assert settings_module.Topology is fresh_model.Topology  # type: ignore[attr-defined]
-        assert Topology is model.Topology is not fresh_model.Topology
-        assert sys.modules["poker_signal.core.room"].__dict__["Row"] is Row
+        assert settings_module.Topology is fresh  # type: ignore[attr-defined]
+        assert Topology is configuration.Topology is not fresh
+        assert sys.modules["poker_signal.core.routing"].__dict__["Topology"] is Topology
     finally:
         rebinding.undo()
     assert settings_module.Topology is Topology  # type: ignore[attr-defined]

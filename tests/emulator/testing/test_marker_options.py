@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing.marker_options import BadOption, read_options

@@ -5,11 +5,22 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core.errors import HostNotFound
-from poker_signal.core.invocation import Outcome
-from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.events import (
+    Facts,
+    Label,
+    connect_event,
+    disconnect_event,
+    message_event,
+)
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.aws.results import (
+    NotInvokable,
+    Raised,
+    Report,
+    Result,
+    Returned,
+    TimedOut,
+)
 from poker_signal.emulator.trace.as_json import as_json, encode
 from poker_signal.emulator.trace.entries import (
     Asked,
@@ -26,7 +37,7 @@ from poker_signal.emulator.trace.entries import (
 )
 
 ID = "OhDyxN6BIAMCJaA="
-FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, player="Zoë", game="G1")
+FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, label=Label("Zoë", "G1"))
 WHOSE = {"connectionId": ID, "playerId": "Zoë", "gameId": "G1"}
 REQUEST = Request("GET", "/prod?playerId=Zo%C3%AB&gameId=G1", [("Host", "x")], "::1")
 CONNECT = connect_event(FACTS, REQUEST, "r", "t", 5)
@@ -82,7 +93,7 @@ def test_an_entry_is_a_json_object(entry: Entry, kind: str, what: dict[str, Any]
         (Posted(5, None, ID, "x"), {"connectionId": ID}),
         (Managed(5, None, "", "GET", 403, "Forbidden", 0), {}),
         (RequestRefused(5, None, "GET", "/", 403, "Forbidden"), {}),
-        (Opened(5, FACTS._replace(player="", game="")), {"connectionId": ID}),
+        (Opened(5, FACTS._replace(label=Label("", ""))), {"connectionId": ID}),
     ],
     ids=["gone", "nobody", "stranger", "nameless"],
 )
@@ -99,11 +110,11 @@ def test_what_is_not_known_is_left_out(entry: Entry, whose: dict[str, str]) -> N
     [
         (Returned({"statusCode": 200}), {"result": {"statusCode": 200}}),
         (
-            Returned({"statusCode": 200}, Outcome("delivered")),
+            Returned({"statusCode": 200}, Report("delivered")),
             {"result": {"statusCode": 200}, "outcome": "delivered"},
         ),
         (
-            Returned({"statusCode": 200}, Outcome("error", HostNotFound())),
+            Returned({"statusCode": 200}, Report("error", "HOST_NOT_FOUND")),
             {"result": {"statusCode": 200}, "outcome": "error", "code": "HOST_NOT_FOUND"},
         ),
         (Raised("boom"), {"failure": "raised", "error": "boom"}),

@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 import poker_signal.emulator.trace.console as module
-from poker_signal.core.invocation import Outcome
-from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import Raised, Returned
+from poker_signal.emulator.aws.events import Facts, Label
+from poker_signal.emulator.aws.results import Raised, Report, Returned
 from poker_signal.emulator.terminal import escape
 from poker_signal.emulator.trace.console import (
     MAX_ENTRIES,
@@ -23,13 +22,13 @@ from poker_signal.emulator.trace.console import (
     banner,
     format_line,
 )
-from poker_signal.emulator.trace.entries import Entry, Finished, Posted, Received, Relayed
+from poker_signal.emulator.trace.entries import Finished, Forwarded, Kept, Posted, Received
 from poker_signal.emulator.trace.summary import Record
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1_707_503_007_396, "prod", "x", "pokerlocal",
-              {"sourceIp": "192.0.2.1"}, player="Alice", game="GAME01")  # fmt: skip
-DELIVERED = Returned({"statusCode": 200}, Outcome("delivered"))
+              {"sourceIp": "192.0.2.1"}, label=Label("Alice", "GAME01"))  # fmt: skip
+DELIVERED = Returned({"statusCode": 200}, Report("delivered"))
 RECEIVED = Received(1_707_503_008_112, FACTS, "$default", '{"type":"join"}', "r", "m")
 JOINED = Finished(1_707_503_008_113, RECEIVED, DELIVERED)
 
@@ -86,7 +85,8 @@ def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
     """Rather than question marks, or an exception."""
     raw = io.BytesIO()
     console = Console(io.TextIOWrapper(raw, "ascii", "backslashreplace"), colour=False)
-    console.observe(JOINED._replace(cause=RECEIVED._replace(facts=FACTS._replace(player="Zoë"))))
+    zoe = RECEIVED._replace(facts=FACTS._replace(label=Label("Zoë")))
+    console.observe(JOINED._replace(cause=zoe))
     console.close(timeout_s=10)
     assert rb"Zo\xeb > HOST" in raw.getvalue()
 
@@ -112,7 +112,7 @@ class Refilled(Console):
 
     is_refilled = True
 
-    def _line_of(self, entry: Entry) -> str:
+    def _line_of(self, entry: Kept) -> str:
         if self.is_refilled:
             self.observe(entry)
         return super()._line_of(entry)
@@ -158,7 +158,7 @@ class Starved(Console):
         self.join = self._thread.join
         self._thread.join = self._not_yet  # type: ignore[method-assign]
 
-    def _line_of(self, entry: Entry) -> str:
+    def _line_of(self, entry: Kept) -> str:
         assert self.runs.wait(10)
         return super()._line_of(entry)
 
@@ -299,7 +299,7 @@ def test_the_banner_says_how_to_trust_the_certificate() -> None:
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text
 
 
-RELAYED = Relayed(*RECEIVED, FACTS, "{}", DELIVERED)
+FORWARDED = Forwarded(RECEIVED.at_ms, RECEIVED, FACTS, "{}", DELIVERED)
 
 
 def test_a_message_that_was_passed_on_has_its_line() -> None:
@@ -309,9 +309,9 @@ def test_a_message_that_was_passed_on_has_its_line() -> None:
         stream = io.StringIO()
         console = Console(stream, colour=False)
         if at_once:
-            console.observe_relayed(RELAYED)
+            console.observe(FORWARDED)
         else:
-            for entry in RELAYED.entries():
+            for entry in FORWARDED.entries():
                 console.observe(entry)
         console.close(timeout_s=10)
         shown.append(stream.getvalue())
@@ -324,7 +324,7 @@ def test_more_of_them_than_anybody_can_read_are_counted() -> None:
     stream = io.StringIO()
     console = Console(stream, colour=False)
     for _ in range(MAX_LINES_PER_S + 7):
-        console.observe_relayed(RELAYED)
+        console.observe(FORWARDED)
     console.close(timeout_s=10)
     assert stream.getvalue().count("join") == MAX_LINES_PER_S
     assert counted(stream) == 7
@@ -335,7 +335,7 @@ def test_after_a_clock_was_set_back_there_are_lines_again() -> None:
     stream = io.StringIO()
     console = Console(stream, colour=False)
     for _ in range(MAX_LINES_PER_S + 7):
-        console.observe_relayed(RELAYED)
-    console.observe_relayed(RELAYED._replace(at_ms=RELAYED.at_ms - 3_600_000))
+        console.observe(FORWARDED)
+    console.observe(FORWARDED._replace(at_ms=FORWARDED.at_ms - 3_600_000))
     console.close(timeout_s=10)
     assert stream.getvalue().count("join") == MAX_LINES_PER_S + 1

@@ -2,12 +2,16 @@
 
 import pytest
 
-from poker_signal.core.errors import TargetNotFound
-from poker_signal.core.invocation import Outcome
-from poker_signal.core.model import PlayerId
-from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event
+from poker_signal.emulator.aws.events import Facts, Label, connect_event, disconnect_event
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.aws.results import (
+    NotInvokable,
+    Raised,
+    Report,
+    Result,
+    Returned,
+    TimedOut,
+)
 from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
@@ -24,8 +28,8 @@ from poker_signal.emulator.trace.entries import (
 from poker_signal.emulator.trace.summary import Record, describe, details_of, peek, record_of
 
 ID = "OhDyxN6BIAMCJaA="
-FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, player="Zoë", game="G1")
-NAMELESS = FACTS._replace(player="", game="")
+FACTS = Facts(ID, 1, "prod", "x", "a", {"sourceIp": "::1"}, label=Label("Zoë", "G1"))
+NAMELESS = FACTS._replace(label=Label("", ""))
 OFFER = '{"type":"offer","targetId":"Bob","payload":"secret"}'
 OK = Returned({"statusCode": 200})
 
@@ -123,9 +127,9 @@ def test_what_another_entry_tells_is_not_told_twice(entry: Entry) -> None:
 @pytest.mark.parametrize(
     ("result", "words"),
     [
-        (Returned({"statusCode": 200}, Outcome("delivered")), "delivered"),
+        (Returned({"statusCode": 200}, Report("delivered")), "delivered"),
         (
-            Returned({"statusCode": 200}, Outcome("undelivered", TargetNotFound(PlayerId("Bob")))),
+            Returned({"statusCode": 200}, Report("undelivered", "TARGET_NOT_FOUND")),
             "undelivered TARGET_NOT_FOUND",
         ),
         (Returned({"statusCode": 403}), "403"),

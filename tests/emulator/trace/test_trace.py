@@ -4,18 +4,18 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core.invocation import Outcome
-from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import Raised, Result, Returned, TimedOut
+from poker_signal.emulator.aws.events import Facts, Label
+from poker_signal.emulator.aws.results import Raised, Report, Result, Returned, TimedOut
 from poker_signal.emulator.trace import trace as trace_module
 from poker_signal.emulator.trace.entries import (
     Asked,
     Entry,
     Finished,
+    Forwarded,
+    Kept,
     Opened,
     Posted,
     Received,
-    Relayed,
     Unrouted,
 )
 from poker_signal.emulator.trace.trace import BLOCK, Trace
@@ -33,8 +33,8 @@ def handshake(headers: dict[str, str], query: dict[str, str] | None = None) -> A
     return {"headers": headers, "queryStringParameters": query}
 
 
-BOB = FACTS._replace(connection_id="OhDyxN6BIAMCJbB=", player="Bob")
-PASSED_ON = Returned({"statusCode": 200}, Outcome("delivered"))
+BOB = FACTS._replace(connection_id="OhDyxN6BIAMCJbB=", label=Label("Bob"))
+PASSED_ON = Returned({"statusCode": 200}, Report("delivered"))
 ASKED = Asked(0, FACTS, "connect", handshake({}))
 
 
@@ -44,7 +44,7 @@ ASKED = Asked(0, FACTS, "connect", handshake({}))
         Returned({"statusCode": 200}),
         Returned("x" * 40),
         Returned({"body": 40}),
-        Returned({"body": "x" * 40}, Outcome("delivered")),
+        Returned({"body": "x" * 40}, Report("delivered")),
         TimedOut(),
     ],
     ids=str,
@@ -135,24 +135,28 @@ def test_an_observer_is_told_of_every_entry() -> None:
     assert observer == [opened(0), opened(1)]
 
 
-def relayed(number: int) -> Relayed:
-    """Return three entries in one, which can be told from others."""
-    return Relayed(number, FACTS, "$default", f"say {number}", "r", "m", BOB, "hear", PASSED_ON)
+def received(number: int) -> Received:
+    """Return a message that can be told from others."""
+    return Received(number, FACTS, "$default", f"say {number}", "r", "m")
+
+
+def forwarded(number: int) -> Forwarded:
+    """Return its post and its end, as one."""
+    return Forwarded(number, received(number), BOB, "hear", PASSED_ON)
 
 
 def entries_of(number: int) -> list[Entry]:
-    """Return the three."""
-    received = Received(number, FACTS, "$default", f"say {number}", "r", "m")
+    """Return the two."""
     posted = Posted(number, BOB, BOB.connection_id, "hear")
-    return [received, posted, Finished(number, received, PASSED_ON)]
+    return [posted, Finished(number, received(number), PASSED_ON)]
 
 
-def test_a_message_that_was_passed_on_is_three_entries() -> None:
+def test_a_message_that_was_forwarded_is_two_entries_more() -> None:
     """Each with a number of its own, wherever one begins to read."""
     trace = Trace()
     trace.add(opened(0))
-    trace.add_relayed(relayed(1))
-    trace.add_relayed(relayed(2))
+    trace.add(forwarded(1))
+    trace.add(forwarded(2))
     trace.add(opened(3))
     everything = list(enumerate([opened(0), *entries_of(1), *entries_of(2), opened(3)]))
     assert trace.next_number == len(everything)
@@ -161,14 +165,14 @@ def test_a_message_that_was_passed_on_is_three_entries() -> None:
         assert trace.since(start, limit=2) == everything[start : start + 2]
 
 
-def test_three_in_one_displace_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_in_one_displace_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers stay what they were, whatever is in a block."""
     monkeypatch.setattr(trace_module, "MAX_ENTRIES", 5 * BLOCK)
     trace = Trace()
     everything: list[Entry] = []
     for number in range(4 * BLOCK + 5):
         if number % 3:
-            trace.add_relayed(relayed(number))
+            trace.add(forwarded(number))
             everything += entries_of(number)
         else:
             trace.add(opened(number))
@@ -176,41 +180,29 @@ def test_three_in_one_displace_as_many(monkeypatch: pytest.MonkeyPatch) -> None:
     kept = trace.since(0)
     assert trace.next_number == len(everything)
     assert kept == list(enumerate(everything))[-len(kept) :]
-    assert 4 * BLOCK < len(kept) <= 5 * BLOCK + 3 * BLOCK
+    assert 4 * BLOCK < len(kept) <= 5 * BLOCK + 2 * BLOCK
     for start in range(kept[0][0], len(everything), 7):
         assert trace.since(start, limit=4) == list(enumerate(everything))[start : start + 4]
 
 
-def test_the_text_of_a_message_that_was_passed_on_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Twice: as it came and as it went."""
-    monkeypatch.setattr(trace_module, "MAX_TEXT", 10 * BLOCK)
+def test_the_text_of_a_message_that_was_forwarded_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it came with the message, and as it went."""
+    monkeypatch.setattr(trace_module, "MAX_TEXT", 5 * BLOCK)
     trace = Trace()
-    for number in range(10, 10 + 3 * BLOCK):
-        trace.add_relayed(relayed(number))
-    # Every one has eleven characters: one full block is too many.
-    assert trace.since(0) == []
+    for number in range(10, 10 + 3 * BLOCK // 2):
+        trace.add(received(number))
+        trace.add(forwarded(number))
+    # Both together have eleven characters: one full block is too many.
+    assert len(trace.since(0)) < BLOCK
 
 
-def test_an_observer_is_told_of_each_of_the_three() -> None:
-    """Unless it says that it can do with one."""
+def test_an_observer_is_told_of_the_two_as_one() -> None:
+    """It can have both of it."""
 
-    class Remembers(list[Any]):
+    class Remembers(list[Kept]):
         observe = list.append
 
-    class RemembersLess(Remembers):
-        observe_relayed = list.append
-
-    observer, other = Remembers(), RemembersLess()
-    Trace(observer).add_relayed(relayed(1))
-    Trace(other).add_relayed(relayed(1))
-    assert observer == entries_of(1)
-    assert other == [relayed(1)]
-
-
-def test_whoever_waits_is_called_with_the_first_of_the_three() -> None:
-    """Once."""
-    trace, called = Trace(), list[int]()
-    trace.when_something_happens(lambda: called.append(trace.next_number))
-    trace.add_relayed(relayed(1))
-    trace.add_relayed(relayed(2))
-    assert called == [3]
+    observer = Remembers()
+    Trace(observer).add(forwarded(1))
+    assert observer == [forwarded(1)]
+    assert list(forwarded(1).entries()) == entries_of(1)

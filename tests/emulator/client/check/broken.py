@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.http11 import Request, Response
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from poker_signal.emulator.client.check.runner import RULES, Rule, RuleResult, check
 from poker_signal.emulator.client.check.scene import Server
 from poker_signal.emulator.server import Emulator

@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from websockets.asyncio.client import ClientConnection
 
-from poker_signal.core.model import Topology
+from poker_signal.core.configuration import Topology
 from tests.emulator.client.check.broken import Fault
 
 

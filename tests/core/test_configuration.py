@@ -2,8 +2,7 @@
 
 import pytest
 
-from poker_signal.core.model import Topology
-from poker_signal.core.rules import BadOrigin, Rules, parse_origins
+from poker_signal.core.configuration import BadOrigin, Rules, Topology, parse_origins
 
 CANDIDATES = 60
 """Of one peer, at most: every address of every network, by UDP and TCP, direct and relayed."""

@@ -1,4 +1,4 @@
-"""What whoever runs a host may set: who may address whom, and how much of everything.
+"""Settings of the rules: the topology, and the limits.
 
 The defaults are such that no client that does its job ever meets them, and no load test: messages
 are not counted unless a rate is set, as the deployment does, at 100 a second. That is enough: the
@@ -9,10 +9,11 @@ burst, and the rate lets one player join every second for ever.
 
 import re
 from collections.abc import Iterable
+from enum import StrEnum
 from typing import NamedTuple
 
-from poker_signal.core.messages import MAX_FRAME_BYTES
-from poker_signal.core.model import Topology
+MAX_FRAME_BYTES = 131_072
+"""What API Gateway posts at most (apigatewaymanagementapi service model, member Data)."""
 
 SEATS = 24
 MESSAGE_RATE = 0
@@ -33,6 +34,16 @@ class BadOrigin(ValueError):
             f"{text!r} is no origin: write scheme://host or scheme://host:port in lower case, "
             "without a path or a wildcard, such as https://poker.example.com"
         )
+
+
+class Topology(StrEnum):
+    """Who may address whom within a game."""
+
+    MESH = "mesh"
+    """Everybody may address everybody else."""
+
+    STAR = "star"
+    """Players may address only ``HOST``, and only ``HOST`` sends offers."""
 
 
 class Rules(NamedTuple):
