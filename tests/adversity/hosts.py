@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Protocol
 from botocore.exceptions import ClientError
 from greenlet import greenlet
 
+from poker_signal.core.aws_event import Identity
 from poker_signal.core.model import ConnectionId, Row
 from poker_signal.core.rules import Rules
+from poker_signal.emulator.aws.connections import ConnectionInfo
 from poker_signal.emulator.aws.results import Raised, Returned
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.lambda_app.connections import ManagementApi
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from tests.adversity.schedule import Schedule, Task
 
 TABLE = "poker-signaling-connections"
+IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 
 class Killed(BaseException):
@@ -139,15 +142,33 @@ class LambdaFunction:
         self._pause(f"sleep {seconds} s")
 
 
+class CoreConnections:
+    """``@connections`` as the emulator's function calls them, in the same world."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._management = ManagementApi(gateway)
+
+    def post(self, connection_id: str, data: str) -> bool:
+        """Send a text frame; False: the connection is gone."""
+        return self._management.post(ConnectionId(connection_id), data)
+
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return that a connection is open; None: it is gone."""
+        is_open = self._management.is_open(ConnectionId(connection_id))
+        return ConnectionInfo(0, 0, IDENTITY) if is_open else None
+
+    def delete(self, connection_id: str) -> bool:
+        """Close a connection; False: it was gone."""
+        return self._management.close(ConnectionId(connection_id))
+
+
 class InProcess:
     """The emulator's host: an invocation is over before the next event comes."""
 
     def __init__(self, schedule: "Schedule", lagging: bool) -> None:
         self._schedule = schedule
         self.gateway = Gateway(schedule.tell)
-        connections = ManagementApi(self.gateway)
-        # The Lambda host's connections, which do what the core's host asks of its own.
-        self._host = SignalingFunction(connections, Rules())  # type: ignore[arg-type]
+        self._host = SignalingFunction(CoreConnections(self.gateway), Rules())
 
     def start(self, task: "Task") -> None:
         """Run an invocation to its end."""
