@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import AsyncIterator
 
 import pytest
@@ -21,8 +20,6 @@ from tests.bench.workload import (
     MESSAGES,
     OFFER,
     POKER_SIGNAL,
-    Dialect,
-    frame,
     from_host,
     handshake,
     join,
@@ -40,12 +37,6 @@ def spoken(data: bytes) -> list[dict[str, object]]:
     frames = [event for event in server.events_received() if isinstance(event, Frame)]
     assert all(frame.opcode is Opcode.TEXT and frame.fin for frame in frames)
     return [json.loads(bytes(frame.data)) for frame in frames]
-
-
-def test_a_frame_is_what_a_server_expects() -> None:
-    """Short, medium and long lengths have different headers."""
-    values = [{"x": size * "é"} for size in (1, 200, 70_000)]
-    assert spoken(b"".join(map(frame, values))) == values
 
 
 def test_a_handshake_is_what_players_say() -> None:
@@ -124,13 +115,8 @@ async def test_both_servers_relay_the_same(address: Address) -> None:
     """What is compared does the same work, message by message."""
     await check(address)
     await one_handshake(address)
-
-
-async def test_everybody_is_seated(address: Address) -> None:
-    """A pair for each player, and each of them has joined."""
     async with seated(address, Night(2, 3), lambda pair, number: None) as tables:
-        assert len(tables.clients) == 8
-        assert len(tables.pairs) == 6
+        assert (len(tables.clients), len(tables.pairs)) == (8, 6)
     assert all(client.closed.done() for client in tables.clients)
 
 
@@ -147,14 +133,6 @@ async def test_a_server_that_alters_a_message_is_found_out() -> None:
             await check(Address(f"ws://127.0.0.1:{port}", POKER_SIGNAL))
 
 
-async def test_a_refusal_says_what_the_server_said() -> None:
-    """And not that something timed out."""
-    async with Emulator(Settings(port=0)) as emulator:
-        address = Address(emulator.url.replace("prod", "nowhere"), Dialect())
-        with pytest.raises(ConnectionError, match=re.escape("refused: b'HTTP/1.1 403")):
-            await address.connect("AAAAAA", "Alice", lambda text: None)
-
-
 def test_what_goes_wrong_in_a_callback_ends_the_load() -> None:
     """An error there would leave the load waiting for ever."""
 
@@ -165,5 +143,5 @@ def test_what_goes_wrong_in_a_callback_ends_the_load() -> None:
         asyncio.get_running_loop().call_soon(fail)
         await asyncio.Event().wait()
 
-    with pytest.raises(RuntimeError, match=re.escape("not relayed")):
+    with pytest.raises(RuntimeError, match="not relayed"):
         drive(load())
