@@ -1,36 +1,11 @@
 """``make bench``: what is measured, one after the other; names as arguments pick some."""
 
-import multiprocessing
 import time
-from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from importlib import import_module
-from types import ModuleType
 
 import click
 
 from tests.bench import figures
-from tests.bench.figures import BENCHES, ON_REQUEST, USUAL, Figure
-
-
-def module_of(name: str) -> ModuleType:
-    """Return the module that a bench's name stands for."""
-    return import_module(f"tests.bench.{name.replace('-', '_')}")
-
-
-def _measured(name: str, is_full: bool) -> list[Figure]:
-    found: list[Figure] = module_of(name).measure(is_full)
-    return found
-
-
-def run(names: Sequence[str], is_full: bool) -> list[Figure]:
-    """Run benches, each in a new process: the memory of this one would count as the servers'."""
-    found: list[Figure] = []
-    for name in names:
-        click.echo(f"measuring {name}", err=True)
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
-            found += process.submit(_measured, name, is_full).result()
-    return found
+from tests.bench.runner import BENCHES, ON_REQUEST, USUAL, run
 
 
 @click.command()

@@ -14,14 +14,6 @@ import psutil
 BUILD = Path(__file__).parents[2] / "build"
 LATEST = BUILD / "bench.json"
 
-USUAL = (
-    *("start", "relay", "latency", "connects", "memory", "growth"),
-    *("lambda-start", "lambda-warm", "lambda-handshake"),
-)
-ON_REQUEST = ("peers", "scale")
-"""Node's packages are installed for the one; the other is no measurement."""
-BENCHES = (*USUAL, *ON_REQUEST)
-
 
 class Figure(NamedTuple):
     """One measured quantity, ours and what it is compared with."""

@@ -248,7 +248,7 @@ def run(happenings: Happenings, kinds: dict[str, Event], containers: Containers)
             counter[second] += number
     busiest = [float(max(counter.values(), default=0)) for counter in seconds]
     busiest[4] /= 2
-    return Peak(*busiest, containers.peak, most_open)
+    return Peak._make([*busiest, containers.peak, most_open])
 
 
 def played(games_a_day: float, days: Iterable[int], habits: Habits = HABITS) -> Happenings:

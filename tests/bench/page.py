@@ -9,8 +9,8 @@ from pathlib import Path
 
 import click
 
-from tests.bench.__main__ import module_of
-from tests.bench.figures import BENCHES, HEAD, LATEST, Figure, Saved, filled, markdown, read
+from tests.bench.figures import HEAD, LATEST, Figure, Saved, filled, markdown, read
+from tests.bench.runner import BENCHES, module_of
 
 DOC = Path(__file__).parents[2] / "docs" / "performance.md"
 KEPT = Path(__file__).with_name("results.json")

@@ -9,13 +9,14 @@ import pytest
 from click.testing import CliRunner
 
 from tests.bench import figures, peers
-from tests.bench.__main__ import main, module_of
-from tests.bench.figures import BENCHES, Figure, filled
+from tests.bench.__main__ import main
+from tests.bench.figures import Figure, filled
 from tests.bench.handshakes import Load
 from tests.bench.latency import percentiles
 from tests.bench.memory import raise_limit
 from tests.bench.page import DOC, KEPT, blocks
 from tests.bench.relay import figures as compared
+from tests.bench.runner import BENCHES, module_of
 from tests.bench.turns import in_turns
 
 LESS = Figure("start", "start", "s", 0.3, "bare relay", 0.2, 1.5)

@@ -1,0 +1,39 @@
+"""The benches, and how they are run; none of this in ``__main__``, which no other process has."""
+
+import multiprocessing
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib import import_module
+from types import ModuleType
+
+import click
+
+from tests.bench.figures import Figure
+
+USUAL = (
+    *("start", "relay", "latency", "connects", "memory", "growth"),
+    *("lambda-start", "lambda-warm", "lambda-handshake"),
+)
+ON_REQUEST = ("peers", "scale")
+"""Node's packages are installed for the one; the other is no measurement."""
+BENCHES = (*USUAL, *ON_REQUEST)
+
+
+def module_of(name: str) -> ModuleType:
+    """Return the module that a bench's name stands for."""
+    return import_module(f"tests.bench.{name.replace('-', '_')}")
+
+
+def _measured(name: str, is_full: bool) -> list[Figure]:
+    found: list[Figure] = module_of(name).measure(is_full)
+    return found
+
+
+def run(names: Sequence[str], is_full: bool) -> list[Figure]:
+    """Run benches, each in a new process: the memory of this one would count as the servers'."""
+    found: list[Figure] = []
+    for name in names:
+        click.echo(f"measuring {name}", err=True)
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as process:
+            found += process.submit(_measured, name, is_full).result()
+    return found
