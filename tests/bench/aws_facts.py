@@ -89,6 +89,3 @@ QUOTAS = (
     Quota("write units a second, a table on demand", 40_000, "writes_s"),
     Quota("read units a second, a table on demand", 40_000, "reads_s"),
 )
-
-PARTITION_READS_S, PARTITION_WRITES_S = 3_000, 1_000
-"""Units a second of one key of a table or an index; assumed, not adjustable."""

@@ -35,7 +35,7 @@ from tests.lambda_app.calls import DYNAMODB, measured
 SAMPLE = 4_000
 """Games that are played one by one, to know what an average game does when."""
 
-ZOOM_S = 20
+ZOOM_S = 5
 """Of the busiest minute, where a month is not played game by game."""
 
 KEPT_S = 600

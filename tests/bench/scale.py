@@ -7,27 +7,20 @@ python -m tests.bench.scale      # writes them into docs/scale.md
 import io
 import itertools
 import math
-import random
-import statistics
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
 from poker_signal.core.invocation import Outcome
 from poker_signal.lambda_app import log
-from poker_signal.lambda_app.table import _item_of
-from tests.bench import lambda_cost
 from tests.bench.aws_facts import (
     FIRST_MESSAGES,
-    PARTITION_READS_S,
-    PARTITION_WRITES_S,
     PRICES,
     QUOTAS,
     Quota,
 )
 from tests.bench.figures import Figure, filled, markdown
-from tests.bench.games import HABITS, Game
+from tests.bench.games import HABITS
 from tests.bench.lambda_cost import EVENTS
 from tests.bench.lambda_handshake import memory_table
 from tests.bench.month import READS, WRITE_UNITS, Event, Month, known, month_of
@@ -36,7 +29,6 @@ from tests.core.build import AT
 DOC = Path(__file__).parents[2] / "docs" / "scale.md"
 SCALES = (1, 1_000, 1_000_000)
 ACCESS_LOG_BYTES = 400
-READ_UNIT_BYTES = 4_096
 
 
 @cache
@@ -149,19 +141,14 @@ def _scale_names() -> list[str]:
     return [f"{scale:,} a day".replace(",", " ") for scale in SCALES]
 
 
-def _candidates_per_handshake() -> float:
-    facts = known().average
-    candidates = facts.per_game["ice-candidate"] + facts.per_game["ice-candidate early"]
-    return candidates / facts.handshakes
-
-
 def _game_table() -> str:
     """Return what an average game is made of."""
     facts = known().average
+    candidates = facts.per_game["ice-candidate"] + facts.per_game["ice-candidate early"]
     rows = [
         ("players beside the host", "", facts.players),
         ("handshakes", "h", facts.handshakes),
-        ("candidates of a handshake", "c", _candidates_per_handshake()),
+        ("candidates of a handshake", "c", candidates / facts.handshakes),
         ("connections", "k", facts.per_game["$disconnect"]),
         ("pings", "g", facts.per_game["ping"]),
         ("minutes connected, together", "m", facts.minutes),
@@ -247,51 +234,6 @@ def _quota_table() -> str:
     return _table(["quota", "default", "reached at, games a day", *at], rows)
 
 
-def _partition_table() -> str:
-    """Return how hot one game's key in the index gets."""
-    kinds, chance = known().kinds, random.Random(2)
-    hottest_reads, hottest_writes = [], []
-    for _ in range(2_000):
-        reads: Counter[int] = Counter()
-        writes: Counter[int] = Counter()
-        for at_s, kind, _ in Game(chance, HABITS).happenings:
-            reads[int(at_s)] += round(2 * kinds[kind].reads)
-            writes[int(at_s)] += kinds[kind].writes
-        hottest_reads.append(max(reads.values()) / 2)
-        hottest_writes.append(max(writes.values()) / WRITE_UNITS)
-    rows = {
-        "bytes of a player's row": _row_bytes(),
-        "rows that a read unit's 4 KB hold": READ_UNIT_BYTES // _row_bytes(),
-        "read units in a game's busiest second, median": statistics.median(hottest_reads),
-        "… of 2 000 games": max(hottest_reads),
-        "write units of the index in a game's busiest second": max(hottest_writes),
-        "players who may join one game within a minute": _players_of_a_hot_game(),
-    }
-    return _table(
-        ["one key of `gameId-index`", ""], [(name, number(value)) for name, value in rows.items()]
-    )
-
-
-def _row_bytes() -> int:
-    """Return the size of the host's row when it has reached five players."""
-    item = _item_of(lambda_cost.HOST._replace(connection_id=16 * "x"))  # type: ignore[arg-type]
-    item["reached"] = {"SS": [16 * "x"] * len(lambda_cost.PLAYERS)}
-    return sum(
-        len(name) + sum(len("".join(value)) for value in values.values())
-        for name, values in item.items()
-    )
-
-
-def _players_of_a_hot_game() -> int:
-    """Return how many players of one game can shake hands within a minute."""
-    for players in itertools.count(1):
-        units = math.ceil(players * _row_bytes() / READ_UNIT_BYTES) / 2
-        reads_s = players * (_candidates_per_handshake() + 3) * units / 60
-        if reads_s > PARTITION_READS_S or players * 3 / 60 > PARTITION_WRITES_S:
-            return players - 1
-    raise AssertionError
-
-
 ITEMS = (
     "API Gateway, messages",
     "API Gateway, minutes connected",
@@ -351,7 +293,6 @@ def blocks() -> dict[str, str]:
         "formula": _formula(),
         "month": _month_table(),
         "quotas": _quota_table(),
-        "partition": _partition_table(),
         "bill": _bill_table(),
         "prices": _price_table(),
         "habits": _habit_table(),
