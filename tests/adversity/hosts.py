@@ -6,7 +6,7 @@
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from greenlet import greenlet
@@ -33,27 +33,6 @@ IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 class Killed(BaseException):
     """Lambda ended the container: out of time, out of memory, or out of luck."""
-
-
-class Host(Protocol):
-    """What runs the rules."""
-
-    gateway: Gateway
-
-    def start(self, task: "Task") -> None:
-        """Begin an invocation, and go on until it waits."""
-
-    def resume(self, task: "Task", error: BaseException | None = None) -> None:
-        """Let an invocation go on until it waits again; ``error`` is what its call raises."""
-
-    def stored(self) -> set[str]:
-        """Return whose rows the table has."""
-
-    def indexed(self) -> set[str]:
-        """Return whose rows the index has."""
-
-    def rows(self) -> list[Row]:
-        """Return the rows of the table."""
 
 
 class LambdaFunction:
@@ -196,6 +175,9 @@ class InProcess:
         found = [self._host.table.row(ConnectionId(key)) for key in self.gateway.connections]
         return [row for row in found if row is not None]
 
+
+Host = LambdaFunction | InProcess
+"""What runs the rules."""
 
 MakeHost = Callable[["Schedule", bool], Host]
 

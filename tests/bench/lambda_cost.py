@@ -120,7 +120,7 @@ def _container(python: str, environment: dict[str, str]) -> dict[str, Any]:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     if done.returncode != 0:
