@@ -6,14 +6,16 @@
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 from greenlet import greenlet
 
+from poker_signal.core.aws_event import Identity
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, Row
-from poker_signal.emulator.aws.results import Raised, Returned
+from poker_signal.emulator.aws.connections import ConnectionInfo
+from poker_signal.emulator.aws.results import Forward, Raised, Returned
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
@@ -26,31 +28,11 @@ if TYPE_CHECKING:
     from tests.adversity.schedule import Schedule, Task
 
 TABLE = "poker-signaling-connections"
+IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 
 class Killed(BaseException):
     """Lambda ended the container: out of time, out of memory, or out of luck."""
-
-
-class Host(Protocol):
-    """What runs the rules."""
-
-    gateway: Gateway
-
-    def start(self, task: "Task") -> None:
-        """Begin an invocation, and go on until it waits."""
-
-    def resume(self, task: "Task", error: BaseException | None = None) -> None:
-        """Let an invocation go on until it waits again; ``error`` is what its call raises."""
-
-    def stored(self) -> set[str]:
-        """Return whose rows the table has."""
-
-    def indexed(self) -> set[str]:
-        """Return whose rows the index has."""
-
-    def rows(self) -> list[Row]:
-        """Return the rows of the table."""
 
 
 class LambdaFunction:
@@ -139,20 +121,43 @@ class LambdaFunction:
         self._pause(f"sleep {seconds} s")
 
 
+class CoreConnections:
+    """``@connections`` as the emulator's function calls them, in the same world."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._management = ManagementApi(gateway)
+
+    def post(self, connection_id: str, data: str) -> bool:
+        """Send a text frame; False: the connection is gone."""
+        return self._management.post(ConnectionId(connection_id), data)
+
+    def get(self, connection_id: str) -> ConnectionInfo | None:
+        """Return that a connection is open; None: it is gone."""
+        is_open = self._management.is_open(ConnectionId(connection_id))
+        return ConnectionInfo(0, 0, IDENTITY) if is_open else None
+
+    def delete(self, connection_id: str) -> bool:
+        """Close a connection; False: it was gone."""
+        return self._management.close(ConnectionId(connection_id))
+
+
 class InProcess:
     """The emulator's host: an invocation is over before the next event comes."""
 
     def __init__(self, schedule: "Schedule", lagging: bool) -> None:
         self._schedule = schedule
         self.gateway = Gateway(schedule.tell)
-        connections = ManagementApi(self.gateway)
-        # The Lambda host's connections, which do what the core's host asks of its own.
-        self._host = SignalingFunction(connections, Rules())  # type: ignore[arg-type]
+        self._connections = CoreConnections(self.gateway)
+        self._host = SignalingFunction(self._connections, Rules())
 
     def start(self, task: "Task") -> None:
         """Run an invocation to its end."""
         outer, self._schedule.current = self._schedule.current, task
-        result = self._host.invoke(task.event)
+        result = self._host.invoke(task.event, may_forward=True)
+        if isinstance(result, Forward):
+            # As the gateway does.
+            is_open = self._connections.post(result.connection_id, result.frame)
+            result = result.result if is_open else self._host.invoke(task.event)
         self._schedule.current = outer
         if isinstance(result, Returned):
             self._schedule.ended(task, result.value)
@@ -175,6 +180,9 @@ class InProcess:
         found = [self._host.table.row(ConnectionId(key)) for key in self.gateway.connections]
         return [row for row in found if row is not None]
 
+
+Host = LambdaFunction | InProcess
+"""What runs the rules."""
 
 MakeHost = Callable[["Schedule", bool], Host]
 

@@ -1,8 +1,7 @@
 """Explores interleavings: the number of a schedule decides everything in it."""
 
 import random
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from unittest import mock
 
@@ -160,13 +159,6 @@ class Explorer:
             schedule.check()
 
 
-@contextmanager
-def quiet_log() -> Generator[None, None, None]:
-    """Keep the function's lines to oneself."""
-    with mock.patch("poker_signal.lambda_app.log.write"):
-        yield
-
-
 def play(number: int, host: str = "lambda") -> list[str]:
     """Play a schedule; return its story.
 
@@ -175,7 +167,7 @@ def play(number: int, host: str = "lambda") -> list[str]:
     """
     explorer = Explorer(number, host)
     try:
-        with quiet_log():
+        with mock.patch("poker_signal.lambda_app.log.write"):
             explorer.run()
     except properties.Violation as violation:
         raise properties.Violation(

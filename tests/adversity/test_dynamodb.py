@@ -16,6 +16,7 @@ from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.adversity.dynamodb import DynamoDB
 from tests.core.build import row
 from tests.lambda_app import TABLE
+from tests.support import tiers
 
 KEYS = st.sampled_from(["a", "b", "c"]).map(ConnectionId)
 ROWS = st.builds(
@@ -48,7 +49,7 @@ def moto() -> Generator[Any, None, None]:
         client.close()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=tiers.EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CALLS, max_size=15))
 def test_the_double_answers_as_moto_does(moto: Any, calls: list[tuple[Any, ...]]) -> None:
     """Through the same table class that the function uses."""

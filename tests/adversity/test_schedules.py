@@ -1,4 +1,4 @@
-"""The properties hold in every schedule: 500 of them here, more with ``SCHEDULES=10000``.
+"""The properties hold in every schedule: 200 of them here, more with ``SCHEDULES=10000``.
 
 ``SCHEDULE=1234`` plays that one only and tells its story.
 """

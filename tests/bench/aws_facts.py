@@ -8,11 +8,11 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.lambda_app.calls import DYNAMODB
+
 MODULE = Path(__file__).parents[2] / "infrastructure" / "signaling-server"
 
 ASSUMED = "assumed, to be verified"
-QUOTAS = "API Gateway developer guide, quotas of WebSocket APIs"
-ACCOUNT = "API Gateway developer guide, account-level throttling"
 GATEWAY_PRICES = "aws.amazon.com/api-gateway/pricing, as others quote it"
 
 DYNAMODB_S = 0.005
@@ -47,17 +47,6 @@ FIRST_MESSAGES = 1e9
 """Messages of a month after which they cost less."""
 
 
-class Quota(NamedTuple):
-    """A limit of AWS's, or of the module."""
-
-    name: str
-    limit: float
-    measure: str
-    """Which figure of the simulation is held against it: a field of ``Peak``."""
-    source: str
-    remedy: str
-
-
 def default_of(name: str) -> int:
     """Return a default number of the module, as its source has it."""
     text = "".join(file.read_text(encoding="utf-8") for file in sorted(MODULE.glob("*.tf")))
@@ -74,95 +63,29 @@ def cpu_share(memory_mb: int) -> float:
 
 def seconds_of(calls: list[str], cpu_s: float, memory_mb: int) -> float:
     """Return how long an event takes: calls of AWS one after the other, and CPU by its share."""
-    from tests.lambda_app.calls import DYNAMODB
-
     waits = sum(DYNAMODB_S if call in DYNAMODB else POST_S for call in calls)
     return waits + cpu_s / cpu_share(memory_mb)
 
 
-def quotas() -> list[Quota]:
-    """Return what can be reached, in no order."""
-    rate = default_of("rate_limit")
-    return [
-        Quota(
-            "events a second, the module's stage",
-            rate,
-            "events_s",
-            "`throttling.rate_limit` of the module",
-            "raise `throttling.rate_limit` and `burst_limit`, at most to the account's",
-        ),
-        Quota(
-            "new connections a second, account and region",
-            500,
-            "connects_s",
-            QUOTAS,
-            "ask AWS: *Connections per second* of API Gateway; adjustable",
-        ),
-        Quota(
-            "requests a second, account and region",
-            10_000,
-            "requests_s",
-            ACCOUNT,
-            "ask AWS: *Throttle rate* of API Gateway; adjustable, its burst of 5 000 is not",
-        ),
-        Quota(
-            "connections at once, at the default rate",
-            3_600_000,
-            "open",
-            QUOTAS,
-            "grows with the new connections a second",
-        ),
-        Quota(
-            "invocations at once, a new account",
-            10,
-            "concurrency",
-            ASSUMED,
-            "ask AWS: *Concurrent executions* of Lambda, 1 000 is usual",
-        ),
-        Quota(
-            "invocations at once, a usual account",
-            1_000,
-            "concurrency",
-            ASSUMED,
-            "ask AWS: *Concurrent executions*; `throttling.reserved_concurrency` keeps a share",
-        ),
-        Quota(
-            "invocations a second, a usual account",
-            10_000,
-            "invocations_s",
-            ASSUMED,
-            "ten for each concurrent execution: the same request",
-        ),
-        Quota(
-            "write units a second, a table's first peak",
-            4_000,
-            "writes_s",
-            ASSUMED,
-            "grows by itself, twofold in half an hour; before a big night set warm throughput",
-        ),
-        Quota(
-            "read units a second, a table's first peak",
-            12_000,
-            "reads_s",
-            ASSUMED,
-            "the same",
-        ),
-        Quota(
-            "write units a second, a table on demand",
-            40_000,
-            "writes_s",
-            ASSUMED,
-            "ask AWS: *Table-level write throughput*",
-        ),
-        Quota(
-            "read units a second, a table on demand",
-            40_000,
-            "reads_s",
-            ASSUMED,
-            "ask AWS: *Table-level read throughput*",
-        ),
-    ]
+class Quota(NamedTuple):
+    """A limit of AWS's, or of the module; docs/scale.md has its source, and what to do."""
+
+    name: str
+    limit: float
+    measure: str
+    """Which figure of the simulation is held against it: a field of ``Peak``."""
 
 
-PARTITION_READS_S, PARTITION_WRITES_S = 3_000, 1_000
-"""Units a second of one key of a table or an index; assumed, not adjustable."""
+QUOTAS = (
+    Quota("events a second, the module's stage", default_of("rate_limit"), "events_s"),
+    Quota("new connections a second, account and region", 500, "connects_s"),
+    Quota("requests a second, account and region", 10_000, "requests_s"),
+    Quota("connections at once, at the default rate", 3_600_000, "open"),
+    Quota("invocations at once, a new account", 10, "concurrency"),
+    Quota("invocations at once, a usual account", 1_000, "concurrency"),
+    Quota("invocations a second, a usual account", 10_000, "invocations_s"),
+    Quota("write units a second, a table's first peak", 4_000, "writes_s"),
+    Quota("read units a second, a table's first peak", 12_000, "reads_s"),
+    Quota("write units a second, a table on demand", 40_000, "writes_s"),
+    Quota("read units a second, a table on demand", 40_000, "reads_s"),
+)

@@ -1,17 +1,14 @@
 """Connects per second: thirty-two clients that connect and close again and again."""
 
 import asyncio
-import statistics
-from contextlib import ExitStack
 
-from tests.bench import profiles
 from tests.bench.client import Address, drive
-from tests.bench.figures import Figure, Found, Run
-from tests.bench.processes import FLOOR, OURS, Meter, Server, running
+from tests.bench.figures import Figure
+from tests.bench.processes import FLOOR, OURS, Meter, Server
+from tests.bench.turns import all_running, in_turns
 
 AT_ONCE = 32
 ROUNDS, SECONDS, WARM_S = 3, 1.5, 0.3
-STEPS = 2 * ROUNDS
 BAR = 0.8
 
 
@@ -41,29 +38,16 @@ async def _connects(address: Address, server: Server) -> tuple[float, float]:
     return connected / spent.seconds, spent.cpu_s / connected * 1e6
 
 
-def load(server: Server) -> tuple[float, float]:
-    """Load one server."""
+def _load(server: Server) -> tuple[float, float]:
     return drive(_connects(Address(server.url, server.spec.dialect), server))
 
 
-def measure(run: Run) -> Found:
-    """Measure A B A B."""
-    rounds: dict[str, list[tuple[float, float]]] = {OURS.name: [], FLOOR.name: []}
-    with ExitStack() as stack:
-        servers = [stack.enter_context(running(spec)) for spec in (OURS, FLOOR)]
-        for _ in range(ROUNDS):
-            for server in servers:
-                rounds[server.spec.name].append(load(server))
-                run.tick(server.spec.name)
-    (ours_s, ours_us), (floor_s, floor_us) = (
-        [statistics.median(one[place] for one in own) for place in (0, 1)]
-        for own in rounds.values()
-    )
-    against = FLOOR.name
-    found = [
-        Figure("connects", "connects, and closes", "a second", ours_s, against, floor_s, BAR, True),
-        Figure(
-            "connects", "server CPU of a connect and close", "µs", ours_us, against, floor_us, None
-        ),
+def measure(is_full: bool) -> list[Figure]:
+    """Compare with the bare relay."""
+    with all_running(OURS, FLOOR) as servers:
+        (ours_s, ours_us), (floor_s, floor_us) = in_turns(servers, ROUNDS, _load)
+    rates, costs = (ours_s, FLOOR.name, floor_s), (ours_us, FLOOR.name, floor_us)
+    return [
+        Figure("connects", "connects, and closes", "a second", *rates, BAR, at_least=True),
+        Figure("connects", "server CPU of a connect and close", "µs", *costs, None),
     ]
-    return Found(found, profiles.of_missed("connects", found, load))

@@ -4,7 +4,7 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -63,21 +63,6 @@ class Figure(NamedTuple):
 HEAD = ["measured", "poker-signal", "compared with", "ratio", "bar", ""]
 
 
-class Found(NamedTuple):
-    """What one bench hands back."""
-
-    figures: list[Figure]
-    profile: Sequence[str] = ()
-    """Why a bar was missed: lines of text."""
-
-
-class Run(NamedTuple):
-    """How much to measure, and whom to tell of each step."""
-
-    is_full: bool = False
-    tick: Callable[[str], None] = lambda _: None
-
-
 def digits(value: float) -> str:
     """Return three significant digits, and no fewer than the integer part has."""
     if abs(value) < 1:
@@ -100,9 +85,8 @@ def table(figures: Iterable[Figure]) -> str:
     )
 
 
-def about(is_full: bool, load: tuple[float, float], seconds: float) -> dict[str, Any]:
+def about(is_full: bool, load_before: float, seconds: float) -> dict[str, Any]:
     """Return what a reader must know of the machine and the run."""
-    packages = ("websockets", "uvloop", "click")
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cores": psutil.cpu_count(),
@@ -110,10 +94,10 @@ def about(is_full: bool, load: tuple[float, float], seconds: float) -> dict[str,
         "machine": platform.machine(),
         "system": platform.system(),
         "python": platform.python_version(),
-        "packages": {name: version(name) for name in packages},
+        "packages": {name: version(name) for name in ("websockets", "uvloop", "click")},
         "full": is_full,
-        "load_before": round(load[0], 1),
-        "load_after": round(load[1], 1),
+        "load_before": round(load_before, 1),
+        "load_after": round(load_average(), 1),
         "seconds": round(seconds),
     }
 
@@ -123,30 +107,43 @@ def load_average() -> float:
     return os.getloadavg()[0]
 
 
-def _rounded(figure: Figure) -> Figure:
-    ours, floor = float(f"{figure.ours:.4g}"), figure.floor
-    return figure._replace(ours=ours, floor=None if floor is None else float(f"{floor:.4g}"))
-
-
-def save(path: Path, found: dict[str, Found], facts: dict[str, Any]) -> None:
-    """Write a run as JSON, no figure with more digits than it deserves."""
-    figures = [_rounded(figure)._asdict() for one in found.values() for figure in one.figures]
-    profiles = {name: [*one.profile] for name, one in found.items() if one.profile}
-    values = {"about": facts, "figures": figures, "profiles": profiles}
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
 class Saved(NamedTuple):
     """A run that was saved."""
 
     about: dict[str, Any]
     figures: list[Figure]
-    profiles: dict[str, list[str]]
+
+
+def save(path: Path, found: Iterable[Figure], facts: dict[str, Any]) -> None:
+    """Write a run as JSON, no figure with more digits than it deserves."""
+    values = {"about": facts, "figures": [_rounded(figure)._asdict() for figure in found]}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _rounded(figure: Figure) -> Figure:
+    ours, floor = float(f"{figure.ours:.4g}"), figure.floor
+    return figure._replace(ours=ours, floor=None if floor is None else float(f"{floor:.4g}"))
 
 
 def read(path: Path) -> Saved:
     """Return a run that was saved."""
     values = json.loads(path.read_text(encoding="utf-8"))
-    figures = [Figure(**figure) for figure in values["figures"]]
-    return Saved(values["about"], figures, values["profiles"])
+    return Saved(values["about"], [Figure(**figure) for figure in values["figures"]])
+
+
+def filled(text: str, blocks: Mapping[str, str]) -> str:
+    """Return a page with these blocks between their marks."""
+    for name, block in blocks.items():
+        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
+        before, found, rest = text.partition(begin)
+        _, ended, after = rest.partition(end)
+        if not (found and ended):
+            raise ValueError(f"the page has no {begin.strip()}, or not its end")
+        text = before + begin + block + end + after
+    return text
+
+
+def markdown(lines: Iterable[Sequence[str]]) -> str:
+    """Return a table."""
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -6,7 +6,6 @@ and how often a phone loses its network is assumed, and stands in ``Habits``.
 
 import math
 import random
-from collections.abc import Iterator
 from typing import NamedTuple
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
@@ -56,15 +55,12 @@ Happening = tuple[float, str, int]
 """An event at API Gateway: when, what kind, and the sender's number within its game."""
 
 
-def starts(games_a_day: float, chance: random.Random, habits: Habits = HABITS) -> Iterator[float]:
-    """Yield when the games of a month start, in seconds, day by day but in no order within one."""
-    for day in range(DAYS):
-        share = DAY_WEIGHTS[day % 7] * 7 / sum(DAY_WEIGHTS)
-        for _ in range(poisson(games_a_day * share, chance)):
-            yield day * DAY + start_of_day(chance, habits)
+def games_of(games_a_day: float, day: int) -> float:
+    """Return how many games start on a day of the month, on average."""
+    return games_a_day * DAY_WEIGHTS[day % 7] * 7 / sum(DAY_WEIGHTS)
 
 
-def start_of_day(chance: random.Random, habits: Habits) -> float:
+def start_of_day(chance: random.Random, habits: Habits = HABITS) -> float:
     """Return when a game starts, in seconds of its day."""
     (hour,) = chance.choices(range(24), HOUR_WEIGHTS)
     if chance.random() < habits.punctual:

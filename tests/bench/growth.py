@@ -6,97 +6,59 @@ thousand finds less of what it needs in the processor's caches: the bare relay's
 much of that is the machine's. What it costs to meet for the first time is stated beside it.
 """
 
-import statistics
-
-from tests.bench import profiles
 from tests.bench.client import Address, drive
-from tests.bench.figures import Figure, Found, Run
+from tests.bench.figures import Figure
 from tests.bench.handshakes import Night, saturate
 from tests.bench.memory import raise_limit
 from tests.bench.processes import FLOOR, OURS, Server, Spec, running
+from tests.bench.turns import in_turns
 
 IN_FLIGHT = 8
 ROUNDS, SECONDS = 3, 1.2
-STEPS = 4 * ROUNDS
 BAR = 1.15
-GAMES_QUICK, GAMES_FULL = (1, 100), (1, 1_000)
-SEATS = (2, 24)
+GAMES_QUICK, GAMES_FULL = (100, 1), (1_000, 1)
+SEATS = (24, 2)
 GAMES_OF_SEATS = 10
 
 
-def cost_us(server: Server, night: Night, *, having_met: bool = True) -> float:
+def _cost_us(server: Server, night: Night, *, having_met: bool) -> tuple[float]:
     """Return server CPU per message."""
     address = Address(server.url, server.spec.dialect)
     work = saturate(address, server, night, SECONDS, IN_FLIGHT, having_met=having_met)
-    return drive(work).cpu_us
+    return (drive(work).cpu_us,)
 
 
-def cost_of_meeting_us(spec: Spec, night: Night, run: Run) -> float:
-    """Return server CPU per message of pairs that have not met before."""
-    costs = []
-    for _ in range(ROUNDS):
-        with running(spec) as server:
-            costs.append(cost_us(server, night, having_met=False))
-        run.tick(f"{spec.name}, {night.games} games meet")
-    return statistics.median(costs)
-
-
-def grown(spec: Spec, small: Night, large: Night, run: Run) -> tuple[float, float]:
-    """Return the cost of a message at both sizes, measured in turns."""
-    costs: dict[Night, list[float]] = {large: [], small: []}
+def _grown(spec: Spec, nights: list[Night]) -> list[float]:
+    """Return the cost of a message at each size, measured in turns."""
     with running(spec) as server:
-        for _ in range(ROUNDS):
-            for night, own in costs.items():
-                own.append(cost_us(server, night))
-                run.tick(f"{spec.name}, {night.games} × {night.players}")
-    return statistics.median(costs[large]), statistics.median(costs[small])
+        found = in_turns(nights, ROUNDS, lambda night: _cost_us(server, night, having_met=True))
+    return [cost for (cost,) in found]
 
 
-def measure(run: Run) -> Found:
+def _of_meeting(spec: Spec, night: Night) -> tuple[float]:
+    with running(spec) as server:
+        return _cost_us(server, night, having_met=False)
+
+
+def measure(is_full: bool) -> list[Figure]:
     """Measure ours against itself; the bare relay's growth is stated beside it."""
-    games = GAMES_FULL if run.is_full else GAMES_QUICK
-    raise_limit(games[-1] * 9)
-    by_games = [Night(count, 8) for count in games]
-    by_seats = [Night(GAMES_OF_SEATS, count) for count in SEATS]
-    figures = [
-        _figure(OURS, "games", by_games, run),
-        _figure(OURS, "seats", by_seats, run),
+    many, few = GAMES_FULL if is_full else GAMES_QUICK
+    raise_limit(many * 9)
+    by_games = [Night(count, 8) for count in (many, few)]
+    at_many, at_one = _grown(OURS, by_games)
+    at_24, at_2 = _grown(OURS, [Night(GAMES_OF_SEATS, count) for count in SEATS])
+    cost = "server CPU of a message"
+    found = [
+        Figure("growth", f"{cost}, {many} games", "µs", at_many, "1 game", at_one, BAR),
+        Figure("growth", f"{cost}, {SEATS[0]} seats", "µs", at_24, f"{SEATS[1]} seats", at_2, BAR),
     ]
-    if run.is_full:
-        figures.append(_figure(FLOOR, "games", by_games, run))
-        figures.append(_figure_of_meeting(by_games[-1], run))
-
-    def load(server: Server) -> None:
-        for night in (by_games[-1], by_seats[-1]):
-            cost_us(server, night)
-
-    return Found(figures, profiles.of_missed("growth", figures, load))
-
-
-def _figure_of_meeting(night: Night, run: Run) -> Figure:
-    return Figure(
-        "growth",
-        f"server CPU of a message, {night.games} games, first handshakes",
-        "µs",
-        cost_of_meeting_us(OURS, night, run),
-        FLOOR.name,
-        cost_of_meeting_us(FLOOR, night, run),
-        bar=None,
-    )
-
-
-def _figure(spec: Spec, what: str, nights: list[Night], run: Run) -> Figure:
-    small, large = nights
-    few, many = (small.games, large.games) if what == "games" else (small.players, large.players)
-    at_large, at_small = grown(spec, small, large, run)
-    is_ours = spec is OURS
-    name = f"server CPU of a message, {many} {what}"
-    return Figure(
-        "growth",
-        name if is_ours else f"… of the {spec.name}",
-        "µs",
-        at_large,
-        f"{few} {'game' if few == 1 else what}",
-        at_small,
-        BAR if is_ours else None,
-    )
+    if is_full:
+        at_many, at_one = _grown(FLOOR, by_games)
+        name = f"… of the {FLOOR.name}"
+        found.append(Figure("growth", name, "µs", at_many, "1 game", at_one, None))
+        (ours,), (floor,) = in_turns(
+            [OURS, FLOOR], ROUNDS, lambda spec: _of_meeting(spec, by_games[0])
+        )
+        name = f"{cost}, {many} games, first handshakes"
+        found.append(Figure("growth", name, "µs", ours, FLOOR.name, floor, None))
+    return found

@@ -58,6 +58,10 @@ EVENTS: dict[str, Any] = {
 }
 
 
+CALLS = "the two calls alone"
+"""A query and a post, as every message needs them: the floor of a warm candidate."""
+
+
 class Cost(NamedTuple):
     """CPU seconds on the machine that ``about`` names, one sample per container or event."""
 
@@ -76,7 +80,7 @@ class Cost(NamedTuple):
         return statistics.median(self.warm[kind])
 
 
-def measure() -> Cost:
+def measure(containers: int = CONTAINERS) -> Cost:
     """Measure with the newest Python that is here, as the deployment has a new one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -86,13 +90,13 @@ def measure() -> Cost:
         path = unzipped(folder / "zip")
         with stub((HOST, *PLAYERS), folder) as endpoints:
             environment = {**os.environ, **ENVIRONMENT, **endpoints, "PYTHONPATH": str(path)}
-            samples = [_container(python, environment) for _ in range(CONTAINERS + 1)][1:]
+            samples = [_container(python, environment) for _ in range(containers + 1)][1:]
     return Cost(
-        f"{version}, {platform.machine()}, {CONTAINERS} containers",
+        f"{version}, {platform.machine()}, {containers} containers",
         [sample["start"] for sample in samples],
         [sample["first"]["join"] for sample in samples],
         [sample["first"]["offer"] for sample in samples],
-        {kind: _all(sample["warm"][kind] for sample in samples) for kind in EVENTS},
+        {kind: _all(sample["warm"][kind] for sample in samples) for kind in (*EVENTS, CALLS)},
     )
 
 
@@ -103,14 +107,20 @@ def _all(samples: Iterable[list[float]]) -> list[float]:
 
 def _container(python: str, environment: dict[str, str]) -> dict[str, Any]:
     first = {kind: EVENTS[kind] for kind in ("join", "offer")}
+    candidate = {
+        "game": HOST.game_id,
+        "target": JOINER.connection_id,
+        "data": json.dumps(CANDIDATE),
+    }
     todo = {"first": first, "warm": EVENTS, "rounds": ROUNDS + 1}
+    todo |= {"calls": CALLS, "candidate": candidate}
     done = subprocess.run(
         [python, str(Path(__file__).with_name("lambda_container.py"))],
         input=json.dumps(todo),
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=600,
         check=False,
     )
     if done.returncode != 0:

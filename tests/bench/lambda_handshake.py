@@ -8,16 +8,16 @@ Not in it: the players' network and browsers, and AWS's own time to find a conta
 import random
 import statistics
 import zipfile
-from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import lambda_cost
 from tests.bench.aws_facts import PRICES, cpu_share, default_of, seconds_of
-from tests.bench.figures import Figure, Found, Run
+from tests.bench.figures import Figure, markdown
 from tests.bench.lambda_cost import Cost
-from tests.lambda_app.calls import DYNAMODB, measured
+from tests.bench.lambda_start import ROOT
+from tests.lambda_app.calls import measured
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
 BAR_S = 1.0
@@ -26,8 +26,6 @@ HANDSHAKES = 20_000
 MAX_ZIP_BYTES = 60_000
 CALLS_BAR = 1.2
 
-ROOT = Path(__file__).parents[2]
-
 OFFER, OFFER_COLD = "`offer` or `answer`", "`offer` or `answer`, cold container"
 JOIN, JOIN_COLD = "`join`, warm container", "`join`, cold container"
 CANDIDATE = "`ice-candidate` after its offer"
@@ -35,63 +33,11 @@ CANDIDATE = "`ice-candidate` after its offer"
 HANDSHAKE = {"`$connect` of a player": 1, JOIN: 1, OFFER: 2, CANDIDATE: 8, "`$disconnect`": 1}
 """Events of a player who connects, joins and leaves: see docs/deploy.md."""
 
-
-def until_delivered(calls: list[str]) -> list[str]:
-    """Return the calls up to the one that delivers; the note of it comes after."""
-    return calls[: calls.index("PostToConnection") + 1]
-
-
-class Budget:
-    """Draws handshakes from measured costs."""
-
-    def __init__(self, cost: Cost, calls: dict[str, list[str]], memory_mb: int) -> None:
-        self._cost = cost
-        self._calls = {name: until_delivered(calls[name]) for name in (JOIN, JOIN_COLD)}
-        self._calls |= {name: until_delivered(calls[name]) for name in (OFFER, OFFER_COLD)}
-        self._memory_mb = memory_mb
-        self._random = random.Random(8)
-
-    def warm(self) -> float:
-        """Join and offer in containers that know both players."""
-        return self._event(JOIN, self._cost.warm["join"]) + self._event(
-            OFFER, self._cost.warm["offer"]
-        )
-
-    def cold(self) -> float:
-        """The join starts a container, at its CPU share; the offer is that one's second event."""
-        return self._start() / cpu_share(self._memory_mb) + self._after_start()
-
-    def cold_boosted(self) -> float:
-        """The same with a whole vCPU until the handler is there, as AWS is said to give."""
-        return self._start() + self._after_start()
-
-    def _start(self) -> float:
-        return self._random.choice(self._cost.start)
-
-    def _after_start(self) -> float:
-        return self._event(JOIN_COLD, self._cost.first_join) + self._event(
-            OFFER_COLD, self._cost.next_offer
-        )
-
-    def _event(self, name: str, cpu_s: list[float]) -> float:
-        return seconds_of(self._calls[name], self._random.choice(cpu_s), self._memory_mb)
-
-
-def p95(draw: Callable[[], float]) -> float:
-    """Return the 95th percentile of what is drawn."""
-    return statistics.quantiles([draw() for _ in range(HANDSHAKES)], n=20)[-1]
-
-
-def verdict(value: float, bar: float) -> str:
-    """Return whether a bar holds."""
-    return "holds" if value <= bar else "MISSED"
-
-
-def per_million(cost: Cost, calls: dict[str, list[str]], memory_mb: int) -> float:
-    """Return the price of a million warm candidates, the most frequent message, in USD."""
-    seconds = seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb)
-    gb_s = seconds * memory_mb / 1024
-    return 1e6 * (gb_s * PRICES["gb_s"].usd + PRICES["invocations"].usd)
+BARRED = {
+    "warm": "warm containers",
+    "cold": "cold, start at its CPU share",
+    "cold_boosted": "cold, start with a whole vCPU",
+}
 
 
 class Size(NamedTuple):
@@ -103,78 +49,64 @@ class Size(NamedTuple):
     message: float
     """A warm candidate, median."""
     warm: float
+    """Join and offer in containers that know both players."""
     cold: float
+    """The join starts a container, at its CPU share; the offer is that one's second event."""
     cold_boosted: float
+    """The same with a whole vCPU until the handler is there, as AWS is said to give."""
     usd: float
     """A million warm candidates."""
 
 
-BARRED = {
-    "warm": "warm containers",
-    "cold": "cold, start at its CPU share",
-    "cold_boosted": "cold, start with a whole vCPU",
-}
-
-
 def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
     """Return what a memory size means, by twenty thousand handshakes of each kind."""
-    budget = Budget(cost, calls, memory_mb)
+    chance, share = random.Random(8), cpu_share(memory_mb)
+
+    def waits_s(name: str) -> float:
+        # Up to the call that delivers; the note of it comes after.
+        until = calls[name].index("PostToConnection") + 1
+        return seconds_of(calls[name][:until], 0, memory_mb)
+
+    def p95(waits_s: float, *parts: tuple[list[float], float]) -> float:
+        """Return the 95th percentile of CPU that is drawn, each part by its share of a vCPU."""
+        drawn = [
+            waits_s + sum(chance.choice(samples) / part for samples, part in parts)
+            for _ in range(HANDSHAKES)
+        ]
+        return statistics.quantiles(drawn, n=20)[-1]
+
+    warm_s, cold_s = waits_s(JOIN) + waits_s(OFFER), waits_s(JOIN_COLD) + waits_s(OFFER_COLD)
+    after_start = (cost.first_join, share), (cost.next_offer, share)
+    candidate_s = seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb)
+    gb_s = candidate_s * memory_mb / 1024
     return Size(
         memory_mb,
-        statistics.median(cost.start) / cpu_share(memory_mb),
-        seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb),
-        p95(budget.warm),
-        p95(budget.cold),
-        p95(budget.cold_boosted),
-        per_million(cost, calls, memory_mb),
+        statistics.median(cost.start) / share,
+        candidate_s,
+        p95(warm_s, (cost.warm["join"], share), (cost.warm["offer"], share)),
+        p95(cold_s, (cost.start, share), *after_start),
+        p95(cold_s, (cost.start, 1), *after_start),
+        1e6 * (gb_s * PRICES["gb_s"].usd + PRICES["invocations"].usd),
     )
 
 
-def sizes(cost: Cost, calls: dict[str, list[str]]) -> list[Size]:
+def memory_table(cost: Cost, calls: dict[str, list[str]]) -> str:
     """Return the sizes to choose from, the module's default among them."""
-    return [
-        size_of(memory_mb, cost, calls)
-        for memory_mb in sorted({*SIZES_MB, default_of("memory_size")})
-    ]
-
-
-def print_sizes(cost: Cost, calls: dict[str, list[str]]) -> None:
-    """Print the table of memory sizes, and whether the module's default holds."""
-    found, default = sizes(cost, calls), default_of("memory_size")
-    print("            start at     warm     p95 from join to delivered offer")
-    print("memory      its share  message    warm     cold    start boosted  USD a million events")
-    for size in found:
-        mark = "*" if size.memory_mb == default else " "
-        print(
-            f"{size.memory_mb:5d} MB{mark} {size.start:8.2f} s {size.message * 1000:5.1f} ms"
-            f" {size.warm:6.3f} s {size.cold:6.3f} s {size.cold_boosted:8.3f} s {size.usd:14.3f}"
+    default = default_of("memory_size")
+    head = ["memory", "start at its share", "warm candidate", *BARRED.values()]
+    lines = [[*head, "USD a million candidates"], ["---"] + 6 * ["--:"]]
+    for memory_mb in sorted({*SIZES_MB, default}):
+        size = size_of(memory_mb, cost, calls)
+        lines.append(
+            [
+                f"{memory_mb} MB{', the default' * (memory_mb == default)}",
+                f"{size.start:.2f} s",
+                f"{size.message * 1000:.0f} ms",
+                *(f"{getattr(size, field):.2f} s" for field in BARRED),
+                f"{size.usd:.2f}",
+            ]
         )
-    print(f"  * the module's default; the bar is {BAR_S} s:")
-    for field, name in BARRED.items():
-        (value,) = [getattr(size, field) for size in found if size.memory_mb == default]
-        smallest = min(size.memory_mb for size in found if getattr(size, field) <= BAR_S)
-        print(f"  {name:30} {value:.3f} s: {verdict(value, BAR_S)}; from {smallest} MB on")
-
-
-def floor_calls(name: str) -> int:
-    """Return how few calls of AWS an event can do with."""
-    return 1 if name.startswith("`$") else 2
-
-
-def print_calls(calls: dict[str, list[str]]) -> None:
-    """Print calls per message against the floor: who is there must be read, and told."""
-    print("calls of AWS, and the floor: one write per connect and leave, one read and one post")
-    print("per message:")
-    total = floor = 0
-    for name, times in HANDSHAKE.items():
-        least = floor_calls(name)
-        total, floor = total + times * len(calls[name]), floor + times * least
-        reads = sum(call in DYNAMODB for call in calls[name])
-        print(f"  {name:34} {reads} + {len(calls[name]) - reads}, {len(calls[name]) / least:.2f} x")
-    print(
-        f"  a handshake with 8 candidates      {total} of {floor},"
-        f" {total / floor:.2f} x, bar {CALLS_BAR} x: {verdict(total / floor, CALLS_BAR)}"
-    )
+    return markdown(lines)
 
 
 def zip_bytes() -> int:
@@ -189,25 +121,15 @@ def zip_bytes() -> int:
 
 def figures(cost: Cost, calls: dict[str, list[str]]) -> list[Figure]:
     """Return what has a bar, at the module's default of memory."""
-    (size,) = [
-        found for found in sizes(cost, calls) if found.memory_mb == default_of("memory_size")
-    ]
-    at = f"at {size.memory_mb} MB"
-    counted = {name: times * len(calls[name]) for name, times in HANDSHAKE.items()}
-    floor = {name: times * floor_calls(name) for name, times in HANDSHAKE.items()}
-    ours, least = sum(counted.values()), sum(floor.values())
+    size = size_of(default_of("memory_size"), cost, calls)
+    at = f"join to offer, p95, at {size.memory_mb} MB"
+    ours = sum(times * len(calls[name]) for name, times in HANDSHAKE.items())
+    # One write per connect and leave; a read of who is there and a post per message.
+    least = sum(times * (1 if "$" in name else 2) for name, times in HANDSHAKE.items())
     bench = "lambda-handshake"
     return [
         *(
-            Figure(
-                bench,
-                f"join to offer, p95, {at}, {name}",
-                "s",
-                getattr(size, field),
-                "",
-                None,
-                BAR_S,
-            )
+            Figure(bench, f"{at}, {name}", "s", getattr(size, field), "", None, BAR_S)
             for field, name in BARRED.items()
         ),
         Figure(bench, "AWS calls of a handshake", "calls", ours, "fewest", least, CALLS_BAR),
@@ -215,12 +137,8 @@ def figures(cost: Cost, calls: dict[str, list[str]]) -> list[Figure]:
     ]
 
 
-def measure(_: Run) -> Found:
-    """Measure, and print tables."""
+def measure(is_full: bool) -> list[Figure]:
+    """Measure, and print the table of memory sizes."""
     cost, calls = lambda_cost.measure(), measured()
-    print(f"handshake on Lambda, {cost.about}, CPU measured:")
-    for name, samples in (("first join", cost.first_join), ("next offer", cost.next_offer)):
-        print(f"  {name} of a container   {statistics.median(samples) * 1000:.1f} ms")
-    print_sizes(cost, calls)
-    print_calls(calls)
-    return Found(figures(cost, calls))
+    print(f"handshake on Lambda, {cost.about}, CPU measured:\n{memory_table(cost, calls)}\n")
+    return figures(cost, calls)

@@ -5,18 +5,16 @@ import random
 import statistics
 import time
 from collections import deque
-from contextlib import ExitStack
 
-from tests.bench import profiles
 from tests.bench.client import Address, drive
-from tests.bench.figures import Figure, Found, Run
+from tests.bench.figures import Figure
 from tests.bench.handshakes import Night, seated
-from tests.bench.processes import FLOOR, OURS, Server, running
+from tests.bench.processes import FLOOR, OURS, Server
+from tests.bench.turns import all_running, in_turns
 from tests.bench.workload import MESSAGES, from_host
 
 RATE_S = 100
 ROUNDS, SECONDS = 3, 5.0
-STEPS = 2 * ROUNDS
 BARS = {50: 1.2, 99: 1.5}
 NIGHT = Night(games=10, players=8)
 
@@ -57,23 +55,18 @@ def percentiles(taken: list[float]) -> dict[int, float]:
     return {percent: cuts[percent - 1] * 1e3 for percent in BARS}
 
 
-def load(server: Server) -> dict[int, float]:
-    """Load one server."""
-    return percentiles(drive(_latencies(Address(server.url, server.spec.dialect), SECONDS)))
+def _load(server: Server) -> list[float]:
+    latencies = drive(_latencies(Address(server.url, server.spec.dialect), SECONDS))
+    return [*percentiles(latencies).values()]
 
 
-def measure(run: Run) -> Found:
-    """Measure A B A B."""
-    rounds: dict[str, list[dict[int, float]]] = {OURS.name: [], FLOOR.name: []}
-    with ExitStack() as stack:
-        servers = [stack.enter_context(running(spec)) for spec in (OURS, FLOOR)]
-        for _ in range(ROUNDS):
-            for server in servers:
-                rounds[server.spec.name].append(load(server))
-                run.tick(server.spec.name)
-    found = []
-    for percent, bar in BARS.items():
-        ours, floor = (statistics.median(one[percent] for one in own) for own in rounds.values())
-        name = f"latency p{percent} at {RATE_S} messages/s"
-        found.append(Figure("latency", name, "ms", ours, FLOOR.name, floor, bar))
-    return Found(found, profiles.of_missed("latency", found, load))
+def measure(is_full: bool) -> list[Figure]:
+    """Compare with the bare relay."""
+    with all_running(OURS, FLOOR) as servers:
+        ours, floor = in_turns(servers, ROUNDS, _load)
+    return [
+        Figure(
+            "latency", f"latency p{percent} at {RATE_S} messages/s", "ms", our, FLOOR.name, its, bar
+        )
+        for (percent, bar), our, its in zip(BARS.items(), ours, floor, strict=True)
+    ]

@@ -2,18 +2,14 @@
 
 import gc
 import resource
-import statistics
-from collections.abc import Callable
-from typing import NamedTuple
 
-from tests.bench import profiles
 from tests.bench.client import Address, Client, close_all, drive
-from tests.bench.figures import Figure, Found, Run
+from tests.bench.figures import Figure
 from tests.bench.handshakes import Night
 from tests.bench.processes import FLOOR, OURS, Meter, Server, Spec, running
+from tests.bench.turns import in_turns
 
 ROUNDS = 2
-STEPS = 2 * ROUNDS
 MEMORY_BAR, GROWTH_BAR = 1.3, 1.15
 QUICK, FULL = (1_000,), (1_000, 10_000)
 WARM = 64
@@ -21,20 +17,8 @@ PLAYERS = 9
 """Beside the host; a game has ten connections."""
 
 
-class Idle(NamedTuple):
-    """What a server holds, and what it took to get there."""
-
-    kb: list[float]
-    """Per connection, at each count."""
-    first_us: float
-    """Server CPU of a connect among the first tenth."""
-    last_us: float
-    """… and among the last."""
-
-
-async def _fill(
-    server: Server, counts: tuple[int, ...], when_full: Callable[[], None] = lambda: None
-) -> Idle:
+async def _fill(server: Server, counts: tuple[int, ...]) -> list[float]:
+    """Return the CPU of a connect, last tenth and first, in µs, and kB of one at each count."""
     address = Address(server.url, server.spec.dialect)
     seats = [(*seat, lambda text: None) for seat in Night(counts[-1] // 10, PLAYERS).seats()]
     # Buffers and caches that the first connections make are nobody's idle connection.
@@ -50,11 +34,10 @@ async def _fill(
             costs.append(meter.read().cpu_s / tenth * 1e6)
             if len(clients) in counts:
                 kb.append((server.rss_bytes() - before) / len(clients) / 1e3)
-        when_full()
     finally:
         gc.enable()
         await close_all(clients)
-    return Idle(kb, costs[0], costs[-1])
+    return [costs[-1], costs[0], *kb]
 
 
 def raise_limit(connections: int) -> None:
@@ -68,47 +51,24 @@ def raise_limit(connections: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
 
 
-def _one(spec: Spec, counts: tuple[int, ...]) -> Idle:
-    # A process of its own each time: what closed connections leave behind would count.
-    with running(spec) as server:
-        return drive(_fill(server, counts))
-
-
-def measure(run: Run) -> Found:
-    """Measure A B A B, each time in a new process."""
-    counts = FULL if run.is_full else QUICK
+def measure(is_full: bool) -> list[Figure]:
+    """Compare with the bare relay."""
+    counts = FULL if is_full else QUICK
     raise_limit(counts[-1])
-    rounds: dict[str, list[Idle]] = {OURS.name: [], FLOOR.name: []}
-    for _ in range(ROUNDS):
-        for spec in (OURS, FLOOR):
-            rounds[spec.name].append(_one(spec, counts))
-            run.tick(spec.name)
-    ours, floor = rounds.values()
-    found = []
-    for place, count in enumerate(counts):
-        ours_kb, floor_kb = (
-            statistics.median(one.kb[place] for one in own) for own in (ours, floor)
-        )
-        name = f"memory of an idle connection, at {count}"
-        found.append(Figure("memory", name, "kB", ours_kb, FLOOR.name, floor_kb, MEMORY_BAR))
-    last_us, first_us = (
-        statistics.median(getattr(one, field) for one in ours) for field in ("last_us", "first_us")
-    )
-    growth = Figure(
-        "memory",
-        f"server CPU of a connect, the last tenth of {counts[-1]}",
-        "µs",
-        last_us,
-        "the first tenth",
-        first_us,
-        GROWTH_BAR,
-    )
-    return Found([*found, growth], _explained(found, growth))
 
+    def one(spec: Spec) -> list[float]:
+        # A process of its own each time: what closed connections leave behind would count.
+        with running(spec) as server:
+            return drive(_fill(server, counts))
 
-def _explained(memory: list[Figure], growth: Figure) -> list[str]:
-    held = profiles.memory_of_missed(
-        "memory", memory, lambda server, when_full: drive(_fill(server, QUICK, when_full))
-    )
-    spent = profiles.of_missed("connect", [growth], lambda server: drive(_fill(server, QUICK)))
-    return held + spent
+    (last, first, *ours), (_, _, *floor) = in_turns([OURS, FLOOR], ROUNDS, one)
+    idle, connect = "memory of an idle connection, at", "server CPU of a connect, the last tenth of"
+    return [
+        *(
+            Figure("memory", f"{idle} {count}", "kB", our, FLOOR.name, its, MEMORY_BAR)
+            for count, our, its in zip(counts, ours, floor, strict=True)
+        ),
+        Figure(
+            "memory", f"{connect} {counts[-1]}", "µs", last, "the first tenth", first, GROWTH_BAR
+        ),
+    ]

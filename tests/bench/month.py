@@ -1,31 +1,42 @@
-"""A month of games on AWS: minute by minute, and event by event where it is busiest."""
+"""A month of games on AWS: minute by minute, and event by event where it is busiest.
+
+The calls of AWS are counted and the CPU is measured; people's habits are assumed, in
+``games.Habits``. The same seed each time, so the same tables.
+"""
 
 import heapq
+import itertools
 import math
 import random
+import statistics
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
+from functools import cache
 from operator import mul
 from typing import NamedTuple
 
-from tests.bench.aws_facts import seconds_of
+from tests.bench import lambda_cost
+from tests.bench.aws_facts import cpu_share, default_of, seconds_of
 from tests.bench.games import (
     DAY,
-    DAY_WEIGHTS,
     DAYS,
     HABITS,
     HOUR_WEIGHTS,
     MINUTE,
     Game,
     Habits,
+    games_of,
     poisson,
     start_of_day,
 )
 from tests.bench.lambda_cost import Cost
-from tests.lambda_app.calls import DYNAMODB
+from tests.lambda_app.calls import DYNAMODB, measured
 
 SAMPLE = 4_000
 """Games that are played one by one, to know what an average game does when."""
+
+ZOOM_S = 5
+"""Of the busiest minute, where a month is not played game by game."""
 
 KEPT_S = 600
 """How long AWS keeps a container that nobody needs; assumed."""
@@ -144,36 +155,22 @@ def minute_weights(habits: Habits) -> list[float]:
     return weights
 
 
-def starts_by_minute(games_a_day: float, chance: random.Random, habits: Habits) -> list[int]:
-    """Return how many games start in each minute of a month."""
-    weights = minute_weights(habits)
-    week = sum(DAY_WEIGHTS)
-    return [
-        poisson(games_a_day * DAY_WEIGHTS[day % 7] * 7 / week * weight, chance)
-        for day in range(DAYS)
-        for weight in weights
-    ]
-
-
-def over_time(starts: Sequence[int], since_start: Sequence[float]) -> list[float]:
+def over_time(starts: Sequence[float], since_start: Sequence[float]) -> list[float]:
     """Return a figure for each minute, of all games that have started by then."""
     backwards = since_start[::-1]
-    padded = [0] * (len(backwards) - 1) + [*starts]
+    padded = [0.0] * (len(backwards) - 1) + [*starts]
     return [
         sum(map(mul, padded[minute : minute + len(backwards)], backwards))
         for minute in range(len(starts))
     ]
 
 
-BY_SECOND = ("requests_s", "events_s", "invocations_s", "connects_s", "reads_s", "writes_s")
-
-
-class Load(NamedTuple):
-    """A stretch of the month, event by event."""
+class Peak(NamedTuple):
+    """The busiest seconds of a stretch of the month."""
 
     requests_s: float
-    """Of the busiest second, as API Gateway counts them for an account: handshakes, messages
-    and calls of @connections."""
+    """As API Gateway counts them for an account: handshakes, messages and calls of
+    @connections."""
     events_s: float
     """The same without @connections: what a stage throttles."""
     invocations_s: float
@@ -181,15 +178,9 @@ class Load(NamedTuple):
     connects_s: float
     reads_s: float
     writes_s: float
-    concurrency: int
-    cold: int
-    """Events that started a container."""
-    events: int
-    looked_up: int
-    """Messages whose container did not know the sender."""
-    open: int
+    concurrency: float
+    open: float
     """Connections at once."""
-    kinds: dict[str, int]
 
 
 Happenings = Iterable[tuple[float, str, object]]
@@ -238,47 +229,34 @@ class Containers:
         return is_looked_up
 
 
-def run(happenings: Happenings, kinds: dict[str, Event], containers: Containers) -> Load:
+def run(happenings: Happenings, kinds: dict[str, Event], containers: Containers) -> Peak:
     """Handle events in their order; return what the busiest seconds were like."""
-    seconds: dict[str, Counter[int]] = {name: Counter() for name in BY_SECOND}
-    counts: Counter[str] = Counter()
+    seconds: list[Counter[int]] = [Counter() for _ in Peak._fields[:6]]
     opened = most_open = 0
     for at_s, kind, sender in happenings:
         event, second = kinds[kind], int(at_s)
         is_looked_up = containers(at_s, kind, sender)
-        counts[kind] += 1
         is_connect, is_disconnect = kind.startswith("$connect"), kind == "$disconnect"
         opened += is_connect - is_disconnect
         most_open = max(most_open, opened)
         # That a connection has closed is no request of anybody's.
         asked = not is_disconnect
-        seconds["invocations_s"][second] += 1
-        seconds["events_s"][second] += asked
-        seconds["requests_s"][second] += asked + event.posts
-        seconds["connects_s"][second] += is_connect
         # Counted in halves, because a counter counts whole ones.
-        seconds["reads_s"][second] += round(2 * (event.reads + is_looked_up * READS["GetItem"]))
-        seconds["writes_s"][second] += event.writes
-    busiest = {name: float(max(counter.values(), default=0)) for name, counter in seconds.items()}
-    busiest["reads_s"] /= 2
-    return Load(
-        **busiest,
-        concurrency=containers.peak,
-        cold=containers.cold,
-        events=containers.events,
-        looked_up=containers.looked_up,
-        open=most_open,
-        kinds=dict(counts),
-    )
+        reads = round(2 * (event.reads + is_looked_up * READS["GetItem"]))
+        counted = asked + event.posts, asked, 1, is_connect, reads, event.writes
+        for counter, number in zip(seconds, counted, strict=True):
+            counter[second] += number
+    busiest = [float(max(counter.values(), default=0)) for counter in seconds]
+    busiest[4] /= 2
+    return Peak._make([*busiest, containers.peak, most_open])
 
 
-def played(games_a_day: float, days: Iterable[int], habits: Habits) -> Happenings:
+def played(games_a_day: float, days: Iterable[int], habits: Habits = HABITS) -> Happenings:
     """Return what happens in the games of some days, one by one, in order."""
     chance = random.Random(5)
     found: list[tuple[float, str, object]] = []
     for day in days:
-        mean = games_a_day * DAY_WEIGHTS[day % 7] * 7 / sum(DAY_WEIGHTS)
-        for number in range(poisson(mean, chance)):
+        for number in range(poisson(games_of(games_a_day, day), chance)):
             start_s = day * DAY + start_of_day(chance, habits)
             found += [
                 (start_s + at_s, kind, (day, number, sender))
@@ -295,3 +273,98 @@ def drawn(rates: dict[str, float], seconds: int) -> Happenings:
         number = poisson(rate * seconds / MINUTE, chance)
         found += [(chance.uniform(0, seconds), kind, object()) for _ in range(number)]
     return sorted(found, key=lambda happening: happening[0])
+
+
+class Known(NamedTuple):
+    """What the simulation is driven by."""
+
+    calls: dict[str, list[str]]
+    cost: Cost
+    memory_mb: int
+    kinds: dict[str, Event]
+    average: Average
+
+    @property
+    def start_s(self) -> float:
+        """Return how long a container starts, at the CPU share of its memory."""
+        return statistics.median(self.cost.start) / cpu_share(self.memory_mb)
+
+    @property
+    def look_up_s(self) -> float:
+        """Return how much longer a message of an unknown sender takes."""
+        return seconds_of(["GetItem"], 0, self.memory_mb)
+
+
+@cache
+def known() -> Known:
+    """Return what is measured, counted and assumed."""
+    calls, cost = measured(), lambda_cost.kept()
+    memory_mb = default_of("memory_size")
+    return Known(calls, cost, memory_mb, events(calls, cost, memory_mb), average())
+
+
+class Month(NamedTuple):
+    """A simulated month: of its games the average, of its peaks the busiest."""
+
+    games: float
+    looked_up: float
+    """Messages whose container did not know the sender."""
+    cold: float
+    """Events that started a container."""
+    peak: Peak
+
+    @property
+    def kinds(self) -> dict[str, float]:
+        """Return events by kind."""
+        return {kind: self.games * times for kind, times in known().average.per_game.items()}
+
+
+SATURDAY = 5
+"""The busiest day."""
+
+
+def month_of(games_a_day: int) -> Month:
+    """Simulate a month: all of a few games, of many a Saturday, of very many its flow."""
+    games = sum(games_of(games_a_day, day) for day in range(DAYS))
+    if games_a_day >= 100_000:
+        return _flowing(games_a_day, games)
+    facts = known()
+    containers = Containers(facts.kinds, facts.start_s, facts.look_up_s)
+    days = range(DAYS) if games_a_day < 100 else [SATURDAY]
+    peak = run(played(games_a_day, days), facts.kinds, containers)
+    share = games * sum(facts.average.per_game.values()) / containers.events
+    return Month(games, containers.looked_up * share, containers.cold * share, peak)
+
+
+def _flowing(games_a_day: int, games: float) -> Month:
+    """Reckon a week minute by minute, and event by event in its busiest minute."""
+    facts = known()
+    weights = minute_weights(HABITS)
+    starts = [games_of(games_a_day, day) * weight for day in range(7) for weight in weights]
+    rates = facts.average.by_minute
+    length = len(facts.average.open)
+    requests = [
+        sum(
+            rates[kind][minute] * (kind != "$disconnect") + rates[kind][minute] * event.posts
+            for kind, event in facts.kinds.items()
+        )
+        for minute in range(length)
+    ]
+    by_minute = over_time(starts, requests)
+    busiest = max(range(len(by_minute)), key=by_minute.__getitem__)
+    until = starts[max(0, busiest - length + 1) : busiest + 1]
+    there = {kind: sum(map(mul, until, times[: len(until)][::-1])) for kind, times in rates.items()}
+    # As if all containers that are needed had been started.
+    containers = Containers(facts.kinds, 0, facts.look_up_s)
+    peak = run(drawn(there, ZOOM_S), facts.kinds, containers)
+    # Few messages find a container that saw their sender among thousands of connections.
+    looked_up = games * sum(
+        times
+        for kind, times in facts.average.per_game.items()
+        if not facts.kinds[kind].knows_sender
+    )
+    needed = [rate * peak.concurrency / by_minute[busiest] for rate in by_minute]
+    kept = [max(needed[max(0, at - KEPT_S // MINUTE) : at + 1]) for at in range(len(needed))]
+    cold = sum(max(0.0, after - before) for before, after in itertools.pairwise([0.0, *kept]))
+    open_ = max(over_time(starts, facts.average.open))
+    return Month(games, looked_up, cold * DAYS / 7, peak._replace(open=open_))

@@ -4,15 +4,13 @@ python -m tests.bench --full       # measures, into build/bench.json
 python -m tests.bench.page         # keeps that run, and writes it into the page
 """
 
-import re
 import shutil
-from importlib import import_module
 from pathlib import Path
 
 import click
 
-from tests.bench.figures import HEAD, LATEST, Figure, Saved, read
-from tests.bench.runner import BENCHES
+from tests.bench.figures import HEAD, LATEST, Figure, Saved, filled, markdown, read
+from tests.bench.runner import BENCHES, module_of
 
 DOC = Path(__file__).parents[2] / "docs" / "performance.md"
 KEPT = Path(__file__).with_name("results.json")
@@ -23,7 +21,6 @@ def machine(saved: Saved) -> str:
     facts = saved.about
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
     cores = facts["cores"]
-    busy = max(facts["load_before"], facts["load_after"])
     lines = [
         f"Measured on {facts['date']}, in {facts['seconds']} s: {facts['system']}"
         f" {facts['machine']}, {cores} cores, {facts['memory_gb']} GB,"
@@ -31,7 +28,7 @@ def machine(saved: Saved) -> str:
         f"Load average {facts['load_before']} before and {facts['load_after']} after;"
         f" the bench itself makes about 2.",
     ]
-    if busy > cores + 1:
+    if max(facts["load_before"], facts["load_after"]) > cores + 1:
         lines.append(
             "**Others wanted the cores too**: rates and latencies are what was left, and"
             " ratios are rough."
@@ -56,48 +53,33 @@ def verdicts(saved: Saved) -> str:
 
 
 def results(saved: Saved) -> str:
-    """Return a section for each bench: what it does, its command, its figures, its profile."""
+    """Return a section for each bench: what it does, its command, its figures."""
+    by_bench = {
+        name: [figure for figure in saved.figures if figure.bench == name] for name in BENCHES
+    }
     return "\n\n".join(
-        _section(name, [figure for figure in saved.figures if figure.bench == name], saved)
-        for name in BENCHES
-        if any(figure.bench == name for figure in saved.figures)
+        _section(name, figures, saved.about["full"])
+        for name, figures in by_bench.items()
+        if figures
     )
 
 
-def _section(name: str, figures: list[Figure], saved: Saved) -> str:
-    described = (import_module(f"tests.bench.{BENCHES[name].module}").__doc__ or "").strip()
-    names = f'"{name} --full"' if saved.about["full"] else name
-    parts = [
-        f"### {name}",
-        described,
-        f"```sh\nmake bench ARGS={names}\n```",
-        _table([HEAD, ["---", *["--:"] * 4, "---"], *(figure.cells() for figure in figures)]),
-    ]
-    if name in saved.profiles:
-        profile = "\n".join(saved.profiles[name])
-        parts.append(
-            f"Why a bar was missed, as the same command profiles it:\n\n```text\n{profile}\n```"
-        )
-    return "\n\n".join(parts)
+def _section(name: str, figures: list[Figure], is_full: bool) -> str:
+    names = f'"{name} --full"' if is_full else name
+    rule = ["---", *["--:"] * 4, "---"]
+    return "\n\n".join(
+        [
+            f"### {name}",
+            (module_of(name).__doc__ or "").strip(),
+            f"```sh\nmake bench ARGS={names}\n```",
+            markdown([HEAD, rule, *(figure.cells() for figure in figures)]),
+        ]
+    )
 
 
-def _table(lines: list[list[str]]) -> str:
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-BLOCKS = {"machine": machine, "verdicts": verdicts, "results": results}
-
-
-def filled(text: str, saved: Saved) -> str:
-    """Return the page with the figures of a run between its marks."""
-    for name, block in BLOCKS.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        between = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-        new = f"{begin}{block(saved)}{end}"
-        text, count = between.subn(lambda _, new=new: new, text)  # type: ignore[misc]
-        if count != 1:
-            raise ValueError(f"{DOC.name} has {count} times {begin.strip()}, not once")
-    return text
+def blocks(saved: Saved) -> dict[str, str]:
+    """Return what stands between the page's marks."""
+    return {"machine": machine(saved), "verdicts": verdicts(saved), "results": results(saved)}
 
 
 @click.command()
@@ -106,7 +88,8 @@ def main(run: Path) -> None:
     """Keep a run (build/bench.json), and write it into docs/performance.md."""
     if run.resolve() != KEPT.resolve():
         shutil.copyfile(run, KEPT)
-    DOC.write_text(filled(DOC.read_text(encoding="utf-8"), read(KEPT)), encoding="utf-8")
+    text = DOC.read_text(encoding="utf-8")
+    DOC.write_text(filled(text, blocks(read(KEPT))), encoding="utf-8")
     click.echo(f"wrote docs/{DOC.name}")
 
 

@@ -4,7 +4,6 @@ Both are installed by npm, outside of the repository, in the user's cache.
 """
 
 import shutil
-import statistics
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -13,16 +12,12 @@ from typing import Any
 
 from platformdirs import user_cache_path
 
-from tests.bench import profiles
-from tests.bench.figures import Figure, Found, Run
+from tests.bench.figures import Figure
 from tests.bench.processes import OURS, Spec
-from tests.bench.relay import figures, interleaved, load, medians
-from tests.bench.start import seconds_to_handshake
+from tests.bench.relay import figures, loads
+from tests.bench.start import compared
 from tests.bench.workload import Dialect
 
-ROUNDS = 3
-STEPS = 3 * ROUNDS
-STARTS = 5
 PACKAGES = ("peer@1.0.2", "ws@8.23.0")
 GOAL = 1.0
 HERE = Path(__file__).parent
@@ -67,34 +62,21 @@ def installed() -> Path | None:
     return modules
 
 
-def measure(run: Run) -> Found:
+def measure(is_full: bool) -> list[Figure]:
     """Measure the emulator, PeerJS server and the relay on ``ws`` in turns."""
     modules = installed()
     if modules is None:
         print(
             "peers: SKIPPED, needs node and npm, and packages that npm can install", file=sys.stderr
         )
-        return Found([])
-    specs = [OURS, *(_with_modules(spec, modules) for spec in (PEERJS, NODE_WS))]
-    loads = interleaved(specs, ROUNDS, run)
-    ours, *others = (medians(loads[spec.name]) for spec in specs)
-    found: list[Figure] = []
-    for spec, other in zip(specs[1:], others, strict=True):
-        goal = GOAL if spec.name == PEERJS.name else None
-        found += figures("peers", ours, other, spec.name, goal)
-    found.append(_start(specs[1]))
-    return Found(found, profiles.of_missed("peers", found, load))
-
-
-def _start(peerjs: Spec) -> Figure:
-    taken: dict[str, list[float]] = {OURS.name: [], peerjs.name: []}
-    for _ in range(STARTS):
-        for spec in (OURS, peerjs):
-            taken[spec.name].append(seconds_to_handshake(spec))
-    ours, theirs = map(statistics.median, taken.values())
-    name = "process start to the first handshake"
-    return Figure("peers", name, "s", ours, peerjs.name, theirs, GOAL)
-
-
-def _with_modules(spec: Spec, modules: Path) -> Spec:
-    return spec._replace(command=("env", f"NODE_PATH={modules}", *spec.command))
+        return []
+    peerjs, node_ws = (
+        spec._replace(command=("env", f"NODE_PATH={modules}", *spec.command))
+        for spec in (PEERJS, NODE_WS)
+    )
+    ours, theirs, bare = loads([OURS, peerjs, node_ws])
+    return [
+        *figures("peers", ours, theirs, peerjs.name, GOAL),
+        *figures("peers", ours, bare, node_ws.name, None),
+        compared("peers", peerjs, GOAL),
+    ]

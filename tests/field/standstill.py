@@ -2,10 +2,13 @@
 
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 TICK_S = 0.05
+
+Now = Callable[[], tuple[float, float]]
+"""Tells the time, and how much of the processor this process has had."""
 
 
 class Standstills:
@@ -16,27 +19,23 @@ class Standstills:
     processor: that time is the process's own, and no loss.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, now: Now = lambda: (time.monotonic(), time.process_time())) -> None:
         self._losses: list[tuple[float, float]] = []
-        self._last = time.monotonic(), time.process_time()
+        self._now = now
+        self._last = now()
         self._lock = threading.Lock()
 
     def lost_s(self, since: float) -> float:
         """Return for how many seconds since a moment (of ``time.monotonic``) nothing ran."""
         # The thread that watches may not have had its turn yet.
-        self._tick()
+        self.tick()
         return sum(min(lost_s, at - since) for at, lost_s in self._losses if at > since)
 
-    def watch(self, is_over: threading.Event) -> None:
-        """Note standstills until it is over."""
-        while not is_over.wait(TICK_S):
-            self._tick()
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
+        """Note the standstill since the last tick, if there was one."""
         with self._lock:
-            at, used = time.monotonic(), time.process_time()
             was_at, was_used = self._last
-            self._last = at, used
+            at, used = self._last = self._now()
             lost_s = at - was_at - (used - was_used) - TICK_S
             if lost_s >= TICK_S:
                 self._losses.append((at, lost_s))
@@ -46,7 +45,12 @@ class Standstills:
 def standstills() -> Generator[Standstills, None, None]:
     """Watch for as long as this is open."""
     found, is_over = Standstills(), threading.Event()
-    watching = threading.Thread(target=found.watch, args=(is_over,), daemon=True)
+
+    def watch() -> None:
+        while not is_over.wait(TICK_S):
+            found.tick()
+
+    watching = threading.Thread(target=watch, daemon=True)
     watching.start()
     try:
         yield found

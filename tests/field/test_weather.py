@@ -18,6 +18,7 @@ from poker_signal.emulator.trace.entries import Fault, Finished
 from tests.field.client import PATIENCE_S, address, host_of, player_of
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import GOES, is_overtaken, meet, meet_once, verdict_in_time
+from tests.support import tiers
 
 NAME = "Zoë"
 GAME = "GAME01"
@@ -164,7 +165,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("fault", CASES)
+WAITED_FOR = {"delay", "reorder", "ghost", "cold-start"}
+"""Faults after which the client in the field waits for ever: ten seconds of a test."""
+
+
+@pytest.mark.parametrize(
+    "fault", [fault for fault in CASES if tiers.TIER != "quick" or fault not in WAITED_FOR]
+)
 async def test_a_handler_of_the_first_evening_fails(fault: str) -> None:
     """Or else the fault would show nothing."""
     case = CASES[fault]

@@ -1,14 +1,9 @@
 """Prints the figures."""
 
-import os
-
 import pytest
 
 # The Lambda function reads its environment when it is imported, as in a container.
-os.environ.setdefault("AWS_ACCESS_KEY_ID", "x")
-os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "x")
-os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")
-os.environ.setdefault("TABLE_NAME", "poker-signaling-connections")
+import tests.lambda_app  # noqa: F401
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from statistics import linear_regression, median, quantiles
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from tests.support import tiers
 
@@ -34,6 +34,25 @@ def p99(values: Sequence[float]) -> float:
 def in_the_middle(values: Sequence[float]) -> float:
     """Return the median."""
     return median(values)
+
+
+class Holding(Protocol):
+    """A process that can count what it holds."""
+
+    def holdings(self) -> dict[str, int]:
+        """Count it."""
+
+
+SETTLES_WITHIN = 200
+"""Counts, each of which looks at every object of the process."""
+
+
+def settled(emulated: Holding, before: dict[str, int]) -> dict[str, int]:
+    """Return what is held once that is as before, or when it does not become so."""
+    for _ in range(SETTLES_WITHIN):
+        if (held := emulated.holdings()) == before:
+            break
+    return held
 
 
 Record = Callable[[str, object], None]

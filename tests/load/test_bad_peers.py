@@ -3,18 +3,19 @@
 import asyncio
 import json
 import socket
-import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from poker_signal.emulator.clock import VirtualClock
+from poker_signal.emulator.trace.entries import Asked, Closed, Entry, Finished, Received
 from tests.field.hosts import OURS, Weather, serving
-from tests.load.figures import IS_FULL, Record, in_the_middle, p99, tell
-from tests.load.pair import GOES, Pair, healthy_pair, hold_up_nobody
+from tests.load.figures import IS_FULL, Record, in_the_middle, p99, settled, tell
+from tests.load.pair import healthy_pair
 from tests.load.process import emulator
 from tests.load.proxy import proxy_to
 
@@ -27,12 +28,9 @@ MESSAGES = 100
 UNREAD_MIB = 1
 """What may wait for a peer before it is cut off."""
 
-IDLE_S = 2
+IDLE_S = 600
 GOODBYE_S = 1
 """What a peer gets to answer the close frame that it does not."""
-
-BUSY_S = 5
-"""What a busy machine may take besides."""
 
 PATIENCE_S = 30
 
@@ -93,22 +91,19 @@ async def overwhelm(url: str, number: int) -> int:
     raise AssertionError("it was never cut off")
 
 
-async def overwhelmed(record_property: Record) -> Pair:
-    """Overwhelm an emulator; return the pair that has nothing to do with it."""
+@pytest.mark.process
+@pytest.mark.timeout(240)
+async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Record) -> None:
+    """What waits for them is bounded, and a pair that has nothing to do with it goes on talking."""
     with emulator() as emulated:
         before, empty_mib = emulated.holdings(), emulated.memory_mib()
         with healthy_pair(emulated.url) as pair:
-            start = time.monotonic()
             needed = await asyncio.gather(*(overwhelm(emulated.url, n) for n in range(SLOW)))
-            seconds = time.monotonic() - start
         peak_mib = emulated.peak_mib()
-        end = time.monotonic() + PATIENCE_S
-        while (after := emulated.holdings()) != before and time.monotonic() < end:
-            pass  # counting takes its time
+        after = settled(emulated, before)
     tell(
         record_property,
         f"{SLOW} slow readers",
-        messages_per_s=sum(needed) / seconds,
         MiB_until_cut_off=max(needed) * MESSAGE_BYTES / 2**20,
         pair_median_ms=in_the_middle(pair.took_ms),
         pair_p99_ms=p99(pair.took_ms),
@@ -117,67 +112,73 @@ async def overwhelmed(record_property: Record) -> Pair:
     )
     assert after == before
     assert peak_mib - empty_mib < 48 + 2 * UNREAD_MIB * SLOW, "the trace has 32 of it"
-    return pair
 
 
-@pytest.mark.timeout(60 * (GOES + 1))
-async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Record) -> None:
-    """What waits for them is bounded, and a pair that has nothing to do with it goes on talking."""
-    await hold_up_nobody(lambda: overwhelmed(record_property))
+@asynccontextmanager
+async def silent_alice(
+    handler: str,
+) -> AsyncGenerator[tuple[Weather, VirtualClock, ClientConnection], None]:
+    """Let Alice fall silent without a close; ``HOST`` is there."""
+    clock = VirtualClock()
+    async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as through:
+        proxy, url = through
+        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+            proxy.freeze()
+            yield weather, clock, host
+
+
+async def until(weather: Weather, is_so: Callable[[list[Entry]], bool]) -> None:
+    """Return once the trace tells of something."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not is_so([entry for _, entry in weather.trace.since(0)]):
+            happened = asyncio.Event()
+            weather.trace.when_something_happens(happened.set)
+            await happened.wait()
+
+
+def is_quiet(entries: list[Entry]) -> bool:
+    """Tell whether no invocation runs: none is to be out of time when time passes."""
+    begun = sum(isinstance(entry, Asked | Received | Closed) for entry in entries)
+    return begun == sum(isinstance(entry, Finished) for entry in entries)
+
+
+async def idle_timeout(weather: Weather, clock: VirtualClock, *awake: ClientConnection) -> None:
+    """Let the idle time-out pass, to the second; who is awake says something meanwhile."""
+    for seconds in (IDLE_S / 2, IDLE_S / 2 - 1):
+        for client in awake:
+            await say(client, type="ping")
+            assert (await hear(client))["type"] == "pong"
+        await until(weather, is_quiet)
+        clock.advance(seconds)
+    assert not any(record.kind == "disconnect" for record in weather.records)
+    clock.advance(1 + GOODBYE_S)
+    await until(weather, lambda entries: any(isinstance(entry, Closed) for entry in entries))
+    await until(weather, is_quiet)
+    assert [record.who for record in weather.records if record.kind == "disconnect"] == ["Alice"]
 
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_a_player_who_fell_silent_is_missed_within_the_idle_timeout(handler: str) -> None:
     """Nobody closed anything: only the idle time-out can tell, and then the name is free again."""
-    async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
-        proxy, url = through
-        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
-            proxy.freeze()
-            async with connecting(weather.url, "Alice") as again:
-                await say(again, type="join")
-                assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
-                await until_closed(weather, "Alice", host, again)
-                await say(again, type="join")
-                assert (await hear(host))["type"] == "join"
-                await say(host, type="offer", targetId="Alice", payload=1)
-                assert (await hear(again))["type"] == "offer"
+    async with silent_alice(handler) as (weather, clock, host):
+        async with connecting(weather.url, "Alice") as again:
+            await say(again, type="join")
+            assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
+            await idle_timeout(weather, clock, host, again)
+            await say(again, type="join")
+            assert (await hear(host))["type"] == "join"
+            await say(host, type="offer", targetId="Alice", payload=1)
+            assert (await hear(again))["type"] == "offer"
 
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
     """The host that writes to it hears ``undelivered`` once the idle time-out has passed."""
-    async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
-        proxy, url = through
-        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
-            proxy.freeze()
-            started = time.monotonic()
-            await until_closed(weather, "Alice", host)
-            assert time.monotonic() - started < IDLE_S + GOODBYE_S + BUSY_S
-            await say(host, type="offer", targetId="Alice", payload=1)
-            answer = await hear(host)
-            assert (answer["type"], answer["payload"]["code"]) == (
-                "undelivered", "TARGET_NOT_FOUND",
-            )  # fmt: skip
-
-
-async def until_closed(weather: Weather, player: str, *awake: ClientConnection) -> None:
-    """Wait until the emulator tells of a player's end; keep others awake meanwhile."""
-    closed = asyncio.Event()
-
-    def look() -> None:
-        if any(record.kind == "disconnect" and record.who == player for record in weather.records):
-            closed.set()
-        else:
-            weather.trace.when_something_happens(look)
-
-    look()
-    async with asyncio.timeout(PATIENCE_S):
-        while not closed.is_set():
-            for client in awake:
-                await say(client, type="ping")
-                assert (await hear(client))["type"] == "pong"
-            with suppress(TimeoutError):
-                await asyncio.wait_for(closed.wait(), IDLE_S / 4)
+    async with silent_alice(handler) as (weather, clock, host):
+        await idle_timeout(weather, clock, host)
+        await say(host, type="offer", targetId="Alice", payload=1)
+        answer = await hear(host)
+        assert (answer["type"], answer["payload"]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
 
 
 @pytest.mark.parametrize("handler", OURS)

