@@ -17,6 +17,7 @@ from poker_signal.core.errors import (
     InvalidMessage,
     NotAllowed,
     NotConnected,
+    RateLimited,
     SignalError,
     TargetNotFound,
     UnknownType,
@@ -412,6 +413,7 @@ def test_an_error_frame_repeats_the_id(sent: Signal | None, error: SignalError, 
     assert messages.answer_to(sent, error) == ("error", frame)
 
 
+UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
 UNDELIVERED_FRAMES = [
     (
         TargetNotFound(BOB),
@@ -447,6 +449,7 @@ def test_a_valid_message_that_did_not_arrive_is_undelivered(
         [
             *(InvalidConnect("playerId", "there"), HostProtected(), InvalidMessage("no")),
             *(UnknownType(), InvalidJoin(), HostNotFound(), NotConnected(), NotAllowed("No.")),
+            RateLimited("Please wait."),
         ]
     )
     | st.builds(DuplicateName, st.text())
@@ -459,7 +462,7 @@ def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None)
     name, frame = messages.answer_to(signal(ALICE, type_, "Bob", id_=id_), error)
     answer = json.loads(frame)
     # A join is always answered by an error, and so is the sender's own mistake.
-    may_arrive_later = isinstance(error, TargetNotFound | NotConnected | DuplicateName)
+    may_arrive_later = isinstance(error, UNDELIVERED)
     assert name == ("undelivered" if may_arrive_later and type_ != "join" else "error")
     assert answer["type"] == name
     assert answer["payload"]["code"] == error.code
