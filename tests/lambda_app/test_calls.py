@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from poker_signal.core.rules import Rules
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
@@ -12,15 +10,9 @@ from poker_signal.lambda_app.table import INDEX
 from tests.lambda_app.calls import DOC, measured, table_of, written_table
 
 
-@pytest.fixture(scope="module")
-def calls() -> dict[str, list[str]]:
-    """The calls of every situation by its name."""
-    return measured()
-
-
-def test_the_operators_table_is_the_measured_one(calls: dict[str, list[str]]) -> None:
-    """Run ``python -m tests.lambda_app.calls`` when this fails."""
-    assert written_table() == table_of(calls)
+def test_the_operators_table_is_the_measured_one() -> None:
+    """Each call is milliseconds and money; ``python -m tests.lambda_app.calls`` writes it."""
+    assert written_table() == table_of(measured())
 
 
 def test_the_operators_page_names_everything() -> None:
