@@ -1,7 +1,8 @@
 """One event and whatever follows from it, with a host that performs and reports."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,6 +34,7 @@ from poker_signal.core.model import (
     ReadAgain,
     Row,
     Save,
+    Signal,
     Topology,
     Wait,
 )
@@ -77,22 +79,54 @@ BOB_NOT_FOUND = (
 )
 
 
+def play(invocation: Invocation, answer: Callable[[Effect], Any]) -> list[Effect]:
+    """Do a host's part: ``answer`` tells what became of an effect.
+
+    Of a Wait the sender's row, of a ReadAgain the room, of anything else whether the connection
+    is open; None: the gateway refused the call for now.
+    """
+    performed: list[Effect] = []
+    for effect in invocation.effects():
+        performed.append(effect)
+        match effect:
+            case Wait():
+                invocation.waited(effect, answer(effect))
+            case ReadAgain():
+                invocation.read_again(effect, answer(effect))
+            case Post() | Probe() | LookAgain():
+                is_open = answer(effect)
+                if is_open is None:
+                    invocation.throttled(effect)
+                elif not is_open:
+                    invocation.gone(effect)
+                elif isinstance(effect, Post):
+                    invocation.delivered(effect)
+                else:
+                    invocation.alive(effect)
+    return performed
+
+
+def kinds(effects: list[Effect]) -> list[type]:
+    """Return of which kind effects are."""
+    return [type(effect) for effect in effects]
+
+
+def is_tablets(effect: Effect) -> bool:
+    """Tell whether an effect is for the tablet's connection."""
+    assert isinstance(effect, Post | Probe | LookAgain)
+    return effect.connection_id == TABLET.connection_id
+
+
 # --- delivered ---
 
 
 def test_a_message_that_arrives_is_delivered() -> None:
-    """The usual case: one post, and the log says so."""
+    """The usual case: one post; a host logs its type once it has been read, and the outcome."""
     invocation = Invocation(message(ALICE, JOIN), ROOM)
-    assert perform(invocation) == [Post(TABLET.connection_id, JOINED, signal(ALICE, "join"), HOST)]
-    assert invocation.outcome == Outcome("delivered")
-
-
-def test_the_message_that_was_read_is_known() -> None:
-    """A host logs its type; and it is none as long as nothing was read."""
-    invocation = Invocation(message(ALICE, OFFER), ROOM)
     assert invocation.signal is None
-    perform(invocation)
-    assert invocation.signal == signal(ALICE, "offer", "Bob")
+    assert perform(invocation) == [Post(TABLET.connection_id, JOINED, signal(ALICE, "join"), HOST)]
+    assert invocation.signal == signal(ALICE, "join")
+    assert invocation.outcome == Outcome("delivered")
 
 
 def test_a_ping_ends_as_a_pong() -> None:
@@ -105,25 +139,17 @@ def test_a_ping_ends_as_a_pong() -> None:
 # --- acknowledged ---
 
 
-def test_a_message_with_an_id_is_acknowledged_after_it_arrived() -> None:
+@pytest.mark.parametrize("gone", [[], [BOB]], ids=["at once", "at the second try"])
+def test_a_message_with_an_id_is_acknowledged_once_after_it_arrived(gone: list[Row]) -> None:
     """The ack says that the gateway took it for a live connection."""
-    invocation = Invocation(message(ALICE, OFFER_WITH_ID), ROOM)
-    assert heard(perform(invocation)) == [
+    second = row("Bob", 9)
+    invocation = Invocation(message(ALICE, OFFER_WITH_ID), ROOM.adding(second))
+    assert heard(perform(invocation, gone=gone)) == [
         (BOB.connection_id, OFFERED),
+        *((second.connection_id, OFFERED) for _ in gone),
         (ALICE.connection_id, ACK),
     ]
     assert invocation.outcome == Outcome("delivered")
-
-
-def test_a_message_that_arrived_only_at_the_second_try_is_acknowledged_once() -> None:
-    """The sender asked whether it arrived, not how."""
-    second = row("Bob", 9)
-    invocation = Invocation(message(ALICE, OFFER_WITH_ID), ROOM.adding(second))
-    assert heard(perform(invocation, gone=[BOB])) == [
-        (BOB.connection_id, OFFERED),
-        (second.connection_id, OFFERED),
-        (ALICE.connection_id, ACK),
-    ]
 
 
 def test_a_message_that_did_not_arrive_is_not_acknowledged() -> None:
@@ -228,12 +254,22 @@ def test_what_could_not_be_read_ends_as_an_error_without_a_signal() -> None:
 # --- connecting and leaving ---
 
 
-def test_a_newcomer_is_connected() -> None:
-    """Saved, and let in."""
-    invocation = Invocation(connect(BOB), Room([TABLET, ALICE]))
-    assert perform(invocation) == [Save(BOB)]
-    assert invocation.outcome == Outcome("connected")
-    assert response_for(invocation.outcome) == {"statusCode": 200}
+@pytest.mark.parametrize(
+    ("event", "effect", "outcome"),
+    [
+        (connect(BOB), Save(BOB), "connected"),
+        (Disconnect(BOB.connection_id), Forget(BOB.connection_id), "disconnected"),
+    ],
+    ids=["connects", "disconnects"],
+)
+def test_who_comes_is_saved_and_who_leaves_is_forgotten(
+    event: Connect | Disconnect, effect: Effect, outcome: str
+) -> None:
+    """Nobody is told: peers notice by their own data channels."""
+    invocation = Invocation(event, Room([TABLET, ALICE]))
+    assert invocation.needs_room()
+    assert perform(invocation) == [effect]
+    assert invocation.outcome == Outcome(outcome)
 
 
 def test_a_ghost_makes_room_for_a_newcomer() -> None:
@@ -264,16 +300,10 @@ SENTENCES = {
 def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: str) -> None:
     """Nobody is taken for gone, nothing is noted as reached, nothing is tried again."""
     body = json.dumps({"type": type_, "targetId": "Bob"})
-    invocation = Invocation(message(ALICE, body), ROOM)
-    performed: list[Effect] = []
-    for effect in invocation.effects():
-        if isinstance(effect, Wait):
-            invocation.waited_enough(effect)
-            continue
-        performed.append(effect)
-        if isinstance(effect, Post) and effect.cause is not None:
-            invocation.throttled(effect)
-    assert [type(effect) for effect in performed] == [Post, Post]
+    alice = ALICE._replace(reached=frozenset({BOB.connection_id}))
+    invocation = Invocation(message(ALICE, body), ROOM.adding(alice))
+    performed = play(invocation, lambda effect: None)
+    assert kinds(performed) == [Post, Post]
     frame = json.loads(heard(performed)[-1][1])
     assert frame["type"] == frame_type
     assert frame["payload"]["message"] == (
@@ -285,15 +315,8 @@ def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: 
 def test_an_answer_that_is_throttled_is_lost_and_nothing_follows() -> None:
     """What the message came to is still what the log says."""
     invocation = Invocation(message(ALICE, '{"type":"player-connected","targetId":"Nobody"}'), ROOM)
-    performed: list[Effect] = []
-    for effect in invocation.effects():
-        if isinstance(effect, ReadAgain):
-            invocation.waited_enough(effect)
-            continue
-        performed.append(effect)
-        assert isinstance(effect, Post)
-        invocation.throttled(effect)
-    assert len(performed) == 1
+    performed = play(invocation, lambda effect: ROOM if isinstance(effect, ReadAgain) else None)
+    assert kinds(performed) == [*[ReadAgain] * 4, Post]
     assert invocation.outcome.name == "undelivered"
 
 
@@ -301,9 +324,7 @@ def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
     """Whoever is there must not lose the seat for want of an answer."""
     protected = row("HOST", 0, session="s1")
     invocation = Invocation(connect(row("HOST", 9)), Room([protected]))
-    for effect in invocation.effects():
-        assert isinstance(effect, Probe)
-        invocation.throttled(effect)
+    assert kinds(play(invocation, lambda effect: None)) == [Probe]
     assert response_for(invocation.outcome) == {
         "statusCode": 429,
         "body": "There is too much going on at the moment. Please try again.",
@@ -326,20 +347,13 @@ def test_whoever_is_still_connecting_is_passed_over_and_looked_for_later(opens: 
     """
     newest, ghost = young(row("HOST", 9)), young(row("HOST", 8))
     invocation = Invocation(message(ALICE, JOIN), Room([TABLET, ghost, newest, ALICE]))
-    effects: list[Effect] = []
-    for effect in invocation.effects():
-        effects.append(effect)
-        if isinstance(effect, LookAgain):
-            is_there = opens and effect.connection_id == newest.connection_id
-            (invocation.alive if is_there else invocation.gone)(effect)
-        elif isinstance(effect, Post):
-            is_open = effect.connection_id == TABLET.connection_id
-            (invocation.delivered if is_open else invocation.gone)(effect)
+    late = LookAgain(0, newest.connection_id)
+    effects = play(invocation, lambda effect: is_tablets(effect) or (opens and effect == late))
     assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-8", "HOST-0"]
     assert effects[3:] == [
         LookAgain(1.0, ghost.connection_id),
         Forget(ghost.connection_id),
-        LookAgain(0, newest.connection_id),
+        late,
         *([] if opens else [Forget(newest.connection_id)]),
     ]
     assert invocation.outcome == Outcome("delivered")
@@ -349,16 +363,10 @@ def test_nobody_is_forgotten_for_want_of_an_answer() -> None:
     """API Gateway is too busy to say whether it is there."""
     newest = young(row("HOST", 9))
     invocation = Invocation(message(ALICE, JOIN), Room([TABLET, newest, ALICE]))
-    seen: list[type] = []
-    for effect in invocation.effects():
-        seen.append(type(effect))
-        if isinstance(effect, LookAgain):
-            invocation.throttled(effect)
-        else:
-            assert isinstance(effect, Post)
-            is_open = effect.connection_id == TABLET.connection_id
-            (invocation.delivered if is_open else invocation.gone)(effect)
-    assert seen == [Post, Post, LookAgain]
+    effects = play(
+        invocation, lambda effect: None if isinstance(effect, LookAgain) else is_tablets(effect)
+    )
+    assert kinds(effects) == [Post, Post, LookAgain]
 
 
 def test_a_young_ghost_delays_nobody() -> None:
@@ -383,32 +391,26 @@ def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
 @pytest.mark.parametrize("opens_after", [1, 3])
 def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
     """Its handshake ends a moment later, and it hears the message once."""
-    tablet = young(TABLET)
-    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
-    seen: list[type] = []
-    for effect in invocation.effects():
-        seen.append(type(effect))
+    invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
+
+    def answer(effect: Effect) -> Row | bool:
         if isinstance(effect, Wait):
-            invocation.waited(effect, ALICE)
-        elif isinstance(effect, Post):
-            is_open = seen.count(Wait) == opens_after
-            (invocation.delivered if is_open else invocation.gone)(effect)
-    assert seen == [*([Post, Wait] * opens_after), Post]
+            return ALICE
+        assert isinstance(effect, Post)
+        assert isinstance(effect.cause, Signal)
+        return effect.cause.waits == opens_after
+
+    assert kinds(play(invocation, answer)) == [*([Post, Wait] * opens_after), Post]
     assert invocation.outcome == Outcome("delivered")
 
 
 def test_whoever_never_comes_is_not_found() -> None:
     """After a second; and then its row goes."""
-    tablet = young(TABLET)
-    invocation = Invocation(message(ALICE, JOIN), Room([tablet, ALICE]))
-    seen: list[type] = []
-    for effect in invocation.effects():
-        seen.append(type(effect))
-        if isinstance(effect, Wait):
-            invocation.waited(effect, ALICE)
-        elif isinstance(effect, Post):
-            (invocation.gone if effect.cause else invocation.delivered)(effect)
-    assert seen == [*([Post, Wait] * MAX_WAITS), Post, Post, LookAgain, Forget]
+    invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
+    effects = play(
+        invocation, lambda effect: ALICE if isinstance(effect, Wait) else not is_tablets(effect)
+    )
+    assert kinds(effects) == [*([Post, Wait] * MAX_WAITS), Post, Post, LookAgain, Forget]
     assert isinstance(invocation.outcome.error, HostNotFound)
 
 
@@ -416,16 +418,12 @@ def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> No
     """The index follows the table; a ghost that it still knows is not tried a second time."""
     ghost = row("HOST", 9)
     invocation = Invocation(message(ALICE, JOIN), Room([ghost, ALICE]))
-    seen: list[Effect] = []
-    for effect in invocation.effects():
-        seen.append(effect)
-        if isinstance(effect, ReadAgain):
-            rows = [ghost, ALICE] if len(seen) < 4 else [ghost, ALICE, TABLET]
-            invocation.read_again(effect, Room(rows))
-        elif isinstance(effect, Post):
-            is_open = effect.connection_id == TABLET.connection_id
-            (invocation.delivered if is_open else invocation.gone)(effect)
-    assert [type(effect) for effect in seen] == [Post, Forget, ReadAgain, ReadAgain, Post]
+    rooms = iter([Room([ghost, ALICE]), Room([ghost, ALICE, TABLET])])
+    effects = play(
+        invocation,
+        lambda effect: next(rooms) if isinstance(effect, ReadAgain) else is_tablets(effect),
+    )
+    assert kinds(effects) == [Post, Forget, ReadAgain, ReadAgain, Post]
     assert invocation.outcome == Outcome("delivered")
 
 
@@ -434,14 +432,6 @@ def test_a_sender_that_is_gone_is_forgotten_however_young() -> None:
     alice = young(ALICE)
     effects = perform(Invocation(message(alice, '{"type":"ping"}'), Room([alice])), gone=[alice])
     assert Forget(alice.connection_id) in effects
-
-
-def test_who_disconnects_is_forgotten() -> None:
-    """Nobody is told: peers notice by their own data channels."""
-    invocation = Invocation(Disconnect(BOB.connection_id), ROOM)
-    assert perform(invocation) == [Forget(BOB.connection_id)]
-    assert invocation.outcome == Outcome("disconnected")
-    assert response_for(invocation.outcome) == {"statusCode": 200}
 
 
 # --- anything ---
@@ -601,59 +591,39 @@ def test_a_new_name_is_refused_only_if_every_seat_is_somebodys_who_is_alive(
     assert is_refused is (len(taken) >= seats and not is_there_already and is_hosted)
 
 
+CANDIDATE = '{"type":"ice-candidate","targetId":"Bob"}'
+
+
 def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
     """What another invocation did meanwhile is seen in the sender's row."""
-    alice, bob = row("Alice", 1), row("Bob", 2)
-    candidate = message(alice, '{"type":"ice-candidate","targetId":"Bob"}')
-    invocation = Invocation(candidate, Room([alice, bob]))
-    seen: list[type] = []
-    for effect in invocation.effects():
-        seen.append(type(effect))
-        if isinstance(effect, Wait):
-            reached = frozenset([bob.connection_id] if len(seen) == 3 else [])
-            invocation.waited(effect, alice._replace(reached=reached))
-        elif isinstance(effect, Post):
-            invocation.delivered(effect)
-    assert seen == [Wait, Wait, Wait, Post]
+    invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
+    rows = iter([ALICE, ALICE, ALICE._replace(reached=frozenset([BOB.connection_id]))])
+    effects = play(invocation, lambda effect: not isinstance(effect, Wait) or next(rows))
+    assert kinds(effects) == [Wait, Wait, Wait, Post]
     assert invocation.outcome.name == "delivered"
 
 
 @pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
 def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> None:
     """Its pair's offer found nobody there and went to the next owner of the name."""
-    ghost, again = row("Alice", 1), row("Alice", 9)
-    ghost = young(ghost) if is_young else ghost
-    body = '{"type":"ice-candidate","targetId":"Alice","payload":1}'
-    invocation = Invocation(message(TABLET, body), Room([TABLET, ghost, again]))
-    seen: list[Effect] = []
-    for effect in invocation.effects():
-        seen.append(effect)
-        match effect:
-            case Wait():
-                invocation.waited(effect, TABLET._replace(reached=frozenset([again[0]])))
-            case Probe() | LookAgain():
-                invocation.gone(effect)
-            case Post():
-                invocation.delivered(effect)
-    kinds = [Wait, Probe, Post, LookAgain, Forget] if is_young else [Wait, Probe, Forget, Post]
-    assert [type(effect) for effect in seen] == kinds
-    assert [connection_id for connection_id, _ in heard(seen)] == [again.connection_id]
+    ghost, again = young(BOB) if is_young else BOB, row("Bob", 9)
+    alice = ALICE._replace(reached=frozenset([again.connection_id]))
+    invocation = Invocation(message(ALICE, CANDIDATE), Room([ALICE, ghost, again]))
+    effects = play(
+        invocation, lambda effect: alice if isinstance(effect, Wait) else isinstance(effect, Post)
+    )
+    of_a_young_one = [Wait, Probe, Post, LookAgain, Forget]
+    assert kinds(effects) == (of_a_young_one if is_young else [Wait, Probe, Forget, Post])
+    assert [connection_id for connection_id, _ in heard(effects)] == [again.connection_id]
 
 
 def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None:
     """It cannot be delivered in the name of nobody."""
-    alice, bob = row("Alice", 1), row("Bob", 2)
-    candidate = message(alice, '{"type":"ice-candidate","targetId":"Bob"}')
-    invocation = Invocation(candidate, Room([alice, bob]))
-    posts: list[Post] = []
-    for effect in invocation.effects():
-        if isinstance(effect, Wait):
-            invocation.waited(effect, None)
-        elif isinstance(effect, Post):
-            posts.append(effect)
-            invocation.delivered(effect)
-    assert [post.connection_id for post in posts] == [alice.connection_id]
-    assert "NOT_CONNECTED" in posts[0].data
+    invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
+    effects = play(invocation, lambda effect: None if isinstance(effect, Wait) else True)
+    [(connection_id, frame)] = heard(effects)
+    assert connection_id == ALICE.connection_id
+    assert "NOT_CONNECTED" in frame
 
 
 # What a host may spare itself
@@ -680,8 +650,3 @@ def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> N
     assert entered == heard(perform(Invocation(message(ALICE, body), ROOM)))
     without = heard(perform(Invocation(message(ALICE, body), Room())))
     assert (entered == without) is not is_needed
-
-
-def test_the_game_may_decide_any_event_that_is_no_message() -> None:
-    """Which of them need it is the host's affair."""
-    assert Invocation(connect(ALICE), Room()).needs_room()
