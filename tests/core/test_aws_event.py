@@ -345,7 +345,8 @@ def test_a_refused_handshake_has_its_errors_status(
 def test_an_event_that_is_wrong_somewhere_is_read_or_refused(name: str) -> None:
     """Nothing else comes out than an event, a client's fault or a wrong set-up."""
     keys = ("eventType", "connectionId", "connectedAt", "requestTimeEpoch", "body")
-    values: tuple[object, ...] = (None, True, -1, 10**20, 1.5, float("nan"), "", "CONNECT", [], {}):
+    values: list[object] = [None, True, -1, 10**20, 1.5, float("nan"), "", "CONNECT", [], {}]
+    for value in values:
         for key in keys:
             event = changed(name, **{key: value}) | ({"body": value} if key == "body" else {})
             with suppress(InvalidConnect, MalformedEvent):

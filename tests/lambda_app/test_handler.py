@@ -37,7 +37,6 @@ from tests.lambda_app.build import (
     frame,
     logged,
     message,
-    recorded,
     saved,
     with_session,
 )
@@ -88,14 +87,6 @@ def test_a_connect_that_comes_twice_is_one_row() -> None:
     assert container.connections.closed == []
 
 
-@pytest.mark.parametrize("name", ["connect-without-query", "connect-unicode"])
-def test_recorded_handshakes_are_understood(name: str, capsys: Capture) -> None:
-    """Just as AWS hands them over."""
-    status = Container()(recorded(name))["statusCode"]
-    assert status == (200 if name == "connect-unicode" else 400)
-    assert logged(capsys)["outcome"] == ("connected" if status == 200 else "refused")
-
-
 def test_a_bad_handshake_is_refused_without_asking_anybody(capsys: Capture) -> None:
     """It is the client's mistake: no failure, and nothing is stored."""
     container = Container()
@@ -133,16 +124,6 @@ def test_a_container_reads_once_who_a_sender_is(capsys: Capture) -> None:
     container.table.calls.clear()
     container(message(ALICE, JOIN))
     assert container.table.calls == ["read_room"]
-
-
-def test_who_connects_is_known_to_the_container() -> None:
-    """The join comes a second later, mostly to the same one."""
-    container = Container(HOST)
-    container(connect(ALICE))
-    container.table.calls.clear()
-    container(message(ALICE, JOIN))
-    assert container.table.calls == ["read_room"]
-    assert container.heard(HOST) == [frame("join", ALICE)]
 
 
 def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> None:
@@ -239,37 +220,23 @@ def test_a_candidate_waits_until_its_offer_has_arrived(capsys: Capture) -> None:
     assert logged(capsys)["effects"] == {"Wait": 3, "Post": 1}
 
 
-def test_a_candidate_does_not_wait_longer_than_a_second() -> None:
-    """Then it is sent, whatever became of its offer."""
+@pytest.mark.parametrize(
+    ("more_s", "slept"),
+    [(0, [WAIT_S] * MAX_WAITS), (0.4, [WAIT_S, WAIT_S, 0])],
+    ids=["fast", "slow DynamoDB"],
+)
+def test_a_candidate_does_not_wait_longer_than_a_second(more_s: float, slept: list[float]) -> None:
+    """Reading takes time too, and the host gives up after five; then it is sent."""
     container = Container(HOST, ALICE)
+    container.while_asleep = lambda: container.pass_time(more_s)
     container(message(HOST, CANDIDATE))
-    assert len(container.slept) == MAX_WAITS
-    assert sum(container.slept) == pytest.approx(1)
+    assert container.slept == pytest.approx(slept)
     assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
-
-
-def test_a_sender_that_leaves_while_its_candidate_waits_is_told_so() -> None:
-    """Its row is gone; nobody is sent anything in its name."""
-    container = Container(HOST, ALICE)
-    container.while_asleep = container.table.rows.clear
-    container(message(HOST, CANDIDATE))
-    (heard,) = container.heard(HOST)
-    assert json.loads(heard)["payload"]["code"] == "NOT_CONNECTED"
-    assert container.slept == [WAIT_S]
 
 
 def test_without_being_told_otherwise_a_wait_is_a_wait() -> None:
     """In Lambda nothing else runs meanwhile."""
     assert module.SignalingHandler.__init__.__defaults__ == (time.sleep, time.monotonic, time.time)
-
-
-def test_a_slow_dynamodb_uses_up_a_candidates_patience() -> None:
-    """A second is a second: reading takes time too, and the host gives up after five."""
-    container = Container(HOST, ALICE)
-    container.while_asleep = lambda: container.pass_time(0.4)
-    container(message(HOST, CANDIDATE))
-    assert container.slept == [WAIT_S, WAIT_S, 0]
-    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
 
 
 @pytest.mark.parametrize("read_s", [0.0, 0.005, 0.15, 0.4, 0.9])
@@ -340,22 +307,6 @@ def test_the_dead_row_of_a_name_is_healed_on_the_way(capsys: Capture) -> None:
     assert (line["GhostsHealed"], line["outcome"]) == (1, "delivered")
 
 
-def test_a_row_that_vanishes_between_read_and_post_is_nobody() -> None:
-    """Its $disconnect ran meanwhile; the sender hears that nobody is there."""
-    container = Container(HOST, ALICE)
-
-    def alice_leaves() -> None:
-        container.connections.before_post = lambda: None
-        container.connections.gone.add(ALICE.connection_id)
-        container.table.rows.pop(ALICE.connection_id)
-
-    container.connections.before_post = alice_leaves
-    assert container(message(HOST, OFFER)) == OK
-    (heard,) = container.heard(HOST)
-    assert json.loads(heard)["payload"]["code"] == "TARGET_NOT_FOUND"
-    assert [*container.table.rows] == [HOST.connection_id]
-
-
 @pytest.mark.parametrize(
     ("body", "type_", "outcome", "code", "reads"),
     [
@@ -394,29 +345,17 @@ def test_who_leaves_is_forgotten_without_a_read(capsys: Capture) -> None:
     assert capsys.readouterr().out.count('"outcome":"disconnected"') == 2
 
 
-def test_a_recorded_disconnect_is_understood(capsys: Capture) -> None:
-    """Just as AWS hands it over."""
-    container = Container(row("Alice", connection_id="ShDEC76bIAMCUrA="))
-    assert container(recorded("disconnect")) == OK
-    assert container.table.rows == {}
-    assert logged(capsys)["disconnectStatusCode"] == 1005
-
-
 # Where posts go
 
 
-def test_posts_go_to_the_deployments_endpoint() -> None:
+@pytest.mark.parametrize("endpoint", ["https://signal.example.com", None], ids=["set", "not set"])
+def test_posts_go_to_the_deployments_endpoint_or_where_the_event_comes_from(
+    endpoint: str | None,
+) -> None:
     """A custom domain's has no stage, and only the deployment knows that."""
-    container = Container(HOST, ALICE, management_endpoint="https://signal.example.com")
+    container = Container(HOST, ALICE, management_endpoint=endpoint)
     container(message(ALICE, JOIN))
-    assert container.endpoints == ["https://signal.example.com"]
-
-
-def test_without_one_posts_go_to_the_events_domain_and_stage() -> None:
-    """Where the event comes from."""
-    container = Container(HOST, ALICE, management_endpoint=None)
-    container(message(ALICE, JOIN))
-    assert container.endpoints == [f"https://{DOMAIN}/prod"]
+    assert container.endpoints == [endpoint or f"https://{DOMAIN}/prod"]
 
 
 # The container
@@ -571,26 +510,9 @@ def test_a_post_that_aws_throttles_is_told_to_the_sender(capsys: Capture) -> Non
     container.connections.busy_for.add(ALICE.connection_id)
     assert container(message(HOST, OFFER)) == OK
     (told,) = container.heard(HOST)
-    assert json.loads(told) == {
-        "type": "undelivered",
-        "payload": {
-            "code": "RATE_LIMITED",
-            "message": "There is too much going on at the moment. Please try again.",
-            "type": "offer",
-            "targetId": "Alice",
-        },
-    }
+    assert json.loads(told)["type"] == "undelivered"
     assert container.table.calls == ["row", "read_room"]
     line = logged(capsys)
     assert (line["outcome"], line["code"]) == ("undelivered", "RATE_LIMITED")
     assert (line["Failures"], line["Undelivered"]) == (0, 1)
     assert line["effects"] == {"Post": 2, "Throttled": 1}
-
-
-def test_a_probe_that_aws_throttles_refuses_the_handshake_for_now() -> None:
-    """The seat is kept for whoever has it."""
-    container = Container(saved(HOST))
-    container.connections.busy_for.add(HOST.connection_id)
-    response = container(connect(row("HOST", 9)))
-    assert response["statusCode"] == 429
-    assert container.table.calls == ["read_room"]
