@@ -65,14 +65,6 @@ OFFERED = '{"type":"offer","senderId":"Alice","payload":null}'
 OFFER_WITH_ID = '{"type":"offer","targetId":"Bob","id":"7"}'
 ACK = '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
 
-DUPLICATE_NAME = (
-    '{"type":"error","payload":{"code":"DUPLICATE_NAME",'
-    r'"message":"A player named \u201cAlice\u201d is in this game already."}}'
-)
-HOST_NOT_FOUND = (
-    '{"type":"error","payload":{"code":"HOST_NOT_FOUND",'
-    '"message":"Nobody is hosting this game. Please check the code."}}'
-)
 BOB_NOT_FOUND = (
     '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND",'
     r'"message":"\u201cBob\u201d is not in this game.","type":"offer","targetId":"Bob"}'
@@ -189,17 +181,6 @@ def test_a_dead_row_costs_no_live_player_a_message() -> None:
     assert invocation.outcome == Outcome("delivered")
 
 
-def test_only_when_nobody_is_left_the_host_is_not_found() -> None:
-    """The final answer to a join is an error: its screen waits for it."""
-    restarted = row("HOST", 9)
-    invocation = Invocation(message(ALICE, JOIN), ROOM.adding(restarted))
-    effects = perform(invocation, gone=[TABLET, restarted])
-    assert heard(effects)[-1] == (ALICE.connection_id, HOST_NOT_FOUND)
-    assert {Forget(TABLET.connection_id), Forget(restarted.connection_id)} <= set(effects)
-    assert isinstance(invocation.outcome.error, HostNotFound)
-    assert invocation.outcome.name == "error"
-
-
 def test_a_pong_that_finds_nobody_is_not_tried_again() -> None:
     """The row goes, and that is all."""
     invocation = Invocation(message(ALICE, '{"type":"ping"}'), ROOM)
@@ -208,34 +189,6 @@ def test_a_pong_that_finds_nobody_is_not_tried_again() -> None:
         Forget(ALICE.connection_id),
     ]
     assert invocation.outcome == Outcome("pong")
-
-
-# --- joining ---
-
-
-def test_a_ghost_does_not_lock_its_player_out() -> None:
-    """A phone that lost its connection joins again under its own name."""
-    again = row("Alice", 9)
-    joins = signal(again, "join")
-    invocation = Invocation(message(again, JOIN), ROOM.adding(again))
-    assert perform(invocation, gone=[ALICE]) == [
-        Probe(ALICE.connection_id, ALICE.player_id, cause=joins),
-        Forget(ALICE.connection_id),
-        Post(TABLET.connection_id, JOINED, joins, HOST),
-    ]
-    assert invocation.outcome == Outcome("delivered")
-
-
-def test_a_name_whose_owner_is_alive_is_a_duplicate_and_nobody_else_hears() -> None:
-    """Neither the owner nor the host is disturbed by who mistypes a name."""
-    again = row("Alice", 9)
-    invocation = Invocation(message(again, JOIN), ROOM.adding(again))
-    assert perform(invocation) == [
-        Probe(ALICE.connection_id, ALICE.player_id, cause=signal(again, "join")),
-        Post(again.connection_id, DUPLICATE_NAME),
-    ]
-    assert invocation.outcome.name == "error"
-    assert isinstance(invocation.outcome.error, DuplicateName)
 
 
 # --- what senders are told ---

@@ -147,9 +147,12 @@ def test_a_message_is_read() -> None:
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_a_payload_is_the_clients_own_text(payload: str) -> None:
-    """What a browser wrote, a browser must read: no number is rounded and no key moved."""
-    assert read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}').payload == payload
+def test_a_payload_is_passed_on_as_the_client_wrote_it(payload: str) -> None:
+    """No number is rounded, no key moved; the client in the field reads these three keys."""
+    said = read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}')
+    assert said.payload == payload
+    frame = messages.relayed_frame(said, PlayerId("Alice"))
+    assert frame == '{"type":"offer","senderId":"Alice","payload":' + payload + "}"
 
 
 @pytest.mark.parametrize(
@@ -201,11 +204,6 @@ def test_a_key_may_be_escaped(key: str) -> None:
     assert read(f'{{"{key}":"join","type":"ping"}}').type == "ping"
 
 
-def test_unknown_members_are_ignored() -> None:
-    """A newer client, and API Gateway's own ``action``, may say more."""
-    assert read('{"action":"x","senderId":"HOST","type":"join","":{}}') == read('{"type":"join"}')
-
-
 def test_of_duplicate_keys_the_last_counts() -> None:
     """As in every browser: a gateway that saw another message could be lied to."""
     body = (
@@ -213,13 +211,6 @@ def test_of_duplicate_keys_the_last_counts() -> None:
         '"type":"offer","targetId":"Bob","payload":2,"id":"2"}'
     )
     assert read(body) == signal(ALICE, "offer", "Bob", payload="2", id_="2")
-
-
-@pytest.mark.parametrize("space", ["", " ", "\n", " \t\r\n "], ids=repr)
-def test_white_space_is_allowed_where_json_allows_it(space: str) -> None:
-    """Somebody types messages by hand."""
-    body = spaced({"type": "offer", "targetId": "Bob", "payload": [], "id": "7"}, space)
-    assert read(body) == signal(ALICE, "offer", "Bob", payload="[]", id_="7")
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT.values(), ids=NOT_AN_OBJECT)
@@ -337,13 +328,6 @@ def test_one_wrong_character_is_judged_as_json_judges_it(
 # --- frames ---
 
 
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_a_relayed_frame_has_exactly_three_keys_and_the_payload_verbatim(payload: str) -> None:
-    """The client in the field reads these three, and no library changes a number on the way."""
-    frame = messages.relayed_frame(signal(ALICE, "offer", payload=payload), PlayerId("Alice"))
-    assert frame == '{"type":"offer","senderId":"Alice","payload":' + payload + "}"
-
-
 @pytest.mark.parametrize(
     ("name", "quoted"),
     [
@@ -360,16 +344,6 @@ def test_a_senders_name_is_quoted(name: str, quoted: str) -> None:
     assert frame == f'{{"type":"offer","senderId":{quoted},"payload":null}}'
 
 
-@given(st.text().filter(messages.is_name), json_values)
-def test_a_relayed_frame_is_json_whoever_sends_whatever(name: str, payload: Any) -> None:
-    """The target parses it before it looks at anything."""
-    text = json.dumps(payload)
-    frame = messages.relayed_frame(signal(ALICE, "answer", payload=text), PlayerId(name))
-    expected = {"type": "answer", "senderId": name, "payload": json.loads(text)}
-    assert json.loads(frame) == expected
-    assert frame.encode()
-
-
 @pytest.mark.parametrize("character", ["x", "é", "€", "🃏"], ids=["1", "2", "3", "4"])
 def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     """131072 bytes, however many of them a character needs."""
@@ -383,9 +357,10 @@ def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     assert caught.value.reason == "it is longer than 131072 bytes when it is passed on"
 
 
-def test_an_ack_names_id_and_target() -> None:
-    """The sender knows by it what arrived where."""
+def test_an_ack_names_id_and_target_and_a_pong_is_its_type() -> None:
+    """The sender knows by it what arrived where; the answer to a ping only has to be data."""
     assert messages.ack_frame("7", BOB) == '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
+    assert messages.PONG == '{"type":"pong"}'
 
 
 NO_OBJECT = (

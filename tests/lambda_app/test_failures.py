@@ -224,11 +224,12 @@ def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
 def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
     """The seat is the newcomer's; the old connection has no row, and hears so when it speaks."""
     container = Container(saved(ALICE), HOST)
-    container.connections.unclosable.add(ALICE.connection_id)
+    container.connections.busy_for.add(ALICE.connection_id)
     capsys.readouterr()
     assert container(with_session(row("Alice", 9))) == OK
     assert [*container.table.rows] == ["HOST-0", "Alice-9"]
     assert logged(capsys)["effects"] == {"Save": 1, "Close": 1, "NotClosed": 1, "Forget": 1}
+    container.connections.busy_for.clear()
     container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
     assert ["NOT_CONNECTED" in told for told in container.heard(ALICE)] == [True]
     assert container.heard(HOST) == []

@@ -32,6 +32,7 @@ from tests.lambda_app.build import (
     OK,
     Capture,
     Container,
+    Ssm,
     connect,
     disconnect,
     frame,
@@ -378,36 +379,20 @@ def test_the_environments_handler_works_from_end_to_end(
     management_client(endpoint.url).close()
 
 
-def test_a_container_without_a_table_does_not_start() -> None:
-    """Lambda shows which variable is missing."""
-    with pytest.raises(BadSetting, match="TABLE_NAME"):
-        make_handler({})
-
-
 def test_the_function_that_lambda_calls_is_made_at_import() -> None:
-    """Its name is part of the deployment: poker_signal.lambda_app.handler.handler."""
+    """Its name is part of the deployment; without a table no container starts."""
     assert isinstance(module.handler, module.SignalingHandler)
     assert os.environ["TABLE_NAME"] == ENVIRONMENT["TABLE_NAME"]
+    with pytest.raises(BadSetting, match="TABLE_NAME"):
+        make_handler({})
 
 
 # Join tickets: which are good is in tests/core/test_tickets.py, when keys are read in
 # test_ticket_keys.py.
 
 
-class Ssm:
-    """A Parameter Store with one parameter, or one that is down."""
-
-    def __init__(self, failure: Exception | None = None) -> None:
-        self._failure = failure
-
-    def get_parameter(self, **arguments: object) -> dict[str, dict[str, str]]:
-        """Return the keys."""
-        if self._failure is not None:
-            raise self._failure
-        return {"Parameter": {"Value": TICKET_SECRET}}
-
-
 TICKET_SECRET = '{"1":"a-secret-of-november-with-entropy"}'
+DOWN = Ssm(TICKET_SECRET, ConnectionError(TICKET_SECRET))
 
 
 def ticket_query(ticket: str) -> str:
@@ -423,7 +408,7 @@ def good_ticket() -> str:
 
 def test_a_good_ticket_is_let_in_and_is_stored_nowhere(capsys: Capture) -> None:
     """It is a secret as long as it lives."""
-    container = Container(ticket_keys=TicketKeys(Ssm(), "tickets"))
+    container = Container(ticket_keys=TicketKeys(Ssm(TICKET_SECRET), "tickets"))
     assert container(connect(ALICE, ticket_query(good_ticket()))) == OK
     (stored,) = container.table.rows.values()
     assert good_ticket() not in repr(stored)
@@ -444,7 +429,7 @@ def test_who_has_no_good_ticket_costs_no_read(
     who: Row, query: str | None, status: int, code: str, capsys: Capture
 ) -> None:
     """It is refused before anybody looks who is there; one line says why."""
-    container = Container(saved(HOST), ticket_keys=TicketKeys(Ssm(), "tickets"))
+    container = Container(saved(HOST), ticket_keys=TicketKeys(Ssm(TICKET_SECRET), "tickets"))
     capsys.readouterr()
     response = container(connect(who, query))
     assert response["statusCode"] == status
@@ -455,7 +440,7 @@ def test_who_has_no_good_ticket_costs_no_read(
 
 def test_messages_need_no_ticket() -> None:
     """Who is in, is in; API Gateway hands over no query string any more."""
-    container = Container(ALICE, HOST, ticket_keys=TicketKeys(Ssm(ValueError("down")), "tickets"))
+    container = Container(ALICE, HOST, ticket_keys=TicketKeys(DOWN, "tickets"))
     assert container(message(ALICE, JOIN)) == OK
     assert container.heard(HOST) == [frame("join", ALICE)]
     assert container(disconnect(ALICE)) == OK
@@ -463,7 +448,7 @@ def test_messages_need_no_ticket() -> None:
 
 def test_an_ssm_that_is_down_is_a_failure_and_tells_nothing(capsys: Capture) -> None:
     """Not a refusal: the client may try again, and an alarm rings."""
-    container = Container(ticket_keys=TicketKeys(Ssm(ConnectionError(TICKET_SECRET)), "tickets"))
+    container = Container(ticket_keys=TicketKeys(DOWN, "tickets"))
     with pytest.raises(ConnectionError):
         container(connect(ALICE, ticket_query(good_ticket())))
     assert container.table.calls == []

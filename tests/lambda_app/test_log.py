@@ -56,7 +56,7 @@ def written(container: Container, event: Any) -> str:
     return stream.getvalue()
 
 
-def test_a_line_says_who_where_and_how_it_ended() -> None:
+def test_a_line_says_who_where_and_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """In API Gateway's words."""
     found = line(outcome=Outcome("delivered"), type_="join", effects={"Post": 1})
     assert {key: value for key, value in found.items() if key != "_aws"} == {
@@ -75,10 +75,7 @@ def test_a_line_says_who_where_and_how_it_ended() -> None:
         "function": "unknown",
         "stage": "prod",
     }
-
-
-def test_a_line_says_which_function_wrote_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two deployments of one account may both be called prod."""
+    # Two deployments of one account may both be called prod.
     monkeypatch.setenv(log.FUNCTION_NAME, "poker-signaling-eu")
     assert line()["function"] == "poker-signaling-eu"
 
@@ -127,15 +124,6 @@ def test_the_line_is_of_the_embedded_metric_format() -> None:
     for metric in directive["Metrics"]:
         assert isinstance(found[metric["Name"]], int | float)
         assert metric["Unit"] in {"Count", "Milliseconds"}
-
-
-def test_a_line_is_one_line_of_json() -> None:
-    """CloudWatch makes a record of each line."""
-    stream = io.StringIO()
-    log.write(line(error=raised(RuntimeError("two\nlines"))), stream)
-    (text,) = stream.getvalue().splitlines(keepends=True)
-    assert text.endswith("\n")
-    assert json.loads(text)["level"] == "ERROR"
 
 
 @pytest.mark.parametrize("type_", [*sorted(TYPES), "", "Join", "🃏"])
