@@ -181,12 +181,14 @@ def test_a_dead_row_costs_no_live_player_a_message() -> None:
     assert invocation.outcome == Outcome("delivered")
 
 
-def test_a_pong_that_finds_nobody_is_not_tried_again() -> None:
-    """The row goes, and that is all."""
-    invocation = Invocation(message(ALICE, '{"type":"ping"}'), ROOM)
-    assert perform(invocation, gone=[ALICE]) == [
-        Post(ALICE.connection_id, messages.PONG),
-        Forget(ALICE.connection_id),
+@pytest.mark.parametrize("lifetime_s", [7000, ROW_LIFETIME_S], ids=["old", "young"])
+def test_a_pong_that_finds_nobody_is_not_tried_again(lifetime_s: int) -> None:
+    """The row goes, however young: it has sent a message, so it was open."""
+    alice = ALICE._replace(ttl=AT + lifetime_s)
+    invocation = Invocation(message(alice, '{"type":"ping"}'), ROOM.adding(alice))
+    assert perform(invocation, gone=[alice]) == [
+        Post(alice.connection_id, messages.PONG),
+        Forget(alice.connection_id),
     ]
     assert invocation.outcome == Outcome("pong")
 
@@ -378,13 +380,6 @@ def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> No
     )
     assert kinds(effects) == [Post, Forget, ReadAgain, ReadAgain, Post]
     assert invocation.outcome == Outcome("delivered")
-
-
-def test_a_sender_that_is_gone_is_forgotten_however_young() -> None:
-    """It has sent a message, so it was open."""
-    alice = young(ALICE)
-    effects = perform(Invocation(message(alice, '{"type":"ping"}'), Room([alice])), gone=[alice])
-    assert Forget(alice.connection_id) in effects
 
 
 # --- anything ---

@@ -171,12 +171,6 @@ def test_a_sender_without_a_row_is_not_connected(type_: str, room: Room) -> None
         route(signal(ALICE, type_, "Bob"), room)
 
 
-@pytest.mark.parametrize("room", [ROOM, Room()], ids=["in the room", "without a row"])
-def test_a_ping_is_answered_with_a_pong(room: Room) -> None:
-    """Data frames keep API Gateway's idle timer off, whoever sends them."""
-    assert route(signal(ALICE, "ping", None), room) == [Post(ALICE.connection_id, messages.PONG)]
-
-
 @pytest.mark.parametrize(
     "type_",
     ["", "JOIN", "Join", " join", "pong", "ack", "error", "undelivered", "$connect", "offer\n"],
@@ -527,16 +521,11 @@ def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> N
     assert route(connect(CAROL), ROOM, Rules(seats=0)) == [Save(CAROL)]
 
 
-def test_before_a_new_name_is_refused_whoever_came_first_is_probed() -> None:
-    """Nobody is refused for the sake of a ghost."""
-    asks = connect(CAROL)
-    probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)
-    assert route(asks, Room([TABLET, BOB, ALICE]), TWO_SEATS) == [probe]
-
-
 def test_whoever_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
     """Each once; when all are alive the game is full, and the handshake is refused."""
     asks = connect(CAROL)
+    probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)
+    assert route(asks, Room([TABLET, BOB, ALICE]), TWO_SEATS) == [probe]
     found = asks._replace(seated=frozenset({ALICE.player_id}))
     assert route(Alive(ALICE.player_id, asks), ROOM, TWO_SEATS) == [
         Probe(BOB.connection_id, BOB.player_id, cause=found)
@@ -599,16 +588,6 @@ def test_a_payload_is_as_large_as_it_may_be() -> None:
         route(fits._replace(payload='"ääää"'), ROOM, rules)
     with pytest.raises(InvalidMessage, match="its “payload” is longer than 8 bytes"):
         route(fits._replace(payload='"aaaaaaa"'), ROOM, rules)
-
-
-@pytest.mark.parametrize("cause", [signal(ALICE, "join"), connect(CAROL)], ids=["join", "connect"])
-def test_what_the_gateway_refuses_for_now_is_the_senders_to_try_again(
-    cause: Signal | Connect,
-) -> None:
-    """It is told so."""
-    with pytest.raises(RateLimited, match="There is too much going on") as caught:
-        route(Throttled(cause), ROOM)
-    assert (caught.value.code, caught.value.status_code) == ("RATE_LIMITED", 429)
 
 
 # --- anything ---

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import (
     ClientError,
-    EndpointConnectionError,
-    HTTPClientError,
     ReadTimeoutError,
     SSLError,
 )
@@ -94,17 +92,6 @@ def test_what_hangs_is_asked_no_more_often(
     for _ in range(times):
         assert endpoint.arrived.acquire(timeout=10)
     assert len(endpoint.sent) == times
-
-
-def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of botocore's own kind, that ends the invocation."""
-    with Endpoint() as closed:
-        url = closed.url
-    client = management_client(url)
-    with pytest.raises((EndpointConnectionError, HTTPClientError)):
-        client.post_to_connection(ConnectionId="a", Data=b"x")
-    client.close()
-    management_client.cache_clear()
 
 
 def test_requests_say_who_asks(endpoint: Endpoint, dynamodb: Any, management: Any) -> None:
