@@ -167,6 +167,7 @@ def tls(tmp_path: Path) -> Generator[dict[str, str], None, None]:
     management_client.cache_clear()
 
 
+@pytest.mark.process
 def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For both services, and for every connection that is made later."""
     read: list[object] = []
@@ -189,6 +190,7 @@ def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.Monk
     assert read == [(tls["AWS_CA_BUNDLE"], None, None)]
 
 
+@pytest.mark.process
 def test_a_server_that_no_authority_knows_is_not_talked_to(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_server_that_no_authority_knows_is_not_talked_to(
     client.close()
 
 
+@pytest.mark.process
 def test_a_server_of_another_name_is_not_talked_to(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -78,6 +78,7 @@ def test_the_zip_is_small(zipped: Path) -> None:
     assert zipped.stat().st_size <= MAX_ZIP_BYTES
 
 
+@pytest.mark.process
 def test_the_zip_runs_on_what_the_runtime_carries(
     zipped: Path, runtime: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:

@@ -168,6 +168,7 @@ def endpoint() -> Generator[str, None, None]:
         yield endpoint
 
 
+@pytest.mark.aws
 @pytest.mark.parametrize("serve", [core_host, lambda_host], ids=OURS)
 async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, endpoint: str) -> None:
     """One parameter, once, spelt as it was made; of a repeated parameter the last counts."""
