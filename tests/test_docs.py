@@ -155,7 +155,7 @@ def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
 
 
 def test_every_option_of_emulate_that_is_named_exists() -> None:
-    """Nobody types one in vain."""
+    """None is typed in vain."""
     options = {option for param in main.commands["emulate"].params for option in param.opts}
     assert set(re.findall(r"--[a-z][a-z0-9-]+", HANDLERS)) <= options
 
@@ -194,7 +194,7 @@ def test_every_fixture_is_explained() -> None:
 
 
 def test_every_option_of_the_marker_that_is_named_exists() -> None:
-    """Nobody types one in vain."""
+    """None is typed in vain."""
     table = TESTING.partition("| option |")[2].partition("\n\n")[0]
     named = [
         name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])

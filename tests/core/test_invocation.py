@@ -182,7 +182,7 @@ def test_a_dead_row_costs_no_live_player_a_message() -> None:
 
 
 @pytest.mark.parametrize("lifetime_s", [7000, ROW_LIFETIME_S], ids=["old", "young"])
-def test_a_pong_that_finds_nobody_is_not_tried_again(lifetime_s: int) -> None:
+def test_a_pong_to_a_closed_connection_is_not_tried_again(lifetime_s: int) -> None:
     """The row goes, however young: it has sent a message, so it was open."""
     alice = ALICE._replace(ttl=AT + lifetime_s)
     invocation = Invocation(message(alice, '{"type":"ping"}'), ROOM.adding(alice))
@@ -220,7 +220,7 @@ def test_what_could_not_be_read_ends_as_an_error_without_a_signal() -> None:
 def test_who_comes_is_saved_and_who_leaves_is_forgotten(
     event: Connect | Disconnect, effect: Effect, outcome: str
 ) -> None:
-    """Nobody is told: peers notice by their own data channels."""
+    """Peers are not told: they notice by their own data channels."""
     invocation = Invocation(event, Room([TABLET, ALICE]))
     assert invocation.needs_room()
     assert perform(invocation) == [effect]
@@ -295,7 +295,7 @@ def young(member: Row) -> Row:
 
 
 @pytest.mark.parametrize("opens", ["HOST-9", "HOST-8", "none"])
-def test_whoever_is_still_connecting_is_passed_over_and_looked_for_later(opens: str) -> None:
+def test_a_connection_that_still_opens_is_passed_over_and_looked_for_later(opens: str) -> None:
     """API Gateway says gone of it; the next owner hears what was to be said, without a delay.
 
     Who is not there a second later was a ghost: a dead row never survives being found out.
@@ -430,7 +430,7 @@ def sent_to(effects: list[Effect]) -> Iterator[ConnectionId]:
 def test_any_event_comes_to_an_end_whatever_hosts_report(
     event: Connect | Message | Disconnect, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
-    """Nobody outside the game is disturbed; who is found gone is forgotten, not tried again."""
+    """Only the game is disturbed; a connection found gone is forgotten, not tried again."""
     found_gone: list[ConnectionId] = []
 
     def is_open(connection_id: ConnectionId) -> bool:

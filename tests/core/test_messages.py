@@ -292,7 +292,7 @@ def assert_judged_as_json_does(text: str) -> None:
 @settings(max_examples=50)
 @given(json_members, st.sampled_from(["", " ", "\r\n\t"]), st.booleans())
 def test_members_are_what_json_says(members: dict[str, Any], space: str, as_ascii: bool) -> None:
-    """Whatever else stands beside them."""
+    """Also beside other members."""
     for text in [spaced(members, space), json.dumps(members, ensure_ascii=as_ascii)]:
         assert_judged_as_json_does(text)
 

@@ -130,7 +130,7 @@ def test_a_row_settles_half_a_minute_after_it_connected() -> None:
 def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later(
     saved_at: int, seat: str | None, until: int
 ) -> None:
-    """Who takes over settles as long as a handshake may take; and no ghost settles for ever."""
+    """A takeover settles as long as a handshake may take; and no ghost settles for ever."""
     newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
     assert newcomer.is_settling(AT)
     assert newcomer.is_settling(until)

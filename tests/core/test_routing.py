@@ -105,7 +105,7 @@ def test_a_directed_message_goes_to_its_target_only(type_: str, sender: Row, tar
 def test_a_message_goes_to_who_owns_the_name(
     type_: str, target_id: str, others: list[Row], receiver: Row
 ) -> None:
-    """A tablet that restarts gets its game back; nobody takes a player's seat by coming later."""
+    """A tablet that restarts gets its game back; no player loses the seat to a later one."""
     sends = signal(ALICE, type_, target_id)
     assert route(sends, Room([*others, ALICE])) == [relay(sends, ALICE, receiver)]
 
@@ -126,7 +126,7 @@ def test_the_same_names_in_another_game_hear_nothing() -> None:
     ],
     ids=["player", "host", "join"],
 )
-def test_nobody_of_the_targets_name_is_not_found(
+def test_a_target_that_is_not_there_is_not_found(
     type_: str, target: Row, error: type[SignalError]
 ) -> None:
     """The sender is told, and may try again; only a join asks for a host of any kind."""
@@ -521,7 +521,7 @@ def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> N
     assert route(connect(CAROL), ROOM, Rules(seats=0)) == [Save(CAROL)]
 
 
-def test_whoever_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
+def test_a_player_that_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
     """Each once; when all are alive the game is full, and the handshake is refused."""
     asks = connect(CAROL)
     probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)

@@ -76,7 +76,7 @@ def test_whatever_else_is_answered_is_an_error(
 
 @each_question
 @pytest.mark.parametrize("error_type", ["GoneException", None], ids=["named", "bare"])
-def test_410_says_that_nobody_is_there(
+def test_410_says_that_the_connection_is_gone(
     endpoint: Endpoint, management: Any, operation: str, call: Call, error_type: str | None
 ) -> None:
     """With an empty body, as AWS sends it, and with or without its header."""
@@ -96,7 +96,7 @@ def test_a_close_is_done_or_not(stubber: Any, status: int, is_done: bool | None)
         assert ManagementApi(stubber.client).close(ALICE) is is_done
 
 
-def test_a_close_that_nobody_answers_is_not_done(management: Any) -> None:
+def test_a_close_without_an_answer_is_not_done(management: Any) -> None:
     """Time-outs are the other way to be busy."""
     refuse(management, [ReadTimeoutError(endpoint_url="https://nowhere.example")])
     assert ManagementApi(management).close(ALICE) is False
