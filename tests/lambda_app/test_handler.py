@@ -143,8 +143,12 @@ def test_remembering_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert MAX_REMEMBERED == 4096
     monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     container = Container(HOST)
-    for second in range(1, 4):
+    for second in (1, 2):
         container(connect(row("Alice", second)))
+    container.table.calls.clear()
+    container(message(row("Alice", 1), JOIN))
+    assert container.table.calls == ["read_room"]
+    container(connect(row("Alice", 3)))
     container.table.calls.clear()
     container(message(row("Alice", 1), JOIN))
     container(message(row("Alice", 1), JOIN))
