@@ -12,18 +12,24 @@ from click.testing import CliRunner
 
 from poker_signal.cli.main import main
 from poker_signal.core import errors, messages
+from poker_signal.emulator import pytest_plugin, testing
+from poker_signal.emulator.gateway.config import read_config
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.testing.marker_options import NAMES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+HANDLERS = (ROOT / "docs" / "handlers.md").read_text(encoding="utf-8")
+TESTING = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    """Return the README's code blocks in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    """Return a page's code blocks in a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.process
 def test_the_transcript_works_when_pasted() -> None:
     """Two players meet, hear exactly what the README says, and so does who looks on."""
     (pasted,) = [block for block in blocks("sh") if "python - <<" in block]
@@ -132,3 +138,84 @@ async def test_the_urls_default_port_is_the_emulators() -> None:
     async with Emulator(Settings(port=0)) as emulator:
         default = emulator.url.replace(str(emulator.port), str(Settings().port))
     assert default in README
+
+
+# docs/handlers.md
+
+
+def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
+    """Every key of it, and every key there is."""
+    (toml,) = blocks("toml", HANDLERS)
+    (tmp_path / "api.toml").write_text(toml, encoding="utf-8")
+    config = read_config(tmp_path / "api.toml")
+    for table in (config, config.functions["chat"], config.routes["echo"], config.authorizer):
+        assert table is not None
+        for key in table.__struct_fields__:
+            assert re.search(rf"\b{key}\b", toml), key
+
+
+def test_every_option_of_emulate_that_is_named_exists() -> None:
+    """None is typed in vain."""
+    options = {option for param in main.commands["emulate"].params for option in param.opts}
+    assert set(re.findall(r"--[a-z][a-z0-9-]+", HANDLERS)) <= options
+
+
+# docs/testing.md
+
+
+@pytest.mark.process
+def test_the_tests_that_are_shown_run(pytester: pytest.Pytester) -> None:
+    """In a project like the reader's; the last one fails as it is shown."""
+    (toml,) = blocks("toml", TESTING)
+    pytester.makepyprojecttoml(toml)
+    *passing, failing = blocks("python", TESTING)
+    pytester.makepyfile(test_passing="\n\n".join(passing), test_failing=failing)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly")
+    result.assert_outcomes(passed=sum(block.count("def test_") for block in passing), failed=1)
+    (report,) = [block for block in blocks("text", TESTING) if "transcript" in block]
+    result.stdout.fnmatch_lines([_anyhow(line) for line in report.splitlines()])
+
+
+def _anyhow(line: str) -> str:
+    """Return a pattern that leaves open what differs from run to run."""
+    line = re.sub(r":\d{5}/", ":*/", line.replace("[", "[[]"))
+    line = re.sub(r"^( +)\d\.\d{3}( +)\+\d+", r"*.*+*", line)
+    return re.sub(r"^ +\d\.\d{3}", "*", line)
+
+
+def test_every_fixture_is_explained() -> None:
+    """And no other."""
+    found = {
+        name
+        for name, value in vars(pytest_plugin).items()
+        if name.startswith("signal_") and callable(getattr(value, "_get_wrapped_function", value))
+    }
+    assert set(re.findall(r"^### `(\w+)`$", TESTING, re.MULTILINE)) == found
+
+
+def test_every_option_of_the_marker_that_is_named_exists() -> None:
+    """None is typed in vain."""
+    table = TESTING.partition("| option |")[2].partition("\n\n")[0]
+    named = [
+        name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])
+    ]
+    assert set(named) <= set(NAMES)
+    assert {"handler", "config", "faults"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("fixture", "type_"),
+    [
+        ("signal_emulator", testing.SignalEmulator),
+        ("signal_peer", testing.SignalPeer),
+        ("signal_clock", testing.SignalClock),
+        ("signal_faults", testing.SignalFaults),
+    ],
+)
+def test_everything_that_a_fixture_can_is_named(fixture: str, type_: type) -> None:
+    """A developer finds it here."""
+    section = TESTING.partition(f"### `{fixture}`")[2].partition("\n##")[0]
+    public = {name for name in vars(type_) if not name.startswith("_")}
+    # What starts and stops it, and what other fixtures are for.
+    public -= {"start", "stop", "connect", "faults", "attach", "story"}
+    assert {name for name in public if not re.search(rf"\b{name}\b", section)} == set()

@@ -1,7 +1,6 @@
 """The wire protocol: what clients may say, and the frames that they hear."""
 
 import json
-from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -19,6 +18,7 @@ from poker_signal.core.errors import (
     InvalidMessage,
     NotAllowed,
     NotConnected,
+    RateLimited,
     SignalError,
     TargetNotFound,
     UnknownType,
@@ -55,12 +55,9 @@ PAYLOADS = {
 
 NOT_AN_OBJECT = {
     "nothing": "",
-    "space": "  ",
-    "text": "hello",
     "array": "[]",
     "string": '"join"',
     "number": "7",
-    "null": "null",
     "not closed": '{"type":"join"',
     "not closed after a comma": '{"type":"join",',
     "only opened": "{",
@@ -68,12 +65,10 @@ NOT_AN_OBJECT = {
     "something after it": '{"type":"join"} x',
     "comma after the last member": '{"type":"join",}',
     "comma before the first member": '{,"type":"join"}',
-    "only a comma": "{,}",
     "no comma": '{"type":"join" "id":"7"}',
     "no colon": '{"type" "join"}',
     "no value": '{"type":}',
     "key without quotes": '{type:"join"}',
-    "single quotes": "{'type':'join'}",
     "control character in a text": '{"type":"jo\nin"}',
     "control character in a key": '{"a\nb":1,"type":"join"}',
     "bad escape in a key": r'{"\x":1,"type":"join"}',
@@ -81,18 +76,23 @@ NOT_AN_OBJECT = {
     "byte order mark": '\ufeff{"type":"join"}',
     "no-break space": '\u00a0{"type":"join"}',
     "form feed": '\x0c{"type":"join"}',
-    "comment": '{"type":"join"/* now */}',
     "NaN": '{"type":"join","payload":NaN}',
     "NaN deep inside": '{"type":"join","payload":[{"a":NaN}]}',
     "Infinity": '{"type":"join","payload":Infinity}',
     "negative Infinity": '{"type":"join","payload":-Infinity}',
     "leading zero": '{"type":"join","payload":01}',
     "leading plus": '{"type":"join","payload":+1}',
-    "hexadecimal": '{"type":"join","payload":0x1}',
     "Unicode digits": '{"type":"join","payload":１}',
 }
 
-json_members = st.dictionaries(st.text() | st.sampled_from(["type", "id", "targetId"]), json_values)
+json_members = st.fixed_dictionaries(
+    {"type": st.sampled_from(["join", "offer"]) | json_values},
+    optional={
+        "id": st.text(min_size=1, max_size=64) | json_values,
+        "targetId": st.sampled_from(["Bob", " "]) | json_values,
+        "payload": json_values,
+    },
+).flatmap(lambda named: st.dictionaries(st.text(), json_values).map(lambda more: more | named))
 
 # Every part of JSON's grammar, and what resembles one: most of what is joined from these is
 # broken, and some of it is not.
@@ -129,13 +129,6 @@ def read(body: str) -> Signal:
     return messages.read(message(ALICE, body))
 
 
-def assert_scanned(text: str, expected: dict[str, Any]) -> None:
-    """Compare what was cut out of a text with what JSON finds in it."""
-    members = messages._scan(text)
-    assert {key: value for key, (value, _) in members.items()} == expected
-    assert {key: loads(cut_out) for key, (_, cut_out) in members.items()} == expected
-
-
 # --- reading ---
 
 
@@ -143,22 +136,17 @@ def test_a_message_is_read() -> None:
     """Type, target, payload and id are all that the protocol knows."""
     body = '{"type":"offer","targetId":"Bob","payload":{"sdp":"v=0"},"id":"7"}'
     assert read(body) == Signal(ALICE.connection_id, AT, "offer", BOB, '{"sdp":"v=0"}', "7")
-
-
-def test_an_absent_payload_is_null() -> None:
-    """A target always finds the key that it looks for."""
-    assert read('{"type":"offer","targetId":"Bob"}').payload == "null"
-
-
-def test_an_absent_id_is_none() -> None:
-    """Only who gave an id is told of a delivery; the client in the field gives none."""
-    assert read('{"type":"join"}').id is None
+    without = read('{"type":"offer","targetId":"Bob"}')
+    assert (without.payload, without.id) == ("null", None)
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_a_payload_is_the_clients_own_text(payload: str) -> None:
-    """What a browser wrote, a browser must read: no number is rounded and no key moved."""
-    assert read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}').payload == payload
+def test_a_payload_is_passed_on_as_the_client_wrote_it(payload: str) -> None:
+    """No number is rounded, no key moved; the client in the field reads these three keys."""
+    said = read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}')
+    assert said.payload == payload
+    frame = messages.relayed_frame(said, PlayerId("Alice"))
+    assert frame == '{"type":"offer","senderId":"Alice","payload":' + payload + "}"
 
 
 @pytest.mark.parametrize(
@@ -206,11 +194,8 @@ def test_a_target_is_the_name_that_was_meant(target: str, name: str) -> None:
 def test_a_key_may_be_escaped(key: str) -> None:
     """JSON says so, and some other language's library may do it."""
     assert read(f'{{"{key}":"join"}}').type == "join"
-
-
-def test_unknown_members_are_ignored() -> None:
-    """A newer client, and API Gateway's own ``action``, may say more."""
-    assert read('{"action":"x","senderId":"HOST","type":"join","":{}}') == read('{"type":"join"}')
+    assert read(f'{{"type":"ping","{key}":"join"}}').type == "join"
+    assert read(f'{{"{key}":"join","type":"ping"}}').type == "ping"
 
 
 def test_of_duplicate_keys_the_last_counts() -> None:
@@ -220,19 +205,6 @@ def test_of_duplicate_keys_the_last_counts() -> None:
         '"type":"offer","targetId":"Bob","payload":2,"id":"2"}'
     )
     assert read(body) == signal(ALICE, "offer", "Bob", payload="2", id_="2")
-
-
-def test_of_an_escaped_and_a_plain_key_the_last_counts() -> None:
-    """They are the same key."""
-    assert read(r'{"type":"ping","t\u0079pe":"join"}').type == "join"
-    assert read(r'{"t\u0079pe":"join","type":"ping"}').type == "ping"
-
-
-@pytest.mark.parametrize("space", ["", " ", "\n", " \t\r\n "], ids=repr)
-def test_white_space_is_allowed_where_json_allows_it(space: str) -> None:
-    """Somebody types messages by hand."""
-    body = spaced({"type": "offer", "targetId": "Bob", "payload": [], "id": "7"}, space)
-    assert read(body) == signal(ALICE, "offer", "Bob", payload="[]", id_="7")
 
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT.values(), ids=NOT_AN_OBJECT)
@@ -254,12 +226,8 @@ def test_a_message_without_a_type_is_refused(body: str) -> None:
         read(body)
     assert caught.value.reason == "“type” must be a string"
     assert caught.value.message_id is None
-
-
-def test_a_message_without_a_type_is_refused_by_its_id() -> None:
-    """Its sender waits for the answer to that message."""
     with pytest.raises(InvalidMessage) as caught:
-        read('{"type":7,"id":"7"}')
+        read(f'{body[:-1]}{"," if body != "{}" else ""}"id":"7"}}')
     assert caught.value.message_id == "7"
 
 
@@ -297,12 +265,37 @@ def test_a_message_that_is_nested_too_deeply_is_refused(payload: str) -> None:
     assert caught.value.reason == "it is nested too deeply"
 
 
+def assert_judged_as_json_does(text: str) -> None:
+    """Our scanner reads what the standard library reads, cuts out the same, and no more."""
+    try:
+        members = loads(text)
+    except ValueError:
+        members = None
+    if not isinstance(members, dict) or not isinstance(members.get("type"), str):
+        with pytest.raises(InvalidMessage):
+            read(text)
+        return
+    id_ = members.get("id", "none")
+    if not isinstance(id_, str) or not 1 <= len(id_) <= 64:
+        with pytest.raises(InvalidMessage, match="“id” must be a string of 1 to 64 characters"):
+            read(text)
+        return
+    found = read(text)
+    target = members.get("targetId")
+    assert (found.type, found.id) == (members["type"], members.get("id"))
+    assert loads(found.payload) == members.get("payload")
+    if found.type == "join":
+        assert found.target_id == HOST
+    else:
+        assert found.target_id == (target if messages.is_name(target) else None)
+
+
 @settings(max_examples=50)
 @given(json_members, st.sampled_from(["", " ", "\r\n\t"]), st.booleans())
 def test_members_are_what_json_says(members: dict[str, Any], space: str, as_ascii: bool) -> None:
-    """The scanner is our own, so the standard library has to agree with it."""
+    """Also beside other members."""
     for text in [spaced(members, space), json.dumps(members, ensure_ascii=as_ascii)]:
-        assert_scanned(text, loads(text))
+        assert_judged_as_json_does(text)
 
 
 @given(json_like)
@@ -310,15 +303,7 @@ def test_members_are_what_json_says(members: dict[str, Any], space: str, as_asci
 @example('{"type":"ping","type":1}')
 def test_what_json_refuses_is_refused_and_nothing_else(text: str) -> None:
     """Neither laxer nor stricter than the parser at the other end."""
-    try:
-        value = loads(text)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        assert_scanned(text, value)
-    else:
-        with pytest.raises(InvalidMessage):
-            read(text)
+    assert_judged_as_json_does(text)
 
 
 @settings(max_examples=50)
@@ -330,56 +315,11 @@ def test_one_wrong_character_is_judged_as_json_judges_it(
     text = json.dumps({"type": "offer", **members})
     at = data.draw(st.integers(0, len(text)))
     cut = data.draw(st.integers(0, 2))
-    mutated = text[:at] + data.draw(st.sampled_from(["", *'"\\{}[],: \n\x00e0'])) + text[at + cut :]
-    try:
-        value = loads(mutated)
-    except ValueError:
-        value = None
-    if isinstance(value, dict):
-        assert_scanned(mutated, value)
-    else:
-        with pytest.raises(InvalidMessage):
-            read(mutated)
-
-
-@given(st.text())
-def test_any_text_is_read_or_refused(text: str) -> None:
-    """Nobody brings the server down by talking."""
-    with suppress(InvalidMessage):
-        assert read(text).sender == ALICE.connection_id
-
-
-@pytest.mark.parametrize(
-    "name",
-    ["Alice", "HOST", "x" * 128, " a ", "🃏"],
-    ids=["player", "host", "128", "spaces", "emoji"],
-)
-def test_a_name_is_what_a_human_typed(name: str) -> None:
-    """Spaces, emoji and any case."""
-    assert messages.is_name(name)
-
-
-@pytest.mark.parametrize(
-    "value",
-    ["", " ", "\u3000", "a\x00", "a\x7f", "a\x85", "\udccf", "x" * 129, None, 7, ["Alice"]],
-    ids=[
-        *("empty", "blank", "blank in Unicode", "C0", "DEL", "C1", "surrogate", "129"),
-        *("none", "number", "list"),
-    ],
-)
-def test_what_nobody_can_see_or_carry_is_no_name(value: object) -> None:
-    """A name is shown to humans and carried in frames."""
-    assert not messages.is_name(value)
+    wrong = data.draw(st.sampled_from(["", *'"\\{}[],: \n\x00e0']))
+    assert_judged_as_json_does(text[:at] + wrong + text[at + cut :])
 
 
 # --- frames ---
-
-
-@pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
-def test_a_relayed_frame_has_exactly_three_keys_and_the_payload_verbatim(payload: str) -> None:
-    """The client in the field reads these three, and no library changes a number on the way."""
-    frame = messages.relayed_frame(signal(ALICE, "offer", payload=payload), PlayerId("Alice"))
-    assert frame == '{"type":"offer","senderId":"Alice","payload":' + payload + "}"
 
 
 @pytest.mark.parametrize(
@@ -398,16 +338,6 @@ def test_a_senders_name_is_quoted(name: str, quoted: str) -> None:
     assert frame == f'{{"type":"offer","senderId":{quoted},"payload":null}}'
 
 
-@given(st.text().filter(messages.is_name), json_values)
-def test_a_relayed_frame_is_json_whoever_sends_whatever(name: str, payload: Any) -> None:
-    """The target parses it before it looks at anything."""
-    text = json.dumps(payload)
-    frame = messages.relayed_frame(signal(ALICE, "answer", payload=text), PlayerId(name))
-    expected = {"type": "answer", "senderId": name, "payload": json.loads(text)}
-    assert json.loads(frame) == expected
-    assert frame.encode()
-
-
 @pytest.mark.parametrize("character", ["x", "é", "€", "🃏"], ids=["1", "2", "3", "4"])
 def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     """131072 bytes, however many of them a character needs."""
@@ -421,82 +351,38 @@ def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     assert caught.value.reason == "it is longer than 131072 bytes when it is passed on"
 
 
-def test_pong_is_its_type_and_nothing_else() -> None:
-    """The answer to a ping only has to be data."""
+def test_an_ack_names_id_and_target_and_a_pong_is_its_type() -> None:
+    """The sender knows by it what arrived where; the answer to a ping only has to be data."""
+    assert messages.ack_frame("7", BOB) == '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
     assert messages.PONG == '{"type":"pong"}'
 
 
-def test_an_ack_names_id_and_target() -> None:
-    """The sender knows by it what arrived where."""
-    assert messages.ack_frame("7", BOB) == '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
+NO_OBJECT = (
+    '{"type":"error","payload":{"code":"INVALID_MESSAGE",'
+    '"message":"This message cannot be understood: it is not a JSON object."}'
+)
+TAKEN = (
+    '{"type":"error","payload":{"code":"DUPLICATE_NAME",'
+    r'"message":"A player named \u201cZo\u00eb\u201d is in this game already."}'
+)
 
 
-ERROR_FRAMES = [
-    (
-        InvalidMessage("it is not a JSON object"),
-        '{"type":"error","payload":{"code":"INVALID_MESSAGE",'
-        '"message":"This message cannot be understood: it is not a JSON object."}',
-    ),
-    (
-        UnknownType(),
-        '{"type":"error","payload":{"code":"UNKNOWN_TYPE",'
-        '"message":"This kind of message is not known here."}',
-    ),
-    (
-        HostNotFound(),
-        '{"type":"error","payload":{"code":"HOST_NOT_FOUND",'
-        '"message":"Nobody is hosting this game. Please check the code."}',
-    ),
-    (
-        DuplicateName(PlayerId("Zoë")),
-        '{"type":"error","payload":{"code":"DUPLICATE_NAME",'
-        r'"message":"A player named \u201cZo\u00eb\u201d is in this game already."}',
-    ),
-    (
-        InvalidJoin(),
-        '{"type":"error","payload":{"code":"INVALID_JOIN",'
-        '"message":"The host cannot join its own game."}',
-    ),
-    (
-        NotAllowed("A player cannot send messages to itself."),
-        '{"type":"error","payload":{"code":"NOT_ALLOWED",'
-        '"message":"A player cannot send messages to itself."}',
-    ),
-    (
-        NotConnected(),
-        '{"type":"error","payload":{"code":"NOT_CONNECTED",'
-        '"message":"You are no longer in this game. Please connect again."}',
-    ),
-]
-ERROR_IDS = [error.code for error, _ in ERROR_FRAMES]
-
-
-@pytest.mark.parametrize(("error", "frame"), ERROR_FRAMES, ids=ERROR_IDS)
-def test_an_error_frame_of_a_join(error: SignalError, frame: str) -> None:
-    """The final answer to a join is an error, whatever went wrong: its screen waits for it."""
-    assert messages.answer_to(signal(ALICE, "join"), error) == ("error", frame + "}")
-
-
-@pytest.mark.parametrize(("error", "frame"), ERROR_FRAMES, ids=ERROR_IDS)
-def test_an_error_frame_repeats_the_id(error: SignalError, frame: str) -> None:
+@pytest.mark.parametrize(
+    ("sent", "error", "frame"),
+    [
+        (None, InvalidMessage("it is not a JSON object"), NO_OBJECT + "}"),
+        (None, InvalidMessage("it is not a JSON object", "7"), NO_OBJECT + ',"id":"7"}'),
+        (signal(ALICE, "join"), DuplicateName(PlayerId("Zoë")), TAKEN + "}"),
+        (signal(ALICE, "join", id_="a-1"), DuplicateName(PlayerId("Zoë")), TAKEN + ',"id":"a-1"}'),
+    ],
+    ids=["unreadable", "unreadable but for its id", "join", "join with an id"],
+)
+def test_an_error_frame_repeats_the_id(sent: Signal | None, error: SignalError, frame: str) -> None:
     """Who sends several messages knows by it which one was wrong."""
-    joined = signal(ALICE, "join", id_="a-1")
-    assert messages.answer_to(joined, error) == ("error", frame + ',"id":"a-1"}')
+    assert messages.answer_to(sent, error) == ("error", frame)
 
 
-def test_an_error_frame_of_what_could_not_be_read_has_no_id() -> None:
-    """There is none to repeat."""
-    error, frame = ERROR_FRAMES[0]
-    assert messages.answer_to(None, error) == ("error", frame + "}")
-
-
-def test_an_error_frame_repeats_the_id_that_could_be_read() -> None:
-    """Even if nothing else could."""
-    error = InvalidMessage("it is not a JSON object", message_id="7")
-    frame = ERROR_FRAMES[0][1]
-    assert messages.answer_to(None, error) == ("error", frame + ',"id":"7"}')
-
-
+UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
 UNDELIVERED_FRAMES = [
     (
         TargetNotFound(BOB),
@@ -527,22 +413,12 @@ def test_a_valid_message_that_did_not_arrive_is_undelivered(
     )
 
 
-@pytest.mark.parametrize(
-    "error",
-    [InvalidMessage("it is too long"), UnknownType(), NotAllowed("No.")],
-    ids=["INVALID_MESSAGE", "UNKNOWN_TYPE", "NOT_ALLOWED"],
-)
-def test_the_senders_own_mistake_is_an_error(error: SignalError) -> None:
-    """It would not arrive at another time either: its programmer must see it."""
-    name, frame = messages.answer_to(signal(ALICE, "offer", "Bob"), error)
-    assert (name, json.loads(frame)["type"]) == ("error", "error")
-
-
 @given(
     st.sampled_from(
         [
             *(InvalidConnect("playerId", "there"), HostProtected(), InvalidMessage("no")),
             *(UnknownType(), InvalidJoin(), HostNotFound(), NotConnected(), NotAllowed("No.")),
+            RateLimited("Please wait."),
         ]
     )
     | st.builds(DuplicateName, st.text())
@@ -554,19 +430,18 @@ def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None)
     """Even an id that no UTF-8 carries comes back as it was given."""
     name, frame = messages.answer_to(signal(ALICE, type_, "Bob", id_=id_), error)
     answer = json.loads(frame)
+    # A join is always answered by an error, and so is the sender's own mistake.
+    may_arrive_later = isinstance(error, UNDELIVERED)
+    assert name == ("undelivered" if may_arrive_later and type_ != "join" else "error")
     assert answer["type"] == name
     assert answer["payload"]["code"] == error.code
     assert answer["payload"]["message"] == str(error)
     assert answer.get("id") == id_
     assert frame.encode()
-
-
-@given(st.text(st.characters(codec=None), min_size=1, max_size=64), st.text())
-def test_any_ack_can_be_sent(id_: str, target_id: str) -> None:
-    """The same, of a message that arrived."""
-    frame = messages.ack_frame(id_, PlayerId(target_id))
-    assert json.loads(frame) == {"type": "ack", "id": id_, "payload": {"targetId": target_id}}
-    assert frame.encode()
+    if id_ is not None:
+        ack = messages.ack_frame(id_, BOB)
+        assert json.loads(ack) == {"type": "ack", "id": id_, "payload": {"targetId": "Bob"}}
+        assert ack.encode()
 
 
 @given(

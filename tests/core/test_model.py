@@ -51,24 +51,10 @@ def test_row_is_live_until_its_ttl_has_passed(ttl: int, live: bool) -> None:
     assert row("Alice", ttl=ttl).is_live(AT) is live
 
 
-def test_a_row_lives_as_long_as_a_connection_can() -> None:
-    """API Gateway closes every WebSocket after two hours."""
+def test_words_are_the_protocols() -> None:
+    """The client in the field is frozen and compares exactly; two hours are API Gateway's."""
+    assert (HOST, Topology("mesh"), Topology("star")) == ("HOST", Topology.MESH, Topology.STAR)
     assert ROW_LIFETIME_S == 2 * 60 * 60
-
-
-def test_the_host_is_called_what_the_client_in_the_field_calls_it() -> None:
-    """That client is frozen and compares exactly."""
-    assert HOST == "HOST"
-
-
-@pytest.mark.parametrize(
-    ("word", "topology"),
-    [("mesh", Topology.MESH), ("star", Topology.STAR)],
-    ids=["mesh", "star"],
-)
-def test_topology_is_read_from_its_word(word: str, topology: Topology) -> None:
-    """Command line and environment name it as the wire protocol's page does."""
-    assert Topology(word) is topology
 
 
 VALUES = [
@@ -109,11 +95,6 @@ def test_no_kind_of_event_or_effect_is_missing_above() -> None:
     }
 
 
-def test_values_of_different_kinds_are_different() -> None:
-    """To forget a row is not to close its connection, though both name only a connection."""
-    assert len({Forget(C1), Close(C1), Disconnect(C1), Gone(C1)}) == 4
-
-
 @pytest.mark.parametrize(
     "other",
     [Forget(ConnectionId("c2")), Close(C1), (C1,), "c1", None],
@@ -137,26 +118,23 @@ def test_a_row_settles_half_a_minute_after_it_connected() -> None:
     assert not newcomer.is_settling(AT + SETTLING_S + 1)
 
 
-def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later() -> None:
-    """Only milliseconds of a handshake are left then: who does not answer was a ghost."""
-    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT + 5)
+@pytest.mark.parametrize(
+    ("saved_at", "seat", "until"),
+    [
+        (AT + 5, None, AT + 5 + OPENING_S),
+        (AT, "since then", AT + SETTLING_S),
+        (AT + 3600, None, AT + SETTLING_S),
+    ],
+    ids=["stored", "took over", "wrong clock"],
+)
+def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later(
+    saved_at: int, seat: str | None, until: int
+) -> None:
+    """A takeover settles as long as a handshake may take; and no ghost settles for ever."""
+    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
     assert newcomer.is_settling(AT)
-    assert newcomer.is_settling(AT + 5 + OPENING_S)
-    assert not newcomer.is_settling(AT + 5 + OPENING_S + 1)
-
-
-def test_who_takes_over_settles_for_as_long_as_a_handshake_may_take() -> None:
-    """Its former connection is closed after its row is stored, and that may take seconds."""
-    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT, seat="since then")
-    assert newcomer.is_settling(AT + SETTLING_S)
-    assert not newcomer.is_settling(AT + SETTLING_S + 1)
-
-
-def test_a_clock_that_is_wrong_lets_no_ghost_settle_for_ever() -> None:
-    """Half a minute after the connect it is over, whatever the row says."""
-    from_the_future = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=AT + 3600)
-    assert from_the_future.is_settling(AT + SETTLING_S)
-    assert not from_the_future.is_settling(AT + SETTLING_S + 1)
+    assert newcomer.is_settling(until)
+    assert not newcomer.is_settling(until + 1)
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:

@@ -135,7 +135,6 @@ class ScriptedConnections(ManagementApi):
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.probed: list[str] = []
-        self.unclosable: set[str] = set()
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
         self.before_post: Callable[[], None] = lambda: None
@@ -160,8 +159,6 @@ class ScriptedConnections(ManagementApi):
         if connection_id in self.busy_for:
             return False
         self._fail("close", connection_id)
-        if connection_id in self.unclosable:
-            return False
         self.closed.append(connection_id)
         return True
 
@@ -250,3 +247,19 @@ def saved(newcomer: Row, session: str = SECRET) -> Row:
     event = parse_event(with_session(newcomer, session))
     assert isinstance(event, Connect)
     return event.row
+
+
+class Ssm:
+    """A Parameter Store with one parameter."""
+
+    def __init__(self, value: str, failure: Exception | None = None) -> None:
+        self.value = value
+        self.failure = failure
+        self.calls: list[dict[str, Any]] = []
+
+    def get_parameter(self, **arguments: Any) -> dict[str, Any]:
+        """Return the parameter, or fail."""
+        self.calls.append(arguments)
+        if self.failure is not None:
+            raise self.failure
+        return {"Parameter": {"Value": self.value, "Type": "SecureString"}}

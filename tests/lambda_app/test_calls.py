@@ -2,10 +2,7 @@
 
 import re
 
-import pytest
-
 from poker_signal.core.configuration import Rules
-from poker_signal.core.routing import MAX_WAITS
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
@@ -13,54 +10,9 @@ from poker_signal.lambda_app.table import INDEX
 from tests.lambda_app.calls import DOC, measured, table_of, written_table
 
 
-@pytest.fixture(scope="module")
-def calls() -> dict[str, list[str]]:
-    """The calls of every situation by its name."""
-    return measured()
-
-
-@pytest.mark.parametrize(
-    ("situation", "expected"),
-    [
-        ("`$connect` of a player", ["Query", "PutItem"]),
-        ("… without a limit of seats", ["PutItem"]),
-        ("… to a game of 2 seats, both taken", ["Query", "GetConnection", "GetConnection"]),
-        ("any message beyond the limit", ["PostToConnection"]),
-        ("`$connect` of `HOST`", ["Query", "PutItem"]),
-        ("`$connect` of a player with a session", ["Query", "PutItem"]),
-        ("`$disconnect`", ["DeleteItem"]),
-        ("`join`, warm container", ["Query", "PostToConnection"]),
-        ("`join`, cold container", ["GetItem", "Query", "PostToConnection"]),
-        ("`offer` or `answer`", ["Query", "PostToConnection", "UpdateItem"]),
-        ("`ice-candidate` after its offer", ["Query", "PostToConnection"]),
-        (
-            "`ice-candidate` that waits once for its offer",
-            ["Query", "GetItem", "PostToConnection"],
-        ),
-        (
-            "`ice-candidate` whose offer never comes",
-            ["Query", *["GetItem"] * MAX_WAITS, "PostToConnection"],
-        ),
-        ("`join` with a name that is taken", ["Query", "GetConnection", "PostToConnection"]),
-        (
-            "any message past a ghost to the next owner",
-            ["Query", "PostToConnection", "DeleteItem", "PostToConnection"],
-        ),
-        ("any message that cannot be read, or names no target", ["PostToConnection"]),
-        ("`ping`", ["PostToConnection"]),
-    ],
-    ids=lambda value: value if isinstance(value, str) else "",
-)
-def test_an_event_costs_what_it_must_and_no_more(
-    calls: dict[str, list[str]], situation: str, expected: list[str]
-) -> None:
-    """Each call is milliseconds of a handshake that has five seconds, and money."""
-    assert calls[situation] == expected
-
-
-def test_the_operators_table_is_the_measured_one(calls: dict[str, list[str]]) -> None:
-    """Run ``python -m tests.lambda_app.calls`` when this fails."""
-    assert written_table() == table_of(calls)
+def test_the_operators_table_is_the_measured_one() -> None:
+    """Each call is milliseconds and money; ``python -m tests.lambda_app.calls`` writes it."""
+    assert written_table() == table_of(measured())
 
 
 def test_the_operators_page_names_everything() -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import (
     ClientError,
-    EndpointConnectionError,
-    HTTPClientError,
     ReadTimeoutError,
     SSLError,
 )
@@ -38,85 +36,62 @@ def attempts(client: Any) -> int:
     return int(client.meta.config.retries["total_max_attempts"])
 
 
-@pytest.mark.parametrize("status", [429, 500, 503], ids=str)
-def test_a_post_is_sent_exactly_once(endpoint: Endpoint, management: Any, status: int) -> None:
-    """It may have arrived, and a second offer is not the first one."""
-    endpoint.answer = Answer(status)
-    with pytest.raises(ClientError):
-        management.post_to_connection(ConnectionId="a", Data=b"x")
-    assert len(endpoint.sent) == 1
-
-
-def test_a_post_that_gets_no_answer_is_sent_exactly_once(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """It may have arrived all the same."""
-    monkeypatch.setattr(clients, "READ_TIMEOUT_S", 0.1)
-    endpoint.answer = None
-    client = management_client(endpoint.url)
-    with pytest.raises(ReadTimeoutError):
-        client.post_to_connection(ConnectionId="a", Data=b"x")
-    client.close()
-    assert endpoint.arrived.acquire(timeout=10)
-    assert len(endpoint.sent) == 1
+POST = ("management", "post_to_connection", {"ConnectionId": "a", "Data": b"x"})
+GET = ("dynamodb", "get_item", {"TableName": "rows", "Key": KEY})
+ASK = ("ssm", "get_parameter", {"Name": "/poker/tickets", "WithDecryption": True})
 
 
 @pytest.mark.parametrize(
-    ("operation", "arguments"),
+    ("call", "answer", "times"),
     [
-        ("get_item", {"Key": KEY}),
-        ("query", {}),
-        ("put_item", {"Item": KEY}),
-        ("delete_item", {"Key": KEY}),
-        ("update_item", {"Key": KEY}),
+        *((POST, Answer(status), 1) for status in (429, 500, 503)),
+        *(
+            (("dynamodb", name, {"TableName": "rows", **more}), Answer(500, "InternalError"), 2)
+            for name, more in [
+                ("get_item", {"Key": KEY}),
+                ("query", {}),
+                ("put_item", {"Item": KEY}),
+                ("delete_item", {"Key": KEY}),
+                ("update_item", {"Key": KEY}),
+            ]
+        ),
+        (GET, Answer(400, "ResourceNotFoundException"), 1),
+        (ASK, Answer(500, "InternalServerError"), 1),
     ],
-    ids=["get", "query", "put", "delete", "update"],
 )
-def test_dynamodb_is_asked_twice(
-    endpoint: Endpoint, dynamodb: Any, operation: str, arguments: dict[str, Any]
+def test_only_dynamodb_is_asked_twice(
+    endpoint: Endpoint,
+    request: pytest.FixtureRequest,
+    call: tuple[str, str, dict[str, Any]],
+    answer: Answer,
+    times: int,
 ) -> None:
-    """Reads and our writes may be repeated, and a second attempt is nearly always answered."""
-    endpoint.answer = Answer(500, "InternalServerError")
+    """Reads and our writes may be repeated. A post may have arrived; who connects tries again."""
+    service, operation, arguments = call
+    endpoint.answer = answer
     with pytest.raises(ClientError):
-        getattr(dynamodb, operation)(TableName="rows", **arguments)
-    assert len(endpoint.sent) == 2
-    assert endpoint.sent[0] == endpoint.sent[1]
+        getattr(request.getfixturevalue(service), operation)(**arguments)
+    assert endpoint.sent == [endpoint.sent[0]] * times
 
 
-def test_a_dynamodb_that_hangs_is_asked_twice(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("call", "times"), [(POST, 1), (GET, 2)], ids=["post", "get"])
+def test_what_hangs_is_asked_no_more_often(
+    endpoint: Endpoint,
+    monkeypatch: pytest.MonkeyPatch,
+    call: tuple[str, str, dict[str, Any]],
+    times: int,
 ) -> None:
-    """And given up then."""
+    """A post may have arrived all the same."""
     monkeypatch.setattr(clients, "READ_TIMEOUT_S", 0.1)
     endpoint.answer = None
-    client = dynamodb_client()
+    service, operation, arguments = call
+    client = management_client(endpoint.url) if service == "management" else dynamodb_client()
     with pytest.raises(ReadTimeoutError):
-        client.get_item(TableName="rows", Key=KEY)
+        getattr(client, operation)(**arguments)
     client.close()
-    for _ in range(2):
+    for _ in range(times):
         assert endpoint.arrived.acquire(timeout=10)
-    assert len(endpoint.sent) == 2
-
-
-def test_an_answer_that_cannot_be_repeated_is_not_asked_for_again(
-    endpoint: Endpoint, dynamodb: Any
-) -> None:
-    """A table that is missing stays so."""
-    endpoint.answer = Answer(400, "ResourceNotFoundException")
-    with pytest.raises(ClientError):
-        dynamodb.get_item(TableName="rows", Key=KEY)
-    assert len(endpoint.sent) == 1
-
-
-def test_an_endpoint_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of botocore's own kind, that ends the invocation."""
-    with Endpoint() as closed:
-        url = closed.url
-    client = management_client(url)
-    with pytest.raises((EndpointConnectionError, HTTPClientError)):
-        client.post_to_connection(ConnectionId="a", Data=b"x")
-    client.close()
-    management_client.cache_clear()
+    assert len(endpoint.sent) == times
 
 
 def test_requests_say_who_asks(endpoint: Endpoint, dynamodb: Any, management: Any) -> None:
@@ -132,21 +107,9 @@ def test_a_container_makes_one_client_per_endpoint(endpoint: Endpoint) -> None:
     other = management_client("https://other.example/prod")
     assert management_client(endpoint.url) is first
     assert other is not first
-    assert other.meta.endpoint_url == "https://other.example/prod"
-
-
-def test_endpoints_are_not_remembered_without_end(endpoint: Endpoint) -> None:
-    """They arrive in events."""
+    # They arrive in events: not all can be remembered.
     assert management_client.cache_info().maxsize == 16
-
-
-def test_ssm_is_asked_once(endpoint: Endpoint, ssm: Any) -> None:
-    """The client that connects tries again, and a refused handshake has cost it little."""
-    endpoint.answer = Answer(500, "InternalServerError")
-    with pytest.raises(ClientError):
-        ssm.get_parameter(Name="/poker/tickets", WithDecryption=True)
-    (sent,) = endpoint.sent
-    assert sent.target == "AmazonSSM.GetParameter"
+    assert other.meta.endpoint_url == "https://other.example/prod"
 
 
 def test_all_clients_time_out_as_declared(dynamodb: Any, management: Any, ssm: Any) -> None:
@@ -204,6 +167,7 @@ def tls(tmp_path: Path) -> Generator[dict[str, str], None, None]:
     management_client.cache_clear()
 
 
+@pytest.mark.process
 def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """For both services, and for every connection that is made later."""
     read: list[object] = []
@@ -226,6 +190,7 @@ def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.Monk
     assert read == [(tls["AWS_CA_BUNDLE"], None, None)]
 
 
+@pytest.mark.process
 def test_a_server_that_no_authority_knows_is_not_talked_to(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -237,6 +202,7 @@ def test_a_server_that_no_authority_knows_is_not_talked_to(
     client.close()
 
 
+@pytest.mark.process
 def test_a_server_of_another_name_is_not_talked_to(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

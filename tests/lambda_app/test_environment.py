@@ -5,47 +5,32 @@ import pytest
 from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import BadSetting, FunctionSettings, environment_of
 
-
-def test_a_table_is_all_that_is_required() -> None:
-    """Everything else has a default."""
-    assert FunctionSettings.from_env({"TABLE_NAME": "rows"}) == FunctionSettings(
-        "rows", Rules(), None
-    )
+EVERYTHING = {
+    "TABLE_NAME": "rows",
+    "TOPOLOGY": "star",
+    "SEATS": "9",
+    "MESSAGE_RATE": "1.5",
+    "MESSAGE_BURST": "3",
+    "MAX_PAYLOAD_BYTES": "1000",
+    "ALLOWED_ORIGINS": "https://a.example, https://b.example",
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://signal.example.com",
+    "TICKET_SECRET_PARAMETER": "/poker/tickets",
+}
 
 
 def test_every_variable_is_read() -> None:
     """Under the names that the deployment sets."""
-    environ = {
-        "TABLE_NAME": "rows",
-        "TOPOLOGY": "star",
-        "SEATS": "9",
-        "MESSAGE_RATE": "1.5",
-        "MESSAGE_BURST": "3",
-        "MAX_PAYLOAD_BYTES": "1000",
-        "ALLOWED_ORIGINS": "https://a.example, https://b.example",
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://signal.example.com",
-        "TICKET_SECRET_PARAMETER": "/poker/tickets",
-    }
     origins = frozenset({"https://a.example", "https://b.example"})
     rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
     expected = FunctionSettings("rows", rules, "https://signal.example.com", "/poker/tickets")
-    assert FunctionSettings.from_env(environ) == expected
+    assert FunctionSettings.from_env(EVERYTHING) == expected
 
 
-def test_an_empty_variable_is_one_that_is_not_set() -> None:
-    """Templates leave them so."""
-    environ = {
-        "TABLE_NAME": "rows",
-        "TOPOLOGY": "",
-        "SEATS": "",
-        "MESSAGE_RATE": "",
-        "MESSAGE_BURST": "",
-        "MAX_PAYLOAD_BYTES": "",
-        "ALLOWED_ORIGINS": "",
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "",
-        "TICKET_SECRET_PARAMETER": "",
-    }
-    assert FunctionSettings.from_env(environ) == FunctionSettings("rows", Rules(), None)
+@pytest.mark.parametrize("environ", [{}, dict.fromkeys(EVERYTHING, "")], ids=["not set", "empty"])
+def test_a_table_is_all_that_is_required(environ: dict[str, str]) -> None:
+    """Everything else has a default, also where it is empty, as templates leave it."""
+    settings = FunctionSettings.from_env({**environ, "TABLE_NAME": "rows"})
+    assert settings == FunctionSettings("rows", Rules(), None)
 
 
 @pytest.mark.parametrize(

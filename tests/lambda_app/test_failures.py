@@ -3,19 +3,17 @@
 Each test says what is left then, and that trying again makes nothing worse.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
     ReadTimeoutError,
 )
 
 from poker_signal.core.event_parser import MalformedEvent
+from poker_signal.core.model import Row
 from poker_signal.core.routing import MAX_WAITS
 from tests.core.build import row
 from tests.lambda_app.build import (
@@ -47,26 +45,12 @@ def client_error(code: str, status: int) -> ClientError:
     return ClientError(response, "Operation")
 
 
-DYNAMODB_FAILURES = {
-    "throttled": client_error("ProvisionedThroughputExceededException", 400),
+FAILURES = {
+    "403": client_error("AccessDeniedException", 403),
     "500": client_error("InternalServerError", 500),
-    "no table": client_error("ResourceNotFoundException", 400),
-    "not allowed": client_error("AccessDeniedException", 400),
-    "hangs": ReadTimeoutError(endpoint_url="https://dynamodb"),
-    "unreachable": EndpointConnectionError(endpoint_url="https://dynamodb"),
+    "hangs": ReadTimeoutError(endpoint_url="https://aws"),
 }
-MANAGEMENT_FAILURES = {
-    "403": client_error("ForbiddenException", 403),
-    "500": client_error("InternalServerErrorException", 500),
-    "hangs": ReadTimeoutError(endpoint_url="https://management"),
-    "no way": ConnectTimeoutError(endpoint_url="https://management"),
-}
-each_dynamodb_failure = pytest.mark.parametrize(
-    "failure", DYNAMODB_FAILURES.values(), ids=DYNAMODB_FAILURES
-)
-each_management_failure = pytest.mark.parametrize(
-    "failure", MANAGEMENT_FAILURES.values(), ids=MANAGEMENT_FAILURES
-)
+each_failure = pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURES)
 
 
 def assert_fails(
@@ -85,32 +69,6 @@ def assert_fails(
 
 
 # What is no event
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        lambda event: event.pop("requestContext"),
-        lambda event: event["requestContext"].pop("eventType"),
-        lambda event: event["requestContext"].update(eventType="SUBSCRIBE"),
-        lambda event: event["requestContext"].pop("connectionId"),
-        lambda event: event["requestContext"].pop("requestTimeEpoch"),
-        lambda event: event.pop("body"),
-    ],
-    ids=["context", "eventType", "unknown eventType", "connectionId", "time", "body"],
-)
-def test_an_event_with_a_missing_field_is_a_failure(
-    spoil: Callable[[Any], object], capsys: Capture
-) -> None:
-    """The integration is set up wrongly: nobody's message may be lost in silence."""
-    container = Container(HOST, ALICE)
-    event = message(ALICE, JOIN)
-    spoil(event)
-    with pytest.raises(MalformedEvent):
-        container(event)
-    line = logged(capsys)
-    assert (line["outcome"], line["error"], line["Failures"]) == ("failed", "MalformedEvent", 1)
-    assert container.table.calls == []
 
 
 @pytest.mark.parametrize("field", ["domainName", "stage"])
@@ -157,48 +115,47 @@ def test_an_unforeseen_failure_is_never_answered_as_success(
     assert logged(capsys)["outcome"] == "delivered"
 
 
-@each_dynamodb_failure
-@pytest.mark.parametrize("call", ["row", "read_room"])
-def test_a_read_that_fails_leaves_everything_as_it_was(
-    call: str, failure: BotoCoreError | ClientError, capsys: Capture
+NEWCOMER, NEW_HOST = row("Alice", 9), row("HOST", 9)
+OFFER_WITH_ID = '{"type":"offer","targetId":"Alice","id":"1"}'
+
+
+@each_failure
+@pytest.mark.parametrize(
+    ("call", "rows", "event", "status"),
+    [
+        ("row", [HOST, ALICE], message(ALICE, JOIN), 200),
+        ("read_room", [HOST, ALICE], message(ALICE, JOIN), 200),
+        ("read_room", [saved(HOST)], connect(NEW_HOST), 409),
+        ("save", [], connect(ALICE), 200),
+        ("post", [HOST, ALICE], message(HOST, OFFER_WITH_ID), 200),
+        ("is_open", [saved(HOST)], connect(NEW_HOST), 409),
+        ("is_open", [HOST, ALICE, NEWCOMER], message(NEWCOMER, JOIN), 200),
+    ],
+    ids=["sender", "game", "rivals", "save", "post", "probe of HOST", "probe of a namesake"],
+)
+def test_a_call_that_fails_leaves_everything_as_it_was(
+    call: str,
+    rows: list[Row],
+    event: Any,
+    status: int,
+    failure: BotoCoreError | ClientError,
+    capsys: Capture,
 ) -> None:
-    """Nobody is posted to, no row is written; the sender may send the message again."""
-    container = Container(HOST, ALICE)
+    """No row is written, forgotten or noted, no frame posted; trying again works as ever."""
+    container = Container(*rows)
     before = dict(container.table.rows)
-    container.table.failures[call] = failure
-    assert_fails(container, message(ALICE, JOIN), failure, capsys)
+    container.table.failures[call] = container.connections.failures[call] = failure
+    line = assert_fails(container, event, failure, capsys)
+    assert line["GhostsHealed"] == 0
     assert container.table.rows == before
     assert container.connections.posted == []
     container.table.failures.clear()
-    container(message(ALICE, JOIN))
-    assert container.heard(HOST) == [frame("join", ALICE)]
+    container.connections.failures.clear()
+    assert container(event)["statusCode"] == status
+    assert bool(container.connections.posted) is ("body" in event)
 
 
-@each_dynamodb_failure
-def test_a_connect_that_cannot_be_saved_is_no_connection(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """API Gateway refuses the handshake, and no row is left of it."""
-    container = Container()
-    container.table.failures["save"] = failure
-    assert_fails(container, connect(ALICE), failure, capsys)
-    assert container.table.rows == {}
-    container.table.failures.clear()
-    assert container(connect(ALICE)) == OK
-
-
-@each_dynamodb_failure
-def test_a_host_that_cannot_see_its_rivals_is_not_let_in(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """A protected host stays the only one."""
-    container = Container(saved(HOST))
-    container.table.failures["read_room"] = failure
-    assert_fails(container, connect(row("HOST", 9)), failure, capsys)
-    assert [*container.table.rows] == [HOST.connection_id]
-
-
-@each_dynamodb_failure
+@each_failure
 def test_a_disconnect_that_fails_leaves_a_ghost(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
@@ -213,15 +170,14 @@ def test_a_disconnect_that_fails_leaves_a_ghost(
     assert [*container.table.rows] == [HOST.connection_id]
 
 
-@each_dynamodb_failure
+@each_failure
 def test_an_offer_that_cannot_be_noted_has_arrived(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
     """Candidates wait their second and are sent; the offer's id is not acknowledged."""
     container = Container(HOST, ALICE)
     container.table.failures["reach"] = failure
-    offer = '{"type":"offer","targetId":"Alice","id":"1"}'
-    line = assert_fails(container, message(HOST, offer), failure, capsys)
+    line = assert_fails(container, message(HOST, OFFER_WITH_ID), failure, capsys)
     assert line["effects"] == {"Post": 1, "Reach": 1}
     assert container.connections.posted == [("Alice-1", frame("offer", HOST))]
     assert container.table.rows[HOST.connection_id].reached == frozenset()
@@ -230,7 +186,7 @@ def test_an_offer_that_cannot_be_noted_has_arrived(
     assert container.heard(ALICE)[1:] == [frame("ice-candidate", HOST, "1")]
 
 
-@each_dynamodb_failure
+@each_failure
 def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
@@ -247,80 +203,39 @@ def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
     assert ghost.connection_id not in container.table.rows
 
 
-@each_dynamodb_failure
+@each_failure
+@pytest.mark.parametrize(("call", "closed"), [("forget", ["Alice-1"]), ("close", [])])
 def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
-    failure: BotoCoreError | ClientError, capsys: Capture
+    call: str, closed: list[str], failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
     """Both rows are there: the newest of a session owns the name, and trying again takes over."""
     container = Container(saved(ALICE))
-    container.table.failures["forget"] = failure
+    container.table.failures[call] = container.connections.failures[call] = failure
     assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
     assert [*container.table.rows] == ["Alice-1", "Alice-9"]
-    assert container.connections.closed == ["Alice-1"]
+    assert container.connections.closed == closed
     container.table.failures.clear()
-    container.connections.gone |= {"Alice-1", "Alice-9"}
-    assert container(with_session(row("Alice", 10))) == OK
-    assert [*container.table.rows] == ["Alice-10"]
-
-
-@each_management_failure
-def test_a_post_that_fails_changes_nothing(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """Its target is not taken for gone, the offer not for arrived, and no id is acknowledged."""
-    container = Container(HOST, ALICE)
-    before = dict(container.table.rows)
-    container.connections.failures["post"] = failure
-    line = assert_fails(
-        container, message(HOST, '{"type":"offer","targetId":"Alice","id":"1"}'), failure, capsys
-    )
-    assert (line["effects"], line["GhostsHealed"]) == ({"Post": 1}, 0)
-    assert container.table.rows == before
-    assert container.connections.posted == []
-
-
-@each_management_failure
-def test_a_probe_that_fails_decides_nothing(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """Neither is the host replaced nor the joiner refused: both may try again."""
-    protected, newcomer = saved(HOST), row("Alice", 9)
-    container = Container(protected, ALICE, newcomer)
-    before = dict(container.table.rows)
-    container.connections.failures["is_open"] = failure
-    assert_fails(container, connect(row("HOST", 9)), failure, capsys)
-    assert_fails(container, message(newcomer, JOIN), failure, capsys)
-    assert container.table.rows == before
-    assert container.connections.posted == []
-
-
-def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
-    """The seat is the newcomer's; the old connection has no row, and hears so when it speaks."""
-    container = Container(saved(ALICE), HOST)
-    container.connections.unclosable.add(ALICE.connection_id)
-    capsys.readouterr()
-    assert container(with_session(row("Alice", 9))) == OK
-    assert [*container.table.rows] == ["HOST-0", "Alice-9"]
-    assert logged(capsys)["effects"] == {"Save": 1, "Close": 1, "NotClosed": 1, "Forget": 1}
-    container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
-    assert ["NOT_CONNECTED" in told for told in container.heard(ALICE)] == [True]
-    assert container.heard(HOST) == []
-
-
-def test_a_close_that_is_not_allowed_is_a_failure(capsys: Capture) -> None:
-    """The deployment is wrong; what is left of the takeover is the newcomer's to take again."""
-    container = Container(saved(ALICE))
-    failure = MANAGEMENT_FAILURES["403"]
-    container.connections.failures["close"] = failure
-    assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
-    assert [*container.table.rows] == ["Alice-1", "Alice-9"]
     container.connections.failures.clear()
     container.connections.gone |= {"Alice-1", "Alice-9"}
     assert container(with_session(row("Alice", 10))) == OK
     assert [*container.table.rows] == ["Alice-10"]
 
 
-@each_management_failure
+def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
+    """The seat is the newcomer's; the old connection has no row, and hears so when it speaks."""
+    container = Container(saved(ALICE), HOST)
+    container.connections.busy_for.add(ALICE.connection_id)
+    capsys.readouterr()
+    assert container(with_session(row("Alice", 9))) == OK
+    assert [*container.table.rows] == ["HOST-0", "Alice-9"]
+    assert logged(capsys)["effects"] == {"Save": 1, "Close": 1, "NotClosed": 1, "Forget": 1}
+    container.connections.busy_for.clear()
+    container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
+    assert ["NOT_CONNECTED" in told for told in container.heard(ALICE)] == [True]
+    assert container.heard(HOST) == []
+
+
+@each_failure
 def test_a_failure_after_healing_keeps_what_was_found_out(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:

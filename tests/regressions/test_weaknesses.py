@@ -7,10 +7,9 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,12 +18,12 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from poker_signal.core.configuration import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Closed, Finished, Received
-from tests.field.client import PATIENCE_S, address
+from tests.field.client import PATIENCE_S
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import meet, meet_once
+from tests.regressions.peers import GAME, code_heard, hear, peer, tell
 
 ROOT = Path(__file__).parents[2]
-GAME = "GAME01"
 
 Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 
@@ -33,34 +32,6 @@ Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 def serve(request: pytest.FixtureRequest) -> Serve:
     """Start a host with faults."""
     return lambda *specs, **more: serving(request.param, *specs, **more)
-
-
-@asynccontextmanager
-async def peer(
-    weather: Weather, name: str, game: str = GAME, session: str = ""
-) -> AsyncGenerator[ClientConnection, None]:
-    """Connect as somebody."""
-    more = f"&session={session}" if session else ""
-    url = address(weather.url, name, game) + more
-    async with connect(url, ping_interval=None, open_timeout=PATIENCE_S) as socket:
-        yield socket
-
-
-async def tell(socket: ClientConnection, **message: Any) -> None:
-    """Send a message."""
-    await socket.send(json.dumps(message))
-
-
-async def hear(socket: ClientConnection) -> Any:
-    """Return the next frame."""
-    async with asyncio.timeout(PATIENCE_S):
-        return json.loads(await socket.recv())
-
-
-async def code_heard(socket: ClientConnection) -> tuple[str, str]:
-    """Return type and code of the next frame."""
-    frame = await hear(socket)
-    return frame["type"], frame["payload"]["code"]
 
 
 async def settle(socket: ClientConnection) -> None:
@@ -156,7 +127,7 @@ async def test_w06_a_second_host_does_not_get_the_game(serve: Serve) -> None:
     """Of a host with a session; and the joins go on to the first."""
     async with serve() as weather:
         async with peer(weather, "HOST", session="only-the-tablet-knows") as host:
-            for session in ("", "a-guess-at-it"):
+            for session in (None, "a-guess-at-it"):
                 with pytest.raises(InvalidStatus) as refused:
                     async with peer(weather, "HOST", session=session):
                         pass
@@ -258,8 +229,10 @@ async def test_w15_who_comes_before_the_host_may_try_again(serve: Serve) -> None
             assert (await hear(host))["senderId"] == "Alice"
 
 
-@pytest.mark.parametrize("session", ["", "only-the-tablet-knows"])
-async def test_w16_a_tablet_that_restarts_gets_its_game_back(serve: Serve, session: str) -> None:
+@pytest.mark.parametrize("session", [None, "only-the-tablet-knows"])
+async def test_w16_a_tablet_that_restarts_gets_its_game_back(
+    serve: Serve, session: str | None
+) -> None:
     """Under the same code; with a session its former connection is closed."""
     async with serve() as weather:
         async with (

@@ -1,8 +1,40 @@
-"""The Lambda function reads its environment when it is imported, as in a container."""
+"""Each host in turn; those with the Lambda function share a DynamoDB and an SSM."""
 
 import os
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager
 
+import pytest
+
+# The Lambda function reads its environment when it is imported, as in a container.
 os.environ.setdefault("AWS_ACCESS_KEY_ID", "x")
 os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "x")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")
 os.environ.setdefault("TABLE_NAME", "poker-signaling-connections")
+
+from tests.signaling.hosts import core_host, event_host, lambda_host, moto_dynamodb
+from tests.signaling.sockets import Host
+
+MakeHost = Callable[..., AbstractAsyncContextManager[Host]]
+
+
+@pytest.fixture(scope="package")
+def endpoint() -> Generator[str, None, None]:
+    """A DynamoDB and an SSM for all tests: each plays in games of its own."""
+    with moto_dynamodb() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(
+    params=[
+        core_host,
+        pytest.param(lambda_host, marks=pytest.mark.aws),
+        pytest.param(event_host, marks=pytest.mark.aws),
+    ],
+    ids=["core", "lambda", "events"],
+)
+def make_host(request: pytest.FixtureRequest) -> MakeHost:
+    """Start a host, by its rules and the secret of its tickets."""
+    start: MakeHost = request.param
+    endpoint = "" if start is core_host else request.getfixturevalue("endpoint")
+    return lambda rules, secret=None: start(rules, endpoint, secret)

@@ -2,15 +2,14 @@
 
 import json
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 
 import jwt
 import pytest
 
 from poker_signal.core.configuration import Rules
-from tests.signaling.hosts import moto_dynamodb
+from tests.signaling.conftest import MakeHost
 from tests.signaling.sockets import Host, query_of
-from tests.signaling.test_transcripts import HOSTS
 
 SECRETS = {
     "2026-11": "a-secret-of-november-with-entropy",
@@ -19,13 +18,6 @@ SECRETS = {
 SECRET = json.dumps(SECRETS)
 
 PLAYER = "Zoë 🃏"
-
-
-@pytest.fixture(scope="module")
-def endpoint() -> Generator[str, None, None]:
-    """A DynamoDB and an SSM for all cases."""
-    with moto_dynamodb() as endpoint:
-        yield endpoint
 
 
 def ticket(
@@ -59,18 +51,16 @@ CASES: dict[str, tuple[Callable[[Host, str], str | None], int]] = {
 
 
 @pytest.mark.parametrize("case", CASES)
-@pytest.mark.parametrize("kind", HOSTS)
 async def test_a_ticket_decides_who_gets_in(
-    kind: str,
+    make_host: MakeHost,
     case: str,
-    endpoint: str,
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """With the same status everywhere; and nobody who looks at a log can use it."""
     make, status = CASES[case]
     game = uuid.uuid4().hex
-    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
+    async with make_host(Rules(), SECRET) as host:
         given = make(host, game)
         more = "" if given is None else f"&ticket={given.replace(' ', '%20')}"
         assert await host.connect("z", query_of(PLAYER, game, None) + more) == status
@@ -83,28 +73,25 @@ async def test_a_ticket_decides_who_gets_in(
     assert not any(secret in told for secret in SECRETS.values())
 
 
-@pytest.mark.parametrize("kind", HOSTS)
-async def test_bad_names_are_refused_before_tickets(kind: str, endpoint: str) -> None:
+async def test_bad_names_are_refused_before_tickets(make_host: MakeHost) -> None:
     """400 says what a ticket cannot mend."""
-    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
+    async with make_host(Rules(), SECRET) as host:
         assert await host.connect("x", query_of("", "game", None)) == 400
         assert await host.connect("x", query_of("Zoe", "game", "short")) == 400
 
 
-@pytest.mark.parametrize("kind", HOSTS)
-async def test_a_protected_seat_is_refused_after_tickets(kind: str, endpoint: str) -> None:
+async def test_a_protected_seat_is_refused_after_tickets(make_host: MakeHost) -> None:
     """Who has no ticket does not learn who is there; who has one still needs the session."""
     game = uuid.uuid4().hex
-    async with HOSTS[kind](Rules(), endpoint, SECRET) as host:
+    async with make_host(Rules(), SECRET) as host:
         good = f"&ticket={ticket(host, game, player='HOST')}"
         assert await host.connect("h", query_of("HOST", game, "secret-of-host") + good) == 101
         assert await host.connect("i", query_of("HOST", game, None)) == 401
         assert await host.connect("i", query_of("HOST", game, None) + good) == 409
 
 
-@pytest.mark.parametrize("kind", HOSTS)
-async def test_a_ticket_that_nobody_asked_for_is_ignored(kind: str, endpoint: str) -> None:
+async def test_a_ticket_that_nobody_asked_for_is_ignored(make_host: MakeHost) -> None:
     """Tickets are switched on at the server after the clients send them."""
-    async with HOSTS[kind](Rules(), endpoint) as host:
+    async with make_host(Rules()) as host:
         query = query_of(PLAYER, uuid.uuid4().hex, None)
         assert await host.connect("z", f"{query}&ticket=whatever") == 101

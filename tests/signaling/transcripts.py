@@ -73,6 +73,9 @@ OFFERED = Hears("a", '{"type":"offer","senderId":"HOST","payload":{"sdp":"v=0"}}
 NOT_FOUND = "\\u201cBob\\u201d is not in this game."
 NAME_TAKEN = "A player named \\u201cAlice\\u201d is in this game already."
 HOST_TAKEN = "A player named \\u201cHOST\\u201d is in this game already."
+NO_HOST = error("HOST_NOT_FOUND", "Nobody is hosting this game. Please check the code.")
+TO_HOST = "In this game players may send messages only to the host."
+NO_TYPE = "This message cannot be understood: \\u201ctype\\u201d must be a string."
 MALFORMED = "This message cannot be understood: it is not a JSON object."
 
 MESH: dict[str, list[Step]] = {
@@ -120,17 +123,11 @@ MESH: dict[str, list[Step]] = {
     "a ping needs nobody": [ALICE, Says("a", '{"type":"ping"}'), Hears("a", '{"type":"pong"}')],
     "no host": [
         *(ALICE, JOIN),
-        Hears(
-            "a",
-            error("HOST_NOT_FOUND", "Nobody is hosting this game. Please check the code."),
-        ),
+        Hears("a", NO_HOST),
     ],
     "a host that left": [
         *(HOST, ALICE, Leaves("h"), JOIN),
-        Hears(
-            "a",
-            error("HOST_NOT_FOUND", "Nobody is hosting this game. Please check the code."),
-        ),
+        Hears("a", NO_HOST),
     ],
     "HOST joins itself": [
         HOST,
@@ -175,14 +172,7 @@ MESH: dict[str, list[Step]] = {
     "no type": [
         ALICE,
         Says("a", '{"id":"3"}'),
-        Hears(
-            "a",
-            error(
-                "INVALID_MESSAGE",
-                "This message cannot be understood: \\u201ctype\\u201d must be a string.",
-                "3",
-            ),
-        ),
+        Hears("a", error("INVALID_MESSAGE", NO_TYPE, "3")),
     ],
     "the second of a name": [
         *(HOST, ALICE, Connects("a2", "Alice")),
@@ -319,10 +309,7 @@ STAR: dict[str, list[Step]] = {
     "player to player in a star": [
         *(HOST, ALICE, BOB),
         Says("a", '{"type":"offer","targetId":"Bob"}'),
-        Hears(
-            "a",
-            error("NOT_ALLOWED", "In this game players may send messages only to the host."),
-        ),
+        Hears("a", error("NOT_ALLOWED", TO_HOST)),
     ],
     "a player's offer in a star": [
         *(HOST, ALICE),
