@@ -107,54 +107,25 @@ class Held(io.StringIO):
 
 
 @pytest.fixture
-def held() -> Held:
-    """The stream of ``console``, which has a piece of it already."""
-    return Held()
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Everything waits until the end."""
+    monkeypatch.setattr(module, "BATCH_S", 1000)
 
 
-@pytest.fixture
-def console(held: Held) -> Console:
-    """A console whose reader is slow."""
-    console = Console(held, colour=False)
-    console.tell("first\n")
-    assert held.asked.acquire(timeout=10)
-    return console
-
-
-def test_the_oldest_lines_are_dropped_and_counted(
-    console: Console, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Of texts and entries, where the reader does not keep up."""
+@pytest.mark.usefixtures("patient")
+def test_the_oldest_lines_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of texts and entries, by their number and by their characters."""
+    dropped = "… {} lines dropped: nobody reads them fast enough\n"
     monkeypatch.setattr(module, "MAX_WAITING", 4)
-    console.tell("a prompt")
-    console.observe(JOINED)
-    for text in ("two\nlines\n", "b\n", "c\n", "d\n", "e\n"):
-        console.tell(text)
-    held.may_go_on.release(9)
-    console.close(timeout_s=10)
-    said = "… 4 lines dropped: nobody reads them fast enough"
-    assert held.getvalue().splitlines() == ["first", *"bcde", said]
-
-
-def test_as_many_characters_wait_as_memory_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also where the lines are few."""
+    told = shown("a prompt", JOINED, "two\nlines\n", "b\n", "c\n", "d\n", "e\n")
+    assert told == "b\nc\nd\ne\n" + dropped.format(4)
     monkeypatch.setattr(module, "MAX_CHARACTERS", 10)
-    held = Held()
-    console = Console(held, colour=False)
-    console.tell("first\n")
-    assert held.asked.acquire(timeout=10)
-    for text in ("aaaa\n", "bbbb\n", "cccc\n", "too long for the memory\n", "dddd\n"):
-        console.tell(text)
-    held.may_go_on.release(9)
-    console.close(timeout_s=10)
-    assert held.getvalue().splitlines()[1:] == [
-        "dddd", "… 4 lines dropped: nobody reads them fast enough"
-    ]  # fmt: skip
+    assert shown("aaaa\n" * 3, "bbbb\n") == "bbbb\n" + dropped.format(3)
+    assert shown("aaaa\n" * 2) == "aaaa\n" * 2
 
 
-def test_what_waits_for_a_reader_is_lines_not_messages(
-    console: Console, held: Held, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("patient")
+def test_what_waits_for_a_reader_is_lines_not_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Entries are a thousand times as large, and may wait for ever; they stay in their order."""
     monkeypatch.setattr(module, "MAX_ENTRIES", 3)
     at_once = []
@@ -165,19 +136,10 @@ def test_what_waits_for_a_reader_is_lines_not_messages(
         return record_of(entry)
 
     monkeypatch.setattr(module, "record_of", spy)
-    for second in range(5):
-        at_ms = second * 1000
-        console.observe(JOINED._replace(at_ms=at_ms, cause=RECEIVED._replace(at_ms=at_ms)))
+    causes = [RECEIVED._replace(at_ms=second * 1000) for second in range(5)]
+    told = shown(*[JOINED._replace(at_ms=cause.at_ms, cause=cause) for cause in causes])
     assert at_once == [3000, 4000]
-    held.may_go_on.release(9)
-    console.close(timeout_s=10)
-    assert [line[6:8] for line in held.getvalue().splitlines()[1:]] == [
-        "00",
-        "01",
-        "02",
-        "03",
-        "04",
-    ]
+    assert [line[7] for line in told.splitlines()] == [*"01234"]
 
 
 def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending() -> None:
@@ -191,17 +153,18 @@ def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending() -> None:
         console.close(timeout_s=10)
 
 
-def test_a_long_text_is_written_in_pieces(console: Console, held: Held) -> None:
+def test_a_long_text_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a reader that takes one it is known that it is there."""
-    console.tell("x" * 149_999 + "\n")
-    held.may_go_on.release()
-    for _ in range(3):
+    monkeypatch.setattr(module, "MAX_PIECE", 4)
+    held = Held()
+    console = Console(held, colour=False)
+    console.tell("abcdefghi")
+    for taken in ("", "abcd", "abcdefgh"):
         assert held.asked.acquire(timeout=10)
-        assert held.tell() % (64 * 1024) == len("first\n")
+        assert held.getvalue() == taken
         held.may_go_on.release()
-    held.may_go_on.release()
     console.close(timeout_s=10)
-    assert held.getvalue() == "first\n" + "x" * 149_999 + "\n"
+    assert held.getvalue() == "abcdefghi"
 
 
 @pytest.mark.parametrize("closed", [False, True], ids=["gone", "closed"])
@@ -239,11 +202,12 @@ def test_more_than_anybody_can_read_is_counted() -> None:
 
 
 def test_what_is_counted_is_told_though_nothing_else_comes(
-    held: Held, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """After a second, when it was counted while lines were written."""
     monkeypatch.setattr(module, "MAX_LINES_PER_S", 1)
     monkeypatch.setattr(module, "TELL_COUNTED_S", 0)
+    held = Held()
     console = Console(held, colour=False)
     console.observe_relayed(RELAYED)
     assert held.asked.acquire(timeout=10)
