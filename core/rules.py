@@ -51,6 +51,17 @@ class Rules(NamedTuple):
     """Pages that may connect; empty: all."""
 
 
+def whole_number(text: str, least: int = 0, most: int | None = None) -> int | None:
+    """Return the number that a text is, in ASCII digits only; None: no such number in the range.
+
+    int() would take "1_000" and other scripts' digits, and fail at four thousand of them.
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        return None
+    number = int(text)
+    return number if least <= number and (most is None or number <= most) else None
+
+
 def parse_origins(text: str) -> frozenset[str]:
     """Read origins that are separated by commas; white space does not count.
 

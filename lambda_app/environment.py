@@ -100,12 +100,11 @@ def whole_of(
         BadSetting: it is no whole number, or out of range.
     """
     text = environ.get(name) or str(default)
-    # Not int(): it takes "1_000" and other scripts' digits, and fails at four thousand of them.
-    is_number = text.isascii() and text.isdigit() and len(text) <= 15
-    if not is_number or int(text) < least or (most is not None and int(text) > most):
+    number = rules.whole_number(text, least, most)
+    if number is None:
         kind = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise BadSetting(f"{name} is {text!r}, not a whole number {kind}")
-    return int(text)
+    return number
 
 
 def _rate(environ: Mapping[str, str]) -> float:
