@@ -11,9 +11,10 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
+from poker_signal.core.messages import refuse_constant
 from poker_signal.core.model import GameId, PlayerId
 
 Keys = Mapping[str, bytes]
@@ -168,7 +169,7 @@ def _load(text: str) -> dict[str, Any]:
         ValueError: it is none, or may be understood in two ways. Without a word of the text.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -183,10 +184,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key twice")
     return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _dump(value: dict[str, Any]) -> bytes:

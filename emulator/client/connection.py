@@ -14,8 +14,9 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ProtocolError
-from websockets.frames import Close as CloseFrame
+from websockets.exceptions import ConnectionClosed
+
+from poker_signal.emulator.protocols.frames import MAX_REASON_BYTES, may_close_with
 
 MAX_REMEMBERED = 1000
 """Frames that a client keeps for whoever may ask; beyond, the oldest are dropped."""
@@ -25,9 +26,6 @@ MAX_CLOSING_S = 2
 
 PING_EVERY_S = 240
 """How often somebody pings who has nothing else to say."""
-
-MAX_REASON_BYTES = 123
-"""What fits into a close frame beside the code (RFC 6455, section 5.5)."""
 
 ABSENT: Final[Any] = object()
 """A member that is left out of a message; ``None`` is sent as ``null``."""
@@ -110,10 +108,8 @@ def check_close(code: int, reason: str) -> None:
     Raises:
         ValueError: no such code can be sent, or the reason is too long.
     """
-    try:
-        CloseFrame(code, reason).check()
-    except ProtocolError as error:
-        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can") from error
+    if not may_close_with(code):
+        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can")
     if len(reason.encode()) > MAX_REASON_BYTES:
         raise ValueError(f"a reason has at most {MAX_REASON_BYTES} bytes")
 

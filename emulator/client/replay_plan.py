@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from poker_signal.emulator.client.connection import MAX_REASON_BYTES
+from poker_signal.emulator.protocols.frames import MAX_REASON_BYTES
 
 TAKEN_OVER = (1000, "Connection Closed Normally")
 """How ``@connections`` and a take-over end a connection: the server does it again by itself."""

@@ -11,7 +11,20 @@ try:
 except ImportError:  # pragma: no cover - wheels for every platform have it
     from websockets.utils import apply_mask
 
-__all__ = ["MAX_PLAIN_BYTES", "apply_mask", "length_at", "text_at", "whole_text"]
+from websockets.frames import EXTERNAL_CLOSE_CODES
+
+__all__ = [
+    "MAX_PLAIN_BYTES",
+    "MAX_REASON_BYTES",
+    "apply_mask",
+    "length_at",
+    "may_close_with",
+    "text_at",
+    "whole_text",
+]
+
+MAX_REASON_BYTES = 123
+"""Space for a reason in a close frame, beside the code (RFC 6455, section 5.5)."""
 
 MAX_PLAIN_BYTES = 0xFFFF
 """What a length of two bytes can tell."""
@@ -71,3 +84,8 @@ def whole_text(data: bytes) -> bytes:
     if size < 126:
         return _SHORT_HEADS[size] + data
     return _LONG_HEAD + size.to_bytes(2, "big") + data
+
+
+def may_close_with(code: int) -> bool:
+    """Tell whether a close frame can have this code, as websockets decides it."""
+    return code in EXTERNAL_CLOSE_CODES or 3000 <= code <= 4999
