@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict, TypeVar
 
 from poker_signal.core import messages
-from poker_signal.core.errors import InvalidConnect
+from poker_signal.core.errors import InvalidConnect, PokerSignalError
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
     ROW_LIFETIME_S,
@@ -102,7 +102,7 @@ class Response(TypedDict):
     body: NotRequired[str]
 
 
-class MalformedEvent(Exception):
+class MalformedEvent(PokerSignalError):
     """Not an event of a WebSocket API: the integration is set up wrongly."""
 
 

@@ -7,7 +7,11 @@ and its words never reach a client.
 from poker_signal.core.model import PlayerId
 
 
-class SignalError(Exception):
+class PokerSignalError(Exception):
+    """The root of all exceptions with a text for users: what is wrong, and what to do."""
+
+
+class SignalError(PokerSignalError):
     """Something a client did; it is told so.
 
     ``code`` goes to the client in a frame, ``status_code`` to API Gateway where it is a

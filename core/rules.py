@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from poker_signal.core.errors import PokerSignalError
 from poker_signal.core.messages import MAX_FRAME_BYTES
 from poker_signal.core.model import Topology
 
@@ -25,7 +26,7 @@ LARGEST_PAYLOAD_BYTES = MAX_FRAME_BYTES
 _ORIGIN = r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+"
 
 
-class BadOrigin(ValueError):
+class BadOrigin(PokerSignalError, ValueError):
     """Not an origin as browsers send it; the text says what one looks like."""
 
     def __init__(self, text: str) -> None:

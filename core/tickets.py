@@ -13,7 +13,12 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
+from poker_signal.core.errors import (
+    InvalidTicket,
+    MissingTicket,
+    PokerSignalError,
+    UnknownTicketKey,
+)
 from poker_signal.core.messages import refuse_constant
 from poker_signal.core.model import GameId, PlayerId
 
@@ -43,7 +48,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"[\x21-\x7e]{32,512}")
 
 
-class BadKeys(Exception):
+class BadKeys(PokerSignalError):
     """This text holds no keys. It says what is wrong and never repeats what was there."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from poker_signal.core import rules
+from poker_signal.core.errors import PokerSignalError
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import BadOrigin, Rules
 
@@ -23,7 +24,7 @@ READ_TIMEOUT_S = "READ_TIMEOUT_S"
 """Not set by the deployment: the emulator's stand-in for AWS shares a laptop with all else."""
 
 
-class BadSetting(Exception):
+class BadSetting(PokerSignalError):
     """A variable is missing or wrong; the text names it."""
 
 

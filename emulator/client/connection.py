@@ -16,6 +16,7 @@ from urllib.parse import quote, urlsplit, urlunsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
+from poker_signal.core.errors import PokerSignalError
 from poker_signal.emulator.protocols.frames import MAX_REASON_BYTES, may_close_with
 
 MAX_REMEMBERED = 1000
@@ -34,11 +35,11 @@ _UNESCAPED = "!~*'()"
 """What encodeURIComponent leaves alone beside letters, digits, ``_``, ``.`` and ``-``."""
 
 
-class BadUrl(ValueError):
+class BadUrl(PokerSignalError, ValueError):
     """Not the URL of a signaling server; the text says what is."""
 
 
-class Ended(Exception):
+class Ended(PokerSignalError):
     """The connection has ended: nothing can be sent any more."""
 
 
@@ -79,7 +80,7 @@ class Frame(NamedTuple):
         return value if isinstance(value, str) else None
 
 
-class NotHeard(Exception):
+class NotHeard(PokerSignalError):
     """What was awaited did not come; ``heard`` is what came and nobody has asked for."""
 
     def __init__(self, awaited: str, within_s: float, heard: list[Frame], closed: str) -> None:

@@ -15,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from poker_signal.core.errors import PokerSignalError
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
@@ -34,7 +35,7 @@ STOP_S = 10
 _TOO_SLOW = "the disk did not keep up"
 
 
-class CannotRecord(Exception):
+class CannotRecord(PokerSignalError):
     """The file cannot be written; the text says why."""
 
 
