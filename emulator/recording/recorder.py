@@ -118,7 +118,8 @@ class Recorder:
 
     def close(self) -> None:
         """Write what is left; say so if that takes too long."""
-        if not self._writer.has_started:
+        if not self._whole:
+            # It has not started.
             self._file.close()
             return
         if self._gap is not None:

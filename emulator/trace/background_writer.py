@@ -57,11 +57,6 @@ class BackgroundWriter(Generic[Item]):
         self._thread.start()
 
     @property
-    def has_started(self) -> bool:
-        """True from ``start`` on, also after the end."""
-        return self._thread.ident is not None
-
-    @property
     def is_stopping(self) -> bool:
         """True from ``close`` on."""
         return self._stopping.is_set()

@@ -76,18 +76,26 @@ def test_only_the_user_may_read_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_file_of_somebody_elses_is_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "name", "error"),
+    [
+        (os, "fchmod", PermissionError(errno.EPERM, "Operation not permitted")),
+        (fcntl, "flock", OSError(errno.ENOLCK, "No locks available")),
+    ],
+    ids=["of another user", "without locks"],
+)
+def test_an_odd_file_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, error: OSError
 ) -> None:
-    """Whose it is not, may not say who reads it."""
+    """Of another user, it cannot be made private; some file systems of a network have no locks."""
 
-    def refuse(file: int, mode: int) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+    def refuse(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(os, "fchmod", refuse)
+    monkeypatch.setattr(where, name, refuse)
     path = tmp_path / "r.jsonl"
     recorder(path).close()
-    assert [line["format"] for line in lines(path)] == [recording.FORMAT]
+    assert lines(path) == [HEADER]
 
 
 def test_a_file_is_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
@@ -112,20 +120,6 @@ def test_a_file_that_another_writes_is_refused(tmp_path: Path) -> None:
     one.close()
     assert [line.get("at") for line in lines(path)] == [1, 5, 6]
     claimed(path).close()
-
-
-def test_a_file_system_without_locks_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some of those on a network have none."""
-
-    def refuse(_file: object, _operation: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    path = tmp_path / "r.jsonl"
-    recorder(path).close()
-    assert [line["format"] for line in lines(path)] == [recording.FORMAT]
 
 
 def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
