@@ -141,6 +141,7 @@ class Disk:
     def __init__(self, file: Any) -> None:
         self._file = file
         self.is_full = self.is_slow = self._took_some = False
+        self.took = threading.Semaphore(0)
         self.refused = threading.Semaphore(0)
         self.asked = threading.Semaphore(0)
         self.may_go_on = threading.Semaphore(0)
@@ -151,7 +152,9 @@ class Disk:
             self.asked.release()
             assert self.may_go_on.acquire(timeout=10)
         if not self.is_full:
-            return int(self._file.write(data))
+            written = int(self._file.write(data))
+            self.took.release()
+            return written
         self._took_some = not self._took_some
         if self._took_some:
             return int(self._file.write(data[:10]))
@@ -251,8 +254,11 @@ def test_a_disk_that_is_full_is_said_once_and_tried_again(
     path = tmp_path / "r.jsonl"
     writing = recorder(path, told)
     (disk,) = disks
+    writing.observe(Opened(5, FACTS))
+    for _ in ("header", "opened"):
+        assert disk.took.acquire(timeout=10)
     disk.is_full = True
-    for number in range(3):
+    for number in (6, 7, 8):
         writing.observe(Posted(number, FACTS, "x", "refused"))
         assert disk.refused.acquire(timeout=10)
     disk.is_full = False
@@ -260,9 +266,10 @@ def test_a_disk_that_is_full_is_said_once_and_tried_again(
         writing.observe(Opened(number, FACTS))
     writing.close()
     assert told == [f"recording {path}: No space left on device; the emulator goes on"]
-    _, gap, *opened = lines(path)
-    assert gap == recording.gap(0, 0, 3, "No space left on device")
-    assert [(each["n"], each["kind"]) for each in opened] == [(3, "opened"), (4, "opened")]
+    _, first, gap, *opened = lines(path)
+    assert gap == recording.gap(1, 6, 3, "No space left on device")
+    found = [(each["n"], each["at"]) for each in (first, *opened)]
+    assert found == [(0, 5), (4, 9), (5, 10)]
 
 
 def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path, disks: list[Disk]) -> None:
