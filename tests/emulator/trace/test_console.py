@@ -178,8 +178,10 @@ def test_a_reader_that_is_gone_stops_nothing(closed: bool) -> None:
     before = set(threading.enumerate())
     console = Console(stream, colour=False)
     console.observe(JOINED)
-    console.close(timeout_s=10)
+    for thread in set(threading.enumerate()) - before:
+        thread.join(10)
     assert set(threading.enumerate()) <= before
+    console.close(timeout_s=10)
     if not closed:
         with pytest.raises(BrokenPipeError):
             stream.close()
