@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from poker_signal.cli.colour import wants_colour
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.terminal import can_encode
 
@@ -44,7 +45,7 @@ def announce_to_lan(url: str) -> None:
 _ELSEWHERE = ("192.0.2.1", 9)
 
 
-class NoLan(Exception):
+class NoLan(PokerSignalError):
     """Other devices cannot connect, or cannot be told how; the text says why and what to do."""
 
 

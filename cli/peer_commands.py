@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import check_close
@@ -23,7 +24,7 @@ HELP = """\
 /help                  show this"""
 
 
-class BadLine(Exception):
+class BadLine(PokerSignalError):
     """What was typed is no command; the text says what is."""
 
 

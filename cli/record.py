@@ -1,12 +1,12 @@
 """emulate --record."""
 
-import time
 from pathlib import Path
 from typing import NamedTuple
 
 import click
 
 from poker_signal.cli import VERSION
+from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
@@ -34,7 +34,7 @@ def recorder(path: Path, is_raw: bool, settings: Settings) -> Recorder:
         click.ClickException: the file cannot be written, or another emulator writes it.
     """
     redacts = "secrets" if is_raw else "addresses and secrets"
-    first = header(time.time_ns() // 1_000_000, f"poker-signal {VERSION}", settings, redacts)
+    first = header(now_ms(), f"poker-signal {VERSION}", settings, redacts)
     redaction = Redaction(keep_addresses=is_raw)
     try:
         return Recorder(path, first, redaction, lambda what: click.echo(what, err=True))

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
+from poker_signal.core.base_error import PokerSignalError
+
 MAX_FRAME_BYTES = 131_072
 """What API Gateway posts at most (apigatewaymanagementapi service model, member Data)."""
 
@@ -26,7 +28,7 @@ LARGEST_PAYLOAD_BYTES = MAX_FRAME_BYTES
 _ORIGIN = r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+"
 
 
-class BadOrigin(ValueError):
+class BadOrigin(PokerSignalError, ValueError):
     """Not an origin as browsers send it; the text says what one looks like."""
 
     def __init__(self, text: str) -> None:
@@ -60,6 +62,17 @@ class Rules(NamedTuple):
     """Of a payload's JSON text in UTF-8, as the client wrote it."""
     origins: frozenset[str] = frozenset()
     """Pages that may connect; empty: all."""
+
+
+def whole_number(text: str, least: int = 0, most: int | None = None) -> int | None:
+    """Return the number that a text is, in ASCII digits only; None: no such number in the range.
+
+    int() would take "1_000" and other scripts' digits, and fail at four thousand of them.
+    """
+    if not text.isascii() or not text.isdigit() or len(text) > 15:
+        return None
+    number = int(text)
+    return number if least <= number and (most is None or number <= most) else None
 
 
 def parse_origins(text: str) -> frozenset[str]:

@@ -4,10 +4,11 @@ Only the client's fault is a SignalError. Ours is any other exception: it ends t
 and its words never reach a client.
 """
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.model import PlayerId
 
 
-class SignalError(Exception):
+class SignalError(PokerSignalError):
     """Something a client did; it is told so.
 
     ``code`` goes to the client in a frame, ``status_code`` to API Gateway where it is a

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from poker_signal.core import messages
 from poker_signal.core.aws_event import Response, iso_time
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.errors import InvalidConnect
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
@@ -22,7 +23,7 @@ from poker_signal.core.model import (
 )
 
 
-class MalformedEvent(Exception):
+class MalformedEvent(PokerSignalError):
     """Not an event of a WebSocket API: the integration is set up wrongly."""
 
 

@@ -71,13 +71,14 @@ _END = re.compile(_SPACE + r"\}" + _SPACE)
 _SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
 
 
-def _refuse_constant(name: str) -> NoReturn:
+def refuse_constant(name: str) -> NoReturn:
+    """Raise the ValueError of a ``parse_constant``: Python's json reads NaN and Infinity."""
     raise ValueError(f"{name} is not JSON")
 
 
 # Numbers are never looked at, only passed on. As floats they have no length limit, where
 # int() refuses more than 4300 digits.
-_decoder = json.JSONDecoder(parse_int=float, parse_constant=_refuse_constant)
+_decoder = json.JSONDecoder(parse_int=float, parse_constant=refuse_constant)
 
 
 # The decoder's own, without its search for white space; json's stubs do not know of it.

@@ -11,9 +11,11 @@ import hmac
 import json
 import re
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
+from poker_signal.core.messages import refuse_constant
 from poker_signal.core.model import GameId, PlayerId
 
 Keys = Mapping[str, bytes]
@@ -42,7 +44,7 @@ _KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"[\x21-\x7e]{32,512}")
 
 
-class BadKeys(Exception):
+class BadKeys(PokerSignalError):
     """This text holds no keys. It says what is wrong and never repeats what was there."""
 
 
@@ -168,7 +170,7 @@ def _load(text: str) -> dict[str, Any]:
         ValueError: it is none, or may be understood in two ways. Without a word of the text.
     """
     try:
-        found = json.loads(text, object_pairs_hook=_once, parse_constant=_refuse)
+        found = json.loads(text, object_pairs_hook=_once, parse_constant=refuse_constant)
     except json.JSONDecodeError as error:
         raise ValueError(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
@@ -183,10 +185,6 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("a key twice")
     return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def _dump(value: dict[str, Any]) -> bytes:

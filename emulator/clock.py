@@ -8,6 +8,11 @@ from itertools import count
 from typing import Protocol
 
 
+def now_ms() -> int:
+    """Return the machine's time of day in epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
 class Timer(Protocol):
     """Something that will happen, unless it is cancelled."""
 
@@ -33,7 +38,7 @@ class LoopClock:
 
     def now_ms(self) -> int:
         """Return the time of day in epoch milliseconds."""
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
 
 class VirtualClock:

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator import wiring
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
@@ -32,7 +33,7 @@ STOP_TIMEOUT_S = 1.5
 """How long peers may take to say goodbye when the emulator stops."""
 
 
-class CannotStart(Exception):
+class CannotStart(PokerSignalError):
     """The emulator cannot start; the text says why and what to do."""
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from poker_signal.core import configuration as rules
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.configuration import BadOrigin, Rules, Topology
 
 TABLE_NAME = "TABLE_NAME"
@@ -22,7 +23,7 @@ READ_TIMEOUT_S = "READ_TIMEOUT_S"
 """Not set by the deployment: the emulator's stand-in for AWS shares a laptop with all else."""
 
 
-class BadSetting(Exception):
+class BadSetting(PokerSignalError):
     """A variable is missing or wrong; the text names it."""
 
 
@@ -99,12 +100,11 @@ def whole_of(
         BadSetting: it is no whole number, or out of range.
     """
     text = environ.get(name) or str(default)
-    # Not int(): it takes "1_000" and other scripts' digits, and fails at four thousand of them.
-    is_number = text.isascii() and text.isdigit() and len(text) <= 15
-    if not is_number or int(text) < least or (most is not None and int(text) > most):
+    number = rules.whole_number(text, least, most)
+    if number is None:
         kind = f"of at least {least}" if most is None else f"from {least} to {most}"
         raise BadSetting(f"{name} is {text!r}, not a whole number {kind}")
-    return int(text)
+    return number
 
 
 def _rate(environ: Mapping[str, str]) -> float:

@@ -9,13 +9,15 @@ import json
 import re
 from collections.abc import Callable
 
+from poker_signal.core.base_error import PokerSignalError
+
 _PATH = r"request\.body((?:\.[^${}\s]+|\[[^${}\s]+)*)"
 _TOKEN = re.compile(
     r"\\(?P<escaped>.)|\$\{" + _PATH + r"\}|\$" + _PATH + r"|(?P<wrong>\$)|(?P<literal>[^\\$]+)"
 )
 
 
-class InvalidExpression(ValueError):
+class InvalidExpression(PokerSignalError, ValueError):
     """Not a route selection expression; the text says why."""
 
 

@@ -14,8 +14,10 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ProtocolError
-from websockets.frames import Close as CloseFrame
+from websockets.exceptions import ConnectionClosed
+
+from poker_signal.core.base_error import PokerSignalError
+from poker_signal.emulator.protocols.websocket_connection import MAX_REASON_BYTES, may_close_with
 
 MAX_REMEMBERED = 1000
 """Frames that a client keeps for whoever may ask; beyond, the oldest are dropped."""
@@ -26,9 +28,6 @@ MAX_CLOSING_S = 2
 PING_EVERY_S = 240
 """How often somebody pings who has nothing else to say."""
 
-MAX_REASON_BYTES = 123
-"""What fits into a close frame beside the code (RFC 6455, section 5.5)."""
-
 ABSENT: Final[Any] = object()
 """A member that is left out of a message; ``None`` is sent as ``null``."""
 
@@ -36,11 +35,11 @@ _UNESCAPED = "!~*'()"
 """What encodeURIComponent leaves alone beside letters, digits, ``_``, ``.`` and ``-``."""
 
 
-class BadUrl(ValueError):
+class BadUrl(PokerSignalError, ValueError):
     """Not the URL of a signaling server; the text says what is."""
 
 
-class Ended(Exception):
+class Ended(PokerSignalError):
     """The connection has ended: nothing can be sent any more."""
 
 
@@ -81,7 +80,7 @@ class Frame(NamedTuple):
         return value if isinstance(value, str) else None
 
 
-class NotHeard(Exception):
+class NotHeard(PokerSignalError):
     """What was awaited did not come; ``heard`` is what came and nobody has asked for."""
 
     def __init__(self, awaited: str, within_s: float, heard: list[Frame], closed: str) -> None:
@@ -110,10 +109,8 @@ def check_close(code: int, reason: str) -> None:
     Raises:
         ValueError: no such code can be sent, or the reason is too long.
     """
-    try:
-        CloseFrame(code, reason).check()
-    except ProtocolError as error:
-        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can") from error
+    if not may_close_with(code):
+        raise ValueError(f"{code} cannot be sent; 1000, 1001 and 3000 to 4999 can")
     if len(reason.encode()) > MAX_REASON_BYTES:
         raise ValueError(f"a reason has at most {MAX_REASON_BYTES} bytes")
 

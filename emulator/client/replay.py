@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 from websockets.exceptions import InvalidStatus
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.client.connection import Client, Ended, Tickets, connect_to
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, is_elsewhere
 from poker_signal.emulator.client.replay_diff import Transcription
@@ -26,7 +27,7 @@ SETTLE_S = 0.5
 OPENED = "opened"
 
 
-class NotReached(Exception):
+class NotReached(PokerSignalError):
     """Nobody could connect; the text says why and what to do."""
 
 

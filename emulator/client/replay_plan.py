@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
 
-from poker_signal.emulator.client.connection import MAX_REASON_BYTES
+from poker_signal.core.base_error import PokerSignalError
+from poker_signal.emulator.protocols.websocket_connection import MAX_REASON_BYTES
 
 TAKEN_OVER = (1000, "Connection Closed Normally")
 """How ``@connections`` and a take-over end a connection: the server does it again by itself."""
@@ -21,7 +22,7 @@ CLIENTS_OWN = frozenset({1000, 1001, 1005, ABNORMAL, *range(3000, 5000)})
 """What clients close with; the rest is a server's answer to what recordings do not hold."""
 
 
-class NothingToPlay(Exception):
+class NothingToPlay(PokerSignalError):
     """No client can be played by what there is; the text says why."""
 
 

@@ -22,6 +22,7 @@ from aiortc.exceptions import InvalidAccessError, InvalidStateError
 from aiortc.rtcicetransport import parse_stun_turn_uri
 from aiortc.sdp import SessionDescription, candidate_from_sdp, candidate_to_sdp
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import Client, Ended, Frame
 
@@ -36,7 +37,7 @@ _MALFORMED = (ValueError, KeyError, TypeError, InvalidStateError, InvalidAccessE
 """What aiortc raises, and we, at descriptions and candidates that are none."""
 
 
-class BadIceServer(ValueError):
+class BadIceServer(PokerSignalError, ValueError):
     """Not the URL of a STUN or TURN server; the text says what is."""
 
 

@@ -8,6 +8,8 @@ import re
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
+from poker_signal.core.base_error import PokerSignalError
+
 Subject = Literal["event", "player", ""]
 """What a selector names: a message's ``type`` or a reserved route key, a player, or nothing."""
 
@@ -49,7 +51,7 @@ _EVERY = re.compile(r"1/([1-9]\d{0,8})")
 _NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
-class BadFault(ValueError):
+class BadFault(PokerSignalError, ValueError):
     """A fault that cannot be understood; the text says what is wrong and what is allowed."""
 
 

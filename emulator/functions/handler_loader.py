@@ -11,12 +11,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.functions.modules import is_below, is_own, place_of
 
 Handler = Callable[[Any, Any], Any]
 
 
-class BadHandler(Exception):
+class BadHandler(PokerSignalError):
     """A handler that cannot be called; the text says why and what to do."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 
 import simplejson
 
+from poker_signal.core.messages import refuse_constant
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.protocols.tls import Certificate
@@ -145,7 +146,7 @@ def _as_lambda_hands_back(value: Any) -> Any:
             if isinstance(value, bytes)
             else simplejson.dumps(value, use_decimal=False, allow_nan=True, default=_number)
         )
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=refuse_constant)
     except (TypeError, ValueError) as error:
         raise ValueError(f"Unable to marshal response: {error}") from error
 
@@ -154,10 +155,6 @@ def _number(value: Any) -> Any:
     if isinstance(value, decimal.Decimal):
         return simplejson.RawJSON(str(value))
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
-
-
-def _refuse(constant: str) -> Any:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def environment_for(

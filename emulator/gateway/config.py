@@ -30,6 +30,7 @@ from typing import Annotated
 
 import msgspec
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.aws.authorizer import SOURCE
 from poker_signal.emulator.aws.route_selection import InvalidExpression, compile_expression
 from poker_signal.emulator.gateway.api import RESERVED
@@ -40,7 +41,7 @@ CORE = "core"
 DEFAULT_EXPRESSION = "$request.body.action"
 
 
-class BadConfig(Exception):
+class BadConfig(PokerSignalError):
     """A configuration that cannot be used; the text names the key and what to do."""
 
 

@@ -2,7 +2,6 @@
 
 import importlib.metadata
 import json
-import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -10,15 +9,21 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from urllib.parse import unquote
 
+from poker_signal.core.configuration import whole_number
 from poker_signal.emulator.aws.http import Answer, Headers, Request
 from poker_signal.emulator.aws.throttling import LimitExceeded
+from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
-from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
+from poker_signal.emulator.protocols.websocket_connection import (
+    MAX_REASON_BYTES,
+    WebSocketConnection,
+    may_close_with,
+)
 from poker_signal.emulator.recording.format import header
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.settings import Settings
@@ -28,9 +33,6 @@ from poker_signal.emulator.trace.trace import Trace
 
 if TYPE_CHECKING:
     from poker_signal.emulator.reload.reloader import CodeStatus
-
-MAX_REASON_BYTES = 123
-"""What a close frame has room for beside its code (RFC 6455, section 5.5)."""
 
 Reply = Callable[[Answer], None]
 
@@ -103,7 +105,7 @@ class Inspector:
         self._faults = faults
         self._code_status = code_status
         self._turns = Turns()
-        self._feed = Feed(trace, self._turns, self.run, _now_ms)
+        self._feed = Feed(trace, self._turns, self.run, now_ms)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request, at once or when there is something to tell."""
@@ -180,10 +182,11 @@ class Inspector:
         return as_json(*self._find(number))
 
     def _find(self, text: str) -> Any:
-        if not text.isascii() or not text.isdigit() or len(text) > 15:
+        wanted = whole_number(text)
+        if wanted is None:
             raise _Refused(400, "The number of an entry is a whole number.")
-        for number, entry in self._trace.since(int(text), 1):
-            if number == int(text):
+        for number, entry in self._trace.since(wanted, 1):
+            if number == wanted:
                 return number, entry
         raise _Refused(
             404, f"Entry {text} is not kept: there is none, or newer ones took its place."
@@ -201,7 +204,7 @@ class Inspector:
         Download(
             self._trace,
             self._turns,
-            header(_now_ms(), made_by, self._about.settings, redacts),
+            header(now_ms(), made_by, self._about.settings, redacts),
             Redaction(keep_addresses=wants_all),
             lambda body: reply(Answer(200, body, headers)),
         )
@@ -216,7 +219,7 @@ class Inspector:
             "url": about.url,
             "stage": about.settings.stage,
             "topology": about.settings.topology.value,
-            "now": _now_ms(),
+            "now": now_ms(),
             "faults": self._faults is not None,
             **_code(self._code_status()),
         }
@@ -261,7 +264,7 @@ class Inspector:
 
     def _close(self, connection_id: str, body: dict[str, Any]) -> Any:
         code, reason = body.get("code", 1000), body.get("reason", "")
-        if not isinstance(code, int) or not _may_be_sent(code):
+        if not isinstance(code, int) or not may_close_with(code):
             raise _Refused(400, "code: 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
         if not isinstance(reason, str) or len(reason.encode(errors="replace")) > MAX_REASON_BYTES:
             raise _Refused(400, f"reason: a text of at most {MAX_REASON_BYTES} bytes.")
@@ -288,10 +291,6 @@ class Inspector:
         except ValueError as error:
             raise _Refused(400, str(error)) from error
         return {"active": faults.active()}
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000
 
 
 @cache
@@ -343,10 +342,6 @@ def _gone(connection_id: str) -> _Refused:
     return _Refused(410, f"Connection {connection_id[:100]} is not open.")
 
 
-def _may_be_sent(code: int) -> bool:
-    return 1000 <= code <= 1003 or 1007 <= code <= 1014 or 3000 <= code <= 4999
-
-
 def _body(request: Request) -> dict[str, Any]:
     try:
         value = json.loads(request.body or b"{}")
@@ -365,10 +360,10 @@ def _text(body: dict[str, Any], member: str) -> str:
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
-    text = query.get(name, str(default))
-    if not text.isascii() or not text.isdigit() or len(text) > 15:
+    number = whole_number(query[name]) if name in query else default
+    if number is None:
         raise _Refused(400, f"{name} is a whole number.")
-    return int(text)
+    return number
 
 
 def _seconds(query: Mapping[str, str], name: str) -> float:

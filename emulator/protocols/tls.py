@@ -7,6 +7,8 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from poker_signal.core.base_error import PokerSignalError
+
 if TYPE_CHECKING:
     import trustme
 
@@ -15,7 +17,7 @@ NAMES = ("localhost", "127.0.0.1", "::1")
 _RENEW_BEFORE = datetime.timedelta(days=30)
 
 
-class NoTls(Exception):
+class NoTls(PokerSignalError):
     """There is no certificate, and none can be made; the text says what to do."""
 
 

@@ -11,7 +11,7 @@ import time
 from typing import NamedTuple, Protocol, cast
 
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import CloseCode, Frame, Opcode
+from websockets.frames import EXTERNAL_CLOSE_CODES, CloseCode, Frame, Opcode
 from websockets.protocol import State
 from websockets.server import ServerProtocol
 from websockets.typing import BytesLike
@@ -27,6 +27,9 @@ except ImportError:  # pragma: no cover - wheels for every platform have it
 
 SLICE_BYTES = 4096
 """How much of a frame is dealt with before it is asked whether others are waiting."""
+
+MAX_REASON_BYTES = 123
+"""Space for a reason in a close frame, beside the code (RFC 6455, section 5.5)."""
 
 MAX_PLAIN_BYTES = 0xFFFF
 """What a length of two bytes can tell."""
@@ -86,6 +89,11 @@ def whole_text(data: bytes) -> bytes:
     if size < 126:
         return _SHORT_HEADS[size] + data
     return _LONG_HEAD + size.to_bytes(2, "big") + data
+
+
+def may_close_with(code: int) -> bool:
+    """Tell whether a close frame can have this code, as websockets decides it."""
+    return code in EXTERNAL_CLOSE_CODES or 3000 <= code <= 4999
 
 
 class Closing(NamedTuple):

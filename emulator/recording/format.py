@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.as_json import encode
 
@@ -25,7 +26,7 @@ MAX_NUMBER = 10**15
 """Milliseconds since 1970, until thirty thousand years from now."""
 
 
-class NotReadable(Exception):
+class NotReadable(PokerSignalError):
     """The file is no recording that this version can read; the text says why."""
 
 

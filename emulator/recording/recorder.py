@@ -9,16 +9,17 @@ import errno
 import fcntl
 import os
 import stat
-import threading
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Received, Unrouted
 from poker_signal.emulator.trace.trace import entries_of
 
@@ -27,7 +28,7 @@ MAX_WAITING = 50_000
 MAX_WAITING_TEXT = 64 * 1024 * 1024
 """Characters of messages and frames that wait."""
 BATCH_S = 0.05
-"""How long entries may wait for others: each awakening costs the event loop a switch of threads."""
+"""How long entries may wait for others, to be written with them."""
 MAX_BATCH = 256
 STOP_S = 10
 """How long a slow disk may keep the emulator from ending."""
@@ -35,7 +36,7 @@ STOP_S = 10
 _TOO_SLOW = "the disk did not keep up"
 
 
-class CannotRecord(Exception):
+class CannotRecord(PokerSignalError):
     """The file cannot be written; the text says why."""
 
 
@@ -69,19 +70,18 @@ class Recorder:
         self._whole = 0
         """Bytes of the file that are whole lines."""
         self._next = 0
-        self._waiting: deque[tuple[int, Entry] | _Gap] = deque()
         self._gap: _Gap | None = None
         """What is being dropped at the moment; it waits as soon as there is room again."""
-        # Each is changed by one thread only.
-        self._text_taken = 0
-        self._text_written = 0
         self._why = ""
         """What the disk said, the first time."""
         self._lost: _Gap | None = None
         """What the disk refused, until it takes something again."""
-        self._something = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="recorder", daemon=True)
+        self._writer = BackgroundWriter[tuple[int, Entry] | _Gap](
+            "recorder",
+            self._write,
+            max_weight=MAX_WAITING_TEXT,
+            batch_s=BATCH_S,
+        )
 
     def start(self) -> None:
         """Replace what was in the file by a recording that begins.
@@ -99,7 +99,7 @@ class Recorder:
         except OSError as error:
             raise CannotRecord(f"{self._path}: {error.strerror}") from error
         self._whole = len(self._header)
-        self._thread.start()
+        self._writer.start()
 
     def observe(self, entry: Kept) -> None:
         """Take an entry, to be written soon."""
@@ -109,65 +109,44 @@ class Recorder:
     def _observe(self, entry: Entry) -> None:
         number = self._next
         self._next = number + 1
-        weight = _weight(entry)
-        if not self._has_room():
-            if self._gap is None:
-                self._gap = _Gap(number, entry.at_ms)
-            self._gap.dropped += 1
-            return
-        self._text_taken += weight
-        if self._gap is not None:
-            self._waiting.append(self._gap)
+        item, weight = (number, entry), _weight(entry)
+        if self._gap is None:
+            if self._writer.put(item, weight, MAX_WAITING):
+                return
+            self._gap = _Gap(number, entry.at_ms)
+        elif self._writer.put(self._gap, weight, MAX_WAITING - 1):
+            # It has taken the room of the entry, too.
             self._gap = None
-        self._waiting.append((number, entry))
-        if not self._something.is_set():
-            self._something.set()
+            self._writer.put(item, 0, MAX_WAITING)
+            return
+        self._gap.dropped += 1
 
     def close(self) -> None:
         """Write what is left; say so if that takes too long."""
-        if self._thread.ident is None:
+        if not self._whole:
+            # It has not started.
             self._file.close()
             return
         if self._gap is not None:
-            self._waiting.append(self._gap)
-            self._gap = None
-        self._stopping.set()
-        self._something.set()
-        self._thread.join(STOP_S)
-        if self._thread.is_alive():
+            self._writer.put(self._gap, 0, MAX_WAITING + 1)
+        if not self._writer.close(STOP_S):
             self._tell(f"recording {self._path} is not complete: {_TOO_SLOW}")
             return
         if self._lost is not None:
             self._tell(f"recording {self._path} lacks its last {self._lost.dropped} entries")
         self._file.close()
 
-    def _has_room(self) -> bool:
-        return (
-            len(self._waiting) < MAX_WAITING
-            and self._text_taken - self._text_written < MAX_WAITING_TEXT
-        )
+    def _write(self, items: Iterator[tuple[int, Entry] | _Gap]) -> None:
+        while batch := list(islice(items, MAX_BATCH)):
+            self._write_batch(batch)
 
-    def _write_all(self) -> None:
-        while not self._stopping.is_set() or self._waiting:
-            self._something.wait()
-            # A little later there are more, and one awakening writes them all.
-            self._stopping.wait(BATCH_S)
-            self._something.clear()
-            while self._waiting:
-                self._write_batch()
-
-    def _write_batch(self) -> None:
-        lines: list[bytes] = []
-        taken: list[tuple[int, Entry] | _Gap] = []
-        while self._waiting and len(taken) < MAX_BATCH:
-            each = self._waiting.popleft()
-            taken.append(each)
+    def _write_batch(self, taken: list[tuple[int, Entry] | _Gap]) -> None:
+        lines = [] if self._lost is None else [_line_of_gap(self._lost, self._why)]
+        for each in taken:
             lines.append(self._line(each))
-            if not self._stopping.is_set():
-                # Whoever plays goes first: else the event loop waits 5 ms for this thread.
+            if not self._writer.is_stopping:
+                # Release the GIL, or the event loop waits a switch interval (5 ms) for it.
                 time.sleep(0)
-        if self._lost is not None:
-            lines.insert(0, _line_of_gap(self._lost, self._why))
         data = b"".join(lines)
         try:
             _write(self._file, data)
@@ -180,9 +159,7 @@ class Recorder:
     def _line(self, each: tuple[int, Entry] | _Gap) -> bytes:
         if isinstance(each, _Gap):
             return _line_of_gap(each, _TOO_SLOW)
-        number, entry = each
-        self._text_written += _weight(entry)
-        return recording.line(self._redaction.entry(as_json(number, entry)))
+        return recording.line(self._redaction.entry(as_json(*each)))
 
     def _refused(self, error: OSError, taken: list[tuple[int, Entry] | _Gap]) -> None:
         if not self._why:

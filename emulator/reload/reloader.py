@@ -8,7 +8,6 @@ import importlib.util
 import os
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
@@ -22,6 +21,7 @@ from watchfiles.main import FileChange
 import poker_signal.core
 from poker_signal.core.model import Row
 from poker_signal.emulator.aws.results import Integration
+from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.functions.modules import Place, place_of, place_of_thread
 from poker_signal.emulator.functions.signaling import SignalingFunction
@@ -97,7 +97,7 @@ class Reloader:
         call_soon: Callable[[Callable[[], None]], object],
         report: Callable[[CodeStatus], None],
     ) -> None:
-        self.status = CodeStatus(True, "as at the start", None, _now_ms(), 0)
+        self.status = CodeStatus(True, "as at the start", None, now_ms(), 0)
         self._code = code
         self._call_soon = call_soon
         self._report = report
@@ -209,7 +209,7 @@ class Reloader:
         if loaded is None:
             return
         names = ", ".join(sorted({path.name for path in changed}))
-        self._tell(CodeStatus(True, names, None, _now_ms(), self.status.swaps + 1))
+        self._tell(CodeStatus(True, names, None, now_ms(), self.status.swaps + 1))
 
     @contextmanager
     def _telling_what_takes_long(self) -> Iterator[None]:
@@ -222,7 +222,7 @@ class Reloader:
                     return
                 place = place_of_thread(importing, self._folders)
                 message = f"not imported after {LONG_IMPORT_S:g} s, and later edits wait for it"
-                self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+                self._tell(CodeStatus(False, message, place, now_ms(), self.status.swaps))
 
         timer = threading.Timer(LONG_IMPORT_S, tell)
         timer.daemon = True
@@ -302,7 +302,7 @@ class Reloader:
         cause = error.__cause__ or error
         place = place_of(cause, self._folders)
         message = f"{type(cause).__name__}: {getattr(cause, 'msg', None) or cause}"
-        self._tell(CodeStatus(False, message, place, _now_ms(), self.status.swaps))
+        self._tell(CodeStatus(False, message, place, now_ms(), self.status.swaps))
 
     def _tell(self, status: CodeStatus) -> None:
         self.status = status
@@ -341,7 +341,3 @@ def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
             done.add(integration)
             for row in of_route:
                 integration.rows.save(row)
-
-
-def _now_ms() -> int:
-    return time.time_ns() // 1_000_000

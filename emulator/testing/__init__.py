@@ -9,6 +9,7 @@ Documented in docs/testing.md. ::
         assert (await host.expect("join")).sender == "Alice"
 """
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.client.connection import ABSENT, Ended, Frame, NotHeard
 from poker_signal.emulator.faults.spec import BadFault
 from poker_signal.emulator.testing.marker_options import BadOption
@@ -25,9 +26,15 @@ __all__ = [
     "Ended",
     "Frame",
     "NotHeard",
+    "PokerSignalError",
     "Refused",
     "SignalClock",
     "SignalEmulator",
     "SignalFaults",
     "SignalPeer",
 ]
+
+# A traceback prints the name under which a test imports it.
+for _name in __all__:
+    if _name != "ABSENT":
+        globals()[_name].__module__ = __name__

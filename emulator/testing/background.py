@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.client.connection import Ended
 
 T = TypeVar("T")
@@ -18,7 +19,7 @@ MAX_BUSY_S = 30
 """How long the loop may be busy with something else; what takes longest is a handler's import."""
 
 
-class Stuck(Exception):
+class Stuck(PokerSignalError):
     """The loop does not answer: something in it blocks."""
 
     def __str__(self) -> str:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.tickets import BadKeys, read_keys
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import BadFault
@@ -41,7 +42,7 @@ NAMES = (*(field.name for field in fields(Settings)), *_Others.__struct_fields__
 """Every option that there is."""
 
 
-class BadOption(ValueError):
+class BadOption(PokerSignalError, ValueError):
     """An option that there is not, or a value that it cannot have; the text says what can be."""
 
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
@@ -41,7 +42,7 @@ class ConnectPeer(Protocol):
         """Connect a player; see ``SignalEmulator.connect``."""
 
 
-class Refused(Exception):
+class Refused(PokerSignalError):
     """The handshake was refused."""
 
     def __init__(self, player: str, response: Response) -> None:
@@ -57,7 +58,7 @@ class Refused(Exception):
         return f"{self.player} was refused with {self.status}{said}"
 
 
-class EmulatorFailed(AssertionError):
+class EmulatorFailed(PokerSignalError, AssertionError):
     """The emulator itself went wrong while the test ran."""
 
 

@@ -1,9 +1,7 @@
 """What the developer sees on stderr: a banner, then one aligned line per event."""
 
-import threading
 import time
 import unicodedata
-from collections import deque
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -11,6 +9,7 @@ from typing import TextIO
 
 from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.terminal import can_encode, escape
+from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import Finished, Forwarded, Kept, Posted, Received
 from poker_signal.emulator.trace.summary import Record, RecordKind, details_of, record_of
 
@@ -26,8 +25,11 @@ MAX_ENTRIES = 300
 MAX_LINES_PER_S = 300
 """More than anybody can read; beyond, messages that arrived are counted and not shown."""
 
+TELL_COUNTED_S = 1
+"""How long messages that are only counted may wait to be told of."""
+
 BATCH_S = 0.02
-"""How long lines may wait for others: each awakening costs the event loop a switch of threads."""
+"""How long lines may wait for others, to be written with them."""
 
 MAX_PIECE = 64 * 1024
 """Characters that are written at once: a reader who takes one is there, and may only be slow."""
@@ -71,8 +73,7 @@ _COLOURS = {
 class Console:
     """Writes lines in a thread of its own.
 
-    Whoever started the emulator may not read its stderr: a full pipe must not stop the
-    signaling.
+    The reader of stderr may be slow or gone: a full pipe must not stop the signaling.
     """
 
     def __init__(self, stream: TextIO, *, colour: bool, verbose: bool = False) -> None:
@@ -80,23 +81,19 @@ class Console:
         self._verbose = verbose
         self._colour = colour
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        self._waiting: deque[Kept | str] = deque()
-        self._dropped = 0
-        self._characters = 0
-        """Of lines that wait."""
-        # Whoever is interrupted by a signal while it holds it may print.
-        self._lock = threading.RLock()
         # Each has one thread that writes it; the difference is what is still to be told.
         self._not_shown = 0
         self._told_not_shown = 0
         self._second_ends_ms = 0
         self._taken_in_second = 0
-        self._piece: object | None = None
-        """The one that is being written."""
-        self._something = threading.Event()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._write_all, name="console", daemon=True)
-        self._thread.start()
+        self._writer = BackgroundWriter[Kept | str](
+            "console",
+            self._write,
+            max_weight=MAX_CHARACTERS,
+            batch_s=BATCH_S,
+            count=_count_lines,
+        )
+        self._writer.start()
 
     def observe(self, entry: Kept) -> None:
         """Take an entry, to be written soon; most messages are only counted when there are many."""
@@ -110,56 +107,21 @@ class Console:
             self._append(entry)
 
     def tell(self, text: str) -> None:
-        """Take what somebody else says, to be written soon as it is; from any thread.
+        """Take a text of any thread, to be written soon as it is.
 
         A batch reaches the stream in pieces: what another thread writes meanwhile would land in
         the middle of a line.
         """
-        with self._lock:
-            self._waiting.append(text)
-            self._characters += len(text)
-            while len(self._waiting) > MAX_WAITING or self._characters > MAX_CHARACTERS:
-                self._drop_oldest()
-        self._wake()
-
-    def _append(self, entry: Kept) -> None:
-        if len(self._waiting) < MAX_ENTRIES:
-            self._waiting.append(entry)
-            self._wake()
-        else:
-            # What an entry tells of may be a thousand times as large as its line.
-            self.tell(self._line_of(entry))
-
-    def _wake(self) -> None:
-        if not self._something.is_set():
-            self._something.set()
-
-    def _drop_oldest(self) -> None:
-        oldest = self._take()
-        if isinstance(oldest, str):
-            self._dropped += max(1, oldest.count("\n"))
-        elif oldest is not None:
-            self._dropped += 1
-
-    def _take(self) -> Kept | str | None:
-        """Return the oldest that waits; None: the other thread has just taken the last."""
-        with self._lock:
-            oldest = self._waiting.popleft() if self._waiting else None
-            if isinstance(oldest, str):
-                self._characters -= len(oldest)
-        return oldest
+        self._writer.put_newest(text, len(text), MAX_WAITING)
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Write what is left, unless nobody reads it: no piece of it within ``timeout_s``."""
-        self._stopping.set()
-        self._something.set()
-        ends = time.monotonic() + STOP_S
-        while self._thread.is_alive() and time.monotonic() < ends:
-            piece = self._piece
-            self._thread.join(timeout_s)
-            # Where nothing is being written, it is the machine that is busy: that ends.
-            if piece is not None and piece is self._piece:
-                break
+        """Write what is left, unless the reader takes no piece of it within ``timeout_s``."""
+        self._writer.close(STOP_S, timeout_s)
+
+    def _append(self, entry: Kept) -> None:
+        if not self._writer.put(entry, 0, MAX_ENTRIES):
+            # What an entry tells of may be a thousand times as large as its line.
+            self.tell(self._line_of(entry))
 
     def _is_one_too_many(self, at_ms: int) -> bool:
         # A clock may be set back: then another second begins, too.
@@ -168,40 +130,23 @@ class Console:
         self._taken_in_second += 1
         return self._taken_in_second > MAX_LINES_PER_S
 
-    def _write_all(self) -> None:
-        is_last = False
-        while not is_last:
-            # Who has counted what is not shown says so within the second.
-            self._something.wait(1 if self._not_shown != self._told_not_shown else None)
-            # A little later there are more, and one awakening writes them all.
-            self._stopping.wait(BATCH_S)
-            self._something.clear()
-            # What comes after that is too late: a handler's thread may print for ever.
-            is_last = self._stopping.is_set()
-            text = "".join(self._lines())
-            try:
-                for start in range(0, len(text), MAX_PIECE):
-                    self._piece = object()
-                    self._stream.write(text[start : start + MAX_PIECE])
-                    self._stream.flush()
-            except (OSError, ValueError):
-                # The reader is gone, or the stream is closed: there is nobody left to tell.
-                return
-            finally:
-                self._piece = None
+    def _write(self, taken: Iterator[Kept | str]) -> float | None:
+        text = "".join(self._lines(taken))
+        try:
+            for piece in self._writer.pieces(text, MAX_PIECE):
+                self._stream.write(piece)
+                self._stream.flush()
+        except ValueError as error:
+            raise BrokenPipeError("the stream is closed") from error
+        return TELL_COUNTED_S if self._not_shown != self._told_not_shown else None
 
-    def _lines(self) -> Iterator[str]:
-        # Not what comes meanwhile: of that there may be as much, and nothing would be written.
-        for _ in range(len(self._waiting)):
-            if (taken := self._take()) is None:
-                break
-            yield taken if isinstance(taken, str) else self._line_of(taken)
+    def _lines(self, taken: Iterator[Kept | str]) -> Iterator[str]:
+        for each in taken:
+            yield each if isinstance(each, str) else self._line_of(each)
         if not_shown := self._not_shown - self._told_not_shown:
             yield f"… {not_shown} more messages delivered\n"
             self._told_not_shown += not_shown
-        with self._lock:
-            dropped, self._dropped = self._dropped, 0
-        if dropped:
+        if dropped := self._writer.take_dropped():
             yield f"… {dropped} lines dropped: nobody reads them fast enough\n"
 
     def _line_of(self, entry: Kept) -> str:
@@ -264,6 +209,10 @@ def banner(
             "    in a browser          import it under authorities, or visit the URL as https://",
         ]
     return "\n".join(lines) + "\n"
+
+
+def _count_lines(taken: Kept | str) -> int:
+    return max(1, taken.count("\n")) if isinstance(taken, str) else 1
 
 
 def _is_delivery(entry: Kept) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from poker_signal.core.configuration import BadOrigin, Rules, Topology, parse_origins
+from poker_signal.core.configuration import BadOrigin, Rules, Topology, parse_origins, whole_number
 
 CANDIDATES = 60
 """Of one peer, at most: every address of every network, by UDP and TCP, direct and relayed."""
@@ -62,3 +62,17 @@ def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
         f"{origin!r} is no origin: write scheme://host or scheme://host:port in lower case, "
         "without a path or a wildcard, such as https://poker.example.com"
     )
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("0", None), ("1", 1), ("7", 7), ("8", None), ("007", 7), ("", None), ("-1", None)],
+        *[("1_0", None), ("٣", None), ("²", None), (" 1", None), ("0" * 14 + "1", 1)],
+        *[("0" * 15 + "1", None), ("1e0", None)],
+    ],
+)
+def test_a_whole_number_is_ascii_digits_within_a_range(text: str, number: int | None) -> None:
+    """Of at most fifteen."""
+    assert whole_number(text, 1, 7) == number
+    assert whole_number("9" * 15) == 10**15 - 1

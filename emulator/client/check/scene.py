@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from websockets.exceptions import InvalidStatus
 
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import (
     Client,
@@ -22,7 +23,7 @@ from poker_signal.emulator.client.connection import (
 )
 
 
-class Failed(Exception):
+class Failed(PokerSignalError):
     """The rule does not hold."""
 
     def __init__(self, expected: str, came: str) -> None:
@@ -31,7 +32,7 @@ class Failed(Exception):
         self.came = came
 
 
-class Skipped(Exception):
+class Skipped(PokerSignalError):
     """The rule cannot be played here; the text says why."""
 
 

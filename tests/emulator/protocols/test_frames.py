@@ -5,12 +5,14 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from websockets.frames import Frame, Opcode
+from websockets.exceptions import ProtocolError
+from websockets.frames import Close, Frame, Opcode
 from websockets.speedups import apply_mask
 
 from poker_signal.emulator.protocols.websocket_connection import (
     MAX_PLAIN_BYTES,
     length_at,
+    may_close_with,
     text_at,
     whole_text,
 )
@@ -86,3 +88,17 @@ def test_a_message_is_sent_as_the_library_would(size: int) -> None:
     """Byte for byte."""
     data = b"x" * size
     assert whole_text(data) == Frame(Opcode.TEXT, data).serialize(mask=False)
+
+
+def test_a_close_frame_can_have_the_codes_that_websockets_sends() -> None:
+    """And no other, which would raise where it is sent."""
+
+    def is_sent(code: int) -> bool:
+        try:
+            Close(code, "").check()
+        except ProtocolError:
+            return False
+        return True
+
+    codes = range(-1, 0x10000)
+    assert [*filter(may_close_with, codes)] == [*filter(is_sent, codes)]

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import io
 import json
 import os
 import stat
@@ -17,7 +16,8 @@ from poker_signal.emulator.aws.events import Facts, Label
 from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
-from poker_signal.emulator.trace.entries import Opened, Posted, Received, Unrouted
+from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.trace.entries import Entry, Opened, Posted, Received, Unrouted
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"}, label=Label("Zoë"))
 HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
@@ -39,6 +39,11 @@ def recorder(path: Path, told: list[str] | None = None) -> Recorder:
 def lines(path: Path) -> list[Any]:
     """Return what was written."""
     return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def kind(entry: Entry) -> str:
+    """Return what an entry is called in a recording."""
+    return str(as_json(0, entry)["kind"])
 
 
 def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
@@ -71,18 +76,26 @@ def test_only_the_user_may_read_it(tmp_path: Path) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_a_file_of_somebody_elses_is_written_all_the_same(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("where", "name", "error"),
+    [
+        (os, "fchmod", PermissionError(errno.EPERM, "Operation not permitted")),
+        (fcntl, "flock", OSError(errno.ENOLCK, "No locks available")),
+    ],
+    ids=["of another user", "without locks"],
+)
+def test_an_odd_file_is_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, error: OSError
 ) -> None:
-    """Whose it is not, may not say who reads it."""
+    """Of another user, it cannot be made private; some file systems of a network have no locks."""
 
-    def refuse(file: int, mode: int) -> None:
-        raise PermissionError(errno.EPERM, "Operation not permitted")
+    def refuse(*_: object) -> None:
+        raise error
 
-    monkeypatch.setattr(os, "fchmod", refuse)
+    monkeypatch.setattr(where, name, refuse)
     path = tmp_path / "r.jsonl"
     recorder(path).close()
-    assert [line["format"] for line in lines(path)] == [recording.FORMAT]
+    assert lines(path) == [HEADER]
 
 
 def test_a_file_is_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
@@ -109,20 +122,6 @@ def test_a_file_that_another_writes_is_refused(tmp_path: Path) -> None:
     claimed(path).close()
 
 
-def test_a_file_system_without_locks_will_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Some of those on a network have none."""
-
-    def refuse(_file: object, _operation: int) -> None:
-        raise OSError(errno.ENOLCK, "No locks available")
-
-    monkeypatch.setattr(fcntl, "flock", refuse)
-    path = tmp_path / "r.jsonl"
-    recorder(path).close()
-    assert [line["format"] for line in lines(path)] == [recording.FORMAT]
-
-
 def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     """A pipe that nobody reads must not keep the emulator from starting."""
     pipe = tmp_path / "pipe"
@@ -136,109 +135,150 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
     os.close(reader)
 
 
-def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path) -> None:
+class Disk:
+    """A file that is full, or slow, when the test says so."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self.is_full = self.is_slow = self._took_some = False
+        self.took = threading.Semaphore(0)
+        self.refused = threading.Semaphore(0)
+        self.asked = threading.Semaphore(0)
+        self.may_go_on = threading.Semaphore(0)
+
+    def write(self, data: bytes) -> int:
+        """Take the data; ten bytes of it, and then nothing, if it is full."""
+        if self.is_slow:
+            self.asked.release()
+            assert self.may_go_on.acquire(timeout=10)
+        if not self.is_full:
+            written = int(self._file.write(data))
+            self.took.release()
+            return written
+        self._took_some = not self._took_some
+        if self._took_some:
+            return int(self._file.write(data[:10]))
+        self.refused.release()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+@pytest.fixture
+def disks(monkeypatch: pytest.MonkeyPatch) -> list[Disk]:
+    """The files that recorders write, in the order in which they were opened."""
+    disks: list[Disk] = []
+    fdopen = os.fdopen
+
+    def open_disk(*arguments: Any, **options: Any) -> Disk:
+        disks.append(Disk(fdopen(*arguments, **options)))
+        return disks[-1]
+
+    monkeypatch.setattr(os, "fdopen", open_disk)
+    return disks
+
+
+def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, disks: list[Disk]) -> None:
     """And not when it is too late."""
     with pytest.raises(CannotRecord, match="No such file"):
         recorder(tmp_path / "no" / "r.jsonl")
     writing = claimed(tmp_path / "r.jsonl")
-    writing._file = _Full(writing._file)  # type: ignore[assignment]
+    disks[0].is_full = True
     with pytest.raises(CannotRecord, match="No space left on device"):
         writing.start()
     writing.close()
 
 
-@pytest.mark.parametrize("limit", ["MAX_WAITING", "MAX_WAITING_TEXT"])
+POSTED = Posted(7, FACTS, FACTS.connection_id, "x" * 100)
+RECEIVED = Received(7, FACTS, "$default", "x" * 100, "r", "m")
+
+
+@pytest.mark.parametrize(
+    "entry", [POSTED, RECEIVED, Unrouted(7, FACTS, "x" * 100, "no route")], ids=kind
+)
+@pytest.mark.parametrize(("limit", "value"), [("MAX_WAITING", 3), ("MAX_WAITING_TEXT", 399)])
 def test_a_disk_that_is_slow_holds_nobody_up(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
-) -> None:
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disks: list[Disk], entry: Entry,
+    limit: str, value: int,
+) -> None:  # fmt: skip
     """What there was no room for is counted, in the place where it lacks."""
-    monkeypatch.setattr(recorder_module, limit, 100)
-    reader, writer = os.pipe()
-    writing = claimed(tmp_path / "r.jsonl")
-    writing._file.close()
-    writing._file = _Pipe(writer, "wb")
-    writing.start()
-    posted = Posted(7, FACTS, FACTS.connection_id, "x" * 10_000)
-    # A pipe takes 64 KiB, and then nothing until somebody reads.
-    for _ in range(1000):
-        writing.observe(posted)
-    heard = bytearray()
-    while b'"gap"' not in heard:
-        if not writing._waiting:
-            # There is room again: the next entry brings the gap before it.
-            writing.observe(Opened(8, FACTS))
-        heard += os.read(reader, 65_536)
-    closing = threading.Thread(target=writing.close)
-    closing.start()
-    while data := os.read(reader, 65_536):
-        heard += data
-    closing.join()
-    os.close(reader)
-    found = [json.loads(line) for line in heard.splitlines()][1:]
-    missing = sum(each["dropped"] - 1 for each in found if each["kind"] == "gap")
-    assert len(found) + missing == writing._next
-    (gap, *_) = [each for each in found if each["kind"] == "gap"]
-    assert gap == recording.gap(gap["n"], 7, gap["dropped"], "the disk did not keep up")
-    before = found[found.index(gap) - 1]
-    assert before["n"] + 1 == gap["n"]
+    monkeypatch.setattr(recorder_module, limit, value)
+    path = tmp_path / "r.jsonl"
+    writing = recorder(path)
+    (disk,) = disks
+    disk.is_slow = True
+    writing.observe(Opened(5, FACTS))
+    for dropped in (2, 1):
+        # The disk has all that waited; room is for three more.
+        assert disk.asked.acquire(timeout=10)
+        for _ in range(3 + dropped):
+            writing.observe(entry)
+        disk.may_go_on.release()
+    disk.may_go_on.release(9)
+    writing.close()
+    found = [(each["n"], each["kind"], each.get("dropped")) for each in lines(path)[1:]]
+    named = kind(entry)
+    assert found == [
+        (0, "opened", None), (1, named, None), (2, named, None), (3, named, None),
+        (4, "gap", 2), (6, named, None), (7, named, None),
+        *([(8, "gap", 2)] if limit == "MAX_WAITING" else [(8, named, None), (9, "gap", 1)]),
+    ]  # fmt: skip
+    assert lines(path)[5] == recording.gap(4, 7, 2, "the disk did not keep up")
 
 
-def test_a_disk_that_is_full_is_said_once_and_tried_again(tmp_path: Path) -> None:
+def test_a_disk_that_does_not_come_to_an_end_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disks: list[Disk]
+) -> None:
+    """It is said that the recording is not complete."""
+    monkeypatch.setattr(recorder_module, "STOP_S", 0.01)
+    told: list[str] = []
+    path = tmp_path / "r.jsonl"
+    writing = recorder(path, told)
+    disks[0].is_slow = True
+    writing.observe(Opened(5, FACTS))
+    assert disks[0].asked.acquire(timeout=10)
+    writing.close()
+    assert told == [f"recording {path} is not complete: the disk did not keep up"]
+    monkeypatch.undo()
+    disks[0].may_go_on.release(9)
+    writing.close()
+    assert len(lines(path)) == 2
+
+
+def test_a_disk_that_is_full_is_said_once_and_tried_again(
+    tmp_path: Path, disks: list[Disk]
+) -> None:
     """The file has whole lines only, whatever there was room for."""
     told: list[str] = []
     path = tmp_path / "r.jsonl"
     writing = recorder(path, told)
-    whole = writing._file
-    full = _Full(whole)
-    writing._file = full  # type: ignore[assignment]
-    for number in range(3):
+    (disk,) = disks
+    writing.observe(Opened(5, FACTS))
+    for _ in ("header", "opened"):
+        assert disk.took.acquire(timeout=10)
+    disk.is_full = True
+    for number in (6, 7, 8):
         writing.observe(Posted(number, FACTS, "x", "refused"))
-        assert full.refused.acquire(timeout=10)
-    writing._file = whole
-    writing.observe(Opened(9, FACTS))
+        assert disk.refused.acquire(timeout=10)
+    disk.is_full = False
+    for number in (9, 10):
+        writing.observe(Opened(number, FACTS))
     writing.close()
     assert told == [f"recording {path}: No space left on device; the emulator goes on"]
-    _, gap, opened = lines(path)
-    assert gap == recording.gap(0, 0, 3, "No space left on device")
-    assert (opened["n"], opened["kind"]) == (3, "opened")
+    _, first, gap, *opened = lines(path)
+    assert gap == recording.gap(1, 6, 3, "No space left on device")
+    found = [(each["n"], each["at"]) for each in (first, *opened)]
+    assert found == [(0, 5), (4, 9), (5, 10)]
 
 
-def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path) -> None:
+def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path, disks: list[Disk]) -> None:
     """There is nowhere else to say it."""
     told: list[str] = []
     path = tmp_path / "r.jsonl"
     writing = recorder(path, told)
-    writing._file = _Full(writing._file)  # type: ignore[assignment]
+    disks[0].is_full = True
     writing.observe(Opened(9, FACTS))
     writing.close()
     assert told[1:] == [f"recording {path} lacks its last 1 entries"]
     assert lines(path) == [HEADER]
-
-
-class _Pipe(io.FileIO):
-    """What takes no more than somebody reads."""
-
-    def truncate(self, size: int | None = None) -> int:
-        """Do nothing: a pipe has no length."""
-        return size or 0
-
-
-class _Full:
-    """A file on a disk that is full: it takes a part, and then nothing."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._has_room = True
-        self.refused = threading.Semaphore(0)
-
-    def write(self, data: bytes) -> int:
-        """Take ten bytes, once."""
-        if self._has_room:
-            self._has_room = False
-            return int(self._file.write(data[:10]))
-        self._has_room = True
-        self.refused.release()
-        raise OSError(28, "No space left on device")
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)

@@ -2,15 +2,12 @@
 
 import io
 import logging
-import os
-import re
 import sys
 import threading
 from collections.abc import Callable
 
 import pytest
 
-from poker_signal.emulator.trace import console as module
 from poker_signal.emulator.trace.captured_output import MAX_BEGUN, Printed
 from poker_signal.emulator.trace.console import Console
 
@@ -120,32 +117,3 @@ def test_a_logger_writes_to_it() -> None:
         logger.warning("something %s", "odd")
 
     assert shown(work) == "something odd\n"
-
-
-def test_what_nobody_reads_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever prints is not kept, and the memory is not filled; later it is said how much."""
-    monkeypatch.setattr(module, "MAX_CHARACTERS", 1_000_000)
-    read_end, write_end = os.pipe()
-    with (
-        open(write_end, "w", encoding="utf-8") as stream,
-        open(read_end, encoding="utf-8") as reader,
-    ):
-        console = Console(stream, colour=False)
-        out = Printed(console, stream)
-        for _ in range(3_000):
-            print("x" * 999, file=out)
-        assert len(console._waiting) <= 1_000
-        seen = dropped = 0
-        # Whoever is slow may be told in several pieces, of which each counts its own.
-        while seen + dropped < 3_000:
-            line = reader.readline()
-            said = re.fullmatch(r"… (\d+) lines dropped: nobody reads them fast enough\n", line)
-            assert said or line == "x" * 999 + "\n"
-            seen, dropped = (seen, dropped + int(said[1])) if said else (seen + 1, dropped)
-        assert seen + dropped == 3_000
-        assert seen >= 1_000
-        assert dropped
-        # Once it is read, there is room again.
-        print("here", file=out)
-        assert reader.readline() == "here\n"
-        console.close(timeout_s=10)

@@ -1,0 +1,195 @@
+"""The queue between the event loop and a terminal or a disk: order, limits, and the end."""
+
+import threading
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+
+import pytest
+
+import poker_signal.emulator.trace.background_writer as module
+from poker_signal.emulator.trace.background_writer import BackgroundWriter
+
+MANY = 10**6
+
+
+class Held:
+    """A ``write`` that keeps its rounds, and begins each once it is let."""
+
+    def __init__(self) -> None:
+        self.rounds: list[list[str]] = []
+        self.begun = threading.Semaphore(0)
+        self.may_go_on = threading.Semaphore(0)
+
+    def __call__(self, items: Iterator[str]) -> None:
+        """Take a round."""
+        taken = next(items, None)
+        self.begun.release()
+        assert self.may_go_on.acquire(timeout=10)
+        self.rounds.append([] if taken is None else [taken, *items])
+
+
+def started(write: Callable[[Iterator[str]], None]) -> BackgroundWriter[str]:
+    """Return a writer whose thread runs."""
+    writer = BackgroundWriter("tested", write, max_weight=0, batch_s=0)
+    writer.start()
+    return writer
+
+
+def test_items_that_come_during_a_round_are_of_the_next() -> None:
+    """None is lost, and a fast producer keeps no round from ending."""
+    write = Held()
+    writer = started(write)
+    assert writer.put("a", 0, MANY)
+    assert write.begun.acquire(timeout=10)
+    for item in "bcd":
+        assert writer.put(item, 0, MANY)
+    write.may_go_on.release()
+    assert write.begun.acquire(timeout=10)
+    assert writer.put("e", 0, MANY)
+    assert not writer.is_stopping
+    write.may_go_on.release(9)
+    assert writer.close(10)
+    assert writer.is_stopping
+    assert [items for items in write.rounds if items] == [["a"], ["b", "c", "d"], ["e"]]
+
+
+def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
+    """A handler's thread may print for ever."""
+    rounds = [0]
+
+    def write(items: Iterator[str]) -> None:
+        rounds.append(sum(writer.put(item, 0, MANY) for item in items))
+
+    writer = started(write)
+    writer.put("a", 0, MANY)
+    assert writer.close(10)
+    assert rounds == [0, *[1] * (len(rounds) - 1)]
+
+
+def test_an_item_that_never_has_room_is_dropped_after_all_others() -> None:
+    """Memory is no larger for it."""
+    write = Held()
+    write.may_go_on.release(9)
+    writer = BackgroundWriter("tested", write, max_weight=6, batch_s=0, count=len)
+    for item in ("a", "b" * 7, "c" * 6):
+        writer.put_newest(item, len(item), MANY)
+    assert (writer.take_dropped(), writer.take_dropped()) == (8, 0)
+    writer.start()
+    writer.close(10)
+    assert write.rounds[0] == ["c" * 6]
+
+
+def test_a_signal_handler_may_put_while_another_item_is_put() -> None:
+    """It interrupts the thread that holds the lock."""
+
+    def count(item: str) -> int:
+        if item == "a":
+            writer.put_newest("printed by a handler", 0, MANY)
+        return 1
+
+    writer = BackgroundWriter("tested", Held(), max_weight=1, batch_s=0, count=count)
+    writer.put_newest("a", 1, MANY)
+    writer.put_newest("b", 1, MANY)
+    assert writer.take_dropped() == 1
+
+
+class Joins:
+    """Virtual time: a join lasts its time-out exactly, and something happens meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], bool]) -> None:
+        self.waited: list[float] = []
+        join = threading.Thread.join
+
+        def wait(thread: threading.Thread, timeout: float) -> None:
+            self.waited.append(timeout)
+            if happens():
+                join(thread, 10)
+
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: sum(self.waited)))
+        monkeypatch.setattr(threading.Thread, "join", wait)
+
+
+class Reader(Held):
+    """Takes an item in pieces of two characters, each once it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.took: list[str] = []
+        self.writer = started(self)
+
+    def __call__(self, items: Iterator[str]) -> None:
+        """Take all pieces."""
+        for piece in self.writer.pieces("".join(items), 2):
+            self.begun.release()
+            assert self.may_go_on.acquire(timeout=10)
+            self.took.append(piece)
+
+
+def test_a_slow_reader_is_waited_for_as_long_as_it_takes_pieces(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Unless all of it takes too long."""
+    reader = Reader()
+    reader.writer.put("abcdefghi", 0, MANY)
+    assert reader.begun.acquire(timeout=10)
+
+    def take_a_piece() -> bool:
+        reader.may_go_on.release()
+        return len(joins.waited) == 5 or not reader.begun.acquire(timeout=10)
+
+    joins = Joins(monkeypatch, take_a_piece)
+    assert not reader.writer.close(1, 0.25)
+    assert joins.waited == [0.25] * 4
+    assert reader.writer.close(10, 0.25)
+    assert joins.waited == [0.25] * 5
+    assert reader.took == ["ab", "cd", "ef", "gh", "i"]
+
+
+@pytest.mark.parametrize(("piece_s", "waited"), [(0.25, [0.25]), (None, [7])])
+def test_a_reader_that_takes_nothing_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, piece_s: float | None, waited: list[float]
+) -> None:
+    """After the time for one piece, or that for all."""
+    reader = Reader()
+    reader.writer.put("abc", 0, MANY)
+    assert reader.begun.acquire(timeout=10)
+    joins = Joins(monkeypatch, lambda: False)
+    assert not reader.writer.close(7, piece_s)
+    assert joins.waited == waited
+    reader.may_go_on.release(9)
+
+
+def test_a_thread_that_waits_for_the_processor_is_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has no piece in hand, neither before the first nor after the last."""
+    runs, taken = threading.Event(), threading.Event()
+
+    def write(items: Iterator[str]) -> None:
+        assert [[*writer.pieces(item, 2)] for item in items] in ([["ab", "c"]], [])
+        taken.set()
+        assert runs.wait(10)
+
+    def run_after_three() -> bool:
+        if len(joins.waited) == 3:
+            runs.set()
+        return runs.is_set()
+
+    writer = started(write)
+    writer.put("abc", 0, MANY)
+    assert taken.wait(10)
+    joins = Joins(monkeypatch, run_after_three)
+    assert writer.close(10, 0.25)
+    assert joins.waited == [0.25] * 3
+
+
+def test_items_gather_before_they_are_written() -> None:
+    """One awakening serves them all; the end does not wait for more."""
+    write = Held()
+    write.may_go_on.release(9)
+    writer = BackgroundWriter("tested", write, max_weight=0, batch_s=1000, count=len)
+    writer.start()
+    for item in "abc":
+        writer.put(item, 0, MANY)
+    assert writer.close(10)
+    assert write.rounds == [["a", "b", "c"]]
