@@ -78,49 +78,28 @@ async def test_what_is_no_request_is_answered_and_costs_nothing(
         await settle(alice)
 
 
-async def test_the_longest_url_is_taken(emulator: Emulator) -> None:
-    """4096 characters, the documented quota."""
-    target = b"/prod?playerId=raw&gameId=GAME01&x="
-    request = HANDSHAKE.replace(
-        b"/prod?playerId=raw&gameId=GAME01", target + b"x" * (4096 - len(target))
-    )
-    assert (await answer(emulator, request))[0] == 101
+POST = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"
 
 
 @pytest.mark.parametrize(
-    "half", [b"GET /prod HTTP/1.1\r\nHost:", HANDSHAKE[:-2]], ids=["head", "last-line"]
+    ("sent", "statuses"),
+    [
+        (b"", []),
+        (GET[:1], [408]),
+        (HANDSHAKE[:-2], [408]),
+        (POST[:-1], [408]),
+        (GET + GET[:10], [426, 408]),
+        (POST + POST[:-30], [426, 408]),
+    ],
+    ids=["nothing", "method", "last-line", "body", "second-path", "second-header"],
 )
-async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
-    """408, and the connection ends."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
+async def test_half_a_request_is_not_waited_for_for_ever(sent: bytes, statuses: list[int]) -> None:
+    """408, and the connection ends; silently where nothing was asked at all."""
+    async with Emulator(Settings(port=0, request_timeout_s=0.2)) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-            writer.write(half)
-            assert (await read_answer(reader))[0] == 408
+            writer.write(sent)
+            assert [(await read_answer(reader))[0] for _ in statuses] == statuses
             assert await reader.read() == b""
-
-
-async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
-    """Shorter than its Content-Length: 408."""
-    request = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
-        assert (await answer(emulator, request))[0] == 408
-
-
-async def test_a_connection_that_asks_nothing_is_closed() -> None:
-    """Silently: browsers open connections ahead and may never use them."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
-        async with raw_connection(emulator) as (reader, _), asyncio.timeout(10):
-            assert await reader.read() == b""
-
-
-async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) -> None:
-    """curl asks before it sends a large body."""
-    head = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-        writer.write(head)
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
-        writer.write(b"ab")
-        assert (await read_answer(reader))[0] == 426
 
 
 async def test_who_reads_no_answers_is_answered_no_more() -> None:
