@@ -32,7 +32,7 @@ def inner(pytester: pytest.Pytester) -> pytest.Pytester:
     pytester.makeini(
         "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\n"
         # In this process plugins have been imported before assertions could be rewritten.
-        "filterwarnings =\n error\n ignore:Module already imported:pytest.PytestAssertRewriteWarning"
+        "filterwarnings =\n error\n ignore:Module already:pytest.PytestAssertRewriteWarning"
     )
     pytester.mkpydir("core").joinpath("rules.py").write_text("BLINDS = 2\n")
     return pytester
