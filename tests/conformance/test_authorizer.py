@@ -18,12 +18,7 @@ async def guarded(serve: Serve) -> Api:
 
 @pytest.mark.parametrize(
     ("query", "headers"),
-    [
-        ("?token=t", {}),
-        ("", {"Auth": "a"}),
-        ("?token=", {"Auth": "a"}),
-        ("?token=t", {"Auth": ""}),
-    ],
+    [("?token=t", {}), ("", {"Auth": "a"}), ("?token=", {"Auth": "a"}), ("?token=t", {"Auth": ""})],
     ids=["no-header", "no-parameter", "empty-parameter", "empty-header"],
 )
 @item("CONFIRMED", "8.2", "Lambda authorizers")

@@ -201,13 +201,9 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
 
 WRONG = {
     "topologie='star'": "there is no option 'topologie'; did you mean 'topology'?",
-    "topology='ring'": "Invalid enum value 'ring' - at `topology`",
     "'star'": "name the options: 'star' is of which?",
     "handler='nothing.py:handler'": "*nothing.py: no such file",
-    "handler='a b'": "a b: a handler is MODULE:FUNCTION or FILE.py:FUNCTION",
     "handler=wait": "*:wait: wait is a coroutine function, which Lambda does not await; *",
-    "handler=5": "handler=5: a function at the top of a module, *",
-    "stage='a/b'": "stage 'a/b': 1 to 128 letters, digits, - or _, as API Gateway has it",
 }
 
 

@@ -300,10 +300,7 @@ def told(pieces: list[bytes], answer: Answer | Switch) -> tuple[Wire, Responder,
     return wire, responder, connection
 
 
-WAYS = {
-    "h11": [HANDSHAKE[:9], HANDSHAKE[9:]],
-    "without": [HANDSHAKE],
-}
+WAYS = {"h11": [HANDSHAKE[:9], HANDSHAKE[9:]], "without": [HANDSHAKE]}
 """What comes in pieces is read by h11."""
 
 
