@@ -9,7 +9,7 @@ from websockets.http11 import Request, Response
 from poker_signal.emulator.client.check.runner import FIRST, RULES
 from tests.emulator.client.check import faults
 from tests.emulator.client.check.broken import Fault, failures, found, url_of
-from tests.emulator.client.check.faults import Admits, Answers, Drops, Forgets
+from tests.emulator.client.check.faults import admits, answers, drops, forgets
 
 REFUSALS = {
     "no playerId is refused with 400",
@@ -49,39 +49,39 @@ SESSIONS = {
 
 FOUND: dict[str, tuple[Fault, set[str]]] = {
     # Handshakes that must be refused.
-    "400 never": (Admits(400), REFUSALS),
-    "409 never": (Admits(409), {"a protected HOST: others get 409"}),
-    "500 always": (faults.OtherStatus(), REFUSALS | {"a protected HOST: others get 409"}),
+    "400 never": (admits(400), REFUSALS),
+    "409 never": (admits(409), {"a protected HOST: others get 409"}),
+    "500 always": (faults.OTHER_STATUS, REFUSALS | {"a protected HOST: others get 409"}),
     # Names that are taken from their owners.
-    "sessions ignored": (Forgets("session"), SESSIONS),
+    "sessions ignored": (forgets("session"), SESSIONS),
     "sessions mixed": (
-        faults.OneSession(),
+        faults.ONE_SESSION,
         {"another session does not", "a protected HOST: others get 409"},
     ),
-    "hosts mixed": (faults.FirstHost(), {"without sessions the newest HOST is it"}),
+    "hosts mixed": (faults.FIRST_HOST, {"without sessions the newest HOST is it"}),
     # Messages that are lost, changed or late.
-    "no candidates": (Drops("ice-candidate"), HANDSHAKE),
-    "no player-connected": (Drops("player-connected"), {"player-connected is relayed"}),
-    "senders believed": (faults.BelievesSender(), {"senderId is the connection's"}),
-    "overtaking": (faults.Overtaking(), {"no candidate overtakes its offer"}),
-    "payloads rewritten": (faults.Rewrites(), {"a payload arrives as it was written"}),
-    "games mixed": (faults.OneGame(), {"no message reaches another game"}),
-    # Answers that are missing or wrong.
-    "no acks": (Drops("ack"), {"an id is acknowledged"}),
-    "acks for nothing": (faults.AcksAll(), {"an id is acknowledged"}),
-    "no pongs": (Drops("pong"), {"an id is acknowledged", "ping is answered"}),
-    "no errors": (Drops("error"), ERRORS),
-    "no undelivereds": (Drops("undelivered"), UNDELIVERED),
-    "errors for undelivereds": (faults.ErrsAtUndelivered(), UNDELIVERED),
-    "no sentences": (faults.NoSentence(), UNDELIVERED | ERRORS),
-    "unknown type": (Answers("UNKNOWN_TYPE"), {"an unknown type is an error"}),
-    "invalid message": (Answers("INVALID_MESSAGE"), {"an invalid message is an error"}),
-    "no host": (Answers("HOST_NOT_FOUND"), {"a join without HOST is an error"}),
-    "host joins": (Answers("INVALID_JOIN"), {"HOST cannot join itself"}),
-    "oneself": (Answers("NOT_ALLOWED"), {"nobody addresses themselves"}),
-    "duplicate": (Answers("DUPLICATE_NAME"), {"a name is refused while its player lives"}),
-    "half a star": (faults.HalfAStar(), {"a player's offer: mesh or star"}),
-    "nobody leaves": (faults.Keeps(), FREED),
+    "no candidates": (drops("ice-candidate"), HANDSHAKE),
+    "no player-connected": (drops("player-connected"), {"player-connected is relayed"}),
+    "senders believed": (faults.believes_sender(), {"senderId is the connection's"}),
+    "overtaking": (faults.overtaking(), {"no candidate overtakes its offer"}),
+    "payloads rewritten": (faults.REWRITES, {"a payload arrives as it was written"}),
+    "games mixed": (faults.ONE_GAME, {"no message reaches another game"}),
+    # answers that are missing or wrong.
+    "no acks": (drops("ack"), {"an id is acknowledged"}),
+    "acks for nothing": (faults.ACKS_ALL, {"an id is acknowledged"}),
+    "no pongs": (drops("pong"), {"an id is acknowledged", "ping is answered"}),
+    "no errors": (drops("error"), ERRORS),
+    "no undelivereds": (drops("undelivered"), UNDELIVERED),
+    "errors for undelivereds": (faults.ERRS_AT_UNDELIVERED, UNDELIVERED),
+    "no sentences": (faults.NO_SENTENCE, UNDELIVERED | ERRORS),
+    "unknown type": (answers("UNKNOWN_TYPE"), {"an unknown type is an error"}),
+    "invalid message": (answers("INVALID_MESSAGE"), {"an invalid message is an error"}),
+    "no host": (answers("HOST_NOT_FOUND"), {"a join without HOST is an error"}),
+    "host joins": (answers("INVALID_JOIN"), {"HOST cannot join itself"}),
+    "oneself": (answers("NOT_ALLOWED"), {"nobody addresses themselves"}),
+    "duplicate": (answers("DUPLICATE_NAME"), {"a name is refused while its player lives"}),
+    "half a star": (faults.HALF_A_STAR, {"a player's offer: mesh or star"}),
+    "nobody leaves": (faults.KEEPS, FREED),
 }
 
 SAID: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -105,7 +105,7 @@ def test_a_fault_is_found(name: str) -> None:
 
 def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
     """And the rule that depends on it is skipped."""
-    row = found(Drops("answer"))["player to player: mesh or star"]
+    row = found(drops("answer"))["player to player: mesh or star"]
     assert "(mesh)" in row.expected
     assert "(star)" in row.expected
     assert row.came == "nothing within 1 s"
@@ -114,10 +114,10 @@ def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
 
 def test_a_relayed_message_has_its_sender_and_exactly_three_keys() -> None:
     """Both are found, and shown."""
-    row = found(faults.SwapsSender())["a join reaches HOST"]
+    row = found(faults.SWAPS_SENDER)["a join reaches HOST"]
     assert '"senderId":"Alice"' in row.expected
     assert '"senderId": "Mallory"' in row.came
-    rows = found(faults.MoreKeys())
+    rows = found(faults.MORE_KEYS)
     assert {"a join reaches HOST", "offer and answer are relayed"} <= rows.keys()
 
 

@@ -20,7 +20,7 @@ from poker_signal.emulator.client.check.runner import FIRST, RULES, Rule, RuleRe
 from poker_signal.emulator.client.check.scene import Scene, Server
 from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.client.check.broken import failures, found, url_of
-from tests.emulator.client.check.faults import FailingFunction
+from tests.emulator.client.check.faults import FAILING_FUNCTION
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
 
@@ -63,7 +63,7 @@ async def test_every_rule_holds_in_a_star(signal_emulator: SignalEmulator) -> No
 
 def test_a_failing_function_is_found_with_what_to_do() -> None:
     """API Gateway's own words mean nothing to a beginner."""
-    rows = found(FailingFunction())
+    rows = found(FAILING_FUNCTION)
     assert "Internal server error" in rows["ping is answered"].came
     assert "log group (/aws/lambda/poker-signaling" in rows["ping is answered"].note
 
