@@ -119,16 +119,6 @@ async def test_players_show_tickets(signal_peer: ConnectPeer) -> None:
     await alice.expect_nothing()
 
 
-@pytest.mark.signal_emulator(faults=["drop:join#1"])
-async def test_trouble_from_the_start(signal_peer: ConnectPeer) -> None:
-    """The first join is lost, which its player is not told."""
-    host, alice = await signal_peer("HOST"), await signal_peer("Alice")
-    await alice.send("join", payload=1)
-    await alice.expect_nothing()
-    await alice.send("join", payload=2)
-    assert (await host.expect("join")).payload == 2
-
-
 async def test_who_has_the_session_takes_over(signal_peer: ConnectPeer) -> None:
     """The old connection is closed, and the new one has the name."""
     old = await signal_peer("Alice", session="secret-of-alice")

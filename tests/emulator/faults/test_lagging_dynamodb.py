@@ -44,12 +44,16 @@ class Memory:
 
 
 def test_who_comes_is_found_later_but_knows_itself() -> None:
-    """A sender's own row is read from the table."""
+    """A sender's own row is read from the table; what is no longer true is told."""
     memory = Memory()
     memory.table.save(HOST)
     memory.clock.advance(1)
+    assert (memory.seen_by("h"), memory.trace.next_number) == ({"h"}, 0)
     memory.table.save(row("a"))
     assert memory.seen_by("h") == {"h"}
+    ((_, told),) = memory.trace.since(0)
+    assert isinstance(told, Fault)
+    assert told.fault == LAG
     assert memory.seen_by("a") == {"h", "a"}
     memory.clock.advance(0.799)
     assert memory.seen_by("h") == {"h"}
@@ -75,29 +79,18 @@ def test_who_leaves_is_found_for_a_while() -> None:
 
 
 def test_what_a_row_has_reached_is_late_as_well() -> None:
-    """In the index; the row itself is as it is."""
-    memory = Memory()
-    memory.table.save(HOST)
-    memory.clock.advance(1)
-    memory.table.reach(ConnectionId("h"), ConnectionId("a"))
-    event = Message(ConnectionId("h"), "", 0)
-    (indexed,) = memory.table.room_of(event)
-    assert not indexed.reached
-    assert memory.table.row(ConnectionId("h")) == HOST._replace(
-        reached=frozenset({ConnectionId("a")})
-    )
-    memory.clock.advance(1)
-    (indexed,) = memory.table.room_of(event)
-    assert indexed.reached == {ConnectionId("a")}
-
-
-def test_a_newcomer_finds_who_was_there() -> None:
-    """It has no row yet, in the table or anywhere."""
+    """In the index, also for a newcomer who has no row yet; the row itself is as it is."""
     memory = Memory()
     memory.table.save(HOST)
     assert memory.table.room_of(Connect(row("a"), 0)) == Room()
     memory.clock.advance(0.8)
-    assert memory.table.room_of(Connect(row("a"), 0)) == Room([HOST])
+    memory.table.reach(ConnectionId("h"), ConnectionId("a"))
+    reached = HOST._replace(reached=frozenset({ConnectionId("a")}))
+    events = (Message(ConnectionId("h"), "", 0), Connect(row("a"), 0))
+    assert [memory.table.room_of(event) for event in events] == [Room([HOST])] * 2
+    assert memory.table.row(ConnectionId("h")) == reached
+    memory.clock.advance(1)
+    assert [memory.table.room_of(event) for event in events] == [Room([reached])] * 2
 
 
 def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
@@ -110,20 +103,6 @@ def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
     memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
     assert memory.seen_by("h") == {"h"}
     assert memory.seen_by("nobody") == set()
-
-
-def test_reading_what_is_no_longer_true_is_told() -> None:
-    """And only that."""
-    memory = Memory()
-    memory.table.save(HOST)
-    memory.clock.advance(1)
-    memory.seen_by("h")
-    assert memory.trace.next_number == 0
-    memory.table.save(row("a"))
-    memory.seen_by("h")
-    ((_, told),) = memory.trace.since(0)
-    assert isinstance(told, Fault)
-    assert told.fault == LAG
 
 
 class Dynamo:

@@ -14,7 +14,12 @@ from unittest.mock import Mock
 import pytest
 
 from poker_signal.emulator.aws.http import FORBIDDEN, Answer, Request
-from poker_signal.emulator.protocols.http_connection import MAX_BODY_BYTES, HttpConnection, Switch
+from poker_signal.emulator.protocols.http_connection import (
+    MAX_BODY_BYTES,
+    HttpConnection,
+    Responder,
+    Switch,
+)
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
@@ -213,91 +218,30 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
             assert "refused" in kinds[kinds.index("message") :]
 
 
-class Wire(asyncio.Transport):
-    """A transport that remembers what is written to it."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
-        self.protocol: asyncio.BaseProtocol | None = None
-        self.written = b""
-        self.closing = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Remember it."""
-        self.written += data
-
-    def is_closing(self) -> bool:
-        """Tell whether it has been closed, or cut."""
-        return self.closing
-
-    def close(self) -> None:
-        """Close it."""
-        self.closing = True
-
-    abort = close
-
-    def can_write_eof(self) -> bool:
-        """Tell that it can be closed half."""
-        return True
-
-    def write_eof(self) -> None:
-        """Remember it."""
-        self.written += b"<eof>"
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Remember it."""
-        self.protocol = protocol
-
-    def pause_reading(self) -> None:
-        """There is nothing to read by itself."""
-
-    def resume_reading(self) -> None:
-        """There is nothing to read by itself."""
-
-
-class Taker(asyncio.Protocol):
-    """What a connection switches to."""
-
-    def __init__(self) -> None:
-        self.received = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Remember it."""
-        self.received += data
-
-
-class Responder:
-    """Answers all requests alike, when it is told to."""
-
-    def __init__(self, answer: Answer | Switch) -> None:
-        self._answer = answer
-        self.requests: list[Request] = []
-        self._reply: Callable[[Answer | Switch], None]
-
-    def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
-        """Remember whom to answer."""
-        self.requests.append(request)
-        self._reply = reply
-
-    def answer(self) -> None:
-        """Answer the last request."""
-        self._reply(self._answer)
-
-    def http_opened(self, connection: HttpConnection) -> None:
-        """Nothing to do."""
-
-    def http_closed(self, connection: HttpConnection) -> None:
-        """Nothing to do."""
-
-
-def told(pieces: list[bytes], answer: Answer | Switch) -> tuple[Wire, Responder, HttpConnection]:
-    """Let a connection receive a handshake in pieces, and answer it once all are there."""
-    wire, responder = Wire(), Responder(answer)
+def told(
+    pieces: list[bytes], answer: Answer | Switch
+) -> tuple[Mock, list[Request], HttpConnection, Callable[[], None]]:
+    """Let a connection receive a handshake in pieces; return how it is answered, too."""
+    wire = Mock(asyncio.Transport)
+    wire.get_extra_info.return_value = ("127.0.0.1", 1)
+    wire.is_closing.side_effect = lambda: wire.close.called or wire.abort.called
+    replies: list[Callable[[Answer | Switch], None]] = []
+    requests: list[Request] = []
+    responder = Mock(Responder)
+    responder.respond.side_effect = lambda request, reply: (
+        requests.append(request),
+        replies.append(reply),
+    )
     connection = HttpConnection(responder, Settings())
     connection.connection_made(wire)
     for piece in pieces:
         connection.data_received(piece)
-    return wire, responder, connection
+    return wire, requests, connection, lambda: replies[-1](answer)
+
+
+def written(wire: Mock) -> bytes:
+    """Return what was written to a transport."""
+    return b"".join(call.args[0] for call in wire.write.call_args_list)
 
 
 WAYS = {"h11": [HANDSHAKE[:9], HANDSHAKE[9:]], "without": [HANDSHAKE]}
@@ -306,47 +250,46 @@ WAYS = {"h11": [HANDSHAKE[:9], HANDSHAKE[9:]], "without": [HANDSHAKE]}
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_a_switch_hands_over_what_came_early(way: list[bytes]) -> None:
-    """Whoever reads the head: with it, and while the answer was waited for."""
-    taker = Taker()
+    """With the head, and while the answer was waited for."""
+    taker = Mock(asyncio.Protocol)
     switch = Switch([("upgrade", "websocket")], taker, lambda: None)
-    wire, responder, connection = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
+    wire, _, connection, reply = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
     connection.data_received(b"\x82")
-    responder.answer()
-    assert wire.written == b"HTTP/1.1 101 \r\nupgrade: websocket\r\n\r\n"
-    assert taker.received == b"\x81\x80\x82"
-    assert wire.protocol is taker
+    reply()
+    assert written(wire) == b"HTTP/1.1 101 \r\nupgrade: websocket\r\n\r\n"
+    assert b"".join(call.args[0] for call in taker.data_received.mock_calls) == b"\x81\x80\x82"
+    wire.set_protocol.assert_called_once_with(taker)
 
 
 @pytest.mark.parametrize("answer", [FORBIDDEN, Answer(403), Answer(204), Answer(500, b"?")])
-async def test_a_refusal_is_the_same_whoever_read_the_head(answer: Answer) -> None:
+async def test_a_refusal_is_the_same_in_both_ways(answer: Answer) -> None:
     """And what the client asks next is taken by the same rules."""
-    written, requests = [], []
+    answers, asked = [], []
     for way in WAYS.values():
-        wire, responder, connection = told(way, answer)
+        wire, requests, connection, reply = told(way, answer)
         connection.data_received(GET[:9])
-        responder.answer()
+        reply()
         connection.data_received(GET[9:])
-        responder.answer()
-        written.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", wire.written))
-        requests.append(responder.requests)
+        reply()
+        answers.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", written(wire)))
+        asked.append(requests)
         connection.connection_lost(None)
-    assert written[0].count(b"HTTP/1.1 ") == 2
-    assert written[0] == written[1]
-    assert len(requests[0]) == 2
-    assert requests[0] == requests[1]
+    assert answers[0].count(b"HTTP/1.1 ") == 2
+    assert answers[0] == answers[1]
+    assert len(asked[0]) == 2
+    assert asked[0] == asked[1]
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[bytes]) -> None:
-    """Whoever reads the head: it does not wait for an answer."""
-    taker = Taker()
-    wire, responder, connection = told(way, Switch([], taker, lambda: None))
+    """It does not wait for an answer."""
+    taker = Mock(asyncio.Protocol)
+    wire, _, connection, reply = told(way, Switch([], taker, lambda: None))
     for _ in range(2):
-        assert not wire.closing
         connection.data_received(bytes(MAX_BODY_BYTES))
-    assert not wire.closing
+    assert not wire.is_closing()
     connection.data_received(b"x")
-    assert wire.closing
-    responder.answer()
-    assert (wire.written, taker.received) == (b"", b"")
+    assert wire.is_closing()
+    reply()
+    assert (written(wire), taker.data_received.called) == (b"", False)
     connection.connection_lost(None)
