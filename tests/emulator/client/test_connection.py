@@ -12,6 +12,7 @@ from poker_signal.emulator.client.connection import (
     signal_client,
 )
 from poker_signal.emulator.server import Emulator
+from tests.emulator.client.check.broken import url_of
 from tests.emulator.conftest import Records
 
 GAME = "GAME01"
@@ -95,8 +96,7 @@ async def test_what_is_no_json_is_heard_all_the_same() -> None:
         await connection.wait_closed()
 
     async with serve(babble, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with signal_client(f"ws://127.0.0.1:{port}", "Alice", GAME) as alice:
+        async with signal_client(url_of(server), "Alice", GAME) as alice:
             frames = [await alice.expect() for _ in range(5)]
     assert [frame.type for frame in frames] == [None] * 5
     assert [frame.body for frame in frames[:3]] == [[1], None, None]
@@ -112,8 +112,7 @@ async def test_null_is_not_nothing() -> None:
             await connection.send(text)
 
     async with serve(echo, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with signal_client(f"ws://127.0.0.1:{port}", "Alice", GAME) as client:
+        async with signal_client(url_of(server), "Alice", GAME) as client:
             await client.send("offer", "Bob", None)
             await client.send("ping")
             sent = [(await client.expect()).body for _ in range(2)]

@@ -12,6 +12,7 @@ from websockets.exceptions import ProxyError
 from poker_signal.core.errors import GameFull, HostProtected, MissingTicket, Superseded
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, hint
+from tests.emulator.client.check.broken import url_of
 
 
 async def explanation(url: str, timeout_s: float = 5) -> str:
@@ -47,8 +48,7 @@ async def refused_with(status: int, body: str) -> str:
         0,
         process_request=lambda connection, _: connection.respond(HTTPStatus(status), body),
     ) as server:
-        port = server.sockets[0].getsockname()[1]
-        return await explanation(f"ws://127.0.0.1:{port}/prod")
+        return await explanation(url_of(server))
 
 
 @pytest.mark.parametrize(
@@ -129,15 +129,13 @@ async def test_another_kind_of_server(answer: bytes, says: str) -> None:
         await writer.wait_closed()
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        assert says in await explanation(f"ws://127.0.0.1:{port}/prod")
+        assert says in await explanation(url_of(server))
 
 
 async def test_tls_where_there_is_none() -> None:
     """ws:// was meant."""
     async with serve(ServerConnection.wait_closed, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        said = await explanation(f"wss://127.0.0.1:{port}/prod")
+        said = await explanation(url_of(server).replace("ws:", "wss:"))
     assert "ws:// rather than wss://?" in said
 
 

@@ -21,6 +21,7 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.client.check import idle
+from tests.emulator.client.check.broken import url_of
 from tests.emulator.peers import hear, peer, tell
 from tests.emulator.recorded import entries_of, table, take_over
 
@@ -117,9 +118,8 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(virtual_time: Non
     async def scene() -> float:
         entries, loop = await entries_of(table), asyncio.get_running_loop()
         async with serve(silent, "127.0.0.1", 0) as server:
-            port = next(iter(server.sockets)).getsockname()[1]
             start = loop.time()
-            played, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+            played, differences = await play(entries, url_of(server), timeout_s=1)
         assert len(differences) == 3
         assert sum(len(difference.missing) for difference in differences) == sum(
             len(heard.frames) for heard in played.then.values()
@@ -137,8 +137,7 @@ async def test_a_server_that_hangs_up_is_said() -> None:
         await connection.close(1013, "later")
 
     async with serve(rude, "127.0.0.1", 0) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        _, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+        _, differences = await play(entries, url_of(server), timeout_s=1)
     assert {difference.end for difference in differences} == {
         "not closed by the server then, closed by the server with 1013 later now"
     }
@@ -200,8 +199,7 @@ async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
     async with serve(
         ServerConnection.wait_closed, "127.0.0.1", 0, process_request=only_zoe
     ) as server:
-        port = next(iter(server.sockets)).getsockname()[1]
-        _, differences = await play(entries, f"ws://127.0.0.1:{port}/prod", timeout_s=1)
+        _, differences = await play(entries, url_of(server), timeout_s=1)
     assert [difference.end for difference in differences] == [
         "refused 409 then, opened now",
         "opened then, refused 403 now",

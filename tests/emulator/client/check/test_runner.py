@@ -73,7 +73,6 @@ def test_a_failing_function_is_found_with_what_to_do() -> None:
     [
         (403, "403 Forbidden: is the stage missing"),
         (429, "429 Too Many Requests: throttled"),
-        (500, "500 Internal Server Error: the function fails"),
         (502, "502 Bad Gateway: the function fails"),
     ],
 )
