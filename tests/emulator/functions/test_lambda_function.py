@@ -205,3 +205,5 @@ def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
     environ = {"AWS_CA_BUNDLE": str(own)}
     bundle = environment_for("https://x/prod", "us-west-2", certificate, environ)["AWS_CA_BUNDLE"]
     assert Path(bundle).read_text() == "own\nauthority"
+    usual = environment_for("https://x/prod", "us-west-2", certificate, {})["AWS_CA_BUNDLE"]
+    assert Path(usual).read_text().endswith("\nauthority")

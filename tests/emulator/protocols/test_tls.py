@@ -66,16 +66,6 @@ def test_a_certificate_that_is_no_good_is_made_anew(tmp_path: Path, broken: str)
     assert renewed.context().cert_store_stats() is not None
 
 
-def test_boto3_trusts_what_it_trusted_before(certificate: Certificate, tmp_path: Path) -> None:
-    """The user's own bundle, and the authority beside it."""
-    own = tmp_path / "own.pem"
-    own.write_bytes(trustme.CA().cert_pem.bytes())
-    bundle = certificate.bundle(str(own)).read_bytes()
-    assert own.read_bytes() in bundle
-    assert certificate.authority.read_bytes() in bundle
-    assert certificate.authority.read_bytes() in certificate.bundle(None).read_bytes()
-
-
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
     """With what it is for."""
     (tmp_path / "file").touch()
