@@ -13,7 +13,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from poker_signal.emulator.aws.http import FORBIDDEN, Answer, Request
+from poker_signal.emulator.aws.http import FORBIDDEN, Answer
 from poker_signal.emulator.protocols.http_connection import (
     MAX_BODY_BYTES,
     HttpConnection,
@@ -220,23 +220,17 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
 
 def told(
     pieces: list[bytes], answer: Answer | Switch
-) -> tuple[Mock, list[Request], HttpConnection, Callable[[], None]]:
+) -> tuple[Mock, Mock, HttpConnection, Callable[[], None]]:
     """Let a connection receive a handshake in pieces; return how it is answered, too."""
     wire = Mock(asyncio.Transport)
     wire.get_extra_info.return_value = ("127.0.0.1", 1)
     wire.is_closing.side_effect = lambda: wire.close.called or wire.abort.called
-    replies: list[Callable[[Answer | Switch], None]] = []
-    requests: list[Request] = []
     responder = Mock(Responder)
-    responder.respond.side_effect = lambda request, reply: (
-        requests.append(request),
-        replies.append(reply),
-    )
     connection = HttpConnection(responder, Settings())
     connection.connection_made(wire)
     for piece in pieces:
         connection.data_received(piece)
-    return wire, requests, connection, lambda: replies[-1](answer)
+    return wire, responder, connection, lambda: responder.respond.call_args.args[1](answer)
 
 
 def written(wire: Mock) -> bytes:
@@ -266,13 +260,13 @@ async def test_a_refusal_is_the_same_in_both_ways(answer: Answer) -> None:
     """And what the client asks next is taken by the same rules."""
     answers, asked = [], []
     for way in WAYS.values():
-        wire, requests, connection, reply = told(way, answer)
+        wire, responder, connection, reply = told(way, answer)
         connection.data_received(GET[:9])
         reply()
         connection.data_received(GET[9:])
         reply()
         answers.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", written(wire)))
-        asked.append(requests)
+        asked.append([call.args[0] for call in responder.respond.mock_calls])
         connection.connection_lost(None)
     assert answers[0].count(b"HTTP/1.1 ") == 2
     assert answers[0] == answers[1]

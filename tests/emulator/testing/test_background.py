@@ -40,9 +40,10 @@ async def test_who_comes_too_late_is_told() -> None:
     async def nothing() -> None:
         pass
 
-    for ask in (lambda: thread.run(nothing()), lambda: thread.call(lambda: None)):
-        with pytest.raises(Ended, match="the emulator has stopped"):
-            ask()
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        thread.run(nothing())
+    with pytest.raises(Ended, match="the emulator has stopped"):
+        thread.call(lambda: None)
     with pytest.raises(Ended, match="the emulator has stopped"):
         await thread.wait(nothing())
     gc.collect()
