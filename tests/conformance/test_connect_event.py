@@ -174,11 +174,12 @@ def zone(
 @item("CONFIRMED", "2.1")
 async def test_036_the_request_time_is_utc(zone: None, days: int, api: Api) -> None:
     """`requestTime` is `requestTimeEpoch` as access logs write it, in UTC on every machine."""
-    api.clock.advance(days * 86_400)
-    context = (await connect_event(api))["requestContext"]
-    moment = datetime.fromtimestamp(context["requestTimeEpoch"] // 1000, UTC)
-    expected = f"{moment:%d}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
-    assert context["requestTime"] == expected
+    for _ in MONTHS:
+        api.clock.advance(days * 86_400)
+        context = (await connect_event(api))["requestContext"]
+        moment = datetime.fromtimestamp(context["requestTimeEpoch"] // 1000, UTC)
+        expected = f"{moment:%d}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+        assert context["requestTime"] == expected
 
 
 @item("REPORTED", "2.1")
