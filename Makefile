@@ -5,6 +5,7 @@
 #   make check                lint and types only
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
+#   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
 #   make load                 play crowds, bad peers and a long day at full size
 #   make flakes               repeat the tests 50 times in random order; RUNS=5 TESTS=tests/cli are fewer
@@ -24,7 +25,7 @@ FIRST := tests/infrastructure tests/inspector
 SECOND := tests/field tests/load
 MEANWHILE := $(FIRST) $(SECOND)
 
-.PHONY: setup emulate test check bench flakes fuzz load adversity infrastructure browser
+.PHONY: setup emulate test check bench flakes fuzz load adversity conformance infrastructure browser
 
 setup: .venv/ready-for-tests
 
@@ -69,6 +70,9 @@ load: .venv/ready-for-tests
 
 adversity: .venv/ready-for-tests
 	SCHEDULES=$(SCHEDULES) $(BIN)/pytest --capture no tests/adversity
+
+conformance: .venv/ready-for-tests
+	$(BIN)/pytest tests/conformance $(if $(URL),--endpoint $(URL)) $(ARGS)
 
 infrastructure: .venv/ready-for-tests
 	$(BIN)/pytest tests/infrastructure

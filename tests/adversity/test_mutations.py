@@ -132,9 +132,21 @@ def _sorted_by(latest_first: bool) -> Mutation:
     )
 
 
+@contextmanager
+def rows_never_expire() -> Iterator[None]:
+    """Rule 2: every look at a room is at a time before all rows expire."""
+    named, row = Room.named, Room.row
+    with (
+        mock.patch.object(Row, "is_live", return_value=True),
+        mock.patch.object(Room, "named", lambda self, name, at: named(self, name, 0)),
+        mock.patch.object(Room, "row", lambda self, key, at: row(self, key, 0)),
+    ):
+        yield
+
+
 ANYWHERE: dict[str, Mutation] = {
     # Rule 2
-    "rows_never_expire": lambda: mock.patch.object(Row, "is_live", return_value=True),
+    "rows_never_expire": rows_never_expire,
     # Rule 3: a player's name is who sat down first's, and the game the tablet's that restarted.
     "whoever_connected_last_owns_a_name": _sorted_by(latest_first=True),
     "whoever_connected_first_owns_a_name": _sorted_by(latest_first=False),

@@ -1,5 +1,6 @@
 """What is tested: an API of a test's own, or poker-signal's, here or at a URL."""
 
+import os
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
@@ -9,26 +10,13 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.conformance.harness import Api, Endpoint, Serve
 
-AWS_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_DEFAULT_REGION",
-    "AWS_ENDPOINT_URL",
-    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI",
-    "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
-    "AWS_PROFILE",
-    "AWS_REGION",
-    "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN",
-)
-"""What a developer may have set."""
-
 
 @pytest.fixture
 def no_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing that would lead boto3 elsewhere, unless it is to be led to --endpoint."""
     if not request.config.getoption("--endpoint"):
-        for name in AWS_VARIABLES:
-            monkeypatch.delenv(name, raising=False)
+        for name in [name for name in os.environ if name.startswith("AWS_")]:
+            monkeypatch.delenv(name)
 
 
 @pytest.fixture

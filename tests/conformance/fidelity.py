@@ -44,20 +44,20 @@ the real service or reported by its users. Where nobody has told yet what AWS do
 ours.
 
 ```sh
-.venv/bin/pytest tests/conformance
+make conformance
 ```
 
 runs all of them. To see whether an endpoint of your own keeps the same rules, deployed or local,
 name it:
 
 ```sh
-.venv/bin/pytest tests/conformance --endpoint wss://API.execute-api.REGION.amazonaws.com/STAGE
+make conformance URL=wss://API.execute-api.REGION.amazonaws.com/STAGE
 ```
 
 It has to be poker-signal that runs there, because the tests connect as its players do. On AWS
-boto3 has to find credentials that may call @connections. `--management https://…` says where
-@connections is, if it is elsewhere. Rules that need functions, settings or a clock of their own are
-skipped then.
+boto3 has to find credentials that may call @connections. `ARGS="--management https://…"` says
+where @connections is, if it is elsewhere. Rules that need functions, settings or a clock of their
+own are skipped then.
 """
 
 DEVIATIONS = [

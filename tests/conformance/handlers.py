@@ -97,11 +97,7 @@ scripts: dict[str, Script] = {}
 
 def policy(event: Event, effect: str = "Allow", **more: object) -> dict[str, object]:
     """Return what an authorizer returns."""
-    statement = {
-        "Action": "execute-api:Invoke",
-        "Effect": effect,
-        "Resource": event["methodArn"],
-    }
+    statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
     document = {"Version": "2012-10-17", "Statement": [statement]}
     return {"principalId": "somebody", "policyDocument": document, **more}
 
@@ -116,35 +112,13 @@ _USUAL: dict[str, Behaviour] = {
 }
 
 
-def _play(function: str, event: Event) -> object:
-    return scripts[event["requestContext"]["apiId"]].play(function, event)
+def _handler(function: str) -> Callable[[Event, object], object]:
+    def handler(event: Event, context: object) -> object:
+        return scripts[event["requestContext"]["apiId"]].play(function, event)
+
+    return handler
 
 
-def connect(event: Event, context: object) -> object:
-    """Take ``$connect``."""
-    return _play("connect", event)
-
-
-def disconnect(event: Event, context: object) -> object:
-    """Take ``$disconnect``."""
-    return _play("disconnect", event)
-
-
-def default(event: Event, context: object) -> object:
-    """Take ``$default``."""
-    return _play("default", event)
-
-
-def join(event: Event, context: object) -> object:
-    """Take the route of that key, or whatever a test calls it."""
-    return _play("join", event)
-
-
-def echo(event: Event, context: object) -> object:
-    """Take a two-way route: return what came in, unless a test says otherwise."""
-    return _play("echo", event)
-
-
-def authorizer(event: Event, context: object) -> object:
-    """Say who may connect: everybody, unless a test says otherwise."""
-    return _play("authorizer", event)
+connect, disconnect, default = _handler("connect"), _handler("disconnect"), _handler("default")
+join, echo, authorizer = _handler("join"), _handler("echo"), _handler("authorizer")
+"""The routes of these names, of which ``echo`` is two-way; ``authorizer`` allows everything."""

@@ -18,12 +18,7 @@ async def guarded(serve: Serve) -> Api:
 
 @pytest.mark.parametrize(
     ("query", "headers"),
-    [
-        ("?token=t", {}),
-        ("", {"Auth": "a"}),
-        ("?token=", {"Auth": "a"}),
-        ("?token=t", {"Auth": ""}),
-    ],
+    [("?token=t", {}), ("", {"Auth": "a"}), ("?token=", {"Auth": "a"}), ("?token=t", {"Auth": ""})],
     ids=["no-header", "no-parameter", "empty-parameter", "empty-header"],
 )
 @item("CONFIRMED", "8.2", "Lambda authorizers")
@@ -169,3 +164,11 @@ async def test_047_open_connections_are_not_judged_again(guarded: Api) -> None:
         assert (await guarded.handshake()).status == 403
         await client.send('{"action":"echo"}')
         assert await hear(client) == '{"action":"echo"}'
+
+
+async def test_a_throttled_handshake_asks_no_authorizer(serve: Serve) -> None:
+    """It costs no invocation."""
+    api = await serve(authorizer=AUTHORIZER, throttle_rate=1)
+    assert [(await api.handshake()).status for _ in range(2)] == [101, 429]
+    assert [call.function for call in api.script.calls[:2]] == ["authorizer", "connect"]
+    assert len(api.script.events("authorizer")) == 1

@@ -143,11 +143,15 @@ async def test_034_ids_look_like_the_real_ones(api: Api) -> None:
 async def test_035_times_are_milliseconds(serve: Serve) -> None:
     """`connectedAt` and `requestTimeEpoch` are whole milliseconds, close to each other."""
     before_ms = time.time_ns() // 1_000_000
-    context = (await connect_event(await serve(real_time=True)))["requestContext"]
-    connected_at, requested_at = context["connectedAt"], context["requestTimeEpoch"]
-    assert type(connected_at) is type(requested_at) is int
-    assert 0 <= requested_at - connected_at < 1000
-    assert before_ms <= requested_at <= time.time_ns() // 1_000_000
+    for api in (await serve(real_time=True), await serve()):
+        context = (await connect_event(api))["requestContext"]
+        connected_at, requested_at = context["connectedAt"], context["requestTimeEpoch"]
+        assert type(connected_at) is type(requested_at) is int
+        if api.clock.now_ms() < before_ms:
+            # By a clock that stands still: on a busy machine they may be far apart.
+            assert 0 <= requested_at - connected_at < 1000
+        else:
+            assert before_ms <= connected_at <= requested_at <= time.time_ns() // 1_000_000
 
 
 @pytest.fixture
@@ -170,11 +174,12 @@ def zone(
 @item("CONFIRMED", "2.1")
 async def test_036_the_request_time_is_utc(zone: None, days: int, api: Api) -> None:
     """`requestTime` is `requestTimeEpoch` as access logs write it, in UTC on every machine."""
-    api.clock.advance(days * 86_400)
-    context = (await connect_event(api))["requestContext"]
-    moment = datetime.fromtimestamp(context["requestTimeEpoch"] // 1000, UTC)
-    expected = f"{moment:%d}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
-    assert context["requestTime"] == expected
+    for _ in MONTHS:
+        api.clock.advance(days * 86_400)
+        context = (await connect_event(api))["requestContext"]
+        moment = datetime.fromtimestamp(context["requestTimeEpoch"] // 1000, UTC)
+        expected = f"{moment:%d}/{MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
+        assert context["requestTime"] == expected
 
 
 @item("REPORTED", "2.1")

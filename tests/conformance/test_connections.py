@@ -166,7 +166,9 @@ async def test_097_requests_have_to_be_signed(serve: Serve) -> None:
     async with api.client() as client, api.wire() as backend:
         connection_id = await api.connected()
         path = f"{api.path}/@connections/{quote(connection_id)}"
-        for headers in ({}, {"Authorization": "Bearer me"}):
+        credential = "Credential=x/20260101/us-west-2/s3/aws4_request"
+        of_s3 = f"AWS4-HMAC-SHA256 {credential}, SignedHeaders=host, Signature={'0' * 64}"
+        for headers in ({}, {"Authorization": "Bearer me"}, {"Authorization": of_s3}):
             assert (await backend.ask(path, "POST", headers, "unsigned")).status == 403
         await api.backend.post(connection_id, "signed")
         assert await hear(client) == "signed"

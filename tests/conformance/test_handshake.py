@@ -89,8 +89,16 @@ async def test_008_a_connect_that_raises_is_a_502(api: Api) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "ok", [], {}, {"statusCode": None}, {"status": 200}, {"statusCode": 99}],
-    ids=["none", "text", "list", "empty", "null", "misspelt", "out-of-range"],
+    [
+        *(None, "ok", [], {}, {"statusCode": None}, {"status": 200}, {"statusCode": 99}),
+        {"statusCode": 101},
+        {"statusCode": 200, "unknown": 1},
+        {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "two\nlines"}},
+    ],
+    ids=[
+        *("none", "text", "list", "empty", "null", "misspelt", "out-of-range"),
+        *("101", "unknown-member", "broken-subprotocol"),
+    ],
 )
 @item("UNKNOWN", "1.5")
 async def test_009_a_connect_without_a_status_is_a_502(api: Api, value: object) -> None:

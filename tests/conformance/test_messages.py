@@ -7,7 +7,7 @@ import pytest
 
 from poker_signal.emulator.gateway.config import RouteConfig
 from tests.conformance.handlers import Event
-from tests.conformance.harness import ROUTES, Api, Serve, hear, routes_without
+from tests.conformance.harness import Api, Serve, hear, routes_without
 from tests.conformance.items import item
 
 ECHO = '{"action":"echo"}'
@@ -261,8 +261,3 @@ async def test_068_nothing_is_tried_twice(api: Api) -> None:
     await api.script.called("disconnect")
     bodies = [event["body"] for event in api.script.events("echo")]
     assert bodies == [f'{{"action":"echo","n":{n}}}' for n in (1, 2, 3)]
-
-
-def test_the_routes_are_what_the_tests_think() -> None:
-    """`join` is one-way, `echo` two-way."""
-    assert [ROUTES[key].two_way for key in ("join", "echo")] == [False, True]

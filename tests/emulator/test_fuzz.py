@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import errno
 import gc
 import logging
 import socket
@@ -232,13 +231,6 @@ class World:
             keep_alive_timeout_s=0.05,
             close_timeout_s=0.1,
         )
-        self._loop: asyncio.AbstractEventLoop
-        self._emulator: Emulator
-        self._port = 0
-        self._not_ours: set[Ends] = set()
-        self._host: ClientConnection
-        self._alice: ClientConnection
-        self._bystander: ClientConnection
         self._bystander_id = b""
 
     def __enter__(self) -> "World":
@@ -358,7 +350,8 @@ class World:
                 client.sendall(data[:split])
                 client.sendall(data[split:])
                 if case.ending == "half-close":
-                    half_close(client)
+                    with suppress(OSError):  # the emulator may have ended the connection before
+                        client.shutdown(socket.SHUT_WR)
                 if case.ending in {"half-close", "wait"}:
                     hear_out(client)
             if case.ending == "reset":
@@ -379,16 +372,6 @@ class World:
         except ConnectionClosed:
             self._bystander.close()
             self._invite_bystander()
-
-
-def half_close(client: socket.socket) -> None:
-    """Say that nothing more will be sent."""
-    try:
-        client.shutdown(socket.SHUT_WR)
-    except OSError as error:
-        # So says the system where the emulator has ended the connection before.
-        if error.errno != errno.ENOTCONN:
-            raise
 
 
 def hear_out(client: socket.socket) -> None:
@@ -425,11 +408,9 @@ def test_nothing_that_arrives_does_any_harm(
         def attack(case: Case) -> None:
             world.bear(case)
 
-        start = time.monotonic()
         attack()
-        seconds = time.monotonic() - start
         world.settles_at(before)
     assert world.cases >= CASES // len(LOOPS)
     assert [record.getMessage() for record in caplog.records] == []
     assert world.sockets() == 0
-    print(f"{world.cases} cases in {seconds:.1f} s, nothing leaked", end=" ")
+    print(f"{world.cases} cases, nothing leaked", end=" ")

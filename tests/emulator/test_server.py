@@ -9,7 +9,7 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import STOP_TIMEOUT_S, CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
-from tests.emulator.peers import HANDSHAKE, client_frame, hear, peer, raw_connection, settle, tell
+from tests.emulator.peers import HANDSHAKE, client_frame, peer, raw_connection, settle
 
 
 async def test_port_0_is_any_free_one() -> None:
@@ -19,25 +19,13 @@ async def test_port_0_is_any_free_one() -> None:
         assert one.url == f"ws://127.0.0.1:{one.port}/prod"
 
 
-async def test_a_taken_port_is_explained() -> None:
-    """With what to do about it."""
-    async with Emulator(Settings(port=0)) as emulator:
-        with pytest.raises(CannotStart, match=r"is taken; choose another --port"):
-            async with Emulator(Settings(port=emulator.port)):
-                pass
-
-
-async def test_an_address_of_another_machine_is_explained() -> None:
-    """192.0.2.1 is nobody's (RFC 5737)."""
-    with pytest.raises(CannotStart, match=r"--host"):
-        async with Emulator(Settings(host="192.0.2.1", port=0)):
-            pass
-
-
-async def test_an_address_that_is_no_name_is_explained() -> None:
-    """A label of a name has at most 63 characters (RFC 1035)."""
-    with pytest.raises(CannotStart, match=r"cannot listen on x+:0: .*label"):
-        async with Emulator(Settings(host="x" * 64, port=0)):
+@pytest.mark.parametrize(
+    ("host", "says"), [("192.0.2.1", "--host"), ("x" * 64, r"cannot listen on x+:0: .*label")]
+)
+async def test_an_address_that_cannot_be_had_is_explained(host: str, says: str) -> None:
+    """That of another machine (RFC 5737), or what is no name (RFC 1035)."""
+    with pytest.raises(CannotStart, match=says):
+        async with Emulator(Settings(host=host, port=0)):
             pass
 
 
@@ -77,11 +65,3 @@ async def test_stopping_does_not_wait_for_peers_that_do_not_answer() -> None:
         await reader.readuntil(b"pong")
         await emulator.__aexit__(None, None, None)
         assert (await reader.read()).endswith(b"\x88\x02\x03\xf4")
-
-
-async def test_two_emulators_know_nothing_of_each_other() -> None:
-    """No globals: each test may have its own."""
-    async with Emulator(Settings(port=0)) as one, Emulator(Settings(port=0)) as other:
-        async with peer(one, "HOST"), peer(other, "Alice") as alice:
-            await tell(alice, type="join")
-            assert (await hear(alice))["payload"]["code"] == "HOST_NOT_FOUND"

@@ -1,68 +1,31 @@
 """From a configuration to an API that is served."""
 
 import asyncio
-import json
 import os
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import connect
 
 from poker_signal.emulator.clock import LoopClock
-from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import BadHandler
-from poker_signal.emulator.gateway.config import of_handler, read_config
+from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from poker_signal.emulator.wiring import configured_api
-from tests.emulator.conftest import Records
-from tests.emulator.peers import hear
-
-API = """
-[functions.rules]
-handler = "core"
-[functions.echo]
-handler = "echo.py:handler"
-[routes]
-"$connect" = { function = "rules" }
-"$default" = { function = "rules" }
-echo = { function = "echo", two_way = true }
-"""
-
-ECHO = """
-import json, os
-
-def handler(event, context):
-    endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
-    body = json.dumps({**json.loads(event["body"]), "endpoint": endpoint})
-    return {"statusCode": 200, "body": body}
-"""
 
 
-@pytest.fixture
-def api(tmp_path: Path) -> Path:
-    """A configuration in a folder with its handler."""
-    (tmp_path / "echo.py").write_text(ECHO)
-    (tmp_path / "api.toml").write_text(API)
-    return tmp_path / "api.toml"
-
-
-async def test_our_rules_and_somebodys_handler_serve_one_api(api: Path, records: Records) -> None:
-    """Each route has its own function; the environment is as it was afterwards."""
+async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
+    tmp_path: Path,
+) -> None:
+    """boto3 in the handler finds the emulator by it."""
     before = dict(os.environ)
-    config = read_config(api)
-    async with Emulator(Settings(port=0), records, api=config, folder=api.parent) as emulator:
-        async with connect(f"{emulator.url}?playerId=Alice&gameId=G1") as client:
-            await client.send('{"type":"ping"}')
-            assert await hear(client) == {"type": "pong"}
-            await client.send(json.dumps({"action": "echo", "text": "hi"}))
-            assert await hear(client) == {
-                "action": "echo",
-                "text": "hi",
-                "endpoint": emulator.management_url,
-            }
+    (tmp_path / "one.py").write_text("def handler(event, context): ...")
+    api = of_handler("one.py:handler")
+    async with Emulator(Settings(port=0), api=api, folder=tmp_path) as emulator:
+        endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
+        assert endpoint == emulator.management_url
     assert dict(os.environ) == before
 
 

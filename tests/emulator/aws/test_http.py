@@ -2,7 +2,7 @@
 
 import pytest
 
-from poker_signal.emulator.aws.http import FORBIDDEN, Answer, Request, bad_request
+from poker_signal.emulator.aws.http import Answer, Request
 
 
 def request(target: str, *headers: tuple[str, str]) -> Request:
@@ -35,12 +35,6 @@ def test_of_a_repeated_header_the_last_one_counts() -> None:
     assert request("/", ("A", "1"), ("a", "2")).header("A") == "2"
 
 
-def test_an_error_carries_the_header_by_which_boto3_knows_it() -> None:
-    """An empty 410 without it is a bare ClientError."""
-    assert ("x-amzn-ErrorType", "ForbiddenException") in FORBIDDEN.all_headers()
-    assert ("Content-Length", "23") in FORBIDDEN.all_headers()
-
-
 def test_an_answer_without_a_body_has_no_content_type() -> None:
     """There is nothing that it could describe."""
     assert "Content-Type" not in dict(Answer(426).all_headers())
@@ -49,8 +43,3 @@ def test_an_answer_without_a_body_has_no_content_type() -> None:
 def test_a_status_that_http_does_not_know_has_no_phrase() -> None:
     """A handler may return any status at $connect."""
     assert (Answer(499).reason, Answer(409).reason) == ("", "Conflict")
-
-
-def test_a_bad_request_says_why() -> None:
-    """Nobody should have to guess."""
-    assert bad_request("because").body == b'{"message":"because"}'

@@ -1,22 +1,11 @@
 """Ids look like API Gateway's, and none comes twice."""
 
-import base64
 import random
 import re
 
 import pytest
 
 from poker_signal.emulator.aws.identifiers import Identifiers, is_well_formed
-
-
-def test_every_id_has_the_recorded_format() -> None:
-    """Sixteen characters of URL-safe base64, the last of them ``=``, eleven bytes."""
-    ids = Identifiers()
-    connection_id, request_id, _ = ids.of_handshake(0)
-    for made in (connection_id, request_id, ids.request_id(), *ids.of_message(connection_id)):
-        assert re.fullmatch("[A-Za-z0-9_-]{15}=", made)
-        assert is_well_formed(made)
-        assert len(base64.urlsafe_b64decode(made)) == 11
 
 
 def test_the_kind_of_an_id_shows_at_its_twelfth_character() -> None:
@@ -32,9 +21,9 @@ def test_no_id_comes_twice() -> None:
     """Not even when the counter wraps around."""
     noise = random.Random(7)
     ids = Identifiers(noise, counter=2**32 - 500)
-    connection_id, request_id, _ = ids.of_handshake(0)
+    connection_id, first_request_id, _ = ids.of_handshake(0)
     made = [made for _ in range(1_000) for made in ids.of_message(connection_id)]
-    assert len({*made, connection_id, request_id}) == 2_002
+    assert len({*made, connection_id, first_request_id}) == 2_002
 
 
 def test_a_trace_id_has_the_time_in_it() -> None:

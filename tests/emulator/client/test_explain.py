@@ -12,6 +12,7 @@ from websockets.exceptions import ProxyError
 from poker_signal.core.errors import GameFull, HostProtected, MissingTicket, Superseded
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, hint
+from tests.emulator.client.check.broken import url_of
 
 
 async def explanation(url: str, timeout_s: float = 5) -> str:
@@ -39,31 +40,6 @@ async def test_a_name_that_does_not_exist() -> None:
     assert said.startswith("there is no host of the name deployment.invalid")
 
 
-@pytest.mark.parametrize(
-    ("status", "says"),
-    [
-        (400, "none that the server takes"),
-        (401, "authorizer"),
-        (403, "stage missing"),
-        (404, "no WebSocket API"),
-        (409, "--session"),
-        (418, "418 I'm a Teapot"),
-        (426, "does not let WebSockets through"),
-        (429, "throttling.rate_limit"),
-        (500, "log group"),
-        (502, "log group"),
-        (503, "try again"),
-        (504, "log group"),
-        (508, "log group"),
-    ],
-)
-async def test_a_refusal_has_its_status_and_something_to_do(status: int, says: str) -> None:
-    """Whatever the status."""
-    said = await refused_with(status, "")
-    assert said.startswith(f"the handshake was refused with {status} ")
-    assert says in said
-
-
 async def refused_with(status: int, body: str) -> str:
     """Return the words for a server that answers every handshake with this."""
     async with serve(
@@ -72,8 +48,42 @@ async def refused_with(status: int, body: str) -> str:
         0,
         process_request=lambda connection, _: connection.respond(HTTPStatus(status), body),
     ) as server:
-        port = server.sockets[0].getsockname()[1]
-        return await explanation(f"ws://127.0.0.1:{port}/prod")
+        return await explanation(url_of(server))
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "says"),
+    [
+        (400, "", "none that the server takes"),
+        (401, "", "authorizer"),
+        (403, "", "stage missing"),
+        (404, "", "no WebSocket API"),
+        (409, "", "--session"),
+        (418, "", "418 I'm a Teapot"),
+        (426, "", "does not let WebSockets through"),
+        (429, "", "throttling.rate_limit"),
+        (500, "", "log group"),
+        (502, "", "log group"),
+        (503, "", "try again"),
+        (504, "", "log group"),
+        (508, "", "log group"),
+        # API Gateway's own words, and pages that are for browsers, say nothing.
+        (403, '{"message":"Forbidden"}', "stage missing"),
+        (404, "<html><h1>No such page</h1></html>", "no WebSocket API"),
+        (429, '{"message":"Too Many Requests"}', "throttling.rate_limit"),
+        (502, '{"message": "Internal server error"}', "log group"),
+        (504, '{"message": "Endpoint request timed out"}', "log group"),
+    ],
+)
+async def test_a_refusal_has_its_status_and_something_to_do(
+    status: int, body: str, says: str
+) -> None:
+    """A guess, where the server gives no reason."""
+    said = await refused_with(status, body)
+    assert said.startswith(f"the handshake was refused with {status} ")
+    assert says in said
+    assert "message" not in said
+    assert "<" not in said
 
 
 @pytest.mark.parametrize(
@@ -100,24 +110,6 @@ async def test_a_refusal_with_a_reason_has_no_guess(status: int, body: str, says
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "says"),
-    [
-        (403, '{"message":"Forbidden"}', "stage missing"),
-        (404, "<html><h1>No such page</h1></html>", "no WebSocket API"),
-        (429, '{"message":"Too Many Requests"}', "throttling.rate_limit"),
-        (502, '{"message": "Internal server error"}', "log group"),
-        (504, '{"message": "Endpoint request timed out"}', "log group"),
-    ],
-)
-async def test_a_refusal_that_says_nothing_has_a_guess(status: int, body: str, says: str) -> None:
-    """API Gateway's own words, and pages that are for browsers."""
-    said = await refused_with(status, body)
-    assert says in said
-    assert "message" not in said
-    assert "<" not in said
-
-
-@pytest.mark.parametrize(
     ("answer", "says"),
     [
         (b"SSH-2.0-OpenSSH_9.6\r\n", "does not speak WebSocket"),
@@ -137,15 +129,13 @@ async def test_another_kind_of_server(answer: bytes, says: str) -> None:
         await writer.wait_closed()
 
     async with await asyncio.start_server(speak, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        assert says in await explanation(f"ws://127.0.0.1:{port}/prod")
+        assert says in await explanation(url_of(server))
 
 
 async def test_tls_where_there_is_none() -> None:
     """ws:// was meant."""
     async with serve(ServerConnection.wait_closed, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        said = await explanation(f"wss://127.0.0.1:{port}/prod")
+        said = await explanation(url_of(server).replace("ws:", "wss:"))
     assert "ws:// rather than wss://?" in said
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
@@ -145,19 +145,15 @@ async def test_candidates_are_read_with_care(
             assert (happened.other, happened.kind) == ("Mallory", "problem")
 
 
-@pytest.mark.parametrize(
-    "url", ["stun:stun.example.org:3478", "stuns:192.0.2.1", "turn:example.org:9?transport=tcp"]
-)
+GOOD = ("stun:stun.example.org:3478", "stuns:192.0.2.1", "turn:example.org:9?transport=tcp")
+BAD = ("garbage", "http://x", "stun:", "stun:x:y", "stun:x:0", "turn:x:65536", "stun://x:3478", "")
+
+
+@pytest.mark.parametrize("url", [*GOOD, *BAD])
 def test_ice_servers_have_urls_of_their_own_kind(url: str) -> None:
-    """The port may be left out."""
-    check_ice_server(url)
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["garbage", "http://x", "stun:", "stun:x:y", "stun:x:0", "turn:x:65536", "stun://x:3478", ""],
-)
-def test_what_is_no_ice_server_is_said(url: str) -> None:
-    """With what is one."""
-    with pytest.raises(BadIceServer, match="stun:HOST:PORT or turn:HOST:PORT"):
+    """The port may be left out; another is told what is one."""
+    with ExitStack() as stack:
+        if url in BAD:
+            says = "stun:HOST:PORT or turn:HOST:PORT"
+            stack.enter_context(pytest.raises(BadIceServer, match=says))
         check_ice_server(url)

@@ -44,12 +44,16 @@ class Memory:
 
 
 def test_who_comes_is_found_later_but_knows_itself() -> None:
-    """A sender's own row is read from the table."""
+    """A sender's own row is read from the table; what is no longer true is told."""
     memory = Memory()
     memory.table.save(HOST)
     memory.clock.advance(1)
+    assert (memory.seen_by("h"), memory.trace.next_number) == ({"h"}, 0)
     memory.table.save(row("a"))
     assert memory.seen_by("h") == {"h"}
+    ((_, told),) = memory.trace.since(0)
+    assert isinstance(told, Fault)
+    assert told.fault == LAG
     assert memory.seen_by("a") == {"h", "a"}
     memory.clock.advance(0.799)
     assert memory.seen_by("h") == {"h"}
@@ -75,29 +79,18 @@ def test_who_leaves_is_found_for_a_while() -> None:
 
 
 def test_what_a_row_has_reached_is_late_as_well() -> None:
-    """In the index; the row itself is as it is."""
-    memory = Memory()
-    memory.table.save(HOST)
-    memory.clock.advance(1)
-    memory.table.reach(ConnectionId("h"), ConnectionId("a"))
-    event = Message(ConnectionId("h"), "", 0)
-    (indexed,) = memory.table.room_of(event)
-    assert not indexed.reached
-    assert memory.table.row(ConnectionId("h")) == HOST._replace(
-        reached=frozenset({ConnectionId("a")})
-    )
-    memory.clock.advance(1)
-    (indexed,) = memory.table.room_of(event)
-    assert indexed.reached == {ConnectionId("a")}
-
-
-def test_a_newcomer_finds_who_was_there() -> None:
-    """It has no row yet, in the table or anywhere."""
+    """In the index, also for a newcomer who has no row yet; the row itself is as it is."""
     memory = Memory()
     memory.table.save(HOST)
     assert memory.table.room_of(Connect(row("a"), 0)) == Room()
     memory.clock.advance(0.8)
-    assert memory.table.room_of(Connect(row("a"), 0)) == Room([HOST])
+    memory.table.reach(ConnectionId("h"), ConnectionId("a"))
+    reached = HOST._replace(reached=frozenset({ConnectionId("a")}))
+    events = (Message(ConnectionId("h"), "", 0), Connect(row("a"), 0))
+    assert [memory.table.room_of(event) for event in events] == [Room([HOST])] * 2
+    assert memory.table.row(ConnectionId("h")) == reached
+    memory.clock.advance(1)
+    assert [memory.table.room_of(event) for event in events] == [Room([reached])] * 2
 
 
 def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
@@ -110,20 +103,6 @@ def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
     memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
     assert memory.seen_by("h") == {"h"}
     assert memory.seen_by("nobody") == set()
-
-
-def test_reading_what_is_no_longer_true_is_told() -> None:
-    """And only that."""
-    memory = Memory()
-    memory.table.save(HOST)
-    memory.clock.advance(1)
-    memory.seen_by("h")
-    assert memory.trace.next_number == 0
-    memory.table.save(row("a"))
-    memory.seen_by("h")
-    ((_, told),) = memory.trace.since(0)
-    assert isinstance(told, Fault)
-    assert told.fault == LAG
 
 
 class Dynamo:
@@ -165,35 +144,20 @@ def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
     assert dynamo.told == 2
 
 
-def test_a_write_that_failed_is_not_repeated_on_the_index() -> None:
-    """A condition that did not hold has changed nothing."""
-    dynamo = Dynamo(LAG)
-    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
-    dynamo.now_s = 1
-    assert dynamo.indexed() == set()
-    assert dynamo.told == 0
-
-
-@pytest.mark.parametrize("in_batch", [True, False])
-def test_several_writes_at_once_are_late_too(in_batch: bool) -> None:
+def test_several_writes_at_once_are_late_too() -> None:
     """In a batch or a transaction."""
     dynamo = Dynamo(LAG)
-    item = {
-        "connectionId": {"S": "a"},
-        "playerId": {"S": "Alice"},
-        "gameId": {"S": "G"},
-        "connectedAt": {"S": "2024"},
-        "ttl": {"N": "9"},
-    }
-    if in_batch:
-        requests = {dynamodb.TABLE: [{"PutRequest": {"Item": item}}]}
-        dynamo.client.batch_write_item(RequestItems=requests)
-    else:
-        put = {"Put": {"TableName": dynamodb.TABLE, "Item": item}}
-        dynamo.client.transact_write_items(TransactItems=[put])
+    names = {"playerId": {"S": "Alice"}, "gameId": {"S": "G"}, "connectedAt": {"S": "2024"}}
+    one, other = ({"connectionId": {"S": id_}, "ttl": {"N": "9"}, **names} for id_ in "ab")
+    requests = {dynamodb.TABLE: [{"PutRequest": {"Item": one}}]}
+    dynamo.client.batch_write_item(RequestItems=requests)
     assert dynamo.indexed() == set()
     dynamo.now_s = 1
+    put = {"Put": {"TableName": dynamodb.TABLE, "Item": other}}
+    dynamo.client.transact_write_items(TransactItems=[put])
     assert dynamo.indexed() == {"a"}
+    dynamo.now_s = 2
+    assert dynamo.indexed() == {"a", "b"}
 
 
 def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> None:
@@ -212,8 +176,11 @@ def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> N
     assert [name for name in names if name.startswith(dynamodb.TABLE)] == [dynamodb.TABLE]
 
 
-def test_who_asks_for_a_table_that_is_not_there_is_told_so() -> None:
-    """By DynamoDB itself."""
+def test_what_fails_fails_as_without_a_fault() -> None:
+    """A condition that did not hold has changed nothing; a table that is not there is told so."""
     dynamo = Dynamo(LAG)
+    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
+    dynamo.now_s = 1
+    assert (dynamo.indexed(), dynamo.told) == (set(), 0)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         DynamoTable(dynamo.client, "nowhere").read_room(GameId("G"))

@@ -131,14 +131,8 @@ def test_bytes_are_handed_back_as_they_are() -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        {1, 2},
-        float("nan"),
-        float("inf"),
-        Decimal("NaN"),
-        Decimal("-sNaN"),
-        Decimal("Infinity"),
-        b"\xff",
-        {Decimal(1): 1},
+        *({1, 2}, b"\xff", {Decimal(1): 1}, float("nan"), float("inf")),
+        *map(Decimal, ("NaN", "-sNaN", "Infinity")),
     ],
     ids=repr,
 )
@@ -174,33 +168,32 @@ def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     assert results.get(timeout=10) == Returned(True)
 
 
-def test_the_environment_lets_boto3_find_the_emulator() -> None:
-    """Endpoint, region and dummy credentials."""
-    assert environment_for("http://x/prod", "us-west-2", None, {}) == {
-        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://x/prod",
-        "AWS_REGION": "us-west-2",
-        "AWS_DEFAULT_REGION": "us-west-2",
-        "AWS_ACCESS_KEY_ID": "emulator",
-        "AWS_SECRET_ACCESS_KEY": "emulator",
-    }
+OURS = {
+    "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://x/prod",
+    "AWS_REGION": "us-west-2",
+    "AWS_DEFAULT_REGION": "us-west-2",
+    "AWS_ACCESS_KEY_ID": "emulator",
+    "AWS_SECRET_ACCESS_KEY": "emulator",
+}
 
 
 @pytest.mark.parametrize(
     ("own", "kept"),
     [
+        ({}, set()),
         ({"AWS_PROFILE": "me"}, {"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}),
         ({"AWS_ACCESS_KEY_ID": "me"}, {"AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"}),
         ({"AWS_REGION": "eu-west-1"}, {"AWS_REGION"}),
-        (
-            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://mine"},
-            {"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"},
-        ),
+        ({"AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "http://mine"}, set(list(OURS)[:1])),
     ],
-    ids=["profile", "key", "region", "endpoint"],
+    ids=["nothing", "profile", "key", "region", "endpoint"],
 )
-def test_what_the_user_has_set_stays(own: dict[str, str], kept: set[str]) -> None:
-    """Nobody's own credentials are mixed with ours."""
-    assert not kept & environment_for("http://x/prod", "us-west-2", None, own).keys()
+def test_boto3_finds_the_emulator_and_what_the_user_has_set_stays(
+    own: dict[str, str], kept: set[str]
+) -> None:
+    """Endpoint, region and dummy credentials; nobody's own are mixed with them."""
+    expected = {name: value for name, value in OURS.items() if name not in kept}
+    assert environment_for("http://x/prod", "us-west-2", None, own) == expected
 
 
 def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
@@ -212,3 +205,5 @@ def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
     environ = {"AWS_CA_BUNDLE": str(own)}
     bundle = environment_for("https://x/prod", "us-west-2", certificate, environ)["AWS_CA_BUNDLE"]
     assert Path(bundle).read_text() == "own\nauthority"
+    usual = environment_for("https://x/prod", "us-west-2", certificate, {})["AWS_CA_BUNDLE"]
+    assert Path(usual).read_text().endswith("\nauthority")

@@ -30,10 +30,11 @@ table = "connections"
 """
 
 
-def written(tmp_path: Path, text: str | bytes) -> Path:
-    """Return a file with that text."""
+def written(tmp_path: Path, text: str | bytes | None) -> Path:
+    """Return a file with that text, or one that is not there."""
     path = tmp_path / "api.toml"
-    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    if text is not None:
+        path.write_bytes(text.encode() if isinstance(text, str) else text)
     return path
 
 
@@ -50,6 +51,7 @@ def test_a_whole_api_is_read(tmp_path: Path) -> None:
     assert config.route_selection_expression == "$request.body.kind"
 
 
+FUNCTION = "functions.a = {handler='x:y'}\nroutes={}\n"
 WRONG = {
     "unknown-key": ("colour = 'red'", "unknown field `colour`"),
     "unknown-inner-key": ("functions.a = {handler='x:y', memory=1}\nroutes={}", "`memory`"),
@@ -57,48 +59,39 @@ WRONG = {
     "too-little-memory": ("functions.a = {handler='x:y', memory_mb=1}\nroutes={}", "memory_mb"),
     "no-functions": ("routes={}", "missing required field `functions`"),
     "no-such-function": (
-        "functions.a = {handler='x:y'}\nroutes.b = {function='c'}",
+        FUNCTION.replace("={}", ".b = {function='c'}"),
         "routes.'b'.function: there is no functions.c, only a",
     ),
     "authorizer": (
-        "functions.a = {handler='x:y'}\nroutes={}\nauthorizer = {function='c'}",
+        FUNCTION + "authorizer = {function='c'}",
         "authorizer.function: there is no functions.c",
     ),
     "identity-source": (
-        "functions.a = {handler='x:y'}\nroutes={}\n"
-        "authorizer = {function='a', identity_sources=['Auth']}",
+        FUNCTION + "authorizer = {function='a', identity_sources=['Auth']}",
         "identity_sources: 'Auth' is not",
     ),
-    "expression": (
-        "functions.a = {handler='x:y'}\nroutes={}\nroute_selection_expression='$x'",
-        "'$x': only",
-    ),
+    "expression": (FUNCTION + "route_selection_expression='$x'", "'$x': only"),
     "dollar-route": (
-        "functions.a = {handler='x:y'}\nroutes.'$mine' = {function='a'}",
+        FUNCTION.replace("={}", ".'$mine' = {function='a'}"),
         "must not begin with $",
     ),
     "long-timeout": (
-        "functions.a = {handler='x:y'}\nroutes.a = {function='a', integration_timeout=30}",
+        FUNCTION.replace("={}", ".a = {function='a', integration_timeout=30}"),
         "integration_timeout",
     ),
     "not-toml": ("functions = ", "api.toml"),
     "not-utf-8": (b"\xff", "api.toml"),
+    "not-there": (None, "No such file"),
 }
 
 
 @pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG.keys())
-def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes, says: str) -> None:
+def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes | None, says: str) -> None:
     """With the file and the key."""
     with pytest.raises(BadConfig) as bad:
         read_config(written(tmp_path, text))
     assert str(tmp_path / "api.toml") in str(bad.value)
     assert says in str(bad.value)
-
-
-def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """As the operating system says it."""
-    with pytest.raises(BadConfig, match="No such file"):
-        read_config(tmp_path / "api.toml")
 
 
 def test_one_handler_serves_the_three_routes_of_every_api() -> None:

@@ -1,23 +1,17 @@
-"""@connections on the same port, byte by byte and as boto3 uses it."""
+"""@connections on the same port, byte by byte; what AWS does is in tests/conformance."""
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
-from http.client import HTTPConnection
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack
 from typing import Any
 from urllib.parse import quote
 
-import boto3
 import pytest
-from botocore.config import Config
 from websockets.asyncio.client import ClientConnection, connect
 
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.gateway.config import ApiConfig
-from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
@@ -107,17 +101,6 @@ def malformed(connection_id: str) -> Outcome:
 # Who is addressed.
 
 
-@pytest.mark.parametrize("at", ["@", "%40"], ids=["raw", "encoded"])
-async def test_a_post_arrives_as_one_text_message(emulator: Emulator, at: str) -> None:
-    """boto3 writes ``@`` as it is, other SDKs as ``%40``."""
-    async with client_of(emulator) as client:
-        target = path_of(await id_of(client)).replace("@", at)
-        status, headers, body = await answer(emulator, request("POST", target, "Zoë 🂡".encode()))
-        assert (status, body) == (200, b"")
-        assert len(headers["x-amzn-requestid"]) == 36
-        assert await hear(client) == "Zoë 🂡"
-
-
 ADDRESSES = {
     "never-existed": (path_of(STRANGER), GONE),
     "too-short": ("/prod/@connections/abc", malformed("abc")),
@@ -170,14 +153,25 @@ async def test_a_head_is_answered_without_a_body(emulator: Emulator) -> None:
 # What is sent.
 
 
-async def test_128_kib_arrive_and_a_byte_more_does_not(emulator: Emulator) -> None:
-    """413, and the client hears nothing of it."""
+BODIES = {
+    "empty": (b"", "", ""),
+    "chunked": (
+        b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n0\r\nTrailer: z\r\n\r\n",
+        "Transfer-Encoding: chunked",
+        "abcdefgh",
+    ),
+}
+
+
+@pytest.mark.parametrize(("body", "header", "heard"), BODIES.values(), ids=BODIES.keys())
+async def test_a_body_arrives_whole(
+    emulator: Emulator, body: bytes, header: str, heard: str
+) -> None:
+    """An empty one too, and one whose length was not known in advance."""
     async with client_of(emulator) as client:
-        connection_id = await id_of(client)
-        too_much = await outcome_of(emulator, post(connection_id, b"x" * 131_073))
-        assert too_much[:2] == (413, "PayloadTooLargeException")
-        assert (await outcome_of(emulator, post(connection_id, b"y" * 131_072)))[0] == 200
-        assert await hear(client) == "y" * 131_072
+        whole = post(await id_of(client), body, *filter(None, [header]))
+        assert (await outcome_of(emulator, whole))[0] == 200
+        assert await hear(client) == heard
 
 
 async def test_bytes_that_are_no_text_are_refused(emulator: Emulator) -> None:
@@ -188,22 +182,6 @@ async def test_bytes_that_are_no_text_are_refused(emulator: Emulator) -> None:
         assert refused[:2] == (400, "BadRequestException")
         assert (await outcome_of(emulator, post(connection_id, b"next")))[0] == 200
         assert await hear(client) == "next"
-
-
-async def test_an_empty_body_is_an_empty_message(emulator: Emulator) -> None:
-    """boto3 lets one send it."""
-    async with client_of(emulator) as client:
-        assert (await outcome_of(emulator, post(await id_of(client), b"")))[0] == 200
-        assert await hear(client) == ""
-
-
-async def test_a_chunked_body_arrives_whole(emulator: Emulator) -> None:
-    """As clients send it that do not know its length in advance."""
-    body = b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n0\r\nTrailer: z\r\n\r\n"
-    async with client_of(emulator) as client:
-        chunked = post(await id_of(client), body, "Transfer-Encoding: chunked")
-        assert (await outcome_of(emulator, chunked))[0] == 200
-        assert await hear(client) == "abcdefgh"
 
 
 async def test_a_chunked_body_ends_at_its_limit_too(emulator: Emulator) -> None:
@@ -243,21 +221,6 @@ async def test_what_is_shorter_than_its_length_is_waited_for_in_vain(
         assert await hear(client) == "next"
 
 
-@pytest.mark.parametrize(
-    "half",
-    [b"P", b"POST /prod/@conn", b"POST / HTTP/1.1\r\nHo"],
-    ids=["method", "path", "header"],
-)
-async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
-    """Also not on a connection that has asked before."""
-    async with serving(request_timeout_s=0.5) as emulator:
-        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-            writer.write(post(STRANGER, b"x") + half)
-            assert (await read_answer(reader))[0] == 410
-            assert (await read_answer(reader))[0] == 408
-            assert await reader.read() == b""
-
-
 async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) -> None:
     """curl asks before it sends a large body."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
@@ -285,41 +248,29 @@ async def test_requests_that_were_sent_ahead_are_answered_in_order(emulator: Emu
             await client.wait_closed()
 
 
-# What else can be done.
-
-
-async def test_get_tells_when_it_connected_and_when_it_last_spoke(
-    emulator: Emulator, clock: VirtualClock
-) -> None:
-    """What is posted to it does not count; without a User-Agent there is none."""
-    async with client_of(emulator, user_agent_header=None) as client:
-        connection_id = await id_of(client)
-        clock.advance(1.5)
-        await id_of(client)
-        clock.advance(7)
-        await answer(emulator, post(connection_id, b"x"))
-        status, headers, body = await answer(emulator, request("GET", path_of(connection_id)))
-    assert (status, headers["content-type"]) == (200, "application/json")
-    assert json.loads(body) == {
-        "connectedAt": "2023-11-14T22:13:20.000Z",
-        "identity": {"sourceIp": "127.0.0.1"},
-        "lastActiveAt": "2023-11-14T22:13:21.500Z",
-    }
-
-
-async def test_delete_closes_with_1000_and_then_it_is_gone(emulator: Emulator) -> None:
-    """For everybody, at once, before the client has answered."""
+async def test_a_deleted_connection_is_gone_at_once(emulator: Emulator) -> None:
+    """Before the client has answered the close frame."""
     async with client_of(emulator) as client:
         target = path_of(await id_of(client))
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-            writer.write(request("DELETE", target))
-            status, headers, _ = await read_answer(reader)
-            assert (status, "content-length" in headers) == (204, False)
-            for method in ("DELETE", "GET", "POST"):
+            for method, status in (("DELETE", 204), ("DELETE", 410), ("GET", 410), ("POST", 410)):
                 writer.write(request(method, target))
-                assert (await read_answer(reader))[0] == 410
+                assert (await read_answer(reader))[0] == status
             await client.wait_closed()
-        assert (client.close_code, client.close_reason) == (1000, "Connection Closed Normally")
+
+
+async def test_throttled_requests_are_told_apart(clock: VirtualClock, records: Records) -> None:
+    """By the error type for which boto3 tries again; the bucket is that of messages too."""
+    async with serving(records, clock, throttle_rate=1, throttle_burst=2) as emulator:
+        async with client_of(emulator) as client:
+            connection_id = await id_of(client)
+            refused = await outcome_of(emulator, post(connection_id, b"x"))
+            assert refused[:2] == (429, "LimitExceededException")
+            clock.advance(1)
+            assert (await outcome_of(emulator, post(connection_id, b"y")))[0] == 200
+            assert await hear(client) == "y"
+    outcomes = [record.outcome for record in records if record.kind == "management"]
+    assert outcomes == ["429 Too Many Requests", "200 OK"]
 
 
 async def test_every_request_is_told(emulator: Emulator, records: Records) -> None:
@@ -335,174 +286,27 @@ async def test_every_request_is_told(emulator: Emulator, records: Records) -> No
     ]
 
 
-# boto3.
-
-
-@contextmanager
-def boto3_client(emulator: Emulator, **config: Any) -> Iterator[Any]:
-    """Make a client as any backend does, and close its connections afterwards."""
-    # Not import statements: neither has types.
-    client = boto3.client(
-        "apigatewaymanagementapi",
-        endpoint_url=emulator.management_url,
-        region_name="us-west-2",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-        config=Config(read_timeout=10, **config),
-    )
-    try:
-        yield client
-    finally:
-        client.close()
-
-
-async def called(method: Callable[..., Any], **parameters: Any) -> Any:
-    """Call boto3 in a thread: the emulator runs in this one."""
-    async with asyncio.timeout(50):
-        return await asyncio.to_thread(method, **parameters)
-
-
-async def refusal_of(client: Any, operation: str, **parameters: Any) -> tuple[str, str, int]:
-    """Return class, code and status of the exception that boto3 raises."""
-    with pytest.raises(client.exceptions.ClientError) as refused:
-        await called(getattr(client, operation), **parameters)
-    response = refused.value.response
-    status = response["ResponseMetadata"]["HTTPStatusCode"]
-    return type(refused.value).__name__, response["Error"]["Code"], status
-
-
-async def test_boto3_posts_gets_and_deletes(emulator: Emulator, clock: VirtualClock) -> None:
-    """Everything that it can do."""
-    async with client_of(emulator, user_agent_header="test/1") as client:
-        connection_id = await id_of(client)
-        with boto3_client(emulator) as boto3:
-            await called(boto3.post_to_connection, ConnectionId=connection_id, Data="Zoë")
-            assert await hear(client) == "Zoë"
-            await called(boto3.post_to_connection, ConnectionId=connection_id, Data=b"")
-            assert await hear(client) == ""
-            got = await called(boto3.get_connection, ConnectionId=connection_id)
-            at = datetime.fromtimestamp(clock.now_ms() / 1000, UTC)
-            assert (got["ConnectedAt"], got["LastActiveAt"]) == (at, at)
-            assert got["Identity"] == {"SourceIp": "127.0.0.1", "UserAgent": "test/1"}
-            await called(boto3.delete_connection, ConnectionId=connection_id)
-            async with asyncio.timeout(10):
-                await client.wait_closed()
-
-
-async def test_boto3_knows_every_refusal(emulator: Emulator) -> None:
-    """By the header; two of them have classes of their own."""
-    large = "x" * 131_073
-    with boto3_client(emulator) as boto3:
-        assert await refusal_of(boto3, "get_connection", ConnectionId=STRANGER) == (
-            *("GoneException", "GoneException", 410),
+async def test_posts_of_eight_backends_to_100_connections_lose_nothing(emulator: Emulator) -> None:
+    """Each client hears every backend's messages in that backend's order."""
+    backends, rounds = 8, 3
+    async with AsyncExitStack() as stack, asyncio.timeout(50):
+        clients = await asyncio.gather(
+            *(stack.enter_async_context(client_of(emulator)) for _ in range(100))
         )
-        assert await refusal_of(boto3, "post_to_connection", ConnectionId=STRANGER, Data=large) == (
-            "PayloadTooLargeException",
-            "PayloadTooLargeException",
-            413,
-        )
-        assert await refusal_of(boto3, "delete_connection", ConnectionId="a/b+c d=") == (
-            *("ClientError", "BadRequestException", 400),
-        )
+        ids = [await id_of(client) for client in clients]
 
-
-async def test_boto3_without_the_stage_is_forbidden(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The commonest mistake with ``endpoint_url``."""
-    root = emulator.management_url.removesuffix("/prod")
-    monkeypatch.setattr(Emulator, "management_url", root)
-    with boto3_client(emulator) as boto3:
-        refused = await refusal_of(boto3, "post_to_connection", ConnectionId=STRANGER, Data="x")
-    assert refused == ("ForbiddenException", "ForbiddenException", 403)
-
-
-async def test_boto3_tries_again_when_throttled(clock: VirtualClock, records: Records) -> None:
-    """As often as it was told to, and then it raises what a backend has to expect."""
-    retries = {"mode": "standard", "total_max_attempts": 2}
-    async with serving(records, clock, throttle_rate=1, throttle_burst=2) as emulator:
-        async with client_of(emulator) as client:
-            connection_id = await id_of(client)
-            with boto3_client(emulator, retries=retries) as boto3:
-                refused = await refusal_of(
-                    boto3, "post_to_connection", ConnectionId=connection_id, Data="x"
-                )
-                assert refused == ("LimitExceededException", "LimitExceededException", 429)
-                attempts = [r.outcome for r in records if r.kind == "management"]
-                assert attempts == ["429 Too Many Requests"] * 2
-                clock.advance(1)
-                await called(boto3.post_to_connection, ConnectionId=connection_id, Data="y")
-            assert await hear(client) == "y"
-
-
-async def test_who_is_strict_takes_boto3s_signature_and_nothing_less() -> None:
-    """A backend that forgot its credentials finds out here."""
-    unsigned = post(STRANGER, b"x")
-    other_service = (
-        "Authorization: AWS4-HMAC-SHA256 Credential=x/20260101/us-west-2/s3/aws4_request, "
-        f"SignedHeaders=host, Signature={'0' * 64}"
-    )
-    async with serving(strict_sigv4=True) as emulator, client_of(emulator) as client:
-        assert await outcome_of(emulator, unsigned) == NOT_SIGNED
-        assert await outcome_of(emulator, post(STRANGER, b"x", other_service)) == NOT_SIGNED
-        with boto3_client(emulator) as boto3:
-            connection_id = await id_of(client)
-            await called(boto3.post_to_connection, ConnectionId=connection_id, Data="signed")
-        assert await hear(client) == "signed"
-
-
-async def test_a_thousand_posts_of_boto3_arrive_in_order_over_one_connection(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its pool finds the connection as it left it, every time."""
-    accepted: list[HttpConnection] = []
-    opened = HttpConnection.connection_made
-
-    def connection_made(self: HttpConnection, transport: asyncio.BaseTransport) -> None:
-        accepted.append(self)
-        opened(self, transport)
-
-    monkeypatch.setattr(HttpConnection, "connection_made", connection_made)
-    async with client_of(emulator) as client:
-        connection_id = await id_of(client)
-        accepted.clear()
-        with boto3_client(emulator) as boto3:
-
-            def post_all() -> None:
-                for n in range(1_000):
-                    boto3.post_to_connection(ConnectionId=connection_id, Data=f"{n}")
-
-            posting = asyncio.create_task(called(post_all))
-            assert [await hear(client) for _ in range(1_000)] == [f"{n}" for n in range(1_000)]
-            await posting
-        assert len(accepted) == 1
-
-
-async def test_posts_from_eight_threads_to_200_connections_lose_nothing(
-    emulator: Emulator,
-) -> None:
-    """Everybody hears each thread's messages, in that thread's order."""
-    threads, rounds = 8, 3
-    async with asyncio.timeout(50):
-        clients = await asyncio.gather(*(client_of(emulator) for _ in range(200)))
-        ids = await asyncio.gather(*map(id_of, clients))
-
-        def post_all(thread: int) -> None:
-            # Not boto3: eight of its clients take most of a test's time for themselves.
-            with closing(HTTPConnection("127.0.0.1", emulator.port, timeout=10)) as http:
+        async def post_all(backend: int) -> None:
+            async with raw_connection(emulator) as (reader, writer):
                 for n in range(rounds):
                     for connection_id in ids:
-                        http.request("POST", path_of(connection_id), f"{thread} {n}")
-                        with http.getresponse() as response:
-                            assert (response.status, response.read()) == (200, b"")
+                        writer.write(post(connection_id, f"{backend} {n}".encode()))
+                        await writer.drain()
+                for _ in range(rounds * len(ids)):
+                    assert (await read_answer(reader))[0] == 200
 
-        pool = ThreadPoolExecutor(threads)
-        run = asyncio.get_running_loop().run_in_executor
-        await asyncio.gather(*(run(pool, post_all, thread) for thread in range(threads)))
-        pool.shutdown()
+        await asyncio.gather(*map(post_all, range(backends)))
         for client in clients:
-            heard = [(await hear(client)).split() for _ in range(threads * rounds)]
-            for thread in range(threads):
-                of_thread = [n for who, n in heard if who == str(thread)]
-                assert of_thread == [str(n) for n in range(rounds)]
-        await asyncio.gather(*(client.close() for client in clients))
+            heard = [(await hear(client)).split() for _ in range(backends * rounds)]
+            for backend in range(backends):
+                of_backend = [n for which, n in heard if which == str(backend)]
+                assert of_backend == [str(n) for n in range(rounds)]

@@ -68,17 +68,12 @@ async def test_who_waits_is_told_when_it_happens(feed: Feed, trace: Trace) -> No
     assert [each["n"] for each in (await waiting)["entries"]] == [0, 1]
 
 
-async def test_who_waits_in_vain_is_told_so(feed: Feed) -> None:
+async def test_who_has_waited_in_vain_is_told_once(feed: Feed, trace: Trace) -> None:
     """After the time that it gave."""
-    assert (await ask(feed, 0, 0.01))["entries"] == []
-    assert (await ask(feed, 0, 0))["next"] == 0
-
-
-async def test_who_has_waited_in_vain_is_not_told_twice(feed: Feed, trace: Trace) -> None:
-    """An HTTP request has one answer."""
     answers: list[bytes] = []
     feed.ask(0, 0.001, answers.append)
     assert (await ask(feed, 0, 0.05))["entries"] == []
+    assert (await ask(feed, 0, 0))["next"] == 0
     happen(trace)
     assert (await ask(feed, 0))["next"] == 1
     assert len(answers) == 1
@@ -95,9 +90,12 @@ async def test_a_chunk_is_a_piece_of_work(
 
 
 async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
-    """By number and by size; nothing is told twice or left out."""
+    """By number and by size, and so is an answer; nothing is told twice or left out."""
     for _ in range(20):
         happen(trace, "x" * 100_000)
+    told = await ask(feed, 0)
+    assert len(json.dumps(told["entries"])) <= feed_module.MAX_ANSWER_BYTES
+    assert (told["next"], told["end"]) == (4, 20)
     for _ in range(1000):
         happen(trace)
     since, seen = 0, []
@@ -117,15 +115,6 @@ async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
     told = await ask(feed, 0)
     assert (told["next"], told["end"]) == (at_once, at_once + 5)
     assert [each["n"] for each in told["entries"]] == list(range(at_once))
-
-
-async def test_an_answer_is_bounded_by_its_size(feed: Feed, trace: Trace) -> None:
-    """However few its entries are."""
-    for _ in range(20):
-        happen(trace, "x" * 100_000)
-    told = await ask(feed, 0)
-    assert len(json.dumps(told["entries"])) <= feed_module.MAX_ANSWER_BYTES
-    assert (told["next"], told["end"]) == (4, 20)
 
 
 async def test_a_chunk_is_made_once_for_all(feed: Feed, trace: Trace) -> None:

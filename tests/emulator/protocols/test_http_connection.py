@@ -13,8 +13,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from poker_signal.emulator.aws.http import FORBIDDEN, Answer, Request
-from poker_signal.emulator.protocols.http_connection import MAX_BODY_BYTES, HttpConnection, Switch
+from poker_signal.emulator.aws.http import FORBIDDEN, Answer
+from poker_signal.emulator.protocols.http_connection import (
+    MAX_BODY_BYTES,
+    HttpConnection,
+    Responder,
+    Switch,
+)
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
@@ -78,49 +83,28 @@ async def test_what_is_no_request_is_answered_and_costs_nothing(
         await settle(alice)
 
 
-async def test_the_longest_url_is_taken(emulator: Emulator) -> None:
-    """4096 characters, the documented quota."""
-    target = b"/prod?playerId=raw&gameId=GAME01&x="
-    request = HANDSHAKE.replace(
-        b"/prod?playerId=raw&gameId=GAME01", target + b"x" * (4096 - len(target))
-    )
-    assert (await answer(emulator, request))[0] == 101
+POST = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"
 
 
 @pytest.mark.parametrize(
-    "half", [b"GET /prod HTTP/1.1\r\nHost:", HANDSHAKE[:-2]], ids=["head", "last-line"]
+    ("sent", "statuses"),
+    [
+        (b"", []),
+        (GET[:1], [408]),
+        (HANDSHAKE[:-2], [408]),
+        (POST[:-1], [408]),
+        (GET + GET[:10], [426, 408]),
+        (POST + POST[:-30], [426, 408]),
+    ],
+    ids=["nothing", "method", "last-line", "body", "second-path", "second-header"],
 )
-async def test_half_a_request_is_not_waited_for_for_ever(half: bytes) -> None:
-    """408, and the connection ends."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
+async def test_half_a_request_is_not_waited_for_for_ever(sent: bytes, statuses: list[int]) -> None:
+    """408, and the connection ends; silently where nothing was asked at all."""
+    async with Emulator(Settings(port=0, request_timeout_s=0.2)) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-            writer.write(half)
-            assert (await read_answer(reader))[0] == 408
+            writer.write(sent)
+            assert [(await read_answer(reader))[0] for _ in statuses] == statuses
             assert await reader.read() == b""
-
-
-async def test_a_body_that_does_not_come_is_not_waited_for_for_ever() -> None:
-    """Shorter than its Content-Length: 408."""
-    request = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
-        assert (await answer(emulator, request))[0] == 408
-
-
-async def test_a_connection_that_asks_nothing_is_closed() -> None:
-    """Silently: browsers open connections ahead and may never use them."""
-    async with Emulator(Settings(port=0, request_timeout_s=0.5)) as emulator:
-        async with raw_connection(emulator) as (reader, _), asyncio.timeout(10):
-            assert await reader.read() == b""
-
-
-async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) -> None:
-    """curl asks before it sends a large body."""
-    head = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n"
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-        writer.write(head)
-        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
-        writer.write(b"ab")
-        assert (await read_answer(reader))[0] == 426
 
 
 async def test_who_reads_no_answers_is_answered_no_more() -> None:
@@ -234,143 +218,72 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
             assert "refused" in kinds[kinds.index("message") :]
 
 
-class Wire(asyncio.Transport):
-    """A transport that remembers what is written to it."""
-
-    def __init__(self) -> None:
-        super().__init__({"peername": ("127.0.0.1", 1)})
-        self.protocol: asyncio.BaseProtocol | None = None
-        self.written = b""
-        self.closing = False
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        """Remember it."""
-        self.written += data
-
-    def is_closing(self) -> bool:
-        """Tell whether it has been closed, or cut."""
-        return self.closing
-
-    def close(self) -> None:
-        """Close it."""
-        self.closing = True
-
-    abort = close
-
-    def can_write_eof(self) -> bool:
-        """Tell that it can be closed half."""
-        return True
-
-    def write_eof(self) -> None:
-        """Remember it."""
-        self.written += b"<eof>"
-
-    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
-        """Remember it."""
-        self.protocol = protocol
-
-    def pause_reading(self) -> None:
-        """There is nothing to read by itself."""
-
-    def resume_reading(self) -> None:
-        """There is nothing to read by itself."""
-
-
-class Taker(asyncio.Protocol):
-    """What a connection switches to."""
-
-    def __init__(self) -> None:
-        self.received = b""
-
-    def data_received(self, data: bytes) -> None:
-        """Remember it."""
-        self.received += data
-
-
-class Responder:
-    """Answers all requests alike, when it is told to."""
-
-    def __init__(self, answer: Answer | Switch) -> None:
-        self._answer = answer
-        self.requests: list[Request] = []
-        self._reply: Callable[[Answer | Switch], None]
-
-    def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
-        """Remember whom to answer."""
-        self.requests.append(request)
-        self._reply = reply
-
-    def answer(self) -> None:
-        """Answer the last request."""
-        self._reply(self._answer)
-
-    def http_opened(self, connection: HttpConnection) -> None:
-        """Nothing to do."""
-
-    def http_closed(self, connection: HttpConnection) -> None:
-        """Nothing to do."""
-
-
-def told(pieces: list[bytes], answer: Answer | Switch) -> tuple[Wire, Responder, HttpConnection]:
-    """Let a connection receive a handshake in pieces, and answer it once all are there."""
-    wire, responder = Wire(), Responder(answer)
+def told(
+    pieces: list[bytes], answer: Answer | Switch
+) -> tuple[Mock, Mock, HttpConnection, Callable[[], None]]:
+    """Let a connection receive a handshake in pieces; return how it is answered, too."""
+    wire = Mock(asyncio.Transport)
+    wire.get_extra_info.return_value = ("127.0.0.1", 1)
+    wire.is_closing.side_effect = lambda: wire.close.called or wire.abort.called
+    responder = Mock(Responder)
     connection = HttpConnection(responder, Settings())
     connection.connection_made(wire)
     for piece in pieces:
         connection.data_received(piece)
-    return wire, responder, connection
+    return wire, responder, connection, lambda: responder.respond.call_args.args[1](answer)
 
 
-WAYS = {
-    "h11": [HANDSHAKE[:9], HANDSHAKE[9:]],
-    "without": [HANDSHAKE],
-}
+def written(wire: Mock) -> bytes:
+    """Return what was written to a transport."""
+    return b"".join(call.args[0] for call in wire.write.call_args_list)
+
+
+WAYS = {"h11": [HANDSHAKE[:9], HANDSHAKE[9:]], "without": [HANDSHAKE]}
 """What comes in pieces is read by h11."""
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_a_switch_hands_over_what_came_early(way: list[bytes]) -> None:
-    """Whoever reads the head: with it, and while the answer was waited for."""
-    taker = Taker()
+    """With the head, and while the answer was waited for."""
+    taker = Mock(asyncio.Protocol)
     switch = Switch([("upgrade", "websocket")], taker, lambda: None)
-    wire, responder, connection = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
+    wire, _, connection, reply = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
     connection.data_received(b"\x82")
-    responder.answer()
-    assert wire.written == b"HTTP/1.1 101 \r\nupgrade: websocket\r\n\r\n"
-    assert taker.received == b"\x81\x80\x82"
-    assert wire.protocol is taker
+    reply()
+    assert written(wire) == b"HTTP/1.1 101 \r\nupgrade: websocket\r\n\r\n"
+    assert b"".join(call.args[0] for call in taker.data_received.mock_calls) == b"\x81\x80\x82"
+    wire.set_protocol.assert_called_once_with(taker)
 
 
 @pytest.mark.parametrize("answer", [FORBIDDEN, Answer(403), Answer(204), Answer(500, b"?")])
-async def test_a_refusal_is_the_same_whoever_read_the_head(answer: Answer) -> None:
+async def test_a_refusal_is_the_same_in_both_ways(answer: Answer) -> None:
     """And what the client asks next is taken by the same rules."""
-    written, requests = [], []
+    answers, asked = [], []
     for way in WAYS.values():
-        wire, responder, connection = told(way, answer)
+        wire, responder, connection, reply = told(way, answer)
         connection.data_received(GET[:9])
-        responder.answer()
+        reply()
         connection.data_received(GET[9:])
-        responder.answer()
-        written.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", wire.written))
-        requests.append(responder.requests)
+        reply()
+        answers.append(re.sub(rb"(Date|x-amzn-RequestId): [^\r]+", rb"\1", written(wire)))
+        asked.append([call.args[0] for call in responder.respond.mock_calls])
         connection.connection_lost(None)
-    assert written[0].count(b"HTTP/1.1 ") == 2
-    assert written[0] == written[1]
-    assert len(requests[0]) == 2
-    assert requests[0] == requests[1]
+    assert answers[0].count(b"HTTP/1.1 ") == 2
+    assert answers[0] == answers[1]
+    assert len(asked[0]) == 2
+    assert asked[0] == asked[1]
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[bytes]) -> None:
-    """Whoever reads the head: it does not wait for an answer."""
-    taker = Taker()
-    wire, responder, connection = told(way, Switch([], taker, lambda: None))
+    """It does not wait for an answer."""
+    taker = Mock(asyncio.Protocol)
+    wire, _, connection, reply = told(way, Switch([], taker, lambda: None))
     for _ in range(2):
-        assert not wire.closing
         connection.data_received(bytes(MAX_BODY_BYTES))
-    assert not wire.closing
+    assert not wire.is_closing()
     connection.data_received(b"x")
-    assert wire.closing
-    responder.answer()
-    assert (wire.written, taker.received) == (b"", b"")
+    assert wire.is_closing()
+    reply()
+    assert (written(wire), taker.data_received.called) == (b"", False)
     connection.connection_lost(None)

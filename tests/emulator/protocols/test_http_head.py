@@ -18,39 +18,29 @@ VALUES = ["x", "websocket", "Upgrade", "a  b", 'a:b, c;d="e"', "1", "~!"]
 ODD_VALUES = ["", " x", "x ", "a\tb", "é", "\x01", "a\rb", "a\nb", "\x7f", "chunked"]
 
 
-def heads(
-    names: list[str], values: list[str], separators: list[str], ends: list[str]
-) -> st.SearchStrategy[bytes]:
-    """Make requests of these parts, with something after the head."""
-    line = st.tuples(
-        st.sampled_from(names),
-        st.sampled_from(separators),
-        st.sampled_from(values),
-        st.sampled_from(ends),
-    ).map("".join)
+FIRST_LINES = [
+    *("GET /prod?a=b HTTP/1.1\r\n", "GET / HTTP/1.0\r\n", "POST /prod HTTP/1.1\r\n"),
+    *("GET  /prod HTTP/1.1\r\n", "GET /é HTTP/1.1\r\n", "\r\nGET / HTTP/1.1\r\n"),
+]
+
+
+def heads(*parts: list[str]) -> st.SearchStrategy[bytes]:
+    """Make requests of these parts of header lines, with something after the head."""
+    line = st.tuples(*map(st.sampled_from, parts)).map("".join)
     return st.builds(
         lambda first, lines, last, rest: f"{first}{''.join(lines)}{last}".encode("latin-1") + rest,
-        st.sampled_from(
-            [
-                "GET /prod?a=b HTTP/1.1\r\n",
-                "GET / HTTP/1.0\r\n",
-                "POST /prod HTTP/1.1\r\n",
-                "GET  /prod HTTP/1.1\r\n",
-                "GET /é HTTP/1.1\r\n",
-                "\r\nGET / HTTP/1.1\r\n",
-            ]
-        ),
+        st.sampled_from(FIRST_LINES),
         st.lists(line, max_size=6),
         st.sampled_from(["\r\n", "\n", ""]),
         st.binary(max_size=3),
     )
 
 
-USUAL = heads(NAMES, VALUES, [": "], ["\r\n"])
+USUAL = heads(NAMES, [": "], VALUES, ["\r\n"])
 ODD = heads(
     NAMES + ODD_NAMES,
-    VALUES + ODD_VALUES,
     [": "] * 3 + [":", ":  ", " : ", ":\t", ""],
+    VALUES + ODD_VALUES,
     ["\r\n"] * 3 + ["\n", "\r", "\r\n "],
 )
 

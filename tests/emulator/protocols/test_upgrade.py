@@ -1,7 +1,6 @@
 """The opening handshake, answer by answer."""
 
 import json
-import uuid
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from unittest import mock
@@ -13,7 +12,6 @@ from websockets.protocol import State
 from websockets.server import ServerProtocol
 
 from poker_signal.emulator.aws.http import Answer, Request
-from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.protocols import upgrade as handshake
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.server import Emulator
@@ -33,29 +31,18 @@ async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
     }
 
 
-async def test_a_trailing_slash_is_the_same_endpoint(emulator: Emulator) -> None:
-    """AWS's own example connects to it."""
-    assert (await answer(emulator, HANDSHAKE.replace(b"/prod?", b"/prod/?")))[0] == 101
-
-
 @pytest.mark.parametrize("path", [b"/", b"/dev", b"/prod/foo", b"/Prod", b"//prod", b"/prod//"])
 async def test_another_path_is_forbidden(emulator: Emulator, path: bytes) -> None:
     """As the shared front end of execute-api answers."""
     status, headers, body = await answer(emulator, HANDSHAKE.replace(b"/prod?", path + b"?"))
     assert (status, body) == (403, b'{"message":"Forbidden"}')
-    assert headers["x-amzn-errortype"] == "ForbiddenException"
     assert headers["content-type"] == "application/json"
-    assert uuid.UUID(headers["x-amzn-requestid"])
 
 
-@pytest.mark.parametrize("path", [b"/prod", b"/prod/", b"/prod/foo"])
-async def test_a_plain_get_is_asked_to_upgrade(emulator: Emulator, path: bytes) -> None:
+async def test_a_plain_get_is_asked_to_upgrade(emulator: Emulator) -> None:
     """A browser's address bar is no WebSocket client."""
-    status, headers, body = await answer(
-        emulator, b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
-    )
-    assert (status, body) == (426, b"")
-    assert headers["upgrade"] == "websocket"
+    status, headers, body = await answer(emulator, b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert (status, body, headers["upgrade"]) == (426, b"", "websocket")
 
 
 MISTAKES = {
@@ -81,23 +68,16 @@ async def test_a_handshake_that_breaks_rfc_6455_is_refused(
         assert "handshake" in json.loads(body)["message"]
 
 
-async def test_any_origin_is_welcome(emulator: Emulator) -> None:
-    """API Gateway passes it on and checks nothing."""
-    request = HANDSHAKE.replace(b"Host:", b"Origin: https://evil.example\r\nHost:")
-    assert (await answer(emulator, request))[0] == 101
-
-
 @pytest.mark.parametrize(
     ("offer", "accepted"),
     [
-        (b"permessage-deflate; client_max_window_bits", "permessage-deflate"),
         (
             b"permessage-deflate; server_max_window_bits=12; client_max_window_bits=12",
             "permessage-deflate;server_max_window_bits=12",
         ),
         (b"x-unknown", None),
     ],
-    ids=["browser", "as-recorded", "unknown"],
+    ids=["as-recorded", "unknown"],
 )
 async def test_compression_is_accepted_as_recorded(
     emulator: Emulator, offer: bytes, accepted: str | None
@@ -106,14 +86,6 @@ async def test_compression_is_accepted_as_recorded(
     request = HANDSHAKE.replace(b"Host:", b"Sec-WebSocket-Extensions: " + offer + b"\r\nHost:")
     _, headers, _ = await answer(emulator, request)
     assert headers.get("sec-websocket-extensions") == accepted
-
-
-async def test_compression_can_be_declined(clock: VirtualClock) -> None:
-    """For whoever suspects it."""
-    request = HANDSHAKE.replace(b"Host:", b"Sec-WebSocket-Extensions: permessage-deflate\r\nHost:")
-    async with Emulator(Settings(port=0, permessage_deflate=False), clock=clock) as emulator:
-        _, headers, _ = await answer(emulator, request)
-    assert "sec-websocket-extensions" not in headers
 
 
 USUAL = {

@@ -27,15 +27,8 @@ SDP = "\r\n".join(
 )
 
 SECRETS = (
-    "192.168.1.23",
-    "93.184.216.34",
-    "anna",
-    "x9cml",
-    "D2:D2",
-    "4f5d1c2e",
-    "2a02:908",
-    "1cd2",
-    "relay.example",
+    *("192.168.1.23", "93.184.216.34", "2a02:908", "1cd2", "relay.example"),
+    *("anna", "x9cml", "D2:D2", "4f5d1c2e"),
 )
 
 
@@ -45,7 +38,9 @@ def redacted(value: Any, *, keep_addresses: bool = False) -> Any:
 
 
 def test_a_session_description_keeps_its_shape_and_loses_its_addresses() -> None:
-    """The same address is the same placeholder, in candidates, raddr, o= and c=."""
+    """The same address is the same placeholder; where they are kept, only the password goes."""
+    kept = redacted(SDP, keep_addresses=True)
+    assert kept == SDP.replace("x9cml/YzichV2+XlhiMu8g", "redacted-1")
     lines = redacted(SDP).split("\r\n")
     assert lines == [
         "v=0",
@@ -77,7 +72,7 @@ def test_json_in_json_is_redacted_all_the_same(levels: int) -> None:
 
 
 def test_digits_that_are_escaped_are_found() -> None:
-    """JSON may spell any character as an escape."""
+    """JSON may spell any character so."""
     escaped = "".join(f"\\u{ord(char):04x}" for char in "192.168.1.23")
     assert redacted(f'{{"candidate":"{escaped}"}}') == '{"candidate":"10.0.0.1"}'
     # A backslash of its own before a u is no escape.
@@ -108,12 +103,6 @@ def test_secrets_are_never_kept(keep_addresses: bool) -> None:
     assert 8 <= len(session) <= 128
 
 
-def test_addresses_can_be_kept() -> None:
-    """And nothing else of an SDP changes then but the password."""
-    found = redacted(SDP, keep_addresses=True)
-    assert found == SDP.replace("x9cml/YzichV2+XlhiMu8g", "redacted-1")
-
-
 def test_nothing_that_identifies_is_left() -> None:
     """In an event as API Gateway makes it."""
     event = {
@@ -138,6 +127,14 @@ def test_nothing_that_identifies_is_left() -> None:
 @pytest.mark.parametrize(
     ("text", "placeholder"),
     [
+        ("from 172.20.0.9 to", "from 10.0.0.1 to"),
+        ("from 100.64.3.4 to", "from 10.0.0.1 to"),
+        ("from ::ffff:192.168.1.23 to", "from ::ffff:10.0.0.1 to"),
+        ("from fd12:3456::9 to", "from fd00::1 to"),
+        ("from 169.254.7.7 to", "from 169.254.0.1 to"),
+        ("from 8.8.8.8 to", "from 198.51.0.1 to"),
+        ("from fe80::aaaa:bbbb%wlan0 to", "from fe80::1%wlan0 to"),
+        # Neither a colon nor a letter before an address hides it.
         ("ip:2a02:8108::77", "ip:2001:db8::1"),
         ("turn:2a02:8108::79", "turn:2001:db8::1"),
         ("turn:2a02:8108:0:0:0:0:0:79", "turn:2001:db8::1"),
@@ -145,12 +142,13 @@ def test_nothing_that_identifies_is_left() -> None:
         ("id:2a02:8108::77", "id:2001:db8::1"),
         ("udp/192.168.1.23", "udp/10.0.0.1"),
         ("sha-256:" + ":".join(["D2"] * 32), "sha-256:" + "00:" * 31 + "01"),
-        ("Edg/131.0.0.0", "Edg/131.0.0.0"),
-        ("std::vector", "std::vector"),
+        # These are every machine's addresses, or none.
+        *((text, text) for text in ("127.0.0.1", "::1", "0.0.0.0", "12:34:56", "999.1.1.1")),
+        *((text, text) for text in ("1.2.3.4.5", "Edg/131.0.0.0", "std::vector")),
     ],
 )
-def test_what_stands_before_an_address_hides_nothing(text: str, placeholder: str) -> None:
-    """Neither a colon nor a letter; and what is no address stays."""
+def test_an_address_becomes_one_of_its_kind(text: str, placeholder: str) -> None:
+    """Private, public, link-local: what a diagnosis needs."""
     assert redacted(text) == placeholder
     assert json.loads(redacted(json.dumps({"a": text}))) == {"a": placeholder}
 
@@ -219,68 +217,25 @@ def test_names_of_this_machine_are_everybodys(text: str) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("address", "placeholder"),
-    [
-        ("172.20.0.9", "10.0.0.1"),
-        ("100.64.3.4", "10.0.0.1"),
-        ("::ffff:192.168.1.23", "::ffff:10.0.0.1"),
-        ("fd12:3456::9", "fd00::1"),
-        ("169.254.7.7", "169.254.0.1"),
-        ("8.8.8.8", "198.51.0.1"),
-        ("fe80::aaaa:bbbb%wlan0", "fe80::1%wlan0"),
-        # They are everybody's.
-        ("127.0.0.1", "127.0.0.1"),
-        ("::1", "::1"),
-        ("0.0.0.0", "0.0.0.0"),
-        # Nor are these addresses of anybody.
-        ("12:34:56", "12:34:56"),
-        ("999.1.1.1", "999.1.1.1"),
-        ("1.2.3.4.5", "1.2.3.4.5"),
-    ],
-)
-def test_an_address_becomes_one_of_its_kind(address: str, placeholder: str) -> None:
-    """Private, public, link-local: what a diagnosis needs."""
-    assert redacted(f"from {address} to") == f"from {placeholder} to"
-
-
 def test_many_addresses_are_many() -> None:
-    """And quick: a recording may hold a thousand players'."""
+    """A recording may hold a thousand players'."""
     redaction = Redaction()
-    found = {redaction.text(f"192.168.{i // 250}.{i % 250}") for i in range(5000)}
-    assert len(found) == 5000
+    assert len({redaction.text(f"192.168.{i // 250}.{i % 250}") for i in range(5000)}) == 5000
+
+
+PIECES = (
+    *("1.2.3.", "aa:", "::", "eyJ", "a=candidate:1 ", "\\u003", "0-", "candidate:", "o=", "raddr "),
+    *("IN IP4 ", "o=a 1 1", "ice-pwd:", "?ticket=", '"session":"\\', "://", "http://a@", "a@"),
+    *("turn:a.", "a.local", "a-", ":\\/", "1:"),
+)
 
 
 def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters() -> None:
     """A peer sends what it likes: no pattern may go back and forth in it."""
     redaction = Redaction()
-    start = time.monotonic()
-    for piece in (
-        "1.2.3.",
-        "aa:",
-        "::",
-        "eyJ",
-        "a=candidate:1 ",
-        "\\u003",
-        "0-",
-        "candidate:",
-        "o=",
-        "raddr ",
-        "IN IP4 ",
-        "o=a 1 1",
-        "ice-pwd:",
-        "?ticket=",
-        '"session":"\\',
-        "://",
-        "http://a@",
-        "a@",
-        "turn:a.",
-        "a.local",
-        "a-",
-        ":\\/",
-        "1:",
-    ):
+    start = time.process_time()
+    for piece in PIECES:
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)
     # A tenth of a second each would do; back and forth would be minutes.
-    assert time.monotonic() - start < 10
+    assert time.process_time() - start < 10

@@ -71,14 +71,10 @@ def test_a_mistake_changes_nothing(package: Path, mistake: str) -> None:
     with pytest.raises((SyntaxError, ImportError, SystemExit)) as caught:
         anew(package)
     assert place_of(caught.value, [package]) == Place(str(package / "two.py"), 2)
+    assert place_of(ValueError("x"), [package]) is None
     assert {name: sys.modules[name] for name in before} == before
     assert "edited.three" not in sys.modules
     put_in_place(before)
-
-
-def test_a_mistake_elsewhere_has_no_place(package: Path) -> None:
-    """As one that is found when rows are handed over."""
-    assert place_of(ValueError("x"), [package]) is None
 
 
 def test_libraries_beside_a_handler_are_not_touched(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import watchfiles
+from websockets.asyncio.client import ClientConnection
 
 from poker_signal.emulator.gateway.config import read_config
 from poker_signal.emulator.reload import reloader as reload
@@ -79,6 +80,12 @@ async def status_after(told: Next) -> CodeStatus:
     return await asyncio.to_thread(told)
 
 
+async def said(host: ClientConnection, type_: str) -> Any:
+    """Return what a handler answers."""
+    await tell(host, type=type_)
+    return await hear(host)
+
+
 @pytest.fixture
 def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that is not there at the moment in which it is to be watched."""
@@ -92,32 +99,20 @@ def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watchfiles, "watch", watch_what_is_there)
 
 
-async def test_a_folder_that_vanishes_for_a_moment_is_watched(
+async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
     vanishing: None, reloading: tuple[Emulator, Path, Next]
 ) -> None:
-    """It was made anew in the moment after."""
-    _, folder, told = reloading
-    (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
-    assert (await status_after(told))[:2] == (True, "edited_handler.py")
-
-
-async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
-    reloading: tuple[Emulator, Path, Next],
-) -> None:
-    """Each handler may import what belongs to another."""
+    """Each may import what belongs to another; the folder was made anew in the moment before."""
     emulator, folder, told = reloading
     async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
         for type_ in ("edited", "other"):
-            await tell(host, type=type_)
-            assert await hear(host) == {"type": "first", "count": 1}
+            assert await said(host, type_) == {"type": "first", "count": 1}
         (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
         status = await status_after(told)
         assert status[:3] == (True, "edited_handler.py", None)
         assert emulator.code_status == status
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "second", "count": 1}
-        await tell(host, type="other")
-        assert await hear(host) == {"type": "first", "count": 1}
+        assert await said(host, "edited") == {"type": "second", "count": 1}
+        assert await said(host, "other") == {"type": "first", "count": 1}
         await tell(anna, type="join")
         assert (await hear(host))["senderId"] == "Anna"
 
@@ -135,8 +130,7 @@ async def test_what_runs_ends_with_the_code_that_it_began_with(
         assert (await status_after(told)).swaps == 1
         running.go_on.set()
         assert await hear(host) == {"type": "first", "count": 1}
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "second", "count": 1}
+        assert await said(host, "edited") == {"type": "second", "count": 1}
 
 
 async def test_a_mistake_is_in_the_status_until_it_is_mended(
@@ -151,8 +145,7 @@ async def test_a_mistake_is_in_the_status_until_it_is_mended(
         assert (status.ok, status.swaps) == (False, 0)
         assert status.message.startswith("SyntaxError: ")
         assert status.place == (str(folder / "edited_handler.py"), 3)
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "first", "count": 1}
+        assert await said(host, "edited") == {"type": "first", "count": 1}
         (folder / "edited_handler.py").write_text(HANDLER)
         assert (await status_after(told)).ok
         await settle(host)
@@ -169,7 +162,6 @@ class TimerOfTheHang(threading.Timer):
     """Runs from when the import hangs: on a busy machine it may take a while to get there."""
 
     def run(self) -> None:
-        """Wait for both."""
         HANGING.wait(30)
         super().run()
 
@@ -190,12 +182,10 @@ async def test_an_import_that_is_not_done_soon_is_told_of(
         assert (status.ok, status.swaps) == (False, 0)
         assert status.message == "not imported after 0.1 s, and later edits wait for it"
         assert status.place == (str(folder / "edited_handler.py"), 3)
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "first", "count": 1}
+        assert await said(host, "edited") == {"type": "first", "count": 1}
         GO_ON.set()
         assert (await status_after(told))[:2] == (True, "edited_handler.py")
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "second", "count": 1}
+        assert await said(host, "edited") == {"type": "second", "count": 1}
 
 
 LAZY = """
@@ -215,23 +205,19 @@ async def test_what_a_function_imports_when_it_is_called_is_swapped(
         helper.write_text("WORDS = '1'\n")
         (folder / "edited_handler.py").write_text(LAZY)
         assert (await status_after(told)).ok
-        await tell(host, type="edited")
-        assert await hear(host) == 1
+        assert await said(host, "edited") == 1
         helper.write_text("WORDS = '2'\n")
         assert (await status_after(told))[:2] == (True, "helper.py")
-        await tell(host, type="edited")
-        assert await hear(host) == 2
+        assert await said(host, "edited") == 2
         helper.write_text("WORDS = = '3'\n")
         assert (await status_after(told)).place == (str(helper), 1)
-        await tell(host, type="edited")
-        assert await hear(host) == 2
+        assert await said(host, "edited") == 2
         # Who needs it no more may delete it.
         (folder / "edited_handler.py").write_text(HANDLER)
         helper.unlink()
         while not (await status_after(told)).ok:
             pass
-        await tell(host, type="edited")
-        assert await hear(host) == {"type": "first", "count": 1}
+        assert await said(host, "edited") == {"type": "first", "count": 1}
 
 
 async def test_a_folder_that_is_made_again_is_watched(
@@ -251,5 +237,4 @@ async def test_a_folder_that_is_made_again_is_watched(
             while not (status := await status_after(told)).ok:
                 pass
             assert status.message == "edited_handler.py"
-            await tell(host, type="other")
-            assert await hear(host) == {"type": word, "count": 1}
+            assert await said(host, "other") == {"type": word, "count": 1}

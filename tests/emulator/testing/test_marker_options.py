@@ -104,7 +104,6 @@ def test_faults_may_be_there_from_the_start() -> None:
         ({"route_selection_expression": 5}, "Expected `str`, got `int` - at `route_selection_exp"),
         ({"route_selection_expression": "$foo"}, r"'\$foo': only \$request.body"),
         ({"faults": "drop:offer"}, "Expected `list`, got `str` - at `faults`"),
-        ({"faults": 5}, "Expected `list`, got `int` - at `faults`"),
         ({"faults": [5]}, r"Expected `str`, got `int` - at `faults\[0\]`"),
         ({"seed": "x"}, "Expected `int`, got `str` - at `seed`"),
         ({"ticket_keys": 5}, r"Expected `dict \| null`, got `int` - at `ticket_keys`"),

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -24,37 +25,34 @@ TIMEOUT_S = 1.0
 """For what never comes."""
 
 
+Frame = dict[str, Any]
+
+
+@dataclass
 class Fault:
-    """A proxy's behaviour; this one is faithful, its children break something each."""
+    """A proxy's behaviour; without arguments it is faithful."""
 
-    topology = Topology.MESH
+    topology: Topology = Topology.MESH
+    query: Callable[[str], str] = lambda path: path
+    """Returns the path and query to connect with."""
+    up: Callable[[str], list[str]] = lambda text: [text]
+    """Returns what the server gets of a client's message."""
+    down: Callable[[Frame], list[Frame]] = lambda frame: [frame]
+    """Returns what a client gets of a frame."""
+    text_down: Callable[[str], list[str]] | None = None
+    """Returns what a client gets of a frame, as text."""
+    status: Callable[[int], int] = lambda status: status
+    """Returns the status of a handshake that was refused."""
+    stays: bool = False
+    """Whether the server does not hear of a client that leaves."""
 
-    def query(self, path: str) -> str:
-        """Return the path and query to connect with."""
-        return path
-
-    def up(self, text: str) -> list[str]:
-        """Return what the server gets of a client's message."""
-        return [text]
-
-    def down(self, frame: dict[str, Any]) -> list[dict[str, Any]]:
+    def passed_down(self, text: str) -> list[str]:
         """Return what a client gets of a frame."""
-        return [frame]
-
-    def text_down(self, text: str) -> list[str]:
-        """Return what a client gets of a frame, as text."""
-        frame = json.loads(text)
-        frames = self.down(frame)
+        if self.text_down is not None:
+            return self.text_down(text)
+        frames = self.down(json.loads(text))
         # Not written anew, unless something changed: a payload is passed on as it was.
         return [text] if frames == [json.loads(text)] else [json.dumps(frame) for frame in frames]
-
-    def status(self, status: int) -> int:
-        """Return the status of a handshake that was refused."""
-        return status
-
-    async def leave(self, upstream: ClientConnection) -> None:
-        """Do what is to be done once a client has left."""
-        await upstream.close()
 
 
 @asynccontextmanager
@@ -90,7 +88,7 @@ def url_of(server: Any) -> str:
 async def _pass_on(client: ServerConnection, upstream: ClientConnection, fault: Fault) -> None:
     async def down() -> None:
         async for text in upstream:
-            for frame in fault.text_down(str(text)):
+            for frame in fault.passed_down(str(text)):
                 await client.send(frame)
         await client.close(upstream.close_code or 1000)
 
@@ -102,7 +100,8 @@ async def _pass_on(client: ServerConnection, upstream: ClientConnection, fault: 
     async with asyncio.TaskGroup() as tasks:
         listening = tasks.create_task(_until_closed(down))
         await _until_closed(up)
-        await fault.leave(upstream)
+        if not fault.stays:
+            await upstream.close()
         listening.cancel()
 
 

@@ -43,18 +43,13 @@ def test_the_document_holds_everything() -> None:
     """For machines."""
     document = json.loads(json.dumps(report.document("ws://x/prod", [OK, FAILED], 1.5)))
     assert document["ok"] is False
-    assert (document["url"], document["topology"], document["seconds"]) == (
-        "ws://x/prod",
-        "star",
-        1.5,
-    )
+    told = document["url"], document["topology"], document["seconds"]
+    assert told == ("ws://x/prod", "star", 1.5)
     assert document["rules"][0] == {
         "group": "Connecting",
         "name": "connects",
         "outcome": "ok",
         "milliseconds": {"median": 2.0, "p95": 3.0, "count": 3},
-        "note": "warm",
-        "expected": "",
-        "came": "",
+        **{"note": "warm", "expected": "", "came": ""},
     }
     assert document["rules"][1]["milliseconds"] is None

@@ -1,6 +1,5 @@
 """What a rule is played with."""
 
-import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from poker_signal.core.model import HOST
@@ -59,9 +58,3 @@ async def test_who_can_connect_is_closed_when_another_cannot() -> None:
         assert "503 Service Unavailable" in rows[join.name].came
         (connection,) = opened
         await connection.wait_closed()
-
-
-@pytest.mark.signal_emulator(topology="star")
-async def test_a_star_is_recognised(signal_emulator: SignalEmulator) -> None:
-    """All rules hold there as well."""
-    assert await failures(signal_emulator.url) == {}

@@ -1,0 +1,138 @@
+"""What a server does wrong, and in which rows of the check that is found."""
+
+from http import HTTPStatus
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.http11 import Request, Response
+
+from poker_signal.emulator.client.check.runner import FIRST, RULES
+from tests.emulator.client.check import faults
+from tests.emulator.client.check.broken import Fault, failures, found, url_of
+from tests.emulator.client.check.faults import admits, answers, drops, forgets
+
+REFUSALS = {
+    "no playerId is refused with 400",
+    "no gameId is refused with 400",
+    "impossible names are refused with 400",
+    "malformed sessions are refused with 400",
+}
+UNDELIVERED = {
+    "no message reaches another game",
+    "for a missing target: undelivered",
+    "for who left: undelivered",
+}
+ERRORS = {
+    "an unknown type is an error",
+    "an invalid message is an error",
+    "a join without HOST is an error",
+    "HOST cannot join itself",
+    "nobody addresses themselves",
+    "a name is refused while its player lives",
+}
+FREED = {
+    "for who left: undelivered",
+    "a name is free once its player left",
+    "a ghost does not lock its player out",
+}
+HANDSHAKE = {
+    "candidates are relayed",
+    "no candidate overtakes its offer",
+    "a whole handshake, from join to candidates",
+}
+SESSIONS = {
+    "malformed sessions are refused with 400",
+    "a session takes its seat over",
+    "a protected HOST: others get 409",
+    "a HOST restarts with its session",
+}
+
+FOUND: dict[str, tuple[Fault, set[str]]] = {
+    # Handshakes that must be refused.
+    "400 never": (admits(400), REFUSALS),
+    "409 never": (admits(409), {"a protected HOST: others get 409"}),
+    "500 always": (faults.OTHER_STATUS, REFUSALS | {"a protected HOST: others get 409"}),
+    # Names that are taken from their owners.
+    "sessions ignored": (forgets("session"), SESSIONS),
+    "sessions mixed": (
+        faults.ONE_SESSION,
+        {"another session does not", "a protected HOST: others get 409"},
+    ),
+    "hosts mixed": (faults.FIRST_HOST, {"without sessions the newest HOST is it"}),
+    # Messages that are lost, changed or late.
+    "no candidates": (drops("ice-candidate"), HANDSHAKE),
+    "no player-connected": (drops("player-connected"), {"player-connected is relayed"}),
+    "senders believed": (faults.believes_sender(), {"senderId is the connection's"}),
+    "overtaking": (faults.overtaking(), {"no candidate overtakes its offer"}),
+    "payloads rewritten": (faults.REWRITES, {"a payload arrives as it was written"}),
+    "games mixed": (faults.ONE_GAME, {"no message reaches another game"}),
+    # answers that are missing or wrong.
+    "no acks": (drops("ack"), {"an id is acknowledged"}),
+    "acks for nothing": (faults.ACKS_ALL, {"an id is acknowledged"}),
+    "no pongs": (drops("pong"), {"an id is acknowledged", "ping is answered"}),
+    "no errors": (drops("error"), ERRORS),
+    "no undelivereds": (drops("undelivered"), UNDELIVERED),
+    "errors for undelivereds": (faults.ERRS_AT_UNDELIVERED, UNDELIVERED),
+    "no sentences": (faults.NO_SENTENCE, UNDELIVERED | ERRORS),
+    "unknown type": (answers("UNKNOWN_TYPE"), {"an unknown type is an error"}),
+    "invalid message": (answers("INVALID_MESSAGE"), {"an invalid message is an error"}),
+    "no host": (answers("HOST_NOT_FOUND"), {"a join without HOST is an error"}),
+    "host joins": (answers("INVALID_JOIN"), {"HOST cannot join itself"}),
+    "oneself": (answers("NOT_ALLOWED"), {"nobody addresses themselves"}),
+    "duplicate": (answers("DUPLICATE_NAME"), {"a name is refused while its player lives"}),
+    "half a star": (faults.HALF_A_STAR, {"a player's offer: mesh or star"}),
+    "nobody leaves": (faults.KEEPS, FREED),
+}
+
+SAID: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "overtaking": (('"type":"offer"',), ('"type":"ice-candidate"',)),
+    "nobody leaves": ((), ("still", "DUPLICATE_NAME")),
+}
+"""What was expected and what came instead, in the last of a fault's rows."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_a_fault_is_found(name: str) -> None:
+    """In the rows that are about it, and in no other."""
+    fault, expected = FOUND[name]
+    rows = found(fault)
+    assert rows.keys() == expected
+    for text in SAID.get(name, ((), ()))[0]:
+        assert text in list(rows.values())[-1].expected
+    for text in SAID.get(name, ((), ()))[1]:
+        assert text in list(rows.values())[-1].came
+
+
+def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
+    """And the rule that depends on it is skipped."""
+    row = found(drops("answer"))["player to player: mesh or star"]
+    assert "(mesh)" in row.expected
+    assert "(star)" in row.expected
+    assert row.came == "nothing within 1 s"
+    assert row.star is None
+
+
+def test_a_relayed_message_has_its_sender_and_exactly_three_keys() -> None:
+    """Both are found, and shown."""
+    row = found(faults.SWAPS_SENDER)["a join reaches HOST"]
+    assert '"senderId":"Alice"' in row.expected
+    assert '"senderId": "Mallory"' in row.came
+    rows = found(faults.MORE_KEYS)
+    assert {"a join reaches HOST", "offer and answer are relayed"} <= rows.keys()
+
+
+async def test_what_is_refused_once_and_then_is_found() -> None:
+    """A server that admits the first and refuses the rest."""
+    served = 0
+
+    async def refuse_the_rest(client: ServerConnection, request: Request) -> Response | None:
+        nonlocal served
+        served += 1
+        return None if served == 1 else client.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
+
+    async with serve(
+        ServerConnection.wait_closed, "127.0.0.1", 0, process_request=refuse_the_rest
+    ) as server:
+        rows = await failures(url_of(server), RULES[:2])
+    assert FIRST.name not in rows
+    assert "429 Too Many Requests: throttled" in rows["connects again"].came
