@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from websockets.datastructures import Headers
 
 from tests.conformance.handlers import PATIENCE_S
-from tests.emulator.peers import client_frame
+from tests.support.frames import client_frame
 
 TEXT, CLOSE, PING, PONG = 1, 8, 9, 10
 

@@ -17,7 +17,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from poker_signal.emulator.wiring import build
 from tests.emulator.conftest import Records
-from tests.emulator.peers import hear
+from tests.support.client import hear
 
 API = """
 [functions.rules]

@@ -17,9 +17,9 @@ from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
-from tests.emulator.peers import hear, tell
 from tests.load.figures import IS_FULL, Record
 from tests.load.figures import tell as show
+from tests.support.client import hear, tell
 
 DAY_S = 24 * 3600
 STEP_S = 61

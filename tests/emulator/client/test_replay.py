@@ -18,8 +18,8 @@ from poker_signal.emulator.client.replay_plan import plan_of
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.emulator.peers import hear, peer, tell
 from tests.emulator.recorded import entries_of, table, take_over
+from tests.support.client import hear, peer, tell
 
 
 async def play(

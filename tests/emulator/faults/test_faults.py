@@ -22,7 +22,8 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Entry, Fault, Opened, Received
 from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.conftest import Records
-from tests.emulator.peers import answer, hear, peer, settle, tell
+from tests.support.client import hear, peer, settle, tell
+from tests.support.frames import answer
 
 ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, player="Alice", game="G")
 BOB = ALICE._replace(connection_id="b", player="Bob")
