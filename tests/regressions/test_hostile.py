@@ -3,7 +3,6 @@
 What SECURITY.md claims and no other test says.
 """
 
-import asyncio
 import json
 import time
 import uuid
@@ -22,11 +21,10 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.field.hosts import OURS, Weather, serving
 from tests.signaling.hosts import core_host, lambda_host, moto_dynamodb
-from tests.signaling.sockets import query_of
 from tests.signaling.test_tickets import SECRET, ticket
+from tests.support.client import hear, peer, query_of, status_of, tell
 
 GAME = "GAME01"
-PATIENCE_S = 30
 
 LOOK_LIKE_HOST = (
     "HOST\u200b",
@@ -40,43 +38,13 @@ LOOK_LIKE_HOST = (
 """Zero width space, Cyrillic, full width, case, right to left, soft hyphen, a space."""
 
 
-def calling(weather: Weather, player: str, more: str = "", game: str = GAME) -> connect:
-    """Return a connection that is about to be opened."""
-    query = query_of(player, game, None) + more
-    return connect(
-        f"{weather.url}{query}", compression=None, ping_interval=None, open_timeout=PATIENCE_S
-    )
-
-
 @asynccontextmanager
 async def game_of(
     weather: Weather, *players: str
 ) -> AsyncGenerator[dict[str, ClientConnection], None]:
     """Let several connect, one after the other."""
     async with AsyncExitStack() as stack:
-        yield {
-            player: await stack.enter_async_context(calling(weather, player)) for player in players
-        }
-
-
-async def status_of(weather: Weather, player: str, more: str = "") -> int:
-    """Return the status of a handshake; who is let in leaves."""
-    try:
-        async with calling(weather, player, more):
-            return 101
-    except InvalidStatus as refused:
-        return refused.response.status_code
-
-
-async def say(client: ClientConnection, **message: Any) -> None:
-    """Send a message."""
-    await client.send(json.dumps(message))
-
-
-async def hear(client: ClientConnection) -> Any:
-    """Return the next frame. Numbers may be longer than int() takes."""
-    async with asyncio.timeout(PATIENCE_S):
-        return json.loads(await client.recv(), parse_int=float)
+        yield {player: await stack.enter_async_context(peer(weather, player)) for player in players}
 
 
 @pytest.mark.parametrize("handler", OURS)
@@ -84,12 +52,12 @@ async def test_who_looks_like_the_host_is_not_the_host(handler: str) -> None:
     """To machines: joins go to HOST, and senderId tells every imitation apart."""
     async with serving(handler) as weather, game_of(weather, "HOST", "Alice") as game:
         for name in LOOK_LIKE_HOST:
-            async with calling(weather, name) as imitation:
-                await say(imitation, type="offer", targetId="Alice", payload=name)
+            async with peer(weather, name) as imitation:
+                await tell(imitation, type="offer", targetId="Alice", payload=name)
                 assert await hear(game["Alice"]) == {
                     "type": "offer", "senderId": name, "payload": name,
                 }  # fmt: skip
-                await say(game["Alice"], type="join", payload=name)
+                await tell(game["Alice"], type="join", payload=name)
                 assert (await hear(game["HOST"]))["payload"] == name
 
 
@@ -102,7 +70,7 @@ async def test_in_a_star_nobody_learns_who_is_there(handler: str) -> None:
     ):
         heard = []
         for target in ("Alice", "nobody"):
-            await say(game["Mallory"], type="ice-candidate", targetId=target, payload=1)
+            await tell(game["Mallory"], type="ice-candidate", targetId=target, payload=1)
             answer = await hear(game["Mallory"])
             heard.append((answer["type"], answer["payload"]["code"]))
         assert heard[0] == heard[1] == ("error", "NOT_ALLOWED")
@@ -111,13 +79,16 @@ async def test_in_a_star_nobody_learns_who_is_there(handler: str) -> None:
 @pytest.mark.parametrize("handler", OURS)
 async def test_a_session_is_worth_nothing_under_another_name_or_code(handler: str) -> None:
     """It takes over the seat that it was made up for, and no other."""
-    secret = "&session=secret-of-the-tablet"
+    secret = "secret-of-the-tablet"
     async with serving(handler) as weather:
-        async with calling(weather, "HOST", secret) as host, calling(weather, "Alice", secret):
-            async with calling(weather, "HOST", secret, "GAME02"):
-                await say(host, type="ping")
+        async with (
+            peer(weather, "HOST", session=secret) as host,
+            peer(weather, "Alice", session=secret),
+        ):
+            async with peer(weather, "HOST", "GAME02", secret):
+                await tell(host, type="ping")
                 assert await hear(host) == {"type": "pong"}
-                assert await status_of(weather, "HOST") == 409
+                assert await status_of(peer(weather, "HOST")) == 409
 
 
 @pytest.mark.parametrize("handler", OURS)
@@ -125,13 +96,13 @@ async def test_a_table_full_of_ghosts_is_an_empty_table(handler: str) -> None:
     """Seats are of who is alive, however many connections a name has; HOST needs none."""
     async with serving(handler, "miss-disconnect:Ghost", seats=2) as weather:
         async with game_of(weather, "Alice", "HOST"):
-            async with calling(weather, "Ghost"), calling(weather, "Ghost"):
-                assert await status_of(weather, "Bob") == 403
-                assert await status_of(weather, "Alice") == 101
-                assert await status_of(weather, "HOST") == 101
-            while await status_of(weather, "Bob") != 101:
+            async with peer(weather, "Ghost"), peer(weather, "Ghost"):
+                assert await status_of(peer(weather, "Bob")) == 403
+                assert await status_of(peer(weather, "Alice")) == 101
+                assert await status_of(peer(weather, "HOST")) == 101
+            while await status_of(peer(weather, "Bob")) != 101:
                 pass  # until both sockets are seen to be closed
-            assert await status_of(weather, "Carol") == 101
+            assert await status_of(peer(weather, "Carol")) == 101
 
 
 GIANTS: dict[str, tuple[str, str]] = {
@@ -158,7 +129,7 @@ async def test_giants_arrive_or_are_refused(handler: str) -> None:
             await game["Alice"].send(pieces)
             hearer = game["HOST" if expected == "join" else "Alice"]
             assert (await hear(hearer))["type"] == expected, name
-        await say(game["Alice"], type="ping")
+        await tell(game["Alice"], type="ping")
         assert await hear(game["Alice"]) == {"type": "pong"}
 
 
@@ -205,7 +176,7 @@ async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, end
         for case, (more, status) in TICKETS.items():
             game = uuid.uuid4().hex
             good = ticket(host, game, player="Alice")
-            query = query_of("Alice", game, None) + more.format(good=good)
+            query = query_of("Alice", game) + more.format(good=good)
             assert await host.connect(case, query) == status, case
 
 
@@ -224,7 +195,7 @@ async def test_a_ticket_in_a_header_is_none(header: str) -> None:
     player, expires_at = PlayerId("Alice"), int(time.time()) + 60
     good = sign(keys, next(iter(keys)), GameId(GAME), player, expires_at)
     async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
-        url = emulator.url + query_of(player, GAME, None)
+        url = emulator.url + query_of(player, GAME)
         async with connect(f"{url}&ticket={good}"):
             pass
         with pytest.raises(InvalidStatus) as refused:

@@ -7,10 +7,9 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,9 +18,9 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from poker_signal.core.model import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Closed, Finished, Received
-from tests.field.client import PATIENCE_S, address
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import meet, meet_once
+from tests.support.client import PATIENCE_S, code_heard, hear, peer, settle, tell
 
 ROOT = Path(__file__).parents[2]
 GAME = "GAME01"
@@ -33,40 +32,6 @@ Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 def serve(request: pytest.FixtureRequest) -> Serve:
     """Start a host with faults."""
     return lambda *specs, **more: serving(request.param, *specs, **more)
-
-
-@asynccontextmanager
-async def peer(
-    weather: Weather, name: str, game: str = GAME, session: str = ""
-) -> AsyncGenerator[ClientConnection, None]:
-    """Connect as somebody."""
-    more = f"&session={session}" if session else ""
-    url = address(weather.url, name, game) + more
-    async with connect(url, ping_interval=None, open_timeout=PATIENCE_S) as socket:
-        yield socket
-
-
-async def tell(socket: ClientConnection, **message: Any) -> None:
-    """Send a message."""
-    await socket.send(json.dumps(message))
-
-
-async def hear(socket: ClientConnection) -> Any:
-    """Return the next frame."""
-    async with asyncio.timeout(PATIENCE_S):
-        return json.loads(await socket.recv())
-
-
-async def code_heard(socket: ClientConnection) -> tuple[str, str]:
-    """Return type and code of the next frame."""
-    frame = await hear(socket)
-    return frame["type"], frame["payload"]["code"]
-
-
-async def settle(socket: ClientConnection) -> None:
-    """Return once what was sent before has been dealt with and nothing was heard of it."""
-    await tell(socket, type="ping")
-    assert await hear(socket) == {"type": "pong"}
 
 
 async def dies(socket: ClientConnection) -> None:

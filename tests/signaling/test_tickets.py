@@ -9,8 +9,9 @@ import pytest
 
 from poker_signal.core.rules import Rules
 from tests.signaling.hosts import moto_dynamodb
-from tests.signaling.sockets import Host, query_of
+from tests.signaling.sockets import Host
 from tests.signaling.test_transcripts import HOSTS
+from tests.support.client import query_of
 
 SECRETS = {
     "2026-11": "a-secret-of-november-with-entropy",

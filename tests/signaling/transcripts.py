@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import Rules
-from tests.signaling.sockets import Host, query_of
+from tests.signaling.sockets import Host
+from tests.support.client import query_of
 
 
 class Connects(NamedTuple):

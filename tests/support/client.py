@@ -7,7 +7,7 @@ from typing import Any, Protocol
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 
-from poker_signal.emulator.client.connection import connect_to, query_of
+from poker_signal.emulator.client import connection
 
 PATIENCE_S = 30
 """For a busy machine; only a test that fails waits so long."""
@@ -21,10 +21,17 @@ class HasUrl(Protocol):
         """The URL, without a query string."""
 
 
-def peer(server: HasUrl | str, player: str, game: str = "GAME01", **more: str) -> connect:
+def query_of(player: str, game: str, session: str | None = None, **more: str) -> str:
+    """Return a query string as the app in the field makes it; an empty session is none."""
+    return connection.query_of(playerId=player, gameId=game, session=session or None, **more)
+
+
+def peer(
+    server: HasUrl | str, player: str, game: str = "GAME01", session: str | None = None, **more: str
+) -> connect:
     """Return a client that connects as the app in the field does; to be awaited or entered."""
     url = server if isinstance(server, str) else server.url
-    return connect_to(url, query_of(playerId=player, gameId=game, **more), PATIENCE_S)
+    return connection.connect_to(url, query_of(player, game, session, **more), PATIENCE_S)
 
 
 async def status_of(client: connect) -> int:
