@@ -12,8 +12,8 @@ from tests.bench import profiles
 from tests.bench.client import Address, drive
 from tests.bench.figures import Figure, Found, Run
 from tests.bench.handshakes import Night, saturate
-from tests.bench.memory import raise_limit
 from tests.bench.processes import FLOOR, OURS, Server, Spec, running
+from tests.support.process import allow_descriptors
 
 IN_FLIGHT = 8
 ROUNDS, SECONDS = 3, 1.2
@@ -55,7 +55,7 @@ def grown(spec: Spec, small: Night, large: Night, run: Run) -> tuple[float, floa
 def measure(run: Run) -> Found:
     """Measure ours against itself; the bare relay's growth is stated beside it."""
     games = GAMES_FULL if run.is_full else GAMES_QUICK
-    raise_limit(games[-1] * 9)
+    allow_descriptors(games[-1] * 9)
     by_games = [Night(count, 8) for count in games]
     by_seats = [Night(GAMES_OF_SEATS, count) for count in SEATS]
     figures = [

@@ -1,7 +1,6 @@
 """Memory of idle connections, and what a connect costs when many are there already."""
 
 import gc
-import resource
 import statistics
 from collections.abc import Callable
 from typing import NamedTuple
@@ -11,6 +10,7 @@ from tests.bench.client import Address, Client, close_all, drive
 from tests.bench.figures import Figure, Found, Run
 from tests.bench.handshakes import Night
 from tests.bench.processes import FLOOR, OURS, Meter, Server, Spec, running
+from tests.support.process import allow_descriptors
 
 ROUNDS = 2
 STEPS = 2 * ROUNDS
@@ -57,17 +57,6 @@ async def _fill(
     return Idle(kb, costs[0], costs[-1])
 
 
-def raise_limit(connections: int) -> None:
-    """Let this process, and those that it starts, have so many sockets."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + 500
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise SystemExit(
-            f"{needed} open files are needed and {hard} allowed: raise it with ulimit -Hn {needed}"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-
-
 def _one(spec: Spec, counts: tuple[int, ...]) -> Idle:
     # A process of its own each time: what closed connections leave behind would count.
     with running(spec) as server:
@@ -77,7 +66,7 @@ def _one(spec: Spec, counts: tuple[int, ...]) -> Idle:
 def measure(run: Run) -> Found:
     """Measure A B A B, each time in a new process."""
     counts = FULL if run.is_full else QUICK
-    raise_limit(counts[-1])
+    allow_descriptors(counts[-1])
     rounds: dict[str, list[Idle]] = {OURS.name: [], FLOOR.name: []}
     for _ in range(ROUNDS):
         for spec in (OURS, FLOOR):

@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from tests.bench.__main__ import main
 from tests.bench.figures import Found
-from tests.bench.memory import raise_limit
 from tests.bench.runner import BENCHES, measured, unnamed
+from tests.support.process import allow_descriptors
 
 
 @pytest.mark.parametrize("name", BENCHES)
@@ -51,4 +51,4 @@ def test_too_few_open_files_are_told_before_anything_is_measured(
     """With what to type."""
     monkeypatch.setattr(resource, "getrlimit", lambda _: (1_024, 4_096))
     with pytest.raises(SystemExit, match="ulimit -Hn 10500"):
-        raise_limit(10_000)
+        allow_descriptors(10_000)

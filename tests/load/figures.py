@@ -39,7 +39,7 @@ def in_the_middle(values: Sequence[float]) -> float:
 Record = Callable[[str, object], None]
 
 
-def tell(record: Record, title: str, **figures: object) -> None:
+def show(record: Record, title: str, **figures: object) -> None:
     """Keep figures for the table at the end, with how busy the machine is besides."""
     figures["load average"] = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     for name, figure in figures.items():

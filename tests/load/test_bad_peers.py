@@ -1,22 +1,30 @@
 """Peers that do not read, and peers that are gone without a word."""
 
 import asyncio
-import json
 import socket
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from tests.field.hosts import OURS, Weather, serving
-from tests.load.figures import IS_FULL, Record, in_the_middle, p99, tell
+from tests.load.figures import IS_FULL, Record, in_the_middle, p99, show
+from tests.load.observed import emulator
 from tests.load.pair import GOES, Pair, healthy_pair, hold_up_nobody
-from tests.load.process import emulator
 from tests.load.proxy import proxy_to
+from tests.support.client import (
+    PATIENCE_S,
+    code_heard,
+    hear,
+    peer,
+    query_of,
+    settle,
+    tell,
+)
+from tests.support.frames import handshake
 
 SLOW = 40 if IS_FULL else 5
 
@@ -34,31 +42,16 @@ GOODBYE_S = 1
 BUSY_S = 5
 """What a busy machine may take besides."""
 
-PATIENCE_S = 30
 
-
-def connecting(url: str, player: str, game: str = "GAME01", more: str = "") -> connect:
-    """Return a connection that is about to be opened."""
-    query = f"?playerId={player}&gameId={game}{more}"
-    return connect(
-        f"{url}{query}",
-        compression=None,
-        ping_interval=None,
-        open_timeout=PATIENCE_S,
-        # Whoever is behind a frozen proxy says goodbye to nobody.
-        close_timeout=0.2,
-    )
-
-
-async def say(client: ClientConnection, **message: Any) -> None:
-    """Send a message."""
-    await client.send(json.dumps(message))
-
-
-async def hear(client: ClientConnection) -> Any:
-    """Return the next frame."""
-    async with asyncio.timeout(PATIENCE_S):
-        return json.loads(await client.recv())
+@asynccontextmanager
+async def lost(url: str, player: str, session: str = "") -> AsyncGenerator[None, None]:
+    """Connect a player whose network will freeze: no goodbye is answered there."""
+    client = await peer(url, player, session=session)
+    try:
+        yield
+    finally:
+        client.transport.abort()
+        await client.wait_closed()
 
 
 @asynccontextmanager
@@ -70,12 +63,8 @@ async def deaf(url: str, player: str, game: str) -> AsyncGenerator[socket.socket
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)
         await loop.sock_connect(client, (parts.hostname, parts.port))
-        request = (
-            f"GET {parts.path}?playerId={player}&gameId={game} HTTP/1.1\r\nHost: x\r\n"
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        await loop.sock_sendall(client, request.encode())
+        target = parts.path + query_of(player, game)
+        await loop.sock_sendall(client, handshake(target))
         async with asyncio.timeout(PATIENCE_S):
             assert (await loop.sock_recv(client, 12)).endswith(b"101")
         yield client
@@ -85,9 +74,9 @@ async def overwhelm(url: str, number: int) -> int:
     """Send somebody who does not read more than may wait; return how many messages that took."""
     game = f"SLOW{number}"
     payload = "x" * MESSAGE_BYTES
-    async with connecting(url, "HOST", game) as host, deaf(url, "Deaf", game):
+    async with peer(url, "HOST", game) as host, deaf(url, "Deaf", game):
         for sent in range(1, 2 * MESSAGES):
-            await say(host, type="offer", targetId="Deaf", payload=payload, id=str(sent))
+            await tell(host, type="offer", targetId="Deaf", payload=payload, id=str(sent))
             if (await hear(host))["type"] == "undelivered":
                 return sent
     raise AssertionError("it was never cut off")
@@ -105,7 +94,7 @@ async def overwhelmed(record_property: Record) -> Pair:
         end = time.monotonic() + PATIENCE_S
         while (after := emulated.holdings()) != before and time.monotonic() < end:
             pass  # counting takes its time
-    tell(
+    show(
         record_property,
         f"{SLOW} slow readers",
         messages_per_s=sum(needed) / seconds,
@@ -131,15 +120,15 @@ async def test_a_player_who_fell_silent_is_missed_within_the_idle_timeout(handle
     """Nobody closed anything: only the idle time-out can tell, and then the name is free again."""
     async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
         proxy, url = through
-        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+        async with peer(weather, "HOST") as host, lost(url, "Alice"):
             proxy.freeze()
-            async with connecting(weather.url, "Alice") as again:
-                await say(again, type="join")
+            async with peer(weather, "Alice") as again:
+                await tell(again, type="join")
                 assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
                 await until_closed(weather, "Alice", host, again)
-                await say(again, type="join")
+                await tell(again, type="join")
                 assert (await hear(host))["type"] == "join"
-                await say(host, type="offer", targetId="Alice", payload=1)
+                await tell(host, type="offer", targetId="Alice", payload=1)
                 assert (await hear(again))["type"] == "offer"
 
 
@@ -148,16 +137,13 @@ async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
     """The host that writes to it hears ``undelivered`` once the idle time-out has passed."""
     async with serving(handler, idle_timeout_s=IDLE_S) as weather, proxy_to(weather.url) as through:
         proxy, url = through
-        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+        async with peer(weather, "HOST") as host, lost(url, "Alice"):
             proxy.freeze()
             started = time.monotonic()
             await until_closed(weather, "Alice", host)
             assert time.monotonic() - started < IDLE_S + GOODBYE_S + BUSY_S
-            await say(host, type="offer", targetId="Alice", payload=1)
-            answer = await hear(host)
-            assert (answer["type"], answer["payload"]["code"]) == (
-                "undelivered", "TARGET_NOT_FOUND",
-            )  # fmt: skip
+            await tell(host, type="offer", targetId="Alice", payload=1)
+            assert await code_heard(host) == ("undelivered", "TARGET_NOT_FOUND")
 
 
 async def until_closed(weather: Weather, player: str, *awake: ClientConnection) -> None:
@@ -174,8 +160,7 @@ async def until_closed(weather: Weather, player: str, *awake: ClientConnection) 
     async with asyncio.timeout(PATIENCE_S):
         while not closed.is_set():
             for client in awake:
-                await say(client, type="ping")
-                assert (await hear(client))["type"] == "pong"
+                await settle(client)
             with suppress(TimeoutError):
                 await asyncio.wait_for(closed.wait(), IDLE_S / 4)
 
@@ -185,17 +170,17 @@ async def test_who_has_a_session_need_not_wait_for_the_idle_timeout(handler: str
     """Its own silent connection is taken over at once, and so is the game of a silent tablet."""
     async with serving(handler) as weather, proxy_to(weather.url) as through:
         proxy, url = through
-        phone, tablet = "&session=phone-of-alice", "&session=tablet-at-home"
+        phone, tablet = "phone-of-alice", "tablet-at-home"
         async with (
-            connecting(url, "HOST", more=tablet),
-            connecting(url, "Alice", more=phone),
+            lost(url, "HOST", session=tablet),
+            lost(url, "Alice", session=phone),
         ):
             proxy.freeze()
             async with (
-                connecting(weather.url, "HOST", more=tablet) as host,
-                connecting(weather.url, "Alice", more=phone) as alice,
+                peer(weather, "HOST", session=tablet) as host,
+                peer(weather, "Alice", session=phone) as alice,
             ):
-                await say(alice, type="join")
+                await tell(alice, type="join")
                 assert (await hear(host))["type"] == "join"
-                await say(host, type="offer", targetId="Alice", payload=1)
+                await tell(host, type="offer", targetId="Alice", payload=1)
                 assert (await hear(alice))["type"] == "offer"

@@ -5,19 +5,20 @@ machine that does other things as well. The figures are in the table.
 """
 
 import asyncio
-import resource
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from tests.field.client import host_of, player_of, verdict_on
-from tests.load.figures import IS_FULL, Record, Sample, growth_mib, in_the_middle, p99, tell
+from tests.load.figures import IS_FULL, Record, Sample, growth_mib, in_the_middle, p99, show
+from tests.load.observed import Observed, emulator
 from tests.load.pair import GOES, Pair, healthy_pair, hold_up_nobody
-from tests.load.process import Observed, TooFewDescriptors, allow_descriptors, emulator
+from tests.support.client import peer, settle
+from tests.support.process import allow_descriptors
 
 IDLE = 5_000 if IS_FULL else 400
 GAMES = 200 if IS_FULL else 20
@@ -25,7 +26,6 @@ SECONDS = 60 if IS_FULL else 8
 AT_ONCE = 1_000
 
 CONNECTING_AT_A_TIME = 50
-OPEN_TIMEOUT_S = 60
 
 PAUSE_S = 3
 """Between two handshakes of a game: the load is to be the emulator's, not ours."""
@@ -45,22 +45,6 @@ TRACED = 20_000
 """Entries that the emulator keeps to show: they are no leak, but memory until there are so many."""
 
 
-def query(player: str, game: str) -> str:
-    """Return who connects to what."""
-    return f"?playerId={player}&gameId={game}"
-
-
-def calling(url: str, player: str, game: str) -> connect:
-    """Return a connection that is about to be opened."""
-    return connect(
-        f"{url}{query(player, game)}",
-        compression=None,
-        ping_interval=None,
-        open_timeout=OPEN_TIMEOUT_S,
-        close_timeout=OPEN_TIMEOUT_S,
-    )
-
-
 @asynccontextmanager
 async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnection], None]:
     """Keep connections open that say nothing, each a game's only player."""
@@ -68,7 +52,7 @@ async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnectio
 
     async def open_one(number: int) -> ClientConnection:
         async with gate:
-            return await calling(url, "Idle", f"IDLE{number}")
+            return await peer(url, "Idle", f"IDLE{number}")
 
     async with AsyncExitStack() as stack:
         opened = await asyncio.gather(*map(open_one, range(count)))
@@ -81,10 +65,9 @@ async def fill_the_trace(url: str) -> None:
     """Make the emulator remember as much as it ever does: three entries a ping."""
 
     async def ping_on(number: int) -> None:
-        async with calling(url, "Ping", f"PING{number}") as client:
+        async with peer(url, "Ping", f"PING{number}") as client:
             for _ in range(TRACED // 3 // 4):
-                await client.send('{"type":"ping"}')
-                await client.recv()
+                await settle(client)
 
     await asyncio.gather(*map(ping_on, range(4)))
 
@@ -142,7 +125,7 @@ async def crowded(record_property: Record) -> Pair:
         after = settled(emulated, before)
         final_mib, peak_mib = emulated.memory_mib(), emulated.peak_mib()
     growth = growth_mib(samples)
-    tell(
+    show(
         record_property,
         f"{IDLE} idle, {GAMES} games, {SECONDS} s",
         handshakes=f"{total['connected']} of {total.total()}",
@@ -179,9 +162,8 @@ async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Re
 
     async def visit(url: str, number: int) -> None:
         start = time.monotonic()
-        async with calling(url, "Guest", f"GUEST{number}") as client:
-            await client.send('{"type":"ping"}')
-            assert await client.recv() == '{"type":"pong"}'
+        async with peer(url, "Guest", f"GUEST{number}") as client:
+            await settle(client)
             took_ms.append((time.monotonic() - start) * 1000)
 
     with emulator() as emulated:
@@ -190,7 +172,7 @@ async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Re
         await asyncio.gather(*(visit(emulated.url, number) for number in range(AT_ONCE)))
         seconds = time.monotonic() - start
         after, peak_mib = settled(emulated, before), emulated.peak_mib()
-    tell(
+    show(
         record_property,
         f"{AT_ONCE} at once",
         connects_per_s=AT_ONCE / seconds,
@@ -199,12 +181,3 @@ async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Re
     )
     assert len(took_ms) == AT_ONCE
     assert after == before
-
-
-def test_too_few_descriptors_are_explained() -> None:
-    """Instead of thousands of connections that fail one by one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        pytest.skip("this machine has no limit of open files")
-    with pytest.raises(TooFewDescriptors, match="ulimit -Hn"):
-        allow_descriptors(hard)

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from poker_signal.emulator.clock import Timer, VirtualClock
 from poker_signal.emulator.faults.faults import Faults
@@ -17,9 +17,8 @@ from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
-from tests.load.figures import IS_FULL, Record
-from tests.load.figures import tell as show
-from tests.support.client import hear, tell
+from tests.load.figures import IS_FULL, Record, show
+from tests.support.client import PATIENCE_S, closed, hear, peer, tell
 
 DAY_S = 24 * 3600
 STEP_S = 61
@@ -35,8 +34,6 @@ IDLE_S, LONGEST_S, ROW_LIVES_S = 600, 7200, 7200
 
 GAMES = 10 if IS_FULL else 5
 BUDGET_S = 30
-
-PATIENCE_S = 10
 
 
 class CountingClock(VirtualClock):
@@ -122,13 +119,12 @@ class Guest:
         self.active_s = 0.0
         """When something was last said or heard."""
         self._world = world
-        self._query = f"?playerId={name}&gameId={game}" + (session and f"&session={session}")
+        self._name, self._game, self._session = name, game, session
         self._opened_s = 0.0
 
     async def come(self) -> None:
         """Connect."""
-        url = self._world.url + self._query
-        self.client = await connect(url, compression=None, ping_interval=None)
+        self.client = await peer(self._world, self._name, self._game, self._session)
         self._opened_s = self.active_s = self._world.now_s
         self.times += 1
 
@@ -136,9 +132,7 @@ class Guest:
         """Connect anew, from another network: the session takes the seat over."""
         old = self.client
         await self.come()
-        async with asyncio.timeout(PATIENCE_S):
-            await old.wait_closed()
-        assert old.close_code == 1000
+        assert (await closed(old))[0] == 1000
 
     async def come_back_if_due(self) -> None:
         """Be closed with 1001 exactly when that is due."""
@@ -146,9 +140,7 @@ class Guest:
         if due_s > self._world.now_s:
             assert self.client.close_code is None, "closed before its time"
             return
-        async with asyncio.timeout(PATIENCE_S):
-            await self.client.wait_closed()
-        assert self.client.close_code == 1001
+        assert (await closed(self.client))[0] == 1001
         await self.come()
 
 

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.load.figures import Record, in_the_middle, p99, tell
+from tests.load.figures import Record, in_the_middle, p99, show
+from tests.load.observed import emulator
 from tests.load.pair import healthy_pair
-from tests.load.process import emulator
+from tests.support.frames import raw_connection, read_answer
 
 LOOKERS = 50
 ROUNDS = 3
@@ -33,22 +34,16 @@ PATIENCE_S = 150
 
 async def follow(url: str, since: int, count: int) -> int:
     """Look until so many more entries were told; return the number of the next."""
-    parts = urlsplit(url)
-    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     until = since + count
-    try:
+    async with raw_connection(url) as (reader, writer):
         while since < until:
             path = f"/_inspect/api/entries?since={since}&wait=10"
             writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            assert head.startswith(b"HTTP/1.1 200"), head
-            assert length, head
-            following = re.search(rb'"next":(\d+)', await reader.readexactly(int(length[1])))
+            told = await read_answer(reader)
+            assert told.status == 200, told
+            following = re.search(rb'"next":(\d+)', told.body)
             assert following
             since = int(following[1])
-    finally:
-        writer.close()
     return since
 
 
@@ -101,7 +96,7 @@ async def test_no_message_is_later_because_somebody_looks(record_property: Recor
                     deaf.transport.abort()
                     with suppress(ConnectionError):
                         await deaf.wait_closed()
-    tell(
+    show(
         record_property,
         f"{LOOKERS} inspectors and a deaf one",
         rounds=len(delay.alone),
