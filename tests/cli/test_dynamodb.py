@@ -15,7 +15,7 @@ from poker_signal.cli.main import main
 from poker_signal.core.model import Topology
 from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.environment import environment_of
-from tests.cli.test_emulate import emulate
+from tests.support.process import emulate
 
 REGION = "us-west-2"
 

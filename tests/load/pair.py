@@ -15,7 +15,7 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.load.figures import p99
 from tests.support.client import PATIENCE_S
-from tests.support.process import ROOT, started
+from tests.support.process import ROOT, running
 
 EVERY_S = 0.02
 """Half as often as a connection may send for ever."""
@@ -65,7 +65,7 @@ def healthy_pair(url: str) -> Generator[Pair, None, None]:
     """Let two talk as long as the block lasts."""
     pair = Pair()
     module = (sys.executable, "-m", "tests.load.pair", url)
-    with started(*module, stderr=None, cwd=ROOT) as process:
+    with running(*module, stderr=None, cwd=ROOT) as process:
         yield pair
         out, _ = process.communicate("\n", timeout=PATIENCE_S + 10)
     assert process.returncode == 0, "the pair did not come through: see stderr"

@@ -18,6 +18,7 @@ import psutil
 ROOT = Path(__file__).parents[2]
 
 COMMAND = (sys.executable, "-m", "poker_signal.cli")
+EMULATE = (*COMMAND, "emulate")
 
 START_S = 60
 END_S = 20
@@ -62,7 +63,7 @@ class Usage:
 
 
 @contextmanager
-def started(
+def running(
     *command: str | Path,
     stop: signal.Signals = signal.SIGTERM,
     stderr: int | IO[Any] | None = subprocess.PIPE,
@@ -84,7 +85,7 @@ def started(
             yield process
             if process.poll() is None:
                 process.send_signal(stop)
-                process.communicate(timeout=END_S)
+                process.wait(END_S)
         except subprocess.TimeoutExpired:
             pass
         finally:
@@ -95,8 +96,8 @@ def started(
 def serving(
     *command: str | Path, stderr: int | IO[Any] = subprocess.PIPE, **options: Any
 ) -> Generator[Served, None, None]:
-    """Start a command that prints its URL once it serves; ``options`` are those of ``started``."""
-    with started(*command, stderr=stderr, **options) as process:
+    """Start a command that prints its URL once it serves; ``options`` are those of ``running``."""
+    with running(*command, stderr=stderr, **options) as process:
         yield Served(process, _first_line(process, stderr))
 
 
@@ -117,21 +118,21 @@ def _first_line(process: Process, stderr: int | IO[Any]) -> str:
 @contextmanager
 def emulate(*options: str, **environment: str) -> Generator[Served, None, None]:
     """Start ``poker-signal emulate``."""
-    with serving(*COMMAND, "emulate", *options, env={**os.environ, **environment}) as served:
+    with serving(*EMULATE, *options, env={**os.environ, **environment}) as served:
         yield served
 
 
 @contextmanager
-def command(*arguments: str, code: str = "") -> Generator[Process, None, None]:
+def start(*arguments: str, code: str = "") -> Generator[Process, None, None]:
     """Start ``poker-signal``; ``code`` is run before it."""
     before = (sys.executable, "-c", f"{code}\nimport poker_signal.cli.__main__")
-    with started(*(before if code else COMMAND), *arguments) as process:
+    with running(*(before if code else COMMAND), *arguments) as process:
         yield process
 
 
 def play(*arguments: str, says: str = "", code: str = "") -> tuple[int, list[Any], str]:
     """Run ``poker-signal`` to its end; return its exit code, what it printed, and stderr."""
-    with command(*arguments, code=code) as process:
+    with start(*arguments, code=code) as process:
         out, err = process.communicate(says, timeout=PATIENCE_S)
     return process.returncode, [json.loads(line) for line in out.splitlines()], err
 

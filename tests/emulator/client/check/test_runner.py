@@ -1,15 +1,8 @@
 """The whole check, on servers that keep the rules and on servers that cannot be reached."""
 
-import asyncio
-import signal
 import socket
 import ssl
-import sysconfig
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 import trustme
@@ -21,23 +14,7 @@ from poker_signal.emulator.client.check.scene import Scene, Server
 from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.client.check.broken import failures, found, url_of
 from tests.emulator.client.check.faults import FailingFunction
-
-COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
-
-
-@asynccontextmanager
-async def emulate(*options: str) -> AsyncGenerator[str, None]:
-    """Start the command; yield its URL."""
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, "emulate", "--port", "0", *options, stdout=PIPE, stderr=DEVNULL
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(50):
-            yield (await process.stdout.readline()).decode().strip()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
+from tests.support.process import emulate
 
 
 @pytest.mark.parametrize(
@@ -47,8 +24,8 @@ async def emulate(*options: str) -> AsyncGenerator[str, None]:
 )
 async def test_every_rule_holds_at_the_emulator(options: tuple[str, ...]) -> None:
     """And none is left out."""
-    async with emulate(*options) as url:
-        rows = [row async for row in check(Server(url, 20))]
+    with emulate("--port", "0", *options) as served:
+        rows = [row async for row in check(Server(served.url, 20))]
     assert [row for row in rows if row.outcome != "ok"] == []
     assert [row.rule for row in rows] == list(RULES)
     assert {row.star for row in rows} == {None, "star" in options}
