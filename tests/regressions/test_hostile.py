@@ -20,9 +20,10 @@ from poker_signal.core.tickets import read_keys, sign
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.field.hosts import OURS, Weather, serving
-from tests.signaling.hosts import core_host, lambda_host, moto_dynamodb
+from tests.signaling.hosts import core_host, lambda_host
 from tests.signaling.test_tickets import SECRET, ticket
 from tests.support.client import hear, peer, query_of, status_of, tell
+from tests.support.dynamodb import moto_server
 
 GAME = "GAME01"
 
@@ -165,7 +166,7 @@ TICKETS: dict[str, tuple[str, int]] = {
 @pytest.fixture(scope="module")
 def endpoint() -> Generator[str, None, None]:
     """A DynamoDB and an SSM for all cases."""
-    with moto_dynamodb() as endpoint:
+    with moto_server() as endpoint:
         yield endpoint
 
 

@@ -8,10 +8,10 @@ import jwt
 import pytest
 
 from poker_signal.core.rules import Rules
-from tests.signaling.hosts import moto_dynamodb
 from tests.signaling.sockets import Host
 from tests.signaling.test_transcripts import HOSTS
 from tests.support.client import query_of
+from tests.support.dynamodb import moto_server
 
 SECRETS = {
     "2026-11": "a-secret-of-november-with-entropy",
@@ -25,7 +25,7 @@ PLAYER = "Zoë 🃏"
 @pytest.fixture(scope="module")
 def endpoint() -> Generator[str, None, None]:
     """A DynamoDB and an SSM for all cases."""
-    with moto_dynamodb() as endpoint:
+    with moto_server() as endpoint:
         yield endpoint
 
 

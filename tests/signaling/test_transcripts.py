@@ -6,9 +6,10 @@ from contextlib import AbstractAsyncContextManager
 import pytest
 
 from poker_signal.core.rules import Rules
-from tests.signaling.hosts import core_host, event_host, lambda_host, moto_dynamodb
+from tests.signaling.hosts import core_host, event_host, lambda_host
 from tests.signaling.sockets import Host
 from tests.signaling.transcripts import CASES, Step, hold
+from tests.support.dynamodb import moto_server
 
 HOSTS: dict[str, Callable[..., AbstractAsyncContextManager[Host]]] = {
     "core": core_host,
@@ -20,7 +21,7 @@ HOSTS: dict[str, Callable[..., AbstractAsyncContextManager[Host]]] = {
 @pytest.fixture(scope="module")
 def endpoint() -> Generator[str, None, None]:
     """A DynamoDB for all transcripts: each plays in games of its own."""
-    with moto_dynamodb() as endpoint:
+    with moto_server() as endpoint:
         yield endpoint
 
 

@@ -4,17 +4,19 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.moto_server.werkzeug_app import create_backend_app
 
 from poker_signal.core.model import Connect, ConnectionId, GameId, Message, PlayerId, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.emulator.faults.lagging_rows import LaggingTable
 from poker_signal.emulator.functions.memory_table import MemoryTable
 from poker_signal.emulator.trace.entries import Fault
 from poker_signal.emulator.trace.trace import Trace
-from poker_signal.lambda_app.table import DynamoTable
-from tests.field import dynamodb
+from poker_signal.lambda_app.table import DynamoTable, schema
+from tests.support.dynamodb import TABLE, client_of
 
 LAG = "index-lag=800ms"
 
@@ -134,8 +136,12 @@ class Dynamo:
         self.told = 0
         self.faults = Faults(specs)
         self.faults.call_soon = lambda callback: self._tell()
-        self.client: Any = dynamodb.client(self.faults, lambda: self.now_s)
-        self.table = DynamoTable(self.client, dynamodb.TABLE)
+        index = LaggingIndex(create_backend_app("dynamodb"), self.faults, lambda: self.now_s)
+        self.client: Any = client_of(index)
+        if TABLE in self.client.list_tables()["TableNames"]:
+            self.client.delete_table(TableName=TABLE)
+        self.client.create_table(**schema(TABLE))
+        self.table = DynamoTable(self.client, TABLE)
 
     def _tell(self) -> None:
         self.told += 1
@@ -186,10 +192,10 @@ def test_several_writes_at_once_are_late_too(in_batch: bool) -> None:
         "ttl": {"N": "9"},
     }
     if in_batch:
-        requests = {dynamodb.TABLE: [{"PutRequest": {"Item": item}}]}
+        requests = {TABLE: [{"PutRequest": {"Item": item}}]}
         dynamo.client.batch_write_item(RequestItems=requests)
     else:
-        put = {"Put": {"TableName": dynamodb.TABLE, "Item": item}}
+        put = {"Put": {"TableName": TABLE, "Item": item}}
         dynamo.client.transact_write_items(TransactItems=[put])
     assert dynamo.indexed() == set()
     dynamo.now_s = 1
@@ -209,7 +215,7 @@ def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> N
         dynamo.faults.remove(LAG)
         assert dynamo.indexed() == {*before, f"a{number}"}
     names = dynamo.client.list_tables()["TableNames"]
-    assert [name for name in names if name.startswith(dynamodb.TABLE)] == [dynamodb.TABLE]
+    assert [name for name in names if name.startswith(TABLE)] == [TABLE]
 
 
 def test_who_asks_for_a_table_that_is_not_there_is_told_so() -> None:
