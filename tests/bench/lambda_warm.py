@@ -7,14 +7,13 @@ their own, so that only the caller's CPU time is counted.
 import contextlib
 import io
 import json
-import multiprocessing
 import os
 import statistics
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row
+from tests.bench.aws_stub import serving
 from tests.bench.figures import Figure, Found, Run
 
 ROUNDS = 9
@@ -37,31 +36,6 @@ SEATS = [
 CANDIDATE = {"candidate": "candidate:1 1 udp 2113937151 192.0.2.1 54400 typ host", "sdpMid": "0"}
 
 
-class _Stub(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    items = b""
-
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = self.items if "@connections" not in self.path else b""
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.0")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet."""
-
-
-def _serve(port: "multiprocessing.Queue[int]", items: bytes) -> None:
-    _Stub.items = items
-    _Stub.wbufsize = -1
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Stub)
-    port.put(server.server_address[1])
-    server.serve_forever()
-
-
 def _event(number: int) -> dict[str, Any]:
     context = {
         "routeKey": "$default",
@@ -79,16 +53,13 @@ def _event(number: int) -> dict[str, Any]:
 
 def measure(run: Run) -> Found:
     """Measure, and print a table."""
+    stack = contextlib.ExitStack()
     os.environ.update(AWS_ACCESS_KEY_ID="x", AWS_SECRET_ACCESS_KEY="x")
     os.environ.update(AWS_DEFAULT_REGION="us-west-2", TABLE_NAME="t")
     from poker_signal.lambda_app.handler import make_handler
-    from poker_signal.lambda_app.table import INDEX, _item_of
+    from poker_signal.lambda_app.table import INDEX
 
-    items = json.dumps({"Items": [_item_of(row) for row in SEATS], "Count": len(SEATS)}).encode()
-    ports: multiprocessing.Queue[int] = multiprocessing.Queue()
-    server = multiprocessing.Process(target=_serve, args=(ports, items), daemon=True)
-    server.start()
-    url = f"http://127.0.0.1:{ports.get(timeout=30)}"
+    url = f"http://{stack.enter_context(serving(SEATS))}"
     os.environ["AWS_ENDPOINT_URL_DYNAMODB"] = url
     endpoint = f"{url}/prod"
     handler = make_handler({**os.environ, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint})
@@ -118,8 +89,7 @@ def measure(run: Run) -> Found:
             work()
             taken[name].append((time.process_time() - start) / MESSAGES * 1e6)
         run.tick("messages")
-    server.terminate()
-    server.join()
+    stack.close()
     print(f"warm message, CPU, median of {ROUNDS} x {MESSAGES}:")
     medians = [statistics.median(us) for us in taken.values()]
     for name, us in zip(taken, medians, strict=True):
