@@ -162,7 +162,7 @@ class DynamoDB:
 
 
 def _copy(item: Item | None) -> Any:
-    """Return an item that nobody else changes."""
+    """Return an item of its own."""
     if item is None:
         return None
     return {
@@ -310,7 +310,7 @@ def moto_server() -> Generator[str, None, None]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        # All of moto's servers in a process are one AWS, whoever else had one before.
+        # All of moto's servers in a process are one AWS: an earlier test may have left something.
         BackendDict.reset()
         with closing(client_at(f"http://{host}:{port}")) as client:
             client.create_table(**schema(TABLE))
