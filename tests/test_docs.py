@@ -17,6 +17,7 @@ from poker_signal.emulator.gateway.config import read_config
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing.marker_options import NAMES
+from tests.support.process import emulate
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -40,30 +41,19 @@ def test_the_transcript_works_when_pasted() -> None:
     script = script.removesuffix("EOF\n")
     assert "ws://127.0.0.1:3001/prod" in script
 
-    with subprocess.Popen(
-        [sys.executable, "-m", "poker_signal.cli", "emulate", "--port", "0"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1"},
-    ) as emulator:
-        try:
-            assert emulator.stdout is not None
-            url = emulator.stdout.readline().strip()
-            done = subprocess.run(
-                [sys.executable, "-"],
-                input=script.replace("ws://127.0.0.1:3001/prod", url),
-                capture_output=True,
-                text=True,
-                encoding="utf-8",
-                timeout=30,
-                check=False,
-                env={**os.environ, "PYTHONUTF8": "1"},
-            )
-            emulator.terminate()
-            _, told = emulator.communicate(timeout=30)
-        finally:
-            emulator.kill()
+    with emulate("--port", "0") as (emulator, line):
+        done = subprocess.run(
+            [sys.executable, "-"],
+            input=script.replace("ws://127.0.0.1:3001/prod", line.strip()),
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=30,
+            check=False,
+            env={**os.environ, "PYTHONUTF8": "1"},
+        )
+        emulator.terminate()
+        _, told = emulator.communicate(timeout=30)
     assert (done.stdout, done.stderr) == (heard, "")
     assert without_times(told.partition("Ctrl-C\n\n")[2]) == without_times(seen)
 

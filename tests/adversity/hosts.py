@@ -21,13 +21,12 @@ from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable
-from tests.adversity.dynamodb import DynamoDB
 from tests.adversity.world import Gateway
+from tests.support.dynamodb import TABLE, DynamoDB
 
 if TYPE_CHECKING:
     from tests.adversity.schedule import Schedule, Task
 
-TABLE = "poker-signaling-connections"
 IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 

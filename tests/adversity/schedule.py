@@ -9,9 +9,9 @@ from poker_signal.core.model import ConnectionId
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from tests.adversity import properties
-from tests.adversity.dynamodb import Item, client_error
 from tests.adversity.hosts import Killed, MakeHost
 from tests.adversity.world import LIFETIME_MS, Connection, Said
+from tests.support.dynamodb import Item, client_error
 
 BEGIN_MS = 1_707_503_000_000
 LAMBDA_TIMEOUT_MS = 28_000

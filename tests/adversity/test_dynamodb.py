@@ -7,16 +7,12 @@ import pytest
 from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from moto import mock_aws
-from moto.core.models import patch_client
 
 from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row
-from poker_signal.lambda_app.clients import dynamodb_client
-from poker_signal.lambda_app.table import DynamoTable, schema
-from tests.adversity.dynamodb import DynamoDB
+from poker_signal.lambda_app.table import DynamoTable
 from tests.core.build import row
-from tests.lambda_app import TABLE
 from tests.support import tiers
+from tests.support.dynamodb import TABLE, DynamoDB, moto_client
 
 KEYS = st.sampled_from(["a", "b", "c"]).map(ConnectionId)
 ROWS = st.builds(
@@ -39,14 +35,8 @@ CALLS = st.one_of(
 @pytest.fixture(scope="module")
 def moto() -> Generator[Any, None, None]:
     """A client of moto's, with the table as the deployment makes it."""
-    with mock_aws(), pytest.MonkeyPatch.context() as environment:
-        environment.delenv("AWS_PROFILE", raising=False)
-        environment.setenv("AWS_DEFAULT_REGION", "us-west-2")
-        client = dynamodb_client()
-        patch_client(client)
-        client.create_table(**schema(TABLE))
+    with moto_client() as client:
         yield client
-        client.close()
 
 
 @settings(max_examples=tiers.EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from poker_signal.core.model import ConnectionId
-from tests.adversity.dynamodb import Pause, client_error
+from tests.support.dynamodb import Pause, client_error
 
 State = Literal["pending", "open", "refused", "closed"]
 

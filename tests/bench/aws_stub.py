@@ -1,4 +1,4 @@
-"""DynamoDB and @connections on loopback, behind TLS, that answer at once.
+"""DynamoDB and @connections on loopback that answer at once.
 
 They run in a process of their own, so that only the caller's CPU time is counted there. TLS and
 AWS's whole list of authorities belong to what a container's first call costs.
@@ -49,33 +49,38 @@ class _Stub(BaseHTTPRequestHandler):
 def _serve(port: "multiprocessing.Queue[int]", rows: Sequence[Row], certificate: str) -> None:
     _Stub.items = [_item_of(row) for row in rows]
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Stub)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
+    if certificate:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     port.put(server.server_address[1])
     server.serve_forever()
 
 
 @contextlib.contextmanager
+def serving(rows: Sequence[Row], certificate: str = "") -> Generator[str, None, None]:
+    """Serve a game's rows, behind TLS if there is a certificate; yield host and port."""
+    ports: multiprocessing.Queue[int] = multiprocessing.Queue()
+    server = multiprocessing.Process(target=_serve, args=(ports, rows, certificate), daemon=True)
+    server.start()
+    try:
+        yield f"127.0.0.1:{ports.get(timeout=30)}"
+    finally:
+        server.terminate()
+        server.join()
+
+
+@contextlib.contextmanager
 def stub(rows: Sequence[Row], folder: Path) -> Generator[dict[str, str], None, None]:
-    """Serve a game's rows; yield the environment that sends a function there."""
+    """Serve a game's rows behind TLS; yield the environment that sends a function there."""
     authority = trustme.CA()
     certificate, bundle = folder / "server.pem", folder / "authorities.pem"
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
     everybody = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
     bundle.write_bytes(everybody + authority.cert_pem.bytes())
-    ports: multiprocessing.Queue[int] = multiprocessing.Queue()
-    server = multiprocessing.Process(
-        target=_serve, args=(ports, rows, str(certificate)), daemon=True
-    )
-    server.start()
-    try:
-        url = f"https://127.0.0.1:{ports.get(timeout=30)}"
+    with serving(rows, str(certificate)) as address:
         yield {
-            "AWS_ENDPOINT_URL_DYNAMODB": url,
-            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"{url}/prod",
+            "AWS_ENDPOINT_URL_DYNAMODB": f"https://{address}",
+            "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"https://{address}/prod",
             "AWS_CA_BUNDLE": str(bundle),
         }
-    finally:
-        server.terminate()
-        server.join()

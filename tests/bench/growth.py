@@ -9,9 +9,9 @@ much of that is the machine's. What it costs to meet for the first time is state
 from tests.bench.client import Address, drive
 from tests.bench.figures import Figure
 from tests.bench.handshakes import Night, saturate
-from tests.bench.memory import raise_limit
 from tests.bench.processes import FLOOR, OURS, Server, Spec, running
 from tests.bench.turns import in_turns
+from tests.support.process import allow_descriptors
 
 IN_FLIGHT = 8
 ROUNDS, SECONDS = 3, 1.2
@@ -43,7 +43,7 @@ def _of_meeting(spec: Spec, night: Night) -> tuple[float]:
 def measure(is_full: bool) -> list[Figure]:
     """Measure ours against itself; the bare relay's growth is stated beside it."""
     many, few = GAMES_FULL if is_full else GAMES_QUICK
-    raise_limit(many * 9)
+    allow_descriptors(many * 9)
     by_games = [Night(count, 8) for count in (many, few)]
     at_many, at_one = _grown(OURS, by_games)
     at_24, at_2 = _grown(OURS, [Night(GAMES_OF_SEATS, count) for count in SEATS])

@@ -1,13 +1,13 @@
 """Memory of idle connections, and what a connect costs when many are there already."""
 
 import gc
-import resource
 
 from tests.bench.client import Address, Client, close_all, drive
 from tests.bench.figures import Figure
 from tests.bench.handshakes import Night
 from tests.bench.processes import FLOOR, OURS, Meter, Server, Spec, running
 from tests.bench.turns import in_turns
+from tests.support.process import allow_descriptors
 
 ROUNDS = 2
 MEMORY_BAR, GROWTH_BAR = 1.3, 1.15
@@ -40,21 +40,10 @@ async def _fill(server: Server, counts: tuple[int, ...]) -> list[float]:
     return [costs[-1], costs[0], *kb]
 
 
-def raise_limit(connections: int) -> None:
-    """Let this process, and those that it starts, have so many sockets."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + 500
-    if hard != resource.RLIM_INFINITY and hard < needed:
-        raise SystemExit(
-            f"{needed} open files are needed and {hard} allowed: raise it with ulimit -Hn {needed}"
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, needed), hard))
-
-
 def measure(is_full: bool) -> list[Figure]:
     """Compare with the bare relay."""
     counts = FULL if is_full else QUICK
-    raise_limit(counts[-1])
+    allow_descriptors(counts[-1])
 
     def one(spec: Spec) -> list[float]:
         # A process of its own each time: what closed connections leave behind would count.

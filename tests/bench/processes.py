@@ -2,21 +2,16 @@
 
 import os
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-import psutil
-
 from tests.bench.workload import POKER_SIGNAL, Dialect
-
-STOP_S = 20
-_CPUCLOCK_SCHED = 2
+from tests.support.process import Process, Usage, serving
 
 
 class Spec(NamedTuple):
@@ -33,37 +28,25 @@ OURS = Spec("poker-signal", (str(Path(sys.executable).with_name("poker-signal"))
 FLOOR = Spec("bare relay", (sys.executable, str(Path(__file__).with_name("bare_relay.py"))))
 
 
-class Server:
+class Server(Usage):
     """A server that runs."""
 
-    def __init__(self, spec: Spec, process: "subprocess.Popen[bytes]", url: str) -> None:
+    def __init__(self, spec: Spec, process: Process, url: str) -> None:
+        super().__init__(process.pid)
         self.spec = spec
         self.url = url
-        self._process = psutil.Process(process.pid)
-
-    def cpu_s(self) -> float:
-        """Return the CPU time taken so far, user and system, with every thread."""
-        if sys.platform == "linux":
-            # clock_getcpuclockid(3): to the nanosecond, where /proc counts in hundredths.
-            return time.clock_gettime(~self._process.pid << 3 | _CPUCLOCK_SCHED)
-        times = self._process.cpu_times()
-        return times.user + times.system
-
-    def rss_bytes(self) -> int:
-        """Return the memory that is resident."""
-        return int(self._process.memory_info().rss)
 
     def waited_s(self) -> float:
         """Return how long it has waited for a core that others had; 0 where nobody counts."""
         if sys.platform != "linux":
             return 0.0
         # proc(5): time on the core, time waiting for it, both in nanoseconds, and time slices.
-        text = Path(f"/proc/{self._process.pid}/schedstat").read_text(encoding="ascii")
+        text = Path(f"/proc/{self.id}/schedstat").read_text(encoding="ascii")
         return int(text.split()[1]) / 1e9
 
     def ask_for_snapshot(self) -> None:
         """Let a server that is started by ``profiled.py memory`` write down what it holds."""
-        self._process.send_signal(signal.SIGUSR1)
+        os.kill(self.id, signal.SIGUSR1)
 
 
 def cores() -> tuple[set[int], set[int]]:
@@ -100,30 +83,12 @@ def environment() -> dict[str, str]:
 @contextmanager
 def running(spec: Spec) -> Iterator[Server]:
     """Start a server on its core, and stop it as Ctrl-C does."""
-    with tempfile.TemporaryFile() as log:
+    with tempfile.TemporaryFile() as log, ExitStack() as stack:
         # Into a file, as a log is: nobody reads along.
+        server = serving(*spec.command, stderr=log, env=environment(), stop=signal.SIGINT)
         with pinned(cores()[0]):
-            process = subprocess.Popen(
-                spec.command, stdout=subprocess.PIPE, stderr=log, env=environment()
-            )
-        try:
-            yield Server(spec, process, _url(spec, process, log.fileno()))
-        finally:
-            process.send_signal(signal.SIGINT)
-            try:
-                process.communicate(timeout=STOP_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.communicate()
-
-
-def _url(spec: Spec, process: "subprocess.Popen[bytes]", log: int) -> str:
-    assert process.stdout is not None
-    line = process.stdout.readline().decode().strip()
-    if not line.startswith("ws://"):
-        said = os.pread(log, 2_000, 0).decode(errors="replace")
-        raise SystemExit(f"{spec.name} printed {line!r}, not its URL; it said: {said}")
-    return line
+            served = stack.enter_context(server)
+        yield Server(spec, served.process, served.url)
 
 
 class Spent(NamedTuple):

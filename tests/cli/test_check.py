@@ -3,26 +3,18 @@
 import json
 import subprocess
 import sys
-from collections.abc import Generator
 
 import pytest
 from click.testing import CliRunner, Result
 
 from poker_signal.cli.main import main
 from poker_signal.emulator.client.check.runner import RULES
-from tests.cli.test_emulate import emulate
+from tests.support.process import emulate
 
 
 def check(*arguments: str) -> Result:
     """Run the command."""
     return CliRunner().invoke(main, ["check", *arguments])
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 def test_all_rules_hold_at_the_emulator(url: str) -> None:

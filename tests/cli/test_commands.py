@@ -2,7 +2,6 @@
 
 import errno
 import subprocess
-from collections.abc import Generator
 from pathlib import Path
 
 import click
@@ -10,17 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from poker_signal.cli.commands import Commands
-from tests.cli.peers import COMMAND
-from tests.cli.test_emulate import emulate
+from tests.support.process import COMMAND
 
 FULL = Path("/dev/full")
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device here is always full")

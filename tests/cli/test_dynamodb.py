@@ -14,7 +14,7 @@ from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
 from poker_signal.cli.main import main
 from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import environment_of
-from tests.cli.test_emulate import emulate
+from tests.support.process import emulate
 
 REGION = "us-west-2"
 

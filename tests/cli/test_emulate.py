@@ -7,8 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -17,29 +15,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from poker_signal.cli.main import main
-
-COMMAND = [sys.executable, "-m", "poker_signal.cli", "emulate"]
-
-
-@contextmanager
-def emulate(*options: str, **environment: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Start an emulator; yield it and the line that it printed."""
-    with subprocess.Popen(
-        [*COMMAND, *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", **environment},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            yield process, line
-        finally:
-            process.kill()
+from tests.support.process import EMULATE, emulate, running, serving
 
 
 def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, str, float]:
@@ -90,7 +66,7 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
-            [*COMMAND, "--port", port], capture_output=True, text=True, timeout=30, check=False
+            [*EMULATE, "--port", port], capture_output=True, text=True, timeout=30, check=False
         )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
@@ -159,39 +135,30 @@ def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
 def test_a_standard_stream_that_is_closed_takes_no_socket_s_place(closed: str) -> None:
     """As a process manager may start it."""
-    command = ["sh", "-c", f'exec "$@" {closed}', "sh", *COMMAND, "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-        try:
-            assert process.stdout is not None
-            url = f"{process.stdout.readline().decode().strip()}?playerId=Alice&gameId=GAME01"
-            with connect(url, open_timeout=10) as client:
-                client.send('{"type":"ping"}')
-                assert client.recv(timeout=10) == '{"type":"pong"}'
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=10) == 0
-        finally:
-            process.kill()
+    command = ("sh", "-c", f'exec "$@" {closed}', "sh", *EMULATE, "--port", "0")
+    with serving(*command) as (process, line):
+        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01", open_timeout=10) as client:
+            client.send('{"type":"ping"}')
+            assert client.recv(timeout=10) == '{"type":"pong"}'
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
 
 
 def test_a_closed_stdout_keeps_the_banner() -> None:
     """Whoever closes stdout finds the URL on stderr."""
-    command = ["sh", "-c", 'exec "$@" >&-', "sh", *COMMAND, "--port", "0"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stderr is not None
-            said = ""
-            while (found := re.search(r'SIGNALING_URL = "(\S+)"', said)) is None:
-                line = process.stderr.readline()
-                assert line, said
-                said += line
-            with connect(f"{found[1]}?playerId=Alice&gameId=GAME01", open_timeout=10):
-                pass
-            process.send_signal(signal.SIGTERM)
-            _, rest = process.communicate(timeout=10)
-            assert process.returncode == 0, rest
-            assert "Assertion" not in rest
-        finally:
-            process.kill()
+    with running("sh", "-c", 'exec "$@" >&-', "sh", *EMULATE, "--port", "0") as process:
+        assert process.stderr is not None
+        said = ""
+        while (found := re.search(r'SIGNALING_URL = "(\S+)"', said)) is None:
+            line = process.stderr.readline()
+            assert line, said
+            said += line
+        with connect(f"{found[1]}?playerId=Alice&gameId=GAME01", open_timeout=10):
+            pass
+        process.send_signal(signal.SIGTERM)
+        _, rest = process.communicate(timeout=10)
+        assert process.returncode == 0, rest
+        assert "Assertion" not in rest
 
 
 PRINTS = """
@@ -269,7 +236,7 @@ def test_what_cannot_be_served_is_one_clear_line(
     (tmp_path / "fn.py").write_text(HANDLER)
     (tmp_path / "wrong.toml").write_text("colour = 'red'\n")
     done = subprocess.run(
-        [*COMMAND, "--port", "0", *options],
+        [*EMULATE, "--port", "0", *options],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -314,7 +281,7 @@ def test_an_import_that_hangs_keeps_nobody_from_leaving(
     """Nothing is served yet; what a handler does on import can be interrupted."""
     (tmp_path / "fn.py").write_text("import threading\nprint('here')\nthreading.Event().wait()\n")
     with subprocess.Popen(
-        [*COMMAND, "--port", "0", "--handler", f"{tmp_path}/fn.py:handler"],
+        [*EMULATE, "--port", "0", "--handler", f"{tmp_path}/fn.py:handler"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -5,23 +5,14 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Generator
 
 import pytest
 from click.testing import CliRunner
 
 from poker_signal.cli.main import main
-from tests.cli.peers import COMMAND, play, start, until
-from tests.cli.test_emulate import emulate
+from tests.support.process import COMMAND, play, start, until
 
 SESSION = ("--session", "a-secret-of-alice")
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 def test_a_script_plays_a_handshake(url: str) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from websockets.sync.client import connect
 
-from tests.cli.test_emulate import COMMAND, emulate, stop
+from tests.cli.test_emulate import stop
+from tests.support.process import EMULATE, emulate
 
 
 def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path: Path) -> None:
@@ -43,7 +44,7 @@ def test_a_recording_that_cannot_be_written_is_said_before_the_start(tmp_path: P
         (["--record-raw"], "--record-raw is for --record FILE"),
     ):
         done = subprocess.run(
-            [*COMMAND, "--port", "0", *options],
+            [*EMULATE, "--port", "0", *options],
             capture_output=True, text=True, timeout=30, check=False,
         )  # fmt: skip
         assert (done.returncode != 0, done.stdout) == (True, "")
@@ -53,7 +54,7 @@ def test_a_recording_that_cannot_be_written_is_said_before_the_start(tmp_path: P
 def refused(*options: str) -> str:
     """Return the last line on stderr of an emulator that does not start."""
     done = subprocess.run(
-        [*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False
+        [*EMULATE, *options], capture_output=True, text=True, timeout=30, check=False
     )
     assert (done.returncode, done.stdout) == (1, "")
     return done.stderr.splitlines()[-1]
@@ -87,7 +88,7 @@ def test_the_output_of_the_emulator_is_no_recording(tmp_path: Path) -> None:
     output.write_text("what was there\n")
     with output.open("a") as file:
         done = subprocess.run(
-            [*COMMAND, "--port", "0", "--record", "/dev/stdout"],
+            [*EMULATE, "--port", "0", "--record", "/dev/stdout"],
             stdout=file, stderr=subprocess.PIPE, text=True, timeout=30, check=False,
         )  # fmt: skip
     said = "Error: --record /dev/stdout: the emulator's own output goes there\n"

@@ -3,9 +3,7 @@
 The core that is edited is a copy: never the working tree.
 """
 
-import os
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from click.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
 
 from poker_signal.cli.main import main
+from tests.support import process
 
 ROOT = Path(__file__).parents[2]
 PONG = '{"type":"pong"}'
@@ -39,20 +38,10 @@ def package(tmp_path: Path) -> Path:
 @contextmanager
 def emulate(package: Path, *options: str) -> Iterator[tuple[IO[str], str]]:
     """Start the copy with --reload; yield its stderr and its URL."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "poker_signal.cli", "emulate", "--port", "0", "--reload", *options],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONUTF8": "1", "PYTHONPATH": str(package.parent)},
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stderr is not None
-            yield process.stderr, process.stdout.readline().strip()
-        finally:
-            process.kill()
+    environment = {"PYTHONPATH": str(package.parent)}
+    with process.emulate("--port", "0", "--reload", *options, **environment) as served:
+        assert served.process.stderr is not None
+        yield served.process.stderr, served.url
 
 
 def peer(url: str, player: str) -> ClientConnection:

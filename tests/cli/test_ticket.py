@@ -17,8 +17,7 @@ from websockets.sync.client import connect
 from poker_signal.cli.main import main
 from poker_signal.core.tickets import MAX_LIFETIME_S
 from poker_signal.emulator.client.check.runner import RULES
-from tests.cli.peers import play, start, until
-from tests.cli.test_emulate import emulate
+from tests.support.process import emulate, play, start, until
 
 SECRETS = {
     "2026-11": "a-secret-of-november-with-entropy",

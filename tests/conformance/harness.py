@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.datastructures import Headers
 
 from poker_signal.emulator.clock import VirtualClock
@@ -25,8 +25,9 @@ from poker_signal.emulator.gateway.config import (
 )
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.conformance.handlers import PATIENCE_S, Script, scripts
-from tests.conformance.wire import NOTHING, Answer, Wire, wire_to
+from tests.conformance.handlers import Script, scripts
+from tests.support.client import PATIENCE_S
+from tests.support.frames import NOTHING, Answer, Wire, wire_to
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,21 +57,6 @@ def client_of(url: str, **options: Any) -> connect:
     """Return a client; it sends no pings and compresses nothing, unless told to."""
     usual = {"ping_interval": None, "compression": None, "open_timeout": PATIENCE_S}
     return connect(url, **(usual | options))
-
-
-async def hear(client: ClientConnection) -> str:
-    """Return the next message, a text."""
-    async with asyncio.timeout(PATIENCE_S):
-        heard = await client.recv()
-    assert isinstance(heard, str)
-    return heard
-
-
-async def closed(client: ClientConnection) -> tuple[int | None, str | None]:
-    """Return code and reason of the gateway's close frame."""
-    async with asyncio.timeout(PATIENCE_S):
-        await client.wait_closed()
-    return client.close_code, client.close_reason
 
 
 # Backends.

@@ -4,8 +4,9 @@ import pytest
 
 from poker_signal.emulator.gateway.config import AuthorizerConfig
 from tests.conformance.handlers import Event, policy
-from tests.conformance.harness import AUTHORIZER, Api, Serve, hear
+from tests.conformance.harness import AUTHORIZER, Api, Serve
 from tests.conformance.items import item
+from tests.support.client import hear_text as hear
 
 SOURCES = ("route.request.header.Auth", "route.request.querystring.token")
 

@@ -6,9 +6,11 @@ import uuid
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.conformance.harness import Api, Endpoint, closed, hear
+from tests.conformance.harness import Api, Endpoint
 from tests.conformance.items import item
-from tests.conformance.wire import CLOSE, PING, PONG, TEXT
+from tests.support.client import closed
+from tests.support.client import hear_text as hear
+from tests.support.frames import CLOSE, PING, PONG, TEXT
 
 ECHO = '{"action":"echo"}'
 

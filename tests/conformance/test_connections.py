@@ -9,17 +9,10 @@ import boto3
 import pytest
 
 from tests.conformance.handlers import Event
-from tests.conformance.harness import (
-    Api,
-    Backend,
-    Endpoint,
-    Refusal,
-    Serve,
-    closed,
-    hear,
-    refusal_of,
-)
+from tests.conformance.harness import Api, Backend, Endpoint, Refusal, Serve, refusal_of
 from tests.conformance.items import item
+from tests.support.client import closed
+from tests.support.client import hear_text as hear
 
 NEVER_EXISTED = "AAAAAAAAAAICAAA="
 

@@ -2,7 +2,8 @@
 
 from urllib.parse import urlsplit
 
-from tests.conformance.harness import Api, Serve, hear
+from tests.conformance.harness import Api, Serve
+from tests.support.client import hear_text as hear
 
 
 async def test_the_domain_name_carries_the_port(api: Api) -> None:

@@ -6,9 +6,11 @@ import threading
 import pytest
 
 from tests.conformance.handlers import PATIENCE_S, Event
-from tests.conformance.harness import Api, Serve, closed, hear
+from tests.conformance.harness import Api, Serve
 from tests.conformance.items import item
-from tests.conformance.wire import CLOSE
+from tests.support.client import closed
+from tests.support.client import hear_text as hear
+from tests.support.frames import CLOSE
 
 ECHO = '{"action":"echo"}'
 

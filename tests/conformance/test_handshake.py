@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from poker_signal.emulator.gateway.config import FunctionConfig
-from tests.conformance.harness import FUNCTIONS, Api, Endpoint, Serve, hear, routes_without
+from tests.conformance.harness import FUNCTIONS, Api, Endpoint, Serve, routes_without
 from tests.conformance.items import item
-from tests.conformance.wire import TEXT, upgrade_headers
+from tests.support.client import hear_text as hear
+from tests.support.frames import TEXT, upgrade_headers
 
 
 @item("CONFIRMED", "1.2")

@@ -7,8 +7,9 @@ import pytest
 
 from poker_signal.emulator.gateway.config import RouteConfig
 from tests.conformance.handlers import Event
-from tests.conformance.harness import Api, Serve, hear, routes_without
+from tests.conformance.harness import Api, Serve, routes_without
 from tests.conformance.items import item
+from tests.support.client import hear_text as hear
 
 ECHO = '{"action":"echo"}'
 

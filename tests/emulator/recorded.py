@@ -14,7 +14,7 @@ from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.as_json import as_json
-from tests.emulator.peers import hear, peer, settle, tell
+from tests.support.client import hear, peer, settle, tell
 
 Scene = Callable[[Emulator], Awaitable[None]]
 

@@ -30,8 +30,8 @@ from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.emulator.peers import HANDSHAKE
 from tests.support import tiers
+from tests.support.frames import HANDSHAKE, frame
 
 CASES = tiers.FUZZ_CASES
 
@@ -91,19 +91,6 @@ def deflated(message: bytes) -> bytes:
     """Return a message as permessage-deflate has it."""
     compressor = zlib.compressobj(wbits=-15)
     return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
-
-
-def frame(head: int, is_masked: bool, payload: bytes, announced: int | None) -> bytes:
-    """Return a frame, which may announce another length than it has."""
-    length = len(payload) if announced is None else announced
-    mask_bit = 0x80 if is_masked else 0
-    if length < 126:
-        start = bytes([head, mask_bit | length])
-    elif length < 65_536:
-        start = bytes([head, mask_bit | 126]) + length.to_bytes(2, "big")
-    else:
-        start = bytes([head, mask_bit | 127]) + length.to_bytes(8, "big")
-    return start + (b"\0\0\0\0" if is_masked else b"") + payload
 
 
 Edit = tuple[int, Literal["insert", "delete", "replace", "repeat", "cut"], bytes]

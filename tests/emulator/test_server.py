@@ -9,7 +9,8 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import STOP_TIMEOUT_S, CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
-from tests.emulator.peers import HANDSHAKE, client_frame, peer, raw_connection, settle
+from tests.support.client import peer, settle
+from tests.support.frames import HANDSHAKE, client_frame, raw_connection
 
 
 async def test_port_0_is_any_free_one() -> None:

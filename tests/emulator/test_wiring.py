@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from poker_signal.emulator.clock import LoopClock
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import BadHandler
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.gateway.gateway import Gateway

@@ -3,15 +3,16 @@
 import asyncio
 import signal
 import sysconfig
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
+from subprocess import DEVNULL
 
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.client.webrtc import Happened, Peer, taking_part
 from poker_signal.emulator.testing import SignalEmulator
+from tests.support.process import serving
 
 GAME = "AB12CD"
 
@@ -60,7 +61,7 @@ async def test_host_and_player_talk_over_a_data_channel(signal_emulator: SignalE
 
 async def test_host_and_player_meet_at_the_command() -> None:
     """What is on stdout is all that a front-end developer needs to know."""
-    async with command() as url:
+    with command() as url:
         assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
 
 
@@ -71,26 +72,19 @@ async def test_eight_players_join_at_once(signal_emulator: SignalEmulator) -> No
 
 async def test_eight_players_join_at_once_on_the_lambda_host() -> None:
     """The function that is deployed, many of it at a time: no candidate overtakes its offer."""
-    async with command("--handler", "lambda", "--dynamodb", "moto") as url:
+    with command("--handler", "lambda", "--dynamodb", "moto") as url:
         await play_a_party(url)
 
 
-@asynccontextmanager
-async def command(*options: str) -> AsyncGenerator[str, None]:
+@contextmanager
+def command(*options: str) -> Generator[str, None, None]:
     """Start ``poker-signal emulate``; yield its URL."""
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, "emulate", "--port", "0", *options, stdout=PIPE, stderr=DEVNULL
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(PATIENCE_S):
-            url = (await process.stdout.readline()).decode().strip()
-        yield url
-    finally:
-        process.send_signal(signal.SIGTERM)
-        rest, _ = await process.communicate()
-    assert rest == b""
-    assert process.returncode == 0
+    with serving(COMMAND, "emulate", "--port", "0", *options, stderr=DEVNULL) as served:
+        yield served.url
+        served.process.send_signal(signal.SIGTERM)
+        rest, _ = served.process.communicate(timeout=PATIENCE_S)
+    assert rest == ""
+    assert served.process.returncode == 0
 
 
 async def play_a_party(url: str) -> None:

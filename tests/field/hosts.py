@@ -1,6 +1,7 @@
-"""Emulators with faults: our rules in process, our Lambda function on moto, a naive handler."""
+"""Emulators with faults: our rules in process, our Lambda function, a naive handler."""
 
 import sys
+import time
 from collections.abc import AsyncGenerator, Callable
 from contextlib import ExitStack, asynccontextmanager
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 from poker_signal.core.configuration import Topology
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
@@ -16,9 +18,10 @@ from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
-from poker_signal.lambda_app.table import DynamoTable
+from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.emulator.conftest import Records
-from tests.field import dynamodb, naive
+from tests.field import naive
+from tests.support.dynamodb import TABLE, DynamoDBServer, client_of
 
 OURS = ("core", "lambda")
 
@@ -47,7 +50,7 @@ def current(event: Any, context: Any) -> Any:
 async def _threads_give_way() -> AsyncGenerator[None, None]:
     """Let nobody wait long for the event loop.
 
-    The function's threads, DynamoDB and all clients share one interpreter here, and each time the
+    The function's threads, its rows and all clients share one interpreter here, and each time the
     loop has waited for a socket it waits for every thread that computes as well.
     """
     before_s = sys.getswitchinterval()
@@ -85,11 +88,12 @@ async def serving(
             url = emulator.management_url
             management = management_client(url)
             at_last.callback(management.close)
-            rows = dynamodb.client(faults)
+            rows = client_of(LaggingIndex(DynamoDBServer(), faults, time.monotonic))
+            rows.create_table(**schema(TABLE))
             if handler == "lambda":
-                of_function = FunctionSettings(dynamodb.TABLE, of_stage.rules(), url)
-                table = DynamoTable(rows, dynamodb.TABLE)
+                of_function = FunctionSettings(TABLE, of_stage.rules(), url)
+                table = DynamoTable(rows, TABLE)
                 _current = SignalingHandler(of_function, table, lambda _: ManagementApi(management))
             else:
-                _current = naive.make_handler(rows, dynamodb.TABLE, management)
+                _current = naive.make_handler(rows, TABLE, management)
             yield Weather(emulator.url, faults, records, emulator.trace)

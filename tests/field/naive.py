@@ -29,7 +29,7 @@ class _Table:
 
     def get(self, connection_id: str) -> dict[str, str] | None:
         answer = self._client.get_item(
-            TableName=self._name, Key={"connectionId": {"S": connection_id}}
+            TableName=self._name, Key={"connectionId": {"S": connection_id}}, ConsistentRead=True
         )
         return _plain(answer["Item"]) if "Item" in answer else None
 

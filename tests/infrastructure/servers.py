@@ -1,8 +1,6 @@
 """Servers that stand in for AWS, each in a process of its own and on a port of its own."""
 
 import os
-import selectors
-import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
@@ -13,14 +11,12 @@ import boto3
 from botocore.config import Config
 
 from tests.infrastructure.tools import ENVIRONMENT, ROOT
+from tests.support import process
 
 ACCOUNT: Final = "123456789012"
 """moto's."""
 
 REGION: Final = "us-west-2"
-
-START_S: Final = 60
-END_S: Final = 20
 
 
 class Aws:
@@ -46,49 +42,13 @@ def serving(module: str, folder: Path, **environment: str) -> Generator[Aws, Non
     What it says on stderr is in the folder, and so is whatever it leaves lying about.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    said = folder / "server.txt"
-    with said.open("w") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            cwd=ROOT,
-            env={
-                **ENVIRONMENT,
-                "HOME": str(folder),
-                "PATH": os.environ["PATH"],
-                "TMPDIR": str(folder),
-                **environment,
-            },
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            text=True,
-        )
-        try:
-            yield Aws(_address(process, said))
-        finally:
-            _end(process)
+    env = {**ENVIRONMENT, "HOME": str(folder), "PATH": os.environ["PATH"], "TMPDIR": str(folder)}
+    with (folder / "server.txt").open("w+") as said:
+        command = (sys.executable, "-m", module)
+        with process.serving(*command, cwd=ROOT, env=env | environment, stderr=said) as served:
+            yield Aws(served.url)
 
 
 def stand_in(folder: Path) -> AbstractContextManager[Aws]:
     """Run moto, empty but for the policies that AWS itself has."""
     return serving("tests.infrastructure.stand_in", folder, MOTO_IAM_LOAD_MANAGED_POLICIES="true")
-
-
-def _address(process: subprocess.Popen[str], said: Path) -> str:
-    assert process.stdout is not None
-    with selectors.DefaultSelector() as selector:
-        selector.register(process.stdout, selectors.EVENT_READ)
-        line = process.stdout.readline().strip() if selector.select(START_S) else ""
-    assert line.startswith("http://127.0.0.1:"), said.read_text(encoding="utf-8")
-    return line
-
-
-def _end(process: subprocess.Popen[str]) -> None:
-    assert process.stdout is not None
-    process.terminate()
-    try:
-        process.wait(END_S)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    process.stdout.close()

@@ -20,8 +20,8 @@ from tests.infrastructure.checks import ACCESS_LOG, ALARMS, FUNCTION_LOG, PREFIX
 from tests.infrastructure.conftest import CASE
 from tests.infrastructure.live import PATIENCE_S, LiveHost, lines, texts
 from tests.infrastructure.stack import Stack
-from tests.signaling.sockets import query_of
 from tests.signaling.transcripts import CASES, Step, hold
+from tests.support.client import query_of
 
 LEVEL = "alive"
 

@@ -18,10 +18,10 @@ from websockets.exceptions import ConnectionClosedError
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
-from tests.emulator.peers import hear, peer, settle, tell
 from tests.end_to_end.browser import installed_browser, open_laptop
 from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.inspector.scenes import Scene, candidate, sdp
+from tests.support.client import hear, peer, settle, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

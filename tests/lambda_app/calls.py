@@ -42,6 +42,7 @@ from tests.lambda_app.build import (
     saved,
     with_session,
 )
+from tests.support.dynamodb import Body
 
 DOC = Path(__file__).parents[2] / "docs" / "lambda.md"
 BEGIN, END = "<!-- calls -->", "<!-- /calls -->"
@@ -98,15 +99,7 @@ class Aws:
         if service == "dynamodb":
             return None
         is_gone = any(f"/{key}" in request.url for key in self.gone)
-        return AWSResponse(request.url, 410 if is_gone else 200, {}, _Body())
-
-
-class _Body(io.BytesIO):
-    """An empty body, as urllib3 has it."""
-
-    def stream(self) -> Generator[bytes, None, None]:
-        """Yield nothing."""
-        yield from ()
+        return AWSResponse(request.url, 410 if is_gone else 200, {}, Body())
 
 
 class Situation(NamedTuple):

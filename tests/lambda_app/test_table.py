@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
-from moto import mock_aws
-from moto.core.models import patch_client
 
 from poker_signal.core.model import ROW_LIFETIME_S, GameId, PlayerId, Row
 from poker_signal.core.room import Room
 from poker_signal.lambda_app.clients import dynamodb_client
-from poker_signal.lambda_app.table import INDEX, DynamoTable, Reading, schema
+from poker_signal.lambda_app.table import INDEX, DynamoTable, Reading
 from tests.core.build import AT, row
-from tests.lambda_app import TABLE
+from tests.support.dynamodb import TABLE, moto_client
 
 GAME = GameId("4711")
 HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
@@ -23,14 +21,8 @@ HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
 @pytest.fixture(scope="module")
 def aws() -> Generator[Any, None, None]:
     """moto's DynamoDB, with the table as the deployment makes it."""
-    with mock_aws(), pytest.MonkeyPatch.context() as environment:
-        environment.delenv("AWS_PROFILE", raising=False)
-        environment.setenv("AWS_DEFAULT_REGION", "us-west-2")
-        client = dynamodb_client()
-        patch_client(client)
-        client.create_table(**schema(TABLE))
+    with moto_client() as client:
         yield client
-        client.close()
 
 
 @pytest.fixture

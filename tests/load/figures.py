@@ -58,7 +58,7 @@ def settled(emulated: Holding, before: dict[str, int]) -> dict[str, int]:
 Record = Callable[[str, object], None]
 
 
-def tell(record: Record, title: str, **figures: object) -> None:
+def show(record: Record, title: str, **figures: object) -> None:
     """Keep figures for the table at the end, with how busy the machine is besides."""
     figures["load average"] = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
     for name, figure in figures.items():

@@ -7,15 +7,23 @@ objects nobody can see from outside.
 import gc
 import json
 import os
+import re
+import subprocess
 import sys
 import threading
 from asyncio import Task
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 from poker_signal.cli.main import main
 from poker_signal.emulator.functions.memory_table import MemoryTable
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.protocols.websocket_connection import WebSocketConnection
+from tests.support.process import ROOT, Process, Usage, serving
 
 
 def holdings() -> dict[str, int]:
@@ -41,6 +49,43 @@ def answer() -> None:
     """Count whenever somebody asks."""
     for _ in sys.stdin:
         os.write(1, f"{json.dumps(holdings())}\n".encode())
+
+
+class Observed(Usage):
+    """The process, seen from the test."""
+
+    def __init__(self, process: Process, url: str) -> None:
+        super().__init__(process.pid)
+        self.url = url
+        self._child = process
+
+    def holdings(self) -> dict[str, int]:
+        """Count what it holds; it has to look at every object for that."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        print(file=self._child.stdin, flush=True)
+        held: dict[str, int] = json.loads(self._child.stdout.readline())
+        return held
+
+    def memory_mib(self) -> float:
+        """Return what it has in memory now."""
+        return self.rss_bytes() / 2**20
+
+    def peak_mib(self) -> float:
+        """Return the most that it ever had in memory."""
+        status = Path(f"/proc/{self.id}/status").read_text()
+        (kib,) = re.findall(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
+        return int(kib) / 1024
+
+
+@contextmanager
+def emulator(*options: str) -> Generator[Observed, None, None]:
+    """Run an emulator as long as the block lasts."""
+    if sys.platform != "linux":
+        pytest.skip("memory and descriptors of another process are read from /proc: Linux only")
+    command = (sys.executable, "-m", "tests.load.observed", "emulate", "--port", "0", *options)
+    with serving(*command, stderr=subprocess.DEVNULL, cwd=ROOT) as served:
+        yield Observed(served.process, served.url)
 
 
 if __name__ == "__main__":

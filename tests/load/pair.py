@@ -6,21 +6,19 @@ those who make it is no delay of the emulator's.
 
 import json
 import select
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
-from pathlib import Path
 
 from websockets.sync.client import ClientConnection, connect
 
 from tests.load.figures import p99
+from tests.support.client import PATIENCE_S
+from tests.support.process import ROOT, running
 
 EVERY_S = 0.02
 """Half as often as a connection may send for ever."""
-
-PATIENCE_S = 30
 
 P99_MS = 500
 """A handshake has four such ways, one after the other, and the host gives up after 5 s."""
@@ -66,18 +64,10 @@ class Pair:
 def healthy_pair(url: str) -> Generator[Pair, None, None]:
     """Let two talk as long as the block lasts."""
     pair = Pair()
-    with subprocess.Popen(
-        [sys.executable, "-m", "tests.load.pair", url],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        cwd=Path(__file__).parents[2],
-    ) as process:
-        try:
-            yield pair
-            out, _ = process.communicate("\n", timeout=PATIENCE_S + 10)
-        finally:
-            process.kill()
+    module = (sys.executable, "-m", "tests.load.pair", url)
+    with running(*module, stderr=None, cwd=ROOT) as process:
+        yield pair
+        out, _ = process.communicate("\n", timeout=PATIENCE_S + 10)
     assert process.returncode == 0, "the pair did not come through: see stderr"
     pair.took_ms = [seconds * 1000 for seconds in json.loads(out)]
 

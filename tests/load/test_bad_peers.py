@@ -1,23 +1,29 @@
 """Peers that do not read, and peers that are gone without a word."""
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Asked, Closed, Entry, Finished, Received
 from tests.field.hosts import OURS, Weather, serving
-from tests.load.figures import IS_FULL, Record, in_the_middle, p99, settled, tell
+from tests.load.figures import IS_FULL, Record, in_the_middle, p99, settled, show
+from tests.load.observed import emulator
 from tests.load.pair import healthy_pair
-from tests.load.process import emulator
 from tests.load.proxy import proxy_to
+from tests.support.client import (
+    PATIENCE_S,
+    hear,
+    peer,
+    query_of,
+    tell,
+)
+from tests.support.frames import handshake
 
 SLOW = 40 if IS_FULL else 5
 
@@ -32,31 +38,16 @@ IDLE_S = 600
 GOODBYE_S = 1
 """What a peer gets to answer the close frame that it does not."""
 
-PATIENCE_S = 30
 
-
-def connecting(url: str, player: str, game: str = "GAME01", more: str = "") -> connect:
-    """Return a connection that is about to be opened."""
-    query = f"?playerId={player}&gameId={game}{more}"
-    return connect(
-        f"{url}{query}",
-        compression=None,
-        ping_interval=None,
-        open_timeout=PATIENCE_S,
-        # Whoever is behind a frozen proxy says goodbye to nobody.
-        close_timeout=0.2,
-    )
-
-
-async def say(client: ClientConnection, **message: Any) -> None:
-    """Send a message."""
-    await client.send(json.dumps(message))
-
-
-async def hear(client: ClientConnection) -> Any:
-    """Return the next frame."""
-    async with asyncio.timeout(PATIENCE_S):
-        return json.loads(await client.recv())
+@asynccontextmanager
+async def lost(url: str, player: str, session: str = "") -> AsyncGenerator[None, None]:
+    """Connect a player whose network will freeze: no goodbye is answered there."""
+    client = await peer(url, player, session=session)
+    try:
+        yield
+    finally:
+        client.transport.abort()
+        await client.wait_closed()
 
 
 @asynccontextmanager
@@ -68,12 +59,8 @@ async def deaf(url: str, player: str, game: str) -> AsyncGenerator[socket.socket
         client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         client.setblocking(False)
         await loop.sock_connect(client, (parts.hostname, parts.port))
-        request = (
-            f"GET {parts.path}?playerId={player}&gameId={game} HTTP/1.1\r\nHost: x\r\n"
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
-            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
-        )
-        await loop.sock_sendall(client, request.encode())
+        target = parts.path + query_of(player, game)
+        await loop.sock_sendall(client, handshake(target))
         async with asyncio.timeout(PATIENCE_S):
             assert (await loop.sock_recv(client, 12)).endswith(b"101")
         yield client
@@ -83,9 +70,9 @@ async def overwhelm(url: str, number: int) -> int:
     """Send somebody who does not read more than may wait; return how many messages that took."""
     game = f"SLOW{number}"
     payload = "x" * MESSAGE_BYTES
-    async with connecting(url, "HOST", game) as host, deaf(url, "Deaf", game):
+    async with peer(url, "HOST", game) as host, deaf(url, "Deaf", game):
         for sent in range(1, 2 * MESSAGES):
-            await say(host, type="offer", targetId="Deaf", payload=payload, id=str(sent))
+            await tell(host, type="offer", targetId="Deaf", payload=payload, id=str(sent))
             if (await hear(host))["type"] == "undelivered":
                 return sent
     raise AssertionError("it was never cut off")
@@ -101,7 +88,7 @@ async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Re
             needed = await asyncio.gather(*(overwhelm(emulated.url, n) for n in range(SLOW)))
         peak_mib = emulated.peak_mib()
         after = settled(emulated, before)
-    tell(
+    show(
         record_property,
         f"{SLOW} slow readers",
         MiB_until_cut_off=max(needed) * MESSAGE_BYTES / 2**20,
@@ -122,7 +109,7 @@ async def silent_alice(
     clock = VirtualClock()
     async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as through:
         proxy, url = through
-        async with connecting(weather.url, "HOST") as host, connecting(url, "Alice"):
+        async with peer(weather.url, "HOST") as host, peer(url, "Alice"):
             proxy.freeze()
             yield weather, clock, host
 
@@ -146,7 +133,7 @@ async def idle_timeout(weather: Weather, clock: VirtualClock, *awake: ClientConn
     """Let the idle time-out pass, to the second; who is awake says something meanwhile."""
     for seconds in (IDLE_S / 2, IDLE_S / 2 - 1):
         for client in awake:
-            await say(client, type="ping")
+            await tell(client, type="ping")
             assert (await hear(client))["type"] == "pong"
         await until(weather, is_quiet)
         clock.advance(seconds)
@@ -161,13 +148,13 @@ async def idle_timeout(weather: Weather, clock: VirtualClock, *awake: ClientConn
 async def test_a_player_who_fell_silent_is_missed_within_the_idle_timeout(handler: str) -> None:
     """Nobody closed anything: only the idle time-out can tell, and then the name is free again."""
     async with silent_alice(handler) as (weather, clock, host):
-        async with connecting(weather.url, "Alice") as again:
-            await say(again, type="join")
+        async with peer(weather.url, "Alice") as again:
+            await tell(again, type="join")
             assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
             await idle_timeout(weather, clock, host, again)
-            await say(again, type="join")
+            await tell(again, type="join")
             assert (await hear(host))["type"] == "join"
-            await say(host, type="offer", targetId="Alice", payload=1)
+            await tell(host, type="offer", targetId="Alice", payload=1)
             assert (await hear(again))["type"] == "offer"
 
 
@@ -176,7 +163,7 @@ async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
     """The host that writes to it hears ``undelivered`` once the idle time-out has passed."""
     async with silent_alice(handler) as (weather, clock, host):
         await idle_timeout(weather, clock, host)
-        await say(host, type="offer", targetId="Alice", payload=1)
+        await tell(host, type="offer", targetId="Alice", payload=1)
         answer = await hear(host)
         assert (answer["type"], answer["payload"]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
 
@@ -186,17 +173,17 @@ async def test_who_has_a_session_need_not_wait_for_the_idle_timeout(handler: str
     """Its own silent connection is taken over at once, and so is the game of a silent tablet."""
     async with serving(handler) as weather, proxy_to(weather.url) as through:
         proxy, url = through
-        phone, tablet = "&session=phone-of-alice", "&session=tablet-at-home"
+        phone, tablet = "phone-of-alice", "tablet-at-home"
         async with (
-            connecting(url, "HOST", more=tablet),
-            connecting(url, "Alice", more=phone),
+            lost(url, "HOST", session=tablet),
+            lost(url, "Alice", session=phone),
         ):
             proxy.freeze()
             async with (
-                connecting(weather.url, "HOST", more=tablet) as host,
-                connecting(weather.url, "Alice", more=phone) as alice,
+                peer(weather, "HOST", session=tablet) as host,
+                peer(weather, "Alice", session=phone) as alice,
             ):
-                await say(alice, type="join")
+                await tell(alice, type="join")
                 assert (await hear(host))["type"] == "join"
-                await say(host, type="offer", targetId="Alice", payload=1)
+                await tell(host, type="offer", targetId="Alice", payload=1)
                 assert (await hear(alice))["type"] == "offer"

@@ -5,13 +5,12 @@ How long it took is in the table.
 """
 
 import asyncio
-import resource
 from collections import Counter
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from tests.field.client import CANDIDATES, host_of, player_of, verdict_on
 from tests.load.figures import (
@@ -22,10 +21,12 @@ from tests.load.figures import (
     in_the_middle,
     p99,
     settled,
-    tell,
+    show,
 )
+from tests.load.observed import Observed, emulator
 from tests.load.pair import healthy_pair
-from tests.load.process import Observed, TooFewDescriptors, allow_descriptors, emulator
+from tests.support.client import peer, settle
+from tests.support.process import allow_descriptors
 
 pytestmark = pytest.mark.process
 
@@ -37,7 +38,6 @@ HANDSHAKES = 20 if IS_FULL else 4
 AT_ONCE = 1_000
 
 CONNECTING_AT_A_TIME = 50
-OPEN_TIMEOUT_S = 60
 
 PAUSE_S = 3 if IS_FULL else 0.5
 """Between two handshakes of a game: the load is to be the emulator's, not ours."""
@@ -61,22 +61,6 @@ TRACED = 20_000
 """Entries that the emulator keeps to show: they are no leak, but memory until there are so many."""
 
 
-def query(player: str, game: str) -> str:
-    """Return who connects to what."""
-    return f"?playerId={player}&gameId={game}"
-
-
-def calling(url: str, player: str, game: str) -> connect:
-    """Return a connection that is about to be opened."""
-    return connect(
-        f"{url}{query(player, game)}",
-        compression=None,
-        ping_interval=None,
-        open_timeout=OPEN_TIMEOUT_S,
-        close_timeout=OPEN_TIMEOUT_S,
-    )
-
-
 @asynccontextmanager
 async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnection], None]:
     """Keep connections open that say nothing, each a game's only player."""
@@ -84,7 +68,7 @@ async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnectio
 
     async def open_one(number: int) -> ClientConnection:
         async with gate:
-            return await calling(url, "Idle", f"IDLE{number}")
+            return await peer(url, "Idle", f"IDLE{number}")
 
     async with AsyncExitStack() as stack:
         opened = await asyncio.gather(*map(open_one, range(count)))
@@ -97,10 +81,9 @@ async def fill_the_trace(url: str) -> None:
     """Make the emulator remember as much as it ever does: three entries a ping."""
 
     async def ping_on(number: int) -> None:
-        async with calling(url, "Ping", f"PING{number}") as client:
+        async with peer(url, "Ping", f"PING{number}") as client:
             for _ in range(TRACED // 3 // 4):
-                await client.send('{"type":"ping"}')
-                await client.recv()
+                await settle(client)
 
     await asyncio.gather(*map(ping_on, range(4)))
 
@@ -151,7 +134,7 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
         final_mib, peak_mib = emulated.memory_mib(), emulated.peak_mib()
     messages = total.total() * MESSAGES_OF_A_HANDSHAKE + len(pair.took_ms)
     growth = growth_mib(samples)
-    tell(
+    show(
         record_property,
         f"{IDLE} idle, {GAMES} games",
         handshakes=f"{total['connected']} of {total.total()}",
@@ -178,7 +161,7 @@ async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Re
     allow_descriptors(AT_ONCE)
 
     async def visit(url: str, number: int) -> None:
-        async with calling(url, "Guest", f"GUEST{number}") as client:
+        async with peer(url, "Guest", f"GUEST{number}") as client:
             await client.send('{"type":"ping"}')
             assert await client.recv() == '{"type":"pong"}'
 
@@ -187,14 +170,5 @@ async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Re
         await asyncio.gather(*(visit(emulated.url, number) for number in range(AT_ONCE)))
         after = settled(emulated, before)
         peak_mib, cpu_s = emulated.peak_mib(), emulated.cpu_s()
-    tell(record_property, f"{AT_ONCE} at once", memory_peak_MiB=peak_mib, emulators_CPU_s=cpu_s)
+    show(record_property, f"{AT_ONCE} at once", memory_peak_MiB=peak_mib, emulators_CPU_s=cpu_s)
     assert after == before
-
-
-def test_too_few_descriptors_are_explained() -> None:
-    """Instead of thousands of connections that fail one by one."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if hard == resource.RLIM_INFINITY:
-        pytest.skip("this machine has no limit of open files")
-    with pytest.raises(TooFewDescriptors, match="ulimit -Hn"):
-        allow_descriptors(hard)

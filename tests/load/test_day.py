@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection
 
 from poker_signal.emulator.clock import Timer, VirtualClock
 from poker_signal.emulator.faults.faults import Faults
@@ -16,9 +16,8 @@ from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from poker_signal.emulator.wiring import make_gateway, signaling_api
-from tests.emulator.peers import hear, tell
-from tests.load.figures import IS_FULL, Record
-from tests.load.figures import tell as show
+from tests.load.figures import IS_FULL, Record, show
+from tests.support.client import PATIENCE_S, closed, hear, peer, tell
 
 DAY_S = 24 * 3600
 STEP_S = 61
@@ -33,8 +32,6 @@ PASS_BY_EVERY = 4
 IDLE_S, LONGEST_S, ROW_LIVES_S = 600, 7200, 7200
 
 GAMES = 10 if IS_FULL else 2
-
-PATIENCE_S = 10
 
 
 @dataclass
@@ -110,13 +107,12 @@ class Guest:
         self.active_s = 0.0
         """When something was last said or heard."""
         self._world = world
-        self._query = f"?playerId={name}&gameId={game}" + (session and f"&session={session}")
+        self._name, self._game, self._session = name, game, session
         self._opened_s = 0.0
 
     async def come(self) -> None:
         """Connect."""
-        url = self._world.url + self._query
-        self.client = await connect(url, compression=None, ping_interval=None)
+        self.client = await peer(self._world, self._name, self._game, self._session)
         self._opened_s = self.active_s = self._world.now_s
         self.times += 1
 
@@ -124,9 +120,7 @@ class Guest:
         """Connect anew, from another network: the session takes the seat over."""
         old = self.client
         await self.come()
-        async with asyncio.timeout(PATIENCE_S):
-            await old.wait_closed()
-        assert old.close_code == 1000
+        assert (await closed(old))[0] == 1000
 
     async def come_back_if_due(self) -> None:
         """Be closed with 1001 exactly when that is due."""
@@ -134,9 +128,7 @@ class Guest:
         if due_s > self._world.now_s:
             assert self.client.close_code is None, "closed before its time"
             return
-        async with asyncio.timeout(PATIENCE_S):
-            await self.client.wait_closed()
-        assert self.client.close_code == 1001
+        assert (await closed(self.client))[0] == 1001
         await self.come()
 
 

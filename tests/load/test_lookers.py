@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.load.figures import Record, in_the_middle, p99, settled, tell
+from tests.load.figures import Record, in_the_middle, p99, settled, show
+from tests.load.observed import emulator
 from tests.load.pair import healthy_pair
-from tests.load.process import emulator
+from tests.support.frames import read_answer
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(200)]
 
@@ -33,11 +34,9 @@ async def follow(url: str, since: int) -> list[int]:
         while len(told) < ENTRIES:
             path = f"/_inspect/api/entries?since={since}&wait=10"
             writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            head = await reader.readuntil(b"\r\n\r\n")
-            length = re.search(rb"(?i)content-length: (\d+)", head)
-            assert head.startswith(b"HTTP/1.1 200"), head
-            assert length, head
-            following = re.search(rb'"next":(\d+)', await reader.readexactly(int(length[1])))
+            answer = await read_answer(reader)
+            assert answer.status == 200, answer
+            following = re.search(rb'"next":(\d+)', answer.body)
             assert following
             told += range(since, int(following[1]))
             since = int(following[1])
@@ -78,7 +77,7 @@ async def test_a_game_goes_on_while_fifty_look_and_nothing_is_left_of_them(
             await deaf.wait_closed()
         after = settled(emulated, before)
         peak_mib, cpu_s = emulated.peak_mib(), emulated.cpu_s()
-    tell(
+    show(
         record_property,
         f"{LOOKERS} inspectors and a deaf one",
         pair_median_ms=in_the_middle(pair.took_ms),

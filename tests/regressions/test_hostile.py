@@ -20,10 +20,12 @@ from poker_signal.core.tickets import read_keys, sign
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.field.hosts import OURS, Weather, serving
-from tests.regressions.peers import GAME, hear, peer, status_of, tell
-from tests.signaling.hosts import core_host, lambda_host, moto_dynamodb
-from tests.signaling.sockets import query_of
+from tests.signaling.hosts import core_host, lambda_host
 from tests.signaling.test_tickets import SECRET, ticket
+from tests.support.client import hear, peer, query_of, status_of, tell
+from tests.support.dynamodb import moto_server
+
+GAME = "GAME01"
 
 LOOK_LIKE_HOST = (
     "HOST\u200b",
@@ -87,7 +89,7 @@ async def test_a_session_is_worth_nothing_under_another_name_or_code(handler: st
             async with peer(weather, "HOST", "GAME02", secret):
                 await tell(host, type="ping")
                 assert await hear(host) == {"type": "pong"}
-                assert await status_of(weather, "HOST") == 409
+                assert await status_of(peer(weather, "HOST")) == 409
 
 
 @pytest.mark.parametrize("handler", OURS)
@@ -96,12 +98,12 @@ async def test_a_table_full_of_ghosts_is_an_empty_table(handler: str) -> None:
     async with serving(handler, "miss-disconnect:Ghost", seats=2) as weather:
         async with game_of(weather, "Alice", "HOST"):
             async with peer(weather, "Ghost"), peer(weather, "Ghost"):
-                assert await status_of(weather, "Bob") == 403
-                assert await status_of(weather, "Alice") == 101
-                assert await status_of(weather, "HOST") == 101
-            while await status_of(weather, "Bob") != 101:
+                assert await status_of(peer(weather, "Bob")) == 403
+                assert await status_of(peer(weather, "Alice")) == 101
+                assert await status_of(peer(weather, "HOST")) == 101
+            while await status_of(peer(weather, "Bob")) != 101:
                 pass  # until both sockets are seen to be closed
-            assert await status_of(weather, "Carol") == 101
+            assert await status_of(peer(weather, "Carol")) == 101
 
 
 GIANTS: dict[str, tuple[str, str]] = {
@@ -164,7 +166,7 @@ TICKETS: dict[str, tuple[str, int]] = {
 @pytest.fixture(scope="module")
 def endpoint() -> Generator[str, None, None]:
     """A DynamoDB and an SSM for all cases."""
-    with moto_dynamodb() as endpoint:
+    with moto_server() as endpoint:
         yield endpoint
 
 
@@ -176,7 +178,7 @@ async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, end
         for case, (more, status) in TICKETS.items():
             game = uuid.uuid4().hex
             good = ticket(host, game, player="Alice")
-            query = query_of("Alice", game, None) + more.format(good=good)
+            query = query_of("Alice", game) + more.format(good=good)
             assert await host.connect(case, query) == status, case
 
 
@@ -195,7 +197,7 @@ async def test_a_ticket_in_a_header_is_none(header: str) -> None:
     player, expires_at = PlayerId("Alice"), int(time.time()) + 60
     good = sign(keys, next(iter(keys)), GameId(GAME), player, expires_at)
     async with Emulator(Settings(port=0, ticket_keys=keys)) as emulator:
-        url = emulator.url + query_of(player, GAME, None)
+        url = emulator.url + query_of(player, GAME)
         async with connect(f"{url}&ticket={good}"):
             pass
         with pytest.raises(InvalidStatus) as refused:

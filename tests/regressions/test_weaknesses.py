@@ -18,10 +18,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from poker_signal.core.configuration import Topology
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Closed, Finished, Received
-from tests.field.client import PATIENCE_S
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import meet, meet_once
-from tests.regressions.peers import GAME, code_heard, hear, peer, tell
+from tests.support.client import PATIENCE_S, code_heard, hear, peer, settle, tell
+
+GAME = "GAME01"
 
 ROOT = Path(__file__).parents[2]
 
@@ -32,12 +33,6 @@ Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 def serve(request: pytest.FixtureRequest) -> Serve:
     """Start a host with faults."""
     return lambda *specs, **more: serving(request.param, *specs, **more)
-
-
-async def settle(socket: ClientConnection) -> None:
-    """Return once what was sent before has been dealt with and nothing was heard of it."""
-    await tell(socket, type="ping")
-    assert await hear(socket) == {"type": "pong"}
 
 
 async def dies(socket: ClientConnection) -> None:

@@ -12,8 +12,9 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "x")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")
 os.environ.setdefault("TABLE_NAME", "poker-signaling-connections")
 
-from tests.signaling.hosts import core_host, event_host, lambda_host, moto_dynamodb
+from tests.signaling.hosts import core_host, event_host, lambda_host
 from tests.signaling.sockets import Host
+from tests.support.dynamodb import moto_server
 
 MakeHost = Callable[..., AbstractAsyncContextManager[Host]]
 
@@ -21,7 +22,7 @@ MakeHost = Callable[..., AbstractAsyncContextManager[Host]]
 @pytest.fixture(scope="package")
 def endpoint() -> Generator[str, None, None]:
     """A DynamoDB and an SSM for all tests: each plays in games of its own."""
-    with moto_dynamodb() as endpoint:
+    with moto_server() as endpoint:
         yield endpoint
 
 

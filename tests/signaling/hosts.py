@@ -8,14 +8,10 @@
 import asyncio
 import itertools
 import os
-from collections.abc import AsyncGenerator, Callable, Generator
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
 from typing import Any
 from unittest import mock
-
-import botocore.session
-from moto.core.base_backend import BackendDict
-from moto.server import ThreadedMotoServer
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId
@@ -35,11 +31,11 @@ from poker_signal.lambda_app.environment import (
     environment_of,
 )
 from poker_signal.lambda_app.handler import SignalingHandler, make_handler
-from poker_signal.lambda_app.table import DynamoTable, schema
+from poker_signal.lambda_app.table import DynamoTable
 from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.signaling.sockets import Host, SocketHost
+from tests.support.dynamodb import TABLE, client_at
 
-TABLE = "poker-signaling-connections"
 PARAMETER = "/poker-signaling/tickets"
 
 
@@ -158,43 +154,8 @@ class EventHost:
         return True
 
 
-@contextmanager
-def moto_dynamodb() -> Generator[str, None, None]:
-    """Yield the endpoint of a DynamoDB that has the deployment's table."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        # All of moto's servers in a process are one AWS, whoever else had one before.
-        BackendDict.reset()
-        with _client(f"http://{host}:{port}") as client:
-            client.create_table(**schema(TABLE))
-        yield f"http://{host}:{port}"
-    finally:
-        server.stop()
-
-
-# One for all: each reads botocore's descriptions of AWS anew, which is most of what a client costs.
-_session = botocore.session.get_session()
-
-
-@contextmanager
-def _client(endpoint: str, service: str = "dynamodb") -> Generator[Any, None, None]:
-    client = _session.create_client(
-        service,
-        endpoint_url=endpoint,
-        region_name="us-west-2",
-        aws_access_key_id="x",
-        aws_secret_access_key="x",
-    )
-    try:
-        yield client
-    finally:
-        client.close()
-
-
 def _put_secret(endpoint: str, secret: str) -> None:
-    with _client(endpoint, "ssm") as ssm:
+    with closing(client_at(endpoint, "ssm")) as ssm:
         ssm.put_parameter(Name=PARAMETER, Value=secret, Type="SecureString", Overwrite=True)
 
 
@@ -244,7 +205,10 @@ async def event_host(
     rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[Host, None]:
     """The Lambda function alone."""
-    with _client(endpoint) as client, _client(endpoint, "ssm") as ssm:
+    with (
+        closing(client_at(endpoint)) as client,
+        closing(client_at(endpoint, "ssm")) as ssm,
+    ):
         ticket_keys = None
         if ticket_secret is not None:
             _put_secret(endpoint, ticket_secret)

@@ -1,17 +1,14 @@
 """What a transcript is played on, and the part of it that any endpoint has: clients."""
 
-import asyncio
 import time
 from contextlib import AsyncExitStack
 from typing import Protocol
-from urllib.parse import quote
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
-PATIENCE_S = 30
-"""A function that starts anew on a busy machine takes its time."""
+from tests.support.client import closed, hear_text
 
 
 class Host(Protocol):
@@ -61,8 +58,7 @@ class SocketHost:
 
     async def hear(self, key: str) -> str:
         """Return the next frame that arrives, as text."""
-        async with asyncio.timeout(PATIENCE_S):
-            return str(await self._clients[key].recv())
+        return await hear_text(self._clients[key])
 
     async def leave(self, key: str) -> None:
         """Close; who knows when ``$disconnect`` has run, waits for it."""
@@ -70,16 +66,9 @@ class SocketHost:
 
     async def is_closed(self, key: str) -> int:
         """Return the code with which the host closes the connection, once it does."""
-        async with asyncio.timeout(PATIENCE_S):
-            await self._clients[key].wait_closed()
-        return self._clients[key].close_code or 0
+        code, _ = await closed(self._clients[key])
+        return code or 0
 
     def now_s(self) -> int:
         """Return the time of the host, in epoch seconds."""
         return int(time.time())
-
-
-def query_of(player: str, game: str, session: str | None) -> str:
-    """Return a query string as the app in the field makes it."""
-    more = f"&session={quote(session, safe='')}" if session else ""
-    return f"?playerId={quote(player, safe='')}&gameId={quote(game, safe='')}{more}"

@@ -9,7 +9,8 @@ import pytest
 
 from poker_signal.core.configuration import Rules
 from tests.signaling.conftest import MakeHost
-from tests.signaling.sockets import Host, query_of
+from tests.signaling.sockets import Host
+from tests.support.client import query_of
 
 SECRETS = {
     "2026-11": "a-secret-of-november-with-entropy",

@@ -5,7 +5,8 @@ from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from poker_signal.core.configuration import Rules, Topology
-from tests.signaling.sockets import Host, query_of
+from tests.signaling.sockets import Host
+from tests.support.client import query_of
 
 
 class Connects(NamedTuple):

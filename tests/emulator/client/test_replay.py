@@ -23,8 +23,8 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.client.check import idle
 from tests.emulator.client.check.broken import url_of
-from tests.emulator.peers import hear, peer, tell
 from tests.emulator.recorded import entries_of, table, take_over
+from tests.support.client import hear, peer, tell
 
 
 async def play(

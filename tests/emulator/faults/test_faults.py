@@ -28,7 +28,8 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Entry, Fault, Kept, Opened, Received
 from poker_signal.emulator.trace.trace import Trace, entries_of
 from tests.emulator.conftest import Records
-from tests.emulator.peers import answer, hear, peer, settle, tell
+from tests.support.client import hear, peer, settle, tell
+from tests.support.frames import answer
 
 ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, label=Label("Alice", "G"))
 BOB = ALICE._replace(connection_id="b", label=Label("Bob"))

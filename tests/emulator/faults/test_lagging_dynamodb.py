@@ -4,17 +4,19 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from moto.moto_server.werkzeug_app import create_backend_app
 
 from poker_signal.core.model import Connect, ConnectionId, GameId, Message, PlayerId, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
+from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.emulator.faults.lagging_rows import LaggingTable
 from poker_signal.emulator.functions.memory_table import MemoryTable
 from poker_signal.emulator.trace.entries import Fault
 from poker_signal.emulator.trace.trace import Trace
-from poker_signal.lambda_app.table import DynamoTable
-from tests.field import dynamodb
+from poker_signal.lambda_app.table import DynamoTable, schema
+from tests.support.dynamodb import TABLE, client_of
 
 LAG = "index-lag=800ms"
 
@@ -113,8 +115,12 @@ class Dynamo:
         self.told = 0
         self.faults = Faults(specs)
         self.faults.call_soon = lambda callback: self._tell()
-        self.client: Any = dynamodb.client(self.faults, lambda: self.now_s)
-        self.table = DynamoTable(self.client, dynamodb.TABLE)
+        index = LaggingIndex(create_backend_app("dynamodb"), self.faults, lambda: self.now_s)
+        self.client: Any = client_of(index)
+        if TABLE in self.client.list_tables()["TableNames"]:
+            self.client.delete_table(TableName=TABLE)
+        self.client.create_table(**schema(TABLE))
+        self.table = DynamoTable(self.client, TABLE)
 
     def _tell(self) -> None:
         self.told += 1
@@ -149,11 +155,11 @@ def test_several_writes_at_once_are_late_too() -> None:
     dynamo = Dynamo(LAG)
     names = {"playerId": {"S": "Alice"}, "gameId": {"S": "G"}, "connectedAt": {"S": "2024"}}
     one, other = ({"connectionId": {"S": id_}, "ttl": {"N": "9"}, **names} for id_ in "ab")
-    requests = {dynamodb.TABLE: [{"PutRequest": {"Item": one}}]}
+    requests = {TABLE: [{"PutRequest": {"Item": one}}]}
     dynamo.client.batch_write_item(RequestItems=requests)
     assert dynamo.indexed() == set()
     dynamo.now_s = 1
-    put = {"Put": {"TableName": dynamodb.TABLE, "Item": other}}
+    put = {"Put": {"TableName": TABLE, "Item": other}}
     dynamo.client.transact_write_items(TransactItems=[put])
     assert dynamo.indexed() == {"a"}
     dynamo.now_s = 2
@@ -173,7 +179,7 @@ def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> N
         dynamo.faults.remove(LAG)
         assert dynamo.indexed() == {*before, f"a{number}"}
     names = dynamo.client.list_tables()["TableNames"]
-    assert [name for name in names if name.startswith(dynamodb.TABLE)] == [dynamodb.TABLE]
+    assert [name for name in names if name.startswith(TABLE)] == [TABLE]
 
 
 def test_what_fails_fails_as_without_a_fault() -> None:

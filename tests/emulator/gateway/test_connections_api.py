@@ -15,7 +15,8 @@ from poker_signal.emulator.gateway.config import ApiConfig
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
-from tests.emulator.peers import answer, raw_connection, read_answer
+from tests.support.client import hear_text as hear
+from tests.support.frames import answer, raw_connection, read_answer
 
 NO_ROUTES = ApiConfig(functions={}, routes={})
 """Everybody may connect, and who says something is told ``Forbidden`` and its connection's id."""
@@ -47,12 +48,6 @@ async def id_of(client: ClientConnection) -> str:
     """Return the id of a client's connection."""
     await client.send("who am I?")
     return str(json.loads(await hear(client))["connectionId"])
-
-
-async def hear(client: ClientConnection) -> str:
-    """Return the next message."""
-    async with asyncio.timeout(10):
-        return str(await client.recv())
 
 
 def path_of(connection_id: str) -> str:

@@ -20,16 +20,8 @@ from poker_signal.emulator.testing import ConnectPeer
 from poker_signal.emulator.trace.entries import Opened
 from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.conftest import Records
-from tests.emulator.peers import (
-    HANDSHAKE,
-    answer,
-    hear,
-    peer,
-    raw_connection,
-    read_answer,
-    settle,
-    tell,
-)
+from tests.support.client import hear, peer, settle, tell
+from tests.support.frames import HANDSHAKE, answer, raw_connection, read_answer
 
 
 async def test_a_handshake_reaches_both_sides(emulator: Emulator) -> None:

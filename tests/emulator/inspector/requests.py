@@ -1,26 +1,12 @@
 """Asks the inspector of an emulator, as its page does."""
 
-import asyncio
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from poker_signal.emulator.server import Emulator
-from tests.emulator.peers import raw_connection, read_answer
+from tests.support.frames import Answer, answer
 
 OWN = "X-Poker-Signal-Inspector: 1\r\n"
-
-
-class Told(NamedTuple):
-    """An answer."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        """The body, read."""
-        return json.loads(self.body)
 
 
 def request(
@@ -32,8 +18,6 @@ def request(
     return f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data
 
 
-async def ask(emulator: Emulator, method: str, path: str, body: Any = None, **more: Any) -> Told:
+async def ask(emulator: Emulator, method: str, path: str, body: Any = None, **more: Any) -> Answer:
     """Ask, and return the answer."""
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(50):
-        writer.write(request(method, path, body, **more))
-        return Told(*await read_answer(reader))
+    return await answer(emulator, request(method, path, body, **more))

@@ -16,7 +16,8 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.inspector.requests import OWN, ask
-from tests.emulator.peers import hear, peer, raw_connection, settle, tell
+from tests.support.client import hear, peer, settle, tell
+from tests.support.frames import raw_connection
 
 
 async def entries(emulator: Emulator) -> list[dict[str, Any]]:

@@ -23,7 +23,8 @@ from poker_signal.emulator.protocols.http_connection import (
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
-from tests.emulator.peers import HANDSHAKE, answer, peer, raw_connection, read_answer, settle
+from tests.support.client import peer, settle
+from tests.support.frames import HANDSHAKE, answer, raw_connection, read_answer
 
 GET = b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n"
 

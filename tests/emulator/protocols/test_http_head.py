@@ -10,7 +10,7 @@ from poker_signal.emulator.protocols.http_connection import (
     read_handshake,
     switching_protocols,
 )
-from tests.emulator.peers import HANDSHAKE
+from tests.support.frames import HANDSHAKE
 
 NAMES = ["Host", "host", "Upgrade", "Connection", "Origin", "Cookie", "Sec-WebSocket-Key", "X-a.b~"]
 ODD_NAMES = ["Content-Length", "transfer-encoding", "Expect", "X Y", "é", "", "Host "]

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from poker_signal.emulator.protocols.tls import Certificate, NoTls, certificate_for
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.emulator.peers import settle
+from tests.support.client import settle
 
 
 @pytest.fixture(scope="module")

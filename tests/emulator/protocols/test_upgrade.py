@@ -16,7 +16,7 @@ from poker_signal.emulator.protocols import upgrade as handshake
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.emulator.peers import HANDSHAKE, answer
+from tests.support.frames import HANDSHAKE, answer
 
 
 async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
@@ -24,7 +24,7 @@ async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
     status, headers, body = await answer(emulator, HANDSHAKE)
     assert (status, body) == (101, b"")
     assert headers.pop("date").endswith(" GMT")
-    assert headers == {
+    assert dict(headers) == {
         "connection": "upgrade",
         "upgrade": "websocket",
         "sec-websocket-accept": "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=",

@@ -12,7 +12,8 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.conftest import Records
-from tests.emulator.peers import HANDSHAKE, client_frame, hear, peer, raw_connection, settle, tell
+from tests.support.client import hear, peer, settle, tell
+from tests.support.frames import HANDSHAKE, client_frame, raw_connection
 
 TEXT, BINARY = 1, 2
 

@@ -18,7 +18,7 @@ from poker_signal.emulator.reload import reloader as reload
 from poker_signal.emulator.reload.reloader import CodeStatus
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.emulator.peers import hear, peer, settle, tell
+from tests.support.client import hear, peer, settle, tell
 
 HANDLER = """
 import threading

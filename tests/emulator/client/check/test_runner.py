@@ -1,15 +1,8 @@
 """The whole check, on servers that keep the rules and on servers that cannot be reached."""
 
-import asyncio
-import signal
 import socket
 import ssl
-import sysconfig
-from asyncio.subprocess import DEVNULL, PIPE
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from http import HTTPStatus
-from pathlib import Path
 
 import pytest
 import trustme
@@ -21,23 +14,7 @@ from poker_signal.emulator.client.check.scene import Scene, Server
 from poker_signal.emulator.testing import SignalEmulator
 from tests.emulator.client.check.broken import failures, found, url_of
 from tests.emulator.client.check.faults import FAILING_FUNCTION
-
-COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
-
-
-@asynccontextmanager
-async def emulate(*options: str) -> AsyncGenerator[str, None]:
-    """Start the command; yield its URL."""
-    process = await asyncio.create_subprocess_exec(
-        COMMAND, "emulate", "--port", "0", *options, stdout=PIPE, stderr=DEVNULL
-    )
-    try:
-        assert process.stdout is not None
-        async with asyncio.timeout(50):
-            yield (await process.stdout.readline()).decode().strip()
-    finally:
-        process.send_signal(signal.SIGTERM)
-        await process.communicate()
+from tests.support.process import emulate
 
 
 async def holds(url: str, *, star: bool) -> bool:
@@ -51,8 +28,8 @@ async def holds(url: str, *, star: bool) -> bool:
 @pytest.mark.aws
 async def test_every_rule_holds_at_the_lambda_function() -> None:
     """With moto's DynamoDB."""
-    async with emulate("--handler", "lambda", "--dynamodb", "moto") as url:
-        assert await holds(url, star=False)
+    with emulate("--port", "0", "--handler", "lambda", "--dynamodb", "moto") as served:
+        assert await holds(served.url, star=False)
 
 
 @pytest.mark.signal_emulator(topology="star")

@@ -1,0 +1,14 @@
+"""An emulator that the commands of a module connect to."""
+
+from collections.abc import Generator
+
+import pytest
+
+from tests.support.process import emulate
+
+
+@pytest.fixture(scope="module")
+def url() -> Generator[str, None, None]:
+    """The URL of an emulator in a process of its own."""
+    with emulate("--port", "0") as served:
+        yield served.url

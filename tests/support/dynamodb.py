@@ -1,0 +1,319 @@
+"""DynamoDB without AWS: a double in memory, and moto's in this process or behind a port.
+
+The double is deterministic, has what the function uses, and is held equal to moto's by
+tests/adversity/test_dynamodb.py. Each of its calls stops before it takes effect and before it is
+answered, so that others may come in between.
+"""
+
+import io
+import json
+import os
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
+from typing import Any
+from unittest import mock
+
+import botocore.session
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from poker_signal.emulator.faults.lagging_dynamodb import Application, Environ, StartResponse
+from poker_signal.lambda_app.table import schema
+
+TABLE = "poker-signaling-connections"
+REGION = "us-west-2"
+
+Item = dict[str, dict[str, Any]]
+
+Pause = Callable[[str], None]
+"""Called with what is about to happen; returns when it may."""
+
+
+class DynamoDB:
+    """A client of one table. ``index_follows`` decides whether the index lags."""
+
+    def __init__(self, pause: Pause = lambda what: None, lagging: bool = False) -> None:
+        self.items: dict[str, Item] = {}
+        self.index: dict[str, Item] = {}
+        self.on_query: Callable[[list[Item]], list[Item]] = lambda items: items
+        """Sees what a query found, and may put it into another order."""
+        self._pause = pause
+        self._lagging = lagging
+        self._behind: dict[str, list[Item | None]] = {}
+
+    @property
+    def behind(self) -> list[str]:
+        """The keys of which the index does not know the latest yet."""
+        return sorted(self._behind)
+
+    def catch_up(self, key: str) -> None:
+        """Let the index hear of a key's next write; those of one key keep their order."""
+        item = self._behind[key].pop(0)
+        if not self._behind[key]:
+            del self._behind[key]
+        self._index(key, item)
+
+    def get_item(self, *, TableName: str, Key: Item, ConsistentRead: bool) -> dict[str, Any]:
+        """Return an item, read consistently."""
+        assert ConsistentRead
+        key = Key["connectionId"]["S"]
+        self._pause(f"GetItem {key}")
+        item = self.items.get(key)
+        self._pause(f"GetItem {key} → {'found' if item else 'nothing'}")
+        return {"Item": _copy(item)} if item else {}
+
+    def query(
+        self,
+        *,
+        TableName: str,
+        IndexName: str,
+        KeyConditionExpression: str,
+        ExpressionAttributeValues: Item,
+    ) -> dict[str, Any]:
+        """Return what the index knows of a game."""
+        assert KeyConditionExpression == "gameId = :game"
+        game = ExpressionAttributeValues[":game"]
+        self._pause(f"Query {game['S']}")
+        found = [_copy(item) for item in self.index.values() if item["gameId"] == game]
+        found = self.on_query(found)
+        self._pause(f"Query {game['S']} → {[item['connectionId']['S'] for item in found]}")
+        return {"Items": found}
+
+    def put_item(
+        self,
+        *,
+        TableName: str,
+        Item: Item,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeValues: Item | None = None,
+    ) -> dict[str, Any]:
+        """Store an item, in place of the one of its key."""
+        key = Item["connectionId"]["S"]
+        self._pause(f"PutItem {key}")
+        self._check(key, ConditionExpression, ExpressionAttributeValues)
+        self._write(key, _copy(Item))
+        self._pause(f"PutItem {key} → done")
+        return {}
+
+    def delete_item(
+        self, *, TableName: str, Key: Item, ConditionExpression: str | None = None
+    ) -> dict[str, Any]:
+        """Delete an item, if it is there."""
+        key = Key["connectionId"]["S"]
+        self._pause(f"DeleteItem {key}")
+        self._check(key, ConditionExpression)
+        if key in self.items:
+            self._write(key, None)
+        self._pause(f"DeleteItem {key} → done")
+        return {}
+
+    def update_item(
+        self,
+        *,
+        TableName: str,
+        Key: Item,
+        UpdateExpression: str,
+        ExpressionAttributeValues: Item,
+        ConditionExpression: str | None = None,
+    ) -> dict[str, Any]:
+        """Add to a set of an item."""
+        assert UpdateExpression == "ADD reached :target"
+        key = Key["connectionId"]["S"]
+        self._pause(f"UpdateItem {key}")
+        self._check(key, ConditionExpression)
+        item = _copy(self.items.get(key, dict(Key)))
+        known = item.setdefault("reached", {"SS": []})["SS"]
+        known += list(ExpressionAttributeValues[":target"]["SS"])
+        item["reached"]["SS"] = sorted({*known})
+        self._write(key, item)
+        self._pause(f"UpdateItem {key} → done")
+        return {}
+
+    def _check(self, key: str, condition: str | None, values: Item | None = None) -> None:
+        item = self.items.get(key, {})
+        holds = {
+            None: True,
+            "attribute_exists(connectionId)": bool(item),
+            "attribute_not_exists(connectionId) OR connectedAt <> :at": not item
+            or item.get("connectedAt") != (values or {}).get(":at"),
+        }
+        if not holds[condition]:
+            # A failed condition is an answer as well, and may be late.
+            self._pause(f"{key}: the condition fails")
+            raise client_error("ConditionalCheckFailedException", 400)
+
+    def _write(self, key: str, item: Item | None) -> None:
+        if item is None:
+            del self.items[key]
+        else:
+            self.items[key] = item
+        if self._lagging:
+            self._behind.setdefault(key, []).append(_copy(item))
+        else:
+            self._index(key, item)
+
+    def _index(self, key: str, item: Item | None) -> None:
+        if item is not None and "gameId" in item:
+            self.index[key] = _copy(item)
+        else:
+            self.index.pop(key, None)
+
+
+def _copy(item: Item | None) -> Any:
+    """Return an item of its own."""
+    if item is None:
+        return None
+    return {
+        name: {
+            kind: [*value] if isinstance(value, list) else value for kind, value in typed.items()
+        }
+        for name, typed in item.items()
+    }
+
+
+def client_error(code: str, status: int) -> ClientError:
+    """Return what botocore raises of an answer."""
+    response = {
+        "Error": {"Code": code, "Message": "of AWS"},
+        "ResponseMetadata": {"HTTPStatusCode": status},
+    }
+    return ClientError(response, "Operation")
+
+
+class DynamoDBServer:
+    """Doubles behind DynamoDB's own protocol, a table each: a WSGI application."""
+
+    def __init__(self) -> None:
+        self._schemas: dict[str, Any] = {}
+        self._tables: dict[str, DynamoDB] = {}
+        self._lock = threading.Lock()
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request; one at a time."""
+        operation = environ["HTTP_X_AMZ_TARGET"].partition(".")[2]
+        request = json.loads(environ["wsgi.input"].read())
+        with self._lock:
+            try:
+                status, answer = "200 OK", self._answer(operation, request)
+            except ClientError as error:
+                response = error.response["Error"]
+                status = "400 Bad Request"
+                answer = {"__type": response["Code"], "message": response["Message"]}
+        start_response(status, [("Content-Type", "application/x-amz-json-1.0")])
+        return [json.dumps(answer).encode()]
+
+    def _answer(self, operation: str, request: Any) -> Any:
+        name = request["TableName"]
+        if operation == "CreateTable":
+            self._schemas[name], self._tables[name] = request, DynamoDB()
+            return {"TableDescription": request}
+        if name not in self._tables:
+            raise client_error("ResourceNotFoundException", 400)
+        table = self._tables[name]
+        match operation:
+            case "DescribeTable":
+                return {"Table": self._schemas[name]}
+            case "DeleteTable":
+                del self._tables[name]
+                return {}
+            case "Scan":
+                return {"Items": [*table.items.values()]}
+        calls: dict[str, Callable[..., Any]] = {
+            "GetItem": table.get_item,
+            "Query": table.query,
+            "PutItem": table.put_item,
+            "DeleteItem": table.delete_item,
+            "UpdateItem": table.update_item,
+        }
+        return calls[operation](**request)
+
+
+class Body(io.BytesIO):
+    """A body of an answer, as urllib3 has it."""
+
+    def stream(self) -> Generator[bytes, None, None]:
+        """Yield the rest of it."""
+        yield self.read()
+
+
+def client_at(endpoint: str, service: str = "dynamodb") -> Any:
+    """Return a botocore client of an endpoint."""
+    return _session.create_client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="x",
+        aws_secret_access_key="x",
+        # As the function's own client has it, for the same reasons.
+        config=Config(user_agent="poker-signal", parameter_validation=False),
+    )
+
+
+# One for all: each reads botocore's descriptions of AWS anew, which is most of what a client costs.
+_session = botocore.session.get_session()
+
+
+def client_of(application: Application) -> Any:
+    """Return a botocore client that asks a WSGI application, without a socket in between."""
+
+    def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
+        body = request.body.encode() if isinstance(request.body, str) else request.body
+        head: list[Any] = []
+        environ = {
+            "REQUEST_METHOD": request.method,
+            "PATH_INFO": "/",
+            "QUERY_STRING": "",
+            "SERVER_NAME": "127.0.0.1",
+            "SERVER_PORT": "1",
+            "HTTP_HOST": "127.0.0.1:1",
+            "wsgi.url_scheme": "http",
+            "wsgi.input": io.BytesIO(body),
+            "CONTENT_LENGTH": str(len(body)),
+        }
+        for name, value in request.headers.items():
+            text = value.decode() if isinstance(value, bytes) else value
+            environ[f"HTTP_{name.upper().replace('-', '_')}"] = text
+        answer = b"".join(application(environ, lambda *args: head.extend(args[:2])))
+        return AWSResponse(request.url, int(head[0].split()[0]), dict(head[1]), Body(answer))
+
+    client = client_at("http://127.0.0.1:1")
+    client.meta.events.register("before-send.dynamodb", send)
+    return client
+
+
+@contextmanager
+def moto_client() -> Generator[Any, None, None]:
+    """Yield the function's own client of moto's DynamoDB in this process, with the table."""
+    from moto import mock_aws
+    from moto.core.models import patch_client
+
+    from poker_signal.lambda_app.clients import dynamodb_client
+
+    with mock_aws(), mock.patch.dict(os.environ, {"AWS_DEFAULT_REGION": REGION}):
+        os.environ.pop("AWS_PROFILE", None)
+        client = dynamodb_client()
+        patch_client(client)
+        client.create_table(**schema(TABLE))
+        yield client
+        client.close()
+
+
+@contextmanager
+def moto_server() -> Generator[str, None, None]:
+    """Yield the endpoint of moto's DynamoDB behind a port, with the table."""
+    from moto.core.base_backend import BackendDict
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        # All of moto's servers in a process are one AWS: an earlier test may have left something.
+        BackendDict.reset()
+        with closing(client_at(f"http://{host}:{port}")) as client:
+            client.create_table(**schema(TABLE))
+        yield f"http://{host}:{port}"
+    finally:
+        server.stop()
