@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from poker_signal.cli.main import main
 from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import GAME, HOST, Scene
+from tests.inspector.scenes import GAME, HOST, Scene, candidate
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -39,21 +39,22 @@ async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: 
     assert not re.search(r"192\.168|203\.0\.113|ice-pwd|candidate:", report)
 
 
-@pytest.mark.parametrize(
-    ("text", "masked"),
-    [
-        ("ip:2a02:8108::77", "ip:[public IPv6]"),
-        ("turn:2a02:8108::79", "turn:[public IPv6]"),
-        ("id:2a02:8108::77, fe80::1%wlan0", "id:[public IPv6], [link IPv6]"),
-        ("ip:192.168.1.7 anna.local", "ip:[private IPv4] [mDNS name]"),
-        ("18:23:27.403 std::vector", "18:23:27.403 std::vector"),
-    ],
-)
-async def test_what_stands_before_an_address_hides_nothing(
-    inspected: Inspected, text: str, masked: str
+@pytest.mark.parametrize("button", ["Copy report", "Mermaid", "pytest"])
+async def test_no_copy_holds_an_address_or_a_secret_of_a_peer(
+    inspected: Inspected, button: str
 ) -> None:
-    """Neither a colon nor a letter; and what is no address stays."""
-    assert await inspected.run("redact.js", "m.maskAddresses(...a)", text) == masked
+    """In a name, a type, a candidate, a description, and the reason of a close."""
+    name, kind = "8.8.8.8", "x?ticket=SECRET-1"
+    scene = Scene().complete(name).send(name, kind, HOST, {"credential": "SECRET-2"})
+    payload = candidate("9.9.9.9", "uFrg", "ice-pwd:SECRET-4|*markup*")
+    scene.send(name, "ice-candidate", HOST, payload)
+    scene.close(name, 4000, "token eyJhbGciOiJI.SECRETSECRET.SECRET_SIG of 2a02::77")
+    await inspected.open_recording(scene)
+    text = await copied(inspected, name, button)
+    assert not re.search(r"8\.8\.8\.8|9\.9\.9\.9|192\.168|SECRET|f2lq1aL5|AA:AA|2a02", text)
+    assert "198.51.0.1" in text
+    assert "redacted-1" in text
+    assert button == "pytest" or "*markup*" not in text
 
 
 async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
