@@ -4,9 +4,7 @@ import signal
 from collections.abc import Generator
 
 import pytest
-from click.testing import CliRunner
 
-from poker_signal.cli.main import main
 from tests.cli.peers import play, start, until
 from tests.cli.test_emulate import emulate
 
@@ -81,30 +79,6 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
                 host.kill()
                 player.kill()
         assert host.stderr.read() == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["dealer", "ws://x/prod", "--game", "G"], "'dealer' is not one of"),
-        (["host", "http://x/prod", "--game", "G"], "ws:// in place of http://"),
-        (["host", "ws://x/prod", "--game", "G", "--count", "2"], "a game has one host"),
-        (["player", "ws://x/prod", "--game", "G", "--count", "0"], "--count"),
-        (["player", "ws://x/prod", "--game", "G", "--name", " "], "--name: a name has"),
-        (
-            ["host", "ws://x/prod", "--game", "G", "--ice-server", "x"],
-            "--ice-server x: a server is",
-        ),
-        (["player", "ws://x/prod", "--game", "G", "--timeout", "nan"], "'--timeout': nan is no"),
-        (["player", "ws://x/prod"], "Missing option '--game'"),
-    ],
-    ids=["role", "url", "hosts", "nobody", "name", "ice server", "nan", "no game"],
-)
-def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
-    """Nothing is connected."""
-    result = CliRunner().invoke(main, ["bot", *arguments])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
 
 
 def test_the_extra_is_named_when_it_is_missing(url: str) -> None:

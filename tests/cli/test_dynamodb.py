@@ -89,22 +89,6 @@ def test_without_botocore_it_says_what_to_install(monkeypatch: pytest.MonkeyPatc
     assert "pip install 'poker-signal[aws,moto]'" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--dynamodb", "moto"], "--dynamodb is for --handler lambda"),
-        (["--handler", "lambda", "--dynamodb", "memory"], "--dynamodb moto"),
-        (["--handler", "lambda", "--dynamodb", "localhost"], "a URL such as"),
-    ],
-    ids=["core", "memory", "no-url"],
-)
-def test_what_does_not_go_together_is_wrong_usage(options: list[str], says: str) -> None:
-    """Exit 2, and what would."""
-    result = CliRunner().invoke(main, ["emulate", *options])
-    assert result.exit_code == 2
-    assert says in result.stderr
-
-
 def test_the_function_runs_behind_the_emulator_in_one_command() -> None:
     """No AWS account, no Docker; its log lines are on stderr."""
     with emulate("--port", "0", "--handler", "lambda") as (process, line):

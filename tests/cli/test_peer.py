@@ -8,9 +8,7 @@ import subprocess
 from collections.abc import Generator
 
 import pytest
-from click.testing import CliRunner
 
-from poker_signal.cli.main import main
 from tests.cli.peers import COMMAND, play, start, until
 from tests.cli.test_emulate import emulate
 
@@ -125,23 +123,6 @@ def test_a_reader_who_leaves_ends_it(url: str, more: tuple[str, ...]) -> None:
         finally:
             process.kill()
         assert process.stderr.read() == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["http://x/prod", "--player", "A", "--game", "G"], "ws:// in place of http://"),
-        (["ws://x/prod", "--player", " ", "--game", "G"], "--player: a name has"),
-        (["ws://x/prod", "--player", "A", "--game", ""], "--game: a name has"),
-        (["ws://x/prod", "--player", "A"], "Missing option '--game'"),
-    ],
-    ids=["url", "player", "game", "no game"],
-)
-def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
-    """Nothing is connected."""
-    result = CliRunner().invoke(main, ["peer", *arguments])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
 
 
 @pytest.mark.parametrize("hidden", ["", "prompt_toolkit"], ids=["editing", "plain"])
