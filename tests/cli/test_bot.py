@@ -1,19 +1,13 @@
 """Far ends as processes: a host, and a party of players."""
 
 import signal
-from collections.abc import Generator
 
 import pytest
 
 from tests.cli.peers import play, start, until
 from tests.cli.test_emulate import emulate
 
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
+pytestmark = pytest.mark.process
 
 
 def test_a_host_and_players_open_their_channels(url: str) -> None:

@@ -1,7 +1,6 @@
 """The check as a command: its table, its document, its exit codes."""
 
 import json
-from collections.abc import Generator
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,17 +9,12 @@ from poker_signal.cli.main import main
 from poker_signal.emulator.client.check.runner import RULES
 from tests.cli.test_emulate import emulate
 
+pytestmark = pytest.mark.process
+
 
 def check(*arguments: str) -> Result:
     """Run the command."""
     return CliRunner().invoke(main, ["check", *arguments])
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 def test_all_rules_hold_at_the_emulator(url: str) -> None:

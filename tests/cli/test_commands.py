@@ -2,7 +2,6 @@
 
 import errno
 import subprocess
-from collections.abc import Generator
 from pathlib import Path
 
 import click
@@ -11,16 +10,10 @@ from click.testing import CliRunner
 
 from poker_signal.cli.commands import Commands
 from tests.cli.peers import COMMAND
-from tests.cli.test_emulate import emulate
+
+pytestmark = pytest.mark.process
 
 FULL = Path("/dev/full")
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 @pytest.mark.skipif(not FULL.exists(), reason="no device here is always full")

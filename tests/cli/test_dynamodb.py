@@ -17,6 +17,8 @@ from poker_signal.core.rules import Rules
 from poker_signal.lambda_app.environment import environment_of
 from tests.cli.test_emulate import emulate
 
+pytestmark = pytest.mark.aws
+
 REGION = "us-west-2"
 
 

@@ -32,6 +32,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert version("poker-signal") == VERSION
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "command", [["--help"], *([name, "--help"] for name in main.commands)], ids=" ".join
 )

@@ -5,21 +5,14 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Generator
 
 import pytest
 
 from tests.cli.peers import COMMAND, play, start, until
-from tests.cli.test_emulate import emulate
+
+pytestmark = pytest.mark.process
 
 SESSION = ("--session", "a-secret-of-alice")
-
-
-@pytest.fixture(scope="module")
-def url() -> Generator[str, None, None]:
-    """An emulator's URL."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 def test_a_script_plays_a_handshake(url: str) -> None:

@@ -6,9 +6,12 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
 from websockets.sync.client import connect
 
 from tests.cli.test_emulate import COMMAND, emulate, stop
+
+pytestmark = pytest.mark.process
 
 
 def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path: Path) -> None:

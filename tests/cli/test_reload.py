@@ -19,6 +19,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from poker_signal.cli.main import main
 
+pytestmark = pytest.mark.process
+
 ROOT = Path(__file__).parents[2]
 PONG = '{"type":"pong"}'
 PATIENCE_S = 30

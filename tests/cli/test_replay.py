@@ -1,7 +1,6 @@
 """poker-signal replay: what it prints, and its exit codes."""
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,19 +10,14 @@ from poker_signal.cli.main import main
 from tests.cli.test_emulate import emulate
 from tests.emulator.recorded import entries_of, table, write
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recorded table."""
     path = tmp_path_factory.mktemp("recording") / "r.jsonl"
     return write(path, asyncio.run(entries_of(table)))
-
-
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    """An emulator in a process of its own."""
-    with emulate("--port", "0") as (_, line):
-        yield line.strip()
 
 
 def replay(path: Path, url: str, *options: str) -> Result:

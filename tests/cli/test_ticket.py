@@ -90,31 +90,46 @@ def test_a_file_that_may_not_be_read_says_so(secret_file: Path) -> None:
     assert "Permission denied" in result.stderr
 
 
-@pytest.mark.parametrize("handler", ["core", "lambda"])
+@pytest.mark.process
+@pytest.mark.parametrize("handler", ["core", pytest.param("lambda", marks=pytest.mark.aws)])
 def test_an_emulator_with_a_secret_asks_for_tickets(handler: str, secret_file: Path) -> None:
-    """Of the command; the function reads the secret from moto's SSM as it does in production."""
+    """Of clients, which make their own; the function reads the secret from moto's SSM.
+
+    ``check`` holds the server to it, and no secret is on stderr.
+    """
     good = ticket("--secret-file", str(secret_file)).stdout.strip()
     other = ticket("--secret-file", str(secret_file), player="Bob").stdout.strip()
+    with_secret = ("--ticket-secret-file", str(secret_file))
     with emulate(*("--port", "0", "--handler", handler), **{ENVIRONMENT: str(secret_file)}) as (
         process,
         line,
     ):
-        query = f"{line.strip()}?gameId=G&playerId=Zo%C3%AB%20%F0%9F%83%8F"
-        assert status(query) == 401
-        assert status(f"{query}&ticket=x") == 403
-        assert status(f"{query}&ticket={other}") == 403
-        assert status(f"{query}&ticket={good}") == 101
+        url = line.strip()
+        query = f"{url}?gameId=G&playerId=Zo%C3%AB%20%F0%9F%83%8F"
+        tickets = ("", "&ticket=x", f"&ticket={other}", f"&ticket={good}")
+        assert [status(query + each) for each in tickets] == [401, 403, 403, 101]
+        checked = CliRunner().invoke(main, ["check", url, *with_secret])
+        peer = ("peer", url, "--player", "Zoë 🃏", "--game", "G")
+        played = play(*peer, *with_secret, says="/ping\n/expect pong\n/close\n")
+        refused = play(*peer)
         process.terminate()
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out) == (0, "")
     assert "401" in err if handler == "core" else "MISSING_TICKET" in err
     for secret in (good, good.rpartition(".")[2], other, *SECRETS.values()):
         assert secret not in err
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert "  ok       no ticket: 401, another's: 403" in checked.stdout
+    assert checked.stdout.splitlines()[-1].startswith(f"{len(RULES) + 1} held in ")
+    assert (played[0], played[2]) == (0, "")
+    assert refused[:2] == (1, [])
+    assert "needed to join this game. With --ticket-secret-file FILE it is made" in refused[2]
 
 
 CORE = '[functions.a]\nhandler = "core"\n[functions.b]\nhandler = "fn.py:handler"\n[routes]\n'
 
 
+@pytest.mark.process
 def test_a_configured_core_asks_for_tickets_too(secret_file: Path, tmp_path: Path) -> None:
     """Beside functions of one's own."""
     (tmp_path / "fn.py").write_text("def handler(event, context): return {'statusCode': 200}\n")
@@ -127,25 +142,7 @@ def test_a_configured_core_asks_for_tickets_too(secret_file: Path, tmp_path: Pat
         assert status(f"{line.strip()}?gameId=G&playerId=Bob&ticket={good}") == 101
 
 
-@pytest.mark.parametrize("handler", ["core", "lambda"])
-def test_clients_with_the_secret_make_their_tickets(handler: str, secret_file: Path) -> None:
-    """And ``check`` holds the server to asking for them."""
-    with_secret = ("--ticket-secret-file", str(secret_file))
-    options = ("--port", "0", "--handler", handler, *with_secret)
-    with emulate(*options) as (_, line):
-        url = line.strip()
-        checked = CliRunner().invoke(main, ["check", url, *with_secret])
-        peer = ("peer", url, "--player", "Zoë 🃏", "--game", "G")
-        played = play(*peer, *with_secret, says="/ping\n/expect pong\n/close\n")
-        refused = play(*peer)
-    assert (checked.exit_code, checked.stderr) == (0, "")
-    assert "  ok       no ticket: 401, another's: 403" in checked.stdout
-    assert checked.stdout.splitlines()[-1].startswith(f"{len(RULES) + 1} held in ")
-    assert (played[0], played[2]) == (0, "")
-    assert refused[:2] == (1, [])
-    assert "needed to join this game. With --ticket-secret-file FILE it is made" in refused[2]
-
-
+@pytest.mark.process
 def test_a_server_that_asks_for_no_tickets_is_told(secret_file: Path) -> None:
     """Nobody shall believe to be protected who is not."""
     with emulate("--port", "0") as (_, line):
@@ -159,6 +156,7 @@ def test_a_server_that_asks_for_no_tickets_is_told(secret_file: Path) -> None:
     ]
 
 
+@pytest.mark.process
 def test_bots_make_a_ticket_each(secret_file: Path) -> None:
     """For the names that they have."""
     with_secret = ("--ticket-secret-file", str(secret_file))

@@ -10,6 +10,8 @@ from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
 from tests.lambda_app.calls import DYNAMODB, written_table
 
+pytestmark = pytest.mark.aws
+
 LEVEL = "iam"
 
 ROWS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"

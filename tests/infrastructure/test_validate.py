@@ -9,6 +9,8 @@ import pytest
 from tests.infrastructure.beside import Texts
 from tests.infrastructure.tools import MODULE, ROOT, Failed, Mirror, Workspace
 
+pytestmark = pytest.mark.aws
+
 LEVEL = "validate"
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
