@@ -52,13 +52,6 @@ def test_closed_by_the_server_is_3() -> None:
     assert (told[-1]["by"], told[-1]["code"]) == ("the server", 1001)
 
 
-def test_a_refusal_is_1(url: str) -> None:
-    """With what to do on stderr."""
-    code, told, err = play("bot", "host", f"{url}x", "--game", "G")
-    assert (code, told) == (1, [])
-    assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
-
-
 def test_a_reader_who_leaves_ends_it(url: str) -> None:
     """Without a word, at the next thing to tell."""
     with start("bot", "host", url, "--game", "G4") as host:
@@ -73,14 +66,3 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
                 host.kill()
                 player.kill()
         assert host.stderr.read() == ""
-
-
-def test_the_extra_is_named_when_it_is_missing(url: str) -> None:
-    """What to install, and no traceback."""
-    code, told, err = play(
-        *("bot", "host", url, "--game", "G"), code="import sys; sys.modules['aiortc'] = None"
-    )
-    assert (code, told) == (1, [])
-    assert err == (
-        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n"
-    )

@@ -5,7 +5,6 @@ import dataclasses
 import ipaddress
 import re
 import socket
-import sys
 from collections.abc import Callable
 
 import pytest
@@ -41,15 +40,6 @@ def test_lan_listens_everywhere_and_shows_where(monkeypatch: pytest.MonkeyPatch)
     assert shown
     assert qr_code(shown[1]) in result.stderr
     assert "Everybody in this network can connect now" in result.stderr
-
-
-def test_lan_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before anything listens."""
-    monkeypatch.setitem(sys.modules, "segno", None)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan"])
-    assert (result.exit_code, result.stdout) == (1, "")
-    needed = "Error: --lan needs a library more: pip install 'poker-signal[lan]'\n"
-    assert result.stderr == needed
 
 
 def test_the_address_is_one_of_this_machine() -> None:

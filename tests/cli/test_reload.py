@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import IO
 
 import pytest
-from click.testing import CliRunner
 from websockets.sync.client import ClientConnection, connect
-
-from poker_signal.cli.main import main
 
 pytestmark = pytest.mark.process
 
@@ -240,15 +237,3 @@ def test_an_edited_core_leaves_handlers_alone(package: Path, tmp_path: Path) -> 
         chat.write_text(COUNTING)
         assert said(stderr, "code") == "code swapped: chat.py, errors.py\n"
         assert ping(anna) == "1"
-
-
-def test_a_library_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is an extra: nobody else needs it."""
-    monkeypatch.setitem(sys.modules, "watchfiles", None)
-    # Another test may have imported what imports it.
-    monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload.reloader", raising=False)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--reload"])
-    assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == (
-        "Error: --reload needs a library more: pip install 'poker-signal[reload]'\n"
-    )

@@ -152,3 +152,27 @@ def test_what_cannot_be_is_one_clear_line(
     assert "Error: " in result.stderr
     assert says in " ".join(result.stderr.split())
     assert "hunter2" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("hidden", "option", "extra"),
+    [
+        ("watchfiles", "--reload", "reload"),
+        ("segno", "--lan", "lan"),
+        ("poker_signal.cli.dynamodb", "--handler=lambda", "aws,moto"),
+        ("moto.moto_server.werkzeug_app", "--handler=lambda", "moto"),
+    ],
+    ids=["reload", "lan", "aws", "moto"],
+)
+def test_an_extra_is_named_when_it_is_missing(
+    monkeypatch: pytest.MonkeyPatch, hidden: str, option: str, extra: str
+) -> None:
+    """With the command that installs it, before anything listens."""
+    monkeypatch.setitem(sys.modules, hidden, None)
+    # Another test may have imported what imports it.
+    monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload.reloader", raising=False)
+    result = CliRunner().invoke(main, ["emulate", "--port", "0", option])
+    assert (result.exit_code, result.stdout) == (1, "")
+    (told,) = result.stderr.splitlines()
+    assert told.startswith("Error: ")
+    assert told.endswith(f"pip install 'poker-signal[{extra}]'")
