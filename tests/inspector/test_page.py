@@ -228,7 +228,7 @@ async def test_two_recordings_in_one_file_are_refused(inspected: Inspected, head
     await expect(inspected.rows()).to_have_count(0)
 
 
-# Ten thousand events, and everybody who looks.
+# Thousands of events, and everybody who looks.
 
 
 def large(count: int) -> Scene:
@@ -258,12 +258,12 @@ _SCROLL = """
 
 
 @pytest.mark.timeout(180)
-async def test_of_ten_thousand_events_those_in_view_are_drawn(inspected: Inspected) -> None:
+async def test_of_three_thousand_events_those_in_view_are_drawn(inspected: Inspected) -> None:
     """From top to bottom: a page that draws all of them is too slow to scroll."""
     page = inspected.page
-    await inspected.open_recording(large(10_000))
-    await expect(page.locator("#count")).to_contain_text("1")
-    assert await page.evaluate("parseInt(document.getElementById('count').textContent)") > 9_900
+    await inspected.open_recording(large(3_000))
+    await expect(page.locator("#count")).to_contain_text("events")
+    assert await page.evaluate("parseInt(document.getElementById('count').textContent)") > 2_900
     for part in (0, 0.3, 0.7, 1):
         drawn, in_the_middle = await page.evaluate(_SCROLL, part)
         assert (drawn < 100, in_the_middle) == (True, 1), part
