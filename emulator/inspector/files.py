@@ -1,9 +1,11 @@
-"""The page's files, as they lie in the package."""
+"""The page's files, as they lie in the package, and the rules of redaction, made of Python's."""
 
+import json
 from functools import lru_cache
 from importlib.resources import files
 
 from poker_signal.emulator.aws.http import Answer, Headers
+from poker_signal.emulator.recording.redaction import rules_for_page
 
 _TYPES = {
     "html": "text/html; charset=utf-8",
@@ -35,6 +37,10 @@ def page_file(name: str) -> Answer | None:
     if kind not in _TYPES or not stem.replace("-", "").isalnum():
         return None
     file = files(__package__) / "page" / name
-    if not file.is_file():
+    if name == "redaction-rules.js":
+        content = f"export default {json.dumps(rules_for_page())};\n".encode()
+    elif file.is_file():
+        content = file.read_bytes()
+    else:
         return None
-    return Answer(200, file.read_bytes(), [("Content-Type", _TYPES[kind]), *SAFE])
+    return Answer(200, content, [("Content-Type", _TYPES[kind]), *SAFE])

@@ -23,61 +23,105 @@ _GATEWAYS_OWN = frozenset(
 _SECRET_MEMBERS = _SECRET_HEADERS | _SECRET_PARAMETERS | {"x-api-key"}
 
 # Each pattern starts with a character or a literal that is rare, and is tried only where a text
-# has a certain part: a recording is written while others play.
-_FOUR = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?!\w|\.\d)")
-_SIX = re.compile(
+# has a certain part: a recording is written while others play. The inspector's page reads the
+# same patterns (rules_for_page): \w stands in brackets, and no \b, \A, \Z or escaped quote in any.
+_FOUR = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])"
+_SIX = (
     r"(?:[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:){1,7}|::(?:[0-9a-fA-F]{0,4}:){0,6})[0-9a-fA-F]{0,4}"
-    r"(?![\w:]|\.\d)"
+    r"(?![\w:]|\.[0-9])"
 )
-_TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
-"""Nothing has groups without it, and it is looked for a hundred times as fast."""
-_MDNS = re.compile(
+_MDNS = (
     # What follows a backslash in JSON is no part of the name.
-    r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|\w))|(?<!\\))(?P<name>[\w-]{1,63}\.local)\b"
+    r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|[\w]))|(?<!\\))(?P<name>[\w-]{1,63}\.local)(?![\w])"
 )
-_FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])")
-_WORD = r"[^\s\"\\]+"
-_AFTER_SLASHES = r"[^\s\"'\\/:?#@\[\]<>(),;]+"
+_WORD = r"""[^\s"\\]+"""
+_AFTER_SLASHES = r"""[^\s"'\\/:?#@\[\]<>(),;]+"""
 _DOTTED = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
 _SLASHES = r":\\{0,8}/\\{0,8}/"
 """Within JSON they may be escaped, and that again."""
-_HOST_NAMES = tuple(
-    (needle, re.compile(rf"(?P<before>{before})(?P<host>{host})"))
-    for needle, before, host in (
-        ("IN IP", r"IN IP[46] ", _WORD),
-        ("candidate:", r"candidate:\S{1,64} \d+ \w+ \d+ ", _WORD),
-        ("raddr ", r"raddr ", _WORD),
-        ("turn", r"turns?:", _DOTTED),
-        ("stun", r"stuns?:", _DOTTED),
-        ("://", rf"{_SLASHES}(?:[^\s\"\\/@]{{1,200}}@)?", _AFTER_SLASHES),
-        (":\\", rf"{_SLASHES}(?:[^\s\"\\/@]{{1,200}}@)?", _AFTER_SLASHES),
-    )
-)
-"""Where a name of a host stands in a text."""
-_AUTHORITY = re.compile(r"\A(?P<before>)(?P<host>[^\s:/\[\]]+)(?=(?::\d+)?\Z)")
-_ADDRESS = re.compile(rf"{_FOUR.pattern}|{_SIX.pattern}|{_MDNS.pattern}")
+_LOGIN = r"""[^\s"\\/@]{1,200}"""
+"""Name and password in a URL."""
+_PARAMETERS = "|".join(sorted(_SECRET_PARAMETERS))
+_MEMBERS = f"{_PARAMETERS}|password|icePwd"
 
-_PARAMETERS = "|".join(_SECRET_PARAMETERS)
-_SECRETS = (
-    ("ice-pwd:", re.compile(r"(?P<before>ice-pwd:)(?P<secret>[^\\\s\"]+)")),
-    ("=", re.compile(rf"(?P<before>[?&](?:{_PARAMETERS})=)(?P<secret>[^&\s\"\\]+)")),
-    # Name and password in a URL.
-    ("@", re.compile(rf"(?P<before>{_SLASHES})(?P<secret>[^\s\"\\/@]{{1,200}})(?=@)")),
+_RULES = {
+    "fingerprint": r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])",
+    "four": _FOUR,
+    "mdns": _MDNS,
+    "six": _SIX,
+    "address": f"{_FOUR}|{_SIX}|{_MDNS}",
+    "userName": r"""o=(?P<name>(?!- )[^\s"\\]{1,200})(?= [0-9]+ [0-9]+ IN )""",
+    # ASCII letters, digits, dots, hyphens and colons that are written as \u0031.
+    "escaped": r"(?<!\\)((?:\\\\)*)\\u00(2[de]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA])",
+}
+_SECRETS_IN_TEXT: list[tuple[str, str]] = [
+    ("ice-pwd:", rf"(?P<before>ice-pwd:)(?P<secret>{_WORD})"),
+    ("=", rf"""(?P<before>[?&](?:{_PARAMETERS})=)(?P<secret>[^&\s"\\]+)"""),
+    ("@", rf"(?P<before>{_SLASHES})(?P<secret>{_LOGIN})(?=@)"),
     # In a message, as in {"iceServers": [{"credential": "…"}]}.
     (
         '":',
-        re.compile(
-            rf"(?P<before>\"(?:{_PARAMETERS}|password|icePwd)\"\s*:\s*\")"
-            r"(?P<secret>(?:[^\"\\]|\\.)+)"
-        ),
+        rf"""(?P<before>"(?:{_MEMBERS})"\s*:\s*")(?P<secret>(?:[^"\\]|\\[^\n])+)""",
+    ),
+    # The same in JSON within JSON: so many backslashes are before each quote, more before one
+    # that is part of the secret.
+    (
+        '\\":',
+        rf"""(?P<before>(?P<many>\\{{1,31}})"(?:{_MEMBERS})(?P=many)"\s*:\s*(?P=many)")"""
+        r"""(?P<secret>(?:[^"\\]|(?!(?P=many)")\\{1,63}(?!\\)"?)+)""",
     ),
     # Three times base64url with dots between: a JSON Web Token, wherever it stands.
-    ("eyJ", re.compile(r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})")),
-)
-_USER_NAME = re.compile(r"o=(?P<name>(?!- )[^\s\"\\]{1,200})(?= \d+ \d+ IN )")
+    ("eyJ", r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"),
+]
+_HOST_NAMES: list[tuple[str, str]] = [
+    (needle, f"(?P<before>{before})(?P<host>{host})")
+    for needle, before, host in (
+        ("IN IP", "IN IP[46] ", _WORD),
+        ("candidate:", r"candidate:\S{1,64} [0-9]+ [\w]+ [0-9]+ ", _WORD),
+        ("raddr ", "raddr ", _WORD),
+        ("turn", "turns?:", _DOTTED),
+        ("stun", "stuns?:", _DOTTED),
+        ("/", f"{_SLASHES}(?:{_LOGIN}@)?", _AFTER_SLASHES),
+    )
+]
+"""Where a name of a host stands in a text."""
+_PSEUDONYMS = {
+    # Long enough for a session, so that it can be replayed.
+    "secret": "redacted-{number}",
+    "name": "host-{number}.invalid",
+    "mdns": "00000000-0000-4000-8000-{twelve}.local",
+    "print": "00:" * 30 + "{HIGH}:{LOW}",
+    "private4": "10.0.{high}.{low}",
+    "link4": "169.254.{high}.{low}",
+    "public4": "198.51.{high}.{low}",
+    "private6": "fd00::{hex}",
+    "link6": "fe80::{hex}",
+    "public6": "2001:db8::{hex}",
+}
+"""Addresses that belong to no machine, where there are such (RFC 5737, RFC 3849)."""
 
-# ASCII letters, digits, dots, hyphens and colons that somebody wrote as \u0031.
-_ESCAPED = re.compile(r"(?<!\\)((?:\\\\)*)\\u00(2[de]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA])")
+
+def rules_for_page() -> dict[str, Any]:
+    """Return the rules for texts as page/redact.js reads them, the patterns in JavaScript's way."""
+
+    def translated(pattern: str) -> str:
+        pattern = pattern.replace("(?P<", "(?<").replace("(?P=many)", r"\k<many>")
+        return pattern.replace(r"\w", r"\p{L}\p{N}_")
+
+    return {
+        "patterns": {name: translated(pattern) for name, pattern in _RULES.items()},
+        "secrets": [(needle, translated(pattern)) for needle, pattern in _SECRETS_IN_TEXT],
+        "hostNames": [(needle, translated(pattern)) for needle, pattern in _HOST_NAMES],
+        "pseudonyms": _PSEUDONYMS,
+    }
+
+
+_FIND = {name: re.compile(pattern) for name, pattern in _RULES.items()}
+_FIND_SECRETS = [(needle, re.compile(pattern)) for needle, pattern in _SECRETS_IN_TEXT]
+_FIND_HOST_NAMES = [(needle, re.compile(pattern)) for needle, pattern in _HOST_NAMES]
+_TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
+"""Nothing has groups without it, and it is looked for a hundred times as fast."""
+_AUTHORITY = re.compile(r"\A(?P<before>)(?P<host>[^\s:/\[\]]+)(?=(?::\d+)?\Z)")
 
 _PRIVATE = [
     ipaddress.ip_network(network)
@@ -109,26 +153,26 @@ class Redaction:
     def text(self, text: str) -> str:
         """Return a text, such as a message, redacted."""
         if "\\u00" in text:
-            text = _ESCAPED.sub(lambda match: match[1] + chr(int(match[2], 16)), text)
-        for needle, pattern in _SECRETS:
+            text = _FIND["escaped"].sub(lambda match: match[1] + chr(int(match[2], 16)), text)
+        for needle, pattern in _FIND_SECRETS:
             if needle in text:
                 text = pattern.sub(self._secret, text)
         return text if self._keep_addresses else self._without_addresses(text)
 
     def _without_addresses(self, text: str) -> str:
         if "o=" in text:
-            text = _USER_NAME.sub(self._user_name, text)
-        for needle, pattern in _HOST_NAMES:
+            text = _FIND["userName"].sub(self._user_name, text)
+        for needle, pattern in _FIND_HOST_NAMES:
             if needle in text:
                 text = pattern.sub(self._host_name, text)
         has_groups = _TWO_COLONS.search(text) is not None
         if has_groups:
-            text = _FINGERPRINT.sub(self._fingerprint, text)
+            text = _FIND["fingerprint"].sub(self._fingerprint, text)
         if text.count(".") > 2:
-            text = _FOUR.sub(self._four, text)
+            text = _FIND["four"].sub(self._four, text)
         if ".local" in text:
-            text = _MDNS.sub(self._mdns_name, text)
-        return _SIX.sub(self._six, text) if has_groups else text
+            text = _FIND["mdns"].sub(self._mdns_name, text)
+        return _FIND["six"].sub(self._six, text) if has_groups else text
 
     def _member(self, key: str, value: Any) -> Any:
         if key in _GATEWAYS_OWN:
@@ -168,7 +212,7 @@ class Redaction:
 
     def _host_name(self, match: re.Match[str]) -> str:
         host = match["host"].lower()
-        if _ADDRESS.fullmatch(host) or "%" in host or host == "localhost":
+        if _FIND["address"].fullmatch(host) or "%" in host or host == "localhost":
             return match[0]
         # A header extension of RTP is named by a URL, which is nobody's.
         if "extmap:" in _before(match, 30):
@@ -180,7 +224,7 @@ class Redaction:
 
     def _fingerprint(self, match: re.Match[str]) -> str:
         head, found = _without_word(match)
-        is_one = not head or _FINGERPRINT.fullmatch(found)
+        is_one = not head or _FIND["fingerprint"].fullmatch(found)
         return head + (self._pseudonym("print", found.upper()) if is_one else found)
 
     def _four(self, match: re.Match[str]) -> str:
@@ -247,27 +291,13 @@ def _before(match: re.Match[str], count: int) -> str:
 
 
 def _pseudonym(kind: str, number: int) -> str:
-    """Return an address of a kind that is nobody's, where there are such (RFC 5737, RFC 3849)."""
     high, low = divmod(number % 65536, 256)
-    match kind:
-        case "secret":
-            # Long enough for a session, so that it can be replayed.
-            return f"redacted-{number}"
-        case "name":
-            return f"host-{number}.invalid"
-        case "mdns":
-            return f"00000000-0000-4000-8000-{number:012x}.local"
-        case "print":
-            return "00:" * 30 + f"{high:02X}:{low:02X}"
-        case "private4":
-            return f"10.0.{high}.{low}"
-        case "link4":
-            return f"169.254.{high}.{low}"
-        case "public4":
-            return f"198.51.{high}.{low}"
-        case "private6":
-            return f"fd00::{number:x}"
-        case "link6":
-            return f"fe80::{number:x}"
-        case _:
-            return f"2001:db8::{number:x}"
+    return _PSEUDONYMS[kind].format(
+        number=number,
+        hex=f"{number:x}",
+        twelve=f"{number:012x}",
+        high=high,
+        low=low,
+        HIGH=f"{high:02X}",
+        LOW=f"{low:02X}",
+    )

@@ -1,4 +1,4 @@
-"""An emulator that the commands of a module connect to."""
+"""An emulator for commands that need a server."""
 
 from collections.abc import Generator
 

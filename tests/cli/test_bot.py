@@ -3,10 +3,10 @@
 import signal
 
 import pytest
-from click.testing import CliRunner
 
-from poker_signal.cli.main import main
 from tests.support.process import emulate, play, start, until
+
+pytestmark = pytest.mark.process
 
 
 def test_a_host_and_players_open_their_channels(url: str) -> None:
@@ -51,13 +51,6 @@ def test_closed_by_the_server_is_3() -> None:
     assert (told[-1]["by"], told[-1]["code"]) == ("the server", 1001)
 
 
-def test_a_refusal_is_1(url: str) -> None:
-    """With what to do on stderr."""
-    code, told, err = play("bot", "host", f"{url}x", "--game", "G")
-    assert (code, told) == (1, [])
-    assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
-
-
 def test_a_reader_who_leaves_ends_it(url: str) -> None:
     """Without a word, at the next thing to tell."""
     with start("bot", "host", url, "--game", "G4") as host:
@@ -72,38 +65,3 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
                 host.kill()
                 player.kill()
         assert host.stderr.read() == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["dealer", "ws://x/prod", "--game", "G"], "'dealer' is not one of"),
-        (["host", "http://x/prod", "--game", "G"], "ws:// in place of http://"),
-        (["host", "ws://x/prod", "--game", "G", "--count", "2"], "a game has one host"),
-        (["player", "ws://x/prod", "--game", "G", "--count", "0"], "--count"),
-        (["player", "ws://x/prod", "--game", "G", "--name", " "], "--name: a name has"),
-        (
-            ["host", "ws://x/prod", "--game", "G", "--ice-server", "x"],
-            "--ice-server x: a server is",
-        ),
-        (["player", "ws://x/prod", "--game", "G", "--timeout", "nan"], "'--timeout': nan is no"),
-        (["player", "ws://x/prod"], "Missing option '--game'"),
-    ],
-    ids=["role", "url", "hosts", "nobody", "name", "ice server", "nan", "no game"],
-)
-def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
-    """Nothing is connected."""
-    result = CliRunner().invoke(main, ["bot", *arguments])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
-
-
-def test_the_extra_is_named_when_it_is_missing(url: str) -> None:
-    """What to install, and no traceback."""
-    code, told, err = play(
-        *("bot", "host", url, "--game", "G"), code="import sys; sys.modules['aiortc'] = None"
-    )
-    assert (code, told) == (1, [])
-    assert err == (
-        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n"
-    )

@@ -1,8 +1,6 @@
 """The check as a command: its table, its document, its exit codes."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 from click.testing import CliRunner, Result
@@ -10,6 +8,8 @@ from click.testing import CliRunner, Result
 from poker_signal.cli.main import main
 from poker_signal.emulator.client.check.runner import RULES
 from tests.support.process import emulate
+
+pytestmark = pytest.mark.process
 
 
 def check(*arguments: str) -> Result:
@@ -60,26 +60,6 @@ def test_a_rule_that_does_not_hold_is_exit_1() -> None:
     assert "           came:     414\n" in result.stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["http://127.0.0.1:3001/prod"], "ws:// in place of http://"),
-        (["https://x.example.org/prod"], "wss:// in place of https://"),
-        (["127.0.0.1:3001/prod"], "starts with wss://"),
-        (["ws://127.0.0.1:3001/prod?playerId=a"], "leave out what comes after the path"),
-        ([], "Missing argument 'URL'"),
-        (["ws://127.0.0.1:3001/prod", "--timeout", "0"], "--timeout"),
-        (["ws://127.0.0.1:3001/prod", "--pause", "-1"], "--pause"),
-    ],
-    ids=["http", "https", "no scheme", "query", "no url", "timeout", "pause"],
-)
-def test_wrong_usage_is_exit_2(arguments: list[str], says: str) -> None:
-    """And nothing is played."""
-    result = check(*arguments)
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
-
-
 def test_only_this_machine_needs_no_pause() -> None:
     """Elsewhere a row may take a moment until DynamoDB's index shows it."""
     from poker_signal.cli.check import _is_this_machine
@@ -89,22 +69,3 @@ def test_only_this_machine_needs_no_pause() -> None:
     assert _is_this_machine("ws://[::1]:3001/prod")
     assert not _is_this_machine("wss://x.execute-api.us-west-2.amazonaws.com/prod")
     assert not _is_this_machine("ws://192.168.0.5:3001/prod")
-
-
-def test_the_emulator_starts_without_it() -> None:
-    """Whoever emulates does not wait for the clients' code."""
-    code = (
-        "import sys, poker_signal.cli.emulate\n"
-        "print(*(name for name in sys.modules if name.startswith(('poker_signal.emulator.c',"
-        " 'websockets.asyncio.client', 'prompt_toolkit', 'aiortc'))))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30
-    )
-    assert set(done.stdout.split()) <= {
-        "poker_signal.emulator.gateway.callbacks",
-        "poker_signal.emulator.clock",
-        "poker_signal.emulator.trace.console",
-        "poker_signal.emulator.functions.signaling",
-        "poker_signal.emulator.gateway.config",
-    }

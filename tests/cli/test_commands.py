@@ -11,6 +11,8 @@ from click.testing import CliRunner
 from poker_signal.cli.commands import Commands
 from tests.support.process import COMMAND
 
+pytestmark = pytest.mark.process
+
 FULL = Path("/dev/full")
 
 

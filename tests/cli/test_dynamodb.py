@@ -1,20 +1,19 @@
 """Where the Lambda host's rows are while it runs in the emulator."""
 
 import os
-import sys
 
 import botocore.session
 import click
 import pytest
-from click.testing import CliRunner
 from moto.dynamodb.models import dynamodb_backends
 from websockets.sync.client import connect
 
 from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
-from poker_signal.cli.main import main
 from poker_signal.core.configuration import Rules, Topology
 from poker_signal.lambda_app.environment import environment_of
 from tests.support.process import emulate
+
+pytestmark = pytest.mark.aws
 
 REGION = "us-west-2"
 
@@ -70,38 +69,6 @@ def test_an_endpoint_that_does_not_answer_is_explained() -> None:
     with pytest.raises(click.ClickException, match=r"--dynamodb http://127\.0\.0\.1:9: "):
         with dynamodb("http://127.0.0.1:9", Rules(), REGION):
             pass
-
-
-def test_without_moto_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, not a traceback."""
-    monkeypatch.setitem(sys.modules, "moto.moto_server.werkzeug_app", None)
-    with pytest.raises(click.ClickException, match=r"pip install 'poker-signal\[moto\]'"):
-        with dynamodb("moto", Rules(), REGION):
-            pass
-
-
-def test_without_botocore_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A plain installation has no AWS in it."""
-    monkeypatch.setitem(sys.modules, "poker_signal.cli.dynamodb", None)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--handler", "lambda"])
-    assert result.exit_code == 1
-    assert "pip install 'poker-signal[aws,moto]'" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        (["--dynamodb", "moto"], "--dynamodb is for --handler lambda"),
-        (["--handler", "lambda", "--dynamodb", "memory"], "--dynamodb moto"),
-        (["--handler", "lambda", "--dynamodb", "localhost"], "a URL such as"),
-    ],
-    ids=["core", "memory", "no-url"],
-)
-def test_what_does_not_go_together_is_wrong_usage(options: list[str], says: str) -> None:
-    """Exit 2, and what would."""
-    result = CliRunner().invoke(main, ["emulate", *options])
-    assert result.exit_code == 2
-    assert says in result.stderr
 
 
 def test_the_function_runs_behind_the_emulator_in_one_command() -> None:

@@ -134,13 +134,12 @@ def test_the_event_may_come_on_standard_input() -> None:
 @pytest.mark.parametrize(
     ("event", "room", "says"),
     [
-        ([], ROOM, "an event is a JSON object"),
         ({"version": "2.0"}, ROOM, "not an event of a WebSocket API"),
         (message("a", "x"), {}, "a JSON list of rows"),
         (message("a", "x"), [{"connectionId": "a"}], "row 1 is not an object with connectionId"),
         (message("a", "x"), ["a"], "row 1 is not"),
     ],
-    ids=["array", "http-api", "room-object", "row-without-ttl", "row-string"],
+    ids=["http-api", "room-object", "row-without-ttl", "row-string"],
 )
 def test_a_file_of_another_shape_is_explained(
     tmp_path: Path, event: Any, room: Any, says: str
@@ -150,12 +149,3 @@ def test_a_file_of_another_shape_is_explained(
     assert result.exit_code == 1
     assert says in result.stderr
     assert result.stderr.count("\n") == 1
-
-
-def test_a_file_that_is_not_json_is_explained(tmp_path: Path) -> None:
-    """With its name."""
-    path = tmp_path / "torn.json"
-    path.write_text('{"requestContext":', encoding="utf-8")
-    result = CliRunner().invoke(main, ["invoke", str(path)])
-    assert result.exit_code == 1
-    assert "torn.json: not JSON: " in result.stderr

@@ -2,14 +2,15 @@
 
 import asyncio
 import dataclasses
+import ipaddress
 import re
-import sys
+import socket
 from collections.abc import Callable
 
 import pytest
 from click.testing import CliRunner
 
-from poker_signal.cli.lan import qr_code
+from poker_signal.cli.lan import NoLan, lan_address, qr_code
 from poker_signal.cli.main import main
 from poker_signal.emulator.server import Emulator
 
@@ -41,18 +42,28 @@ def test_lan_listens_everywhere_and_shows_where(monkeypatch: pytest.MonkeyPatch)
     assert "Everybody in this network can connect now" in result.stderr
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        (["--host", "127.0.0.2"], "--lan listens on every address; leave --host out"),
-        ([], "--lan needs a library more: pip install 'poker-signal[lan]'"),
-    ],
-)
-def test_lan_says_what_it_needs(
-    monkeypatch: pytest.MonkeyPatch, options: list[str], words: str
-) -> None:
-    """Before anything listens."""
-    monkeypatch.setitem(sys.modules, "segno", None)
-    result = CliRunner().invoke(main, ["emulate", "--port", "0", "--lan", *options])
-    assert (result.exit_code != 0, result.stdout) == (True, "")
-    assert f"Error: {words}\n" in result.stderr
+def test_the_address_is_one_of_this_machine() -> None:
+    """A socket can be bound to it."""
+    try:
+        address = lan_address()
+    except NoLan as error:
+        pytest.skip(str(error))
+    assert not ipaddress.ip_address(address).is_loopback
+    with socket.socket() as bound:
+        bound.bind((address, 0))
+
+
+def test_a_machine_without_a_network_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In words, with what to do."""
+    # No datagram may be sent to everybody without asking: there is no way there.
+    monkeypatch.setattr("poker_signal.cli.lan._ELSEWHERE", ("255.255.255.255", 9))
+    with pytest.raises(NoLan, match="this machine is in no network"):
+        lan_address()
+
+
+def test_a_code_has_lines_of_one_width() -> None:
+    """And is square: a character is two of its dots high."""
+    lines = qr_code("http://192.168.7.7:3001/_inspect/?token=abcdefgh").splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert len(lines) == (len(lines[0]) + 1) // 2
+    assert set("".join(lines)) <= set("█▀▄ ")

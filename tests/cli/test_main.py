@@ -32,6 +32,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
     assert version("poker-signal") == VERSION
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "command", [["--help"], *([name, "--help"] for name in main.commands)], ids=" ".join
 )
@@ -48,30 +49,3 @@ def test_help_loads_neither_websockets_nor_boto3(command: list[str]) -> None:
         [sys.executable, "-c", code, *command], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
-
-
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["emulate", "--port", "65536"],
-        ["emulate", "--port", "http"],
-        ["emulate", "--stage", "a/b"],
-        ["emulate", "--stage", ""],
-        ["emulate", "--idle-timeout", "0"],
-        ["emulate", "--integration-timeout", "30"],
-        ["emulate", "--topology", "ring"],
-        ["emulate", "--max-frame-bytes", "0"],
-        ["emulate", "surplus"],
-        ["invoke"],
-        ["ticket", "--game", "G"],
-        ["invoke", "no-such-file.json"],
-        ["deal"],
-    ],
-    ids=" ".join,
-)
-def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
-    """And names what is wrong with it."""
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 2
-    assert "Error: " in result.stderr
-    assert result.stdout == ""

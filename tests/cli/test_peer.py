@@ -7,10 +7,10 @@ import signal
 import subprocess
 
 import pytest
-from click.testing import CliRunner
 
-from poker_signal.cli.main import main
 from tests.support.process import COMMAND, play, start, until
+
+pytestmark = pytest.mark.process
 
 SESSION = ("--session", "a-secret-of-alice")
 
@@ -93,11 +93,28 @@ def test_a_signal_closes_properly(url: str) -> None:
         assert process.wait(20) == 0
 
 
-def test_a_refusal_is_1(url: str) -> None:
+PEER_AND_BOT = pytest.mark.parametrize(
+    "client", [("peer", "--player", "HOST", "--answer"), ("bot", "host")], ids=["peer", "bot"]
+)
+
+
+@PEER_AND_BOT
+def test_a_refusal_is_1(url: str, client: tuple[str, ...]) -> None:
     """With what to do on stderr."""
-    code, told, err = play("peer", f"{url}x", "--player", "Alice", "--game", "G")
+    code, told, err = play(*client, f"{url}x", "--game", "G")
     assert (code, told) == (1, [])
     assert err.startswith("Error: the handshake was refused with 403 Forbidden: is the stage")
+
+
+@PEER_AND_BOT
+def test_the_extra_is_named_when_it_is_missing(url: str, client: tuple[str, ...]) -> None:
+    """With the command that installs it, and no traceback."""
+    hidden = "import sys; sys.modules['aiortc'] = None"
+    assert play(*client, url, "--game", "G", code=hidden) == (
+        1,
+        [],
+        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n",
+    )
 
 
 @pytest.mark.parametrize("more", [(), ("--answer",)], ids=["bare", "answer"])
@@ -116,23 +133,6 @@ def test_a_reader_who_leaves_ends_it(url: str, more: tuple[str, ...]) -> None:
         finally:
             process.kill()
         assert process.stderr.read() == ""
-
-
-@pytest.mark.parametrize(
-    ("arguments", "says"),
-    [
-        (["http://x/prod", "--player", "A", "--game", "G"], "ws:// in place of http://"),
-        (["ws://x/prod", "--player", " ", "--game", "G"], "--player: a name has"),
-        (["ws://x/prod", "--player", "A", "--game", ""], "--game: a name has"),
-        (["ws://x/prod", "--player", "A"], "Missing option '--game'"),
-    ],
-    ids=["url", "player", "game", "no game"],
-)
-def test_wrong_usage_is_2(arguments: list[str], says: str) -> None:
-    """Nothing is connected."""
-    result = CliRunner().invoke(main, ["peer", *arguments])
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert says in result.stderr
 
 
 @pytest.mark.parametrize("hidden", ["", "prompt_toolkit"], ids=["editing", "plain"])
@@ -177,15 +177,3 @@ def _read_until(terminal: int, awaited: bytes) -> None:
     screen = b""
     while awaited not in screen:
         screen += os.read(terminal, 1)
-
-
-def test_the_extra_is_named_when_it_is_missing(url: str) -> None:
-    """Before anything is connected."""
-    code, told, err = play(
-        *("peer", url, "--player", "HOST", "--game", "G", "--answer"),
-        code="import sys; sys.modules['aiortc'] = None",
-    )
-    assert (code, told) == (1, [])
-    assert err == (
-        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n"
-    )

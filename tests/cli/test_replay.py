@@ -10,6 +10,8 @@ from poker_signal.cli.main import main
 from tests.emulator.recorded import entries_of, table, write
 from tests.support.process import emulate
 
+pytestmark = pytest.mark.process
+
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:

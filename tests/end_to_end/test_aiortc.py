@@ -8,6 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 from subprocess import DEVNULL
 
+import pytest
+
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.client.webrtc import Happened, Peer, taking_part
@@ -54,11 +56,7 @@ async def exchange(url: str, name: str) -> list[str]:
         return [await to_host.receive(), await to_player.receive()]
 
 
-async def test_host_and_player_talk_over_a_data_channel(signal_emulator: SignalEmulator) -> None:
-    """A peer that shares no code with a browser finds its way, too."""
-    assert await exchange(signal_emulator.url, "Alice") == ["Your cards", "I fold"]
-
-
+@pytest.mark.process
 async def test_host_and_player_meet_at_the_command() -> None:
     """What is on stdout is all that a front-end developer needs to know."""
     with command() as url:
@@ -70,6 +68,8 @@ async def test_eight_players_join_at_once(signal_emulator: SignalEmulator) -> No
     await play_a_party(signal_emulator.url)
 
 
+@pytest.mark.process
+@pytest.mark.aws
 async def test_eight_players_join_at_once_on_the_lambda_host() -> None:
     """The function that is deployed, many of it at a time: no candidate overtakes its offer."""
     with command("--handler", "lambda", "--dynamodb", "moto") as url:

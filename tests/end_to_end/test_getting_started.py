@@ -69,6 +69,7 @@ def test_two_pages_say_hello(signal_emulator: SignalEmulator, tmp_path: Path) ->
             expect(seat.locator("li").nth(1)).to_have_text(words, timeout=PATIENCE_S * 1000)
 
 
+@pytest.mark.process
 async def test_a_node_program_plays_a_player(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, tmp_path: Path
 ) -> None:

@@ -74,7 +74,7 @@ def routes(stack: Stack) -> None:
 
 def stage(stack: Stack) -> None:
     """Deploys by itself, lets something through, and never traces data."""
-    (found,) = _stages(stack)
+    found = _stage(stack)
     assert found["StageName"] == "prod"
     assert found["AutoDeploy"] is True
     settings = found["DefaultRouteSettings"]
@@ -87,8 +87,7 @@ def stage(stack: Stack) -> None:
 
 def access_log(stack: Stack) -> None:
     """A line of JSON with route key, status and error, and nothing of what was said."""
-    (found,) = _stages(stack)
-    settings = found["AccessLogSettings"]
+    settings = _stage(stack)["AccessLogSettings"]
     group = _log_groups(stack.aws)[ACCESS_LOG]
     assert settings["DestinationArn"] == group["arn"].removesuffix(":*")
     line = json.loads(re.sub(r"\$context(\.[A-Za-z]+)+", "-", settings["Format"]))
@@ -245,22 +244,8 @@ def account(stack: Stack) -> None:
 CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
     check.__name__: check
     for check in (
-        outputs,
-        api,
-        integration,
-        routes,
-        stage,
-        access_log,
-        function,
-        permission,
-        table,
-        expiry,
-        role,
-        policy,
-        log_groups,
-        alarms,
-        dashboard,
-        account,
+        *(outputs, api, integration, routes, stage, access_log, function, permission),
+        *(table, expiry, role, policy, log_groups, alarms, dashboard, account),
     )
 }
 
@@ -283,12 +268,10 @@ def left(aws: Aws) -> list[str]:
     ]
 
 
-def _stages(stack: Stack) -> list[dict[str, Any]]:
+def _stage(stack: Stack) -> dict[str, Any]:
     gateway = stack.aws.client("apigatewayv2")
-    stages: list[dict[str, Any]] = gateway.get_stages(ApiId=stack.outputs["websocket_api_id"])[
-        "Items"
-    ]
-    return stages
+    (found,) = gateway.get_stages(ApiId=stack.outputs["websocket_api_id"])["Items"]
+    return dict(found)
 
 
 def _log_groups(aws: Aws) -> dict[str, dict[str, Any]]:

@@ -21,7 +21,7 @@ from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 LEVEL = "apply"
 
 # A story is told from its beginning to its end; --dist loadfile keeps it in one process.
-pytestmark = pytest.mark.random_order(disabled=True)
+pytestmark = [pytest.mark.aws, pytest.mark.random_order(disabled=True)]
 
 CHANGED = (
     "-var=log_retention_days=14",

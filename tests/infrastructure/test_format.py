@@ -22,6 +22,7 @@ def blocks(kind: str) -> dict[str, str]:
     return dict(found)
 
 
+@pytest.mark.process
 def test_the_text_is_formatted() -> None:
     """As the program itself would write it."""
     try:

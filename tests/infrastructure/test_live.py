@@ -26,7 +26,7 @@ from tests.support.client import query_of
 LEVEL = "alive"
 
 # A story is told from its beginning to its end; --dist loadfile keeps it in one process.
-pytestmark = pytest.mark.random_order(disabled=True)
+pytestmark = [pytest.mark.aws, pytest.mark.random_order(disabled=True)]
 
 Record = Callable[[str, Any], None]
 

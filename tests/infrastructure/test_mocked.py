@@ -2,8 +2,12 @@
 
 import re
 
+import pytest
+
 from tests.infrastructure.beside import Texts
 from tests.infrastructure.tools import MODULE, ROOT
+
+pytestmark = pytest.mark.aws
 
 LEVEL = "mocked"
 

@@ -9,6 +9,8 @@ from tests.infrastructure.beside import Mistakes, Texts
 from tests.infrastructure.checks import CHECKS
 from tests.infrastructure.mutations import CHECK, CHECK_TOO, PLAN, VALIDATE, Mutation
 
+pytestmark = pytest.mark.aws
+
 LEVEL = "mutations"
 
 

@@ -77,22 +77,8 @@ def aws_provider() -> Path:
     # Where `tofu init` in this checkout has put it, and at last the whole machine.
     places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
     for place in places:
-        done = subprocess.run(
-            [
-                "find",
-                place,
-                "-xdev",
-                "-name",
-                "terraform-provider-aws_v5*",
-                "-size",
-                "+0",
-                "-print",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=50,
-            check=False,
-        )
+        command = ["find", place, "-xdev", "-name", "terraform-provider-aws_v5*", "-size", "+0"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
         found = [Path(line) for line in done.stdout.splitlines()]
         if usable := [path for path in found if path.parts[-5:-3] == ("hashicorp", "aws")]:
             return max(usable)

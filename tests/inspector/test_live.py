@@ -54,6 +54,13 @@ async def relay(
     assert (await hear(target))["type"] == type_
 
 
+async def describe(host: ClientConnection, alice: ClientConnection) -> None:
+    """Let Alice join, and both describe themselves."""
+    await relay(alice, host, "join", "HOST", None)
+    await relay(host, alice, "offer", "Alice", OFFER)
+    await relay(alice, host, "answer", "HOST", ANSWER)
+
+
 async def test_a_handshake_appears_arrow_by_arrow(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
@@ -133,29 +140,18 @@ async def test_a_host_that_never_answers_is_told_of_as_time_passes(
     await expect(card).to_contain_text("Failed")
 
 
-async def test_a_message_can_be_sent_again(
+async def test_a_message_can_be_sent_again_as_long_as_its_client_is_there(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """As if the client had: the host hears it twice."""
-    await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
-    await inspected.rows().nth(2).click()
-    await inspected.page.get_by_role("button", name="Resend").click()
-    assert await hear(host) == {
-        "type": "join",
-        "senderId": "Alice",
-        "payload": {"playerName": "Alice"},
-    }
-
-
-async def test_nothing_is_offered_for_a_connection_that_has_ended(
-    inspected: Inspected, host: ClientConnection, alice: ClientConnection
-) -> None:
-    """Also where its row was open then; what was unfolded stays so."""
-    await relay(alice, host, "join", "HOST", None)
+    """The host hears it twice; then nothing is offered, and what was unfolded stays so."""
+    payload = {"playerName": "Alice"}
+    await relay(alice, host, "join", "HOST", payload)
     await inspected.rows().nth(2).click()
     details = inspected.page.locator("#details")
     offered = details.get_by_role("button", name=re.compile("Resend|Send a frame|Close conn"))
     await expect(offered).to_have_count(3)
+    await inspected.page.get_by_role("button", name="Resend").click()
+    assert await hear(host) == {"type": "join", "senderId": "Alice", "payload": payload}
     event = details.locator("details", has_text="Event as the function gets it")
     await event.locator("summary").click()
     await alice.close()
@@ -163,12 +159,16 @@ async def test_nothing_is_offered_for_a_connection_that_has_ended(
     await expect(event).to_have_attribute("open", "")
 
 
-async def test_a_connection_can_be_closed_with_a_code(
+async def test_a_frame_can_be_sent_to_a_connection_and_a_code_can_close_it(
     inspected: Inspected, alice: ClientConnection
 ) -> None:
-    """To see what the client makes of it."""
-    await inspected.page.get_by_role("button", name="Close the connection of Alice").click()
-    dialog = inspected.page.get_by_role("dialog")
+    """Any text, also what no gateway sends: to see what the client makes of it."""
+    page, dialog = inspected.page, inspected.page.get_by_role("dialog")
+    await page.get_by_role("button", name="Send a frame to Alice").click()
+    await dialog.get_by_label("Text, as the client").fill('{"type":"surprise"}')
+    await dialog.get_by_role("button", name="Send").click()
+    assert await hear(alice) == {"type": "surprise"}
+    await page.get_by_role("button", name="Close the connection of Alice").click()
     await dialog.get_by_label("Close code").fill("4001")
     await dialog.get_by_label("Reason").fill("test")
     await dialog.get_by_role("button", name="Close").click()
@@ -176,18 +176,7 @@ async def test_a_connection_can_be_closed_with_a_code(
         await asyncio.wait_for(alice.recv(), 10)
     assert closed.value.rcvd is not None
     assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4001, "test")
-    await expect(inspected.page.locator("#rows")).to_contain_text("closed 4001")
-
-
-async def test_a_frame_can_be_sent_to_a_connection(
-    inspected: Inspected, alice: ClientConnection
-) -> None:
-    """Any text: also what no gateway sends."""
-    await inspected.page.get_by_role("button", name="Send a frame to Alice").click()
-    dialog = inspected.page.get_by_role("dialog")
-    await dialog.get_by_label("Text, as the client").fill('{"type":"surprise"}')
-    await dialog.get_by_role("button", name="Send").click()
-    assert await hear(alice) == {"type": "surprise"}
+    await expect(page.locator("#rows")).to_contain_text("closed 4001")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -251,59 +240,39 @@ async def test_pausing_keeps_what_happens_for_later(
     await expect(inspected.rows()).to_have_count(3)
 
 
-async def test_what_was_paused_outlives_the_emulator(browser: Browser) -> None:
-    """Somebody looks at it; the new run comes when they have seen enough."""
-    async with AsyncExitStack() as first:
-        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
-        port = emulator.port
-        async with inspect(browser, emulator.inspector_url) as inspected:
-            page = inspected.page
-            async with peer(emulator, "HOST", "OLD"):
-                await expect(inspected.rows()).to_have_count(1)
-                await page.keyboard.press("p")
-            await first.aclose()
-            await expect(page.locator("#status")).to_have_attribute("data-state", "gone")
-            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
-                await expect(page.locator("#notice")).to_contain_text("until you resume")
-                await expect(page.locator("#status")).to_have_attribute("data-state", "paused")
-                await expect(page.get_by_role("button", name="Resume (3)")).to_be_visible()
-                await expect(page.locator("#games")).to_contain_text("OLD")
-                await expect(inspected.rows()).to_have_count(1)
-                closing = page.get_by_role("button", name="Close the connection")
-                await expect(closing).to_have_count(0)
-                await page.keyboard.press("p")
-                await expect(page.locator("#games")).to_contain_text("NEW")
-                await expect(page.locator("#games")).not_to_contain_text("OLD")
-                await expect(inspected.rows()).to_have_count(1)
-
-
-async def test_it_says_when_the_emulator_goes_away_and_resumes(browser: Browser) -> None:
-    """With the new run's entries: their numbers start anew."""
-    async with AsyncExitStack() as first:
-        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
-        port = emulator.port
-        async with inspect(browser, emulator.inspector_url) as inspected:
-            status = inspected.page.locator("#status")
-            async with peer(emulator, "HOST", "OLD"):
-                await expect(inspected.rows()).to_have_count(1)
-            await first.aclose()
-            await expect(status).to_have_attribute("data-state", "gone")
-            await expect(inspected.page.locator("#announcer")).to_contain_text("gone away")
-            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
-                await expect(status).to_have_attribute("data-state", "live")
-                await expect(inspected.page.locator("#games")).to_contain_text("NEW")
-                await expect(inspected.page.locator("#games")).not_to_contain_text("OLD")
-                await expect(inspected.rows()).to_have_count(1)
-
-
-async def test_back_to_live_says_that_nobody_answers(browser: Browser) -> None:
-    """And who wants to save what the emulator has is told why not; then it comes back."""
+@pytest.mark.parametrize("is_paused", [False, True], ids=["live", "paused"])
+async def test_it_says_when_the_emulator_goes_away_and_resumes(
+    browser: Browser, is_paused: bool
+) -> None:
+    """With the new run's entries, whose numbers start anew; paused, once it is resumed."""
     async with AsyncExitStack() as first:
         emulator = await first.enter_async_context(Emulator(Settings(port=0)))
         port = emulator.port
         async with inspect(browser, emulator.inspector_url) as inspected:
             page, status = inspected.page, inspected.page.locator("#status")
+            games = page.locator("#games")
+            async with peer(emulator, "HOST", "OLD"):
+                await expect(inspected.rows()).to_have_count(1)
+                if is_paused:
+                    await page.keyboard.press("p")
             await first.aclose()
+            await expect(status).to_have_attribute("data-state", "gone")
+            await expect(page.locator("#announcer")).to_contain_text("gone away")
+            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
+                if is_paused:
+                    await expect(page.locator("#notice")).to_contain_text("until you resume")
+                    await expect(status).to_have_attribute("data-state", "paused")
+                    await expect(page.get_by_role("button", name="Resume (3)")).to_be_visible()
+                    await expect(games).to_contain_text("OLD")
+                    await expect(inspected.rows()).to_have_count(1)
+                    closing = page.get_by_role("button", name="Close the connection")
+                    await expect(closing).to_have_count(0)
+                    await page.keyboard.press("p")
+                await expect(status).to_have_attribute("data-state", "live")
+                await expect(games).to_contain_text("NEW")
+                await expect(games).not_to_contain_text("OLD")
+                await expect(inspected.rows()).to_have_count(1)
+            # Without an emulator a recording leads back to the sentence that nothing answers.
             await expect(status).to_have_attribute("data-state", "gone")
             await inspected.open_recording(Scene().complete())
             await page.get_by_role("button", name="Back to live").click()
@@ -320,14 +289,9 @@ async def test_a_whole_recording_can_be_saved_and_opened_again(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
     """Redacted, and still with its verdict."""
-    await relay(alice, host, "join", "HOST", None)
-    await relay(host, alice, "offer", "Alice", OFFER)
-    await relay(alice, host, "answer", "HOST", ANSWER)
-    for sender, target, name, address, ufrag in (
-        (host, alice, "Alice", "192.168.7.10", "h0St"),
-        (alice, host, "HOST", "192.168.7.23", "aL1c"),
-    ):
-        await relay(sender, target, "ice-candidate", name, candidate(address, ufrag))
+    await describe(host, alice)
+    await relay(host, alice, "ice-candidate", "Alice", candidate("192.168.7.10", "h0St"))
+    await relay(alice, host, "ice-candidate", "HOST", candidate("192.168.7.23", "aL1c"))
     async with inspected.page.expect_download() as saving:
         await inspected.page.get_by_role("link", name="Save").click()
     text = (await (await saving.value).path()).read_text()

@@ -32,22 +32,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
     "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
 )
 async def test_a_failure_has_its_verdict(inspected: Inspected, failure: Failure) -> None:
-    """In words, and the cause before its consequences."""
+    """The cause before its consequences, and on the card of the attempt in the same words."""
     scene = failure.play()
     told = await inspected.verdicts(scene, now=scene.now_ms)
     mine = [each for each in told if each["player"] == failure.player]
     assert (mine[-1]["code"], mine[-1]["headline"]) == (failure.code, failure.says)
     assert mine[-1]["state"] in {"bad", "warn"}
-
-
-@pytest.mark.parametrize(
-    "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
-)
-async def test_the_page_shows_the_verdict(inspected: Inspected, failure: Failure) -> None:
-    """On the card of the attempt, which is the first that a developer sees of it."""
-    scene = failure.play()
     game = scene.entries[-1].get("gameId", "no game")
-    # A recording ends with its last entry: somebody else comes when the scene is over.
+    # A recording ends with its last entry: another player comes when the scene is over.
     scene.add("connect", "onlooker", event={}, requestId="onlooker=")
     await inspected.open_recording(scene)
     if len({entry.get("gameId") for entry in scene.entries}) > 1:

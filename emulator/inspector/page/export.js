@@ -1,24 +1,32 @@
 // Copies of what is seen: Mermaid, an event file, a pytest test, a bug report. Pure.
+//
+// All that a peer sent is redacted in them, but for the event file, which is the event itself.
 
 import { readJson } from "./handshake.js";
-import { escapeMarkdown, escapeMarkup, maskAddresses } from "./redact.js";
+import { Redaction, escapeMarkup } from "./redact.js";
 import { faultsOf } from "./verdict-connection.js";
 import { clock, delta, outcomeOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
 /** Return rows as a Mermaid sequence diagram. */
-export function mermaid(rows) {
+export function mermaid(rows, redaction = new Redaction()) {
+  // Mermaid ends a statement at ";" and a line's end, and reads "#…;" and "%%" as its own.
+  const safe = (text) => {
+    const line = redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+    const escaped = line.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
+    return escaped.trim().slice(0, 300) || " ";
+  };
   const ids = new Map([[null, "G"]]);
   const lines = ["sequenceDiagram", "    participant G as gateway"];
   const shown = rows.slice(0, MAX_ROWS);
   for (const name of shown.flatMap((row) => [row.from, row.to])) {
     if (ids.has(name)) continue;
     ids.set(name, `P${ids.size}`);
-    lines.push(`    participant ${ids.get(name)} as ${mermaidText(name)}`);
+    lines.push(`    participant ${ids.get(name)} as ${safe(name)}`);
   }
   for (const row of shown) {
-    const label = mermaidText([row.type, delta(row.delta), row.note].filter(Boolean).join(" "));
+    const label = safe([row.type, delta(row.delta), row.note].filter(Boolean).join(" "));
     if (row.from === row.to) lines.push(`    Note over ${ids.get(row.from)}: ${label}`);
     else lines.push(`    ${ids.get(row.from)}${arrow(row)}${ids.get(row.to)}: ${label}`);
   }
@@ -27,13 +35,6 @@ export function mermaid(rows) {
 }
 
 const arrow = (row) => (row.outcome === "bad" || row.outcome === "warn" ? "-x" : "->>");
-
-// Mermaid ends a statement at ";" and a line's end, and reads "#…;" and "%%" as its own.
-function mermaidText(text) {
-  const safe = maskAddresses(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
-  const escaped = safe.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
-  return escaped.trim().slice(0, 300) || " ";
-}
 
 /** Return the event of a row as a file for `poker-signal invoke`; null if it has none. */
 export function eventFile(row) {
@@ -44,11 +45,14 @@ export function eventFile(row) {
 /** Return a pytest test in which the peers of an attempt say, and hear, what they did. */
 export function pytestTest(attempt, rows, about) {
   const names = [...new Set([attempt.host, attempt.player])];
+  const redaction = new Redaction();
+  const python = (text) => pythonString(redaction.text(text));
+  const comment = (text) => redaction.text(text).replace(/[\\"\u0000-\u001f]/g, "?");
   const variable = new Map(names.map((name, index) => [name, index === 0 ? "host" : "player"]));
-  const steps = stepsOf(withTheirs(attempt, rows), variable);
+  const steps = stepsOf(withTheirs(attempt, rows), variable, python);
   const fixtures = steps.some((line) => line.startsWith("signal_faults.")) ? "signal_peer, signal_faults" : "signal_peer";
   const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
-  return `"""What ${pythonComment(attempt.player)} and ${pythonComment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
+  return `"""What ${comment(attempt.player)} and ${comment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
 
 import pytest
 
@@ -57,12 +61,12 @@ GAME = ${python(attempt.game.id)}
 
 @pytest.mark.asyncio${star}
 async def test_handshake(${fixtures}) -> None:
-${[...seats(attempt, steps, variable), ...steps].map((line) => `    ${line}`).join("\n") || "    pass"}
+${[...seats(attempt, steps, variable, python), ...steps].map((line) => `    ${line}`).join("\n") || "    pass"}
 `;
 }
 
 // Who was not there then is not there in the test either.
-function seats(attempt, steps, variable) {
+function seats(attempt, steps, variable, python) {
   const takes = [...variable].filter(([, seat]) => steps.some((line) => line.includes(`await ${seat}.`)));
   const rival = attempt.errors.some((each) => each.code === "DUPLICATE_NAME");
   return takes.flatMap(([name, seat]) => {
@@ -81,9 +85,9 @@ function withTheirs(attempt, rows) {
   return [...rows, ...others].sort((one, other) => one.index - other.index);
 }
 
-function stepsOf(rows, variable) {
+function stepsOf(rows, variable, python) {
   const lines = [];
-  const test = { variable, away: new Set(), faults: new Set(), strikes: new Map() };
+  const test = { variable, python, away: new Set(), faults: new Set(), strikes: new Map() };
   let last = 0;
   for (const row of rows) {
     if (row.kind === "message") {
@@ -99,7 +103,7 @@ function stepsOf(rows, variable) {
 
 const STEPS = { message: said, post: told, disconnect: left, fault: struck };
 
-function said(row, { variable, away }) {
+function said(row, { variable, python, away }) {
   const sender = variable.get(row.from);
   if (!sender) return [];
   const target = row.deliveredAt !== null && row.target !== row.from ? variable.get(row.target) : null;
@@ -113,7 +117,7 @@ function said(row, { variable, away }) {
   ];
 }
 
-function told(row, { variable }) {
+function told(row, { variable, python }) {
   const [type, code] = row.type.split(" ");
   const listener = variable.get(row.to);
   if (!listener || !code || !["error", "undelivered"].includes(type)) return [];
@@ -140,7 +144,7 @@ function struck(row, test) {
   const late = durations.length > 0 && !AT_CONNECTIONS.test(kind) ? `=${durations.join(",")}` : "";
   const strikes = (test.strikes.get(row.type) ?? 0) + 1;
   test.strikes.set(row.type, strikes);
-  const spec = python(`${kind}${selector}${isAlways ? "" : `#${strikes}`}${late}`);
+  const spec = test.python(`${kind}${selector}${isAlways ? "" : `#${strikes}`}${late}`);
   const isOn = test.faults.has(spec);
   test.faults.add(spec);
   if (kind === "ghost") test.away.add(row.to);
@@ -158,42 +162,43 @@ const SPEC = /^([^:#=]+)(:[^#=]*)?(#[^=]*)?(?:=(.*))?$/s;
 const specOf = (row) => String(row.entries[0].fault);
 
 // A JSON string is a Python string, but for surrogate pairs, which stay as characters.
-const python = (text) => JSON.stringify(String(text)).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
+const pythonString = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
-const pythonComment = (text) => String(text).replace(/[\\"\u0000-\u001f]/g, "?");
 
-/** Return a bug report in Markdown: no SDP, no address, no payload. */
+/** Return a bug report in Markdown: no SDP, no payload. */
 export function bugReport(attempt, verdict, rows, about) {
+  const redaction = new Redaction();
+  const markdown = (text) => escapeMarkup(redaction.text(text));
   const lines = [
-    `## ${escapeMarkdown(verdict.headline)}`,
+    `## ${markdown(verdict.headline)}`,
     "",
-    ...(verdict.hint ? [escapeMarkdown(verdict.hint), ""] : []),
-    ...verdict.findings.map((each) => `- ${escapeMarkdown(each.text)}`),
+    ...(verdict.hint ? [markdown(verdict.hint), ""] : []),
+    ...verdict.findings.map((each) => `- ${markdown(each.text)}`),
     ...(verdict.findings.length > 0 ? [""] : []),
     "| what | |",
     "|---|---|",
     `| verdict | \`${verdict.code}\` |`,
-    `| attempt | ${attempt.number}, ${escapeMarkdown(attempt.player)} → ${escapeMarkdown(attempt.host)} |`,
+    `| attempt | ${attempt.number}, ${markdown(attempt.player)} → ${markdown(attempt.host)} |`,
     `| began | ${new Date(attempt.startAt).toISOString()} |`,
-    `| candidates | ${kinds(attempt, attempt.host)} / ${kinds(attempt, attempt.player)} |`,
-    `| poker-signal | ${escapeMarkdown(about.version ?? "unknown")} |`,
+    `| candidates | ${markdown(kinds(attempt, attempt.host))} / ${markdown(kinds(attempt, attempt.player))} |`,
+    `| poker-signal | ${markdown(about.version ?? "unknown")} |`,
     `| browser | ${escapeMarkup(about.userAgent ?? "unknown")} |`,
     "",
     "```mermaid",
-    mermaid(rows).trimEnd(),
+    mermaid(rows, redaction).trimEnd(),
     "```",
     "",
     "| time | Δt | what | outcome |",
     "|---|---|---|---|",
-    ...rows.slice(0, MAX_ROWS).map(reportRow),
+    ...rows.slice(0, MAX_ROWS).map((row) => reportRow(row, markdown)),
   ];
   return `${lines.join("\n")}\n`;
 }
 
-function reportRow(row) {
-  const who = `${escapeMarkdown(row.from ?? "gateway")} → ${escapeMarkdown(row.to ?? "gateway")}`;
-  const outcome = `${outcomeOf(row)} ${escapeMarkdown(row.note)}`.trim();
-  return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${escapeMarkdown(row.type)} | ${outcome} |`;
+function reportRow(row, markdown) {
+  const who = `${markdown(row.from ?? "gateway")} → ${markdown(row.to ?? "gateway")}`;
+  const outcome = `${outcomeOf(row)} ${markdown(row.note)}`.trim();
+  return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${markdown(row.type)} | ${outcome} |`;
 }
 
 /** "2 host, 1 srflx": what a side's candidates are. */

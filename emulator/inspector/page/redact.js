@@ -1,35 +1,144 @@
-// Masks what a bug report must not hold: addresses, fingerprints, passwords. Pure.
+// Redacts what leaves the page, as a recording is redacted: secrets, host names, fingerprints and
+// addresses. Pure. The rules are those of emulator/recording/redaction.py, which come with the page.
 
+import RULES from "./redaction-rules.js";
 import { scopeOf } from "./sdp.js";
 
-const IPV4 = /\b\d{1,3}(?:\.\d{1,3}){3}\b/g;
-const IPV6 = /(?:[0-9a-f]{1,4}:(?:[0-9a-f]{0,4}:){1,7}|::(?:[0-9a-f]{0,4}:){0,6})[0-9a-f]{0,4}(?:%\w+)?(?![\w:])/gi;
-const MDNS = /\b[\w-]+\.local\b/gi;
+const FIND = Object.fromEntries(Object.entries(RULES.patterns).map(([name, source]) => [name, finder(source)]));
+const SECRETS = RULES.secrets.map(([needle, source]) => [needle, finder(source)]);
+const HOST_NAMES = RULES.hostNames.map(([needle, source]) => [needle, finder(source)]);
+const IS_ADDRESS = whole(RULES.patterns.address);
+const IS_FINGERPRINT = whole(RULES.patterns.fingerprint);
 
-/** Replace every address in a text by what kind it is. */
-export function maskAddresses(text) {
-  return String(text)
-    .replace(IPV4, (address) => `[${scopeOf(address)} IPv4]`)
-    .replace(MDNS, "[mDNS name]")
-    .replace(IPV6, maskIpv6);
+function finder(source) {
+  return new RegExp(source, "gu");
 }
 
-// The end of a word and its colon are no part of the address, as in "id:2001:db8::1".
-function maskIpv6(found, offset, text) {
-  const isWord = /\w/.test(text.charAt(offset - 1));
-  const address = isWord ? found.slice(found.indexOf(":") + 1) : found;
-  if (!isAddress(address)) return found;
-  return `${found.slice(0, -address.length)}[${scopeOf(address)} IPv6]`;
+function whole(source) {
+  return new RegExp(`^(?:${source})$`, "u");
 }
 
-// A time of day has colons too.
-const isAddress = (text) =>
-  /[0-9a-f]/i.test(text) && (text.includes("::") || text.split(":").length === 8);
+/** The pseudonyms of one copy: what was the same is the same afterwards. */
+export class Redaction {
+  #known = new Map();
+  #counts = new Map();
 
-/** Mask addresses, and escape what Markdown would take for markup. */
-export const escapeMarkdown = (text) => escapeMarkup(maskAddresses(text));
+  /** Return a text, such as a message, redacted. */
+  text(value) {
+    let text = String(value);
+    text = sub(text, FIND.escaped, (match) => match[1] + String.fromCharCode(parseInt(match[2], 16)));
+    for (const [needle, pattern] of SECRETS) {
+      if (text.includes(needle)) text = sub(text, pattern, ({ groups }) => groups.before + this.#pseudonym("secret", groups.secret));
+    }
+    text = sub(text, FIND.userName, (match) => this.#userName(match));
+    for (const [needle, pattern] of HOST_NAMES) {
+      if (text.includes(needle)) text = sub(text, pattern, (match) => this.#hostName(match));
+    }
+    text = sub(text, FIND.fingerprint, (match) => this.#fingerprint(match));
+    text = sub(text, FIND.four, (match) => this.#four(match));
+    text = sub(text, FIND.mdns, ({ groups }) => (groups.escape ?? "") + this.#pseudonym("mdns", groups.name.toLowerCase()));
+    return sub(text, FIND.six, (match) => {
+      const [head, found] = withoutWord(match);
+      return head + this.#address(found);
+    });
+  }
 
-/** Escape what Markdown would take for markup; for what holds no address, but versions like one. */
+  #userName(match) {
+    if (continues(match) || before(match, 1) === "=") return match[0];
+    return `o=${this.#pseudonym("secret", match.groups.name)}`;
+  }
+
+  #hostName(match) {
+    const host = match.groups.host.toLowerCase();
+    if (IS_ADDRESS.test(host) || host.includes("%") || host === "localhost") return match[0];
+    // A header extension of RTP is named by a URL that is the same for all.
+    if (before(match, 30).includes("extmap:")) return match[0];
+    return match.groups.before + this.#pseudonym("name", host);
+  }
+
+  #fingerprint(match) {
+    const [head, found] = withoutWord(match);
+    const isOne = head === "" || IS_FINGERPRINT.test(found);
+    return head + (isOne ? this.#pseudonym("print", found.toUpperCase()) : found);
+  }
+
+  #four(match) {
+    const [found] = match;
+    const two = before(match, 2);
+    // A version such as Chrome/120.0.0.0 looks like an address; slash and zeros tell.
+    const isVersion = /^\p{L}\/$/u.test(two) && found.endsWith(".0.0");
+    return isVersion || two.endsWith(".") || continues(match) ? found : this.#address(found);
+  }
+
+  #address(found) {
+    const address = canonical(found);
+    if (address === null || address === "::" || address === "0.0.0.0") return found;
+    const scope = scopeOf(address);
+    if (scope === "loopback") return found;
+    return this.#pseudonym(scope + (address.includes(":") ? "6" : "4"), address);
+  }
+
+  #pseudonym(kind, original) {
+    const key = `${kind} ${original}`;
+    if (!this.#known.has(key)) {
+      const number = (this.#counts.get(kind) ?? 0) + 1;
+      this.#counts.set(kind, number);
+      this.#known.set(key, pseudonym(kind, number));
+    }
+    return this.#known.get(key);
+  }
+}
+
+// Replace each match by what a function makes of it.
+function sub(text, pattern, replace) {
+  let done = "";
+  let end = 0;
+  for (const match of text.matchAll(pattern)) {
+    done += text.slice(end, match.index) + replace(match);
+    end = match.index + match[0].length;
+  }
+  return done + text.slice(end);
+}
+
+const before = (match, count) => match.input.slice(Math.max(match.index - count, 0), match.index);
+
+// Whether what was found is the end of a longer word.
+function continues(match) {
+  const two = before(match, 2);
+  return !["\\n", "\\r", "\\t"].includes(two) && /[\p{L}\p{N}_]$/u.test(two);
+}
+
+// Split off the end of a word and its colon, as in "id:2001:db8::1".
+function withoutWord(match) {
+  const [found] = match;
+  const end = continues(match) ? found.indexOf(":") + 1 : 0;
+  return [found.slice(0, end), found.slice(end)];
+}
+
+// The one way in which an address can be written; null for what is none, as a time of day.
+function canonical(found) {
+  if (!found.includes(":")) {
+    const isOne = found.split(".").every((part) => /^(?:0|[1-9]\d*)$/.test(part) && Number(part) < 256);
+    return isOne ? found : null;
+  }
+  // "::" stands for one group at least.
+  if (found.includes("::") && found.split(":").filter(Boolean).length > 7) return null;
+  try {
+    return new URL(`http://[${found}]`).hostname.slice(1, -1);
+  } catch {
+    return null;
+  }
+}
+
+function pseudonym(kind, number) {
+  const [high, low] = [(number % 65536) >> 8, number & 255];
+  const upper = (byte) => byte.toString(16).toUpperCase().padStart(2, "0");
+  const hex = number.toString(16);
+  const parts = { number, hex, twelve: hex.padStart(12, "0"), high, low, HIGH: upper(high), LOW: upper(low) };
+  return RULES.pseudonyms[kind].replace(/\{(\w+)\}/g, (_, part) => parts[part]);
+}
+
+/** Escape what Markdown would take for markup. */
 export const escapeMarkup = (text) =>
   String(text)
     .replace(/[\r\n]+/g, " ")

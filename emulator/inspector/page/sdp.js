@@ -45,8 +45,8 @@ export function scopeOf(address) {
     return "public";
   }
   if (text === "::1") return "loopback";
-  if (/^fe[89ab]/.test(text)) return "link";
-  if (/^f[cd]/.test(text)) return "private";
+  if (/^fe[89ab][0-9a-f]:/.test(text)) return "link";
+  if (/^f[cd][0-9a-f]{2}:/.test(text)) return "private";
   return text.includes(":") ? "public" : "name";
 }
 

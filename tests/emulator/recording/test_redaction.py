@@ -2,29 +2,19 @@
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from poker_signal.emulator.recording.redaction import Redaction
 
-SDP = "\r\n".join(
-    [
-        "v=0",
-        "o=anna 4611731400430051336 2 IN IP4 192.168.1.23",
-        "s=-",
-        "c=IN IP4 192.168.1.23",
-        "a=ice-ufrag:F7gI",
-        "a=ice-pwd:x9cml/YzichV2+XlhiMu8g",
-        "a=fingerprint:sha-256 " + ":".join(["D2"] * 32),
-        "a=candidate:1 1 udp 2122260223 192.168.1.23 54321 typ host generation 0",
-        "a=candidate:2 1 udp 1686052607 93.184.216.34 61000 typ srflx raddr 192.168.1.23 rport 5",
-        "a=candidate:3 1 udp 1 4f5d1c2e-93f3-4c0e-8f3a-0a1b2c3d4e5f.local 9 typ host",
-        "a=candidate:4 1 udp 1 2a02:908:4e2::77 9 typ host",
-        "a=candidate:5 1 udp 1 fe80::1cd2:8f 9 typ host",
-        "a=candidate:6 1 udp 1 relay.example.org 9 typ relay raddr 93.184.216.34 rport 61000",
-    ]
+CASES: list[dict[str, Any]] = json.loads(
+    Path(__file__).with_name("redaction_cases.json").read_text(encoding="utf-8")
 )
+"""Texts and what becomes of them; tests/inspector/test_redact.py has the page do the same."""
+
+SDP: str = CASES[0]["text"]
 
 SECRETS = (
     *("192.168.1.23", "93.184.216.34", "2a02:908", "1cd2", "relay.example"),
@@ -37,46 +27,19 @@ def redacted(value: Any, *, keep_addresses: bool = False) -> Any:
     return Redaction(keep_addresses=keep_addresses).entry(value)
 
 
-def test_a_session_description_keeps_its_shape_and_loses_its_addresses() -> None:
-    """The same address is the same placeholder; where they are kept, only the password goes."""
-    kept = redacted(SDP, keep_addresses=True)
-    assert kept == SDP.replace("x9cml/YzichV2+XlhiMu8g", "redacted-1")
-    lines = redacted(SDP).split("\r\n")
-    assert lines == [
-        "v=0",
-        "o=redacted-2 4611731400430051336 2 IN IP4 10.0.0.1",
-        "s=-",
-        "c=IN IP4 10.0.0.1",
-        "a=ice-ufrag:F7gI",
-        "a=ice-pwd:redacted-1",
-        "a=fingerprint:sha-256 " + "00:" * 31 + "01",
-        "a=candidate:1 1 udp 2122260223 10.0.0.1 54321 typ host generation 0",
-        "a=candidate:2 1 udp 1686052607 198.51.0.1 61000 typ srflx raddr 10.0.0.1 rport 5",
-        "a=candidate:3 1 udp 1 00000000-0000-4000-8000-000000000001.local 9 typ host",
-        "a=candidate:4 1 udp 1 2001:db8::1 9 typ host",
-        "a=candidate:5 1 udp 1 fe80::1 9 typ host",
-        "a=candidate:6 1 udp 1 host-1.invalid 9 typ relay raddr 198.51.0.1 rport 61000",
-    ]
-
-
-@pytest.mark.parametrize("levels", [1, 2, 3])
-def test_json_in_json_is_redacted_all_the_same(levels: int) -> None:
+@pytest.mark.parametrize("levels", range(4))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"][:20])
+def test_a_text_is_redacted_also_in_json_in_json(case: dict[str, Any], levels: int) -> None:
     """A message's text holds a payload, which holds an SDP; its line breaks are escaped."""
-    text = SDP
+    if levels and not case.get("nests", True):
+        return
+    text = case["text"]
     for _ in range(levels):
         text = json.dumps({"payload": text})
     found = redacted(text)
     for _ in range(levels):
         found = json.loads(found)["payload"]
-    assert found == redacted(SDP)
-
-
-def test_digits_that_are_escaped_are_found() -> None:
-    """JSON may spell any character so."""
-    escaped = "".join(f"\\u{ord(char):04x}" for char in "192.168.1.23")
-    assert redacted(f'{{"candidate":"{escaped}"}}') == '{"candidate":"10.0.0.1"}'
-    # A backslash of its own before a u is no escape.
-    assert redacted(r'"\\u0031"') == r'"\\u0031"'
+    assert found == case["redacted"]
 
 
 @pytest.mark.parametrize("keep_addresses", [True, False])
@@ -122,35 +85,6 @@ def test_nothing_that_identifies_is_left() -> None:
         "User-Agent": "Mozilla/5.0 Chrome/120.0.0.0",
     }
     assert found["requestContext"] == {"identity": {"sourceIp": "10.0.0.1"}, "requestTimeEpoch": 1}
-
-
-@pytest.mark.parametrize(
-    ("text", "placeholder"),
-    [
-        ("from 172.20.0.9 to", "from 10.0.0.1 to"),
-        ("from 100.64.3.4 to", "from 10.0.0.1 to"),
-        ("from ::ffff:192.168.1.23 to", "from ::ffff:10.0.0.1 to"),
-        ("from fd12:3456::9 to", "from fd00::1 to"),
-        ("from 169.254.7.7 to", "from 169.254.0.1 to"),
-        ("from 8.8.8.8 to", "from 198.51.0.1 to"),
-        ("from fe80::aaaa:bbbb%wlan0 to", "from fe80::1%wlan0 to"),
-        # Neither a colon nor a letter before an address hides it.
-        ("ip:2a02:8108::77", "ip:2001:db8::1"),
-        ("turn:2a02:8108::79", "turn:2001:db8::1"),
-        ("turn:2a02:8108:0:0:0:0:0:79", "turn:2001:db8::1"),
-        # The end of a word looks like a part of the address.
-        ("id:2a02:8108::77", "id:2001:db8::1"),
-        ("udp/192.168.1.23", "udp/10.0.0.1"),
-        ("sha-256:" + ":".join(["D2"] * 32), "sha-256:" + "00:" * 31 + "01"),
-        # These are every machine's addresses, or none.
-        *((text, text) for text in ("127.0.0.1", "::1", "0.0.0.0", "12:34:56", "999.1.1.1")),
-        *((text, text) for text in ("1.2.3.4.5", "Edg/131.0.0.0", "std::vector")),
-    ],
-)
-def test_an_address_becomes_one_of_its_kind(text: str, placeholder: str) -> None:
-    """Private, public, link-local: what a diagnosis needs."""
-    assert redacted(text) == placeholder
-    assert json.loads(redacted(json.dumps({"a": text}))) == {"a": placeholder}
 
 
 def test_a_host_has_one_other_name_wherever_it_stands() -> None:
@@ -206,15 +140,10 @@ def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) ->
     assert second.endswith("00000000-0000-4000-8000-000000000001.local")
 
 
-@pytest.mark.parametrize(
-    "text",
-    ["http://localhost:3001/a", "ws://127.0.0.1:3001/prod", "https://[::1]:3001", "your turn:Anna"],
-)
-def test_names_of_this_machine_are_everybodys(text: str) -> None:
-    """As its loopback addresses are."""
-    assert redacted({"headers": {"Origin": text, "Host": "localhost:1"}}) == {
-        "headers": {"Origin": text, "Host": "localhost:1"}
-    }
+def test_a_header_may_name_this_machine() -> None:
+    """As a text may its loopback addresses."""
+    event = {"headers": {"Origin": "http://localhost:3001/a", "Host": "localhost:1"}}
+    assert redacted(event) == event
 
 
 def test_many_addresses_are_many() -> None:
@@ -234,7 +163,34 @@ def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters(
     """A peer sends what it likes: no pattern may go back and forth in it."""
     redaction = Redaction()
     start = time.process_time()
-    for piece in PIECES:
+    for piece in (
+        "1.2.3.",
+        "aa:",
+        "::",
+        "eyJ",
+        "a=candidate:1 ",
+        "\\u003",
+        "0-",
+        "candidate:",
+        "o=",
+        "raddr ",
+        "IN IP4 ",
+        "o=a 1 1",
+        "ice-pwd:",
+        "?ticket=",
+        '"session":"\\',
+        "://",
+        "http://a@",
+        "a@",
+        "turn:a.",
+        "a.local",
+        "a-",
+        ":\\/",
+        '\\"token\\":\\"',
+        '\\"token\\":\\"' + "\\" * 60,
+        "\\",
+        "1:",
+    ):
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)
     # A tenth of a second each would do; back and forth would be minutes.
