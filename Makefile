@@ -1,8 +1,10 @@
 # Every target sets up what it needs, in .venv; nothing else is touched.
 #
 #   make emulate              start the emulator; ARGS="--port 0" are its options
-#   make test                 lint, types, all tests
-#   make check                lint and types only
+#   make quick                the tests that need nothing but Python, in less than a minute
+#   make test                 lint, types, and all that CI runs
+#   make nightly              everything at full size
+#   make check                lint, types and the order of the rooms
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
 #   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
@@ -20,29 +22,29 @@ RUNS ?= 50
 TESTS ?= tests
 SCHEDULES ?= 10000
 
-# Most tests wait more than they work: these run beside the others, in two processes.
-FIRST := tests/infrastructure tests/inspector
-SECOND := tests/field tests/load
-MEANWHILE := $(FIRST) $(SECOND)
+# One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
+POOL := -n 4 --dist loadfile
 
-.PHONY: setup emulate test check bench flakes fuzz load adversity conformance infrastructure browser
+.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser
 
 setup: .venv/ready-for-tests
 
 emulate: .venv/ready
 	@$(BIN)/poker-signal emulate $(ARGS)
 
+# The three tiers: tests/support/tiers.py.
+quick: .venv/ready-for-tests
+	@$(BIN)/ruff check --quiet .
+	POKER_SIGNAL_TIER=quick $(BIN)/pytest -q $(POOL) \
+		-m "not process and not aws and not browser and not nightly" tests
+
 test: check browser
-	$(BIN)/coverage run --source core -m pytest tests/core
-	$(BIN)/coverage report --fail-under 100
-	@mkdir -p build
-	@echo "meanwhile, shown at the end: $(MEANWHILE)"
-	@$(BIN)/pytest $(FIRST) > build/first.log 2>&1 & first=$$!; \
-	$(BIN)/pytest $(SECOND) > build/second.log 2>&1 & second=$$!; \
-	trap "kill $$first $$second" INT TERM; \
-	$(BIN)/pytest tests --ignore tests/core $(MEANWHILE:%=--ignore %); status=$$?; \
-	wait $$first || status=1; wait $$second || status=1; \
-	cat build/first.log build/second.log; exit $$status
+	@rm -f .coverage .coverage.*
+	POKER_SIGNAL_COVERAGE=1 $(BIN)/pytest -q $(POOL) -m "not nightly" tests
+	@$(BIN)/coverage combine -q && $(BIN)/coverage report --include 'core/*' --fail-under 100
+
+nightly: check browser
+	POKER_SIGNAL_TIER=nightly $(BIN)/pytest -q $(POOL) tests
 
 check: .venv/ready-for-tests build/import-root
 	$(BIN)/ruff check .

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Callable
 from json.encoder import encode_basestring as _quote
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, TypeGuard
 
 from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.errors import (
@@ -21,6 +21,7 @@ from poker_signal.core.errors import (
     TargetNotFound,
 )
 from poker_signal.core.model import HOST, Message, PlayerId, Signal
+from poker_signal.core.strict_json import refuse_constant
 
 JOIN = "join"
 OFFER = "offer"
@@ -69,11 +70,6 @@ Groups 1 and 2 are ``type`` and ``targetId``; the payload, at the end of the mat
 """
 _END = re.compile(_SPACE + r"\}" + _SPACE)
 _SEPARATOR = re.compile(_SPACE + "([,}])" + _SPACE)
-
-
-def refuse_constant(name: str) -> NoReturn:
-    """Raise the ValueError of a ``parse_constant``: Python's json reads NaN and Infinity."""
-    raise ValueError(f"{name} is not JSON")
 
 
 # Numbers are never looked at, only passed on. As floats they have no length limit, where

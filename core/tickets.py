@@ -15,8 +15,8 @@ from typing import Any
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
-from poker_signal.core.messages import refuse_constant
 from poker_signal.core.model import GameId, PlayerId
+from poker_signal.core.strict_json import refuse_constant
 
 Keys = Mapping[str, bytes]
 """Keys by their ``kid``, the one that signs first."""

@@ -205,20 +205,20 @@ class Emulator:
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
             return self._assemble(gateway, {})
-        # Only who has handlers of their own waits for what they need.
-        import poker_signal.emulator.functions.handler_loader as handler_imports
-        import poker_signal.emulator.functions.lambda_function as lambda_host
+        # Imported here: an emulator without handlers does not wait for it.
+        from poker_signal.emulator.functions.handler_loader import BadHandler, HandlerImports
+        from poker_signal.emulator.functions.lambda_function import environment_for
 
-        environment = lambda_host.environment_for(
+        environment = environment_for(
             self.management_url, self._settings.region, self._certificate, os.environ
         )
         self._environment = {name: os.environ.get(name) for name in environment}
         os.environ.update(environment)
-        self._imports = handler_imports.HandlerImports(self._folder)
+        self._imports = HandlerImports(self._folder)
         try:
             for name, reference in self._api.handlers.items():
                 self._handlers[name] = self._imports.load(reference)
-        except handler_imports.BadHandler as error:
+        except BadHandler as error:
             raise CannotStart(str(error)) from error
         return self._assemble(gateway, self._handlers)
 

@@ -9,7 +9,10 @@ from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
-from tests.support import tiers
+from tests.support import core_coverage, tiers
+
+# Before anything imports the core.
+core_coverage.begin()
 
 pytest_plugins = ["pytester"]
 
@@ -44,6 +47,11 @@ class TogetherScheduling(LoadFileScheduling):
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
     """Return what ``--dist loadfile`` is to mean."""
     return TogetherScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_sessionfinish() -> None:
+    """Leave what was measured of the core where ``make test`` finds it."""
+    core_coverage.end()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,6 +1,9 @@
 """Every package is in the wheel and typed; constraints are versions."""
 
+import ast
 import tomllib
+from collections import Counter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,14 @@ def test_pyproject_lists_every_package() -> None:
         for init in (ROOT / folder).rglob("__init__.py")
     }
     assert found == set(setuptools["packages"])
+
+
+def test_no_two_classes_have_one_name() -> None:
+    """A reader who meets a name knows which class it is."""
+    files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
+    nodes = chain.from_iterable(ast.walk(ast.parse(file.read_text())) for file in files)
+    names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
+    assert [name for name, count in names.items() if count > 1] == []
 
 
 @pytest.mark.parametrize("folder", FOLDERS)

@@ -17,7 +17,7 @@ from typing import Any
 
 import simplejson
 
-from poker_signal.core.messages import refuse_constant
+from poker_signal.core.strict_json import refuse_constant
 from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, Running
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.protocols.tls import Certificate

@@ -83,6 +83,8 @@ class SignalingFunction:
         self._connections = connections
         self._rules = rules
         self._meter = Meter(rules) if rules.message_rate else None
+        self._forwarded = Returned(None)
+        """The result of the last message that was learnt: that of all that are forwarded."""
         self._results: dict[str, Returned] = {}
         """By the name of an outcome without an error: nearly all events end in one of four."""
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
@@ -105,7 +107,7 @@ class SignalingFunction:
                 found = fast_path.find(parsed, room)
                 if found is not None:
                     connection_id, frame = found
-                    return Forward(connection_id, frame, _DELIVERED)
+                    return Forward(connection_id, frame, self._forwarded)
         except SignalError as error:
             return self._returned(Outcome("refused", error))
         except Exception as error:
@@ -120,11 +122,13 @@ class SignalingFunction:
             performed: list[Effect] = []
             wait = self._go_on(invocation, effects, performed)
             if wait is None:
+                result = self._returned(invocation.outcome)
                 if len(performed) == 1 and isinstance(event, Message):
                     (effect,) = performed
-                    if isinstance(effect, Post):
+                    if isinstance(effect, Post) and effect.cause is not None:
                         fast_path.learn(event, effect, room, self._rules)
-                return self._returned(invocation.outcome)
+                        self._forwarded = result
+                return result
         except Exception as error:
             return _failed(raw, error)
         rest = _Rest(raw, invocation, effects, Running())
@@ -220,9 +224,6 @@ class _Rest(NamedTuple):
     invocation: Invocation
     effects: Iterator[Effect]
     running: Running
-
-
-_DELIVERED = Returned({"statusCode": 200}, Report("delivered"))
 
 
 def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:

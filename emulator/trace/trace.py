@@ -24,7 +24,7 @@ from poker_signal.emulator.trace.entries import (
 )
 
 MAX_ENTRIES = 20_032
-BLOCK = 128
+BLOCK = 64
 """What is looked after together: one by one would cost as much as keeping them."""
 MAX_TEXT = 32 * 1024 * 1024
 """Characters of messages and frames that are kept. A handshake has about 20 000."""
