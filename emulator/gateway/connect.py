@@ -48,7 +48,7 @@ _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 Reply = Callable[[Answer | Switch], None]
 
 
-class ConnectionHost(Listener, Protocol):
+class ConnectGateway(Listener, Protocol):
     """The gateway, as far as handshakes need it."""
 
     api: Api
@@ -83,7 +83,7 @@ class Connects:
 
     def __init__(
         self,
-        gateway: ConnectionHost,
+        gateway: ConnectGateway,
         settings: Settings,
         clock: Clock,
         trace: Trace,
