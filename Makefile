@@ -38,10 +38,16 @@ quick: .venv/ready-for-tests
 	POKER_SIGNAL_TIER=quick $(BIN)/pytest -q $(POOL) \
 		-m "not process and not aws and not browser and not nightly" tests
 
-test: check browser
-	@rm -f .coverage .coverage.*
-	POKER_SIGNAL_COVERAGE=1 $(BIN)/pytest -q $(POOL) -m "not nightly" tests
-	@$(BIN)/coverage combine -q && $(BIN)/coverage report --include 'core/*' --fail-under 100
+# Lint and types run beside the tests; what they say comes at the end.
+test: .venv/ready-for-tests build/import-root browser
+	@mkdir -p build; rm -f .coverage .coverage.*; \
+	$(MAKE) --no-print-directory check > build/check.log 2>&1 & check=$$!; \
+	trap "kill $$check" INT TERM; \
+	POKER_SIGNAL_COVERAGE=1 $(BIN)/pytest -q $(POOL) -m "not nightly" tests; status=$$?; \
+	wait $$check || status=1; cat build/check.log; \
+	$(BIN)/coverage combine -q && $(BIN)/coverage report --include 'core/*' --fail-under 100 \
+		|| status=1; \
+	exit $$status
 
 nightly: check browser
 	POKER_SIGNAL_TIER=nightly $(BIN)/pytest -q $(POOL) tests
