@@ -33,7 +33,7 @@ USD_OF_A_GB_S, USD_OF_AN_INVOCATION = 13.3334e-6, 0.20e-6
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
 BAR_S = 1.0
-HANDSHAKES = 20_000
+HANDSHAKES = 5_000
 
 MAX_ZIP_BYTES = 60_000
 CALLS_BAR = 1.2
@@ -89,7 +89,7 @@ class Size(NamedTuple):
 
 
 def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
-    """Return what a memory size means, by twenty thousand handshakes of each kind."""
+    """Return what a memory size means, by some thousand handshakes of each kind."""
     chance, share = random.Random(8), cpu_share(memory_mb)
 
     def delivered_s(*names: str) -> float:

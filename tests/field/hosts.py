@@ -21,6 +21,7 @@ from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.emulator.conftest import Records
 from tests.field import naive
+from tests.field.client import PATIENCE_S
 from tests.support.dynamodb import TABLE, DynamoDBServer, client_of
 
 OURS = ("core", "lambda")
@@ -33,6 +34,8 @@ class Weather(NamedTuple):
     faults: Faults
     records: Records
     trace: Trace
+    patience_s: float = PATIENCE_S
+    """How long hosts wait: longer than in the field, because a machine that is busy is no failure."""
 
 
 SWITCH_S = 0.0005

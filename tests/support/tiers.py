@@ -35,7 +35,7 @@ SCHEDULES: Final = _size(20, 200, 10_000, "SCHEDULES")
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 """Cases of bytes and messages that tests/emulator/test_fuzz.py sends."""
 
-FIELD_GAMES: Final = _size(5, 30, 100)
+FIELD_GAMES: Final = _size(5, 20, 100)
 """Games in each cell of the table that tests/field plays."""
 
 LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") == "full"
