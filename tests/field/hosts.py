@@ -35,7 +35,7 @@ class Weather(NamedTuple):
     records: Records
     trace: Trace
     patience_s: float = PATIENCE_S
-    """How long hosts wait: longer than in the field, because a machine that is busy is no failure."""
+    """Of the hosts; more than in the field, because a machine that is busy is no failure."""
 
 
 SWITCH_S = 0.0005
