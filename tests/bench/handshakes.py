@@ -77,11 +77,11 @@ class Night(NamedTuple):
                 yield f"game{game}", f"player{player}"
 
 
-class Tables:
-    """Everybody is connected, and ``heard`` is told every message with its tag."""
+class Tables(NamedTuple):
+    """All are connected, and ``heard`` is told every message with its tag."""
 
-    def __init__(self, clients: list[Client], pairs: list[Pair]) -> None:
-        self.clients, self.pairs = clients, pairs
+    clients: list[Client]
+    pairs: list[Pair]
 
 
 @asynccontextmanager

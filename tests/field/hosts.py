@@ -21,7 +21,6 @@ from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.emulator.conftest import Records
 from tests.field import naive
-from tests.field.client import PATIENCE_S
 from tests.support.dynamodb import TABLE, DynamoDBServer, client_of
 
 OURS = ("core", "lambda")
@@ -34,7 +33,7 @@ class Weather(NamedTuple):
     faults: Faults
     records: Records
     trace: Trace
-    patience_s: float = PATIENCE_S
+    patience_s: float = 15
     """Of the hosts; more than in the field, because a machine that is busy is no failure."""
 
 
