@@ -54,14 +54,14 @@ def pytest_sessionfinish() -> None:
     core_coverage.end()
 
 
+TABLES = {"field": "handshakes of the client in the field", "load": "load"}
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of tests/field, if it was played."""
-    rows = [
-        str(row)
-        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-        for name, row in report.user_properties
-        if name == "field" and report.when == "call"
-    ]
-    if rows:
-        terminalreporter.section("handshakes of the client in the field")
-        terminalreporter.write("\n".join(rows) + "\n")
+    """Print the tables of tests/field and tests/load, if they were played."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    found = [pair for one in reports if one.when == "call" for pair in one.user_properties]
+    for table, title in TABLES.items():
+        if rows := [str(row) for name, row in found if name == table]:
+            terminalreporter.section(title)
+            terminalreporter.write("\n".join(rows) + "\n")

@@ -32,7 +32,6 @@ class Connection:
     opened_ms: int | None = None
     seat: tuple[int, str] = (0, "")
     """When and by which connection the seat was taken that this one has, by takeovers."""
-    heard: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.seat = self.age
@@ -103,7 +102,6 @@ class Gateway:
         self._pause(f"PostToConnection {ConnectionId} {kind}")
         connection = self._open(ConnectionId)
         if connection is not None:
-            connection.heard.append(Data.decode())
             self.on_frame(connection, Data.decode())
         self._answer(f"PostToConnection {ConnectionId} {kind}", connection)
 

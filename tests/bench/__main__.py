@@ -5,17 +5,16 @@ import time
 import click
 
 from tests.bench import figures
-from tests.bench.runner import BENCHES, ON_REQUEST, USUAL, run
+from tests.bench.runner import BENCHES, USUAL, run
 
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BENCHES), metavar="[NAME]...")
-@click.option("--full", is_flag=True, help="1 000 games, 10 000 connections, peers.")
+@click.option("--full", is_flag=True, help="10 000 connections, and peers.")
 def main(names: tuple[str, ...], full: bool) -> None:
     """Measure what is named, or what takes about three minutes together."""
-    usual = [*USUAL, *ON_REQUEST[:1]] if full else USUAL
     load, began = figures.load_average(), time.perf_counter()
-    found = run(names or usual, full)
+    found = run(names or (BENCHES if full else USUAL), full)
     click.echo(figures.table(found))
     seconds = time.perf_counter() - began
     figures.save(figures.LATEST, found, figures.about(full, load, seconds))

@@ -4,7 +4,7 @@ import datetime
 import json
 import os
 import platform
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,17 +72,9 @@ def digits(value: float) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def table(figures: Iterable[Figure]) -> str:
-    """Return the figures for a terminal."""
-    lines: list[Sequence[str]] = [HEAD, *(figure.cells() for figure in figures)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if number == 0 else cell.rjust(width)
-            for number, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in lines
-    )
+def table(found: Iterable[Figure]) -> str:
+    """Return the figures as docs/performance.md has them."""
+    return markdown([HEAD, ["---", *["--:"] * 4, "---"], *(figure.cells() for figure in found)])
 
 
 def about(is_full: bool, load_before: float, seconds: float) -> dict[str, Any]:
@@ -107,13 +99,6 @@ def load_average() -> float:
     return os.getloadavg()[0]
 
 
-class Saved(NamedTuple):
-    """A run that was saved."""
-
-    about: dict[str, Any]
-    figures: list[Figure]
-
-
 def save(path: Path, found: Iterable[Figure], facts: dict[str, Any]) -> None:
     """Write a run as JSON, no figure with more digits than it deserves."""
     values = {"about": facts, "figures": [_rounded(figure)._asdict() for figure in found]}
@@ -124,24 +109,6 @@ def save(path: Path, found: Iterable[Figure], facts: dict[str, Any]) -> None:
 def _rounded(figure: Figure) -> Figure:
     ours, floor = float(f"{figure.ours:.4g}"), figure.floor
     return figure._replace(ours=ours, floor=None if floor is None else float(f"{floor:.4g}"))
-
-
-def read(path: Path) -> Saved:
-    """Return a run that was saved."""
-    values = json.loads(path.read_text(encoding="utf-8"))
-    return Saved(values["about"], [Figure(**figure) for figure in values["figures"]])
-
-
-def filled(text: str, blocks: Mapping[str, str]) -> str:
-    """Return a page with these blocks between their marks."""
-    for name, block in blocks.items():
-        begin, end = f"<!-- {name} -->\n", f"\n<!-- /{name} -->"
-        before, found, rest = text.partition(begin)
-        _, ended, after = rest.partition(end)
-        if not (found and ended):
-            raise ValueError(f"the page has no {begin.strip()}, or not its end")
-        text = before + begin + block + end + after
-    return text
 
 
 def markdown(lines: Iterable[Sequence[str]]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
@@ -78,11 +77,11 @@ class Night(NamedTuple):
                 yield f"game{game}", f"player{player}"
 
 
-class Tables:
-    """Everybody is connected, and ``heard`` is told every message with its tag."""
+class Tables(NamedTuple):
+    """All are connected, and ``heard`` is told every message with its tag."""
 
-    def __init__(self, clients: list[Client], pairs: list[Pair]) -> None:
-        self.clients, self.pairs = clients, pairs
+    clients: list[Client]
+    pairs: list[Pair]
 
 
 @asynccontextmanager
@@ -163,49 +162,29 @@ class Load(NamedTuple):
     """Share of the time in which the server waited for its core."""
 
 
-async def saturate(
-    address: Address,
-    server: Server,
-    night: Night,
-    seconds: float,
-    in_flight: int | None = None,
-    *,
-    having_met: bool = False,
-) -> Load:
-    """Keep as many handshakes going as there are pairs, or ``in_flight``, one after the other.
-
-    With ``having_met`` every pair has had one before anything is measured.
-    """
-    count = completed = 0
-    all_met = asyncio.Event()
-    idle: deque[Pair] = deque()
+async def saturate(address: Address, server: Server, night: Night, seconds: float) -> Load:
+    """Keep every pair in a handshake, one after the other."""
+    count = idle = 0
     pairs: list[Pair] = []
     all_idle = asyncio.Event()
     stopping = False
 
     def heard(pair: int, number: int) -> None:
-        nonlocal count, completed
+        nonlocal count, idle
         count += 1
         if pairs[pair].heard(number):
-            completed += 1
-            if completed == len(pairs):
-                # Whoever has waited longest is next: everybody had a turn.
-                all_met.set()
-            idle.append(pairs[pair])
             if not stopping:
-                idle.popleft().offer()
-            elif len(idle) == len(pairs):
+                pairs[pair].offer()
+                return
+            idle += 1
+            if idle == len(pairs):
                 all_idle.set()
 
     async with seated(address, night, heard) as tables:
         pairs += tables.pairs
-        idle += pairs
-        for _ in range(in_flight or len(pairs)):
-            idle.popleft().offer()
+        for first in pairs:
+            first.offer()
         await asyncio.sleep(WARM_S)
-        if having_met:
-            async with asyncio.timeout(60):
-                await all_met.wait()
         meter, before = Meter(server), count
         await asyncio.sleep(seconds)
         spent, relayed = meter.read(), count - before

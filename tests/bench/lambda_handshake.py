@@ -6,6 +6,7 @@ Not in it: the players' network and browsers, and AWS's own time to find a conta
 """
 
 import random
+import re
 import statistics
 import zipfile
 from io import BytesIO
@@ -13,15 +14,26 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tests.bench import lambda_cost
-from tests.bench.aws_facts import PRICES, cpu_share, default_of, seconds_of
 from tests.bench.figures import Figure, markdown
 from tests.bench.lambda_cost import Cost
 from tests.bench.lambda_start import ROOT
-from tests.lambda_app.calls import measured
+from tests.lambda_app.calls import DYNAMODB, measured
+
+MODULE = Path(__file__).parents[2] / "infrastructure" / "signaling-server"
+
+DYNAMODB_S = 0.005
+POST_S = 0.010
+"""The time until a call has its answer, @connections too."""
+
+VCPU_MB = 1769
+"""Lambda developer guide: a function of so much memory has one vCPU, others their share."""
+
+USD_OF_A_GB_S, USD_OF_AN_INVOCATION = 13.3334e-6, 0.20e-6
+"""List prices of us-west-2 on arm64; not verified."""
 
 SIZES_MB = (128, 256, 512, 1024, 1769)
 BAR_S = 1.0
-HANDSHAKES = 20_000
+HANDSHAKES = 5_000
 
 MAX_ZIP_BYTES = 60_000
 CALLS_BAR = 1.2
@@ -38,6 +50,24 @@ BARRED = {
     "cold": "cold, start at its CPU share",
     "cold_boosted": "cold, start with a whole vCPU",
 }
+
+
+def default_memory_mb() -> int:
+    """Return the memory that the module gives the function, as its source has it."""
+    text = "".join(file.read_text(encoding="utf-8") for file in MODULE.glob("*.tf"))
+    found = re.search(r"\bmemory_size\s*=\s*(?:optional\(number, )?(\d+)", text)
+    assert found is not None, "the module has no default of memory_size any more"
+    return int(found[1])
+
+
+def cpu_share(memory_mb: int) -> float:
+    """Return which part of a vCPU a function of so much memory has; one thread uses one at most."""
+    return min(1.0, memory_mb / VCPU_MB)
+
+
+def waits_s(calls: list[str]) -> float:
+    """Return how long calls of AWS take, one after the other."""
+    return sum(DYNAMODB_S if call in DYNAMODB else POST_S for call in calls)
 
 
 class Size(NamedTuple):
@@ -59,25 +89,25 @@ class Size(NamedTuple):
 
 
 def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
-    """Return what a memory size means, by twenty thousand handshakes of each kind."""
+    """Return what a memory size means, by some thousand handshakes of each kind."""
     chance, share = random.Random(8), cpu_share(memory_mb)
 
-    def waits_s(name: str) -> float:
+    def delivered_s(*names: str) -> float:
         # Up to the call that delivers; the note of it comes after.
-        until = calls[name].index("PostToConnection") + 1
-        return seconds_of(calls[name][:until], 0, memory_mb)
+        until = {name: calls[name].index("PostToConnection") + 1 for name in names}
+        return sum(waits_s(calls[name][: until[name]]) for name in names)
 
-    def p95(waits_s: float, *parts: tuple[list[float], float]) -> float:
+    def p95(waited_s: float, *parts: tuple[list[float], float]) -> float:
         """Return the 95th percentile of CPU that is drawn, each part by its share of a vCPU."""
         drawn = [
-            waits_s + sum(chance.choice(samples) / part for samples, part in parts)
+            waited_s + sum(chance.choice(samples) / part for samples, part in parts)
             for _ in range(HANDSHAKES)
         ]
         return statistics.quantiles(drawn, n=20)[-1]
 
-    warm_s, cold_s = waits_s(JOIN) + waits_s(OFFER), waits_s(JOIN_COLD) + waits_s(OFFER_COLD)
+    warm_s, cold_s = delivered_s(JOIN, OFFER), delivered_s(JOIN_COLD, OFFER_COLD)
     after_start = (cost.first_join, share), (cost.next_offer, share)
-    candidate_s = seconds_of(calls[CANDIDATE], cost.warm_s("ice-candidate"), memory_mb)
+    candidate_s = waits_s(calls[CANDIDATE]) + cost.warm_s("ice-candidate") / share
     gb_s = candidate_s * memory_mb / 1024
     return Size(
         memory_mb,
@@ -86,13 +116,13 @@ def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
         p95(warm_s, (cost.warm["join"], share), (cost.warm["offer"], share)),
         p95(cold_s, (cost.start, share), *after_start),
         p95(cold_s, (cost.start, 1), *after_start),
-        1e6 * (gb_s * PRICES["gb_s"].usd + PRICES["invocations"].usd),
+        1e6 * (gb_s * USD_OF_A_GB_S + USD_OF_AN_INVOCATION),
     )
 
 
 def memory_table(cost: Cost, calls: dict[str, list[str]]) -> str:
     """Return the sizes to choose from, the module's default among them."""
-    default = default_of("memory_size")
+    default = default_memory_mb()
     head = ["memory", "start at its share", "warm candidate", *BARRED.values()]
     lines = [[*head, "USD a million candidates"], ["---"] + 6 * ["--:"]]
     for memory_mb in sorted({*SIZES_MB, default}):
@@ -121,7 +151,7 @@ def zip_bytes() -> int:
 
 def figures(cost: Cost, calls: dict[str, list[str]]) -> list[Figure]:
     """Return what has a bar, at the module's default of memory."""
-    size = size_of(default_of("memory_size"), cost, calls)
+    size = size_of(default_memory_mb(), cost, calls)
     at = f"join to offer, p95, at {size.memory_mb} MB"
     ours = sum(times * len(calls[name]) for name, times in HANDSHAKE.items())
     # One write per connect and leave; a read of who is there and a post per message.

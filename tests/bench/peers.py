@@ -1,6 +1,6 @@
-"""How far it is to PeerJS server, and to a bare relay on Node's ``ws``: relay and start.
+"""How far it is to PeerJS server: relay and start.
 
-Both are installed by npm, outside of the repository, in the user's cache.
+npm installs it outside of the repository, in the user's cache.
 """
 
 import shutil
@@ -18,7 +18,7 @@ from tests.bench.relay import figures, loads
 from tests.bench.start import compared
 from tests.bench.workload import Dialect
 
-PACKAGES = ("peer@1.0.2", "ws@8.23.0")
+PACKAGE = "peer@1.0.2"
 GOAL = 1.0
 HERE = Path(__file__).parent
 
@@ -44,39 +44,35 @@ class PeerJs(Dialect):
 
 
 PEERJS = Spec("PeerJS server", ("node", str(HERE / "peerjs_server.cjs")), PeerJs())
-NODE_WS = Spec("Node ws relay", ("node", str(HERE / "relay_ws.cjs")))
 
 
 def installed() -> Path | None:
-    """Return the folder of Node's packages, or None without Node; npm installs them once."""
+    """Return the folder of Node's packages, or None without Node; npm installs it once."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         return None
-    folder = user_cache_path("poker-signal") / "-".join(PACKAGES)
+    folder = user_cache_path("poker-signal") / PACKAGE
     modules = folder / "node_modules"
-    if not all((modules / name.split("@")[0]).is_dir() for name in PACKAGES):
+    if not (modules / PACKAGE.split("@")[0]).is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), *PACKAGES]
+        command = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(folder), PACKAGE]
         if subprocess.run(command, stdout=subprocess.DEVNULL).returncode != 0:
             return None
     return modules
 
 
 def measure(is_full: bool) -> list[Figure]:
-    """Measure the emulator, PeerJS server and the relay on ``ws`` in turns."""
+    """Compare with PeerJS server."""
     modules = installed()
     if modules is None:
         print(
-            "peers: SKIPPED, needs node and npm, and packages that npm can install", file=sys.stderr
+            "peers: SKIPPED, needs node and npm, and a package that npm can install",
+            file=sys.stderr,
         )
         return []
-    peerjs, node_ws = (
-        spec._replace(command=("env", f"NODE_PATH={modules}", *spec.command))
-        for spec in (PEERJS, NODE_WS)
-    )
-    ours, theirs, bare = loads([OURS, peerjs, node_ws])
+    peerjs = PEERJS._replace(command=("env", f"NODE_PATH={modules}", *PEERJS.command))
+    ours, theirs = loads([OURS, peerjs])
     return [
         *figures("peers", ours, theirs, peerjs.name, GOAL),
-        *figures("peers", ours, bare, node_ws.name, None),
         compared("peers", peerjs, GOAL),
     ]

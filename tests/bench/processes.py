@@ -44,10 +44,6 @@ class Server(Usage):
         text = Path(f"/proc/{self.id}/schedstat").read_text(encoding="ascii")
         return int(text.split()[1]) / 1e9
 
-    def ask_for_snapshot(self) -> None:
-        """Let a server that is started by ``profiled.py memory`` write down what it holds."""
-        os.kill(self.id, signal.SIGUSR1)
-
 
 def cores() -> tuple[set[int], set[int]]:
     """Return the server's and the driver's core, or all for both where there is only one."""

@@ -11,12 +11,11 @@ import click
 from tests.bench.figures import Figure
 
 USUAL = (
-    *("start", "relay", "latency", "connects", "memory", "growth"),
+    *("start", "relay", "latency", "connects", "memory"),
     *("lambda-start", "lambda-warm", "lambda-handshake"),
 )
-ON_REQUEST = ("peers", "scale")
-"""Node's packages are installed for the one; the other is no measurement."""
-BENCHES = (*USUAL, *ON_REQUEST)
+BENCHES = (*USUAL, "peers")
+"""The last one installs Node's packages, so it runs on request only."""
 
 
 def module_of(name: str) -> ModuleType:

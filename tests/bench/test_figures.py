@@ -1,22 +1,21 @@
-"""Ratios, bars, the file of a run, the page that shows it, and the command that makes it."""
+"""Ratios, bars, the command that shows them, and the budget of a handshake."""
 
 import json
 import resource
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from tests.bench import figures, peers
+from tests.bench import figures, lambda_cost, lambda_handshake, peers
 from tests.bench.__main__ import main
-from tests.bench.figures import Figure, filled
+from tests.bench.figures import Figure
 from tests.bench.handshakes import Load
 from tests.bench.latency import percentiles
-from tests.bench.page import DOC, KEPT, blocks
 from tests.bench.relay import figures as compared
 from tests.bench.runner import BENCHES, module_of
 from tests.bench.turns import in_turns
+from tests.lambda_app.calls import measured
 from tests.support.process import allow_descriptors
 
 LESS = Figure("start", "start", "s", 0.3, "bare relay", 0.2, 1.5)
@@ -71,51 +70,31 @@ def test_a_table_names_what_was_missed() -> None:
     assert missed == ["start, s", "0.4", "0.2 (bare relay)", "2.00 ×", "≤ 1.5 ×", "MISSED"]
     assert ALONE.cells() == ["zip, kB", "61", "", "", "≤ 60 kB", "MISSED"]
     assert MORE._replace(ours=40_123.4).cells()[1] == "40 123"
-    assert len(figures.table([LESS, ALONE]).splitlines()) == 3
+    assert len(figures.table([LESS, ALONE]).splitlines()) == 4
 
 
-def test_a_run_is_read_as_it_was_saved(tmp_path: Path) -> None:
-    """With no more digits than a figure deserves."""
+def test_a_run_is_saved_with_no_more_digits_than_it_deserves(tmp_path: Path) -> None:
+    """As JSON, with what a reader must know of the machine."""
     file = tmp_path / "bench.json"
-    found = [LESS._replace(ours=1 / 3), ALONE, MORE]
-    figures.save(file, found, figures.about(False, 1.0, 9.6))
-    saved = figures.read(file)
-    assert saved.figures == [LESS._replace(ours=0.3333), ALONE, MORE]
-    assert (saved.about["load_before"], saved.about["seconds"]) == (1.0, 10)
-    assert saved.about["packages"]["click"] == version("click")
+    figures.save(file, [LESS._replace(ours=1 / 3), ALONE], figures.about(False, 1.0, 9.6))
+    saved = json.loads(file.read_text(encoding="utf-8"))
+    assert [Figure(**one) for one in saved["figures"]] == [LESS._replace(ours=0.3333), ALONE]
+    assert (saved["about"]["load_before"], saved["about"]["seconds"]) == (1.0, 10)
 
 
-def test_the_page_shows_the_run_that_is_kept() -> None:
-    """Run ``python -m tests.bench.page tests/bench/results.json`` when this fails."""
-    text = DOC.read_text(encoding="utf-8")
-    saved = figures.read(KEPT)
-    assert filled(text, blocks(saved)) == text
-    assert all(f"| {' | '.join(figure.cells())} |" in text for figure in saved.figures)
-    assert {figure.bench for figure in saved.figures} == {*BENCHES} - {"scale"}
-    with pytest.raises(ValueError, match="no <!-- machine -->"):
-        filled("nothing", blocks(saved))
-
-
-def test_the_page_says_that_the_machine_was_busy() -> None:
-    """Rates are those of what was left of it."""
-    saved = figures.read(KEPT)
-    busy = saved._replace(about={**saved.about, "load_before": 9.0})
-    quiet = saved._replace(about={**saved.about, "load_before": 0.1, "load_after": 2.0})
-    assert "Others wanted the cores too" in blocks(busy)["machine"]
-    assert "Others" not in blocks(quiet)["machine"]
-
-
-def test_the_kept_run_has_no_name_of_a_machine() -> None:
-    """Nor a path of it."""
-    text = KEPT.read_text(encoding="utf-8")
-    assert json.loads(text)["figures"]
-    assert all(path not in text for path in ("/home/", "/root/", "/tmp/", "/usr/"))
-
-
-@pytest.mark.parametrize("name", BENCHES)
-def test_a_name_stands_for_a_bench(name: str) -> None:
+def test_a_name_stands_for_a_bench() -> None:
     """Modules are imported when they are asked for, so a typing error would show late."""
-    assert callable(module_of(name).measure)
+    assert all(callable(module_of(name).measure) for name in BENCHES)
+
+
+def test_a_handshake_is_within_its_budget_at_the_modules_memory() -> None:
+    """With the CPU that is kept, and the calls and the zip as they are now."""
+    cost = lambda_cost.kept()
+    assert min(cost.start) > max(cost.first_join) > max(cost.next_offer) > 0
+    found = lambda_handshake.figures(cost, measured())
+    assert [figure.name for figure in found if figure.verdict != "holds"] == []
+    warm, cold, boosted, *_ = (figure.ours for figure in found)
+    assert 0 < warm < boosted < cold
 
 
 def test_what_cannot_be_measured_is_told_before(

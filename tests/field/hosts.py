@@ -33,6 +33,8 @@ class Weather(NamedTuple):
     faults: Faults
     records: Records
     trace: Trace
+    patience_s: float = 15
+    """Of the hosts; more than in the field, because a machine that is busy is no failure."""
 
 
 SWITCH_S = 0.0005

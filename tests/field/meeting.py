@@ -4,7 +4,7 @@ import asyncio
 
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.emulator.trace.entries import Finished, Received
-from tests.field.client import GIVE_UP_AFTER_S, Host, Player, host_of, player_of, verdict_on
+from tests.field.client import Host, Player, host_of, player_of, verdict_on
 from tests.field.hosts import Weather
 
 CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
@@ -32,16 +32,16 @@ async def meet(weather: Weather, game: str, name: str) -> str:
 
 async def meet_once(weather: Weather, game: str, name: str) -> str:
     """Let two devices meet; return the verdict."""
-    async with host_of(weather.url, game) as host:
+    async with host_of(weather.url, game, weather.patience_s) as host:
         async with player_of(weather.url, game, name, join_after_s=None) as player:
-            return await verdict_in_time(host, player)
+            return await verdict_in_time(weather, host, player)
 
 
-async def verdict_in_time(host: Host, player: Player) -> str:
+async def verdict_in_time(weather: Weather, host: Host, player: Player) -> str:
     """Return ``connected``, or why two devices do not come together; never wait for ever."""
     try:
         # The host's patience begins with the join, which a busy machine may deliver late.
-        async with asyncio.timeout(2 * GIVE_UP_AFTER_S):
+        async with asyncio.timeout(2 * weather.patience_s):
             return await verdict_on(host, player)
     except TimeoutError:
         return WAITS_FOR_EVER
@@ -51,17 +51,7 @@ def is_overtaken(weather: Weather, game: str, since: int = 0) -> bool:
     """Tell whether an offer or answer was dealt with for longer than a candidate waits for it.
 
     That says how busy the machine is, and nothing of who dealt with it, unless it is so each time.
-    """
-    return description_took_s(weather, game, since) > CANDIDATES_WAIT_S
-
-
-def description_took_s(weather: Weather, game: str, since: int = 0) -> float:
-    """Return for how long the slowest offer or answer of a game was dealt with.
-
-    Args:
-        weather: Where.
-        game: The game.
-        since: The number of the trace's first entry that counts.
+    Of the trace, entries count from the number ``since`` on.
     """
     spans_ms = [
         entry.at_ms - entry.cause.at_ms
@@ -71,4 +61,4 @@ def description_took_s(weather: Weather, game: str, since: int = 0) -> float:
         and entry.facts.label.group == game
         and entry.cause.body.startswith(('{"type": "offer"', '{"type": "answer"'))
     ]
-    return max(spans_ms, default=0) / 1000
+    return max(spans_ms, default=0) > CANDIDATES_WAIT_S * 1000

@@ -18,7 +18,6 @@ from poker_signal.emulator.trace.entries import Fault, Finished
 from tests.field.client import PATIENCE_S, address, host_of, player_of
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import GOES, is_overtaken, meet, meet_once, verdict_in_time
-from tests.support import tiers
 
 NAME = "Zoë"
 GAME = "GAME01"
@@ -133,13 +132,13 @@ async def hear_why(weather: Weather) -> bool:
 
 async def reload(weather: Weather) -> bool:
     """A player's new connection is there before the former one ends, which is not seen at once."""
-    async with host_of(weather.url, GAME) as host, visit(weather) as former:
+    async with host_of(weather.url, GAME, weather.patience_s) as host, visit(weather) as former:
         async with player_of(weather.url, GAME, NAME, NEVER) as player:
             weather.faults.add("index-lag=60s")
             await former.close()
             await returned(weather, 4)
             await player.join()
-            return await verdict_in_time(host, player) == "connected"
+            return await verdict_in_time(weather, host, player) == "connected"
 
 
 class Case(NamedTuple):
@@ -165,18 +164,16 @@ CASES = {
 }
 
 
-WAITED_FOR = {"delay", "reorder", "ghost", "cold-start"}
-"""Faults after which the client in the field waits for ever: ten seconds of a test."""
+NO_PATIENCE_S = 0.75
+"""Half of what passes until a client is taken to wait for ever; each fault takes less."""
 
 
-@pytest.mark.parametrize(
-    "fault", [fault for fault in CASES if tiers.TIER != "quick" or fault not in WAITED_FOR]
-)
+@pytest.mark.parametrize("fault", CASES)
 async def test_a_handler_of_the_first_evening_fails(fault: str) -> None:
     """Or else the fault would show nothing."""
     case = CASES[fault]
     async with serving("naive", *case.faults) as weather:
-        assert not await case.script(weather)
+        assert not await case.script(weather._replace(patience_s=NO_PATIENCE_S))
 
 
 @pytest.mark.parametrize("host", OURS)

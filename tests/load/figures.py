@@ -1,8 +1,7 @@
-"""What is made of measurements."""
+"""Figures of memory and of what is held, and the table that shows them."""
 
-import os
 from collections.abc import Callable, Sequence
-from statistics import linear_regression, median, quantiles
+from statistics import linear_regression
 from typing import NamedTuple, Protocol
 
 from tests.support import tiers
@@ -24,16 +23,6 @@ def growth_mib(samples: Sequence[Sample]) -> float:
     half = [sample for sample in samples if sample.at_s >= middle]
     slope, _ = linear_regression([s.at_s for s in half], [s.mib for s in half])
     return slope * (half[-1].at_s - half[0].at_s)
-
-
-def p99(values: Sequence[float]) -> float:
-    """Return what 99 of 100 do not exceed."""
-    return quantiles(values, n=100)[98]
-
-
-def in_the_middle(values: Sequence[float]) -> float:
-    """Return the median."""
-    return median(values)
 
 
 class Holding(Protocol):
@@ -59,8 +48,7 @@ Record = Callable[[str, object], None]
 
 
 def show(record: Record, title: str, **figures: object) -> None:
-    """Keep figures for the table at the end, with how busy the machine is besides."""
-    figures["load average"] = f"{os.getloadavg()[0]:.1f} on {os.cpu_count()} cores"
+    """Keep figures for the table at the end."""
     for name, figure in figures.items():
         shown = f"{figure:.1f}" if isinstance(figure, float) else str(figure)
         record("load", f"{title:<29} {name.replace('_', ' '):<44} {shown:>22}")

@@ -12,15 +12,17 @@ from websockets.asyncio.client import ClientConnection
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Asked, Closed, Entry, Finished, Received
 from tests.field.hosts import OURS, Weather, serving
-from tests.load.figures import IS_FULL, Record, in_the_middle, p99, settled, show
+from tests.load.figures import IS_FULL, Record, settled, show
 from tests.load.observed import emulator
 from tests.load.pair import healthy_pair
 from tests.load.proxy import proxy_to
 from tests.support.client import (
     PATIENCE_S,
+    code_heard,
     hear,
     peer,
     query_of,
+    settle,
     tell,
 )
 from tests.support.frames import handshake
@@ -92,26 +94,12 @@ async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Re
         record_property,
         f"{SLOW} slow readers",
         MiB_until_cut_off=max(needed) * MESSAGE_BYTES / 2**20,
-        pair_median_ms=in_the_middle(pair.took_ms),
-        pair_p99_ms=p99(pair.took_ms),
+        messages_of_the_pair=pair.messages,
         memory_empty_MiB=empty_mib,
         memory_peak_MiB=peak_mib,
     )
     assert after == before
     assert peak_mib - empty_mib < 48 + 2 * UNREAD_MIB * SLOW, "the trace has 32 of it"
-
-
-@asynccontextmanager
-async def silent_alice(
-    handler: str,
-) -> AsyncGenerator[tuple[Weather, VirtualClock, ClientConnection], None]:
-    """Let Alice fall silent without a close; ``HOST`` is there."""
-    clock = VirtualClock()
-    async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as through:
-        proxy, url = through
-        async with peer(weather.url, "HOST") as host, peer(url, "Alice"):
-            proxy.freeze()
-            yield weather, clock, host
 
 
 async def until(weather: Weather, is_so: Callable[[list[Entry]], bool]) -> None:
@@ -123,49 +111,59 @@ async def until(weather: Weather, is_so: Callable[[list[Entry]], bool]) -> None:
             await happened.wait()
 
 
+def count_of(entries: list[Entry], *kinds: type[Entry]) -> int:
+    """Return how many entries are of these kinds."""
+    return sum(isinstance(entry, kinds) for entry in entries)
+
+
 def is_quiet(entries: list[Entry]) -> bool:
     """Tell whether no invocation runs: none is to be out of time when time passes."""
-    begun = sum(isinstance(entry, Asked | Received | Closed) for entry in entries)
-    return begun == sum(isinstance(entry, Finished) for entry in entries)
+    return count_of(entries, Asked, Received, Closed) == count_of(entries, Finished)
 
 
-async def idle_timeout(weather: Weather, clock: VirtualClock, *awake: ClientConnection) -> None:
-    """Let the idle time-out pass, to the second; who is awake says something meanwhile."""
+def left(weather: Weather) -> list[str]:
+    """Return which players' ``$disconnect`` has been told of."""
+    return [record.who for record in weather.records if record.kind == "disconnect"]
+
+
+async def idle_timeout(weather: Weather, clock: VirtualClock, awake: ClientConnection) -> None:
+    """Let the idle time-out pass, to the second, for one player; another is awake meanwhile."""
+    await until(weather, is_quiet)
+    before = left(weather)
     for seconds in (IDLE_S / 2, IDLE_S / 2 - 1):
-        for client in awake:
-            await tell(client, type="ping")
-            assert (await hear(client))["type"] == "pong"
+        await settle(awake)
         await until(weather, is_quiet)
         clock.advance(seconds)
-    assert not any(record.kind == "disconnect" for record in weather.records)
+    assert left(weather) == before
     clock.advance(1 + GOODBYE_S)
-    await until(weather, lambda entries: any(isinstance(entry, Closed) for entry in entries))
+    await until(weather, lambda entries: count_of(entries, Closed) > len(before))
     await until(weather, is_quiet)
-    assert [record.who for record in weather.records if record.kind == "disconnect"] == ["Alice"]
-
-
-@pytest.mark.parametrize("handler", OURS)
-async def test_a_player_who_fell_silent_is_missed_within_the_idle_timeout(handler: str) -> None:
-    """Nobody closed anything: only the idle time-out can tell, and then the name is free again."""
-    async with silent_alice(handler) as (weather, clock, host):
-        async with peer(weather.url, "Alice") as again:
-            await tell(again, type="join")
-            assert (await hear(again))["payload"]["code"] == "DUPLICATE_NAME"
-            await idle_timeout(weather, clock, host, again)
-            await tell(again, type="join")
-            assert (await hear(host))["type"] == "join"
-            await tell(host, type="offer", targetId="Alice", payload=1)
-            assert (await hear(again))["type"] == "offer"
+    assert left(weather) == [*before, "Alice"]
 
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
-    """The host that writes to it hears ``undelivered`` once the idle time-out has passed."""
-    async with silent_alice(handler) as (weather, clock, host):
-        await idle_timeout(weather, clock, host)
-        await tell(host, type="offer", targetId="Alice", payload=1)
-        answer = await hear(host)
-        assert (answer["type"], answer["payload"]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
+    """``undelivered``, once the idle time-out has passed, and then the name is free again."""
+    clock = VirtualClock()
+    async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as (proxy, url):
+        async with (
+            peer(weather.url, "HOST") as host,
+            lost(url, "Alice"),
+            peer(weather.url, "Alice") as again,
+        ):
+            proxy.freeze()
+            await tell(again, type="join")
+            assert await code_heard(again) == ("error", "DUPLICATE_NAME")
+            await again.close()
+            await until(weather, lambda entries: count_of(entries, Closed) == 1)
+            await idle_timeout(weather, clock, host)
+            await tell(host, type="offer", targetId="Alice", payload=1)
+            assert await code_heard(host) == ("undelivered", "TARGET_NOT_FOUND")
+            async with peer(weather.url, "Alice") as newcomer:
+                await tell(newcomer, type="join")
+                assert (await hear(host))["type"] == "join"
+                await tell(host, type="offer", targetId="Alice", payload=1)
+                assert (await hear(newcomer))["type"] == "offer"
 
 
 @pytest.mark.parametrize("handler", OURS)

@@ -1,7 +1,6 @@
 """Many at once: idle connections, games that begin, everybody at the same moment.
 
 Bars are counts, memory and processor time: they hold on a machine that does other things as well.
-How long it took is in the table.
 """
 
 import asyncio
@@ -18,8 +17,6 @@ from tests.load.figures import (
     Record,
     Sample,
     growth_mib,
-    in_the_middle,
-    p99,
     settled,
     show,
 )
@@ -30,12 +27,12 @@ from tests.support.process import allow_descriptors
 
 pytestmark = pytest.mark.process
 
-IDLE = 5_000 if IS_FULL else 400
+IDLE = 5_000 if IS_FULL else 200
 GAMES = 200 if IS_FULL else 20
 HANDSHAKES = 20 if IS_FULL else 4
 """Of each game."""
 
-AT_ONCE = 1_000
+AT_ONCE = 1_000 if IS_FULL else 300
 
 CONNECTING_AT_A_TIME = 50
 
@@ -43,8 +40,7 @@ PAUSE_S = 3 if IS_FULL else 0.5
 """Between two handshakes of a game: the load is to be the emulator's, not ours."""
 
 GIVES_UP_AFTER_S = 30
-"""These hosts are more patient than the one in the field: 400 clients are one process here, which
-may be busier than what it measures."""
+"""Longer than in the field: all clients are one process, which may be busier than the emulator."""
 
 SAMPLE_EVERY_S = 0.25
 
@@ -117,8 +113,9 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
     samples: list[Sample] = []
     with emulator() as emulated:
         before = emulated.holdings()
-        await fill_the_trace(emulated.url)
-        assert settled(emulated, before) == before
+        if IS_FULL:
+            await fill_the_trace(emulated.url)
+            assert settled(emulated, before) == before
         empty_mib = emulated.memory_mib()
         with healthy_pair(emulated.url) as pair:
             async with idle_ones(emulated.url, IDLE) as idle:
@@ -132,14 +129,13 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
                 assert all(client.close_code is None for client in idle)
         after = settled(emulated, before)
         final_mib, peak_mib = emulated.memory_mib(), emulated.peak_mib()
-    messages = total.total() * MESSAGES_OF_A_HANDSHAKE + len(pair.took_ms)
+    messages = total.total() * MESSAGES_OF_A_HANDSHAKE + pair.messages
     growth = growth_mib(samples)
     show(
         record_property,
         f"{IDLE} idle, {GAMES} games",
         handshakes=f"{total['connected']} of {total.total()}",
-        pair_median_ms=in_the_middle(pair.took_ms),
-        pair_p99_ms=p99(pair.took_ms),
+        messages_of_the_pair=pair.messages,
         memory_empty_MiB=empty_mib,
         memory_of_an_idle_one_KiB=(idle_mib - empty_mib) / IDLE * 1024,
         memory_peak_MiB=peak_mib,
@@ -156,7 +152,7 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
 
 
 @pytest.mark.timeout(120)
-async def test_a_thousand_who_connect_at_once_are_all_let_in(record_property: Record) -> None:
+async def test_all_who_connect_at_once_are_let_in(record_property: Record) -> None:
     """And get an answer; when they have gone nothing is left of them."""
     allow_descriptors(AT_ONCE)
 

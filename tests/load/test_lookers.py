@@ -1,4 +1,4 @@
-"""Fifty inspectors, and one that does not read: the game goes on, and nothing is left of them."""
+"""Many inspectors, and one that does not read: the game goes on, and nothing is left of them."""
 
 import asyncio
 import re
@@ -7,19 +7,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.load.figures import Record, in_the_middle, p99, settled, show
+from tests.load.figures import IS_FULL, Record, settled, show
 from tests.load.observed import emulator
 from tests.load.pair import healthy_pair
 from tests.support.frames import read_answer
 
 pytestmark = [pytest.mark.process, pytest.mark.timeout(200)]
 
-LOOKERS = 50
+LOOKERS = 50 if IS_FULL else 15
 ENTRIES = 300
 """Of the trace: a hundred messages, in some seconds."""
 
 PATIENCE_S = 150
-"""Fifty who are told of a hundred messages, on a machine that does ten other things."""
+"""For a busy machine."""
 
 ANSWERS_MIB = 64
 """What may be held for one who asks for the whole trace twenty times, and never reads."""
@@ -53,7 +53,7 @@ async def look_away(url: str) -> asyncio.StreamWriter:
     return writer
 
 
-async def test_a_game_goes_on_while_fifty_look_and_nothing_is_left_of_them(
+async def test_a_game_goes_on_while_many_look_and_nothing_is_left_of_them(
     record_property: Record,
 ) -> None:
     """Each of them is told of everything; a pair misses no message meanwhile."""
@@ -80,12 +80,11 @@ async def test_a_game_goes_on_while_fifty_look_and_nothing_is_left_of_them(
     show(
         record_property,
         f"{LOOKERS} inspectors and a deaf one",
-        pair_median_ms=in_the_middle(pair.took_ms),
-        pair_p99_ms=p99(pair.took_ms),
+        messages_of_the_pair=pair.messages,
         memory_empty_MiB=empty_mib,
         memory_peak_MiB=peak_mib,
         emulators_CPU_s=cpu_s,
     )
-    assert len(pair.took_ms) * 3 >= 2 * ENTRIES
+    assert pair.messages * 3 >= 2 * ENTRIES
     assert after == before
     assert peak_mib - empty_mib < ANSWERS_MIB
