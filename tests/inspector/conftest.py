@@ -1,9 +1,7 @@
 """The inspector's page in a real browser: one browser, a profile of its own for every test."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
-import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, async_playwright
 
@@ -38,7 +36,9 @@ async def inspected(browser: Browser, emulator: Emulator) -> AsyncGenerator[Insp
         yield page
 
 
-@pytest.fixture
-def images() -> Path:
-    """Where screenshots of the documentation are."""
-    return Path(__file__).parents[2] / "docs" / "images"
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def reader(browser: Browser) -> AsyncGenerator[Inspected, None]:
+    """One page for all tests of a module that only read recordings."""
+    async with Emulator(Settings(port=0)) as started:
+        async with inspect(browser, started.inspector_url) as page:
+            yield page
