@@ -11,7 +11,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support import tiers
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.end_to_end.browser"]
 
 settings.register_profile("poker-signal", deadline=None, max_examples=tiers.EXAMPLES)
 settings.load_profile("poker-signal")

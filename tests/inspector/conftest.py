@@ -3,23 +3,11 @@
 from collections.abc import AsyncGenerator
 
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.end_to_end.browser import ARGUMENTS, installed_browser
 from tests.inspector.inspected import Inspected, inspect
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncGenerator[Browser, None]:
-    """One browser for all tests: it takes a second to start."""
-    path = installed_browser()
-    async with async_playwright() as playwright:
-        async with await playwright.chromium.launch(
-            executable_path=path, args=ARGUMENTS
-        ) as launched:
-            yield launched
 
 
 @pytest_asyncio.fixture(loop_scope="session")
