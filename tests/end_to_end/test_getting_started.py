@@ -92,3 +92,9 @@ async def test_a_node_program_plays_a_player(
     assert answer.payload == {"type": "answer", "sdp": "v=0"}
     said, _ = await program.communicate()
     assert said.decode() == "offer { type: 'offer', sdp: 'v=0' }\nclosed 1000\n"
+
+
+def test_every_page_that_is_named_exists() -> None:
+    """No link of the page leads nowhere."""
+    for link in re.findall(r"\]\(([^)#:]+)\)", DOC):
+        assert (Path(__file__).parents[2] / "docs" / link).exists(), link

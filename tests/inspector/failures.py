@@ -1,7 +1,7 @@
 """Failures of handshakes, and what the inspector says of them: each verdict with its scene."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from tests.inspector.scenes import GAME, HOST, Scene, sdp
 
@@ -17,13 +17,13 @@ class Failure(NamedTuple):
 
 FAILURES: list[Failure] = []
 
-Play = Callable[[], Scene]
+P = TypeVar("P", bound=Callable[[], Scene])
 
 
-def failure(code: str, says: str, player: str = "Alice") -> Callable[[Play], Play]:
+def failure(code: str, says: str, player: str = "Alice") -> Callable[[P], P]:
     """Add the decorated scene to the failures."""
 
-    def add(play: Play) -> Play:
+    def add(play: P) -> P:
         FAILURES.append(Failure(code, says, play, player))
         return play
 

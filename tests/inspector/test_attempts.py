@@ -1,5 +1,7 @@
 """Whose attempt something belongs to, where a name has several connections or begins anew."""
 
+from typing import Any
+
 import pytest
 from playwright.async_api import expect
 
@@ -9,7 +11,7 @@ from tests.inspector.scenes import HOST, Scene, sdp
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 OFFER = {"type": "offer", "sdp": sdp("h0St", "actpass")}
-GAP = {"dropped": 40, "why": "the disk did not keep up"}
+GAP: dict[str, Any] = {"dropped": 40, "why": "the disk did not keep up"}
 
 
 def two_hosts() -> Scene:

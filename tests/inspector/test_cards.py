@@ -13,53 +13,53 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 LONG = "x" * 200
 
 
-async def test_a_long_name_pushes_nothing_out_of_sight(reader: Inspected) -> None:
+async def test_a_long_name_pushes_nothing_out_of_sight(inspected: Inspected) -> None:
     """Somebody without a valid name is exactly whose verdict has to be read."""
     scene = Scene().connect(HOST).ask(LONG)
     scene.add("refused", LONG, status=400, reason="Too long.", method="GET", path="/prod")
-    await reader.open_recording(scene.complete("Alice"))
-    card = reader.card(f"{LONG} → HOST")
+    await inspected.open_recording(scene.complete("Alice"))
+    card = inspected.card(f"{LONG} → HOST")
     await expect(card).to_contain_text("was refused with 400")
-    panel = reader.page.locator("#panel")
+    panel = inspected.page.locator("#panel")
     assert await panel.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 
-async def test_a_game_says_the_worst_that_is_in_it(reader: Inspected) -> None:
+async def test_a_game_says_the_worst_that_is_in_it(inspected: Inspected) -> None:
     """A game that says ✓ need not be looked through."""
     for scene, told in (
         (Scene().complete().complete("Bob"), "2 ✓ complete"),
         (Scene().complete().join("Bob").offer("Bob").answer("Bob", "active", "AA"), "1 warning"),
         (Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Carol"), "1 failed"),
     ):
-        await reader.open_recording(scene)
-        await expect(reader.page.locator("#games .tally")).to_have_text(told)
+        await inspected.open_recording(scene)
+        await expect(inspected.page.locator("#games .tally")).to_have_text(told)
 
 
-async def test_certificates_are_compared(reader: Inspected) -> None:
+async def test_certificates_are_compared(inspected: Inspected) -> None:
     """One of its own for each side, or ✕."""
     shared = Scene().join().offer().answer(print_="AA")
-    await reader.open_recording(shared.complete("Bob"))
+    await inspected.open_recording(shared.complete("Bob"))
     for name, mark in (("Alice", "AA:AA:AA… ✕"), ("Bob", "BB:BB:BB… ✓")):
-        cells = reader.card(f"{name} → HOST").locator(".sides tbody tr td:last-child")
+        cells = inspected.card(f"{name} → HOST").locator(".sides tbody tr td:last-child")
         await expect(cells.last).to_have_text(mark)
 
 
-async def test_a_restart_that_worked_is_no_mismatch(reader: Inspected) -> None:
+async def test_a_restart_that_worked_is_no_mismatch(inspected: Inspected) -> None:
     """Candidates from before it belong to the description before it."""
     scene = Scene().complete()
     restart(scene, HOST, "offer", "Alice", "hCCC")
     restart(scene, "Alice", "answer", HOST, "pDDD")
-    await assert_ufrags(reader, scene, "hCCC ✓", "pDDD ✓")
+    await assert_ufrags(inspected, scene, "hCCC ✓", "pDDD ✓")
 
 
-async def test_a_restart_that_did_not_arrive_is_not_shown_as_heard(reader: Inspected) -> None:
+async def test_a_restart_that_did_not_arrive_is_not_shown_as_heard(inspected: Inspected) -> None:
     """The other side knows nothing of it, and drops its candidates."""
     payload = {"type": "offer", "sdp": sdp("hCCC", "actpass")}
     refused = Scene().complete()
     refused.returned(HOST, refused.message(HOST, "offer", "Alice", payload))
-    await assert_ufrags(reader, refused, "h0St ✓", "aL1c ✓")
+    await assert_ufrags(inspected, refused, "h0St ✓", "aL1c ✓")
     refused.trickle(HOST, "Alice", "192.168.1.10", ufrag="hCCC")
-    await assert_ufrags(reader, refused, "h0St ✕", "aL1c ✓")
+    await assert_ufrags(inspected, refused, "h0St ✕", "aL1c ✓")
 
 
 def restart(scene: Scene, who: str, type_: str, target: str, ufrag: str) -> None:
@@ -69,37 +69,37 @@ def restart(scene: Scene, who: str, type_: str, target: str, ufrag: str) -> None
     scene.trickle(who, target, "192.168.1.10", ufrag=ufrag)
 
 
-async def assert_ufrags(reader: Inspected, scene: Scene, *told: str) -> None:
+async def assert_ufrags(inspected: Inspected, scene: Scene, *told: str) -> None:
     """Assert what the card says of each side's."""
-    await reader.open_recording(scene)
-    cells = reader.card("Alice → HOST").locator(".sides tbody tr td:nth-child(3)")
+    await inspected.open_recording(scene)
+    cells = inspected.card("Alice → HOST").locator(".sides tbody tr td:nth-child(3)")
     await expect(cells).to_have_text(list(told))
 
 
-async def test_a_code_can_be_read_to_its_end(reader: Inspected) -> None:
+async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
     """It is what one searches for."""
     scene = Scene().join().refuse("Alice", "offer", "Bob", "TARGET_NOT_FOUND", "undelivered")
-    await reader.open_recording(scene)
-    row = reader.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
+    await inspected.open_recording(scene)
+    row = inspected.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
     label = row.locator(".label > span")
     assert await label.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 
-async def test_card_and_details_say_what_became_of_it(reader: Inspected) -> None:
+async def test_card_and_details_say_what_became_of_it(inspected: Inspected) -> None:
     """A connection is accepted, a message delivered."""
-    await reader.open_recording(Scene().complete())
+    await inspected.open_recording(Scene().complete())
     # The budget of five seconds counts from the join, a second after connecting.
-    marks = reader.card("Alice → HOST").locator(".mark")
+    marks = inspected.card("Alice → HOST").locator(".mark")
     await expect(marks).to_have_text(["1 s", "join + 5 s"])
-    details = reader.page.locator("#details .facts").first
+    details = inspected.page.locator("#details .facts").first
     for name, outcome in (("connect from Alice", "accepted"), ("join from Alice", "delivered")):
-        await reader.page.get_by_role("option", name=name).click()
+        await inspected.page.get_by_role("option", name=name).click()
         await expect(details).to_contain_text(f"outcome{outcome}")
 
 
-async def test_every_fault_is_offered_as_it_is_written(reader: Inspected) -> None:
+async def test_every_fault_is_offered_as_it_is_written(inspected: Inspected) -> None:
     """Nobody knows the words by heart."""
-    offered = await reader.page.locator("#fault-kinds option").evaluate_all(
+    offered = await inspected.page.locator("#fault-kinds option").evaluate_all(
         "all => all.map((each) => each.value)"
     )
     faults = Faults()

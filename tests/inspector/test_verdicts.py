@@ -41,6 +41,7 @@ async def test_a_failure_has_its_verdict(reader: Inspected, failure: Failure) ->
     game = scene.entries[-1].get("gameId", "no game")
     # A recording ends with its last entry: another player comes when the scene is over.
     scene.add("connect", "onlooker", event={}, requestId="onlooker=")
+    await reader.page.reload()
     await reader.open_recording(scene)
     if len({entry.get("gameId") for entry in scene.entries}) > 1:
         await reader.page.get_by_role("button", name=game).click()
