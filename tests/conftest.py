@@ -14,7 +14,7 @@ from tests.support import core_coverage, tiers
 # Before anything imports the core.
 core_coverage.begin()
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["pytester", "tests.end_to_end.browser"]
 
 settings.register_profile("poker-signal", deadline=None, max_examples=tiers.EXAMPLES)
 settings.load_profile("poker-signal")

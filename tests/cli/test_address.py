@@ -11,12 +11,6 @@ def test_a_url_is_made_ready_for_what_clients_append() -> None:
     assert server_url("wss://x.example.org/prod/") == "wss://x.example.org/prod"
 
 
-def test_another_is_wrong_usage() -> None:
-    """With the URL, and what is wrong with it."""
-    with pytest.raises(click.UsageError, match=r"^http://x: a WebSocket URL starts with ws://"):
-        server_url("http://x")
-
-
 def test_a_name_is_whatever_a_human_typed() -> None:
     """As long as a server takes it."""
     assert checked_name("--player", "Zoë 🂡") == "Zoë 🂡"

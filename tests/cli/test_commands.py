@@ -33,13 +33,7 @@ def test_a_full_disk_is_one_line(url: str, arguments: list[str]) -> None:
     command = [*COMMAND, *(url if each == "URL" else each for each in arguments)]
     with FULL.open("w") as full:
         done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            timeout=50,
-            check=False,
+            command, input="", stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert done.returncode == 1
     *before, last = done.stderr.splitlines()

@@ -11,22 +11,14 @@ from poker_signal.cli.main import main
 
 EVENTS = Path(__file__).parents[1] / "events"
 
+ROW = {
+    "gameId": "AAAAAA",
+    "connectedAt": "2024-02-09T18:23:27.396Z",
+    "ttl": 9_999_999_999,
+}
 ROOM = [
-    {
-        "connectionId": "h",
-        "playerId": "HOST",
-        "gameId": "AAAAAA",
-        "connectedAt": "2024-02-09T18:23:27.396Z",
-        "ttl": 9_999_999_999,
-    },
-    {
-        "connectionId": "a",
-        "playerId": "Alice",
-        "gameId": "AAAAAA",
-        "connectedAt": "2024-02-09T18:23:28.396Z",
-        "ttl": 9_999_999_999,
-        "session": "5e55",
-    },
+    {**ROW, "connectionId": "h", "playerId": "HOST"},
+    {**ROW, "connectionId": "a", "playerId": "Alice", "session": "5e55"},
 ]
 
 
@@ -110,25 +102,12 @@ def test_every_recorded_event_is_answered(path: Path) -> None:
         assert "statusCode" in lines(result)[-1]
 
 
-def test_a_refused_handshake_is_a_response_alone(tmp_path: Path) -> None:
-    """Nothing else happens."""
-    event = json.loads((EVENTS / "connect.json").read_text(encoding="utf-8"))
-    event["queryStringParameters"] = {}
-    (refusal,) = lines(invoke(tmp_path, event))
-    assert refusal["statusCode"] == 400
-
-
-def test_without_a_room_nobody_is_there() -> None:
-    """The sender's own row neither."""
-    result = CliRunner().invoke(main, ["invoke", str(EVENTS / "message.json")])
-    assert "NOT_CONNECTED" in lines(result)[0]["data"]
-
-
-def test_the_event_may_come_on_standard_input() -> None:
-    """As from a pipe."""
-    text = json.dumps(message("a", '{"type":"ping"}'))
-    result = CliRunner().invoke(main, ["invoke", "-"], input=text)
-    assert lines(result)[0]["data"] == '{"type":"pong"}'
+def test_the_event_may_come_on_standard_input_and_without_a_room() -> None:
+    """Then not even the sender has a row."""
+    for type_, answer in (("ping", '{"type":"pong"}'), ("join", "NOT_CONNECTED")):
+        text = json.dumps(message("a", f'{{"type":"{type_}"}}'))
+        result = CliRunner().invoke(main, ["invoke", "-"], input=text)
+        assert answer in lines(result)[0]["data"]
 
 
 @pytest.mark.parametrize(

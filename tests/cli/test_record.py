@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from websockets.sync.client import connect
 
-from tests.cli.test_emulate import stop
+from tests.cli.test_emulate import ALICE, ping, stop
 from tests.support.process import EMULATE, emulate
 
 pytestmark = pytest.mark.process
@@ -23,8 +23,7 @@ def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path:
         with emulate("--port", "0", "--record", str(file), *options) as (process, line):
             query = "playerId=Zo%C3%AB&gameId=GAME01&session=SECRETSECRET"
             with connect(f"{line.strip()}?{query}") as client:
-                client.send(offer)
-                assert client.recv(timeout=10) == '{"type":"pong"}'
+                ping(client, offer)
             _, err = stop(process, signal.SIGINT)
         assert (process.returncode, "recording" in err) == (0, False)
         header, *entries = [json.loads(line) for line in file.read_text().splitlines()]
@@ -53,14 +52,12 @@ def test_a_start_that_fails_leaves_an_older_recording_as_it_was(tmp_path: Path) 
     file = tmp_path / "recording.jsonl"
     with emulate("--port", "0", "--record", str(file)) as (process, line):
         port = line.rpartition(":")[2].partition("/")[0]
-        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
-            client.send('{"type":"ping"}')
-            client.recv(timeout=10)
+        with connect(line.strip() + ALICE) as client:
+            ping(client)
             for number in (port, "0"):
                 said = refused("--port", number, "--record", str(file))
                 assert said == f"Error: --record {file}: another emulator is recording to it"
-            client.send('{"type":"ping"}')
-            client.recv(timeout=10)
+            ping(client)
             assert "is taken" in refused("--port", port, "--record", str(tmp_path / "other"))
         stop(process, signal.SIGINT)
     whole = file.read_bytes()
@@ -88,12 +85,11 @@ def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> 
     """The recording has whole lines, and says what it lacks once there is room again."""
     file = tmp_path / "recording.jsonl"
     with emulate("--port", "0", "--record", str(file)) as (process, line):
-        with connect(f"{line.strip()}?playerId=Alice&gameId=GAME01") as client:
+        with connect(line.strip() + ALICE) as client:
             _, most = resource.prlimit(process.pid, resource.RLIMIT_FSIZE)
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (10_000, most))
             for _ in range(200):
-                client.send('{"type":"ping"}')
-                assert client.recv(timeout=10) == '{"type":"pong"}'
+                ping(client)
             assert process.stderr is not None
             while "recording" not in (said := process.stderr.readline()):
                 assert said

@@ -8,15 +8,6 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 
 
-async def test_a_player_has_a_connection_as_long_as_it_is_needed() -> None:
-    """Closed properly in the end."""
-    async with Emulator(Settings(port=0)) as emulator:
-        async with taking_a_seat(emulator.url, "Alice", "G1", None, 10) as client:
-            await client.send("ping")
-            assert (await client.expect("pong")).sender is None
-        assert client.close_code == 1000
-
-
 async def test_why_there_is_no_seat_is_said() -> None:
     """Nobody listens, or the server refuses."""
     async with Emulator(Settings(port=0)) as emulator:

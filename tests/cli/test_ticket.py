@@ -92,31 +92,39 @@ def test_a_file_that_may_not_be_read_says_so(secret_file: Path) -> None:
 @pytest.mark.process
 @pytest.mark.parametrize("handler", ["core", pytest.param("lambda", marks=pytest.mark.aws)])
 def test_an_emulator_with_a_secret_asks_for_tickets(handler: str, secret_file: Path) -> None:
-    """Of clients, which make their own; the function reads the secret from moto's SSM.
-
-    ``check`` holds the server to it, and no secret is on stderr.
-    """
+    """No secret is on stderr; the function reads them from moto's SSM."""
     good = ticket("--secret-file", str(secret_file)).stdout.strip()
     other = ticket("--secret-file", str(secret_file), player="Bob").stdout.strip()
-    with_secret = ("--ticket-secret-file", str(secret_file))
-    with emulate(*("--port", "0", "--handler", handler), **{ENVIRONMENT: str(secret_file)}) as (
-        process,
-        line,
-    ):
-        url = line.strip()
-        query = f"{url}?gameId=G&playerId=Zo%C3%AB%20%F0%9F%83%8F"
+    options = ("--port", "0", "--handler", handler)
+    with emulate(*options, **{ENVIRONMENT: str(secret_file)}) as (process, line):
+        query = f"{line.strip()}?gameId=G&playerId=Zo%C3%AB%20%F0%9F%83%8F"
         tickets = ("", "&ticket=x", f"&ticket={other}", f"&ticket={good}")
         assert [status(query + each) for each in tickets] == [401, 403, 403, 101]
-        checked = CliRunner().invoke(main, ["check", url, *with_secret])
-        peer = ("peer", url, "--player", "Zoë 🃏", "--game", "G")
-        played = play(*peer, *with_secret, says="/ping\n/expect pong\n/close\n")
-        refused = play(*peer)
         process.terminate()
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out) == (0, "")
     assert "401" in err if handler == "core" else "MISSING_TICKET" in err
     for secret in (good, good.rpartition(".")[2], other, *SECRETS.values()):
         assert secret not in err
+
+
+@pytest.mark.process
+def test_clients_with_the_secret_make_their_own_tickets(secret_file: Path) -> None:
+    """``check`` holds the server to it; bots have a ticket each, for their names."""
+    with_secret = ("--ticket-secret-file", str(secret_file))
+    with emulate("--port", "0", *with_secret) as (_, line):
+        url = line.strip()
+        checked = CliRunner().invoke(main, ["check", url, *with_secret])
+        peer = ("peer", url, "--player", "Zoë 🃏", "--game", "G")
+        played = play(*peer, *with_secret, says="/ping\n/expect pong\n/close\n")
+        refused = play(*peer)
+        party = ("bot", "player", url, "--game", "G", "--count", "3")
+        with start(*party, *with_secret) as bots:
+            connected = [until(bots, "connected")["player"] for _ in range(3)]
+            bots.send_signal(signal.SIGTERM)
+            assert bots.wait(20) == 0
+        assert play(*party)[:2] == (1, [])
+    assert connected == ["Bot 1", "Bot 2", "Bot 3"]
     assert (checked.exit_code, checked.stderr) == (0, "")
     assert "  ok       no ticket: 401, another's: 403" in checked.stdout
     assert checked.stdout.splitlines()[-1].startswith(f"{len(RULES) + 1} held in ")
@@ -153,17 +161,3 @@ def test_a_server_that_asks_for_no_tickets_is_told(secret_file: Path) -> None:
         "expected: the handshake refused with 401",
         "came:     101, connected",
     ]
-
-
-@pytest.mark.process
-def test_bots_make_a_ticket_each(secret_file: Path) -> None:
-    """For the names that they have."""
-    with_secret = ("--ticket-secret-file", str(secret_file))
-    with emulate("--port", "0", *with_secret) as (_, line):
-        party = ("bot", "player", line.strip(), "--game", "G", "--count", "3")
-        with start(*party, *with_secret) as bots:
-            connected = [until(bots, "connected")["player"] for _ in range(3)]
-            bots.send_signal(signal.SIGTERM)
-            assert bots.wait(20) == 0
-        assert play(*party)[:2] == (1, [])
-    assert connected == ["Bot 1", "Bot 2", "Bot 3"]

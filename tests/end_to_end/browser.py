@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright
 
 Route = Callable[[WebSocketRoute], None]
@@ -161,16 +162,20 @@ class Laptop:
             assert uncaught == []
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncGenerator[Browser, None]:
+    """One browser for all tests of a process: it takes a second to start."""
+    path = installed_browser()
+    async with async_playwright() as playwright:
+        chromium = playwright.chromium
+        async with await chromium.launch(executable_path=path, args=ARGUMENTS) as launched:
+            yield launched
+
+
 @asynccontextmanager
-async def open_laptop(browser_path: str) -> AsyncGenerator[Laptop, None]:
-    """Start the browser and the web server."""
-    server = await asyncio.start_server(_serve_empty_page, "127.0.0.1", 0)
-    # The server is the last to close: it waits for its connections, and the browser keeps some.
-    async with (
-        server,
-        async_playwright() as playwright,
-        await playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS) as browser,
-    ):
+async def serving_pages(browser: Browser) -> AsyncGenerator[Laptop, None]:
+    """Start the web server."""
+    async with await asyncio.start_server(_serve_empty_page, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         yield Laptop(browser, f"http://{host}:{port}/")
 

@@ -7,24 +7,23 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import WebSocketRoute
+from playwright.async_api import Browser, WebSocketRoute
 
 from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import sign
 from poker_signal.emulator.testing import ConnectPeer, SignalEmulator
-from tests.end_to_end.browser import Laptop, Route, Seat, installed_browser, open_laptop
+from tests.end_to_end.browser import Laptop, Route, Seat, serving_pages
 
-# A browser takes a second to start: the whole module shares one, and so one event loop.
-pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 GAME = "AB12CD"
 KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def laptop() -> AsyncGenerator[Laptop, None]:
-    """One browser for all tests."""
-    async with open_laptop(installed_browser()) as started:
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def laptop(browser: Browser) -> AsyncGenerator[Laptop, None]:
+    """One browser and one web server for all tests."""
+    async with serving_pages(browser) as started:
         yield started
 
 
@@ -83,8 +82,8 @@ async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str
 
 @pytest.mark.parametrize(
     "name",
-    ["Zoë 🂡", "a b", "+1%20", "HOST ", "__proto__"],
-    ids=["emoji", "space", "plus-and-percent", "host-and-space", "proto"],
+    ["Zoë 🂡", "+1%20", "HOST ", "__proto__"],
+    ids=["emoji", "plus-and-percent", "host-and-space", "proto"],
 )
 async def test_a_player_is_called_what_a_human_typed(laptop: Laptop, url: str, name: str) -> None:
     """Percent-encoded by the browser, decoded by the gateway, and never trimmed or folded."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.testing import ConnectPeer, SignalEmulator
-from tests.end_to_end.browser import ARGUMENTS, CLIENT, PATIENCE_S, installed_browser
+from tests.end_to_end.browser import CLIENT, PATIENCE_S
 
 DOC = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text(encoding="utf-8")
 URL = "ws://127.0.0.1:3001/prod"
@@ -47,26 +47,27 @@ def http_server(folder: Path) -> Generator[str, None, None]:
 
 
 @pytest.mark.browser
-def test_two_pages_say_hello(signal_emulator: SignalEmulator, tmp_path: Path) -> None:
-    """In a test without an event loop of its own."""
-    browser_path = installed_browser()
+@pytest.mark.asyncio(loop_scope="session")
+async def test_two_pages_say_hello(
+    browser: Browser, signal_emulator: SignalEmulator, tmp_path: Path
+) -> None:
+    """The page that is pasted works, with the client beside it."""
     page = block("html")
     assert page.count(URL) == 1
     (tmp_path / "index.html").write_text(page.replace(URL, signal_emulator.url), encoding="utf-8")
     shutil.copy(CLIENT, tmp_path)
-    with (
-        http_server(tmp_path) as site,
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=browser_path, args=ARGUMENTS) as browser,
-    ):
-        host, player = browser.new_page(), browser.new_page()
-        for seat, name in ((host, "HOST"), (player, "Zoë")):
-            seat.goto(f"{site}?name={name}")
-            expect(seat.locator("li").first).to_have_text(
-                f"{name} is at the table", timeout=PATIENCE_S * 1000
-            )
-        for seat, words in ((host, "Zoë says hello, HOST"), (player, "HOST says hello, Zoë")):
-            expect(seat.locator("li").nth(1)).to_have_text(words, timeout=PATIENCE_S * 1000)
+    with http_server(tmp_path) as site:
+        async with await browser.new_context() as context:
+            host, player = await context.new_page(), await context.new_page()
+            for seat, name in ((host, "HOST"), (player, "Zoë")):
+                await seat.goto(f"{site}?name={name}")
+                await expect(seat.locator("li").first).to_have_text(
+                    f"{name} is at the table", timeout=PATIENCE_S * 1000
+                )
+            for seat, words in ((host, "Zoë says hello, HOST"), (player, "HOST says hello, Zoë")):
+                await expect(seat.locator("li").nth(1)).to_have_text(
+                    words, timeout=PATIENCE_S * 1000
+                )
 
 
 @pytest.mark.process
@@ -94,6 +95,6 @@ async def test_a_node_program_plays_a_player(
 
 
 def test_every_page_that_is_named_exists() -> None:
-    """Nobody is sent nowhere."""
+    """No link of the page leads nowhere."""
     for link in re.findall(r"\]\(([^)#:]+)\)", DOC):
         assert (Path(__file__).parents[2] / "docs" / link).exists(), link

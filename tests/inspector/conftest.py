@@ -1,27 +1,13 @@
 """The inspector's page in a real browser: one browser, a profile of its own for every test."""
 
 from collections.abc import AsyncGenerator
-from pathlib import Path
 
-import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.end_to_end.browser import ARGUMENTS, installed_browser
 from tests.inspector.inspected import Inspected, inspect
-
-
-@pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def browser() -> AsyncGenerator[Browser, None]:
-    """One browser for all tests: it takes a second to start."""
-    path = installed_browser()
-    async with async_playwright() as playwright:
-        async with await playwright.chromium.launch(
-            executable_path=path, args=ARGUMENTS
-        ) as launched:
-            yield launched
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -38,7 +24,9 @@ async def inspected(browser: Browser, emulator: Emulator) -> AsyncGenerator[Insp
         yield page
 
 
-@pytest.fixture
-def images() -> Path:
-    """Where screenshots of the documentation are."""
-    return Path(__file__).parents[2] / "docs" / "images"
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def reader(browser: Browser) -> AsyncGenerator[Inspected, None]:
+    """One page for all tests of a module that only read recordings."""
+    async with Emulator(Settings(port=0)) as started:
+        async with inspect(browser, started.inspector_url) as page:
+            yield page

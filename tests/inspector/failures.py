@@ -1,9 +1,9 @@
-"""Failures of handshakes, and what the inspector says of them."""
+"""Failures of handshakes, and what the inspector says of them: each verdict with its scene."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from tests.inspector.scenes import GAME, HOST, Scene, candidate, sdp
+from tests.inspector.scenes import GAME, HOST, Scene, sdp
 
 
 class Failure(NamedTuple):
@@ -12,15 +12,22 @@ class Failure(NamedTuple):
     code: str
     says: str
     play: Callable[[], Scene]
-    player: str = "Alice"
+    player: str
 
 
-def _ghost_host() -> Scene:
-    scene = Scene().connect(HOST).wait(9000).connect("Alice").wait(1000)
-    request_id = scene.message("Alice", "join", HOST, {"playerName": "Alice"})
-    frame = {"type": "join", "senderId": "Alice", "payload": {"playerName": "Alice"}}
-    scene.post(HOST, frame, delivered=False)
-    return scene.returned("Alice", request_id, result={"statusCode": 500}).wait(8000)
+FAILURES: list[Failure] = []
+
+P = TypeVar("P", bound=Callable[[], Scene])
+
+
+def failure(code: str, says: str, player: str = "Alice") -> Callable[[P], P]:
+    """Add the decorated scene to the failures."""
+
+    def add(play: P) -> P:
+        FAILURES.append(Failure(code, says, play, player))
+        return play
+
+    return add
 
 
 def _handler(**failure: str) -> Scene:
@@ -31,28 +38,6 @@ def _handler(**failure: str) -> Scene:
     return scene.returned(HOST, request_id, **failure).wait(6000)
 
 
-def _early_candidates() -> Scene:
-    scene = Scene().join().wait(20)
-    scene.trickle(HOST, "Alice", "192.168.1.10", "192.168.1.11", "203.0.113.9").offer()
-    return scene.wait(40).answer().trickle("Alice", HOST, "192.168.1.23").wait(3000)
-
-
-def _late_answer() -> Scene:
-    scene = Scene().join().wait(400).offer().trickle(HOST, "Alice", "192.168.1.10")
-    return scene.wait(4797).answer().wait(1000)
-
-
-def _mdns() -> Scene:
-    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(30).answer()
-    name = "5a1b2c3d-1111-4222-8333-444455556666.local"
-    return scene.trickle("Alice", HOST, name).wait(3000)
-
-
-def _foreign_ufrag() -> Scene:
-    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(30).answer()
-    return scene.trickle("Alice", HOST, "192.168.1.23", "203.0.113.8", ufrag="0lD1").wait(3000)
-
-
 def _beside(here: Scene, there: Scene) -> Scene:
     for entry in there.entries:
         entry |= {"n": entry["n"] + len(here.entries), "at": entry["at"] + 2000}
@@ -61,11 +46,41 @@ def _beside(here: Scene, there: Scene) -> Scene:
     return here
 
 
+failure("NO_ANSWER", "Offer delivered after 0.4 s; no answer; the host gave up at 5.0 s.")(
+    lambda: Scene().join().wait(400).offer().wait(6000)
+)
+
+
+@failure("EARLY_CANDIDATES", "3 candidates arrived before the offer; this client discards them.")
+def _early_candidates() -> Scene:
+    scene = Scene().join().wait(20)
+    scene.trickle(HOST, "Alice", "192.168.1.10", "192.168.1.11", "203.0.113.9").offer()
+    return scene.wait(40).answer().trickle("Alice", HOST, "192.168.1.23").wait(3000)
+
+
+@failure("HOST_NOT_FOUND", "No host in game “AB12CD”: nobody is connected as HOST.")
 def _nobody_hosts(game: str = GAME) -> Scene:
     scene = Scene(game).connect("Alice").wait(1000)
     return scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
 
 
+@failure("HOST_LATER", "No host in game “AB12CD” yet: HOST connected 1.3 s after the join.")
+def _host_later(game: str = GAME) -> Scene:
+    return _nobody_hosts(game).wait(1300).connect(HOST).wait(1000)
+
+
+@failure("HOST_GONE", "No host in game “AB12CD”: HOST left 4.0 s before the join, with 1001.")
+def _host_gone() -> Scene:
+    scene = Scene().connect(HOST).wait(600_000).close(HOST, 1001, "Going away").wait(3000)
+    return scene.connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+
+
+failure("WRONG_GAME", "No host in game “AB12C0”, but “AB12CO” has one: a wrong game code?")(
+    lambda: _beside(Scene("AB12CO").connect(HOST), _nobody_hosts("AB12C0"))
+)
+
+
+@failure("HOST_GONE", "No host in game “TEST02”: HOST left 1.0 s before the join, with 1001.")
 def _no_longer_there_either() -> Scene:
     here = Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001)
     there = Scene("TEST02").connect(HOST).wait(600).close(HOST, 1001)
@@ -73,36 +88,182 @@ def _no_longer_there_either() -> Scene:
     return _beside(here, there)
 
 
+failure("HOST_LATER", "No host in game “TEST02” yet: HOST connected 1.3 s after the join.")(
+    lambda: _beside(Scene("TEST01").connect(HOST), _host_later("TEST02"))
+)
+failure("HOST_NOT_FOUND", "No host in game “TEST02”: nobody is connected as HOST.")(
+    lambda: _beside(
+        Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001), _nobody_hosts("TEST02")
+    )
+)
+
+
+@failure(
+    "HOST_NOT_FOUND",
+    "“Alice” was told that nobody hosts game “AB12CD”, but the connection of HOST has not ended.",
+)
 def _left_after_the_error() -> Scene:
     scene = Scene().connect(HOST).connect("Alice").wait(1000)
     return scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND").wait(2000).close(HOST, 1001)
 
 
-def _host_later(game: str = GAME) -> Scene:
-    return _nobody_hosts(game).wait(1300).connect(HOST).wait(1000)
+@failure(
+    "GHOST",
+    "HOST is a ghost: its row is there, its connection is gone (410); the join reached nobody.",
+)
+def _ghost_host() -> Scene:
+    scene = Scene().connect(HOST).wait(9000).connect("Alice").wait(1000)
+    request_id = scene.message("Alice", "join", HOST, {"playerName": "Alice"})
+    frame = {"type": "join", "senderId": "Alice", "payload": {"playerName": "Alice"}}
+    scene.post(HOST, frame, delivered=False)
+    return scene.returned("Alice", request_id, result={"statusCode": 500}).wait(8000)
 
 
-def _host_gone() -> Scene:
-    scene = Scene().connect(HOST).wait(600_000).close(HOST, 1001, "Going away").wait(3000)
-    return scene.connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
+@failure("DUPLICATE_NAME", "The name “Alice” is taken: another connection has it, and is alive.")
+def _duplicate() -> Scene:
+    scene = Scene().connect(HOST).connect("other", "Alice").connect("Alice").wait(1000)
+    return scene.refuse("Alice", "join", HOST, "DUPLICATE_NAME")
 
 
+@failure(
+    "LATE_ANSWER",
+    "The answer came 5.2 s after the join; the host had given up at 5.0 s and discards it.",
+)
+def _late_answer() -> Scene:
+    scene = Scene().join().wait(400).offer().trickle(HOST, "Alice", "192.168.1.10")
+    return scene.wait(4797).answer().wait(1000)
+
+
+@failure(
+    "ONLY_MDNS",
+    "“Alice” told only mDNS names (….local): they resolve on the same network, and not for every stack.",
+)
+def _mdns() -> Scene:
+    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(30).answer()
+    name = "5a1b2c3d-1111-4222-8333-444455556666.local"
+    return scene.trickle("Alice", HOST, name).wait(3000)
+
+
+@failure(
+    "FOREIGN_UFRAG",
+    "2 candidates of “Alice” belong to another ICE session: ufrag 0lD1, its description has aL1c.",
+)
+def _foreign_ufrag() -> Scene:
+    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(30).answer()
+    return scene.trickle("Alice", HOST, "192.168.1.23", "203.0.113.8", ufrag="0lD1").wait(3000)
+
+
+failure("NO_CANDIDATES", "“Alice” sent no candidate: there is no address to connect to.")(
+    lambda: Scene().join().offer().trickle(HOST, "Alice", "192.168.1.10").answer().wait(3000)
+)
+failure("HANDLER_FAILED", "The handler raised at the offer: KeyError: 'sdp'")(
+    lambda: _handler(failure="raised", error="KeyError: 'sdp'")
+)
+failure("HANDLER_FAILED", "The handler timed out at the offer.")(
+    lambda: _handler(failure="timed out")
+)
+failure("LEFT", "“Alice” left in the middle, 0.8 s after the join: closed with 1001, Going away.")(
+    lambda: Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000)
+)
+
+
+@failure("TOO_LARGE", "A message of HOST was too large: its connection was closed with 1009.")
+def _too_large() -> Scene:
+    return Scene().join().wait(30).close(HOST, 1009).wait(6000)
+
+
+@failure(
+    "TWO_HOSTS",
+    "2 connections are HOST of game “AB12CD”: the join goes to the newest, the others hear nothing.",
+)
+def _two_hosts() -> Scene:
+    scene = Scene().connect("old", HOST).wait(100).connect(HOST).wait(100)
+    return scene.complete()
+
+
+failure(
+    "NOT_ALLOWED",
+    "The offer of “Alice” was refused with NOT_ALLOWED. The topology forbids it: players may send only to HOST, and only HOST offers.",
+)(lambda: Scene().join().wait(20).refuse("Alice", "offer", HOST, "NOT_ALLOWED"))
+failure("NO_JOIN", "“Alice” has been connected for 8.0 s and has sent no join.")(
+    lambda: Scene().connect(HOST).connect("Alice").wait(8000).connect("Bob")
+)
+failure("SLOW_CONNECT", "$connect took 1.4 s, longer than the client's 1.0 s: its join was lost.")(
+    lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500)
+)
+failure("NO_OFFER", "HOST got the join after 0.00 s and sent no offer within 5.0 s.")(
+    lambda: Scene().join().wait(6000).connect("Bob")
+)
+
+
+@failure("NO_OFFER", "HOST got the join after 0.00 s and sent no offer within 5.0 s.")
+def _no_offer_again() -> Scene:
+    scene = Scene().join().wait(20).offer().wait(2000).close("Alice", 1006).wait(1000)
+    return scene.connect("Alice2", "Alice").wait(1000).send("Alice2", "join", HOST).wait(6000)
+
+
+@failure("REFUSED", "The connection of “Alice” was refused with 409: Taken.")
 def _refused() -> Scene:
     scene = Scene().connect(HOST).ask("Alice").wait(2)
     scene.add("refused", "Alice", status=409, reason="Taken.", method="GET", path="/prod")
     return scene.wait(1000)
 
 
+@failure(
+    "SILENT",
+    "The handler returned 404 for the answer: API Gateway tells the client nothing of that.",
+)
+def _silent() -> Scene:
+    scene = Scene().join().wait(20).offer().wait(30)
+    request_id = scene.message(
+        "Alice", "answer", HOST, {"type": "answer", "sdp": sdp("a", "active")}
+    )
+    return scene.returned("Alice", request_id, result={"statusCode": 404}).wait(300)
+
+
+@failure("THROTTLED", "The join reached no function: throttled.")
+def _throttled() -> Scene:
+    scene = Scene().connect(HOST).wait(10).connect("Alice").wait(1000)
+    scene.add("unrouted", "Alice", body='{"type":"join"}', size=15, why="throttled", type="join")
+    return scene.wait(6000)
+
+
+@failure("TARGET_NOT_FOUND", "The offer found nobody called “Alice”, but “Alice ” is there.")
+def _nobody() -> Scene:
+    scene = Scene().join("Alice ").wait(20)
+    return scene.refuse(HOST, "offer", "Alice", "TARGET_NOT_FOUND", "undelivered").wait(300)
+
+
+failure("SETUP", "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.")(
+    lambda: Scene().join().wait(20).offer().wait(20).answer(setup="actpass")
+)
+
+
+@failure(
+    "SAME_FINGERPRINT",
+    "Offer and answer have the same DTLS fingerprint: both come from one certificate.",
+)
+def _same_fingerprint() -> Scene:
+    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(20)
+    return scene.answer(print_="AA").trickle("Alice", HOST, "192.168.1.23").wait(3000)
+
+
+failure("FLOODED", "“Alice” sent too much too fast: its connection was closed with 1008.")(
+    lambda: Scene().join().wait(30).close("Alice", 1008).wait(6000)
+)
+failure("TOLD", "“Alice” was told “GAME_FULL” at its join.")(
+    lambda: Scene().connect(HOST).connect("Alice").refuse("Alice", "join", HOST, "GAME_FULL")
+)
+
+
+@failure("REFUSED", "The connection of HOST was refused with 409: Taken.", HOST)
 def _refused_host() -> Scene:
     scene = Scene().connect("first", HOST).wait(100).ask("second", HOST)
     scene.add("refused", "second", status=409, reason="Taken.", method="GET", path="/prod")
     return scene.wait(1000)
 
 
-def _host_joins() -> Scene:
-    return Scene().connect(HOST).wait(1000).refuse(HOST, "join", HOST, "INVALID_JOIN")
-
-
+@failure("REFUSED", "The connection of “#OhDyxN” was refused with 400: No playerId.", "#OhDyxN")
 def _nameless() -> Scene:
     scene = Scene()
     entry = scene.add(
@@ -112,247 +273,17 @@ def _nameless() -> Scene:
     return scene.wait(1000)
 
 
-def _too_large() -> Scene:
-    return Scene().join().wait(30).close(HOST, 1009).wait(6000)
+@failure(
+    "INVALID_JOIN",
+    "The join of HOST was refused with INVALID_JOIN. HOST sent a join to its own game: the client connected as HOST.",
+    HOST,
+)
+def _host_joins() -> Scene:
+    return Scene().connect(HOST).wait(1000).refuse(HOST, "join", HOST, "INVALID_JOIN")
 
 
-def _two_hosts() -> Scene:
-    scene = Scene().connect("old", HOST).wait(100).connect(HOST).wait(100)
-    return scene.complete()
-
-
-def _silent() -> Scene:
-    scene = Scene().join().wait(20).offer().wait(30)
-    request_id = scene.message(
-        "Alice", "answer", HOST, {"type": "answer", "sdp": sdp("a", "active")}
-    )
-    return scene.returned("Alice", request_id, result={"statusCode": 404}).wait(300)
-
-
-def _throttled() -> Scene:
-    scene = Scene().connect(HOST).wait(10).connect("Alice").wait(1000)
-    scene.add("unrouted", "Alice", body='{"type":"join"}', size=15, why="throttled", type="join")
-    return scene.wait(6000)
-
-
-def _nobody() -> Scene:
-    scene = Scene().join("Alice ").wait(20)
-    return scene.refuse(HOST, "offer", "Alice", "TARGET_NOT_FOUND", "undelivered").wait(300)
-
-
+@failure("GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.")
 def _glare() -> Scene:
     scene = Scene().join().wait(20).offer()
     text = sdp("aL1c", "actpass", print_="BB")
     return scene.send("Alice", "offer", HOST, {"type": "offer", "sdp": text}).wait(400)
-
-
-def _same_fingerprint() -> Scene:
-    scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(20)
-    return scene.answer(print_="AA").trickle("Alice", HOST, "192.168.1.23").wait(3000)
-
-
-def _no_offer_again() -> Scene:
-    scene = Scene().join().wait(20).offer().wait(2000).close("Alice", 1006).wait(1000)
-    return scene.connect("Alice2", "Alice").wait(1000).send("Alice2", "join", HOST).wait(6000)
-
-
-FAILURES = [
-    Failure(
-        "NO_ANSWER",
-        "Offer delivered after 0.4 s; no answer; the host gave up at 5.0 s.",
-        lambda: Scene().join().wait(400).offer().wait(6000),
-    ),
-    Failure(
-        "EARLY_CANDIDATES",
-        "3 candidates arrived before the offer; this client discards them.",
-        _early_candidates,
-    ),
-    Failure(
-        "HOST_NOT_FOUND",
-        "No host in game “AB12CD”: nobody is connected as HOST.",
-        _nobody_hosts,
-    ),
-    Failure(
-        "HOST_LATER",
-        "No host in game “AB12CD” yet: HOST connected 1.3 s after the join.",
-        _host_later,
-    ),
-    Failure(
-        "HOST_GONE",
-        "No host in game “AB12CD”: HOST left 4.0 s before the join, with 1001.",
-        _host_gone,
-    ),
-    Failure(
-        "WRONG_GAME",
-        "No host in game “AB12C0”, but “AB12CO” has one: a wrong game code?",
-        lambda: _beside(Scene("AB12CO").connect(HOST), _nobody_hosts("AB12C0")),
-    ),
-    Failure(
-        "HOST_GONE",
-        "No host in game “TEST02”: HOST left 1.0 s before the join, with 1001.",
-        _no_longer_there_either,
-    ),
-    Failure(
-        "HOST_LATER",
-        "No host in game “TEST02” yet: HOST connected 1.3 s after the join.",
-        lambda: _beside(Scene("TEST01").connect(HOST), _host_later("TEST02")),
-    ),
-    Failure(
-        "HOST_NOT_FOUND",
-        "No host in game “TEST02”: nobody is connected as HOST.",
-        lambda: _beside(
-            Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001), _nobody_hosts("TEST02")
-        ),
-    ),
-    Failure(
-        "HOST_NOT_FOUND",
-        "“Alice” was told that nobody hosts game “AB12CD”, but the connection of HOST has not ended.",
-        _left_after_the_error,
-    ),
-    Failure(
-        "GHOST",
-        "HOST is a ghost: its row is there, its connection is gone (410); the join reached nobody.",
-        _ghost_host,
-    ),
-    Failure(
-        "DUPLICATE_NAME",
-        "The name “Alice” is taken: another connection has it, and is alive.",
-        lambda: (
-            Scene()
-            .connect(HOST)
-            .connect("other", "Alice")
-            .connect("Alice")
-            .wait(1000)
-            .refuse("Alice", "join", HOST, "DUPLICATE_NAME")
-        ),
-    ),
-    Failure(
-        "LATE_ANSWER",
-        "The answer came 5.2 s after the join; the host had given up at 5.0 s and discards it.",
-        _late_answer,
-    ),
-    Failure(
-        "ONLY_MDNS",
-        "“Alice” told only mDNS names (….local): they resolve on the same network, and not for every stack.",
-        _mdns,
-    ),
-    Failure(
-        "FOREIGN_UFRAG",
-        "2 candidates of “Alice” belong to another ICE session: ufrag 0lD1, its description has aL1c.",
-        _foreign_ufrag,
-    ),
-    Failure(
-        "NO_CANDIDATES",
-        "“Alice” sent no candidate: there is no address to connect to.",
-        lambda: (
-            Scene()
-            .join()
-            .wait(20)
-            .offer()
-            .trickle(HOST, "Alice", "192.168.1.10")
-            .wait(50)
-            .answer()
-            .wait(3000)
-        ),
-    ),
-    Failure(
-        "HANDLER_FAILED",
-        "The handler raised at the offer: KeyError: 'sdp'",
-        lambda: _handler(failure="raised", error="KeyError: 'sdp'"),
-    ),
-    Failure(
-        "HANDLER_FAILED",
-        "The handler timed out at the offer.",
-        lambda: _handler(failure="timed out"),
-    ),
-    Failure(
-        "LEFT",
-        "“Alice” left in the middle, 0.8 s after the join: closed with 1001, Going away.",
-        lambda: (
-            Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000)
-        ),
-    ),
-    Failure(
-        "TOO_LARGE",
-        "A message of HOST was too large: its connection was closed with 1009.",
-        _too_large,
-    ),
-    Failure(
-        "TWO_HOSTS",
-        "2 connections are HOST of game “AB12CD”: the join goes to the newest, the others hear nothing.",
-        _two_hosts,
-    ),
-    Failure(
-        "NOT_ALLOWED",
-        "The offer of “Alice” was refused with NOT_ALLOWED. The topology forbids it: players may send only to HOST, and only HOST offers.",
-        lambda: Scene().join().wait(20).refuse("Alice", "offer", HOST, "NOT_ALLOWED"),
-    ),
-    Failure(
-        "NO_JOIN",
-        "“Alice” has been connected for 8.0 s and has sent no join.",
-        lambda: Scene().connect(HOST).connect("Alice").wait(8000).connect("Bob"),
-    ),
-    Failure(
-        "SLOW_CONNECT",
-        "$connect took 1.4 s, longer than the client's 1.0 s: its join was lost.",
-        lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500),
-    ),
-    Failure(
-        "NO_OFFER",
-        "HOST got the join after 0.00 s and sent no offer within 5.0 s.",
-        lambda: Scene().join().wait(6000).connect("Bob"),
-    ),
-    Failure(
-        "NO_OFFER",
-        "HOST got the join after 0.00 s and sent no offer within 5.0 s.",
-        _no_offer_again,
-    ),
-    Failure("REFUSED", "The connection of “Alice” was refused with 409: Taken.", _refused),
-    Failure(
-        "SILENT",
-        "The handler returned 404 for the answer: API Gateway tells the client nothing of that.",
-        _silent,
-    ),
-    Failure("THROTTLED", "The join reached no function: throttled.", _throttled),
-    Failure(
-        "TARGET_NOT_FOUND", "The offer found nobody called “Alice”, but “Alice ” is there.", _nobody
-    ),
-    Failure(
-        "SETUP",
-        "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.",
-        lambda: Scene().join().wait(20).offer().wait(20).answer(setup="actpass"),
-    ),
-    Failure(
-        "SAME_FINGERPRINT",
-        "Offer and answer have the same DTLS fingerprint: both come from one certificate.",
-        _same_fingerprint,
-    ),
-    Failure(
-        "FLOODED",
-        "“Alice” sent too much too fast: its connection was closed with 1008.",
-        lambda: Scene().join().wait(30).close("Alice", 1008).wait(6000),
-    ),
-    Failure(
-        "TOLD",
-        "“Alice” was told “GAME_FULL” at its join.",
-        lambda: Scene().connect(HOST).connect("Alice").refuse("Alice", "join", HOST, "GAME_FULL"),
-    ),
-    Failure("REFUSED", "The connection of HOST was refused with 409: Taken.", _refused_host, HOST),
-    Failure(
-        "REFUSED",
-        "The connection of “#OhDyxN” was refused with 400: No playerId.",
-        _nameless,
-        "#OhDyxN",
-    ),
-    Failure(
-        "INVALID_JOIN",
-        "The join of HOST was refused with INVALID_JOIN. HOST sent a join to its own game: the client connected as HOST.",
-        _host_joins,
-        HOST,
-    ),
-    Failure(
-        "GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", _glare
-    ),
-]
-
-__all__ = ["FAILURES", "Failure", "candidate"]

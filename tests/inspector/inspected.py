@@ -65,14 +65,16 @@ class Inspected:
 
 
 async def assert_accessible(page: Page) -> None:
-    """Run axe in a page: names, roles, contrast, focus order."""
-    results = await Axe().run(page)
-    grave = [
-        (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]])
-        for each in results.response["violations"]
-        if each["impact"] in {"serious", "critical"}
-    ]
-    assert grave == []
+    """Run axe in a page, light and dark: names, roles, contrast, focus order."""
+    for scheme in ("light", "dark"):
+        await page.emulate_media(color_scheme=scheme)
+        results = await Axe().run(page)
+        grave = [
+            (each["id"], each["impact"], [node["html"][:200] for node in each["nodes"][:3]])
+            for each in results.response["violations"]
+            if each["impact"] in {"serious", "critical"}
+        ]
+        assert (scheme, grave) == (scheme, [])
 
 
 @asynccontextmanager

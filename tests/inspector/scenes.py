@@ -15,23 +15,21 @@ UFRAGS = {HOST: "h0St", "Alice": "aL1c"}
 def sdp(ufrag: str, setup: str, candidates: list[str] | None = None, print_: str = "AA") -> str:
     """Return a session description with a data channel, as a browser writes it."""
     fingerprint = ":".join([print_] * 32)
-    lines = [
-        "v=0",
-        "o=- 4611731400430051336 2 IN IP4 127.0.0.1",
-        "s=-",
-        "t=0 0",
-        "a=group:BUNDLE 0",
-        "m=application 9 UDP/DTLS/SCTP webrtc-datachannel",
-        "c=IN IP4 0.0.0.0",
-        f"a=ice-ufrag:{ufrag}",
-        "a=ice-pwd:f2lq1aL5gkPtYpXu1Vb0sWqz",
-        f"a=fingerprint:sha-256 {fingerprint}",
-        f"a=setup:{setup}",
-        "a=mid:0",
-        "a=sctp-port:5000",
-        *[f"a={candidate}" for candidate in candidates or []],
-    ]
-    return "\r\n".join(lines) + "\r\n"
+    lines = f"""v=0
+o=- 4611731400430051336 2 IN IP4 127.0.0.1
+s=-
+t=0 0
+a=group:BUNDLE 0
+m=application 9 UDP/DTLS/SCTP webrtc-datachannel
+c=IN IP4 0.0.0.0
+a=ice-ufrag:{ufrag}
+a=ice-pwd:f2lq1aL5gkPtYpXu1Vb0sWqz
+a=fingerprint:sha-256 {fingerprint}
+a=setup:{setup}
+a=mid:0
+a=sctp-port:5000
+""".splitlines()
+    return "\r\n".join([*lines, *(f"a={line}" for line in candidates or []), ""])
 
 
 def candidate(address: str, ufrag: str, typ: str = "host") -> dict[str, Any]:

@@ -27,7 +27,7 @@ async def copied(inspected: Inspected, player: str, button: str) -> str:
 
 
 async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: Inspected) -> None:
-    """It will be pasted where everybody reads it."""
+    """It is pasted where strangers read it."""
     await inspected.open_recording(Scene().complete())
     report = await copied(inspected, "Alice", "Copy report")
     assert report.startswith("## Signaling is complete")
@@ -76,40 +76,13 @@ async def test_the_pytest_is_python_whatever_names_hold(inspected: Inspected) ->
     assert {'A"\\lice', HOST, GAME, "offer", "answer"} <= strings
 
 
-def star() -> Scene:
-    """A handshake in a star, in which a player asks for what it may not."""
-    scene = Scene().complete()
-    return scene.refuse("Alice", "offer", HOST, "NOT_ALLOWED")
-
-
-def left_early() -> Scene:
-    """Whoever joined is gone when the offer comes."""
-    return undelivered(Scene().join().close("Alice", 1006), "offer")
-
-
-def left_late() -> Scene:
-    """Whoever is connected leaves, and one more candidate comes for it."""
-    return undelivered(Scene().complete().close("Alice", 1001), "ice-candidate")
-
-
-def undelivered(scene: Scene, type_: str) -> Scene:
-    """Let the host send something to Alice that finds nobody."""
-    return scene.refuse(HOST, type_, "Alice", "TARGET_NOT_FOUND", "undelivered")
-
-
-def host_returned() -> Scene:
-    """A host that reloads its page after the join, and offers then."""
-    return Scene().join().close(HOST, 1001).connect(HOST).offer().answer()
-
-
-def host_left() -> Scene:
-    """Alice asks again once nobody hosts."""
-    scene = Scene().join().offer().close(HOST, 1006)
-    return scene.refuse("Alice", "answer", HOST, "TARGET_NOT_FOUND", "undelivered")
+def undelivered(scene: Scene, type_: str, who: str = HOST, target: str = "Alice") -> Scene:
+    """Let a side send something that finds nobody."""
+    return scene.refuse(who, type_, target, "TARGET_NOT_FOUND", "undelivered")
 
 
 def fault(scene: Scene, who: str, spec: str, detail: str = "") -> Scene:
-    """Let a fault strike somebody's connection, or what is sent there."""
+    """Let a fault strike a connection, or what is sent there."""
     scene.add("fault", who, fault=spec, detail=detail)
     return scene
 
@@ -124,61 +97,72 @@ def found_nobody() -> Scene:
     return scene.post(HOST, {"type": "undelivered", "payload": payload})
 
 
-def lost_twice() -> Scene:
-    """Two of three offers reach no function."""
-    scene = Scene().join().offer()
-    for _ in range(2):
+def lost(scene: Scene, spec: str, times: int) -> Scene:
+    """Let the host's next offers reach no function."""
+    for _ in range(times):
         scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
-        fault(scene, HOST, "drop:offer=50%", "offer")
+        fault(scene, HOST, spec, "offer")
     return scene
 
 
-def lost_at_first() -> Scene:
-    """What is delivered is the second offer, not the one that was dropped."""
-    scene = Scene().join()
-    scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
-    return fault(scene, HOST, "drop:offer#1", "offer").offer().answer()
-
-
-def broken() -> Scene:
-    """A host whose network fails between join and candidate, of which no function hears."""
-    scene = fault(Scene().join().offer(), HOST, "ghost:HOST=5s")
-    return scene.refuse("Alice", "answer", HOST, "TARGET_NOT_FOUND", "undelivered")
-
-
-def missed() -> Scene:
-    """Nobody hears that Alice has left."""
-    return undelivered(fault(Scene().join(), "Alice", "miss-disconnect=1/2"), "offer")
-
-
-JOINED = Scene().connect("Alice").refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
-TAKEN = Scene().connect("other", "Alice").connect("Alice")
-ALONE = Scene().connect("Alice").refuse("Alice", "offer", HOST, "TARGET_NOT_FOUND", "undelivered")
-
 COPIES = {
     "complete": (Scene().complete(), '(await host.expect("answer")).sender == "Alice"'),
-    "star": (star(), '(await player.expect("error")).code == "NOT_ALLOWED"'),
-    "no_host": (JOINED, '(await player.expect("error")).code == "HOST_NOT_FOUND"'),
+    # In a star a player asks for what it may not.
+    "star": (
+        Scene().complete().refuse("Alice", "offer", HOST, "NOT_ALLOWED"),
+        '(await player.expect("error")).code == "NOT_ALLOWED"',
+    ),
+    "no_host": (
+        Scene().connect("Alice").refuse("Alice", "join", HOST, "HOST_NOT_FOUND"),
+        '(await player.expect("error")).code == "HOST_NOT_FOUND"',
+    ),
     "name_taken": (
-        TAKEN.refuse("Alice", "join", HOST, "DUPLICATE_NAME"),
+        Scene()
+        .connect("other", "Alice")
+        .connect("Alice")
+        .refuse("Alice", "join", HOST, "DUPLICATE_NAME"),
         '(await player.expect("error")).code == "DUPLICATE_NAME"',
     ),
-    "nobody_there": (ALONE, '(await player.expect("undelivered")).code == "TARGET_NOT_FOUND"'),
-    "left_early": (left_early(), "await player.close()"),
-    "left_late": (left_late(), "await player.close(1001)"),
+    "nobody_there": (
+        undelivered(Scene().connect("Alice"), "offer", "Alice", HOST),
+        '(await player.expect("undelivered")).code == "TARGET_NOT_FOUND"',
+    ),
+    "left_early": (
+        undelivered(Scene().join().close("Alice", 1006), "offer"),
+        "await player.close()",
+    ),
+    "left_late": (
+        undelivered(Scene().complete().close("Alice", 1001), "ice-candidate"),
+        "await player.close(1001)",
+    ),
     "host_returned": (
-        host_returned(),
+        Scene().join().close(HOST, 1001).connect(HOST).offer().answer(),
         'host = await signal_peer("HOST", GAME)\n    await host.send',
     ),
-    "host_left": (host_left(), "await host.close()"),
+    "host_left": (
+        undelivered(Scene().join().offer().close(HOST, 1006), "answer", "Alice", HOST),
+        "await host.close()",
+    ),
     "found_nobody": (found_nobody(), 'signal_faults.add("gone:Alice#12")'),
-    "lost_twice": (lost_twice(), 'signal_faults.remove("drop:offer#1")'),
+    "lost_twice": (
+        lost(Scene().join().offer(), "drop:offer=50%", 2),
+        'signal_faults.remove("drop:offer#1")',
+    ),
+    # The second offer is delivered, not the one that was dropped.
     "lost_at_first": (
-        lost_at_first(),
+        lost(Scene().join(), "drop:offer#1", 1).offer().answer(),
         'lost\\"}, \\"targetId\\": \\"Alice\\"}")\n    await host.send_text(',
     ),
-    "broken": (broken(), 'signal_faults.add("ghost:HOST")'),
-    "missed": (missed(), 'signal_faults.add("miss-disconnect#1")\n    await player.close()'),
+    # The host's network fails, of which no function hears.
+    "broken": (
+        undelivered(fault(Scene().join().offer(), HOST, "ghost:HOST=5s"), "answer", "Alice", HOST),
+        'signal_faults.add("ghost:HOST")',
+    ),
+    # The handlers do not hear that Alice has left.
+    "missed": (
+        undelivered(fault(Scene().join(), "Alice", "miss-disconnect=1/2"), "offer"),
+        'signal_faults.add("miss-disconnect#1")\n    await player.close()',
+    ),
 }
 """Scenes, and a part of the test that is copied from each."""
 

@@ -19,24 +19,7 @@ def mixtures(count: int) -> list[str]:
     chance = random.Random(7)
     whole = [case["text"] for case in CASES]
     pieces = [text[start : start + 24] for text in whole for start in range(0, len(text), 9)]
-    ends = [
-        "",
-        " ",
-        "\n",
-        "\\n",
-        "\\",
-        '"',
-        ":",
-        ".",
-        "/",
-        "=",
-        "@",
-        "x",
-        "ä",
-        "0",
-        ".local",
-        "\u0661",
-    ]
+    ends = ["", *' \n\\":./=@xä0\u0661', "\\n", ".local"]
     made = whole + pieces
     return [
         "".join(chance.choice(made) + chance.choice(ends) for _ in range(chance.randint(2, 8)))
@@ -44,14 +27,14 @@ def mixtures(count: int) -> list[str]:
     ]
 
 
-async def test_the_page_redacts_as_recordings_are_redacted(inspected: Inspected) -> None:
+async def test_the_page_redacts_as_recordings_are_redacted(reader: Inspected) -> None:
     """Cases with their outcome; each also within JSON, and mixed, as Python redacts it."""
     texts = [case["text"] for case in CASES]
-    found = await inspected.run("redact.js", _REDACTED, texts)
+    found = await reader.run("redact.js", _REDACTED, texts)
     assert found == [case["redacted"] for case in CASES]
     nested = [json.dumps({"payload": text}) for text in texts]
     nested += [json.dumps({"payload": text}) for text in nested] + mixtures(2000)
-    found = await inspected.run("redact.js", _REDACTED, nested)
+    found = await reader.run("redact.js", _REDACTED, nested)
     differing = [
         (text, here, there)
         for text, here in zip(nested, found, strict=True)
@@ -60,9 +43,9 @@ async def test_the_page_redacts_as_recordings_are_redacted(inspected: Inspected)
     assert differing == []
 
 
-async def test_one_copy_has_one_pseudonym_for_one_original(inspected: Inspected) -> None:
+async def test_one_copy_has_one_pseudonym_for_one_original(reader: Inspected) -> None:
     """Also past what two digits can number."""
     texts = [f"192.168.{i // 250}.{i % 250} {i:x}::77 ice-pwd:{i}" for i in range(600)] * 2
     one = "((redaction) => a[0].map((text) => redaction.text(text)))(new m.Redaction())"
     redaction = Redaction()
-    assert await inspected.run("redact.js", one, texts) == [redaction.text(text) for text in texts]
+    assert await reader.run("redact.js", one, texts) == [redaction.text(text) for text in texts]
