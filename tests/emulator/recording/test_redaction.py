@@ -120,6 +120,8 @@ def test_a_host_has_one_other_name_wherever_it_stands() -> None:
             "sdp": "a=extmap:1/sendonly http://www.webrtc.org/experiments/abs-send-time\r\n",
         },
     }
+    here = {"headers": {"Origin": "http://localhost:3001/a", "Host": "localhost:1"}}
+    assert redacted(here) == here
     kept = redacted(event, keep_addresses=True)
     assert kept == {**event, "body": event["body"].replace("anna:SECRET", "redacted-1")}
 
@@ -140,12 +142,6 @@ def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) ->
     assert second.endswith("00000000-0000-4000-8000-000000000001.local")
 
 
-def test_a_header_may_name_this_machine() -> None:
-    """As a text may its loopback addresses."""
-    event = {"headers": {"Origin": "http://localhost:3001/a", "Host": "localhost:1"}}
-    assert redacted(event) == event
-
-
 def test_many_addresses_are_many() -> None:
     """A recording may hold a thousand players'."""
     redaction = Redaction()
@@ -155,7 +151,8 @@ def test_many_addresses_are_many() -> None:
 PIECES = (
     *("1.2.3.", "aa:", "::", "eyJ", "a=candidate:1 ", "\\u003", "0-", "candidate:", "o=", "raddr "),
     *("IN IP4 ", "o=a 1 1", "ice-pwd:", "?ticket=", '"session":"\\', "://", "http://a@", "a@"),
-    *("turn:a.", "a.local", "a-", ":\\/", "1:"),
+    *("turn:a.", "a.local", "a-", ":\\/", "1:", "\\", '\\"token\\":\\"'),
+    '\\"token\\":\\"' + "\\" * 60,
 )
 
 
@@ -163,34 +160,7 @@ def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters(
     """A peer sends what it likes: no pattern may go back and forth in it."""
     redaction = Redaction()
     start = time.process_time()
-    for piece in (
-        "1.2.3.",
-        "aa:",
-        "::",
-        "eyJ",
-        "a=candidate:1 ",
-        "\\u003",
-        "0-",
-        "candidate:",
-        "o=",
-        "raddr ",
-        "IN IP4 ",
-        "o=a 1 1",
-        "ice-pwd:",
-        "?ticket=",
-        '"session":"\\',
-        "://",
-        "http://a@",
-        "a@",
-        "turn:a.",
-        "a.local",
-        "a-",
-        ":\\/",
-        '\\"token\\":\\"',
-        '\\"token\\":\\"' + "\\" * 60,
-        "\\",
-        "1:",
-    ):
+    for piece in PIECES:
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)
     # A tenth of a second each would do; back and forth would be minutes.
