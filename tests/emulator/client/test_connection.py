@@ -64,58 +64,43 @@ async def test_nothing_is_awaited_after_the_end(emulator: Emulator) -> None:
     assert not alice.closed_by_us
 
 
-async def test_closing_has_a_code_and_a_reason(emulator: Emulator, records: Records) -> None:
-    """Which the server sees."""
+async def test_frames_are_yielded_until_the_end(emulator: Emulator, records: Records) -> None:
+    """Those that came before, too; the server sees the code and the reason of the end."""
+    heard = []
     async with signal_client(emulator.url, "Alice", GAME) as alice:
-        await alice.close(4001, "bye")
+        await alice.send("ping")
+        await alice.send("ping")
+        async for frame in alice.frames():
+            heard.append(frame.type)
+            if len(heard) == 2:
+                await alice.close(4001, "bye")
         assert await alice.expect_close() == 4001
+    assert heard == ["pong", "pong"]
     assert alice.closed_by_us
     assert alice.close_reason == "bye"
     assert "4001" in records[-1].outcome
 
 
-async def test_frames_are_yielded_until_the_end(emulator: Emulator) -> None:
-    """Those that came before somebody listened, too."""
-    async with signal_client(emulator.url, "Alice", GAME) as alice:
-        await alice.send("ping")
-        await alice.send("ping")
-        heard = []
-        async for frame in alice.frames():
-            heard.append(frame.type)
-            if len(heard) == 2:
-                await alice.close()
-    assert heard == ["pong", "pong"]
-
-
-async def test_what_is_no_json_is_heard_all_the_same() -> None:
-    """Servers may say anything."""
+async def test_what_is_no_json_is_heard_and_what_is_left_out_is_not_sent() -> None:
+    """A server may say anything; a payload of null is one."""
+    said = ("[1]", "x", b"\xff", '{"type":1,"payload":{"code":[]}}', "[" * 100_000)
 
     async def babble(connection: ServerConnection) -> None:
-        for data in ("[1]", "x", b"\xff", '{"type":1,"payload":{"code":[]}}', "[" * 100_000):
+        for data in said:
             await connection.send(data)
-        await connection.wait_closed()
+        async for text in connection:
+            await connection.send(text)
 
     async with serve(babble, "127.0.0.1", 0) as server:
         async with signal_client(url_of(server), "Alice", GAME) as alice:
-            frames = [await alice.expect() for _ in range(5)]
+            frames = [await alice.expect() for _ in said]
+            await alice.send("offer", "Bob", None)
+            await alice.send("ping")
+            sent = [(await alice.expect()).body for _ in range(2)]
     assert [frame.type for frame in frames] == [None] * 5
     assert [frame.body for frame in frames[:3]] == [[1], None, None]
     assert frames[2].text == "\ufffd"
     assert frames[4].body is None
-
-
-async def test_null_is_not_nothing() -> None:
-    """What is left out is not sent."""
-
-    async def echo(connection: ServerConnection) -> None:
-        async for text in connection:
-            await connection.send(text)
-
-    async with serve(echo, "127.0.0.1", 0) as server:
-        async with signal_client(url_of(server), "Alice", GAME) as client:
-            await client.send("offer", "Bob", None)
-            await client.send("ping")
-            sent = [(await client.expect()).body for _ in range(2)]
     assert sent == [{"type": "offer", "targetId": "Bob", "payload": None}, {"type": "ping"}]
 
 
@@ -126,20 +111,6 @@ def test_queries_are_encoded_as_by_the_app() -> None:
         "?playerId=a%20b%2F%C3%BC%26%3D%2B%25%F0%9F%82%A1!~*'()-_.%23%3F"
     )
     assert query_of() == ""
-
-
-@pytest.mark.parametrize(
-    ("url", "checked"),
-    [
-        ("ws://127.0.0.1:3001/prod", "ws://127.0.0.1:3001/prod"),
-        ("wss://x.example.org/prod/", "wss://x.example.org/prod"),
-        ("WSS://x.example.org", "wss://x.example.org"),
-        ("ws://[::1]:3001/prod", "ws://[::1]:3001/prod"),
-    ],
-)
-def test_no_slash_comes_before_the_query(url: str, checked: str) -> None:
-    """As the app in the field has it."""
-    assert checked_url(url) == checked
 
 
 @pytest.mark.parametrize(
@@ -163,6 +134,10 @@ def test_no_slash_comes_before_the_query(url: str, checked: str) -> None:
     ],
 )
 def test_another_url_is_explained(url: str, says: str) -> None:
-    """Before anything is sent anywhere."""
+    """Before anything is sent; of a good one the slash before the query is left out."""
+    assert checked_url("ws://127.0.0.1:3001/prod") == "ws://127.0.0.1:3001/prod"
+    assert checked_url("WSS://x.example.org/prod/") == "wss://x.example.org/prod"
+    assert checked_url("wss://x.example.org") == "wss://x.example.org"
+    assert checked_url("ws://[::1]:3001/prod") == "ws://[::1]:3001/prod"
     with pytest.raises(BadUrl, match=says.replace("?", r"\?")):
         checked_url(url)

@@ -12,16 +12,12 @@ FAILED = RuleResult(
 SKIPPED = RuleResult(RULES[3], "skipped", note="nobody can connect")
 
 
-def test_columns_are_aligned() -> None:
-    """Whatever is in them."""
+def test_columns_are_aligned_and_a_failure_says_what_was_expected_and_what_came() -> None:
+    """Nothing that a server says can move the cursor."""
     (ok,), (skipped,) = report.lines_of(OK), report.lines_of(SKIPPED)
     assert ok.startswith("  ok       connects  ")
     assert ok.endswith("2.0 / 3.0 ms  warm")
     assert ok.index("warm") == skipped.index("nobody")
-
-
-def test_a_failure_says_what_was_expected_and_what_came() -> None:
-    """Whatever a server says cannot move the cursor."""
     first, *below = report.lines_of(FAILED)
     assert first == "  FAILED   no playerId is refused with 400"
     assert [line.strip() for line in below] == [
