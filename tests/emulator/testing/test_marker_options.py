@@ -17,20 +17,20 @@ HERE = Path("/project")
 KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 
-def test_nothing_said_is_production_on_any_port() -> None:
-    """As the emulator starts without options."""
+def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
+    """And written as in Python; without any it is production on any port."""
     assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
-
-
-def test_settings_are_named_as_in_settings() -> None:
-    """And written as in Python."""
-    settings, *_ = read_options(
-        {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS}, HERE
+    setup = read_options(
+        {
+            **{"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS},
+            **{"faults": ["drop:offer#1", "reorder"], "seed": 7},
+        },
+        HERE,
     )
-    expected = Settings(
+    assert setup.settings == Settings(
         port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys=KEYS
     )
-    assert settings == expected
+    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
     assert read_options({"topology": Topology.STAR}, HERE).settings.topology is Topology.STAR
 
 
@@ -43,7 +43,9 @@ def test_a_handler_may_have_routes() -> None:
     assert api == of_handler("app.py:f", ["say"], "$request.body.x")
     assert folder == HERE
     assert read_options({"handler": "core"}, HERE).api is None
-    assert read_options({"routes": ["say"]}, HERE).api == of_handler("core", ["say"])
+    setup = read_options({"routes": ["say"], "ticket_keys": KEYS}, HERE)
+    assert setup.api == of_handler("core", ["say"])
+    assert setup.settings.ticket_keys == KEYS
 
 
 def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,12 +60,6 @@ def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
         read_options({"handler": function}, HERE)
 
 
-def test_tickets_are_for_whoever_checks_them() -> None:
-    """That is the core, also where it has routes."""
-    options = {"handler": "core", "routes": ["say"], "ticket_keys": KEYS}
-    assert read_options(options, HERE).settings.ticket_keys == KEYS
-
-
 def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     """And its handlers to itself."""
     (tmp_path / "below").mkdir()
@@ -76,12 +72,6 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     assert folder == tmp_path / "below"
     same = read_options({"config": Path("below", "api.toml")}, tmp_path)
     assert (same.api, same.folder) == (api, folder)
-
-
-def test_faults_may_be_there_from_the_start() -> None:
-    """As ``--fault`` and ``--seed``."""
-    setup = read_options({"faults": ["drop:offer#1", "reorder"], "seed": 7}, HERE)
-    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
 
 
 @pytest.mark.parametrize(
