@@ -67,7 +67,9 @@ def shown(*observed: Kept | str, colour: bool = False) -> str:
 
 
 def test_colour_is_for_terminals() -> None:
-    """A log file gets the bare text."""
+    """A log file gets the bare text; a forwarded message has the same line as its entries."""
+    assert shown(FORWARDED) == shown(*FORWARDED.entries())
+    assert shown(FORWARDED).count("join") == 1
     coloured = shown(JOINED, colour=True)
     assert coloured.startswith("\x1b[32m")
     assert coloured.endswith("\x1b[0m\n")
@@ -212,12 +214,6 @@ def test_what_is_counted_is_told_though_nothing_else_comes(
     assert held.asked.acquire(timeout=10)
     console.close(timeout_s=10)
     assert held.getvalue().splitlines()[1:] == ["… 1 more messages delivered"]
-
-
-def test_a_message_that_was_passed_on_has_its_line() -> None:
-    """The same as if its entries came one by one."""
-    assert shown(FORWARDED) == shown(*FORWARDED.entries())
-    assert shown(FORWARDED).count("join") == 1
 
 
 @pytest.mark.parametrize(
