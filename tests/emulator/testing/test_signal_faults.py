@@ -2,12 +2,7 @@
 
 import pytest
 
-from poker_signal.emulator.testing import (
-    BadFault,
-    ConnectPeer,
-    SignalEmulator,
-    SignalFaults,
-)
+from poker_signal.emulator.testing import BadFault, ConnectPeer, SignalEmulator, SignalFaults
 
 
 async def test_trouble_comes_and_goes(

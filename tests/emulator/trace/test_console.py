@@ -199,9 +199,7 @@ def test_more_than_anybody_can_read_is_counted() -> None:
     assert counted(text) == 5
 
 
-def test_what_is_counted_is_told_though_nothing_else_comes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_counted_is_told_though_nothing_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a second, when it was counted while lines were written."""
     monkeypatch.setattr(module, "MAX_LINES_PER_S", 1)
     monkeypatch.setattr(module, "TELL_COUNTED_S", 0)
