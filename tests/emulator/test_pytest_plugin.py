@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from math import inf, nan
 
 import pytest
 from websockets.sync.client import connect
@@ -74,8 +75,10 @@ async def test_ten_minutes_pass_at_once(
     signal_clock.advance(600)
     assert await alice.expect_close() == 1001
     assert signal_clock.now_ms() == before_ms + 1_799_800
-    with pytest.raises(ValueError, match="backwards"):
-        signal_clock.advance(-1)
+    for seconds, says in ((-0.001, "backwards"), (nan, "backwards"), (inf, "for ever")):
+        with pytest.raises(ValueError, match=f"does not run {says}"):
+            signal_clock.advance(seconds)
+    signal_clock.advance(0)
 
 
 @pytest.mark.signal_emulator(topology="star", max_message_bytes=1000)
@@ -236,9 +239,6 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
             "*NotHeard: awaited “offer” within 1 s; heard *TARGET_NOT_FOUND*",
             "*- signaling transcript -*",
             "ws://127.0.0.1:*/prod: *",
-            "   0.000      +0  ●  GAME01    HOST *connected",
-            "   0.00*      +*  ●  GAME01    Al\\u202eice *connected",
-            "   0.00*      +*  →  GAME01    Al\\u202eice → HOST *join * * B  delivered",
             "   1.25*  +125*  →  GAME01    Al\\u202eice → Bob *answer * TARGET_NOT_FOUND",
             "HOST in GAME01 heard:",
             '   0.00*  {"type":"join","senderId":"Al\\u202eice",*xxx…',

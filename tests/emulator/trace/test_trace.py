@@ -36,6 +36,15 @@ def finished(result: Result) -> Finished:
     return Finished(0, asked({}), result)
 
 
+SHORT: tuple[Result, ...] = (
+    Returned({"statusCode": 200}),
+    Returned("x" * 400),
+    Returned({"body": 400}),
+    Returned({"body": "x" * 400}, Report("delivered")),
+    TimedOut(),
+)
+
+
 def opened(at_ms: int) -> Opened:
     """Return an entry that can be told from others."""
     return Opened(at_ms, FACTS)
@@ -90,27 +99,27 @@ def test_the_newest_displace_the_oldest(
 
 
 @pytest.mark.parametrize(
-    "entry",
+    ("entry", "kept_blocks"),
     [
-        Posted(0, FACTS, "a", "x" * 40),
-        Received(0, FACTS, "$default", "x" * 40, "r", "m"),
-        Unrouted(0, FACTS, "x" * 40, "throttled"),
-        asked({"Cookie": "x" * 34}),
-        asked({}, {"ticket": "x" * 34}),
-        finished(Returned({"statusCode": 200, "body": "x" * 40})),
-        finished(Raised("x" * 40)),
+        *((finished(result), 10) for result in SHORT),
+        (Posted(0, FACTS, "a", "x" * 40), 2),
+        (Received(0, FACTS, "$default", "x" * 40, "r", "m"), 2),
+        (Unrouted(0, FACTS, "x" * 40, "throttled"), 2),
+        (asked({"Cookie": "x" * 34}), 2),
+        (asked({}, {"ticket": "x" * 34}), 2),
+        (finished(Returned({"statusCode": 200, "body": "x" * 40})), 2),
+        (finished(Raised("x" * 40)), 2),
     ],
-    ids=lambda entry: type(entry).__name__,
 )
 def test_large_messages_do_not_fill_the_memory(
-    entry: Entry, monkeypatch: pytest.MonkeyPatch
+    entry: Entry, kept_blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Text counts, not only the number of entries."""
+    """Text counts, not only the number of entries; a result of the core is never long."""
     monkeypatch.setattr(trace_module, "MAX_TEXT", 100 * BLOCK)
     trace = Trace()
     for _ in range(10 * BLOCK):
         trace.add(entry)
-    assert len(trace.since(0)) == 2 * BLOCK
+    assert len(trace.since(0)) == kept_blocks * BLOCK
     assert trace.next_number == 10 * BLOCK
 
 
@@ -122,28 +131,6 @@ def test_the_text_of_a_message_that_was_forwarded_counts(monkeypatch: pytest.Mon
         trace.add(received(number))
         trace.add(forwarded(number))
     assert len(trace.since(0)) < BLOCK
-
-
-@pytest.mark.parametrize(
-    "result",
-    [
-        Returned({"statusCode": 200}),
-        Returned("x" * 40),
-        Returned({"body": 40}),
-        Returned({"body": "x" * 40}, Report("delivered")),
-        TimedOut(),
-    ],
-    ids=str,
-)
-def test_results_without_long_texts_displace_nothing(
-    result: Result, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A result of the core is never long, and counts by its number only."""
-    monkeypatch.setattr(trace_module, "MAX_TEXT", 0)
-    trace = Trace()
-    for _ in range(BLOCK):
-        trace.add(finished(result))
-    assert len(trace.since(0)) == BLOCK
 
 
 def test_a_reader_that_waits_is_called_once() -> None:
