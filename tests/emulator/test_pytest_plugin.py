@@ -136,9 +136,10 @@ async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPee
     await alice.send("ping")
     await alice.expect("pong")
     with pytest.raises(NotHeard, match="HOST_NOT_FOUND") as caught:
-        await alice.expect("offer", within=0.01)
+        await alice.expect("offer", sender="HOST", within=0.01)
     assert all("concurrent" not in str(entry.path) for entry in caught.traceback)
-    assert str(caught.value).startswith("awaited “offer” within 0.01 s; heard {")
+    assert str(caught.value).startswith("awaited “offer” from “HOST” within 0.01 s; heard {")
+    assert [frame.code for frame in caught.value.heard] == ["HOST_NOT_FOUND"]
 
 
 def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:

@@ -77,18 +77,3 @@ def test_a_loop_that_blocks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     let_go.set()
     thread.stop()
     assert not thread.is_running
-
-
-def test_what_nobody_catches_is_remembered(caplog: pytest.LogCaptureFixture) -> None:
-    """For the test to fail, and in the log."""
-    thread = Background()
-
-    def fail() -> None:
-        raise ValueError("boom")
-
-    thread.call(lambda: asyncio.get_running_loop().call_soon(fail))
-    thread.call(lambda: None)
-    thread.stop()
-    (failure,) = thread.failures
-    assert "ValueError('boom')" in failure
-    assert "boom" in caplog.text

@@ -75,5 +75,6 @@ def test_an_emulator_that_fails_fails_the_test(caplog: pytest.LogCaptureFixture)
         raise ValueError("boom")
 
     emulator._background.call(lambda: asyncio.get_running_loop().call_soon(fail))
-    with pytest.raises(EmulatorFailed, match="boom"):
+    with pytest.raises(EmulatorFailed, match=r"ValueError\('boom'\)"):
         emulator.stop()
+    assert "boom" in caplog.text
