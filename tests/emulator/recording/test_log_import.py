@@ -77,13 +77,10 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
     assert (entries[9]["code"], entries[9]["event"]["requestContext"]["eventType"]) == (
         1001, "DISCONNECT",
     )  # fmt: skip
-
-
-def test_what_was_no_event_is_there_as_well() -> None:
-    """Somebody tried the function in the console: no connection, no request."""
+    # Tried in the console: no connection, no request.
     line = line_of({}, None, type_=None, effects={}, unreadable_items=0, ms=1, at_ms=5,
                    error=KeyError("x"))  # fmt: skip
-    (begun, end) = entries_of([line])
+    begun, end = entries_of([line])
     assert "connectionId" not in begun
     assert end["failure"] == "raised"
 

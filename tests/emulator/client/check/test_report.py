@@ -27,16 +27,12 @@ def test_columns_are_aligned_and_a_failure_says_what_was_expected_and_what_came(
     ]
 
 
-def test_the_last_line_counts() -> None:
-    """Only what there is."""
+def test_the_last_line_counts_and_the_document_holds_everything() -> None:
+    """For machines."""
     assert report.summary([OK, FAILED, SKIPPED], 1.26) == (
         "1 held, 1 FAILED, 1 skipped in 1.3 s; topology: star"
     )
     assert report.summary([SKIPPED], 0) == "1 skipped in 0.0 s; topology: unknown"
-
-
-def test_the_document_holds_everything() -> None:
-    """For machines."""
     document = json.loads(json.dumps(report.document("ws://x/prod", [OK, FAILED], 1.5)))
     assert document["ok"] is False
     told = document["url"], document["topology"], document["seconds"]
