@@ -35,24 +35,6 @@ def started(write: Callable[[Iterator[str]], None]) -> BackgroundWriter[str]:
     return writer
 
 
-def test_items_that_come_during_a_round_are_of_the_next() -> None:
-    """None is lost, and a fast producer keeps no round from ending."""
-    write = Held()
-    writer = started(write)
-    assert writer.put("a", 0, MANY)
-    assert write.begun.acquire(timeout=10)
-    for item in "bcd":
-        assert writer.put(item, 0, MANY)
-    write.may_go_on.release()
-    assert write.begun.acquire(timeout=10)
-    assert writer.put("e", 0, MANY)
-    assert not writer.is_stopping
-    write.may_go_on.release(9)
-    assert writer.close(10)
-    assert writer.is_stopping
-    assert [items for items in write.rounds if items] == [["a"], ["b", "c", "d"], ["e"]]
-
-
 def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
     """A handler's thread may print for ever."""
     rounds = [0]
