@@ -6,10 +6,15 @@ from pathlib import Path
 
 import pytest
 
+from poker_signal.emulator.clock import LoopClock
+from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import BadHandler
 from poker_signal.emulator.gateway.config import of_handler
+from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
+from poker_signal.emulator.trace.trace import Trace
+from poker_signal.emulator.wiring import configured_api
 
 
 async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
@@ -23,6 +28,16 @@ async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
         endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
         assert endpoint == emulator.management_url
     assert dict(os.environ) == before
+
+
+async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None:
+    """A message's JSON is read once, by whoever it is for."""
+    gateway = Gateway(Settings(), LoopClock(), Trace())
+    built = [
+        configured_api(config, Settings(), gateway, {}, Faults())
+        for config in (of_handler("core"), of_handler("core", ["mine"]))
+    ]
+    assert [api.select is None for api in built] == [True, False]
 
 
 async def test_a_handler_that_cannot_be_loaded_keeps_the_port_free(tmp_path: Path) -> None:

@@ -110,6 +110,16 @@ async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
     assert seen == list(range(3, 1023))
 
 
+async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
+    """Several chunks at once, what comes next, and what is the last."""
+    at_once = feed_module.MAX_CHUNKS * feed_module.MAX_ENTRIES
+    for _ in range(at_once + 5):
+        happen(trace)
+    told = await ask(feed, 0)
+    assert (told["next"], told["end"]) == (at_once, at_once + 5)
+    assert [each["n"] for each in told["entries"]] == list(range(at_once))
+
+
 async def test_more_than_can_wait_are_turned_away(feed: Feed, monkeypatch: Any) -> None:
     """Before they cost memory without end."""
     monkeypatch.setattr(feed_module, "MAX_WAITING", 1)
