@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from math import inf, nan
 
 import pytest
 from websockets.sync.client import connect
@@ -61,14 +62,6 @@ def test_a_test_without_an_event_loop_can_use_it(signal_emulator: SignalEmulator
     assert signal_emulator.management_url == f"http://127.0.0.1:{signal_emulator.port}/prod"
 
 
-@pytest.mark.asyncio(loop_scope="module")
-async def test_a_loop_of_any_scope_will_do(signal_peer: ConnectPeer) -> None:
-    """The emulator has one of its own."""
-    alice = await signal_peer("Alice")
-    await alice.send("ping")
-    await alice.expect("pong")
-
-
 async def test_ten_minutes_pass_at_once(
     signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
@@ -82,8 +75,10 @@ async def test_ten_minutes_pass_at_once(
     signal_clock.advance(600)
     assert await alice.expect_close() == 1001
     assert signal_clock.now_ms() == before_ms + 1_799_800
-    with pytest.raises(ValueError, match="backwards"):
-        signal_clock.advance(-1)
+    for seconds, says in ((-0.001, "backwards"), (nan, "backwards"), (inf, "for ever")):
+        with pytest.raises(ValueError, match=f"does not run {says}"):
+            signal_clock.advance(seconds)
+    signal_clock.advance(0)
 
 
 @pytest.mark.signal_emulator(topology="star", max_message_bytes=1000)
@@ -114,27 +109,23 @@ async def test_players_show_tickets(signal_peer: ConnectPeer) -> None:
     with pytest.raises(Refused, match="refused with 401: A ticket is needed") as refused:
         await signal_peer("Alice", "TABLE1")
     assert refused.value.status == 401
+    assert refused.value.said.startswith("A ticket is needed")
     good = sign(KEYS, "1", GameId("TABLE1"), PlayerId("Alice"), int(time.time()) + 60)
     alice = await signal_peer("Alice", "TABLE1", ticket=good)
     await alice.expect_nothing()
 
 
-async def test_who_has_the_session_takes_over(signal_peer: ConnectPeer) -> None:
-    """The old connection is closed, and the new one has the name."""
-    old = await signal_peer("Alice", session="secret-of-alice")
-    await signal_peer("Alice", session="secret-of-alice")
-    assert await old.expect_close() == 1000
-    assert (old.close_code, old.close_reason) == (1000, "Connection Closed Normally")
-
-
-async def test_what_happened_can_be_looked_at(
+async def test_a_session_takes_over_and_what_happened_can_be_looked_at(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer
 ) -> None:
     """In the shape of docs/trace.md."""
-    alice = await signal_peer("Alice")
+    old = await signal_peer("Alice", session="secret-of-alice")
+    alice = await signal_peer("Alice", session="secret-of-alice")
+    assert await old.expect_close() == 1000
+    assert (old.close_code, old.close_reason) == (1000, "Connection Closed Normally")
     await alice.abort()
     assert await alice.expect_close() == 1006
-    (opened,) = [entry for entry in signal_emulator.trace() if entry["kind"] == "opened"]
+    opened, _ = [entry for entry in signal_emulator.trace() if entry["kind"] == "opened"]
     assert (opened["playerId"], opened["gameId"]) == ("Alice", "GAME01")
 
 
@@ -145,13 +136,17 @@ async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPee
     await alice.send("ping")
     await alice.expect("pong")
     with pytest.raises(NotHeard, match="HOST_NOT_FOUND") as caught:
-        await alice.expect("offer", within=0.01)
+        await alice.expect("offer", sender="HOST", within=0.01)
     assert all("concurrent" not in str(entry.path) for entry in caught.traceback)
-    assert str(caught.value).startswith("awaited “offer” within 0.01 s; heard {")
+    assert str(caught.value).startswith("awaited “offer” from “HOST” within 0.01 s; heard {")
+    assert [frame.code for frame in caught.value.heard] == ["HOST_NOT_FOUND"]
 
 
 def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
-    """Relative to the project, with routes; or a whole configuration."""
+    """Relative to the project, with routes; or a whole configuration.
+
+    A clock that is asked for after the emulator has started comes too late.
+    """
     inner.makepyfile(hello=HANDLER)
     inner.makefile(
         ".toml",
@@ -184,9 +179,14 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
             with pytest.raises(Refused) as refused:
                 await signal_peer("Alice")
             assert refused.value.status == 418
+
+        def test_late(signal_emulator, request):
+            request.getfixturevalue("signal_clock")
         """
     )
-    inner.runpytest_inprocess(*ARGUMENTS).assert_outcomes(passed=3)
+    result = inner.runpytest_inprocess(*ARGUMENTS)
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["*signal_clock comes too late: make it an argument*"])
 
 
 WRONG = {
@@ -212,7 +212,6 @@ def test_a_wrong_option_is_told_in_one_line(inner: pytest.Pytester) -> None:
     assert "exception" not in result.stdout.str()
 
 
-@pytest.mark.process
 def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) -> None:
     """In a section of its own, also in strict mode, and beside a folder called core."""
     inner.makepyfile(
@@ -234,16 +233,13 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
             assert 1 == 2
         """
     )
-    result = inner.runpytest_subprocess(*ARGUMENTS)
+    result = inner.runpytest_inprocess(*ARGUMENTS)
     result.assert_outcomes(failed=2)
     result.stdout.fnmatch_lines(
         [
             "*NotHeard: awaited “offer” within 1 s; heard *TARGET_NOT_FOUND*",
             "*- signaling transcript -*",
             "ws://127.0.0.1:*/prod: *",
-            "   0.000      +0  ●  GAME01    HOST *connected",
-            "   0.00*      +*  ●  GAME01    Al\\u202eice *connected",
-            "   0.00*      +*  →  GAME01    Al\\u202eice → HOST *join * * B  delivered",
             "   1.25*  +125*  →  GAME01    Al\\u202eice → Bob *answer * TARGET_NOT_FOUND",
             "HOST in GAME01 heard:",
             '   0.00*  {"type":"join","senderId":"Al\\u202eice",*xxx…',
@@ -252,36 +248,6 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
         ]
     )
     assert result.stdout.str().count("signaling transcript") == 1
-
-
-def test_a_clock_that_comes_too_late_says_so(inner: pytest.Pytester) -> None:
-    """The emulator has gone by another clock since it started."""
-    inner.makepyfile(
-        """
-        def test_it(signal_emulator, request):
-            request.getfixturevalue("signal_clock")
-        """
-    )
-    result = inner.runpytest_inprocess(*ARGUMENTS)
-    result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*signal_clock comes too late: make it an argument*"])
-
-
-@pytest.mark.process
-def test_tests_run_beside_each_other(inner: pytest.Pytester) -> None:
-    """Each has a port of its own."""
-    inner.makepyfile(
-        """
-        import pytest
-        @pytest.mark.asyncio
-        @pytest.mark.parametrize("n", range(2))
-        async def test_it(n, signal_peer):
-            host, alice = await signal_peer("HOST"), await signal_peer("Alice")
-            await alice.send("join", payload=n)
-            assert (await host.expect("join")).payload == n
-        """
-    )
-    inner.runpytest_subprocess(*ARGUMENTS, "-n", "2").assert_outcomes(passed=2)
 
 
 @pytest.mark.process

@@ -41,9 +41,3 @@ def test_the_rules_are_what_was_set() -> None:
     )
     origins = frozenset({"https://a.example", "https://b.example"})
     assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
-
-
-def test_an_origin_that_no_browser_sends_is_refused() -> None:
-    """With a sentence that says what to write instead."""
-    with pytest.raises(ValueError, match=r"allowed-origins: '\*' is no origin: write scheme://"):
-        Settings(allowed_origins="*")

@@ -2,16 +2,13 @@
 
 import asyncio
 import time
-from http import HTTPStatus
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import InvalidStatus
-from websockets.http11 import Request, Response
 
-from poker_signal.core.configuration import Topology
 from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.tickets import sign
 from poker_signal.emulator.client import replay as replay_module
@@ -22,7 +19,7 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.client.check import idle
-from tests.emulator.client.check.broken import url_of
+from tests.emulator.client.check.broken import refusing, url_of
 from tests.emulator.recorded import entries_of, table, take_over
 from tests.support.client import hear, peer, tell
 
@@ -49,19 +46,6 @@ async def test_the_same_server_says_the_same(scene: Any) -> None:
     assert played.sent == sum(entry["kind"] == "message" for entry in entries)
     # What is played is a recording again, of the same.
     assert len(emulator.trace.since(0)) == len(entries)
-
-
-async def test_a_server_with_other_rules_says_something_else() -> None:
-    """A star does not let players offer to each other."""
-    entries = await entries_of(table)
-    async with Emulator(Settings(port=0, topology=Topology.STAR)) as emulator:
-        _, differences = await play(entries, emulator.url, timeout_s=1)
-    by_name = {difference.part.player: difference for difference in differences}
-    assert by_name.keys() == {"Anna", "Zoë"}
-    (offer,) = by_name["Zoë"].missing
-    (error,) = by_name["Anna"].new
-    assert '"type":"offer","senderId":"Anna"' in offer
-    assert "NOT_ALLOWED" in error
 
 
 async def test_whoever_is_refused_now_is_said(emulator: Emulator) -> None:
@@ -144,19 +128,16 @@ async def test_a_server_that_hangs_up_is_said() -> None:
     }
 
 
-async def test_nobody_who_can_be_reached_is_no_difference() -> None:
-    """But a mistake in the URL."""
-    entries = await entries_of(table)
-    with pytest.raises(NotReached, match="nobody listens at"):
-        await play(entries, "ws://127.0.0.1:9/prod")
-
-
-async def test_a_wrong_stage_is_said_at_once(emulator: Emulator) -> None:
-    """Before anything that was recorded is waited for."""
+async def test_a_server_that_cannot_be_reached_is_no_difference(emulator: Emulator) -> None:
+    """But a mistake in the URL, which is told before anything is waited for."""
     clock = VirtualClock()
     entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
-    with pytest.raises(NotReached, match="is the stage missing"):
-        await play(entries, f"{emulator.url}x", speed=0.001)
+    for url, says in (
+        ("ws://127.0.0.1:9/prod", "nobody listens at"),
+        (f"{emulator.url}x", "is the stage missing"),
+    ):
+        with pytest.raises(NotReached, match=says):
+            await play(entries, url, speed=0.001)
 
 
 def attempt(who: str, **became: Any) -> list[dict[str, Any]]:
@@ -193,14 +174,8 @@ async def test_who_was_refused_then_gets_no_ticket() -> None:
 async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
     """Even one without a reason, of the first who was let in then: the URL is right."""
     entries = [*attempt("Zoë", kind="refused", status=409), *attempt("Anna", kind="opened")]
-
-    def only_zoe(connection: ServerConnection, request: Request) -> Response | None:
-        return None if "Zo" in request.path else connection.respond(HTTPStatus.FORBIDDEN, "")
-
-    async with serve(
-        ServerConnection.wait_closed, "127.0.0.1", 0, process_request=only_zoe
-    ) as server:
-        _, differences = await play(entries, url_of(server), timeout_s=1)
+    async with refusing(403, admits=lambda request: "Zo" in request.path) as url:
+        _, differences = await play(entries, url, timeout_s=1)
     assert [difference.end for difference in differences] == [
         "refused 409 then, opened now",
         "opened then, refused 403 now",

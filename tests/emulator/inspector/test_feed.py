@@ -37,25 +37,17 @@ async def ask(feed: Feed, since: int, wait_s: float = 10) -> Any:
     """Ask, and wait for the answer."""
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     feed.ask(since, wait_s, answer.set_result)
-    return json.loads(await asyncio.wait_for(answer, 10))
+    return json.loads(await asyncio.wait_for(answer, 10), parse_constant=pytest.fail)
 
 
 async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
-    """However long one would wait."""
-    happen(trace)
-    told = await ask(feed, 0)
-    assert (told["run"], told["now"], told["next"], told["end"]) == ("run", 7, 1, 1)
-    assert [each["n"] for each in told["entries"]] == [0]
-
-
-async def test_what_is_told_is_json_whatever_a_function_said(feed: Feed, trace: Trace) -> None:
-    """A browser would read nothing of the whole, again and again."""
+    """As JSON, also where a function has returned what is none."""
     facts = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "192.0.2.1"})
     received = Received(1, facts, "$default", "", "r", "m")
     trace.add(Finished(2, received, Returned({"statusCode": 200, "body": float("nan")})))
-    answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    feed.ask(0, 0, answer.set_result)
-    told = json.loads(await answer, parse_constant=pytest.fail)
+    told = await ask(feed, 0)
+    assert (told["run"], told["now"], told["next"], told["end"]) == ("run", 7, 1, 1)
+    assert [each["n"] for each in told["entries"]] == [0]
     assert told["entries"][0]["result"] == {"statusCode": 200, "body": None}
 
 
@@ -90,21 +82,32 @@ async def test_a_chunk_is_a_piece_of_work(
 
 
 async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
-    """By number and by size, and so is an answer; nothing is told twice or left out."""
+    """By number and by size, and so is an answer; nothing is told twice or left out.
+
+    A chunk is made once for all readers, and again when there is more. An entry that is larger
+    than a chunk is one by itself.
+    """
+    happen(trace, "x" * 500_000)
+    before = feed.chunk(0)
+    assert feed.chunk(0) is before
+    happen(trace)
+    assert (before.next, feed.chunk(0).next, feed.chunk(1).next) == (1, 1, 2)
+    happen(trace)
+    assert feed.chunk(1).next == 3
     for _ in range(20):
         happen(trace, "x" * 100_000)
-    told = await ask(feed, 0)
+    told = await ask(feed, 3)
     assert len(json.dumps(told["entries"])) <= feed_module.MAX_ANSWER_BYTES
-    assert (told["next"], told["end"]) == (4, 20)
+    assert (told["next"], told["end"]) == (7, 23)
     for _ in range(1000):
         happen(trace)
-    since, seen = 0, []
-    while since < 1020:
+    since, seen = 3, []
+    while since < 1023:
         chunk = feed.chunk(since)
         assert len(chunk.text) <= feed_module.MAX_BYTES
         seen += [each["n"] for each in json.loads(b"[" + chunk.text + b"]")]
         since = chunk.next
-    assert seen == list(range(1020))
+    assert seen == list(range(3, 1023))
 
 
 async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
@@ -115,22 +118,6 @@ async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
     told = await ask(feed, 0)
     assert (told["next"], told["end"]) == (at_once, at_once + 5)
     assert [each["n"] for each in told["entries"]] == list(range(at_once))
-
-
-async def test_a_chunk_is_made_once_for_all(feed: Feed, trace: Trace) -> None:
-    """And again when there is more."""
-    happen(trace)
-    assert feed.chunk(0) is feed.chunk(0)
-    before = feed.chunk(0)
-    happen(trace)
-    assert (before.next, feed.chunk(0).next) == (1, 2)
-
-
-async def test_an_entry_that_is_larger_than_a_chunk_is_told(feed: Feed, trace: Trace) -> None:
-    """By itself."""
-    happen(trace, "x" * 500_000)
-    happen(trace)
-    assert (await ask(feed, 0))["next"] == 1
 
 
 async def test_more_than_can_wait_are_turned_away(feed: Feed, monkeypatch: Any) -> None:

@@ -46,20 +46,3 @@ def test_every_verdict_is_explained() -> None:
     docs = (root / "docs" / "inspector.md").read_text(encoding="utf-8")
     assert {"NO_ANSWER", "COMPLETE", "TOLD"} <= codes
     assert {code for code in codes if f"`{code}`" not in docs} == {"HOST"} & codes
-
-
-def test_every_request_of_the_api_is_explained() -> None:
-    """And none that does not exist."""
-    root = Path(__file__).parents[3]
-    code = (root / "emulator" / "inspector" / "api.py").read_text(encoding="utf-8")
-    docs = (root / "docs" / "inspector.md").read_text(encoding="utf-8")
-    found = {
-        (
-            method,
-            re.sub(r"[^a-z]+", " ", re.sub(r"\b(number|connection_id)\b", "", path)).split()[0],
-        )
-        for method, path in re.findall(r'case "([A-Z]+)", \[(.+?)\]:', code)
-    }
-    told = set(re.findall(r"`(GET|POST|DELETE) ([a-z]+)", docs))
-    assert found <= told
-    assert {name for _, name in told} == {name for _, name in found} | {"faults"}

@@ -1,7 +1,6 @@
 """The gateway comes first."""
 
 import asyncio
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -9,17 +8,6 @@ import pytest
 from poker_signal.emulator.inspector import turns as turns_module
 from poker_signal.emulator.inspector.turns import OVERHEAD_S, SHARE, Turns
 from tests.emulator.client.check import idle
-
-
-async def test_work_is_done_in_its_order() -> None:
-    """One piece after the other."""
-    turns, finished = Turns(), asyncio.Event()
-    done: list[int] = []
-    for number in range(5):
-        turns.soon(partial(done.append, number))
-    turns.soon(finished.set)
-    await asyncio.wait_for(finished.wait(), 10)
-    assert done == [0, 1, 2, 3, 4]
 
 
 def test_work_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -46,9 +34,14 @@ def test_work_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 async def test_who_goes_on_does_not_overtake() -> None:
-    """A long answer takes turns with those that wait already."""
-    turns, finished = Turns(), asyncio.Event()
+    """Work is done in its order; a long answer takes turns with those that wait already.
+
+    The loop is told of work that fails, and what comes after is done all the same.
+    """
+    turns, finished, loop = Turns(), asyncio.Event(), asyncio.get_running_loop()
     done: list[str] = []
+    failures: list[BaseException] = []
+    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
 
     def first() -> None:
         done.append("first")
@@ -58,24 +51,12 @@ async def test_who_goes_on_does_not_overtake() -> None:
         done.append("second")
         finished.set()
 
-    turns.soon(first)
-    turns.soon(partial(done.append, "other"))
-    await asyncio.wait_for(finished.wait(), 10)
-    assert done == ["first", "other", "second"]
-
-
-async def test_work_that_fails_does_not_hold_up_what_comes_after() -> None:
-    """The loop is told of the failure, as of any."""
-    turns, finished = Turns(), asyncio.Event()
-    failures: list[BaseException] = []
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
-
     def fail() -> None:
         raise LookupError
 
+    turns.soon(first)
     turns.soon(fail)
-    turns.soon(finished.set)
+    turns.soon(lambda: done.append("other"))
     await asyncio.wait_for(finished.wait(), 10)
-    loop.set_exception_handler(None)
+    assert done == ["first", "other", "second"]
     assert [type(each) for each in failures] == [LookupError]

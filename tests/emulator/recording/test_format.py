@@ -25,16 +25,24 @@ def read_bytes(tmp_path: Path, data: bytes) -> recording.Recording:
 def test_a_header_tells_which_settings_matter() -> None:
     """What is as it is by default is not told, nor are keys and addresses."""
     settings = Settings(
-        port=0, topology=Topology.STAR, idle_timeout_s=5, host="192.0.2.7", ticket_keys={"k": b"s"}
+        port=0,
+        topology=Topology.STAR,
+        idle_timeout_s=5,
+        max_duration_s=float("inf"),
+        host="192.0.2.7",
+        ticket_keys={"k": b"s"},
     )
-    header = json.loads(recording.line(recording.header(5, "poker-signal 0", settings, "secrets")))
-    assert header == {
+    line = recording.line(recording.header(5, "poker-signal 0", settings, "secrets"))
+    assert json.loads(line, parse_constant=pytest.fail) == {
         "format": "poker-signal recording",
         "version": 1,
         "madeBy": "poker-signal 0",
         "at": 5,
         "redacted": "secrets",
-        "settings": {"stage": "prod", "topology": "star", "idle_timeout_s": 5, "tickets": True},
+        "settings": {
+            **{"stage": "prod", "topology": "star", "tickets": True},
+            **{"idle_timeout_s": 5, "max_duration_s": None},
+        },
     }
 
 
@@ -44,13 +52,6 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     assert (found.header["at"], found.entries, found.problems) == (5, [json.loads(ENTRY)], [])
     found = read_bytes(tmp_path, ENTRY + b"\n" + NEXT)
     assert (found.header, len(found.entries), found.problems) == ({}, 2, [])
-
-
-def test_a_line_is_json_whatever_is_in_it() -> None:
-    """Also where a setting is no number of JSON."""
-    settings = Settings(port=0, idle_timeout_s=float("inf"))
-    told = recording.line(recording.header(5, "poker-signal 0", settings, "secrets"))
-    assert json.loads(told, parse_constant=pytest.fail)["settings"]["idle_timeout_s"] is None
 
 
 def test_a_recording_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
@@ -92,12 +93,8 @@ def test_lines_that_are_no_entries_are_counted_and_left_out(tmp_path: Path) -> N
     ],
 )  # fmt: skip
 def test_what_is_no_recording_is_called_so(tmp_path: Path, data: bytes, why: str) -> None:
-    """And a newer one newer."""
-    with pytest.raises(NotReadable, match=why):
-        read_bytes(tmp_path, data)
-
-
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """In the system's words."""
+    """And a newer one newer; of one that is not there the system's words are told."""
     with pytest.raises(NotReadable, match="No such file"):
         read(tmp_path / "r.jsonl")
+    with pytest.raises(NotReadable, match=why):
+        read_bytes(tmp_path, data)

@@ -63,6 +63,8 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
         (7, 3997, "message"), (8, 4000, "return"),
         (9, 4997, "disconnect"), (10, 5000, "return"),
     ]  # fmt: skip
+    # CloudWatch sorts by stream and by the time of arrival.
+    assert entries_of(reversed(LINES)) == entries
     assert all(entry.items() >= WHOSE.items() for entry in entries)
     join, delivered = entries[3:5]
     assert (join["type"], join["route"], join["requestId"]) == ("join", "$default", "r2000")
@@ -75,18 +77,10 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
     assert (entries[9]["code"], entries[9]["event"]["requestContext"]["eventType"]) == (
         1001, "DISCONNECT",
     )  # fmt: skip
-
-
-def test_lines_of_containers_that_overlap_are_put_in_order() -> None:
-    """CloudWatch sorts by stream and by the time of arrival."""
-    assert entries_of(reversed(LINES)) == entries_of(LINES)
-
-
-def test_what_was_no_event_is_there_as_well() -> None:
-    """Somebody tried the function in the console: no connection, no request."""
+    # Tried in the console: no connection, no request.
     line = line_of({}, None, type_=None, effects={}, unreadable_items=0, ms=1, at_ms=5,
                    error=KeyError("x"))  # fmt: skip
-    (begun, end) = entries_of([line])
+    begun, end = entries_of([line])
     assert "connectionId" not in begun
     assert end["failure"] == "raised"
 

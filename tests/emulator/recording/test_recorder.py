@@ -66,13 +66,17 @@ def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
     assert [other["n"] for other in others] == list(range(2, 1002))
 
 
-def test_only_the_user_may_read_it(tmp_path: Path) -> None:
-    """It holds names, and whatever peers say; also where anybody might read what was there."""
-    older = tmp_path / "older.jsonl"
-    older.touch()
+def test_a_file_is_private_and_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
+    """It holds names, and whatever peers say; and the emulator may not start after all."""
+    new, older = tmp_path / "r.jsonl", tmp_path / "older.jsonl"
+    older.write_text("an older recording, longer than the new one" * 100)
     older.chmod(0o644)
-    for path in (tmp_path / "r.jsonl", older):
+    before = older.read_bytes(), older.stat().st_mode
+    claimed(older).close()
+    assert (older.read_bytes(), older.stat().st_mode) == before
+    for path in (new, older):
         recorder(path).close()
+        assert lines(path) == [HEADER]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -94,17 +98,6 @@ def test_an_odd_file_is_written_all_the_same(
 
     monkeypatch.setattr(where, name, refuse)
     path = tmp_path / "r.jsonl"
-    recorder(path).close()
-    assert lines(path) == [HEADER]
-
-
-def test_a_file_is_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
-    """The emulator may not start after all."""
-    path = tmp_path / "r.jsonl"
-    path.write_text("an older recording, longer than the new one" * 100)
-    before = path.read_bytes(), path.stat().st_mode
-    claimed(path).close()
-    assert (path.read_bytes(), path.stat().st_mode) == before
     recorder(path).close()
     assert lines(path) == [HEADER]
 
@@ -264,21 +257,15 @@ def test_a_disk_that_is_full_is_said_once_and_tried_again(
     disk.is_full = False
     for number in (9, 10):
         writing.observe(Opened(number, FACTS))
+        assert disk.took.acquire(timeout=10)
+    disk.is_full = True
+    writing.observe(Opened(11, FACTS))
     writing.close()
-    assert told == [f"recording {path}: No space left on device; the emulator goes on"]
+    assert told == [
+        f"recording {path}: No space left on device; the emulator goes on",
+        f"recording {path} lacks its last 1 entries",
+    ]
     _, first, gap, *opened = lines(path)
     assert gap == recording.gap(1, 6, 3, "No space left on device")
     found = [(each["n"], each["at"]) for each in (first, *opened)]
     assert found == [(0, 5), (4, 9), (5, 10)]
-
-
-def test_a_disk_that_stays_full_is_said_in_the_end(tmp_path: Path, disks: list[Disk]) -> None:
-    """There is nowhere else to say it."""
-    told: list[str] = []
-    path = tmp_path / "r.jsonl"
-    writing = recorder(path, told)
-    disks[0].is_full = True
-    writing.observe(Opened(9, FACTS))
-    writing.close()
-    assert told[1:] == [f"recording {path} lacks its last 1 entries"]
-    assert lines(path) == [HEADER]

@@ -14,13 +14,6 @@ CASES: list[dict[str, Any]] = json.loads(
 )
 """Texts and what becomes of them; tests/inspector/test_redact.py has the page do the same."""
 
-SDP: str = CASES[0]["text"]
-
-SECRETS = (
-    *("192.168.1.23", "93.184.216.34", "2a02:908", "1cd2", "relay.example"),
-    *("anna", "x9cml", "D2:D2", "4f5d1c2e"),
-)
-
 
 def redacted(value: Any, *, keep_addresses: bool = False) -> Any:
     """Return it as a recording holds it."""
@@ -66,27 +59,6 @@ def test_secrets_are_never_kept(keep_addresses: bool) -> None:
     assert 8 <= len(session) <= 128
 
 
-def test_nothing_that_identifies_is_left() -> None:
-    """In an event as API Gateway makes it."""
-    event = {
-        "headers": {
-            "X-Forwarded-For": "93.184.216.34, 2a02:908:4e2::77",
-            "Origin": "http://192.168.1.23:8080",
-            "User-Agent": "Mozilla/5.0 Chrome/120.0.0.0",
-        },
-        "requestContext": {"identity": {"sourceIp": "192.168.1.23"}, "requestTimeEpoch": 1},
-        "body": json.dumps({"iceServers": [{"urls": "turn:93.184.216.34:3478"}], "sdp": SDP}),
-    }
-    found = redacted(event)
-    assert [secret for secret in SECRETS if secret in json.dumps(found)] == []
-    assert found["headers"] == {
-        "X-Forwarded-For": "198.51.0.1, 2001:db8::1",
-        "Origin": "http://10.0.0.1:8080",
-        "User-Agent": "Mozilla/5.0 Chrome/120.0.0.0",
-    }
-    assert found["requestContext"] == {"identity": {"sourceIp": "10.0.0.1"}, "requestTimeEpoch": 1}
-
-
 def test_a_host_has_one_other_name_wherever_it_stands() -> None:
     """In headers, in what the gateway calls itself, in URLs, and in messages."""
     event: dict[str, Any] = {
@@ -95,11 +67,15 @@ def test_a_host_has_one_other_name_wherever_it_stands() -> None:
             "Origin": "http://Annas-Macbook.fritz.box:8",
         },
         "multiValueHeaders": {"Host": ["annas-mac.local"], "origin": ["https://annas-mac.local"]},
-        "requestContext": {"domainName": "annas-macbook.fritz.box:3001"},
+        "requestContext": {
+            **{"domainName": "annas-macbook.fritz.box:3001", "requestTimeEpoch": 1},
+            "identity": {"sourceIp": "192.168.1.23"},
+        },
         "queryStringParameters": {"host": "Anna"},
         "body": json.dumps(
             {
                 "page": "http://annas-macbook.fritz.box/a?b#c",
+                "X-Forwarded-For": "93.184.216.34, 2a02:908:4e2::77, 192.168.1.23",
                 "turn": ["turns:relay.example.org:443?transport=tcp", "stun:relay.example.org"],
                 "text": "see\nannas-mac.local, or http://anna:SECRET@annas-macbook.fritz.box",
                 "sdp": "a=extmap:1/sendonly http://www.webrtc.org/experiments/abs-send-time\r\n",
@@ -111,15 +87,21 @@ def test_a_host_has_one_other_name_wherever_it_stands() -> None:
     assert {**found, "body": json.loads(found["body"])} == {
         "headers": {"host": "host-1.invalid", "Origin": "http://host-1.invalid:8"},
         "multiValueHeaders": {"Host": [mdns], "origin": [f"https://{mdns}"]},
-        "requestContext": {"domainName": "host-1.invalid:3001"},
+        "requestContext": {
+            **{"domainName": "host-1.invalid:3001", "requestTimeEpoch": 1},
+            "identity": {"sourceIp": "10.0.0.1"},
+        },
         "queryStringParameters": {"host": "Anna"},
         "body": {
             "page": "http://host-1.invalid/a?b#c",
+            "X-Forwarded-For": "198.51.0.1, 2001:db8::1, 10.0.0.1",
             "turn": ["turns:host-2.invalid:443?transport=tcp", "stun:host-2.invalid"],
             "text": f"see\n{mdns}, or http://redacted-1@host-1.invalid",
             "sdp": "a=extmap:1/sendonly http://www.webrtc.org/experiments/abs-send-time\r\n",
         },
     }
+    here = {"headers": {"Origin": "http://localhost:3001/a", "Host": "localhost:1"}}
+    assert redacted(here) == here
     kept = redacted(event, keep_addresses=True)
     assert kept == {**event, "body": event["body"].replace("anna:SECRET", "redacted-1")}
 
@@ -140,12 +122,6 @@ def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) ->
     assert second.endswith("00000000-0000-4000-8000-000000000001.local")
 
 
-def test_a_header_may_name_this_machine() -> None:
-    """As a text may its loopback addresses."""
-    event = {"headers": {"Origin": "http://localhost:3001/a", "Host": "localhost:1"}}
-    assert redacted(event) == event
-
-
 def test_many_addresses_are_many() -> None:
     """A recording may hold a thousand players'."""
     redaction = Redaction()
@@ -155,7 +131,8 @@ def test_many_addresses_are_many() -> None:
 PIECES = (
     *("1.2.3.", "aa:", "::", "eyJ", "a=candidate:1 ", "\\u003", "0-", "candidate:", "o=", "raddr "),
     *("IN IP4 ", "o=a 1 1", "ice-pwd:", "?ticket=", '"session":"\\', "://", "http://a@", "a@"),
-    *("turn:a.", "a.local", "a-", ":\\/", "1:"),
+    *("turn:a.", "a.local", "a-", ":\\/", "1:", "\\", '\\"token\\":\\"'),
+    '\\"token\\":\\"' + "\\" * 60,
 )
 
 
@@ -163,34 +140,7 @@ def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters(
     """A peer sends what it likes: no pattern may go back and forth in it."""
     redaction = Redaction()
     start = time.process_time()
-    for piece in (
-        "1.2.3.",
-        "aa:",
-        "::",
-        "eyJ",
-        "a=candidate:1 ",
-        "\\u003",
-        "0-",
-        "candidate:",
-        "o=",
-        "raddr ",
-        "IN IP4 ",
-        "o=a 1 1",
-        "ice-pwd:",
-        "?ticket=",
-        '"session":"\\',
-        "://",
-        "http://a@",
-        "a@",
-        "turn:a.",
-        "a.local",
-        "a-",
-        ":\\/",
-        '\\"token\\":\\"',
-        '\\"token\\":\\"' + "\\" * 60,
-        "\\",
-        "1:",
-    ):
+    for piece in PIECES:
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)
     # A tenth of a second each would do; back and forth would be minutes.

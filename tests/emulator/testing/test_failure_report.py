@@ -6,15 +6,11 @@ from poker_signal.emulator.testing import ConnectPeer, SignalClock, SignalEmulat
 from poker_signal.emulator.testing import failure_report as module
 
 
-def test_nothing_happened(signal_emulator: SignalEmulator) -> None:
-    """Which tells a lot, too."""
-    assert signal_emulator.transcript().endswith("\n\nnobody connected")
-
-
 async def test_who_said_what_when_and_what_became_of_it(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
     """By the emulator's clock; without a payload, which each peer's part has."""
+    assert signal_emulator.transcript().endswith("\n\nnobody connected")
     alice = await signal_peer("Zoë\u202e")
     signal_clock.advance(0.25)
     await alice.send("join", payload={"a": "x" * 200})

@@ -17,20 +17,20 @@ HERE = Path("/project")
 KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 
-def test_nothing_said_is_production_on_any_port() -> None:
-    """As the emulator starts without options."""
+def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
+    """And written as in Python; without any it is production on any port."""
     assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
-
-
-def test_settings_are_named_as_in_settings() -> None:
-    """And written as in Python."""
-    settings, *_ = read_options(
-        {"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS}, HERE
+    setup = read_options(
+        {
+            **{"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS},
+            **{"faults": ["drop:offer#1", "reorder"], "seed": 7},
+        },
+        HERE,
     )
-    expected = Settings(
+    assert setup.settings == Settings(
         port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys=KEYS
     )
-    assert settings == expected
+    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
     assert read_options({"topology": Topology.STAR}, HERE).settings.topology is Topology.STAR
 
 
@@ -43,7 +43,9 @@ def test_a_handler_may_have_routes() -> None:
     assert api == of_handler("app.py:f", ["say"], "$request.body.x")
     assert folder == HERE
     assert read_options({"handler": "core"}, HERE).api is None
-    assert read_options({"routes": ["say"]}, HERE).api == of_handler("core", ["say"])
+    setup = read_options({"routes": ["say"], "ticket_keys": KEYS}, HERE)
+    assert setup.api == of_handler("core", ["say"])
+    assert setup.settings.ticket_keys == KEYS
 
 
 def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,12 +58,6 @@ def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
     del vars(module)["f"]
     with pytest.raises(BadOption, match="a function at the top of a module"):
         read_options({"handler": function}, HERE)
-
-
-def test_tickets_are_for_whoever_checks_them() -> None:
-    """That is the core, also where it has routes."""
-    options = {"handler": "core", "routes": ["say"], "ticket_keys": KEYS}
-    assert read_options(options, HERE).settings.ticket_keys == KEYS
 
 
 def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
@@ -78,12 +74,6 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     assert (same.api, same.folder) == (api, folder)
 
 
-def test_faults_may_be_there_from_the_start() -> None:
-    """As ``--fault`` and ``--seed``."""
-    setup = read_options({"faults": ["drop:offer#1", "reorder"], "seed": 7}, HERE)
-    assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
-
-
 @pytest.mark.parametrize(
     ("options", "says"),
     [
@@ -92,19 +82,13 @@ def test_faults_may_be_there_from_the_start() -> None:
         ({"topology": "ring"}, "Invalid enum value 'ring' - at `topology`"),
         ({"idle_timeout_s": "5"}, "Expected `float`, got `str` - at `idle_timeout_s`"),
         ({"idle_timeout_s": 0}, "idle_timeout_s=0.0: not in the range 0<x"),
-        ({"integration_timeout_s": 30}, "not in the range 0.05<=x<=29"),
-        ({"port": -1}, "port=-1: not in the range 0<=x<=65535"),
-        ({"stage": "a/b"}, "stage 'a/b': 1 to 128 letters"),
         ({"handler": "lambda"}, "needs a DynamoDB"),
         ({"handler": 5}, "handler=5: a function at the top of a module, or its name: 'MODULE:"),
         ({"handler": lambda event, context: None}, "a function at the top of a module"),
         ({"config": 5}, r"Expected `str \| null`, got `int` - at `config`"),
         ({"routes": "say"}, "Expected `list`, got `str` - at `routes`"),
-        ({"routes": [5]}, r"Expected `str`, got `int` - at `routes\[0\]`"),
-        ({"route_selection_expression": 5}, "Expected `str`, got `int` - at `route_selection_exp"),
         ({"route_selection_expression": "$foo"}, r"'\$foo': only \$request.body"),
         ({"faults": "drop:offer"}, "Expected `list`, got `str` - at `faults`"),
-        ({"faults": [5]}, r"Expected `str`, got `int` - at `faults\[0\]`"),
         ({"seed": "x"}, "Expected `int`, got `str` - at `seed`"),
         ({"ticket_keys": 5}, r"Expected `dict \| null`, got `int` - at `ticket_keys`"),
         ({"ticket_keys": {}}, "ticket_keys: no ticket key"),

@@ -2,13 +2,7 @@
 
 import pytest
 
-from poker_signal.emulator.testing import (
-    BadFault,
-    ConnectPeer,
-    SignalClock,
-    SignalEmulator,
-    SignalFaults,
-)
+from poker_signal.emulator.testing import BadFault, ConnectPeer, SignalEmulator, SignalFaults
 
 
 async def test_trouble_comes_and_goes(
@@ -24,21 +18,6 @@ async def test_trouble_comes_and_goes(
     await alice.expect_nothing()
     (told,) = [line for line in signal_emulator.transcript().splitlines() if "⚡" in line]
     assert "go-away:Alice" in told
-
-
-async def test_trouble_goes_by_the_clock_of_the_test(
-    signal_peer: ConnectPeer, signal_faults: SignalFaults, signal_clock: SignalClock
-) -> None:
-    """A delay of twenty seconds takes no time, and not a moment less."""
-    signal_faults.add("delay:join=20s")
-    host, alice = await signal_peer("HOST"), await signal_peer("Alice")
-    await alice.send("join", id="1")
-    await alice.expect_nothing()
-    signal_clock.advance(19.9)
-    await host.expect_nothing()
-    signal_clock.advance(0.1)
-    await host.expect("join")
-    await alice.expect("ack")
 
 
 def test_what_cannot_be_is_told(signal_faults: SignalFaults) -> None:

@@ -35,24 +35,6 @@ def started(write: Callable[[Iterator[str]], None]) -> BackgroundWriter[str]:
     return writer
 
 
-def test_items_that_come_during_a_round_are_of_the_next() -> None:
-    """None is lost, and a fast producer keeps no round from ending."""
-    write = Held()
-    writer = started(write)
-    assert writer.put("a", 0, MANY)
-    assert write.begun.acquire(timeout=10)
-    for item in "bcd":
-        assert writer.put(item, 0, MANY)
-    write.may_go_on.release()
-    assert write.begun.acquire(timeout=10)
-    assert writer.put("e", 0, MANY)
-    assert not writer.is_stopping
-    write.may_go_on.release(9)
-    assert writer.close(10)
-    assert writer.is_stopping
-    assert [items for items in write.rounds if items] == [["a"], ["b", "c", "d"], ["e"]]
-
-
 def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
     """A handler's thread may print for ever."""
     rounds = [0]
@@ -64,19 +46,6 @@ def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
     writer.put("a", 0, MANY)
     assert writer.close(10)
     assert rounds == [0, *[1] * (len(rounds) - 1)]
-
-
-def test_an_item_that_never_has_room_is_dropped_after_all_others() -> None:
-    """Memory is no larger for it."""
-    write = Held()
-    write.may_go_on.release(9)
-    writer = BackgroundWriter("tested", write, max_weight=6, batch_s=0, count=len)
-    for item in ("a", "b" * 7, "c" * 6):
-        writer.put_newest(item, len(item), MANY)
-    assert (writer.take_dropped(), writer.take_dropped()) == (8, 0)
-    writer.start()
-    writer.close(10)
-    assert write.rounds[0] == ["c" * 6]
 
 
 def test_a_signal_handler_may_put_while_another_item_is_put() -> None:
@@ -181,15 +150,3 @@ def test_a_thread_that_waits_for_the_processor_is_waited_for(
     joins = Joins(monkeypatch, run_after_three)
     assert writer.close(10, 0.25)
     assert joins.waited == [0.25] * 3
-
-
-def test_items_gather_before_they_are_written() -> None:
-    """One awakening serves them all; the end does not wait for more."""
-    write = Held()
-    write.may_go_on.release(9)
-    writer = BackgroundWriter("tested", write, max_weight=0, batch_s=1000, count=len)
-    writer.start()
-    for item in "abc":
-        writer.put(item, 0, MANY)
-    assert writer.close(10)
-    assert write.rounds == [["a", "b", "c"]]

@@ -1,7 +1,6 @@
 """What handlers print: whole lines among the console's, and nobody waits for a reader."""
 
 import io
-import logging
 import sys
 import threading
 from collections.abc import Callable
@@ -21,17 +20,23 @@ def shown(work: Callable[[Printed], object], stream: io.StringIO | None = None) 
     return stream.getvalue()
 
 
-def in_thread(work: Callable[[], object]) -> None:
-    """Do something as an invocation does."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    thread.join()
-
-
 def test_a_line_is_shown_once_it_is_whole() -> None:
-    """print() writes it in pieces."""
+    """print() writes it in pieces; one without end must not fill the memory."""
     assert shown(lambda out: print("a", 1, "b", file=out)) == "a 1 b\n"
     assert shown(lambda out: print("a\nb", end="\n\n", file=out)) == "a\nb\n\n"
+    assert shown(lambda out: out.write("." * (MAX_BEGUN + 1))) == "." * (MAX_BEGUN + 1)
+
+
+def test_a_line_that_a_thread_leaves_unfinished_ends_with_it() -> None:
+    """Nothing is lost, and nothing follows on the same line."""
+
+    def work(out: Printed) -> None:
+        for text, end in (("half", ""), ("whole", "\n")):
+            thread = threading.Thread(target=print, args=(text,), kwargs={"end": end, "file": out})
+            thread.start()
+            thread.join()
+
+    assert shown(work) == "half\nwhole\n"
 
 
 def test_lines_of_several_threads_stay_whole() -> None:
@@ -55,16 +60,6 @@ def test_lines_of_several_threads_stay_whole() -> None:
     assert sorted(lines) == sorted([" ".join(letter * 40) for letter in "abcd"] * 50)
 
 
-def test_a_line_that_a_thread_leaves_unfinished_ends_with_it() -> None:
-    """Nothing is lost, and nothing follows on the same line."""
-
-    def work(out: Printed) -> None:
-        in_thread(lambda: print("half", end="", file=out))
-        in_thread(lambda: print("whole", file=out))
-
-    assert shown(work) == "half\nwhole\n"
-
-
 def test_a_prompt_is_shown_when_it_is_flushed() -> None:
     """A debugger's, which waits for an answer on the same line."""
     stream = io.StringIO()
@@ -74,11 +69,6 @@ def test_a_prompt_is_shown_when_it_is_flushed() -> None:
     console.close(timeout_s=10)
     assert stream.getvalue() == ""
     assert shown(lambda out: print("(Pdb) ", end="", flush=True, file=out)) == "(Pdb) "
-
-
-def test_a_line_without_end_is_shown_all_the_same() -> None:
-    """It must not fill the memory."""
-    assert shown(lambda out: out.write("." * (MAX_BEGUN + 1))) == "." * (MAX_BEGUN + 1)
 
 
 def test_bytes_are_shown_as_text() -> None:
@@ -106,14 +96,3 @@ def test_it_is_the_stream_on_which_it_is_seen() -> None:
     with pytest.raises(TypeError, match="must be str, not bytes"):
         out.write(b"")  # type: ignore[arg-type] # as a handler may
     console.close(timeout_s=10)
-
-
-def test_a_logger_writes_to_it() -> None:
-    """As to any stream."""
-
-    def work(out: Printed) -> None:
-        logger = logging.Logger("printed")
-        logger.addHandler(logging.StreamHandler(out))
-        logger.warning("something %s", "odd")
-
-    assert shown(work) == "something odd\n"

@@ -26,19 +26,14 @@ FORWARDED = Forwarded(RECEIVED.at_ms, RECEIVED, FACTS, "{}", DELIVERED)
 
 
 def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
-    """Time, arrow, game, who → whom, type, bytes, outcome."""
+    """Aligned also where a name is Chinese, an emoji, or decomposed."""
+    line = format_line(JOIN)
     assert re.fullmatch(
-        r"\d\d:\d\d:\d\d\.112  →  GAME01 +Alice → HOST +join +48 B  delivered", format_line(JOIN)
+        r"\d\d:\d\d:\d\d\.112  →  GAME01 +Alice → HOST +join +48 B  delivered", line
     )
-
-
-def test_lines_are_aligned() -> None:
-    """Also where a name is Chinese, an emoji, or decomposed."""
     wider = {"Al": 0, "莊家": -2, "Zoë": 0, "Zoe\N{COMBINING DIAERESIS}": 1, "莊 🂡": -1}
-    columns = {
-        format_line(JOIN._replace(who=name)).index("join") - more for name, more in wider.items()
-    }
-    assert len(columns) == 1
+    columns = {format_line(JOIN._replace(who=name)).index("join") - wider[name] for name in wider}
+    assert columns == {line.index("join")}
 
 
 @pytest.mark.parametrize(
@@ -72,7 +67,9 @@ def shown(*observed: Kept | str, colour: bool = False) -> str:
 
 
 def test_colour_is_for_terminals() -> None:
-    """A log file gets the bare text."""
+    """A log file gets the bare text; a forwarded message has the same line as its entries."""
+    assert shown(FORWARDED) == shown(*FORWARDED.entries())
+    assert shown(FORWARDED).count("join") == 1
     coloured = shown(JOINED, colour=True)
     assert coloured.startswith("\x1b[32m")
     assert coloured.endswith("\x1b[0m\n")
@@ -202,9 +199,7 @@ def test_more_than_anybody_can_read_is_counted() -> None:
     assert counted(text) == 5
 
 
-def test_what_is_counted_is_told_though_nothing_else_comes(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_what_is_counted_is_told_though_nothing_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a second, when it was counted while lines were written."""
     monkeypatch.setattr(module, "MAX_LINES_PER_S", 1)
     monkeypatch.setattr(module, "TELL_COUNTED_S", 0)
@@ -219,19 +214,6 @@ def test_what_is_counted_is_told_though_nothing_else_comes(
     assert held.getvalue().splitlines()[1:] == ["… 1 more messages delivered"]
 
 
-def test_what_others_say_is_one_line_among_the_others() -> None:
-    """In its place and whole, not in the middle of another."""
-    lines = shown(JOINED, "code swapped: messages.py\n", JOINED).splitlines()
-    assert ["join" in line for line in lines] == [True, False, True]
-    assert lines[1] == "code swapped: messages.py"
-
-
-def test_a_message_that_was_passed_on_has_its_line() -> None:
-    """The same as if its entries came one by one."""
-    assert shown(FORWARDED) == shown(*FORWARDED.entries())
-    assert shown(FORWARDED).count("join") == 1
-
-
 @pytest.mark.parametrize(
     ("later_ms", "lines"), [(0, 0), (887, 0), (888, 1), (-112, 0), (-113, 1), (-3_600_000, 1)]
 )
@@ -244,20 +226,14 @@ def test_relayed_messages_are_counted_until_the_next_second(later_ms: int, lines
     assert counted(text) == 8 - lines
 
 
-def test_the_banner_says_what_to_paste() -> None:
-    """The URL is hard-coded in the client: this is the line."""
-    inspector_url = "http://localhost:3001/_inspect/"
-    text = banner(
-        "ws://localhost:3001/prod", inspector_url, "http://localhost:3001/prod", "1.2.3", None
-    )
-    assert f"{inspector_url}\n" in text
-    assert f"{inspector_url}play\n" in text
-    assert 'const SIGNALING_URL = "ws://localhost:3001/prod";' in text
-    assert "http://localhost:3001/prod" in text
+def test_the_banner_says_what_to_paste_and_how_to_trust_the_certificate() -> None:
+    """The URL is hard-coded in the client; of a certificate a browser only says that it failed."""
+    urls = ("ws://localhost:3001/prod", "http://localhost:3001/_inspect/", "http://localhost/prod")
+    text = banner(*urls, "1.2.3", None)
+    assert f"{urls[1]}\n" in text
+    assert f"{urls[1]}play\n" in text
+    assert f'const SIGNALING_URL = "{urls[0]}";' in text
+    assert urls[2] in text
     assert "trust" not in text
-
-
-def test_the_banner_says_how_to_trust_the_certificate() -> None:
-    """A browser would only say that the WebSocket failed."""
-    text = banner("wss://x/prod", "https://x/", "https://x/prod", "1.2.3", Path("authority.pem"))
+    text = banner(*urls, "1.2.3", Path("authority.pem"))
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text

@@ -65,7 +65,7 @@ async def serving(fault: Fault) -> AsyncGenerator[str, None]:
         async def connect_upstream(client: ServerConnection, request: Request) -> Response | None:
             path = fault.query(request.path).removeprefix("/prod")
             try:
-                upstream = await connect(emulator.url + path, compression=None)
+                upstream = await connect(emulator.url + path, compression=None, proxy=None)
             except InvalidStatus as refusal:
                 status = fault.status(refusal.response.status_code)
                 return None if status == 101 else client.respond(HTTPStatus(status), "")
@@ -76,8 +76,26 @@ async def serving(fault: Fault) -> AsyncGenerator[str, None]:
             if upstream := upstreams.pop(client, None):
                 await _pass_on(client, upstream, fault)
 
-        async with serve(proxy, "127.0.0.1", 0, process_request=connect_upstream) as server:
+        async with serve(
+            proxy, "127.0.0.1", 0, process_request=connect_upstream, compression=None
+        ) as server:
             yield url_of(server)
+
+
+@asynccontextmanager
+async def refusing(
+    status: int,
+    text: str = "",
+    admits: Callable[[Request], bool] = lambda request: False,
+    handler: Callable[[ServerConnection], Awaitable[None]] = ServerConnection.wait_closed,
+) -> AsyncGenerator[str, None]:
+    """Serve handshakes that are refused, but for those that are admitted; yield the URL."""
+
+    def answer(client: ServerConnection, request: Request) -> Response | None:
+        return None if admits(request) else client.respond(HTTPStatus(status), text)
+
+    async with serve(handler, "127.0.0.1", 0, process_request=answer) as server:
+        yield url_of(server)
 
 
 def url_of(server: Any) -> str:

@@ -1,14 +1,12 @@
 """What a server does wrong, and in which rows of the check that is found."""
 
-from http import HTTPStatus
+import itertools
 
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.http11 import Request, Response
 
 from poker_signal.emulator.client.check.runner import FIRST, RULES
 from tests.emulator.client.check import faults
-from tests.emulator.client.check.broken import Fault, failures, found, url_of
+from tests.emulator.client.check.broken import Fault, failures, found, refusing
 from tests.emulator.client.check.faults import admits, answers, drops, forgets
 
 REFUSALS = {
@@ -105,7 +103,8 @@ def test_a_fault_is_found(name: str) -> None:
 
 def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
     """And the rule that depends on it is skipped."""
-    row = found(drops("answer"))["player to player: mesh or star"]
+    rows = found(drops("answer"))
+    row = rows["player to player: mesh or star"]
     assert "(mesh)" in row.expected
     assert "(star)" in row.expected
     assert row.came == "nothing within 1 s"
@@ -123,16 +122,8 @@ def test_a_relayed_message_has_its_sender_and_exactly_three_keys() -> None:
 
 async def test_what_is_refused_once_and_then_is_found() -> None:
     """A server that admits the first and refuses the rest."""
-    served = 0
-
-    async def refuse_the_rest(client: ServerConnection, request: Request) -> Response | None:
-        nonlocal served
-        served += 1
-        return None if served == 1 else client.respond(HTTPStatus.TOO_MANY_REQUESTS, "")
-
-    async with serve(
-        ServerConnection.wait_closed, "127.0.0.1", 0, process_request=refuse_the_rest
-    ) as server:
-        rows = await failures(url_of(server), RULES[:2])
+    served = itertools.count()
+    async with refusing(429, admits=lambda _: next(served) == 0) as url:
+        rows = await failures(url, RULES[:2])
     assert FIRST.name not in rows
     assert "429 Too Many Requests: throttled" in rows["connects again"].came

@@ -12,16 +12,12 @@ FAILED = RuleResult(
 SKIPPED = RuleResult(RULES[3], "skipped", note="nobody can connect")
 
 
-def test_columns_are_aligned() -> None:
-    """Whatever is in them."""
+def test_columns_are_aligned_and_a_failure_says_what_was_expected_and_what_came() -> None:
+    """Nothing that a server says can move the cursor."""
     (ok,), (skipped,) = report.lines_of(OK), report.lines_of(SKIPPED)
     assert ok.startswith("  ok       connects  ")
     assert ok.endswith("2.0 / 3.0 ms  warm")
     assert ok.index("warm") == skipped.index("nobody")
-
-
-def test_a_failure_says_what_was_expected_and_what_came() -> None:
-    """Whatever a server says cannot move the cursor."""
     first, *below = report.lines_of(FAILED)
     assert first == "  FAILED   no playerId is refused with 400"
     assert [line.strip() for line in below] == [
@@ -31,16 +27,12 @@ def test_a_failure_says_what_was_expected_and_what_came() -> None:
     ]
 
 
-def test_the_last_line_counts() -> None:
-    """Only what there is."""
+def test_the_last_line_counts_and_the_document_holds_everything() -> None:
+    """For machines."""
     assert report.summary([OK, FAILED, SKIPPED], 1.26) == (
         "1 held, 1 FAILED, 1 skipped in 1.3 s; topology: star"
     )
     assert report.summary([SKIPPED], 0) == "1 skipped in 0.0 s; topology: unknown"
-
-
-def test_the_document_holds_everything() -> None:
-    """For machines."""
     document = json.loads(json.dumps(report.document("ws://x/prod", [OK, FAILED], 1.5)))
     assert document["ok"] is False
     told = document["url"], document["topology"], document["seconds"]

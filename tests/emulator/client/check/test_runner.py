@@ -2,17 +2,17 @@
 
 import socket
 import ssl
-from http import HTTPStatus
 
 import pytest
 import trustme
 from websockets.asyncio.server import ServerConnection, serve
 
+from poker_signal.core.model import HOST
 from poker_signal.emulator.client.check import runner as run
 from poker_signal.emulator.client.check.runner import FIRST, RULES, Rule, RuleResult, check
-from poker_signal.emulator.client.check.scene import Scene, Server
+from poker_signal.emulator.client.check.scene import Scene, Server, new_game
 from poker_signal.emulator.testing import SignalEmulator
-from tests.emulator.client.check.broken import failures, found, url_of
+from tests.emulator.client.check.broken import failures, found, refusing, url_of
 from tests.emulator.client.check.faults import FAILING_FUNCTION
 from tests.support.process import emulate
 
@@ -55,13 +55,8 @@ def test_a_failing_function_is_found_with_what_to_do() -> None:
 )
 async def test_a_server_that_refuses_everybody_is_explained_at_once(status: int, says: str) -> None:
     """One row failed, all others skipped: nothing else can be known."""
-    async with serve(
-        ServerConnection.wait_closed,
-        "127.0.0.1",
-        0,
-        process_request=lambda connection, _: connection.respond(HTTPStatus(status), ""),
-    ) as server:
-        rows = [row async for row in check(Server(url_of(server)))]
+    async with refusing(status) as url:
+        rows = [row async for row in check(Server(url))]
     assert (rows[0].rule, rows[0].outcome) == (FIRST, "FAILED")
     assert says in rows[0].came
     assert {(row.outcome, row.note) for row in rows[1:]} == {("skipped", "nobody can connect")}
@@ -112,6 +107,41 @@ async def test_a_bug_of_the_check_is_not_the_servers(signal_emulator: SignalEmul
 
     with pytest.raises(ZeroDivisionError):
         await failures(signal_emulator.url, (Rule("", "broken", broken),))
+
+
+def test_games_cannot_be_guessed() -> None:
+    """128 random bits, in a name that the protocol allows: no game of others is touched."""
+    games = {new_game() for _ in range(100)}
+    assert len(games) == 100
+    assert all(len(game) == len("check-") + 32 for game in games)
+
+
+async def test_a_scene_takes_samples_and_leaves_no_player_behind(
+    signal_emulator: SignalEmulator,
+) -> None:
+    """Each of its players is gone in the end."""
+    async with Scene(Server(signal_emulator.url)) as scene:
+        host, alice = await scene.seat(HOST, "Alice")
+        await scene.relay(alice, host, "join")
+        await scene.relay(host, alice, "offer")
+    assert len(scene.samples_ms) == 2
+    assert (host.close_code, alice.close_code) == (1000, 1000)
+
+
+async def test_a_player_that_connected_is_closed_when_another_cannot() -> None:
+    """The row says so, and nothing is left open."""
+    opened: list[ServerConnection] = []
+
+    async def admit_one(connection: ServerConnection) -> None:
+        opened.append(connection)
+        await connection.wait_closed()
+
+    (join,) = [rule for rule in RULES if rule.name == "a join reaches HOST"]
+    async with refusing(503, "", lambda it: "playerId=HOST" not in it.path, admit_one) as url:
+        rows = await failures(url, (join,))
+        assert "503 Service Unavailable" in rows[join.name].came
+        (connection,) = opened
+        await connection.wait_closed()
 
 
 def test_medians_and_percentiles_are_of_the_samples() -> None:
