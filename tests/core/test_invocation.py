@@ -14,8 +14,6 @@ from poker_signal.core.errors import (
     DuplicateName,
     GameFull,
     HostNotFound,
-    InvalidMessage,
-    TargetNotFound,
 )
 from poker_signal.core.event_parser import response_for
 from poker_signal.core.invocation import Invocation, Outcome
@@ -63,11 +61,6 @@ OFFER = '{"type":"offer","targetId":"Bob"}'
 OFFERED = '{"type":"offer","senderId":"Alice","payload":null}'
 OFFER_WITH_ID = '{"type":"offer","targetId":"Bob","id":"7"}'
 ACK = '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
-
-BOB_NOT_FOUND = (
-    '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND",'
-    r'"message":"\u201cBob\u201d is not in this game.","type":"offer","targetId":"Bob"}'
-)
 
 
 def play(invocation: Invocation, answer: Callable[[Effect], Any]) -> list[Effect]:
@@ -143,24 +136,6 @@ def test_a_message_with_an_id_is_acknowledged_once_after_it_arrived(gone: list[R
     assert invocation.outcome == Outcome("delivered")
 
 
-def test_a_message_that_did_not_arrive_is_not_acknowledged() -> None:
-    """It is undelivered instead, with the same id."""
-    invocation = Invocation(message(ALICE, OFFER_WITH_ID), ROOM)
-    assert heard(perform(invocation, gone=[BOB])) == [
-        (BOB.connection_id, OFFERED),
-        (ALICE.connection_id, BOB_NOT_FOUND + ',"id":"7"}'),
-    ]
-    assert invocation.outcome == Outcome("undelivered", invocation.outcome.error)
-    assert isinstance(invocation.outcome.error, TargetNotFound)
-
-
-def test_a_sender_that_is_gone_before_its_ack_is_forgotten() -> None:
-    """The message was delivered nevertheless."""
-    invocation = Invocation(message(ALICE, OFFER_WITH_ID), ROOM)
-    assert perform(invocation, gone=[ALICE])[-1] == Forget(ALICE.connection_id)
-    assert invocation.outcome == Outcome("delivered")
-
-
 # --- healed ---
 
 
@@ -193,16 +168,6 @@ def test_a_pong_to_a_closed_connection_is_not_tried_again(lifetime_s: int) -> No
 
 
 # --- what senders are told ---
-
-
-def test_what_could_not_be_read_ends_as_an_error_without_a_signal() -> None:
-    """A host logs the outcome even then."""
-    invocation = Invocation(message(ALICE, "hello"), ROOM)
-    perform(invocation)
-    assert invocation.signal is None
-    assert invocation.outcome.name == "error"
-    assert isinstance(invocation.outcome.error, InvalidMessage)
-    assert response_for(invocation.outcome) == {"statusCode": 200}
 
 
 # --- connecting and leaving ---
@@ -266,14 +231,6 @@ def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: 
     assert invocation.outcome.name == frame_type
 
 
-def test_an_answer_that_is_throttled_is_lost_and_nothing_follows() -> None:
-    """What the message came to is still what the log says."""
-    invocation = Invocation(message(ALICE, '{"type":"player-connected","targetId":"Nobody"}'), ROOM)
-    performed = play(invocation, lambda effect: ROOM if isinstance(effect, ReadAgain) else None)
-    assert kinds(performed) == [*[ReadAgain] * 4, Post]
-    assert invocation.outcome.name == "undelivered"
-
-
 def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
     """Whoever is there must not lose the seat for want of an answer."""
     protected = row("HOST", 0, session="s1")
@@ -324,18 +281,6 @@ def test_nobody_is_forgotten_for_want_of_an_answer() -> None:
         invocation, lambda effect: None if isinstance(effect, LookAgain) else is_tablets(effect)
     )
     assert kinds(effects) == [Post, Post, LookAgain]
-
-
-def test_a_young_ghost_delays_nobody() -> None:
-    """A phone that reconnects after a second joins at once, in spite of its own ghost."""
-    ghost, again = young(row("Alice", 1)), row("Alice", 9)
-    joins = signal(again, "join")
-    invocation = Invocation(message(again, JOIN), Room([TABLET, ghost, again]))
-    assert perform(invocation, gone=[ghost]) == [
-        Probe(ghost.connection_id, ghost.player_id, joins),
-        Post(TABLET.connection_id, JOINED, joins, HOST),
-        Forget(ghost.connection_id),
-    ]
 
 
 def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:

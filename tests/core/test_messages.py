@@ -351,12 +351,6 @@ def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
     assert caught.value.reason == "it is longer than 131072 bytes when it is passed on"
 
 
-def test_an_ack_names_id_and_target_and_a_pong_is_its_type() -> None:
-    """The sender knows by it what arrived where; the answer to a ping only has to be data."""
-    assert messages.ack_frame("7", BOB) == '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
-    assert messages.PONG == '{"type":"pong"}'
-
-
 NO_OBJECT = (
     '{"type":"error","payload":{"code":"INVALID_MESSAGE",'
     '"message":"This message cannot be understood: it is not a JSON object."}'
@@ -370,12 +364,10 @@ TAKEN = (
 @pytest.mark.parametrize(
     ("sent", "error", "frame"),
     [
-        (None, InvalidMessage("it is not a JSON object"), NO_OBJECT + "}"),
         (None, InvalidMessage("it is not a JSON object", "7"), NO_OBJECT + ',"id":"7"}'),
-        (signal(ALICE, "join"), DuplicateName(PlayerId("Zoë")), TAKEN + "}"),
         (signal(ALICE, "join", id_="a-1"), DuplicateName(PlayerId("Zoë")), TAKEN + ',"id":"a-1"}'),
     ],
-    ids=["unreadable", "unreadable but for its id", "join", "join with an id"],
+    ids=["unreadable but for its id", "join"],
 )
 def test_an_error_frame_repeats_the_id(sent: Signal | None, error: SignalError, frame: str) -> None:
     """Who sends several messages knows by it which one was wrong."""
