@@ -34,16 +34,7 @@ from tests.lambda_app.build import (
     saved,
     with_session,
 )
-
-
-def client_error(code: str, status: int) -> ClientError:
-    """Return what botocore raises of an answer."""
-    response = {
-        "Error": {"Code": code, "Message": "of AWS"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return ClientError(response, "Operation")
-
+from tests.support.dynamodb import client_error
 
 FAILURES = {
     "403": client_error("AccessDeniedException", 403),

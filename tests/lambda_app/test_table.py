@@ -148,12 +148,6 @@ def test_an_item_that_is_no_row_is_nobody_and_is_counted(
     assert table.row(ALICE.connection_id) is None
 
 
-def test_what_else_an_item_has_does_not_matter(table: DynamoTable, client: Any) -> None:
-    """A later version may add an attribute."""
-    put(client, version={"N": "2"})
-    assert table.row(ALICE.connection_id) == ALICE
-
-
 class Pages:
     """A client whose index has one item per page."""
 

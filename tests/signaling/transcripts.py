@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from poker_signal.core.configuration import Rules, Topology
-from tests.signaling.sockets import Host
+from tests.signaling.sockets import SocketHost
 from tests.support.client import query_of
 
 
@@ -329,7 +329,7 @@ CASES = [
 ]
 
 
-async def hold(steps: list[Step], host: Host) -> None:
+async def hold(steps: list[Step], host: SocketHost) -> None:
     """Play a transcript: the same bytes, and nobody hears anything that is not in it."""
     open_keys = [key async for key in _play(steps, host)]
     for key in open_keys:
@@ -337,7 +337,7 @@ async def hold(steps: list[Step], host: Host) -> None:
         assert await host.hear(key) == '{"type":"pong"}', f"{key} heard something else"
 
 
-async def _play(steps: list[Step], host: Host) -> AsyncGenerator[str, None]:
+async def _play(steps: list[Step], host: SocketHost) -> AsyncGenerator[str, None]:
     """Play a transcript; yield who is still connected at its end."""
     run = uuid.uuid4().hex[:8]
     open_keys: list[str] = []
