@@ -3,8 +3,6 @@
 import tomllib
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("core", "lambda_app", "emulator", "cli")
 
@@ -18,12 +16,6 @@ def test_pyproject_lists_every_package() -> None:
         for init in (ROOT / folder).rglob("__init__.py")
     }
     assert found == set(setuptools["packages"])
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_every_folder_says_that_it_is_typed(folder: str) -> None:
-    """A user's type checker reads our types only then."""
-    assert (ROOT / folder / "py.typed").read_bytes() == b""
 
 
 def test_constraints_are_versions_and_nothing_else() -> None:

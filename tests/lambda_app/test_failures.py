@@ -178,23 +178,6 @@ def test_an_offer_that_cannot_be_noted_has_arrived(
 
 
 @each_failure
-def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """Nobody heard the message, so it may be sent again; then the ghost is found out anew."""
-    ghost = row("HOST", 9)
-    container = Container(HOST, ghost, ALICE)
-    container.connections.gone.add(ghost.connection_id)
-    container.table.failures["forget"] = failure
-    assert_fails(container, message(ALICE, JOIN), failure, capsys)
-    assert container.connections.posted == []
-    container.table.failures.clear()
-    container(message(ALICE, JOIN))
-    assert container.heard(HOST) == [frame("join", ALICE)]
-    assert ghost.connection_id not in container.table.rows
-
-
-@each_failure
 @pytest.mark.parametrize(("call", "closed"), [("forget", ["Alice-1"]), ("close", [])])
 def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
     call: str, closed: list[str], failure: BotoCoreError | ClientError, capsys: Capture

@@ -139,30 +139,6 @@ def test_a_sender_without_a_row_is_told_so(is_warm: bool, capsys: Capture) -> No
     assert [line["Undelivered"] for line in lines] == [0, 1]
 
 
-def test_odd_items_are_counted_in_the_line(capsys: Capture) -> None:
-    """Somebody should look at them; nobody's game stops."""
-    container = Container(HOST, ALICE)
-    container.table.unreadable = 3
-    container(message(ALICE, JOIN))
-    assert logged(capsys)["unreadableItems"] == 3
-
-
-def test_a_candidate_waits_until_its_offer_has_arrived(capsys: Capture) -> None:
-    """In another invocation, which started first and ends later."""
-    container = Container(HOST, ALICE)
-
-    def offer_arrives() -> None:
-        if len(container.slept) == 3:
-            container.table.reach(HOST.connection_id, ALICE.connection_id)
-
-    container.while_asleep = offer_arrives
-    container(message(HOST, CANDIDATE))
-    assert container.slept == [WAIT_S] * 3
-    assert container.table.calls == ["row", "read_room", "row", "row", "reach", "row"]
-    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
-    assert logged(capsys)["effects"] == {"Wait": 3, "Post": 1}
-
-
 @pytest.mark.parametrize(
     ("more_s", "slept"),
     [(0, [WAIT_S] * MAX_WAITS), (0.4, [WAIT_S, WAIT_S, 0])],
@@ -230,19 +206,6 @@ def test_a_candidate_whose_player_was_found_at_the_last_look_still_waits_for_its
     assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
     assert sum(container.slept) == pytest.approx(1.2)
     assert logged(capsys)["effects"] == {"ReadAgain": 4, "Wait": 2, "Post": 1}
-
-
-def test_the_dead_row_of_a_name_is_healed_on_the_way(capsys: Capture) -> None:
-    """It costs no live player a message, and does not survive being found out."""
-    ghost = row("HOST", 9)
-    container = Container(HOST, ghost, ALICE)
-    container.connections.gone.add(ghost.connection_id)
-    container(message(ALICE, JOIN))
-    assert container.heard(HOST) == [frame("join", ALICE)]
-    assert [*container.table.rows] == [HOST.connection_id, ALICE.connection_id]
-    line = logged(capsys)
-    assert line["effects"] == {"Post": 2, "Gone": 1, "Forget": 1}
-    assert (line["GhostsHealed"], line["outcome"]) == (1, "delivered")
 
 
 @pytest.mark.parametrize(
