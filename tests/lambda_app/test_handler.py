@@ -188,26 +188,6 @@ def test_nobody_is_looked_for_once_more_when_dynamodb_is_hopelessly_slow() -> No
     assert container.table.calls == ["row", "read_room", "read_room"]
 
 
-def test_a_candidate_whose_player_was_found_at_the_last_look_still_waits_for_its_offer(
-    capsys: Capture,
-) -> None:
-    """The offer has found the player at the same time, and is on its way."""
-    container = Container(HOST, ALICE)
-    container.table.not_yet_in_index.add(ALICE.connection_id)
-
-    def time_passes() -> None:
-        if container.now_s > 0.99:
-            container.table.not_yet_in_index.clear()
-        if container.now_s > 1.15:
-            container.table.reach(HOST.connection_id, ALICE.connection_id)
-
-    container.while_asleep = time_passes
-    container(message(HOST, CANDIDATE))
-    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
-    assert sum(container.slept) == pytest.approx(1.2)
-    assert logged(capsys)["effects"] == {"ReadAgain": 4, "Wait": 2, "Post": 1}
-
-
 @pytest.mark.parametrize(
     ("body", "type_", "outcome", "code", "reads"),
     [
