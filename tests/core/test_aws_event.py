@@ -34,28 +34,18 @@ SESSION_RULE = "8 to 128 visible ASCII characters, or left out"
 
 BAD_NAMES = {
     "empty": "",
-    "blank": "   ",
     "blank in Unicode": "\u2003\u00a0\u3000",
     "129 characters": "x" * 129,
-    "129 characters beyond the BMP": "🃏" * 129,
     "NUL": "Al\x00ice",
-    "line feed": "Alice\n",
-    "last of C0": "\x1fAlice",
     "DEL": "Alice\x7f",
-    "first of C1": "\x80Alice",
     "last of C1": "Alice\x9f",
     "lone surrogate": "Alice\ud83c",
 }
 GOOD_NAMES = {
-    "one character": "A",
-    "128 characters": "x" * 128,
     "128 characters beyond the BMP": "🃏" * 128,
     "spaces inside and around": " Anna  Maria ",
-    "markup and quotes": 'A "B" \\C <b>&amp;</b>',
     "emoji with joiners": "👩‍👩‍👧",
-    "right to left": "עליזה",
     "just after C1": "\u00a0x",
-    "JSON": '{"type":"join"}',
 }
 BAD_SESSIONS = {
     "empty": "",

@@ -8,27 +8,22 @@ They are counted where botocore sends them, retries included; DynamoDB is moto's
 import contextlib
 import io
 import itertools
-import os
 import re
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 from botocore.awsrequest import AWSResponse
-from moto import mock_aws
-from moto.core.models import patch_client
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
-from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
-from poker_signal.lambda_app.table import DynamoTable, schema
+from poker_signal.lambda_app.table import DynamoTable
 from tests.core.build import AT, row
-from tests.lambda_app import ENVIRONMENT, TABLE
+from tests.lambda_app import TABLE
 from tests.lambda_app.build import (
     ALICE,
     BOB,
@@ -42,7 +37,7 @@ from tests.lambda_app.build import (
     saved,
     with_session,
 )
-from tests.support.dynamodb import Body
+from tests.support.dynamodb import Body, moto_client
 
 DOC = Path(__file__).parents[2] / "docs" / "lambda.md"
 BEGIN, END = "<!-- calls -->", "<!-- /calls -->"
@@ -66,23 +61,15 @@ TO_NOBODY = '{"type":"player-connected","targetId":"nobody"}'
 class Aws:
     """moto's DynamoDB, connections that are open unless they are ``gone``, and what was called."""
 
-    def __init__(self) -> None:
+    def __init__(self, dynamodb: Any) -> None:
         self.calls: list[str] = []
         self.gone: set[ConnectionId] = set()
-        self.dynamodb = dynamodb_client()
+        self.dynamodb = dynamodb
         self.management = management_client(ENDPOINT)
         self.table = DynamoTable(self.dynamodb, TABLE)
         self.while_asleep: Callable[[], None] = lambda: None
-        patch_client(self.dynamodb)
-        self.dynamodb.create_table(**schema(TABLE))
         for client in (self.dynamodb, self.management):
             client.meta.events.register_first("before-send", self._before_send)
-
-    def close(self) -> None:
-        """Let go of the clients."""
-        for client in (self.dynamodb, self.management):
-            client.meta.events.unregister("before-send", self._before_send)
-            client.close()
 
     def container(self, rules: Rules) -> SignalingHandler:
         """Return a cold container."""
@@ -217,22 +204,14 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     return [*aws.calls]
 
 
-@contextmanager
-def deployment() -> Generator[Aws, None, None]:
-    """An AWS in this process, with the table."""
-    with mock.patch.dict(os.environ, ENVIRONMENT), mock_aws():
-        os.environ.pop("AWS_PROFILE", None)
-        aws = Aws()
-        try:
-            yield aws
-        finally:
-            aws.close()
-
-
 def measured() -> dict[str, list[str]]:
     """Return the calls of every situation by its name."""
-    with deployment() as aws:
-        return {situation.name: measure(aws, situation) for situation in SITUATIONS}
+    with moto_client() as client:
+        aws = Aws(client)
+        try:
+            return {situation.name: measure(aws, situation) for situation in SITUATIONS}
+        finally:
+            aws.management.close()
 
 
 def table_of(calls: dict[str, list[str]]) -> str:

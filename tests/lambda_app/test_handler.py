@@ -80,13 +80,16 @@ def test_a_ghost_is_looked_for_again_only_while_it_may_still_be_opening(
 
 
 def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> None:
-    """The index is a moment behind; the table is not."""
+    """The index is a moment behind, the table is not; odd items of it are counted in the line."""
     container = Container(HOST)
     container(connect(ALICE))
     container.table.not_yet_in_index.add(ALICE.connection_id)
+    container.table.unreadable = 3
     container.table.calls.clear()
+    capsys.readouterr()
     container(message(ALICE, JOIN))
     assert container.table.calls == ["read_room", "row"]
+    assert logged(capsys)["unreadableItems"] == 3
     assert container.heard(HOST) == [frame("join", ALICE)]
 
 
