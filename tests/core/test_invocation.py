@@ -173,6 +173,21 @@ def test_who_comes_is_saved_and_who_leaves_is_forgotten(
     assert invocation.outcome == Outcome(outcome)
 
 
+def test_a_ghost_makes_room_for_a_newcomer() -> None:
+    """It is forgotten, and nobody else is asked."""
+    carol = row("Carol", 9)
+    asks = connect(carol)
+    found = asks._replace(seated=frozenset({ALICE.player_id}))
+    invocation = Invocation(asks, ROOM, Rules(seats=2))
+    assert perform(invocation, gone=[BOB]) == [
+        Probe(ALICE.connection_id, ALICE.player_id, cause=asks),
+        Probe(BOB.connection_id, BOB.player_id, cause=found),
+        Forget(BOB.connection_id),
+        Save(carol),
+    ]
+    assert invocation.outcome == Outcome("connected")
+
+
 SENTENCES = {
     "offer": "undelivered",
     "answer": "undelivered",

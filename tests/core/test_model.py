@@ -50,33 +50,26 @@ def test_a_value_equals_only_its_like(other: object) -> None:
     assert len({Forget(C1), Forget(ConnectionId("c1")), Close(C1)}) == 2
 
 
-def test_a_row_settles_half_a_minute_after_it_connected() -> None:
-    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
-    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)
-    assert newcomer.is_settling(AT)
-    assert newcomer.is_settling(AT - 1)
-    assert not row("Alice", ttl=9_999_999_999).is_settling(AT)
-    assert newcomer.is_settling(AT + SETTLING_S)
-    assert not newcomer.is_settling(AT + SETTLING_S + 1)
-
-
 @pytest.mark.parametrize(
     ("saved_at", "seat", "until"),
     [
+        (None, None, AT + SETTLING_S),
         (AT + 5, None, AT + 5 + OPENING_S),
         (AT, "since then", AT + SETTLING_S),
         (AT + 3600, None, AT + SETTLING_S),
     ],
-    ids=["stored", "took over", "wrong clock"],
+    ids=["connected", "stored", "took over", "wrong clock"],
 )
-def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later(
-    saved_at: int, seat: str | None, until: int
+def test_a_row_settles_for_half_a_minute_or_two_seconds_after_it_was_stored(
+    saved_at: int | None, seat: str | None, until: int
 ) -> None:
-    """A takeover settles as long as a handshake may take; and no ghost settles for ever."""
+    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
     newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
+    assert newcomer.is_settling(AT - 1)
     assert newcomer.is_settling(AT)
     assert newcomer.is_settling(until)
     assert not newcomer.is_settling(until + 1)
+    assert not newcomer._replace(ttl=9_999_999_999).is_settling(AT)
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:

@@ -102,22 +102,17 @@ def test_a_close_without_an_answer_is_not_done(management: Any) -> None:
     assert ManagementApi(management).close(ALICE) is False
 
 
-def test_a_frame_is_sent_as_utf_8(endpoint: Endpoint, management: Any) -> None:
-    """Byte for byte; nothing around it."""
-    assert ManagementApi(management).post(ALICE, '{"senderId":"Zoë 🃏"}')
-    (sent,) = endpoint.sent
-    assert sent.body == '{"senderId":"Zoë 🃏"}'.encode()
-    assert (sent.method, sent.path) == ("POST", "/@connections/ShDEC76bIAMCUrA%3D")
-
-
-def test_a_stage_and_an_id_end_up_in_the_path(endpoint: Endpoint) -> None:
-    """The endpoint ends in the stage, where no custom domain hides it."""
+def test_a_stage_and_an_id_end_up_in_the_path_and_a_frame_in_the_body(endpoint: Endpoint) -> None:
+    """The endpoint ends in the stage, where no custom domain hides it; a frame is UTF-8."""
     client = management_client(f"{endpoint.url}/prod")
     connections = ManagementApi(client)
+    connections.post(ALICE, '{"senderId":"Zoë 🃏"}')
     connections.is_open(ALICE)
     connections.close(ALICE)
     client.close()
+    assert endpoint.sent[0].body == '{"senderId":"Zoë 🃏"}'.encode()
     assert [(sent.method, sent.path) for sent in endpoint.sent] == [
+        ("POST", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
         ("GET", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
         ("DELETE", "/prod/@connections/ShDEC76bIAMCUrA%3D"),
     ]
