@@ -245,7 +245,7 @@ def test_a_connection_that_still_opens_is_passed_over_and_looked_for_later(opens
     def answer(effect: Effect) -> bool | None:
         if effect not in looks:
             return is_tablets(effect)
-        return None if opens == "throttled" else effect.connection_id == opens  # type: ignore[union-attr]
+        return None if opens == "throttled" else effect.connection_id == opens
 
     effects = play(invocation, answer)
     assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-8", "HOST-0"]
