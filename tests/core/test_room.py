@@ -89,6 +89,7 @@ def test_a_row_is_found_by_its_connection_until_it_expires() -> None:
     assert room.row(BOB.connection_id, AT) == BOB
     assert room.row(LATER_ALICE.connection_id, AT) is None
     assert room.row(EXPIRED_ALICE.connection_id, AT) is None
+    assert room.row(EXPIRED_ALICE.connection_id, EXPIRED_ALICE.ttl) == EXPIRED_ALICE
 
 
 def test_a_room_is_equal_to_one_of_the_same_rows() -> None:
