@@ -6,8 +6,6 @@ from collections import Counter
 from itertools import chain
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 FOLDERS = ("core", "lambda_app", "emulator", "cli")
 
@@ -29,12 +27,6 @@ def test_no_two_classes_have_one_name() -> None:
     nodes = chain.from_iterable(ast.walk(ast.parse(file.read_text())) for file in files)
     names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
     assert [name for name, count in names.items() if count > 1] == []
-
-
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_every_folder_says_that_it_is_typed(folder: str) -> None:
-    """A user's type checker reads our types only then."""
-    assert (ROOT / folder / "py.typed").read_bytes() == b""
 
 
 def test_constraints_are_versions_and_nothing_else() -> None:

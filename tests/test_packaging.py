@@ -91,14 +91,7 @@ def test_the_example_passes_with_the_wheel_alone(wheel: Path, tmp_path: Path) ->
 
     venv.create(tmp_path / "fresh", with_pip=True)
     python = tmp_path / "fresh" / "bin" / "python"
-    install: list[str | Path] = [
-        python,
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--disable-pip-version-check",
-    ]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run(
         [*install, "--constraint", str(ROOT / "constraints.txt"), *ours], check=True, timeout=500
     )

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.aws_event import Identity, LambdaEvent, RequestContext, iso_time
-from poker_signal.core.errors import HostProtected, InvalidConnect, NotConnected, SignalError
+from poker_signal.core.errors import HostProtected, InvalidConnect
 from poker_signal.core.event_parser import MalformedEvent, parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
@@ -25,7 +25,6 @@ from poker_signal.core.model import (
     PlayerId,
     Row,
 )
-from tests.core.build import AT
 
 EVENTS = Path(__file__).parents[1] / "events"
 WEBSOCKET_EVENTS = sorted(file.stem for file in EVENTS.glob("*.json") if file.stem != "http-api")
@@ -35,28 +34,18 @@ SESSION_RULE = "8 to 128 visible ASCII characters, or left out"
 
 BAD_NAMES = {
     "empty": "",
-    "blank": "   ",
     "blank in Unicode": "\u2003\u00a0\u3000",
     "129 characters": "x" * 129,
-    "129 characters beyond the BMP": "🃏" * 129,
     "NUL": "Al\x00ice",
-    "line feed": "Alice\n",
-    "last of C0": "\x1fAlice",
     "DEL": "Alice\x7f",
-    "first of C1": "\x80Alice",
     "last of C1": "Alice\x9f",
     "lone surrogate": "Alice\ud83c",
 }
 GOOD_NAMES = {
-    "one character": "A",
-    "128 characters": "x" * 128,
     "128 characters beyond the BMP": "🃏" * 128,
     "spaces inside and around": " Anna  Maria ",
-    "markup and quotes": 'A "B" \\C <b>&amp;</b>',
     "emoji with joiners": "👩‍👩‍👧",
-    "right to left": "עליזה",
     "just after C1": "\u00a0x",
-    "JSON": '{"type":"join"}',
 }
 BAD_SESSIONS = {
     "empty": "",
@@ -127,27 +116,11 @@ def test_connect_becomes_a_row() -> None:
 
 
 def test_message_is_what_was_sent() -> None:
-    """The body is untouched: whatever is in it is judged later."""
-    event = recorded("message")
-    assert parse_event(event) == Message(
-        event["requestContext"]["connectionId"], '{"type":"join"}', 1707503008, at_ms=1707503008401
-    )
-
-
-def test_message_counts_from_when_it_was_received() -> None:
-    """Whether a row has expired is asked of the message's moment, not of the connection's."""
-    event = changed("message", requestTimeEpoch=1707510208999)
-    assert parse_event(event) == Message(
-        event["requestContext"]["connectionId"], '{"type":"join"}', 1707510208, at_ms=1707510208999
-    )
-
-
-def test_an_empty_message_is_a_message() -> None:
-    """Its sender is to be told that it says nothing."""
-    event = recorded("message") | {"body": ""}
-    parsed = parse_event(event)
-    assert isinstance(parsed, Message)
-    assert parsed.body == ""
+    """The body is untouched, even an empty one: whatever is in it is judged later."""
+    for body in ('{"type":"join"}', ""):
+        assert parse_event(recorded("message") | {"body": body}) == Message(
+            ConnectionId("ShDEC76bIAMCUrA="), body, 1707503008, at_ms=1707503008401
+        )
 
 
 @pytest.mark.parametrize(
@@ -171,40 +144,27 @@ def test_the_origin_is_that_of_the_header(headers: object, origin: str | None) -
     assert parsed.origin == origin
 
 
-def test_disconnect_names_its_connection() -> None:
-    """No more is needed to forget it."""
-    event = recorded("disconnect")
+@pytest.mark.parametrize("route_key", ["$default", "join", "$connect"], ids=str)
+def test_the_event_type_decides_and_not_the_route_key(route_key: str) -> None:
+    """A message is a message, whichever route an API was set up with."""
+    assert isinstance(parse_event(changed("message", routeKey=route_key)), Message)
+    event = changed("disconnect", routeKey=route_key)
     assert parse_event(event) == Disconnect(event["requestContext"]["connectionId"])
 
 
-@pytest.mark.parametrize("route_key", ["$default", "join", "$connect"], ids=str)
-def test_the_route_key_decides_nothing(route_key: str) -> None:
-    """A message is a message, whichever route an API was set up with."""
-    assert isinstance(parse_event(changed("message", routeKey=route_key)), Message)
-
-
-def test_names_arrive_decoded() -> None:
-    """A player's name is whatever a human typed."""
-    assert row_of(recorded("connect-unicode")).player_id == "Zoë 🃏"
-
-
-def test_of_a_repeated_parameter_the_last_counts() -> None:
+def test_names_arrive_decoded_and_of_a_repeated_parameter_the_last_counts() -> None:
     """As API Gateway does: otherwise two parts of one deployment saw two players."""
+    assert row_of(recorded("connect-unicode")).player_id == "Zoë 🃏"
     assert row_of(recorded("connect-repeated-query")).player_id == "Bob"
 
 
 def test_a_connect_without_query_is_refused() -> None:
-    """API Gateway leaves the key out altogether then."""
-    with pytest.raises(InvalidConnect) as caught:
-        parse_event(recorded("connect-without-query"))
-    assert str(caught.value) == f"Query parameter playerId must be {NAME_RULE}."
-
-
-def test_a_query_of_null_is_no_query() -> None:
-    """Recordings made by hand have it, and API Gateway's older events had it too."""
-    event = recorded("connect") | {"queryStringParameters": None}
-    with pytest.raises(InvalidConnect):
-        parse_event(event)
+    """API Gateway leaves the key out altogether then; recordings made by hand have null."""
+    event = recorded("connect-without-query")
+    for query in ({}, {"queryStringParameters": None}):
+        with pytest.raises(InvalidConnect) as caught:
+            parse_event(event | query)
+        assert str(caught.value) == f"Query parameter playerId must be {NAME_RULE}."
 
 
 @pytest.mark.parametrize("parameter", ["playerId", "gameId"], ids=str)
@@ -260,33 +220,15 @@ def test_of_a_session_only_its_sha256_is_kept(session: str) -> None:
     assert session not in repr(event)
 
 
-def test_a_recorded_session_is_not_kept() -> None:
-    """The same, of an event as API Gateway sends it."""
-    assert "correct-horse-battery-staple" not in repr(
-        parse_event(recorded("connect-host-with-session"))
-    )
-
-
-def test_a_client_without_session_has_none() -> None:
-    """Today's clients send none, and are let in."""
-    assert row_of(connect_event()).session is None
-
-
-def test_other_parameters_are_ignored() -> None:
-    """A newer client may say more than this version understands."""
-    assert row_of(connect_event(version="2")) == row_of(connect_event())
-
-
 @pytest.mark.parametrize(
     ("epoch_ms", "expected"),
     [
         (0, "1970-01-01T00:00:00.000Z"),
-        (1_707_503_007_396, "2024-02-09T18:23:27.396Z"),
         (1_707_503_007_005, "2024-02-09T18:23:27.005Z"),
         (1_709_164_800_999, "2024-02-29T00:00:00.999Z"),
         (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
     ],
-    ids=["epoch", "today", "leading zeros", "leap day", "last"],
+    ids=["epoch", "leading zeros", "leap day", "last"],
 )
 def test_moments_are_written_in_iso_8601(epoch_ms: int, expected: str) -> None:
     """UTC, milliseconds and Z, always as long: as text it sorts as it does in time."""
@@ -347,11 +289,6 @@ def test_what_is_no_event_of_a_websocket_api_is_malformed(
         parse_event(event)
 
 
-def test_a_malformed_event_is_not_answered_as_a_clients_fault() -> None:
-    """Only a SignalError is told to clients."""
-    assert not issubclass(MalformedEvent, SignalError)
-
-
 @pytest.mark.parametrize("name", WEBSOCKET_EVENTS, ids=str)
 def test_recorded_events_have_the_declared_shape(name: str) -> None:
     """The emulator builds what is declared: it must be what API Gateway sends."""
@@ -362,57 +299,13 @@ def test_recorded_events_have_the_declared_shape(name: str) -> None:
         assert list(value) == [key for key in shape.__annotations__ if key in value]
 
 
-@pytest.mark.parametrize("name", WEBSOCKET_EVENTS, ids=str)
-def test_recorded_events_agree_with_themselves(name: str) -> None:
-    """A recording that no gateway could have sent proves nothing."""
-    event = recorded(name)
-    context = event["requestContext"]
-    assert context["requestId"] == context["extendedRequestId"]
-    assert context["connectedAt"] <= context["requestTimeEpoch"]
-    assert ("body" in event) is (context["eventType"] == "MESSAGE") is ("messageId" in context)
-    assert ("headers" in event) is (context["eventType"] != "MESSAGE")
-    for key, values in event.get("multiValueHeaders", {}).items():
-        assert event["headers"][key] == values[-1]
-    for key, values in event.get("multiValueQueryStringParameters", {}).items():
-        assert event["queryStringParameters"][key] == values[-1]
-
-
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        Outcome("connected"),
-        Outcome("disconnected"),
-        Outcome("delivered"),
-        Outcome("pong"),
-        Outcome("undelivered", NotConnected()),
-        Outcome("error", NotConnected()),
-    ],
-    ids=lambda outcome: outcome.name,
-)
-def test_whatever_was_handled_is_answered_200(outcome: Outcome) -> None:
-    """A client's mistake is told in a frame; the status of a message says that we worked."""
-    assert response_for(outcome) == {"statusCode": 200}
-
-
-@pytest.mark.parametrize(
-    ("error", "response"),
-    [
-        (
-            InvalidConnect("gameId", "there"),
-            {"statusCode": 400, "body": "Query parameter gameId must be there."},
-        ),
-        (
-            HostProtected(),
-            {"statusCode": 409, "body": "Somebody else is hosting this game already."},
-        ),
-    ],
-    ids=["invalid", "protected"],
-)
-def test_a_refused_handshake_has_its_errors_status(
-    error: InvalidConnect | HostProtected, response: dict[str, object]
-) -> None:
-    """The status is all that a browser's console shows of it."""
-    assert response_for(Outcome("refused", error)) == response
+@pytest.mark.parametrize("name", ["connected", "disconnected", "delivered", "pong", "undelivered"])
+def test_a_refused_handshake_has_its_errors_status_and_all_else_200(name: str) -> None:
+    """The status is all that a browser's console shows; of a message it says that we worked."""
+    for error in (HostProtected(), InvalidConnect("gameId", "there")):
+        refused = {"statusCode": error.status_code, "body": str(error)}
+        assert response_for(Outcome("refused", error)) == refused
+        assert response_for(Outcome(name, error)) == {"statusCode": 200}
 
 
 @given(
@@ -434,11 +327,6 @@ def test_a_query_that_is_no_object_is_malformed(query: object) -> None:
     """Events are also written by hand, for ``invoke``: what is wrong with one is to be said."""
     with pytest.raises(MalformedEvent, match="queryStringParameters"):
         parse_event(recorded("connect") | {"queryStringParameters": query})
-
-
-def test_rows_last_as_long_as_the_tests_assume() -> None:
-    """Otherwise what other tests call live would be expired."""
-    assert row_of(recorded("connect")).ttl > AT
 
 
 @pytest.mark.parametrize(

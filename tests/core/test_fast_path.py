@@ -102,18 +102,12 @@ def test_a_lane_is_of_one_room() -> None:
 
 
 def test_a_lane_ends_when_a_row_expires() -> None:
-    """And is not used for an event that is older than its decision."""
+    """Nor is it for an event that is older than its decision, or that is over the limit."""
     room = Room([TABLET._replace(ttl=AT + 5), ALICE, BOB])
     event = message(ALICE, CANDIDATE)
     assert learnt(event, room)
     found = [fast_path.find(event._replace(at=AT + s), room) is not None for s in (-1, 0, 5, 6)]
     assert found == [False, True, True, False]
-
-
-def test_a_message_over_the_limit_is_not_forwarded() -> None:
-    """Its sender has to hear why."""
-    room, event = met(), message(ALICE, CANDIDATE)
-    assert learnt(event, room)
     assert fast_path.find(event._replace(is_over_limit=True), room) is None
 
 

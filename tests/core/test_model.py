@@ -1,8 +1,5 @@
 """Values: what is remembered of a connection, and for how long."""
 
-from copy import copy
-from typing import get_args
-
 import pytest
 
 from poker_signal.core.configuration import Topology
@@ -11,30 +8,12 @@ from poker_signal.core.model import (
     OPENING_S,
     ROW_LIFETIME_S,
     SETTLING_S,
-    Alive,
     Close,
-    Connect,
     ConnectionId,
-    Delivered,
-    Disconnect,
-    Effect,
-    Event,
     Forget,
-    GatewayEvent,
-    Gone,
-    LookAgain,
-    Message,
     PlayerId,
-    Post,
-    Probe,
-    Reach,
-    ReadAgain,
-    Row,
-    Save,
-    Throttled,
-    Wait,
 )
-from tests.core.build import AT, row, signal
+from tests.core.build import AT, row
 
 ALICE = row("Alice")
 BOB = PlayerId("Bob")
@@ -57,44 +36,6 @@ def test_words_are_the_protocols() -> None:
     assert ROW_LIFETIME_S == 2 * 60 * 60
 
 
-VALUES = [
-    ALICE,
-    signal(ALICE, "offer", "Bob"),
-    Connect(ALICE, AT),
-    Message(C1, "{}", AT),
-    Disconnect(C1),
-    Delivered(signal(ALICE, "offer", "Bob"), C1, BOB),
-    Gone(C1),
-    Throttled(signal(ALICE, "offer", "Bob")),
-    Alive(BOB, signal(ALICE, "join")),
-    Save(ALICE),
-    Forget(C1),
-    Post(C1, "{}", signal(ALICE, "offer", "Bob"), BOB),
-    Probe(C1, BOB, signal(ALICE, "join")),
-    Reach(C1, C1),
-    Wait(0.1, signal(ALICE, "ice-candidate", "Bob")),
-    ReadAgain(0.1, signal(ALICE, "offer", "Bob")),
-    LookAgain(0.1, C1),
-    Close(C1),
-]
-
-
-@pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).__name__)
-def test_rows_events_and_effects_are_values(value: Event | Effect | Row) -> None:
-    """Hosts pass them between threads and tasks: what nobody can change needs no lock."""
-    assert copy(value) == value
-    assert len({value, copy(value)}) == 1
-    with pytest.raises(AttributeError):
-        setattr(value, type(value).__match_args__[0], C1)
-
-
-def test_no_kind_of_event_or_effect_is_missing_above() -> None:
-    """A new kind is to be a value too."""
-    assert {Row, *get_args(Event), *get_args(GatewayEvent), *get_args(Effect)} == {
-        type(value) for value in VALUES
-    }
-
-
 @pytest.mark.parametrize(
     "other",
     [Forget(ConnectionId("c2")), Close(C1), (C1,), "c1", None],
@@ -106,35 +47,29 @@ def test_a_value_equals_only_its_like(other: object) -> None:
     assert not Forget(C1) == other  # noqa: SIM201
     assert Forget(C1) == Forget(ConnectionId("c1"))
     assert not Forget(C1) != Forget(ConnectionId("c1"))  # noqa: SIM202
-
-
-def test_a_row_settles_half_a_minute_after_it_connected() -> None:
-    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
-    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)
-    assert newcomer.is_settling(AT)
-    assert newcomer.is_settling(AT - 1)
-    assert not row("Alice", ttl=9_999_999_999).is_settling(AT)
-    assert newcomer.is_settling(AT + SETTLING_S)
-    assert not newcomer.is_settling(AT + SETTLING_S + 1)
+    assert len({Forget(C1), Forget(ConnectionId("c1")), Close(C1)}) == 2
 
 
 @pytest.mark.parametrize(
     ("saved_at", "seat", "until"),
     [
+        (None, None, AT + SETTLING_S),
         (AT + 5, None, AT + 5 + OPENING_S),
         (AT, "since then", AT + SETTLING_S),
         (AT + 3600, None, AT + SETTLING_S),
     ],
-    ids=["stored", "took over", "wrong clock"],
+    ids=["connected", "stored", "took over", "wrong clock"],
 )
-def test_a_row_that_tells_when_it_was_stored_settles_two_seconds_later(
-    saved_at: int, seat: str | None, until: int
+def test_a_row_settles_for_half_a_minute_or_two_seconds_after_it_was_stored(
+    saved_at: int | None, seat: str | None, until: int
 ) -> None:
-    """A takeover settles as long as a handshake may take; and no ghost settles for ever."""
+    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
     newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
+    assert newcomer.is_settling(AT - 1)
     assert newcomer.is_settling(AT)
     assert newcomer.is_settling(until)
     assert not newcomer.is_settling(until + 1)
+    assert not newcomer._replace(ttl=9_999_999_999).is_settling(AT)
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.event_parser import parse_event
-from poker_signal.core.model import Connect, ConnectionId, GameId, PlayerId, Row
+from poker_signal.core.model import Connect, ConnectionId, GameId, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
@@ -22,12 +22,9 @@ from tests.core.build import AT, row
 from tests.lambda_app import TABLE
 
 DOMAIN = "k3x9wq7p2a.execute-api.us-west-2.amazonaws.com"
-CLOSED = 1001
 
 EVENTS = Path(__file__).parents[1] / "events"
 OK = {"statusCode": 200}
-
-DEFAULT = Rules()
 
 HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
 
@@ -54,29 +51,22 @@ def message(sender: Row, body: str) -> Any:
 
 def disconnect(sender: Row) -> Any:
     """Return the event of a connection that has closed."""
-    return disconnect_event(_facts(sender), CLOSED, "Going away", "r", AT * 1000)
+    return disconnect_event(_facts(sender), 1001, "Going away", "r", AT * 1000)
 
 
 def _facts(sender: Row) -> Facts:
     second = int(sender.connected_at[17:19])
     connected_at_ms = (AT - 60 + second) * 1000
-    return Facts(
-        sender.connection_id,
-        connected_at_ms,
-        "prod",
-        DOMAIN,
-        "k3x9wq7p2a",
-        {"sourceIp": "192.0.2.1"},
-    )
+    identity: Any = {"sourceIp": "192.0.2.1"}
+    return Facts(sender.connection_id, connected_at_ms, "prod", DOMAIN, "k3x9wq7p2a", identity)
 
 
 class DictTable(DynamoTable):
-    """Rows in a dict; the index may know less, or more, than the table."""
+    """Rows in a dict; the index may know less than the table."""
 
     def __init__(self, *rows: Row) -> None:
         self.rows = {row.connection_id: row for row in rows}
         self.not_yet_in_index: set[ConnectionId] = set()
-        self.still_in_index: list[Row] = []
         self.unreadable = 0
         self.calls: list[str] = []
         self.failures: dict[str, BaseException] = {}
@@ -94,8 +84,7 @@ class DictTable(DynamoTable):
         self.before_read()
         self._called("read_room")
         known = [row for key, row in self.rows.items() if key not in self.not_yet_in_index]
-        rows = [row for row in (*known, *self.still_in_index) if row.game_id == game_id]
-        return Reading(Room(rows), self.unreadable)
+        return Reading(Room(row for row in known if row.game_id == game_id), self.unreadable)
 
     def save(self, row: Row) -> None:
         """Store a row."""
@@ -115,10 +104,6 @@ class DictTable(DynamoTable):
         if row := self.rows.get(connection_id):
             self.rows[connection_id] = row._replace(reached=row.reached | {target})
 
-    def names(self) -> list[PlayerId]:
-        """Return whose rows are there."""
-        return [row.player_id for row in self.rows.values()]
-
     def _called(self, name: str) -> None:
         self.calls.append(name)
         if failure := self.failures.get(name):
@@ -134,7 +119,6 @@ class ScriptedConnections(ManagementApi):
         """Of whom every call is one too many."""
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
-        self.probed: list[str] = []
         self.failures: dict[str, BaseException] = {}
         """What a call raises, by its name."""
         self.before_post: Callable[[], None] = lambda: None
@@ -150,7 +134,6 @@ class ScriptedConnections(ManagementApi):
 
     def is_open(self, connection_id: ConnectionId) -> bool:
         """Tell whether nobody said otherwise."""
-        self.probed.append(connection_id)
         self._fail("is_open", connection_id)
         return connection_id not in self.gone
 
@@ -175,7 +158,7 @@ class Container:
     def __init__(
         self,
         *rows: Row,
-        rules: Rules = DEFAULT,
+        rules: Rules = Rules(),  # noqa: B008
         management_endpoint: str | None = "https://management.example",
         ticket_keys: TicketKeys | None = None,
     ) -> None:

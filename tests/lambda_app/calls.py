@@ -8,27 +8,22 @@ They are counted where botocore sends them, retries included; DynamoDB is moto's
 import contextlib
 import io
 import itertools
-import os
 import re
-from collections.abc import Callable, Generator, Iterable
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
-from unittest import mock
 
 from botocore.awsrequest import AWSResponse
-from moto import mock_aws
-from moto.core.models import patch_client
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
-from poker_signal.lambda_app.clients import dynamodb_client, management_client
+from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
-from poker_signal.lambda_app.table import DynamoTable, schema
+from poker_signal.lambda_app.table import DynamoTable
 from tests.core.build import AT, row
-from tests.lambda_app import ENVIRONMENT, TABLE
+from tests.lambda_app import TABLE
 from tests.lambda_app.build import (
     ALICE,
     BOB,
@@ -42,7 +37,7 @@ from tests.lambda_app.build import (
     saved,
     with_session,
 )
-from tests.support.dynamodb import Body
+from tests.support.dynamodb import Body, moto_client
 
 DOC = Path(__file__).parents[2] / "docs" / "lambda.md"
 BEGIN, END = "<!-- calls -->", "<!-- /calls -->"
@@ -57,6 +52,7 @@ NEWCOMER = row("Alice", 9)
 YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
 
 PING = '{"type":"ping"}'
+JOIN_WITH_ID = '{"type":"join","id":"1"}'
 
 TO_NOBODY = '{"type":"player-connected","targetId":"nobody"}'
 """Makes a container know its sender, and changes nothing."""
@@ -65,23 +61,15 @@ TO_NOBODY = '{"type":"player-connected","targetId":"nobody"}'
 class Aws:
     """moto's DynamoDB, connections that are open unless they are ``gone``, and what was called."""
 
-    def __init__(self) -> None:
+    def __init__(self, dynamodb: Any) -> None:
         self.calls: list[str] = []
         self.gone: set[ConnectionId] = set()
-        self.dynamodb = dynamodb_client()
+        self.dynamodb = dynamodb
         self.management = management_client(ENDPOINT)
         self.table = DynamoTable(self.dynamodb, TABLE)
         self.while_asleep: Callable[[], None] = lambda: None
-        patch_client(self.dynamodb)
-        self.dynamodb.create_table(**schema(TABLE))
         for client in (self.dynamodb, self.management):
             client.meta.events.register_first("before-send", self._before_send)
-
-    def close(self) -> None:
-        """Let go of the clients."""
-        for client in (self.dynamodb, self.management):
-            client.meta.events.unregister("before-send", self._before_send)
-            client.close()
 
     def container(self, rules: Rules) -> SignalingHandler:
         """Return a cold container."""
@@ -120,111 +108,67 @@ class Situation(NamedTuple):
 
 
 BOTH = (HOST, ALICE)
-CAROL = row("Carol", 9)
-BOTH_SEATED = (HOST, ALICE, BOB)
-ONE_A_DAY = Rules(message_rate=0.00001, message_burst=1)
+TWICE = (*BOTH, NEWCOMER)
+SEATED = (HOST, ALICE, BOB)
+CAROL, NEW_HOST = row("Carol", 9), row("HOST", 9)
+TWO_SEATS, ONE_A_DAY = Rules(seats=2), Rules(message_rate=0.00001, message_burst=1)
 AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
+TO_HOST = '{"type":"player-connected","targetId":"HOST"}'
+TO_BOB = '{"type":"player-connected","targetId":"Bob"}'
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
     Situation("`$connect` of a player with a session", (HOST,), with_session(ALICE)),
     Situation("… without a limit of seats", (HOST,), connect(ALICE), rules=Rules(seats=0)),
+    Situation("… to a game of 2 seats, both taken", SEATED, connect(CAROL), rules=TWO_SEATS),
     Situation(
-        "… to a game of 2 seats, both taken", BOTH_SEATED, connect(CAROL), rules=Rules(seats=2)
-    ),
-    Situation(
-        "… and the second of them by a ghost",
-        BOTH_SEATED,
-        connect(CAROL),
-        gone=(BOB,),
-        rules=Rules(seats=2),
+        "… and the second of them by a ghost", SEATED, connect(CAROL), gone=(BOB,), rules=TWO_SEATS
     ),
     Situation("`$connect` of `HOST`", (), connect(HOST)),
     Situation("… taking over by its session", (saved(ALICE),), with_session(NEWCOMER)),
-    Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(row("HOST", 9))),
+    Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(NEW_HOST)),
     Situation(
         "… the protected `HOST` turns out to be gone",
-        (saved(HOST),),
-        connect(row("HOST", 40)),
+        *((saved(HOST),), connect(row("HOST", 40))),
         gone=(HOST,),
     ),
     Situation(
         "… the protected `HOST` may still be connecting",
-        (saved(HOST),),
-        connect(row("HOST", 9)),
+        *((saved(HOST),), connect(NEW_HOST)),
         gone=(HOST,),
     ),
     Situation("`$disconnect`", BOTH, disconnect(ALICE)),
-    Situation("`join`, warm container", BOTH, message(ALICE, JOIN), warm=ALICE),
+    Situation("`join`, warm container", BOTH, message(ALICE, JOIN), ALICE),
     Situation("`join`, cold container", BOTH, message(ALICE, JOIN)),
-    Situation(
-        "`join` with an `id`, acknowledged",
-        BOTH,
-        message(ALICE, '{"type":"join","id":"1"}'),
-        warm=ALICE,
-    ),
-    Situation(
-        "`join` with a name that is taken", (*BOTH, NEWCOMER), message(NEWCOMER, JOIN), NEWCOMER
-    ),
-    Situation(
-        "`join` after one's own ghost",
-        (*BOTH, NEWCOMER),
-        message(NEWCOMER, JOIN),
-        warm=NEWCOMER,
-        gone=(ALICE,),
-    ),
-    Situation("`offer` or `answer`", BOTH, message(HOST, OFFER), warm=HOST),
+    Situation("`join` with an `id`, acknowledged", BOTH, message(ALICE, JOIN_WITH_ID), ALICE),
+    Situation("`join` with a name that is taken", TWICE, message(NEWCOMER, JOIN), NEWCOMER),
+    Situation("`join` after one's own ghost", TWICE, message(NEWCOMER, JOIN), NEWCOMER, (ALICE,)),
+    Situation("`offer` or `answer`", BOTH, message(HOST, OFFER), HOST),
     Situation("`offer` or `answer`, cold container", BOTH, message(HOST, OFFER)),
-    Situation("`ice-candidate` after its offer", AFTER_OFFER, message(HOST, CANDIDATE), warm=HOST),
+    Situation("`ice-candidate` after its offer", AFTER_OFFER, message(HOST, CANDIDATE), HOST),
     Situation(
         "`ice-candidate` that waits once for its offer",
-        BOTH,
-        message(HOST, CANDIDATE),
-        warm=HOST,
+        *(BOTH, message(HOST, CANDIDATE), HOST),
         reached_after=1,
     ),
-    Situation("`ice-candidate` whose offer never comes", BOTH, message(HOST, CANDIDATE), warm=HOST),
-    Situation(
-        "`player-connected`",
-        BOTH,
-        message(ALICE, '{"type":"player-connected","targetId":"HOST"}'),
-        warm=ALICE,
-    ),
+    Situation("`ice-candidate` whose offer never comes", BOTH, message(HOST, CANDIDATE), HOST),
+    Situation("`player-connected`", BOTH, message(ALICE, TO_HOST), ALICE),
     Situation(
         "any message past a ghost to the next owner",
-        (*BOTH, row("HOST", 9)),
-        message(ALICE, JOIN),
-        warm=ALICE,
-        gone=(row("HOST", 9),),
+        *((*BOTH, NEW_HOST), message(ALICE, JOIN), ALICE, (NEW_HOST,)),
     ),
     Situation(
         "any message in a name that another connection owns",
-        (*BOTH, NEWCOMER),
-        message(NEWCOMER, '{"type":"player-connected","targetId":"HOST"}'),
-        warm=NEWCOMER,
+        *(TWICE, message(NEWCOMER, TO_HOST), NEWCOMER),
     ),
     Situation(
         "any message to somebody who connects meanwhile, a tenth of a second later",
-        (HOST, YOUNG_BOB),
-        message(HOST, '{"type":"player-connected","targetId":"Bob"}'),
-        warm=HOST,
-        gone=(YOUNG_BOB,),
+        *((HOST, YOUNG_BOB), message(HOST, TO_BOB), HOST, (YOUNG_BOB,)),
         open_after=1,
     ),
-    Situation(
-        "any message to nobody, told a second later",
-        (HOST,),
-        message(HOST, OFFER),
-        warm=HOST,
-    ),
+    Situation("any message to nobody, told a second later", (HOST,), message(HOST, OFFER), HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
-    Situation(
-        "any message beyond the limit",
-        BOTH,
-        message(ALICE, JOIN),
-        warm=ALICE,
-        rules=ONE_A_DAY,
-    ),
+    Situation("any message beyond the limit", BOTH, message(ALICE, JOIN), ALICE, rules=ONE_A_DAY),
     Situation("any message that cannot be read, or names no target", BOTH, message(ALICE, "?")),
     Situation("`ping`", BOTH, message(ALICE, PING)),
 )
@@ -260,22 +204,14 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     return [*aws.calls]
 
 
-@contextmanager
-def deployment() -> Generator[Aws, None, None]:
-    """An AWS in this process, with the table."""
-    with mock.patch.dict(os.environ, ENVIRONMENT), mock_aws():
-        os.environ.pop("AWS_PROFILE", None)
-        aws = Aws()
-        try:
-            yield aws
-        finally:
-            aws.close()
-
-
 def measured() -> dict[str, list[str]]:
     """Return the calls of every situation by its name."""
-    with deployment() as aws:
-        return {situation.name: measure(aws, situation) for situation in SITUATIONS}
+    with moto_client() as client:
+        aws = Aws(client)
+        try:
+            return {situation.name: measure(aws, situation) for situation in SITUATIONS}
+        finally:
+            aws.management.close()
 
 
 def table_of(calls: dict[str, list[str]]) -> str:

@@ -34,16 +34,7 @@ from tests.lambda_app.build import (
     saved,
     with_session,
 )
-
-
-def client_error(code: str, status: int) -> ClientError:
-    """Return what botocore raises of an answer."""
-    response = {
-        "Error": {"Code": code, "Message": "of AWS"},
-        "ResponseMetadata": {"HTTPStatusCode": status},
-    }
-    return ClientError(response, "Operation")
-
+from tests.support.dynamodb import client_error
 
 FAILURES = {
     "403": client_error("AccessDeniedException", 403),
@@ -184,23 +175,6 @@ def test_an_offer_that_cannot_be_noted_has_arrived(
     container(message(HOST, CANDIDATE))
     assert len(container.slept) == MAX_WAITS
     assert container.heard(ALICE)[1:] == [frame("ice-candidate", HOST, "1")]
-
-
-@each_failure
-def test_a_ghost_that_cannot_be_forgotten_costs_the_sender_an_error(
-    failure: BotoCoreError | ClientError, capsys: Capture
-) -> None:
-    """Nobody heard the message, so it may be sent again; then the ghost is found out anew."""
-    ghost = row("HOST", 9)
-    container = Container(HOST, ghost, ALICE)
-    container.connections.gone.add(ghost.connection_id)
-    container.table.failures["forget"] = failure
-    assert_fails(container, message(ALICE, JOIN), failure, capsys)
-    assert container.connections.posted == []
-    container.table.failures.clear()
-    container(message(ALICE, JOIN))
-    assert container.heard(HOST) == [frame("join", ALICE)]
-    assert ghost.connection_id not in container.table.rows
 
 
 @each_failure

@@ -75,16 +75,11 @@ def test_a_line_says_who_where_and_how_it_ended(monkeypatch: pytest.MonkeyPatch)
         "function": "unknown",
         "stage": "prod",
     }
+    assert line(outcome=Outcome("error", HostNotFound()))["code"] == "HOST_NOT_FOUND"
+    assert line(disconnect(row("Alice")))["disconnectStatusCode"] == 1001
     # Two deployments of one account may both be called prod.
     monkeypatch.setenv(log.FUNCTION_NAME, "poker-signaling-eu")
     assert line()["function"] == "poker-signaling-eu"
-
-
-def test_an_answer_has_its_code() -> None:
-    """Not its sentence, which may hold a name; and a disconnect has the code of its close."""
-    found = line(outcome=Outcome("error", HostNotFound()), type_="join")
-    assert (found["outcome"], found["code"]) == ("error", "HOST_NOT_FOUND")
-    assert line(disconnect(row("Alice")))["disconnectStatusCode"] == 1001
 
 
 @pytest.mark.parametrize(

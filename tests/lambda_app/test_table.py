@@ -105,20 +105,16 @@ def test_a_room_is_one_game(table: DynamoTable) -> None:
     assert table.read_room(GameId("0815")) == Reading(Room())
 
 
-def test_a_forgotten_row_is_gone(table: DynamoTable) -> None:
-    """From the table and from its game; a second time changes nothing."""
+def test_a_forgotten_row_is_gone(table: DynamoTable, client: Any) -> None:
+    """From the table and from its game; forgetting twice or reaching does not bring it back."""
     assert table.row(ALICE.connection_id) is None
     table.save(ALICE)
     table.forget(ALICE.connection_id)
     table.forget(ALICE.connection_id)
+    table.reach(ALICE.connection_id, BOB.connection_id)
+    assert client.scan(TableName=TABLE)["Items"] == []
     assert table.row(ALICE.connection_id) is None
     assert table.read_room(GAME) == Reading(Room())
-
-
-def test_reaching_does_not_bring_a_forgotten_row_back(table: DynamoTable, client: Any) -> None:
-    """Half a row would be a player without a name."""
-    table.reach(HOST.connection_id, ALICE.connection_id)
-    assert client.scan(TableName=TABLE)["Items"] == []
 
 
 @pytest.mark.parametrize(
@@ -146,12 +142,6 @@ def test_an_item_that_is_no_row_is_nobody_and_is_counted(
     table.save(HOST)
     assert table.read_room(GAME) == Reading(Room([HOST]), unreadable=1)
     assert table.row(ALICE.connection_id) is None
-
-
-def test_what_else_an_item_has_does_not_matter(table: DynamoTable, client: Any) -> None:
-    """A later version may add an attribute."""
-    put(client, version={"N": "2"})
-    assert table.row(ALICE.connection_id) == ALICE
 
 
 class Pages:

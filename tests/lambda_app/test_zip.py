@@ -21,17 +21,7 @@ MAX_ZIP_BYTES = 60_000
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 """boto3 and what it needs: Lambda's Python has it, and nothing else of PyPI."""
 
-NOT_THERE = (
-    "click",
-    "h11",
-    "jsonpath",
-    "moto",
-    "msgspec",
-    "simplejson",
-    "trustme",
-    "uvloop",
-    "websockets",
-)
+NOT_THERE = ("click", "h11", "jsonpath", "moto", "msgspec", "simplejson", "trustme", "websockets")
 
 INVOKE = """
 import importlib.util, json, sys

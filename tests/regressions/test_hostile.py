@@ -177,7 +177,7 @@ async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, end
     async with serve(Rules(), endpoint, SECRET) as host:
         for case, (more, status) in TICKETS.items():
             game = uuid.uuid4().hex
-            good = ticket(host, game, player="Alice")
+            good = ticket(game, player="Alice")
             query = query_of("Alice", game) + more.format(good=good)
             assert await host.connect(case, query) == status, case
 

@@ -1,4 +1,4 @@
-"""Each host in turn; those with the Lambda function share a DynamoDB and an SSM."""
+"""Each host in turn; the Lambda function has one DynamoDB and one SSM for all tests."""
 
 import os
 from collections.abc import Callable, Generator
@@ -12,11 +12,11 @@ os.environ.setdefault("AWS_SECRET_ACCESS_KEY", "x")
 os.environ.setdefault("AWS_DEFAULT_REGION", "us-west-2")
 os.environ.setdefault("TABLE_NAME", "poker-signaling-connections")
 
-from tests.signaling.hosts import core_host, event_host, lambda_host
-from tests.signaling.sockets import Host
+from tests.signaling.hosts import core_host, lambda_host
+from tests.signaling.sockets import SocketHost
 from tests.support.dynamodb import moto_server
 
-MakeHost = Callable[..., AbstractAsyncContextManager[Host]]
+MakeHost = Callable[..., AbstractAsyncContextManager[SocketHost]]
 
 
 @pytest.fixture(scope="package")
@@ -27,12 +27,7 @@ def endpoint() -> Generator[str, None, None]:
 
 
 @pytest.fixture(
-    params=[
-        core_host,
-        pytest.param(lambda_host, marks=pytest.mark.aws),
-        pytest.param(event_host, marks=pytest.mark.aws),
-    ],
-    ids=["core", "lambda", "events"],
+    params=[core_host, pytest.param(lambda_host, marks=pytest.mark.aws)], ids=["core", "lambda"]
 )
 def make_host(request: pytest.FixtureRequest) -> MakeHost:
     """Start a host, by its rules and the secret of its tickets."""

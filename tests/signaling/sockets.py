@@ -1,36 +1,12 @@
-"""What a transcript is played on, and the part of it that any endpoint has: clients."""
+"""The clients of an endpoint, as a transcript calls them."""
 
-import time
 from contextlib import AsyncExitStack
-from typing import Protocol
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
 from websockets.typing import Origin
 
 from tests.support.client import closed, hear_text
-
-
-class Host(Protocol):
-    """What a transcript needs."""
-
-    async def connect(self, key: str, query: str, origin: str | None = None) -> int:
-        """Connect; return 101 or the status of a refusal."""
-
-    async def say(self, key: str, text: str) -> None:
-        """Send a message."""
-
-    async def hear(self, key: str) -> str:
-        """Return the next frame that arrives, as text."""
-
-    async def leave(self, key: str) -> None:
-        """Close; return once ``$disconnect`` has run."""
-
-    async def is_closed(self, key: str) -> int:
-        """Return the code with which the host closes the connection, once it does."""
-
-    def now_s(self) -> int:
-        """Return the time of the host, in epoch seconds."""
 
 
 class SocketHost:
@@ -68,7 +44,3 @@ class SocketHost:
         """Return the code with which the host closes the connection, once it does."""
         code, _ = await closed(self._clients[key])
         return code or 0
-
-    def now_s(self) -> int:
-        """Return the time of the host, in epoch seconds."""
-        return int(time.time())

@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 from poker_signal.core.configuration import Rules, Topology
-from tests.signaling.sockets import Host
+from tests.signaling.sockets import SocketHost
 from tests.support.client import query_of
 
 
@@ -76,7 +76,6 @@ NAME_TAKEN = "A player named \\u201cAlice\\u201d is in this game already."
 HOST_TAKEN = "A player named \\u201cHOST\\u201d is in this game already."
 NO_HOST = error("HOST_NOT_FOUND", "Nobody is hosting this game. Please check the code.")
 TO_HOST = "In this game players may send messages only to the host."
-NO_TYPE = "This message cannot be understood: \\u201ctype\\u201d must be a string."
 MALFORMED = "This message cannot be understood: it is not a JSON object."
 
 MESH: dict[str, list[Step]] = {
@@ -102,11 +101,6 @@ MESH: dict[str, list[Step]] = {
             '{"type":"join","senderId":"Alice","payload":{"b" :1.0, "a":1e400,"\\u00e9":"é"}}',
         ),
     ],
-    "senderId is the connection's": [
-        *(HOST, ALICE),
-        Says("a", '{"type":"join","senderId":"HOST","payload":1}'),
-        Hears("h", '{"type":"join","senderId":"Alice","payload":1}'),
-    ],
     "a name is whatever a human typed": [
         HOST,
         Connects("z", "Zoë 🂡 +1%20"),
@@ -122,14 +116,8 @@ MESH: dict[str, list[Step]] = {
         Hears("a", '{"type":"ack","id":"7","payload":{"targetId":"HOST"}}'),
     ],
     "a ping needs nobody": [ALICE, Says("a", '{"type":"ping"}'), Hears("a", '{"type":"pong"}')],
-    "no host": [
-        *(ALICE, JOIN),
-        Hears("a", NO_HOST),
-    ],
-    "a host that left": [
-        *(HOST, ALICE, Leaves("h"), JOIN),
-        Hears("a", NO_HOST),
-    ],
+    "no host": [ALICE, JOIN, Hears("a", NO_HOST)],
+    "a host that left": [HOST, ALICE, Leaves("h"), JOIN, Hears("a", NO_HOST)],
     "HOST joins itself": [
         HOST,
         Says("h", '{"type":"join","id":"x"}'),
@@ -146,11 +134,6 @@ MESH: dict[str, list[Step]] = {
         *(HOST, ALICE, Connects("b", "Bob", "OTHER")),
         Says("a", '{"type":"offer","targetId":"Bob"}'),
         Hears("a", undelivered("TARGET_NOT_FOUND", NOT_FOUND, "offer", "Bob")),
-    ],
-    "a target of other case": [
-        *(HOST, ALICE, Connects("b", "bob")),
-        Says("a", '{"type":"answer","targetId":"Bob"}'),
-        Hears("a", undelivered("TARGET_NOT_FOUND", NOT_FOUND, "answer", "Bob")),
     ],
     "oneself": [
         ALICE,
@@ -170,11 +153,6 @@ MESH: dict[str, list[Step]] = {
             for step in (Says("a", text), Hears("a", error("INVALID_MESSAGE", MALFORMED)))
         ),
     ],
-    "no type": [
-        ALICE,
-        Says("a", '{"id":"3"}'),
-        Hears("a", error("INVALID_MESSAGE", NO_TYPE, "3")),
-    ],
     "the second of a name": [
         *(HOST, ALICE, Connects("a2", "Alice")),
         Says("a2", '{"type":"join"}'),
@@ -191,14 +169,6 @@ MESH: dict[str, list[Step]] = {
         Hears("h2", JOINED.text),
         Leaves("h2"),
         *(JOIN, JOINED),
-    ],
-    "a takeover": [
-        HOST,
-        Connects("a", "Alice", session="secret-of-alice"),
-        Connects("a2", "Alice", session="secret-of-alice"),
-        IsClosed("a", 1000),
-        OFFER,
-        Hears("a2", OFFERED.text),
     ],
     "a takeover past a bystander": [
         HOST,
@@ -329,7 +299,7 @@ CASES = [
 ]
 
 
-async def hold(steps: list[Step], host: Host) -> None:
+async def hold(steps: list[Step], host: SocketHost) -> None:
     """Play a transcript: the same bytes, and nobody hears anything that is not in it."""
     open_keys = [key async for key in _play(steps, host)]
     for key in open_keys:
@@ -337,7 +307,7 @@ async def hold(steps: list[Step], host: Host) -> None:
         assert await host.hear(key) == '{"type":"pong"}', f"{key} heard something else"
 
 
-async def _play(steps: list[Step], host: Host) -> AsyncGenerator[str, None]:
+async def _play(steps: list[Step], host: SocketHost) -> AsyncGenerator[str, None]:
     """Play a transcript; yield who is still connected at its end."""
     run = uuid.uuid4().hex[:8]
     open_keys: list[str] = []
