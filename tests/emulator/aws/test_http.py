@@ -8,17 +8,14 @@ from poker_signal.emulator.aws.http import Answer, Request
 @pytest.mark.parametrize(
     ("query", "pairs"),
     [
-        ("", []),
         ("?", []),
-        ("?a=1&a=2&b=", [("a", "1"), ("a", "2"), ("b", "")]),
-        ("?flag", [("flag", "")]),
+        ("?a=1&a=2&b=&flag", [("a", "1"), ("a", "2"), ("b", ""), ("flag", "")]),
         ("?q=a%20b+c%2B", [("q", "a b c+")]),
-        ("?q=%F0%9F%82%A1", [("q", "🂡")]),
-        ("?q=%ff", [("q", "\N{REPLACEMENT CHARACTER}")]),
+        ("?q=%F0%9F%82%A1&r=%ff", [("q", "🂡"), ("r", "\N{REPLACEMENT CHARACTER}")]),
         ("?a=1;b=2", [("a", "1;b=2")]),
         ("?a=b=c?d", [("a", "b=c?d")]),
     ],
-    ids=["none", "empty", "repeated", "flag", "decoded", "utf-8", "not-utf-8", "semicolon", "rest"],
+    ids=["empty", "repeated", "decoded", "utf-8", "semicolon", "rest"],
 )
 def test_a_query_string_is_decoded_in_order(query: str, pairs: list[tuple[str, str]]) -> None:
     """The rules of reference section 1.6, defaults where AWS does not say."""

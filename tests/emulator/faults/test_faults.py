@@ -93,16 +93,6 @@ class Bench:
         return self.function.calls
 
 
-def test_without_faults_nothing_is_changed() -> None:
-    """Neither what happens nor when."""
-    bench = Bench()
-    assert not bench.faults.are_active
-    assert bench.invoke(message("offer")) == OK
-    assert bench.faults.finds(ALICE)
-    assert not bench.faults.misses_disconnect(ALICE)
-    assert bench.told == []
-
-
 def test_a_dropped_message_never_reaches_the_function() -> None:
     """Only the first offer; and API Gateway is content."""
     bench = Bench("drop:offer#1")
