@@ -44,7 +44,7 @@ async def test_003_nothing_is_answered_before_connect_has_returned(api: Api) -> 
             assert (await other.ask("/")).status == 403
         assert not first_byte.done()
         gate.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await first_byte == b"H"
 
 

@@ -63,21 +63,17 @@ def post(connection_id: str, body: bytes, *headers: str) -> bytes:
 
 
 Outcome = tuple[int, str, bytes]
-"""Status, ``x-amzn-ErrorType`` and body."""
 
 
 async def outcome_of(emulator: Emulator, request_: bytes) -> Outcome:
-    """Return what comes of a request on a connection of its own."""
+    """Return status, ``x-amzn-ErrorType`` and body of an answer."""
     status, headers, body = await answer(emulator, request_)
     return status, headers.get("x-amzn-errortype", ""), body
 
 
 FORBIDDEN: Outcome = (403, "ForbiddenException", b'{"message":"Forbidden"}')
-NOT_SIGNED: Outcome = (
-    403,
-    "MissingAuthenticationTokenException",
-    b'{"message":"Missing Authentication Token"}',
-)
+MISSING = b'{"message":"Missing Authentication Token"}'
+NOT_SIGNED: Outcome = (403, "MissingAuthenticationTokenException", MISSING)
 GONE: Outcome = (410, "GoneException", b"")
 
 
@@ -85,9 +81,6 @@ def malformed(connection_id: str) -> Outcome:
     """Return what comes of an id that API Gateway cannot have made."""
     message = json.dumps(f"Invalid connectionId: {connection_id}")
     return 400, "BadRequestException", f'{{"message":{message}}}'.encode()
-
-
-# Who is addressed.
 
 
 ADDRESSES = {
@@ -131,15 +124,12 @@ async def test_other_methods_are_refused(emulator: Emulator, method: str) -> Non
 
 async def test_a_head_is_answered_without_a_body(emulator: Emulator) -> None:
     """Its answer ends with the headers, and the next one begins there."""
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         for target in (path_of(STRANGER), "/prod", "/other"):
             writer.write(request("HEAD", target))
             await reader.readuntil(b"\r\n\r\n")
         writer.write(request("GET", path_of(STRANGER)))
         assert (await read_answer(reader))[0] == 410
-
-
-# What is sent.
 
 
 async def test_a_body_arrives_whole_if_it_is_text(emulator: Emulator) -> None:
@@ -162,7 +152,7 @@ async def test_what_is_longer_than_its_length_is_the_next_request(emulator: Emul
     """And no valid one: what was announced is sent, the rest is refused."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
         writer.write(post(await id_of(client), b"hello, world\r\n\r\n", "Content-Length: 5"))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert (await read_answer(reader))[0] == 200
             assert (await read_answer(reader))[0] == 400
             assert await reader.read() == b""
@@ -173,7 +163,7 @@ async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) ->
     """curl asks before it sends a large body."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
         whole = post(await id_of(client), b"large", "Expect: 100-continue")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             writer.write(whole.removesuffix(b"large"))
             assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 100 ")
             writer.write(b"large")
@@ -190,11 +180,11 @@ async def test_requests_that_were_sent_ahead_are_answered_in_order(emulator: Emu
         get, nowhere = request("GET", path_of(connection_id)), request("GET", "/nowhere")
         # Gone at once: before the client has answered the close frame.
         writer.write(b"".join(posts) + delete + posts[0] + delete + get + nowhere)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             statuses = [(await read_answer(reader))[0] for _ in range(105)]
         assert statuses == [200] * 100 + [204, 410, 410, 410, 403]
         assert [await hear(client) for _ in range(100)] == [str(n) for n in range(100)]
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await client.wait_closed()
 
 

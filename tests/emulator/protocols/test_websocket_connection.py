@@ -52,7 +52,7 @@ async def test_a_mistake_is_closed_with_its_code_and_told(
     """No function sees a message of it; what came before still counts."""
     good = client_frame(TEXT, json.dumps({"type": "join"}).encode())
     async with peer(emulator, "HOST") as host, raw_connection(emulator) as (reader, writer):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             writer.write(HANDSHAKE + good + sent)
             await reader.readuntil(b"\r\n\r\n")
             assert await reader.read() == b"\x88\x02" + code
@@ -73,16 +73,10 @@ async def test_a_compressed_message_is_measured_after_inflation() -> None:
             assert len((await hear(host))["payload"]) == rest
             await client.send(head + "x" * (rest + 1) + tail)
             assert await closed(client) == (1009, "")
-
-
-async def test_a_fragmented_compressed_message_cannot_inflate_past_the_limit(
-    emulator: Emulator,
-) -> None:
-    """A hundred small frames must not become a message of megabytes."""
-    url = f"{emulator.url}?playerId=Zip&gameId=GAME01"
-    async with connect(url, extensions=[ClientPerMessageDeflateFactory()]) as client:
-        await client.send("x" * 100_000 for _ in range(100))
-        assert await closed(client) == (1009, "")
+        # A hundred small frames must not become a message of megabytes either.
+        async with connect(url, extensions=[ClientPerMessageDeflateFactory()]) as client:
+            await client.send("x" * 100_000 for _ in range(100))
+            assert await closed(client) == (1009, "")
 
 
 async def test_control_pings_keep_a_connection_open_if_told_so(clock: VirtualClock) -> None:
@@ -90,7 +84,7 @@ async def test_control_pings_keep_a_connection_open_if_told_so(clock: VirtualClo
     async with Emulator(Settings(port=0, pings_reset_idle=True), clock=clock) as emulator:
         async with peer(emulator, "Alice") as alice:
             clock.advance(400)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await (await alice.ping())
             clock.advance(201)
             await settle(alice)
@@ -100,7 +94,7 @@ async def test_a_peer_that_does_not_answer_a_close_is_cut_off(clock: VirtualCloc
     """Nobody waits for ever: the TCP connection ends by itself."""
     settings = Settings(port=0, close_timeout_s=0.05)
     async with Emulator(settings, clock=clock) as emulator:
-        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
             writer.write(HANDSHAKE + client_frame(TEXT, b'{"type":"ping"}'))
             await reader.readuntil(b"pong")
             clock.advance(600)
@@ -111,7 +105,7 @@ async def test_a_peer_that_does_not_answer_a_close_is_cut_off(clock: VirtualCloc
 async def test_a_frame_may_come_in_any_pieces(emulator: Emulator, step: int) -> None:
     """TCP keeps no boundaries; a client may also send it along with the handshake."""
     data = HANDSHAKE + client_frame(TEXT, b'{"type":"ping"}')
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         for start in range(0, len(data), step):
             writer.write(data[start : start + step])
             await writer.drain()
@@ -122,7 +116,7 @@ async def test_a_frame_may_come_in_any_pieces(emulator: Emulator, step: int) -> 
 async def test_a_message_of_countless_empty_fragments_is_a_message(emulator: Emulator) -> None:
     """The time for it grows with their number, not with its square."""
     flood = client_frame(TEXT, b'{"type":', fin=False) + client_frame(0, b"", fin=False) * 50_000
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         writer.write(HANDSHAKE + flood + client_frame(0, b'"ping"}'))
         assert await reader.readuntil(b"pong")
 
@@ -136,7 +130,7 @@ async def test_a_flood_of_messages_lets_others_have_their_turn(records: Records)
             await reader.readuntil(b"\r\n\r\n")
             writer.write(ping * 2_000)
             await settle(alice)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 for _ in range(2_000):
                     await reader.readuntil(b"pong")
     spoke = [record.who for record in records if record.kind == "message"]
@@ -155,7 +149,7 @@ async def test_who_says_no_more_and_reads_nothing_is_cut_off(records: Records) -
                 await tell(host, type="offer", targetId="raw", payload="x" * 30_000)
             await settle(host)
             writer.write_eof()
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 while not any(record.kind == "disconnect" for record in records):
                     await settle(host)
     assert [r.outcome for r in records if r.who == "raw" and r.kind == "disconnect"] == [
