@@ -8,14 +8,14 @@ from tests.support.client import hear_text as hear
 
 async def test_the_domain_name_carries_the_port(serve: Serve) -> None:
     """Handlers make callback URLs of it: they have to work here, too; it can be set, however."""
-    for settings in ({}, {"domain_name": "cards.example"}):
-        api = await serve(**settings)
+    for name in (None, "cards.example"):
+        api = await serve(domain_name=name)
         assert (await api.handshake()).status == 101
         event = await api.script.called("connect")
         told = event["requestContext"]["domainName"], event["headers"]["Host"]
         parts = urlsplit(api.url)
         here = parts.netloc, parts.hostname
-        assert told == (("cards.example", "cards.example") if settings else here)
+        assert told == ((name, name) if name else here)
 
 
 async def test_a_client_with_too_many_invocations_has_to_wait(serve: Serve) -> None:
