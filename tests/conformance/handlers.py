@@ -11,11 +11,10 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tests.support.client import PATIENCE_S
+
 Event = dict[str, Any]
 Behaviour = Callable[[Event], object]
-
-PATIENCE_S = 10
-"""How long a test waits for what must happen."""
 
 
 class Call(NamedTuple):
@@ -80,7 +79,9 @@ class Script:
     def play(self, function: str, event: Event) -> object:
         """Do what the test said; in a thread of the function's own."""
         # Looked up first: a test that hears of the call may at once say what the next one does.
-        behaviour = self._behaviours.get(function, _USUAL.get(function, _ok))
+        behaviour = self._behaviours.get(
+            function, _USUAL.get(function, lambda _: {"statusCode": 200})
+        )
         # The test may be over: then nobody is left to be told.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._take, Call(function, event))
@@ -98,12 +99,7 @@ scripts: dict[str, Script] = {}
 def policy(event: Event, effect: str = "Allow", **more: object) -> dict[str, object]:
     """Return what an authorizer returns."""
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
-    document = {"Version": "2012-10-17", "Statement": [statement]}
-    return {"principalId": "somebody", "policyDocument": document, **more}
-
-
-def _ok(event: Event) -> object:
-    return {"statusCode": 200}
+    return {"principalId": "somebody", "policyDocument": {"Statement": [statement]}, **more}
 
 
 _USUAL: dict[str, Behaviour] = {

@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.datastructures import Headers
 
 from poker_signal.emulator.clock import VirtualClock
@@ -26,7 +26,7 @@ from poker_signal.emulator.gateway.config import (
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.conformance.handlers import Script, scripts
-from tests.support.client import PATIENCE_S
+from tests.support.client import PATIENCE_S, hear_text
 from tests.support.frames import NOTHING, Answer, Wire, wire_to
 
 ROOT = Path(__file__).parents[2]
@@ -34,13 +34,14 @@ ROOT = Path(__file__).parents[2]
 NAMES = ("connect", "disconnect", "default", "join", "echo", "authorizer")
 FUNCTIONS = {name: FunctionConfig(handler=f"tests.conformance.handlers:{name}") for name in NAMES}
 ROUTES = {
-    "$connect": RouteConfig(function="connect"),
-    "$disconnect": RouteConfig(function="disconnect"),
-    "$default": RouteConfig(function="default"),
+    **{f"${name}": RouteConfig(function=name) for name in ("connect", "disconnect", "default")},
     "join": RouteConfig(function="join"),
     "echo": RouteConfig(function="echo", two_way=True),
 }
-"""What an API under test has if its test does not say otherwise."""
+"""The routes of an API under test, if its test does not say otherwise."""
+
+ECHO = '{"action":"echo"}'
+"""A message that the API under test sends back."""
 
 AUTHORIZER = AuthorizerConfig(function="authorizer")
 
@@ -50,16 +51,16 @@ def routes_without(*keys: str) -> dict[str, RouteConfig]:
     return {key: route for key, route in ROUTES.items() if key not in keys}
 
 
-# WebSocket clients.
-
-
 def client_of(url: str, **options: Any) -> connect:
     """Return a client; it sends no pings and compresses nothing, unless told to."""
     usual = {"ping_interval": None, "compression": None, "open_timeout": PATIENCE_S}
     return connect(url, **(usual | options))
 
 
-# Backends.
+async def assert_echo(client: ClientConnection) -> None:
+    """Prove that a client is connected, and has heard everything before."""
+    await client.send(ECHO)
+    assert await hear_text(client) == ECHO
 
 
 class Backend:
@@ -74,23 +75,23 @@ class Backend:
 
     async def post(self, connection_id: str, data: str | bytes) -> Any:
         """Send a message to a client."""
-        return await self._call("post_to_connection", ConnectionId=connection_id, Data=data)
+        return await self._call(self.client.post_to_connection, connection_id, Data=data)
 
     async def get(self, connection_id: str) -> Any:
         """Ask about a connection."""
-        return await self._call("get_connection", ConnectionId=connection_id)
+        return await self._call(self.client.get_connection, connection_id)
 
     async def delete(self, connection_id: str) -> Any:
         """Close a connection."""
-        return await self._call("delete_connection", ConnectionId=connection_id)
+        return await self._call(self.client.delete_connection, connection_id)
 
     def close(self) -> None:
         """Close its connections."""
         self.client.close()
 
-    async def _call(self, operation: str, **parameters: object) -> Any:
+    async def _call(self, operation: Any, connection_id: str, **more: object) -> Any:
         async with asyncio.timeout(PATIENCE_S):
-            return await asyncio.to_thread(getattr(self.client, operation), **parameters)
+            return await asyncio.to_thread(operation, ConnectionId=connection_id, **more)
 
 
 class Refusal(NamedTuple):
@@ -130,15 +131,11 @@ def _region_of(url: str) -> str:
     return after.partition(".")[0] or "us-west-2"
 
 
-# What is under test.
+class Target:
+    """An API that clients connect to."""
 
-
-class Endpoint(NamedTuple):
-    """poker-signal's own API: started for a test, or wherever --endpoint says."""
-
-    url: str
-    management_url: str
-    is_foreign: bool
+    def __init__(self, url: str) -> None:
+        self.url = url
 
     @property
     def path(self) -> str:
@@ -147,21 +144,38 @@ class Endpoint(NamedTuple):
 
     @property
     def query(self) -> str:
-        """The query string of a host, of a game of its own."""
-        return f"?playerId=HOST&gameId={uuid.uuid4()}"
+        """The query string of a handshake, if its test does not say otherwise."""
+        return ""
 
     def wire(self) -> AbstractAsyncContextManager[Wire]:
         """Open a TCP connection."""
         return wire_to(self.url)
 
-    async def handshake(self, target: str, headers: Mapping[str, str] = NOTHING) -> Answer:
+    async def handshake(
+        self, query: str | None = None, headers: Mapping[str, str] = NOTHING, path: str = ""
+    ) -> Answer:
         """Ask for a WebSocket, and leave again."""
         async with self.wire() as wire:
+            target = (path or self.path) + (self.query if query is None else query)
             return await wire.upgrade(target, headers)
 
-    def player(self, name: str, game: str, **options: Any) -> connect:
+
+class Endpoint(Target):
+    """poker-signal's own API: started for a test, or wherever --endpoint says."""
+
+    def __init__(self, url: str, management_url: str, *, is_foreign: bool) -> None:
+        super().__init__(url)
+        self.management_url = management_url
+        self.is_foreign = is_foreign
+
+    @property
+    def query(self) -> str:
+        """The query string of a host, of a game of its own."""
+        return f"?playerId=HOST&gameId={uuid.uuid4()}"
+
+    def player(self, name: str, game: str) -> connect:
         """Return the client of a player."""
-        return client_of(f"{self.url}?playerId={quote(name)}&gameId={quote(game)}", **options)
+        return client_of(f"{self.url}?playerId={quote(name)}&gameId={quote(game)}")
 
     def backend(self, management_url: str = "") -> "closing[Backend]":
         """Return a backend, of this API if no other URL is given."""
@@ -169,35 +183,21 @@ class Endpoint(NamedTuple):
         return closing(Backend(url, own_credentials=self.is_foreign))
 
 
-class Api:
+class Api(Target):
     """An API of a test's own: scripted functions, and a time of its own."""
 
     def __init__(
         self, url: str, backend: Backend, clock: VirtualClock, script: Script, stack: AsyncExitStack
     ) -> None:
-        self.url = url
+        super().__init__(url)
         self.backend = backend
         self.clock = clock
         self.script = script
         self.stop = stack.aclose
 
-    @property
-    def path(self) -> str:
-        """The path of the URL."""
-        return urlsplit(self.url).path
-
-    def wire(self) -> AbstractAsyncContextManager[Wire]:
-        """Open a TCP connection."""
-        return wire_to(self.url)
-
     def client(self, query: str = "", **options: Any) -> connect:
         """Return a WebSocket client."""
         return client_of(self.url + query, **options)
-
-    async def handshake(self, query: str = "", headers: Mapping[str, str] = NOTHING) -> Answer:
-        """Ask for a WebSocket, and leave again."""
-        async with self.wire() as wire:
-            return await wire.upgrade(self.path + query, headers)
 
     async def connected(self) -> str:
         """Return the id of the connection whose ``$connect`` comes next."""

@@ -4,9 +4,8 @@ import pytest
 
 from poker_signal.emulator.gateway.config import AuthorizerConfig
 from tests.conformance.handlers import Event, policy
-from tests.conformance.harness import AUTHORIZER, Api, Serve
+from tests.conformance.harness import AUTHORIZER, Api, Serve, assert_echo
 from tests.conformance.items import item
-from tests.support.client import hear_text as hear
 
 SOURCES = ("route.request.header.Auth", "route.request.querystring.token")
 
@@ -163,8 +162,7 @@ async def test_047_open_connections_are_not_judged_again(guarded: Api) -> None:
     async with guarded.client() as client:
         guarded.script.on("authorizer", _denied)
         assert (await guarded.handshake()).status == 403
-        await client.send('{"action":"echo"}')
-        assert await hear(client) == '{"action":"echo"}'
+        await assert_echo(client)
 
 
 async def test_a_throttled_handshake_asks_no_authorizer(serve: Serve) -> None:

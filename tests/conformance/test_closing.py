@@ -6,13 +6,11 @@ import uuid
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.conformance.harness import Api, Endpoint
+from tests.conformance.harness import ECHO, Api, Endpoint, assert_echo
 from tests.conformance.items import item
 from tests.support.client import closed
 from tests.support.client import hear_text as hear
 from tests.support.frames import CLOSE, PING, PONG, TEXT
-
-ECHO = '{"action":"echo"}'
 
 
 @pytest.fixture
@@ -89,8 +87,7 @@ async def test_073_ten_minutes_of_silence_are_closed_with_1001(api: Api) -> None
     async with api.client() as client:
         for _ in range(2):
             api.clock.advance(599.9)
-            await client.send(ECHO)
-            assert await hear(client) == ECHO
+            await assert_echo(client)
         api.clock.advance(600)
         assert await closed(client) == (1001, "Going away")
 
@@ -101,8 +98,7 @@ async def test_074_two_hours_are_closed_with_1001(api: Api) -> None:
     async with api.client() as client:
         for _ in range(12):
             api.clock.advance(599)
-            await client.send(ECHO)
-            assert await hear(client) == ECHO
+            await assert_echo(client)
         api.clock.advance(7200 - 12 * 599)
         assert (await closed(client))[0] == 1001
 

@@ -1,5 +1,6 @@
 """What the function of `$connect` is called with."""
 
+import json
 import re
 import time
 from collections.abc import Generator
@@ -22,17 +23,6 @@ async def connect_event(api: Api, query: str = "", headers: dict[str, str] | Non
     return await api.script.called("connect")
 
 
-def nulls_in(value: object) -> bool:
-    """Tell whether there is a null anywhere."""
-    match value:
-        case dict():
-            return any(nulls_in(inner) for inner in value.values())
-        case list():
-            return any(nulls_in(inner) for inner in value)
-        case _:
-            return value is None
-
-
 @item("CONFIRMED", "2.1", "integration requests")
 async def test_023_it_says_what_it_is(api: Api) -> None:
     """A `$connect` event has that `routeKey`, `eventType` CONNECT and `messageDirection` IN."""
@@ -47,7 +37,7 @@ async def test_024_what_does_not_apply_is_left_out(api: Api) -> None:
     event = await connect_event(api)
     assert "body" not in event
     assert "messageId" not in event["requestContext"]
-    assert not nulls_in(event)
+    assert "null" not in json.dumps(event)
 
 
 @item("CONFIRMED", "1.6")

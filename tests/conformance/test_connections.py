@@ -71,14 +71,12 @@ async def test_091_a_connection_can_be_closed(api: Api) -> None:
 
 
 async def _all_refusals(backend: Backend, connection_id: str) -> list[Refusal]:
-    return [
-        await refusal_of(request)
-        for request in (
-            backend.post(connection_id, "hello"),
-            backend.get(connection_id),
-            backend.delete(connection_id),
-        )
-    ]
+    requests = (
+        backend.post(connection_id, "hello"),
+        backend.get(connection_id),
+        backend.delete(connection_id),
+    )
+    return [await refusal_of(request) for request in requests]
 
 
 @item("CONFIRMED", "6.3", "410 Gone", but="its header is reported by users")

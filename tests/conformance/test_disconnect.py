@@ -5,14 +5,11 @@ import threading
 
 import pytest
 
-from tests.conformance.handlers import PATIENCE_S, Event
-from tests.conformance.harness import Api, Serve
+from tests.conformance.handlers import Event
+from tests.conformance.harness import Api, Serve, assert_echo
 from tests.conformance.items import item
-from tests.support.client import closed
-from tests.support.client import hear_text as hear
+from tests.support.client import PATIENCE_S, closed
 from tests.support.frames import CLOSE
-
-ECHO = '{"action":"echo"}'
 
 
 def told(event: Event) -> tuple[int, str]:
@@ -152,7 +149,6 @@ async def test_087_every_connection_disconnects_once(api: Api) -> None:
             await closed(deleted)
         ended = {connection_of(await api.script.called("disconnect")) for _ in gone}
         assert ended == set(gone)
-        await witness.send(ECHO)
-        assert await hear(witness) == ECHO
+        await assert_echo(witness)
         await stop_with_the_last_disconnect(api, witness_id)
     assert len(api.script.events("disconnect")) == len(gone) + 1

@@ -19,7 +19,7 @@ from tests.support.frames import TEXT, upgrade_headers
 async def test_001_a_valid_upgrade_is_answered_with_101(endpoint: Endpoint) -> None:
     """A valid upgrade that `$connect` accepts becomes a 101 with the right accept hash."""
     headers = upgrade_headers()
-    answer = await endpoint.handshake(endpoint.path + endpoint.query, headers)
+    answer = await endpoint.handshake(headers=headers)
     salted = headers["Sec-WebSocket-Key"] + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
     digest = hashlib.sha1(salted.encode()).digest()
     assert answer.status == 101
@@ -29,8 +29,7 @@ async def test_001_a_valid_upgrade_is_answered_with_101(endpoint: Endpoint) -> N
 @item("CONFIRMED", "1.1", "deployment")
 async def test_002_a_slash_after_the_stage_changes_nothing(endpoint: Endpoint) -> None:
     """`/{stage}/` is the same as `/{stage}`."""
-    answer = await endpoint.handshake(f"{endpoint.path}/{endpoint.query}")
-    assert answer.status == 101
+    assert (await endpoint.handshake(path=f"{endpoint.path}/")).status == 101
 
 
 @item("CONFIRMED", "1.2", "$connect and $disconnect")
@@ -45,7 +44,7 @@ async def test_003_nothing_is_answered_before_connect_has_returned(api: Api) -> 
             assert (await other.ask("/")).status == 403
         assert not first_byte.done()
         gate.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await first_byte == b"H"
 
 
@@ -69,7 +68,7 @@ async def test_005_connect_may_return_201(api: Api) -> None:
 @item("CONFIRMED", "1.5", "subprotocols")
 async def test_006_connect_refuses_with_400(endpoint: Endpoint) -> None:
     """A 400 that `$connect` returns is what the client gets."""
-    assert (await endpoint.handshake(endpoint.path)).status == 400
+    assert (await endpoint.handshake("")).status == 400
 
 
 @pytest.mark.parametrize("status", [301, 304, 401, 501])
@@ -132,7 +131,7 @@ async def test_011_a_connect_that_takes_too_long_is_a_504(api: Api) -> None:
 @item("REPORTED", "1.5")
 async def test_012_an_unknown_stage_is_forbidden(endpoint: Endpoint) -> None:
     """An unknown stage is 403 `Forbidden`, with the header by which SDKs know the error."""
-    answer = await endpoint.handshake(f"/no-such-stage{endpoint.query}")
+    answer = await endpoint.handshake(path="/no-such-stage")
     assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
@@ -149,7 +148,8 @@ async def test_013_a_plain_request_is_told_to_upgrade(endpoint: Endpoint, below:
 @item("REPORTED", "1.5")
 async def test_014_every_refusal_has_a_request_id(endpoint: Endpoint, refusal: str) -> None:
     """A refusal has a UUID as `x-amzn-RequestId`."""
-    answer = await endpoint.handshake(endpoint.path if refusal == "connect" else "/no-such-stage")
+    path = endpoint.path if refusal == "connect" else "/no-such-stage"
+    answer = await endpoint.handshake("", path=path)
     request_id = answer.headers["x-amzn-RequestId"]
     assert str(uuid.UUID(request_id)) == request_id
 
@@ -204,9 +204,7 @@ async def test_017_connect_chooses_the_subprotocol(api: Api) -> None:
 @item("CONFIRMED", "1.3", "subprotocols")
 async def test_018_a_subprotocol_that_nobody_chose_is_not_confirmed(endpoint: Endpoint) -> None:
     """If `$connect` returns no subprotocol, the 101 has none either."""
-    answer = await endpoint.handshake(
-        endpoint.path + endpoint.query, {"Sec-WebSocket-Protocol": "a, b"}
-    )
+    answer = await endpoint.handshake(headers={"Sec-WebSocket-Protocol": "a, b"})
     assert answer.status == 101
     assert "Sec-WebSocket-Protocol" not in answer.headers
 
@@ -229,7 +227,7 @@ async def test_019_nothing_else_that_connect_returns_is_seen(api: Api) -> None:
 async def test_020_compression_is_accepted(endpoint: Endpoint, serve: Serve, offer: str) -> None:
     """permessage-deflate is negotiated, unless `--no-permessage-deflate` declines it."""
     headers = {"Sec-WebSocket-Extensions": f"permessage-deflate{offer}"}
-    answer = await endpoint.handshake(endpoint.path + endpoint.query, headers)
+    answer = await endpoint.handshake(headers=headers)
     assert answer.headers["Sec-WebSocket-Extensions"] == "permessage-deflate"
     if not endpoint.is_foreign:
         api = await serve(permessage_deflate=False)
@@ -240,14 +238,14 @@ async def test_020_compression_is_accepted(endpoint: Endpoint, serve: Serve, off
 @item("CONFIRMED", "1.6")
 async def test_021_any_origin_is_let_in(endpoint: Endpoint, origin: str) -> None:
     """Any Origin is let in: the header is for `$connect` to judge."""
-    answer = await endpoint.handshake(endpoint.path + endpoint.query, {"Origin": origin})
+    answer = await endpoint.handshake(headers={"Origin": origin})
     assert answer.status == 101
 
 
 @item("CONFIRMED", "7", "quotas", but="how it is refused is our default")
 async def test_022_a_url_above_4096_characters_is_refused(endpoint: Endpoint) -> None:
     """A URL of 4096 characters is taken, a longer one is refused."""
-    target = f"{endpoint.path}{endpoint.query}&more="
-    target += "x" * (4096 - len(target))
-    assert (await endpoint.handshake(target)).status == 101
-    assert (await endpoint.handshake(target + "x")).status in range(400, 500)
+    query = f"{endpoint.query}&more="
+    query += "x" * (4096 - len(endpoint.path + query))
+    assert (await endpoint.handshake(query)).status == 101
+    assert (await endpoint.handshake(query + "x")).status in range(400, 500)

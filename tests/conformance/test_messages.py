@@ -7,11 +7,9 @@ import pytest
 
 from poker_signal.emulator.gateway.config import RouteConfig
 from tests.conformance.handlers import Event
-from tests.conformance.harness import Api, Serve, routes_without
+from tests.conformance.harness import ECHO, Api, Serve, assert_echo, routes_without
 from tests.conformance.items import item
 from tests.support.client import hear_text as hear
-
-ECHO = '{"action":"echo"}'
 
 
 def error_frame(event: Event, message: str) -> str:
@@ -113,8 +111,7 @@ async def test_055_without_a_default_route_it_is_forbidden(serve: Serve) -> None
             r'"requestId":"[A-Za-z0-9_-]{15}="\}'
         )
         assert re.fullmatch(expected, await hear(client))
-        await client.send(ECHO)
-        assert await hear(client) == ECHO
+        await assert_echo(client)
 
 
 @item("CONFIRMED", "3.1", "routes")
@@ -158,8 +155,7 @@ async def test_060_a_function_that_raises_is_told(api: Api) -> None:
         await client.send('{"action":"join"}')
         event = await api.script.called("join")
         assert await hear(client) == error_frame(event, "Internal server error")
-        await client.send(ECHO)
-        assert await hear(client) == ECHO
+        await assert_echo(client)
 
 
 @item("CONFIRMED", "3.2")
@@ -186,8 +182,7 @@ async def test_062_a_one_way_route_says_nothing(serve: Serve) -> None:
             api.script.returning("join", {"statusCode": status, "body": "unheard"})
             await client.send('{"action":"join"}')
             await api.script.called("join")
-        await client.send(ECHO)
-        assert await hear(client) == ECHO
+        await assert_echo(client)
 
 
 @item("CONFIRMED", "3.3", "route responses")

@@ -1,21 +1,12 @@
 """The events are field by field those of the real service."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
-from hypothesis import given
-from hypothesis import strategies as st
-
 from poker_signal.core.event_parser import parse_event
 from poker_signal.core.model import Connect, ConnectionId, Disconnect, Message
-from poker_signal.emulator.aws.events import (
-    Facts,
-    connect_event,
-    disconnect_event,
-    message_event,
-)
+from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 
 EVENTS = Path(__file__).parents[2] / "events"
@@ -27,15 +18,11 @@ TRACE_ID = "Root=1-65c66d9f-0123456789abcdef01234567"
 AT_MS = 1_707_503_007_397
 
 
-def request(target: str, *headers: tuple[str, str]) -> Request:
-    """Return the request of a handshake."""
-    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("content-length", "0")]
-    return Request("GET", target, [*upgrade, *headers], "192.0.2.1")
-
-
 def connected(target: str, *headers: tuple[str, str]) -> Any:
     """Return the event of a handshake."""
-    return connect_event(FACTS, request(target, *headers), REQUEST_ID, TRACE_ID, AT_MS)
+    upgrade = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("content-length", "0")]
+    request = Request("GET", target, [*upgrade, *headers], "192.0.2.1")
+    return connect_event(FACTS, request, REQUEST_ID, TRACE_ID, AT_MS)
 
 
 def keys_of(value: Any) -> Any:
@@ -50,17 +37,13 @@ def recorded(name: str) -> Any:
     return json.loads((EVENTS / name).read_text(encoding="utf-8"))
 
 
-def test_a_message_has_the_shape_of_a_recorded_one() -> None:
+def test_a_message_and_a_disconnect_have_the_shape_of_recorded_ones() -> None:
     """No headers, no query string: they exist only while connecting."""
     event = message_event(FACTS, "$default", "{}", REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
     assert keys_of(event) == keys_of(recorded("message.json"))
     assert list(event) == ["requestContext", "body", "isBase64Encoded"]
-
-
-def test_a_disconnect_has_the_shape_of_a_recorded_one() -> None:
-    """None of the handshake's headers comes back."""
-    event = disconnect_event(FACTS, 1001, "Going away", REQUEST_ID, AT_MS)
-    assert keys_of(event) == keys_of(recorded("disconnect.json"))
+    gone = disconnect_event(FACTS, 1001, "Going away", REQUEST_ID, AT_MS)
+    assert keys_of(gone) == keys_of(recorded("disconnect.json"))
 
 
 def test_a_connect_has_the_context_of_a_recorded_one() -> None:
@@ -84,16 +67,14 @@ def test_headers_keep_the_clients_casing_and_lose_the_hop() -> None:
     assert event["multiValueHeaders"] == {k: [v] for k, v in event["headers"].items()}
 
 
-@given(st.text(), st.integers(1000, 4999), st.text(max_size=123))
-def test_the_core_reads_what_is_built(text: str, code: int, reason: str) -> None:
+def test_the_core_reads_what_is_built() -> None:
     """Builder and parser agree on every event."""
+    connection_id, text = ConnectionId(FACTS.connection_id), 'Zoë 🂡 \0 {"type":'
     message = message_event(FACTS, "$default", text, REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
-    assert parse_event(message) == Message(
-        ConnectionId(FACTS.connection_id), text, AT_MS // 1000, AT_MS
-    )
-    gone = disconnect_event(FACTS, code, reason, REQUEST_ID, AT_MS)
-    assert parse_event(gone) == Disconnect(FACTS.connection_id)  # type: ignore[arg-type]
+    assert parse_event(message) == Message(connection_id, text, AT_MS // 1000, AT_MS)
+    gone = disconnect_event(FACTS, 1001, text, REQUEST_ID, AT_MS)
+    assert parse_event(gone) == Disconnect(connection_id)
     event = parse_event(connected("/prod?playerId=Alice&gameId=GAME01"))
     assert isinstance(event, Connect)
     assert event.row.connected_at == "2024-02-09T18:23:27.396Z"
-    assert re.fullmatch(r"\d+", str(event.row.ttl))
+    assert isinstance(event.row.ttl, int)

@@ -7,8 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
 from poker_signal.emulator.aws.events import (
     Facts,
@@ -28,7 +27,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Entry, Fault, Kept, Opened, Received
 from poker_signal.emulator.trace.trace import Trace, entries_of
 from tests.emulator.conftest import Records
-from tests.support.client import hear, peer, settle, tell
+from tests.support.client import closed, hear, peer, settle, status_of, tell
 from tests.support.frames import answer
 
 ALICE = Facts("a", 0, "prod", "x", "x", {"sourceIp": "::1"}, label=Label("Alice", "G"))
@@ -94,16 +93,6 @@ class Bench:
         return self.function.calls
 
 
-def test_without_faults_nothing_is_changed() -> None:
-    """Neither what happens nor when."""
-    bench = Bench()
-    assert not bench.faults.are_active
-    assert bench.invoke(message("offer")) == OK
-    assert bench.faults.finds(ALICE)
-    assert not bench.faults.misses_disconnect(ALICE)
-    assert bench.told == []
-
-
 def test_a_dropped_message_never_reaches_the_function() -> None:
     """Only the first offer; and API Gateway is content."""
     bench = Bench("drop:offer#1")
@@ -112,10 +101,11 @@ def test_a_dropped_message_never_reaches_the_function() -> None:
     assert bench.told == [Fault(1_700_000_000_000, ALICE, "drop:offer#1", "offer")]
 
 
-def test_a_delayed_message_is_overtaken() -> None:
-    """The others are not delayed."""
-    bench = Bench("delay:offer=300ms")
-    assert bench.calls_of("offer", "ice-candidate") == [(0, "ice-candidate"), (300, "offer")]
+@pytest.mark.parametrize("kind", ["delay", "cold-start"])
+def test_a_delayed_message_is_overtaken(kind: str) -> None:
+    """Where a cold start is asked for by name, each of these events finds no idle container."""
+    calls = Bench(f"{kind}:offer=300ms").calls_of("join", "offer", "ice-candidate")
+    assert calls == [(0, "join"), (0, "ice-candidate"), (300, "offer")]
 
 
 def test_reordered_messages_come_within_the_time_and_not_in_order() -> None:
@@ -137,19 +127,12 @@ def test_a_duplicate_comes_later_and_its_result_is_nobodys() -> None:
 
 @pytest.mark.parametrize("spec", ["drop", "delay=1s", "reorder=1s", "duplicate"])
 def test_handshakes_and_goodbyes_are_left_alone_unless_they_are_named(spec: str) -> None:
-    """Who wants those in trouble says so."""
-    bench = Bench(spec)
-    for event in (CONNECT, DISCONNECT):
-        assert bench.invoke(event) == OK
-    assert bench.function.calls == [(0, "$connect"), (0, "$disconnect")]
-
-
-def test_a_goodbye_can_be_late() -> None:
     """``$disconnect`` is one of the names."""
-    bench = Bench("delay:$disconnect=2s")
+    bench = Bench(spec, "delay:$disconnect=2s")
+    assert bench.invoke(CONNECT) == OK
     assert isinstance(bench.invoke(DISCONNECT), Running)
     bench.clock.advance(2)
-    assert bench.function.calls == [(2000, "$disconnect")]
+    assert bench.function.calls == [(0, "$connect"), (2000, "$disconnect")]
 
 
 @pytest.mark.parametrize("body", ["", "[1]", '"x"', '{"type":1}', "[" * 100_000])
@@ -164,58 +147,33 @@ def test_what_is_no_message_of_ours_can_be_lost_as_well(body: str) -> None:
 def test_an_invocation_that_finds_no_idle_container_waits_for_one() -> None:
     """A second at the same time needs a second; then both are warm."""
     bench = Bench("cold-start=1s", slow=True)
-    bench.invoke(message("1"))
-    bench.invoke(message("2"))
+    for type_ in "12":
+        bench.invoke(message(type_))
     bench.clock.advance(1)
     for running in bench.function.running:
         running.finish(OK)
-    bench.invoke(message("3"))
-    bench.invoke(message("4"))
-    bench.invoke(message("5"))
+    for type_ in "345":
+        bench.invoke(message(type_))
     bench.clock.advance(1)
-    assert bench.function.calls == [
-        (1000, "1"),
-        (1000, "2"),
-        (1000, "3"),
-        (1000, "4"),
-        (2000, "5"),
-    ]
-
-
-def test_a_function_that_returns_at_once_leaves_its_container_idle() -> None:
-    """One cold start, then none."""
+    assert bench.function.calls == [*((1000, type_) for type_ in "1234"), (2000, "5")]
+    # A function that returns at once leaves its container idle.
     bench = Bench("cold-start=1s")
     assert isinstance(bench.invoke(message("1")), Running)
     bench.clock.advance(1)
     assert bench.invoke(message("2")) == OK
 
 
-def test_certain_events_find_every_container_busy() -> None:
-    """Where a cold start is asked for by name."""
-    bench = Bench("cold-start:offer=600ms")
-    assert bench.calls_of("join", "offer", "ice-candidate") == [
-        (0, "join"),
-        (0, "ice-candidate"),
-        (600, "offer"),
-    ]
-
-
 def test_an_integration_error_invokes_nothing() -> None:
-    """API Gateway tells the client, or refuses the handshake with 500."""
-    bench = Bench("integration-error:$connect")
+    """API Gateway tells the client, or refuses the handshake with 500; faults add up."""
+    bench = Bench("delay:offer=1s", "integration-error")
     assert isinstance(bench.invoke(CONNECT), NotInvokable)
-    assert bench.function.calls == []
-
-
-def test_a_delayed_error_comes_late() -> None:
-    """Faults add up."""
-    bench = Bench("delay=1s", "integration-error")
     running = bench.invoke(message("offer"))
     assert isinstance(running, Running)
     results: list[Result] = []
     running.then(results.append)
     bench.clock.advance(1)
     assert [type(result) for result in results] == [NotInvokable]
+    assert bench.function.calls == []
 
 
 def test_gone_and_throttled_are_about_one_players_connections() -> None:
@@ -228,14 +186,10 @@ def test_gone_and_throttled_are_about_one_players_connections() -> None:
 
 
 def test_every_second_goodbye_is_missed() -> None:
-    """Counted over everybody."""
+    """Counted over all players."""
     bench = Bench("miss-disconnect=1/2")
-    assert [bench.faults.misses_disconnect(who) for who in (ALICE, BOB, ALICE, BOB)] == [
-        False,
-        True,
-        False,
-        True,
-    ]
+    missed = [bench.faults.misses_disconnect(who) for who in (ALICE, BOB, ALICE, BOB)]
+    assert missed == [False, True, False, True]
 
 
 def test_a_share_is_about_that_much() -> None:
@@ -260,13 +214,12 @@ def test_faults_come_and_go() -> None:
 def test_what_makes_no_sense_is_refused() -> None:
     """Twice the same, what is not there, and what is no fault."""
     faults = Faults(["reorder"])
-    for change, spec, what in (
-        (faults.add, "reorder", "is active already"),
-        (faults.remove, "drop", "is not active; active are reorder"),
-        (faults.add, "crash", "there is no fault"),
-    ):
-        with pytest.raises(BadFault, match=what):
-            change(spec)
+    with pytest.raises(BadFault, match="is active already"):
+        faults.add("reorder")
+    with pytest.raises(BadFault, match="is not active; active are reorder"):
+        faults.remove("drop")
+    with pytest.raises(BadFault, match="there is no fault"):
+        faults.add("crash")
     assert faults.active() == ["reorder"]
 
 
@@ -277,14 +230,9 @@ def played(seed: int, *more: str) -> list[tuple[int, str]]:
 
 
 def test_the_same_seed_has_the_same_trace() -> None:
-    """And another has another."""
-    assert played(7) == played(7)
+    """Another has another; and each fault draws from numbers of its own."""
+    assert played(7) == played(7) == played(7, "gone:Alice", "integration-error:nothing=50%")
     assert played(7) != played(8)
-
-
-def test_a_fault_does_not_change_what_becomes_of_another() -> None:
-    """Each draws from numbers of its own."""
-    assert played(7) == played(7, "gone:Alice", "integration-error:nothing=50%")
 
 
 # In the emulator.
@@ -293,30 +241,21 @@ def test_a_fault_does_not_change_what_becomes_of_another() -> None:
 async def heard_and_told(seed: int) -> tuple[list[str], list[Any]]:
     """Play a script over a socket, on a clock that is advanced; return frames and records."""
     clock, records = VirtualClock(), Records()
-    faults = Faults(["reorder=90ms", "drop:ping=20%", "integration-error=10%"], seed)
+    faults = Faults(["reorder=90ms", "drop:ping=20%", "integration-error:ping=10%"], seed)
     async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
-        async with peer(emulator, "Alice") as alice:
-            for number in range(60):
-                await tell(alice, type="ping", number=number)
-            await asyncio.wait_for(_until_taken(emulator, 60), 10)
+        async with peer(emulator, "Alice") as alice, asyncio.timeout(30):
+            for _ in range(60):
+                await tell(alice, type="ping")
+            while sum(isinstance(e, Received) for _, e in emulator.trace.since(0)) < 60:
+                happened = asyncio.Event()
+                emulator.trace.when_something_happens(happened.set)
+                await happened.wait()
             for _ in range(100):
                 clock.advance(0.001)
-            faults.remove("integration-error=10%")
-            faults.remove("drop:ping=20%")
-            await tell(alice, type="enough")
-            await asyncio.wait_for(_until_taken(emulator, 61), 10)
-            clock.advance(1)
-            frames = []
-            while "UNKNOWN_TYPE" not in (frame := str(await alice.recv())):
-                frames.append(json.loads(frame).get("type") or "failure")
-        return frames, [(r.at_ms, r.kind, r.outcome, r.type) for r in records]
-
-
-async def _until_taken(emulator: Emulator, count: int) -> None:
-    while sum(isinstance(e, Received) for _, e in emulator.trace.since(0)) < count:
-        happened = asyncio.Event()
-        emulator.trace.when_something_happens(happened.set)
-        await happened.wait()
+            # It has been silent for too long: the end comes after all answers.
+            clock.advance(600)
+            frames = [json.loads(frame).get("type") or "failure" async for frame in alice]
+    return frames, [(r.at_ms, r.kind, r.outcome, r.type) for r in records]
 
 
 async def test_the_same_seed_has_the_same_trace_in_the_emulator() -> None:
@@ -327,8 +266,8 @@ async def test_the_same_seed_has_the_same_trace_in_the_emulator() -> None:
     assert first != await heard_and_told(4)
 
 
-async def test_a_ghosts_socket_dies_and_nobody_is_told(records: Records) -> None:
-    """Its row stays; the next connection lives."""
+async def test_a_ghosts_socket_dies_and_its_end_is_not_told(records: Records) -> None:
+    """Its row stays, also when the fault is over; the next connection lives."""
     faults = Faults(["ghost:HOST#1"])
     async with Emulator(Settings(port=0), records, faults=faults) as emulator:
         async with peer(emulator, "HOST") as ghost:
@@ -337,64 +276,40 @@ async def test_a_ghosts_socket_dies_and_nobody_is_told(records: Records) -> None
         assert ghost.close_code == 1006
         async with peer(emulator, "HOST") as host:
             await settle(host)
-            kinds = [record.kind for record in records]
-        assert kinds == ["connect", "fault", "connect", "message"]
-
-
-async def test_a_ghosts_end_is_not_told_when_the_fault_is_over_meanwhile(records: Records) -> None:
-    """Whoever became a ghost remains one."""
-    faults = Faults()
-    async with Emulator(Settings(port=0), records, faults=faults) as emulator:
-        async with peer(emulator, "HOST") as ghost:
             faults.add("ghost")
+            faults.remove("ghost:HOST#1")
             faults.remove("ghost")
             with pytest.raises(ConnectionClosed):
-                await ghost.recv()
+                await host.recv()
         async with peer(emulator, "Alice") as alice:
             await settle(alice)
-        assert "disconnect" not in [record.kind for record in records[:-1]]
+        kinds = [record.kind for record in records]
+        assert kinds[:4] == ["connect", "fault", "connect", "message"]
+        assert "disconnect" not in kinds[:-1]
 
 
 async def test_connections_are_asked_to_go_away(clock: VirtualClock, records: Records) -> None:
-    """With 1001, after a while, with a ``$disconnect``; also those that are open already."""
-    faults = Faults()
+    """With 1001, after a while, those that are open already; not one that has left before."""
+    faults = Faults(["ghost:Carol=10s"])
     async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
+        async with peer(emulator, "Carol"):
+            pass
         async with peer(emulator, "Alice") as alice, peer(emulator, "Bob") as bob:
             faults.add("go-away:Alice=10s")
             clock.advance(9.9)
             await settle(alice)
             clock.advance(0.1)
-            with pytest.raises(ConnectionClosed):
-                await alice.recv()
+            assert await closed(alice) == (1001, "Going away")
             await settle(bob)
-        assert (alice.close_code, alice.close_reason) == (1001, "Going away")
-
-
-async def test_who_leaves_before_its_time_has_come_is_left_alone(
-    clock: VirtualClock, records: Records
-) -> None:
-    """Nothing happens to a connection that is closed."""
-    faults = Faults(["ghost:Alice=10s"])
-    async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
-        async with peer(emulator, "Alice"):
-            pass
-        async with peer(emulator, "Bob") as bob:
-            await settle(bob)
-            clock.advance(10)
-            await settle(bob)
-        assert "fault" not in [record.kind for record in records]
+    assert [r.who for r in records if r.kind == "fault"] == ["Alice"]
 
 
 async def test_a_refused_integration_refuses_the_handshake() -> None:
     """As where Lambda throttles the function."""
     faults = Faults(["integration-error:$connect#1"])
     async with Emulator(Settings(port=0), faults=faults) as emulator:
-        with pytest.raises(InvalidStatus) as refused:
-            async with peer(emulator, "Alice"):
-                pass
-        assert refused.value.response.status_code == 500
-        async with connect(f"{emulator.url}?playerId=Alice&gameId=G"):
-            pass
+        statuses = [await status_of(peer(emulator, "Alice")) for _ in range(2)]
+        assert statuses == [500, 101]
 
 
 async def test_the_gateways_own_frames_are_none_of_at_connections() -> None:
@@ -408,25 +323,16 @@ async def test_the_gateways_own_frames_are_none_of_at_connections() -> None:
             assert (await hear(alice))["message"] == "Internal server error"
 
 
-@pytest.mark.parametrize("method", ["POST", "GET", "DELETE"])
-@pytest.mark.parametrize(
-    ("spec", "status"), [("gone:Alice#1", 410), ("throttle:Alice#1", 429), ("gone:Bob", None)]
-)
-async def test_a_backend_is_answered_by_faults(
-    method: str, spec: str, status: int | None, emulator: Emulator
-) -> None:
+@pytest.mark.parametrize(("method", "usual"), [("POST", 200), ("GET", 200), ("DELETE", 204)])
+async def test_a_backend_is_answered_by_faults(method: str, usual: int, emulator: Emulator) -> None:
     """Over HTTP as in process; the connection does not notice."""
-    usual = {"POST": 200, "GET": 200, "DELETE": 204}[method]
     async with peer(emulator, "Alice") as alice:
         await settle(alice)
-        emulator.faults.add(spec)
-        (connection_id,) = {
-            entry.facts.connection_id
-            for _, entry in emulator.trace.since(0)
-            if isinstance(entry, Opened)
-        }
-        path = f"/prod/@connections/{quote(connection_id, safe='')}"
-        request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"
-        if status is not None:
-            assert (await answer(emulator, request.encode()))[0] == status
-        assert (await answer(emulator, request.encode()))[0] == usual
+        (opened,) = (e for _, e in emulator.trace.since(0) if isinstance(e, Opened))
+        path = f"/prod/@connections/{quote(opened.facts.connection_id, safe='')}"
+        request = f"{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n".encode()
+        statuses = []
+        for spec in ("gone:Alice#1", "throttle:Alice#1", "gone:Bob"):
+            emulator.faults.add(spec)
+            statuses.append((await answer(emulator, request)).status)
+        assert statuses == [410, 429, usual]

@@ -65,15 +65,18 @@ def test_who_comes_is_found_later_but_knows_itself() -> None:
 
 
 def test_who_leaves_is_found_for_a_while() -> None:
-    """Change by change, each at its time."""
+    """Change by change, each at its time; games do not delay each other."""
     memory = Memory()
     for new in (HOST, row("a"), row("b", "Bob")):
         memory.table.save(new)
     memory.clock.advance(1)
+    memory.table.save(row("o", "HOST", "OTHER"))
+    memory.table.forget(ConnectionId("nobody"))
+    memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
     memory.table.forget(ConnectionId("a"))
     memory.clock.advance(0.5)
     memory.table.forget(ConnectionId("b"))
-    assert memory.seen_by("h") == {"h", "a", "b"}
+    assert (memory.seen_by("h"), memory.seen_by("nobody")) == ({"h", "a", "b"}, set())
     memory.clock.advance(0.3)
     assert memory.seen_by("h") == {"h", "b"}
     memory.clock.advance(0.5)
@@ -93,18 +96,6 @@ def test_what_a_row_has_reached_is_late_as_well() -> None:
     assert memory.table.row(ConnectionId("h")) == reached
     memory.clock.advance(1)
     assert [memory.table.room_of(event) for event in events] == [Room([reached])] * 2
-
-
-def test_games_do_not_delay_each_other_and_strangers_find_nobody() -> None:
-    """Nor does forgetting what is not there change anything."""
-    memory = Memory()
-    memory.table.save(HOST)
-    memory.clock.advance(1)
-    memory.table.save(row("o", "HOST", "OTHER"))
-    memory.table.forget(ConnectionId("nobody"))
-    memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
-    assert memory.seen_by("h") == {"h"}
-    assert memory.seen_by("nobody") == set()
 
 
 class Dynamo:
@@ -151,12 +142,12 @@ def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
 
 
 def test_several_writes_at_once_are_late_too() -> None:
-    """In a batch or a transaction."""
+    """In a batch or a transaction; a condition that did not hold has changed nothing."""
     dynamo = Dynamo(LAG)
+    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
     names = {"playerId": {"S": "Alice"}, "gameId": {"S": "G"}, "connectedAt": {"S": "2024"}}
     one, other = ({"connectionId": {"S": id_}, "ttl": {"N": "9"}, **names} for id_ in "ab")
-    requests = {TABLE: [{"PutRequest": {"Item": one}}]}
-    dynamo.client.batch_write_item(RequestItems=requests)
+    dynamo.client.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": one}}]})
     assert dynamo.indexed() == set()
     dynamo.now_s = 1
     put = {"Put": {"TableName": TABLE, "Item": other}}
@@ -164,6 +155,9 @@ def test_several_writes_at_once_are_late_too() -> None:
     assert dynamo.indexed() == {"a"}
     dynamo.now_s = 2
     assert dynamo.indexed() == {"a", "b"}
+    assert dynamo.told == 2
+    with pytest.raises(ClientError, match="ResourceNotFoundException"):
+        DynamoTable(dynamo.client, "nowhere").read_room(GameId("G"))
 
 
 def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> None:
@@ -180,13 +174,3 @@ def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> N
         assert dynamo.indexed() == {*before, f"a{number}"}
     names = dynamo.client.list_tables()["TableNames"]
     assert [name for name in names if name.startswith(TABLE)] == [TABLE]
-
-
-def test_what_fails_fails_as_without_a_fault() -> None:
-    """A condition that did not hold has changed nothing; a table that is not there is told so."""
-    dynamo = Dynamo(LAG)
-    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
-    dynamo.now_s = 1
-    assert (dynamo.indexed(), dynamo.told) == (set(), 0)
-    with pytest.raises(ClientError, match="ResourceNotFoundException"):
-        DynamoTable(dynamo.client, "nowhere").read_room(GameId("G"))

@@ -1,23 +1,23 @@
 """The core behind the gateway: effects are performed, failures are not hidden."""
 
-import logging
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from poker_signal import core
 from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ConnectionId
 from poker_signal.core.tickets import Keys
 from poker_signal.emulator.aws.connections import ConnectionInfo
-from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
+from poker_signal.emulator.aws.events import Facts, connect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Forward, Raised, Report, Result, Returned, Running
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.emulator.reload.module_swap import imported_anew, modules_below
 from poker_signal.emulator.trace.summary import describe
+from tests.support.client import query_of
 
 DEFAULT = Rules()
 
@@ -62,20 +62,19 @@ class Table:
     def __init__(self, rules: Rules = DEFAULT, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
         self.host = SignalingFunction(self.connections, rules, ticket_keys)
-        self._now_ms = 1_700_000_000_000
+        self.now_ms = 1_700_000_000_000
 
     def _facts(self, connection_id: str) -> Facts:
-        return Facts(connection_id, self._now_ms, "prod", "x", "pokerlocal", {"sourceIp": "::1"})
+        return Facts(connection_id, self.now_ms, "prod", "x", "pokerlocal", {"sourceIp": "::1"})
 
     def connect(
         self, connection_id: str, player: str, session: str = "", ticket: str = ""
     ) -> Result:
         """Let a player connect; return what Lambda would."""
-        self._now_ms += 1
-        query = f"?playerId={player}&gameId=G" + (f"&session={session}" if session else "")
-        query += f"&ticket={ticket}" if ticket else ""
+        self.now_ms += 1
+        query = query_of(player, "G", session, **({"ticket": ticket} if ticket else {}))
         request = Request("GET", f"/prod{query}", [("Host", "x")], "::1")
-        event = connect_event(self._facts(connection_id), request, "r", "t", self._now_ms)
+        event = connect_event(self._facts(connection_id), request, "r", "t", self.now_ms)
         return self._invoke(event)
 
     def say(self, connection_id: str, text: str) -> Result:
@@ -85,21 +84,19 @@ class Table:
     def event_of(self, connection_id: str, text: str) -> Any:
         """Return the event of a message."""
         facts = self._facts(connection_id)
-        return message_event(facts, "$default", text, "r", "m", self._now_ms)
-
-    def pass_time(self, seconds: int) -> None:
-        """Let handshakes be long over."""
-        self._now_ms += seconds * 1000
-
-    def leave(self, connection_id: str) -> Result:
-        """Let a connection close."""
-        facts = self._facts(connection_id)
-        return self._invoke(disconnect_event(facts, 1001, "", "r", self._now_ms))
+        return message_event(facts, "$default", text, "r", "m", self.now_ms)
 
     def _invoke(self, event: Any) -> Result:
         result = self.host.invoke(event)
         assert not isinstance(result, Running | Forward), "nothing waits, and nothing is forwarded"
         return result
+
+
+def status_of(result: Result) -> object:
+    """Return the status of a handshake."""
+    assert isinstance(result, Returned)
+    assert isinstance(result.value, dict)
+    return result.value["statusCode"]
 
 
 @pytest.fixture
@@ -114,54 +111,15 @@ def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
     table.connect("h2", "HOST")
     table.connect("a", "Alice")
     table.connections.gone.add("h2")
-    table.pass_time(60)
+    table.now_ms += 60_000
     result = table.say("a", '{"type":"join"}')
     assert result == Returned({"statusCode": 200}, Report("delivered"))
     assert table.connections.posted == [("h1", '{"type":"join","senderId":"Alice","payload":null}')]
     assert len(table.host.rows) == 2
 
 
-def test_a_ghost_does_not_lock_its_player_out(table: Table) -> None:
-    """It is probed when the player joins, and found gone."""
-    table.connect("h", "HOST")
-    table.connect("a1", "Alice")
-    table.connect("a2", "Alice")
-    table.connections.gone.add("a1")
-    table.say("a2", '{"type":"join"}')
-    assert [connection_id for connection_id, _ in table.connections.posted] == ["h"]
-
-
-def test_a_takeover_closes_the_old_connection(table: Table) -> None:
-    """Whoever knows the secret is the same person."""
-    table.connect("a1", "Alice", "secret-of-alice")
-    table.connect("a2", "Alice", "secret-of-alice")
-    assert table.connections.closed == ["a1"]
-    assert len(table.host.rows) == 1
-
-
-def test_a_refusal_is_the_handshakes_status(table: Table) -> None:
-    """With a sentence that says what is wrong."""
-    result = table.connect("a", "%20")
-    assert isinstance(result, Returned)
-    assert isinstance(result.value, dict)
-    assert result.value["statusCode"] == 400
-    assert "playerId" in result.value["body"]
-
-
 def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
-    """401 without, 403 with a wrong one; the answer never holds the ticket itself."""
-    table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
-    for ticket, status in (("", 401), ("let.me.in", 403)):
-        result = table.connect("a", "Alice", ticket=ticket)
-        assert isinstance(result, Returned)
-        assert isinstance(result.value, dict)
-        assert result.value["statusCode"] == status
-        assert "let.me.in" not in repr(result)
-    assert len(table.host.rows) == 0
-
-
-def test_a_ticket_is_refused_by_the_rules_that_run_while_others_are_imported() -> None:
-    """They may never be put in place: whoever edits them makes mistakes."""
+    """Also while the rules are imported anew; the answer never holds the ticket itself."""
     table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
     folder = Path(next(iter(core.__path__))).resolve()
 
@@ -169,34 +127,10 @@ def test_a_ticket_is_refused_by_the_rules_that_run_while_others_are_imported() -
         return table.connect("a", "Alice", ticket="let.me.in")
 
     _, meanwhile = imported_anew(modules_below([folder]), [], connect)
-    for result in (meanwhile, connect()):
-        assert isinstance(result, Returned)
-        assert isinstance(result.value, dict)
-        assert result.value["statusCode"] == 403
-
-
-def test_who_leaves_is_forgotten(table: Table) -> None:
-    """The row goes with the connection."""
-    table.connect("a", "Alice")
-    table.leave("a")
+    results = [meanwhile, connect(), table.connect("a", "Alice")]
+    assert [status_of(result) for result in results] == [403, 403, 401]
+    assert "let.me.in" not in repr(results)
     assert len(table.host.rows) == 0
-
-
-def test_a_bug_is_told_with_its_traceback_and_is_no_success(
-    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """The client will hear Internal server error; the developer sees why."""
-
-    def broken(connection_id: str, data: str) -> bool:
-        raise RuntimeError("out of order")
-
-    table.connect("a", "Alice")
-    monkeypatch.setattr(table.connections, "post", broken)
-    with caplog.at_level(logging.ERROR):
-        assert table.say("a", '{"type":"ping"}') == Raised("out of order")
-    (record,) = caplog.records
-    assert record.exc_info is not None
-    assert "out of order" in str(record.exc_info[1])
 
 
 JOIN, PING = '{"type":"join"}', '{"type":"ping"}'
@@ -209,52 +143,35 @@ def test_a_connection_that_sends_too_many_is_told_and_others_are_not() -> None:
     table.connect("a", "Alice")
     table.connect("b", "Bob")
     told = [table.say(sender, JOIN) for sender in ("a", "a", "b")] + [table.say("a", PING)]
-    assert [describe(result) for result in told] == [
-        "delivered",
-        "error RATE_LIMITED",
-        "delivered",
-        "pong",
-    ]
-    heard_by = [connection_id for connection_id, _ in table.connections.posted]
-    assert heard_by == ["h", "a", "h", "a"]
+    outcomes = ["delivered", "error RATE_LIMITED", "delivered", "pong"]
+    assert [describe(result) for result in told] == outcomes
+    assert [connection_id for connection_id, _ in table.connections.posted] == ["h", "a", "h", "a"]
     assert '"RATE_LIMITED"' in table.connections.posted[1][1]
     assert table.connections.posted[3][1] == '{"type":"pong"}'
 
 
-def test_a_full_game_is_refused_and_a_ghost_makes_room() -> None:
-    """Whoever is refused is told why."""
-    table = Table(Rules(seats=1))
-    table.connect("h", "HOST")
-    table.connect("a", "Alice")
-    refused = table.connect("b1", "Bob")
-    assert isinstance(refused, Returned)
-    assert refused.value == {"statusCode": 403, "body": "This game is full: every seat is taken."}
-    table.connections.gone.add("a")
-    assert table.connect("b2", "Bob") == Returned({"statusCode": 200}, Report("connected"))
-
-
 def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
-    """Nobody loses the seat because nobody could be asked."""
+    """The seat is not lost because its player could not be asked."""
     table = Table(Rules(seats=1))
     table.connect("h", "HOST")
     table.connect("a", "Alice")
     table.connections.busy = True
-    result = table.connect("b", "Bob")
-    assert isinstance(result, Returned)
-    assert isinstance(result.value, dict)
-    assert result.value["statusCode"] == 429
+    assert status_of(table.connect("b", "Bob")) == 429
     assert len(table.host.rows) == 2
+    table.connections.busy = False
+    assert status_of(table.connect("b", "Bob")) == 403
+    table.connections.gone.add("a")
+    assert table.connect("b", "Bob") == Returned({"statusCode": 200}, Report("connected"))
 
 
-def test_a_throttled_close_leaves_a_connection_that_is_nobodys(table: Table) -> None:
-    """The takeover holds."""
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_takeover_holds_if_the_close_is_throttled_too(table: Table, busy: bool) -> None:
+    """The old connection is closed if it can be, and has no row in any case."""
     table.connect("a1", "Alice", "secret-of-alice")
-    table.connections.busy = True
-    assert table.connect("a2", "Alice", "secret-of-alice") == Returned(
-        {"statusCode": 200}, Report("connected")
-    )
-    assert len(table.host.rows) == 1
-    assert table.host.table.row(ConnectionId("a1")) is None
+    table.connections.busy = busy
+    assert status_of(table.connect("a2", "Alice", "secret-of-alice")) == 200
+    assert table.connections.closed == ([] if busy else ["a1"])
+    assert [row.connection_id for row in table.host.rows.rows()] == ["a2"]
 
 
 CANDIDATE = '{"type":"ice-candidate","targetId":"HOST","payload":{"candidate":"x"}}'
@@ -290,10 +207,17 @@ def test_a_message_with_another_effect_is_never_forwarded(table: Table) -> None:
             assert isinstance(table.host.invoke(event, may_forward=True), Returned)
 
 
-def test_a_bug_while_a_message_is_read_is_told_too(
-    table: Table, caplog: pytest.LogCaptureFixture
+def test_a_bug_is_told_with_its_traceback_and_is_no_success(
+    table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With its traceback; the client hears of it from the gateway."""
-    event = {**met(table).event_of("a", CANDIDATE), "body": None}
-    assert isinstance(table.host.invoke(event, may_forward=True), Raised)
-    assert "$default failed" in caplog.text
+    """While a message is read or its effects are performed; the gateway tells the client."""
+    broken = RuntimeError("out of order")
+    unread = {**met(table).event_of("a", CANDIDATE), "body": None}
+    assert isinstance(table.host.invoke(unread, may_forward=True), Raised)
+    monkeypatch.setattr(table.connections, "post", Mock(side_effect=broken))
+    assert table.say("a", PING) == Raised("out of order")
+    first, second = caplog.records
+    assert first.exc_info
+    assert second.exc_info
+    assert second.exc_info[1] is broken
+    assert caplog.text.count("$default failed") == 2

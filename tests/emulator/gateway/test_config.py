@@ -30,17 +30,10 @@ table = "connections"
 """
 
 
-def written(tmp_path: Path, text: str | bytes | None) -> Path:
-    """Return a file with that text, or one that is not there."""
-    path = tmp_path / "api.toml"
-    if text is not None:
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-    return path
-
-
 def test_a_whole_api_is_read(tmp_path: Path) -> None:
     """Every key that there is."""
-    config = read_config(written(tmp_path, GOOD))
+    (tmp_path / "api.toml").write_text(GOOD)
+    config = read_config(tmp_path / "api.toml")
     assert config.functions["chat"].memory_mb == 256
     assert not config.functions["auth"].invoke_permission
     assert config.routes["echo"].two_way
@@ -52,6 +45,7 @@ def test_a_whole_api_is_read(tmp_path: Path) -> None:
 
 
 FUNCTION = "functions.a = {handler='x:y'}\nroutes={}\n"
+ROUTE = FUNCTION.replace("={}\n", ".")
 WRONG = {
     "unknown-key": ("colour = 'red'", "unknown field `colour`"),
     "unknown-inner-key": ("functions.a = {handler='x:y', memory=1}\nroutes={}", "`memory`"),
@@ -59,26 +53,17 @@ WRONG = {
     "too-little-memory": ("functions.a = {handler='x:y', memory_mb=1}\nroutes={}", "memory_mb"),
     "no-functions": ("routes={}", "missing required field `functions`"),
     "no-such-function": (
-        FUNCTION.replace("={}", ".b = {function='c'}"),
+        f"{ROUTE}b = {{function='c'}}",
         "routes.'b'.function: there is no functions.c, only a",
     ),
-    "authorizer": (
-        FUNCTION + "authorizer = {function='c'}",
-        "authorizer.function: there is no functions.c",
-    ),
+    "authorizer": (FUNCTION + "authorizer = {function='c'}", "authorizer.function: there is no f"),
     "identity-source": (
         FUNCTION + "authorizer = {function='a', identity_sources=['Auth']}",
         "identity_sources: 'Auth' is not",
     ),
     "expression": (FUNCTION + "route_selection_expression='$x'", "'$x': only"),
-    "dollar-route": (
-        FUNCTION.replace("={}", ".'$mine' = {function='a'}"),
-        "must not begin with $",
-    ),
-    "long-timeout": (
-        FUNCTION.replace("={}", ".a = {function='a', integration_timeout=30}"),
-        "integration_timeout",
-    ),
+    "dollar-route": (f"{ROUTE}'$mine' = {{function='a'}}", "must not begin with $"),
+    "long-timeout": (f"{ROUTE}a = {{function='a', integration_timeout=30}}", "integration_timeout"),
     "not-toml": ("functions = ", "api.toml"),
     "not-utf-8": (b"\xff", "api.toml"),
     "not-there": (None, "No such file"),
@@ -88,9 +73,12 @@ WRONG = {
 @pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes | None, says: str) -> None:
     """With the file and the key."""
+    path = tmp_path / "api.toml"
+    if text is not None:
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(BadConfig) as bad:
-        read_config(written(tmp_path, text))
-    assert str(tmp_path / "api.toml") in str(bad.value)
+        read_config(path)
+    assert str(path) in str(bad.value)
     assert says in str(bad.value)
 
 

@@ -1,24 +1,27 @@
-"""HTTP on the port: keep-alive, limits, and whatever somebody sends by mistake."""
+"""HTTP on the port: keep-alive, limits, malformed requests, and handshakes without h11."""
 
 import asyncio
 import errno
 import re
 import selectors
 import socket
-import time
 from collections.abc import Callable
-from contextlib import closing, suppress
-from functools import partial
 from unittest.mock import Mock
 
+import h11
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from poker_signal.emulator.aws.http import FORBIDDEN, Answer
 from poker_signal.emulator.protocols.http_connection import (
     MAX_BODY_BYTES,
+    Head,
     HttpConnection,
     Responder,
     Switch,
+    read_handshake,
+    switching_protocols,
 )
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
@@ -30,47 +33,39 @@ GET = b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def test_a_connection_may_ask_again(emulator: Emulator) -> None:
-    """As connection pools do; requests that were sent ahead are answered in order."""
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-        writer.write(GET + b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n" + GET)
-        statuses = [(await read_answer(reader))[0] for _ in range(3)]
-        assert statuses == [426, 403, 426]
-
-
-async def test_a_refused_handshake_leaves_the_connection_open(emulator: Emulator) -> None:
-    """As recorded from execute-api: keep-alive, and the next attempt may succeed."""
+    """As recorded from execute-api; requests that were sent ahead are answered in order."""
     refused = HANDSHAKE.replace(b"playerId=raw", b"playerId=")
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-        writer.write(refused)
-        assert (await read_answer(reader))[0] == 400
-        writer.write(HANDSHAKE)
-        assert (await read_answer(reader))[0] == 101
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
+        writer.write(GET + b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n" + refused + HANDSHAKE)
+        statuses = [(await read_answer(reader))[0] for _ in range(4)]
+        assert statuses == [426, 403, 400, 101]
 
 
 async def test_http_1_0_is_answered_and_closed(emulator: Emulator) -> None:
     """A WebSocket handshake takes HTTP/1.1."""
     request = HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")
-    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+    async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         writer.write(request)
         assert (await read_answer(reader))[0] == 400
         assert await reader.read() == b""
 
 
+POSTED = b"POST /prod HTTP/1.1\r\nHost: x\r\n"
+CHUNKED = POSTED + b"Transfer-Encoding: chunked\r\n\r\n"
+POST = POSTED + b"Content-Length: 5\r\n\r\nabcde"
 MISTAKES = {
     "tls-hello": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(100), 400),
     "garbage": (bytes(range(128, 256)) * 80, 414),
     "garbage-lines": (b"\x00\x01\r\n\r\n", 400),
     "no-host": (b"GET /prod HTTP/1.1\r\n\r\n", 400),
     "space-in-header": (b"GET /prod HTTP/1.1\r\nHost : x\r\n\r\n", 400),
-    "bad-length": (b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: ten\r\n\r\n", 400),
+    "bad-length": (POSTED + b"Content-Length: ten\r\n\r\n", 400),
     "long-url": (HANDSHAKE.replace(b"raw", b"r" * 4096), 414),
     "endless-url": (b"GET /" + b"x" * 20_000, 414),
     "long-headers": (HANDSHAKE.replace(b"Host: ", b"X: " + b"x" * 10_240 + b"\r\nHost: "), 431),
     "endless-headers": (b"GET /prod HTTP/1.1\r\nX: " + b"x" * 20_000, 431),
-    "endless-body": (
-        b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 999999\r\n\r\n" + bytes(300_000),
-        413,
-    ),
+    "endless-body": (POSTED + b"Content-Length: 999999\r\n\r\n" + bytes(300_000), 413),
+    "endless-chunks": (CHUNKED + (b"ffff\r\n" + bytes(65_535) + b"\r\n") * 5, 413),
 }
 
 
@@ -84,9 +79,6 @@ async def test_what_is_no_request_is_answered_and_costs_nothing(
         await settle(alice)
 
 
-POST = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"
-
-
 @pytest.mark.parametrize(
     ("sent", "statuses"),
     [
@@ -94,15 +86,16 @@ POST = b"POST /prod HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde"
         (GET[:1], [408]),
         (HANDSHAKE[:-2], [408]),
         (POST[:-1], [408]),
+        (CHUNKED + b"9\r\nabc", [408]),
         (GET + GET[:10], [426, 408]),
         (POST + POST[:-30], [426, 408]),
     ],
-    ids=["nothing", "method", "last-line", "body", "second-path", "second-header"],
+    ids=["nothing", "method", "last-line", "body", "chunk", "second-path", "second-header"],
 )
 async def test_half_a_request_is_not_waited_for_for_ever(sent: bytes, statuses: list[int]) -> None:
     """408, and the connection ends; silently where nothing was asked at all."""
     async with Emulator(Settings(port=0, request_timeout_s=0.2)) as emulator:
-        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
+        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
             writer.write(sent)
             assert [(await read_answer(reader))[0] for _ in statuses] == statuses
             assert await reader.read() == b""
@@ -118,92 +111,11 @@ async def test_who_reads_no_answers_is_answered_no_more() -> None:
             client.setblocking(False)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             await loop.sock_connect(client, ("127.0.0.1", emulator.port))
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 with pytest.raises(ConnectionError):
                     await loop.sock_sendall(client, long * 10_000)
         async with peer(emulator, "Alice") as alice:
             await settle(alice)
-
-
-def at_once(send: Callable[[], object]) -> None:
-    """Send while a callback of the poll holds up the loop: uvloop's timers come before the next."""
-    send()
-
-
-def a_callback_later(send: Callable[[], object]) -> None:
-    """Send after the next poll: asyncio's timers come after it, and after what was due by then."""
-    asyncio.get_running_loop().call_soon(send)
-
-
-LAST_MOMENTS = [pytest.param(None, a_callback_later, id="asyncio")]
-with suppress(ImportError):
-    import uvloop
-
-    LAST_MOMENTS.append(pytest.param(uvloop.new_event_loop, at_once, id="uvloop"))
-
-
-async def ask_at_the_last_moment(
-    emulator: Emulator, keep_alive_s: float, moment: Callable[[Callable[[], object]], None]
-) -> int | None:
-    """Return what the second request gets, or None: this machine took too long to send it."""
-    loop = asyncio.get_running_loop()
-    held_up: asyncio.Future[bool] = loop.create_future()
-    reader, writer = await asyncio.open_connection("127.0.0.1", emulator.port)
-    ours, theirs = socket.socketpair()
-    with closing(writer), ours, theirs:
-
-        def hold_up() -> None:
-            loop.remove_reader(ours)
-            is_in_time = time.monotonic() < asked + keep_alive_s
-            # Not to wait for something: it keeps the loop from reading, as a busy machine does.
-            time.sleep(2 * keep_alive_s)
-            moment(partial(writer.write, GET))
-            held_up.set_result(is_in_time)
-
-        asked = time.monotonic()
-        writer.write(GET)
-        assert (await read_answer(reader))[0] == 426
-        loop.add_reader(ours, hold_up)
-        theirs.send(b"!")
-        if not await held_up:
-            return None
-        status, _, _ = await read_answer(reader)
-        # It may idle no longer than it might before.
-        assert await reader.read() == b""
-        return status
-
-
-@pytest.mark.parametrize(("loop_factory", "moment"), LAST_MOMENTS)
-def test_who_asks_at_the_last_moment_is_answered(
-    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None,
-    moment: Callable[[Callable[[], object]], None],
-) -> None:
-    """The connection has idled for too long, but a request lies in it that was not read yet."""
-
-    async def ask() -> int:
-        settings = Settings(port=0, keep_alive_timeout_s=0.05)
-        async with Emulator(settings) as emulator, asyncio.timeout(30):
-            while True:
-                args = (emulator, settings.keep_alive_timeout_s, moment)
-                if (status := await ask_at_the_last_moment(*args)) is not None:
-                    return status
-
-    with asyncio.Runner(loop_factory=loop_factory) as runner:
-        assert runner.run(ask()) == 426
-
-
-async def test_an_idle_connection_is_closed_where_no_file_can_be_opened(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """That is when closing matters most: to look at a socket takes no descriptor."""
-    async with Emulator(Settings(port=0, keep_alive_timeout_s=0.05)) as emulator:
-        async with raw_connection(emulator) as (reader, writer), asyncio.timeout(10):
-            for name in ("EpollSelector", "KqueueSelector", "DevpollSelector", "DefaultSelector"):
-                no_more = OSError(errno.EMFILE, "Too many open files")
-                monkeypatch.setattr(selectors, name, Mock(side_effect=no_more), raising=False)
-            writer.write(GET)
-            assert (await read_answer(reader))[0] == 426
-            assert await reader.read() == b""
 
 
 async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) -> None:
@@ -212,7 +124,7 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
         async with peer(emulator, "Alice") as alice, raw_connection(emulator) as (reader, writer):
             writer.write(GET * 500)
             await settle(alice)
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 for _ in range(500):
                     assert (await read_answer(reader))[0] == 426
             kinds = [record.kind for record in records]
@@ -220,11 +132,11 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
 
 
 def told(
-    pieces: list[bytes], answer: Answer | Switch
+    pieces: list[bytes], answer: Answer | Switch, ours: socket.socket | None = None
 ) -> tuple[Mock, Mock, HttpConnection, Callable[[], None]]:
     """Let a connection receive a handshake in pieces; return how it is answered, too."""
     wire = Mock(asyncio.Transport)
-    wire.get_extra_info.return_value = ("127.0.0.1", 1)
+    wire.get_extra_info.side_effect = {"socket": ours, "peername": ("127.0.0.1", 1)}.get
     wire.is_closing.side_effect = lambda: wire.close.called or wire.abort.called
     responder = Mock(Responder)
     connection = HttpConnection(responder, Settings())
@@ -288,3 +200,125 @@ async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[byte
     reply()
     assert (written(wire), taker.data_received.called) == (b"", False)
     connection.connection_lost(None)
+
+
+async def test_an_idle_connection_is_closed_unless_a_request_lies_in_it_unread(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where no file can be opened: to look at the socket takes no descriptor."""
+    later = Mock()
+    monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
+    no_more = OSError(errno.EMFILE, "Too many open files")
+    for name in ("EpollSelector", "KqueueSelector", "DevpollSelector", "DefaultSelector"):
+        monkeypatch.setattr(selectors, name, Mock(side_effect=no_more), raising=False)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        wire, responder, connection, reply = told([], FORBIDDEN, ours)
+        theirs.send(b"!")
+        later.call_args.args[1]()
+        assert not wire.is_closing()
+        connection.data_received(GET)
+        assert responder.respond.called
+        reply()
+        assert later.call_args.args[0] == Settings().keep_alive_timeout_s
+        ours.recv(1)
+        later.call_args.args[1]()
+        assert wire.is_closing()
+
+
+# The head of a usual handshake, without h11.
+
+NAMES = ["Host", "host", "Upgrade", "Connection", "Origin", "Cookie", "Sec-WebSocket-Key", "X-a.b~"]
+ODD_NAMES = ["Content-Length", "transfer-encoding", "Expect", "X Y", "é", "", "Host "]
+VALUES = ["x", "websocket", "Upgrade", "a  b", 'a:b, c;d="e"', "1", "~!"]
+ODD_VALUES = ["", " x", "x ", "a\tb", "é", "\x01", "a\rb", "a\nb", "\x7f", "chunked"]
+
+FIRST_LINES = [
+    *("GET /prod?a=b HTTP/1.1\r\n", "GET / HTTP/1.0\r\n", "POST /prod HTTP/1.1\r\n"),
+    *("GET  /prod HTTP/1.1\r\n", "GET /é HTTP/1.1\r\n", "\r\nGET / HTTP/1.1\r\n"),
+]
+
+
+def heads(*parts: list[str]) -> st.SearchStrategy[bytes]:
+    """Make requests of these parts of header lines, with something after the head."""
+    line = st.tuples(*map(st.sampled_from, parts)).map("".join)
+    return st.builds(
+        lambda first, lines, last, rest: f"{first}{''.join(lines)}{last}".encode("latin-1") + rest,
+        st.sampled_from(FIRST_LINES),
+        st.lists(line, max_size=6),
+        st.sampled_from(["\r\n", "\n", ""]),
+        st.binary(max_size=3),
+    )
+
+
+USUAL = heads(NAMES, [": "], VALUES, ["\r\n"])
+ODD = heads(
+    NAMES + ODD_NAMES,
+    [": "] * 3 + [":", ":  ", " : ", ":\t", ""],
+    VALUES + ODD_VALUES,
+    ["\r\n"] * 3 + ["\n", "\r", "\r\n "],
+)
+
+
+@example(HANDSHAKE)
+@given(st.one_of(USUAL, ODD, st.binary(max_size=40).map(lambda x: HANDSHAKE.replace(b"raw", x))))
+def test_what_is_read_is_what_h11_reads(data: bytes) -> None:
+    """Method, target, each header, that nothing follows, and where it ends."""
+    head = read_handshake(data)
+    if head is None:
+        return
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(data)
+    request = connection.next_event()
+    assert isinstance(request, h11.Request)
+    assert (request.method, request.http_version) == (b"GET", b"1.1")
+    assert request.target.decode("ascii") == head.target
+    assert [
+        (name.decode("ascii"), value.decode("latin-1"))
+        for name, value in request.headers.raw_items()
+    ] == head.headers
+    assert isinstance(connection.next_event(), h11.EndOfMessage)
+    assert connection.next_event() is h11.PAUSED
+    assert connection.trailing_data[0] == data[head.size :]
+
+
+def test_a_usual_handshake_is_read() -> None:
+    """With the first of what follows left over."""
+    lines = HANDSHAKE.decode().split("\r\n")[1:-2]
+    headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
+    head = Head("/prod?playerId=raw&gameId=GAME01", headers, len(HANDSHAKE))
+    assert read_handshake(HANDSHAKE + b"\x81") == head
+
+
+LEFT = {
+    "half": (b"\r\n\r\n", b"\r\n"),
+    "no-upgrade": (b"Upgrade: websocket\r\n", b""),
+    "no-host": (b"Host: example.org\r\n", b""),
+    "two-hosts": (b"Host: ", b"host: a\r\nHost: "),
+    "body": (b"Host: ", b"Content-Length: 0\r\nHost: "),
+    "asks-for-100": (b"Host: ", b"Expect: 100-continue\r\nHost: "),
+    "other-method": (b"GET ", b"POST "),
+    "other-version": (b"HTTP/1.1", b"HTTP/1.0"),
+    "folded": (b"Host: ", b"X: a\r\n b\r\nHost: "),
+    "bare-line-feed": (b"example.org\r\n", b"example.org\n"),
+    "space-before-colon": (b"Host: ", b"Host : "),
+    "latin-1": (b"Host: ", b"X: \xe9\r\nHost: "),
+    "control-character": (b"Host: ", b"X: \x01\r\nHost: "),
+}
+
+
+@pytest.mark.parametrize(("usual", "odd"), LEFT.values(), ids=LEFT.keys())
+def test_what_is_odd_is_left_to_h11(usual: bytes, odd: bytes) -> None:
+    """Whether it is wrong or not."""
+    assert usual in HANDSHAKE
+    assert read_handshake(HANDSHAKE.replace(usual, odd)) is None
+
+
+def test_a_101_is_written_as_h11_writes_it() -> None:
+    """Byte for byte."""
+    headers = [("Date", "Thu, 26 Nov 2026 00:00:00 GMT"), ("upgrade", "websocket"), ("a", "b, c")]
+    connection = h11.Connection(h11.SERVER)
+    connection.receive_data(HANDSHAKE)
+    connection.next_event()
+    written = connection.send(h11.InformationalResponse(status_code=101, headers=headers))
+    assert switching_protocols(headers) == written

@@ -59,7 +59,6 @@ def test_what_runs_goes_on_with_the_old_code_until_it_is_exchanged(package: Path
     assert sys.modules["edited.one"] is sys.modules["edited"].one is old
     put_in_place(fresh)
     one = _import("edited.one")
-
     assert (one, one.NUMBER) == (fresh["edited.one"], 2)
 
 
@@ -81,20 +80,15 @@ def test_libraries_beside_a_handler_are_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nor what has no source, and nothing of the emulator, wherever it lies."""
-    for name, file in {
-        "a_handler": "handler.py",
-        "a_library": ".venv/lib/python3.11/site-packages/library.py",
-        "an_extension": "fast.so",
-        "poker_signal.emulator.something": "emulator/something.py",
-        "poker_signal.core.something": "core/something.py",
-        "poker_signal.lambda_app.something": "lambda_app/something.py",
-    }.items():
+    ours = {"a_handler", "poker_signal.core.something", "poker_signal.lambda_app.something"}
+    for name in {*ours, "a_library", "an_extension", "poker_signal.emulator.something"}:
         module = ModuleType(name)
-        module.__file__ = str(tmp_path / file)
+        folder = ".venv/lib/python3.11/site-packages/" if name == "a_library" else ""
+        module.__file__ = str(
+            tmp_path / f"{folder}{name}{'.so' if name == 'an_extension' else '.py'}"
+        )
         monkeypatch.setitem(sys.modules, name, module)
-    assert modules_below([tmp_path]).keys() == {
-        "a_handler", "poker_signal.core.something", "poker_signal.lambda_app.something",
-    }  # fmt: skip
+    assert modules_below([tmp_path]).keys() == ours
 
 
 def executed(original: ModuleType) -> ModuleType:
@@ -104,20 +98,9 @@ def executed(original: ModuleType) -> ModuleType:
     return module
 
 
-@pytest.fixture
-def fresh_model() -> ModuleType:
-    """The core's values, executed a second time."""
-    return executed(model)
-
-
-@pytest.fixture
-def fresh_configuration() -> ModuleType:
-    """The core's configuration, executed a second time."""
-    return executed(configuration)
-
-
-def test_values_become_those_of_the_fresh_classes(fresh_model: ModuleType) -> None:
+def test_values_become_those_of_the_fresh_classes() -> None:
     """What equalled its own kind only does so again; others stay as they are."""
+    fresh_model = executed(model)
     rebinding = Rebinding({model.__name__: fresh_model})
     row = rebinding.renewed(ROW)
     assert (type(row), row) == (fresh_model.Row, fresh_model.Row(*ROW))
@@ -130,17 +113,9 @@ def test_values_become_those_of_the_fresh_classes(fresh_model: ModuleType) -> No
     assert rebinding.renewed({"a": 1}) == {"a": 1}
 
 
-def test_members_of_an_enumeration_are_those_of_the_fresh_one(
-    fresh_configuration: ModuleType,
-) -> None:
-    """They are compared by identity."""
-    rebinding = Rebinding({configuration.__name__: fresh_configuration})
-    assert rebinding.renewed(Topology.STAR) is fresh_configuration.Topology.STAR
-
-
-def test_fields_come_and_go(fresh_model: ModuleType) -> None:
+def test_fields_come_and_go() -> None:
     """What was added needs a default."""
-    source = Path(model.__file__).read_text()
+    fresh_model, source = executed(model), Path(model.__file__).read_text()
     gone = source.replace("    session: str | None = None\n", "    colour: str = 'red'\n")
     exec(gone, fresh_model.__dict__)
     row = Rebinding({model.__name__: fresh_model}).renewed(ROW)
@@ -150,10 +125,11 @@ def test_fields_come_and_go(fresh_model: ModuleType) -> None:
         Rebinding({model.__name__: fresh_model}).renewed(ROW)
 
 
-def test_the_emulators_references_are_exchanged_and_back(fresh_configuration: ModuleType) -> None:
-    """No other module's."""
-    fresh = fresh_configuration.Topology
-    rebinding = Rebinding({configuration.__name__: fresh_configuration})
+def test_the_emulators_references_are_exchanged_and_back() -> None:
+    """No other module's; members of an enumeration are compared by identity."""
+    module = executed(configuration)
+    fresh, rebinding = module.Topology, Rebinding({configuration.__name__: module})
+    assert rebinding.renewed(Topology.STAR) is fresh.STAR
     try:
         rebinding.apply()
         assert settings_module.Topology is fresh  # type: ignore[attr-defined]

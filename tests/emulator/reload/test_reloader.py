@@ -18,7 +18,7 @@ from poker_signal.emulator.reload import reloader as reload
 from poker_signal.emulator.reload.reloader import CodeStatus
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.support.client import hear, peer, settle, tell
+from tests.support.client import hear, peer, tell
 
 HANDLER = """
 import threading
@@ -36,16 +36,10 @@ def handler(event, context):
 
 CONFIG = """
 route_selection_expression = "$request.body.type"
-
-[functions.edited]
-handler = "edited_handler.py:handler"
-
-[functions.other]
-handler = "other/edited_handler.py:handler"
-
-[functions.rules]
-handler = "core"
-
+[functions]
+edited.handler = "edited_handler.py:handler"
+other.handler = "other/edited_handler.py:handler"
+rules.handler = "core"
 [routes]
 "$connect" = { function = "rules" }
 "$disconnect" = { function = "rules" }
@@ -133,24 +127,6 @@ async def test_what_runs_ends_with_the_code_that_it_began_with(
         assert await said(host, "edited") == {"type": "second", "count": 1}
 
 
-async def test_a_mistake_is_in_the_status_until_it_is_mended(
-    reloading: tuple[Emulator, Path, Next],
-) -> None:
-    """For whoever shows it."""
-    emulator, folder, told = reloading
-    async with peer(emulator, "HOST") as host:
-        (folder / "edited_handler.py").write_text("\n\ndef handler(\n")
-        status = await status_after(told)
-        assert status == emulator.code_status
-        assert (status.ok, status.swaps) == (False, 0)
-        assert status.message.startswith("SyntaxError: ")
-        assert status.place == (str(folder / "edited_handler.py"), 3)
-        assert await said(host, "edited") == {"type": "first", "count": 1}
-        (folder / "edited_handler.py").write_text(HANDLER)
-        assert (await status_after(told)).ok
-        await settle(host)
-
-
 HANGING, GO_ON = threading.Event(), threading.Event()
 HANGS = (
     "from tests.emulator.reload.test_reloader import GO_ON, HANGING\n\n"
@@ -210,7 +186,10 @@ async def test_what_a_function_imports_when_it_is_called_is_swapped(
         assert (await status_after(told))[:2] == (True, "helper.py")
         assert await said(host, "edited") == 2
         helper.write_text("WORDS = = '3'\n")
-        assert (await status_after(told)).place == (str(helper), 1)
+        status = await status_after(told)
+        assert status == emulator.code_status
+        assert (status.ok, status.swaps, status.place) == (False, 2, (str(helper), 1))
+        assert status.message.startswith("SyntaxError: ")
         assert await said(host, "edited") == 2
         # Who needs it no more may delete it.
         (folder / "edited_handler.py").write_text(HANDLER)
