@@ -33,11 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class TogetherScheduling(LoadFileScheduling):
-    """Hands out files, and tests/infrastructure as a whole: one deployment serves it all."""
+    """Hands out files, and together the two that look at one deployment."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = "tests/infrastructure/"
-        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+        scope = super()._split_scope(nodeid)
+        return scope.replace("infrastructure/test_iam.py", "infrastructure/test_apply.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -47,7 +47,14 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the table of tests/field, if it was played."""
+    """Print the table of tests/field, if it was played, and what the deployment lacks."""
+    lacking = {
+        report.longrepr[2]
+        for report in terminalreporter.getreports("skipped")
+        if "tests/infrastructure/" in report.nodeid
+    }
+    for reason in sorted(lacking):
+        terminalreporter.write_line(f"the deployment is not tested: {reason}", yellow=True)
     rows = [
         str(row)
         for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")

@@ -1,7 +1,7 @@
 """MiniStack as a process: an AWS whose API Gateway takes connections and whose Lambda runs code.
 
-Left as it is but for one thing, which tests/infrastructure/deviations.py names as well: it throws
-away what a Python function prints when a WebSocket calls it.
+Left as it is but for one thing: it throws away what a Python function prints when a WebSocket
+calls it.
 """
 
 import asyncio

@@ -18,9 +18,6 @@ from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
-LEVEL = "apply"
-
-# A story is told from its beginning to its end; --dist loadfile keeps it in one process.
 pytestmark = [pytest.mark.aws, pytest.mark.random_order(disabled=True)]
 
 CHANGED = (
@@ -72,6 +69,7 @@ def test_a_second_plan_is_empty(stack: Stack) -> None:
     assert plan.code == 0, plan.text
 
 
+@pytest.mark.nightly
 def test_what_is_changed_by_hand_is_noticed(stack: Stack) -> None:
     """Somebody clicks in the console, and the next plan says so."""
     stack.aws.client("dynamodb").update_time_to_live(
@@ -82,6 +80,7 @@ def test_what_is_changed_by_hand_is_noticed(stack: Stack) -> None:
     assert "aws_dynamodb_table.this will be updated in-place" in plan.text
 
 
+@pytest.mark.nightly
 def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
     """Nobody's connection is lost to a change of a setting."""
     said = stack.workspace.apply(*CHANGED)
@@ -109,6 +108,7 @@ def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
     assert reserved["ReservedConcurrentExecutions"] == 5
 
 
+@pytest.mark.nightly
 def test_dev_stands_next_to_prod(
     stack: Stack, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -153,6 +153,7 @@ def _may_read_exactly_its_parameter(dev: Stack) -> None:
     assert not allows(dev.policy, "kms:Decrypt", "*")
 
 
+@pytest.mark.nightly
 def test_destroy_leaves_nothing(stack: Stack) -> None:
     """Nothing that costs, nothing that is in the way of the next deployment."""
     assert left(stack.aws)

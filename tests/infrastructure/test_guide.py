@@ -123,8 +123,3 @@ def test_what_it_costs_to_keep_is_counted_right() -> None:
     monitoring = (ROOT / MODULE / "monitoring.tf").read_text(encoding="utf-8")
     rates = len(re.findall(r"^    \w+ = \{\n      description.*\n      metric ", monitoring, re.M))
     assert (len(ALARMS) - rates + 3 * rates, len(METRICS)) == (10, 5)
-
-
-def test_the_guide_ends_with_the_proof() -> None:
-    """Who has come so far wants to see it work."""
-    assert GUIDE.endswith('\n```sh\npoker-signal check "$(tofu output -raw websocket_url)"\n```\n')

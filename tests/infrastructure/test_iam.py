@@ -12,8 +12,6 @@ from tests.lambda_app.calls import DYNAMODB, written_table
 
 pytestmark = pytest.mark.aws
 
-LEVEL = "iam"
-
 ROWS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 INDEX = f"{ROWS}/index/gameId-index"
 LOG = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{FUNCTION_LOG}"

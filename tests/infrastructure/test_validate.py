@@ -1,17 +1,15 @@
 """The real provider's opinion, and what an operator hears who mistypes."""
 
-import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.beside import Texts
-from tests.infrastructure.tools import MODULE, ROOT, Failed, Mirror, Workspace
+from tests.infrastructure.mutations import VALIDATE
+from tests.infrastructure.tools import MODULE, ROOT, Mirror, Report, Workspace
 
 pytestmark = pytest.mark.aws
-
-LEVEL = "validate"
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
 
@@ -77,44 +75,76 @@ TAKEN = (
 )
 
 
-def test_the_real_provider_takes_the_module(texts: Texts) -> None:
-    """Every argument is known to it, and of the right kind."""
-    report = json.loads(texts.validated)
-    errors = [found for found in report["diagnostics"] if found["severity"] == "error"]
-    assert (report["valid"], errors) == (True, [])
+@pytest.fixture(scope="module")
+def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[Report]:
+    """All that one process says: of the module, and of a child for each mistake."""
+    copy = Workspace.copy(tmp_path_factory.mktemp("validate"), mirror)
+    for number, mutation in enumerate(VALIDATE):
+        mutation.make(copy.adopt(f"child{number}"))
+    return copy.initialised().reports("validate")
 
 
-def test_it_warns_of_nothing_but_what_the_readme_says(texts: Texts) -> None:
-    """An operator who sees a warning finds it explained."""
-    report = json.loads(texts.validated)
-    details = {found["detail"].split('"')[1] for found in report["diagnostics"]}
-    assert details == {"reset_on_delete"}
+def test_the_real_provider_takes_the_module(reports: list[Report]) -> None:
+    """Every argument is known to it; of what it warns, an operator finds an explanation."""
+    found = [each for each in reports if not each.file.startswith("../child")]
+    assert {(each.severity, each.text.split('"')[1]) for each in found} == {
+        ("warning", "reset_on_delete")
+    }
     assert "`reset_on_delete`" in (ROOT / MODULE / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def variables(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The variables alone: whether they are taken is decided before any provider is asked."""
-    workspace = Workspace(tmp_path_factory.mktemp("variables"), mirror)
+@pytest.mark.parametrize("number", range(len(VALIDATE)), ids=lambda number: VALIDATE[number].name)
+def test_validation_catches(reports: list[Report], number: int) -> None:
+    """With the real provider: its schema knows more than the language does."""
+    where, _, what = VALIDATE[number].caught.partition(": ")
+    found = [each for each in reports if each.file.startswith(f"../child{number}/")]
+    assert any(
+        each.severity == "error" and where in each.context and what in each.text for each in found
+    ), found
+
+
+@pytest.fixture
+def variables(mirror: Mirror, tmp_path: Path) -> Workspace:
+    """A call of the variables alone: whether they are taken is decided before any provider."""
+    workspace = Workspace(tmp_path, mirror)
     workspace.folder.mkdir(parents=True)
-    shutil.copy(ROOT / MODULE / "variables.tf", Path(workspace.folder))
+    (workspace.folder.parent / "variables").mkdir()
+    shutil.copy(ROOT / MODULE / "variables.tf", workspace.folder.parent / "variables")
     return workspace
 
 
-@pytest.mark.parametrize(
-    ("variable", "sentence"),
-    [(each, sentence) for sentence, variables in REFUSED.items() for each in variables],
-)
-def test_bad_input_is_refused_at_plan(variables: Workspace, variable: str, sentence: str) -> None:
+def _call(workspace: Workspace, name: str, variable: str) -> None:
+    """Call the variables with one that is written as on the command line."""
+    key, _, value = variable.partition("=")
+    text = value if re.match(r"[{-]|\d+$|null", value) else f'"{value}"'
+    workspace.call(name, "variables", f"{key} = {text}")
+
+
+def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
     """With a sentence that says what to write instead."""
-    with pytest.raises(Failed) as refused:
-        variables.plan(f"-var={variable}")
-    said = " ".join(str(refused.value).replace("│", " ").split())
-    assert "Invalid value for variable" in said
-    assert sentence in said
+    cases = [(sentence, each) for sentence, inputs in REFUSED.items() for each in inputs]
+    for number, (_, variable) in enumerate(cases):
+        _call(variables, f"call{number}", variable)
+    found = variables.initialised().reports("plan")
+    for number, (sentence, variable) in enumerate(cases):
+        said = [each.text for each in found if each.context == f'module "call{number}"']
+        assert any(
+            text.startswith("Invalid value for variable") and sentence in text for text in said
+        ), (variable, said)
 
 
-@pytest.mark.parametrize("variable", TAKEN)
-def test_good_input_is_taken(variables: Workspace, variable: str) -> None:
+def test_good_input_is_taken(variables: Workspace) -> None:
     """The limits are where they are said to be."""
-    assert variables.plan(f"-var={variable}").code == 0
+    for number, variable in enumerate(TAKEN):
+        _call(variables, f"call{number}", variable)
+    assert variables.initialised().plan().code == 0
+
+
+@pytest.mark.parametrize("file", ["defaults", "options"])
+def test_the_modules_own_tests_pass(mirror: Mirror, tmp_path: Path, file: str) -> None:
+    """All runs of a file, as a user starts them with ``tofu test``: no AWS, no credentials."""
+    name = f"tests/{file}.tftest.hcl"
+    runs = re.findall(r'^run "', (ROOT / MODULE / name).read_text(encoding="utf-8"), re.MULTILINE)
+    copy = Workspace.copy(tmp_path, mirror).initialised()
+    said = copy.run("test", f"-filter={name}", codes=(0, 1)).text
+    assert f"Success! {len(runs)} passed, 0 failed." in said

@@ -48,6 +48,17 @@ class Failed(Exception):
     """A command failed; the text is what it said."""
 
 
+class Report(NamedTuple):
+    """An error or a warning."""
+
+    severity: str
+    address: str
+    file: str
+    context: str
+    """The block in which it is."""
+    text: str
+
+
 class Done(NamedTuple):
     """A command that has ended."""
 
@@ -77,7 +88,10 @@ def aws_provider() -> Path:
     # Where `tofu init` in this checkout has put it, and at last the whole machine.
     places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
     for place in places:
-        command = ["find", place, "-xdev", "-name", "terraform-provider-aws_v5*", "-size", "+0"]
+        # Packages of other languages are most of a machine's files, and never hold a mirror.
+        skipped = "( -name .git -o -name site-packages -o -name node_modules -o -path /proc )"
+        wanted = "-prune -o -name terraform-provider-aws_v5* -size +0 -print"
+        command = ["find", place, "-xdev", *skipped.split(), *wanted.split()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
         found = [Path(line) for line in done.stdout.splitlines()]
         if usable := [path for path in found if path.parts[-5:-3] == ("hashicorp", "aws")]:
@@ -125,13 +139,9 @@ class Workspace:
         self.root = root
         self.folder = root / MODULE
         self._mirror = mirror
-        self.environment = {
-            **ENVIRONMENT,
-            "HOME": str(root),
-            "PATH": os.environ["PATH"],
-            # The stand-in is no package of anybody's; it finds what it imports by itself.
-            "PYTHONWARNINGS": "ignore",
-        }
+        # The stand-in is no package; it finds what it imports by itself.
+        own = {"HOME": str(root), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
+        self.environment = {**ENVIRONMENT, **own}
 
     @classmethod
     def copy(cls, root: Path, mirror: Mirror) -> "Workspace":
@@ -152,6 +162,24 @@ class Workspace:
         """Have the providers installed, from the mirror and from nowhere else."""
         self.run("init", "-input=false", f"-plugin-dir={self._mirror.folder}")
         return self
+
+    def adopt(self, name: str) -> "Workspace":
+        """Add a copy of the module as a child: one process looks at all of them."""
+        child = Workspace(self.root, self._mirror)
+        child.folder = self.root / MODULE.parent / name
+        child.folder.mkdir()
+        for file in (ROOT / MODULE).glob("*.tf"):
+            shutil.copy(file, child.folder)
+        versions = child.folder / "versions.tf"
+        # It takes its parent's provider.
+        versions.write_text(versions.read_text().partition('\nprovider "aws"')[0])
+        self.call(name)
+        return child
+
+    def call(self, name: str, source: str = "", inputs: str = "") -> None:
+        """Call a module that lies beside this one."""
+        with (self.folder / "children.tf").open("a") as file:
+            file.write(f'module "{name}" {{\n  source = "../{source or name}"\n  {inputs}\n}}\n')
 
     def addresses(self) -> dict[str, str]:
         """Return what the providers are called, with the registry that is the program's own."""
@@ -181,6 +209,20 @@ class Workspace:
         if done.returncode not in codes:
             raise Failed(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}")
         return Done(done.returncode, done.stdout)
+
+    def reports(self, *arguments: str) -> list[Report]:
+        """Run a command that may fail, and return its errors and warnings."""
+        said = self.run(*arguments, "-json", codes=(0, 1)).text
+        # validate writes one object, plan one on each line.
+        lines = [said] if arguments[0] == "validate" else said.splitlines()
+        found = []
+        for line in map(json.loads, lines):
+            for each in line.get("diagnostics") or filter(None, [line.get("diagnostic")]):
+                place, snippet = each.get("range") or {}, each.get("snippet") or {}
+                file, context = place.get("filename", ""), snippet.get("context") or ""
+                text = f"{each['summary']} {each['detail']}"
+                found.append(Report(each["severity"], each.get("address", ""), file, context, text))
+        return found
 
     def apply(self, *arguments: str) -> str:
         """Apply, and return what was said."""
