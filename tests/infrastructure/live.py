@@ -4,14 +4,13 @@ import asyncio
 import json
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
 from tests.infrastructure.checks import FUNCTION_LOG, TABLE
 from tests.infrastructure.servers import serving
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.tools import Mirror, Missing, Workspace
+from tests.infrastructure.tools import Mirror, Workspace
 from tests.signaling.sockets import SocketHost
 
 PATIENCE_S: Final = 10
@@ -27,13 +26,7 @@ locals {
 
 @contextmanager
 def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
-    """Apply the module to an empty MiniStack.
-
-    Raises:
-        Missing: it is not installed.
-    """
-    if find_spec("ministack") is None:
-        raise Missing("ministack, of the development tools, is not installed")
+    """Apply the module to an empty MiniStack."""
     with serving("tests.infrastructure.live_server", folder / "server") as aws:
         workspace = Workspace.copy(folder / "clone", mirror)
         (workspace.folder / "live_override.tf").write_text(OVERRIDE % aws.url)

@@ -21,7 +21,7 @@ class Mutation(NamedTuple):
 
     def make(self, workspace: Workspace) -> None:
         """Make the mistake."""
-        workspace.replace(self.file, {self.old: self.new})
+        workspace.replace(self.file, self.old, self.new)
 
 
 def catalogue(text: str) -> tuple[Mutation, ...]:

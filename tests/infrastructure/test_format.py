@@ -1,12 +1,8 @@
 """The module's text: what can be said of it without running anything."""
 
-import os
 import re
-import subprocess
 
-import pytest
-
-from tests.infrastructure.tools import ENVIRONMENT, MODULE, ROOT, Missing, binary
+from tests.infrastructure.tools import MODULE, ROOT
 
 FOLDER = ROOT / MODULE
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf"))}
@@ -18,27 +14,6 @@ def blocks(kind: str) -> dict[str, str]:
         rf'^{kind} "(\w+)" {{\n(.*?)^}}$', "\n".join(TEXTS.values()), re.MULTILINE | re.DOTALL
     )
     return dict(found)
-
-
-@pytest.mark.process
-def test_the_text_is_formatted() -> None:
-    """As the program itself would write it."""
-    try:
-        program = binary()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    done = subprocess.run(
-        [program, "fmt", "-check", "-diff", "-recursive", "-no-color"],
-        cwd=FOLDER,
-        env={**os.environ, **ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
 
 
 def test_all_that_goes_in_and_comes_out_is_described() -> None:

@@ -23,31 +23,20 @@ MESSAGES: Final = {
 HANDSHAKE: Final = {"`$connect` of a player": 1, **MESSAGES, "`$disconnect`": 1}
 HOST: Final = {"`$connect` of `HOST`": 1, "`$disconnect`": 1}
 
+# A write is once in the table and once in the index. A query is of the index, so not consistent:
+# half a unit for 4 KB.
 UNITS: Final = {
-    # Once in the table and once in the index.
-    "PutItem": ("write", 2),
-    "UpdateItem": ("write", 2),
-    "DeleteItem": ("write", 2),
-    # Of an index, so not consistent: half a unit for 4 KB.
-    "Query": ("read", 0.5),
-    "GetItem": ("read", 1),
+    "write": dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), 2),
+    "read": {"Query": 0.5, "GetItem": 1},
 }
-
-
-def calls() -> dict[str, list[str]]:
-    """Return the calls of each event, from the table that the function's tests hold."""
-    rows = [line.strip("| ").split(" | ") for line in written_table().splitlines()[2:]]
-    return {row[0]: row[-1].split(", ") for row in rows}
 
 
 def units(kind: str, events: dict[str, int]) -> float:
     """Return the units of DynamoDB that some events take."""
-    found = calls()
+    rows = [line.strip("| ").split(" | ") for line in written_table().splitlines()[2:]]
+    calls = {row[0]: row[-1].split(", ") for row in rows}
     return sum(
-        count * UNITS[call][1]
-        for event, count in events.items()
-        for call in found[event]
-        if call in UNITS and UNITS[call][0] == kind
+        count * UNITS[kind].get(call, 0) for event, count in events.items() for call in calls[event]
     )
 
 

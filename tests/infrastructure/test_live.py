@@ -6,7 +6,6 @@ DynamoDB keeps the rows. The tests of this file are one story, in the order in w
 
 import asyncio
 import json
-import os
 import re
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack
@@ -19,7 +18,7 @@ from poker_signal.core.configuration import Rules, Topology
 from tests.infrastructure.checks import ALARMS, FUNCTION_LOG, PREFIX, left
 from tests.infrastructure.live import PATIENCE_S, LiveHost, deployed, lines, texts
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.tools import Mirror, Missing
+from tests.infrastructure.tools import Mirror
 from tests.signaling.transcripts import CASES, Step, hold
 from tests.support.client import query_of
 
@@ -47,13 +46,8 @@ CHANGED = ("-var=topology=star",)
 @pytest.fixture(scope="module")
 def live(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
     """The module deployed where connections are real."""
-    try:
-        with deployed(tmp_path_factory.mktemp("live"), mirror) as stack:
-            yield stack
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
+    with deployed(tmp_path_factory.mktemp("live"), mirror) as stack:
+        yield stack
 
 
 @pytest_asyncio.fixture

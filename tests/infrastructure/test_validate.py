@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.infrastructure.mutations import VALIDATE
-from tests.infrastructure.tools import MODULE, ROOT, Mirror, Report, Workspace
+from tests.infrastructure.tools import MODULE, ROOT, Mirror, Workspace
 
 pytestmark = pytest.mark.aws
 
@@ -76,7 +76,7 @@ TAKEN = (
 
 
 @pytest.fixture(scope="module")
-def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[Report]:
+def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """All that one process says: of the module, and of a child for each mistake."""
     copy = Workspace.copy(tmp_path_factory.mktemp("validate"), mirror)
     for number, mutation in enumerate(VALIDATE):
@@ -84,23 +84,28 @@ def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[Re
     return copy.initialised().reports("validate")
 
 
-def test_the_real_provider_takes_the_module(reports: list[Report]) -> None:
+def test_the_text_is_formatted(mirror: Mirror, tmp_path: Path) -> None:
+    """As the program itself would write it."""
+    said = Workspace.copy(tmp_path, mirror).run(
+        "fmt", "-check", "-diff", "-recursive", codes=(0, 3)
+    )
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_the_real_provider_takes_the_module(reports: list[str]) -> None:
     """Every argument is known to it; of what it warns, an operator finds an explanation."""
-    found = [each for each in reports if not each.file.startswith("../child")]
-    assert {(each.severity, each.text.split('"')[1]) for each in found} == {
-        ("warning", "reset_on_delete")
-    }
+    (found,) = (text for text in reports if "../child" not in text)
+    assert found.startswith("warning")
+    assert '"reset_on_delete"' in found
     assert "`reset_on_delete`" in (ROOT / MODULE / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("number", range(len(VALIDATE)), ids=lambda number: VALIDATE[number].name)
-def test_validation_catches(reports: list[Report], number: int) -> None:
+def test_validation_catches(reports: list[str], number: int) -> None:
     """With the real provider: its schema knows more than the language does."""
     where, _, what = VALIDATE[number].caught.partition(": ")
-    found = [each for each in reports if each.file.startswith(f"../child{number}/")]
-    assert any(
-        each.severity == "error" and where in each.context and what in each.text for each in found
-    ), found
+    said = [text for text in reports if f"../child{number}/" in text]
+    assert any(text.startswith("error") and where in text and what in text for text in said), said
 
 
 @pytest.fixture
@@ -127,17 +132,18 @@ def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
         _call(variables, f"call{number}", variable)
     found = variables.initialised().reports("plan")
     for number, (sentence, variable) in enumerate(cases):
-        said = [each.text for each in found if each.context == f'module "call{number}"']
-        assert any(
-            text.startswith("Invalid value for variable") and sentence in text for text in said
-        ), (variable, said)
+        said = [text for text in found if f'module "call{number}"' in text]
+        assert any("Invalid value for variable" in text and sentence in text for text in said), (
+            variable,
+            said,
+        )
 
 
 def test_good_input_is_taken(variables: Workspace) -> None:
     """The limits are where they are said to be."""
     for number, variable in enumerate(TAKEN):
         _call(variables, f"call{number}", variable)
-    assert variables.initialised().plan().code == 0
+    assert variables.initialised().plan().returncode == 0
 
 
 @pytest.mark.parametrize("file", ["defaults", "options"])
@@ -146,5 +152,5 @@ def test_the_modules_own_tests_pass(mirror: Mirror, tmp_path: Path, file: str) -
     name = f"tests/{file}.tftest.hcl"
     runs = re.findall(r'^run "', (ROOT / MODULE / name).read_text(encoding="utf-8"), re.MULTILINE)
     copy = Workspace.copy(tmp_path, mirror).initialised()
-    said = copy.run("test", f"-filter={name}", codes=(0, 1)).text
+    said = copy.run("test", f"-filter={name}", codes=(0, 1)).stdout
     assert f"Success! {len(runs)} passed, 0 failed." in said

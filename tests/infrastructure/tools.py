@@ -5,9 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MODULE = Path("infrastructure") / "signaling-server"
@@ -32,8 +31,7 @@ ENVIRONMENT = {
     "TF_IN_AUTOMATION": "1",
 }
 
-OVERRIDE = """
-provider "aws" {
+OVERRIDE = """provider "aws" {
   # A call that a stand-in does not know fails soon, not after 25 attempts.
   max_retries = 3
 }
@@ -46,24 +44,6 @@ class Missing(Exception):
 
 class Failed(Exception):
     """A command failed; the text is what it said."""
-
-
-class Report(NamedTuple):
-    """An error or a warning."""
-
-    severity: str
-    address: str
-    file: str
-    context: str
-    """The block in which it is."""
-    text: str
-
-
-class Done(NamedTuple):
-    """A command that has ended."""
-
-    code: int
-    text: str
 
 
 def binary() -> Path:
@@ -106,11 +86,10 @@ class Mirror:
         self.binary = binary()
         self.folder = folder
         provider = aws_provider()
-        self.aws_version = provider.parts[-3]
-        platform = provider.parts[-2]
+        version, platform = provider.parts[-3:-1]
         # The program knows under which address it looks for them.
         wanted = Workspace.copy(folder / "asked", self).addresses()
-        self._link(wanted["aws"], self.aws_version, platform, provider.parent)
+        self._link(wanted["aws"], version, platform, provider.parent)
         real_archive = [*provider.parents[3].glob(f"archive/*/{platform}")]
         if real_archive:
             found = max(real_archive)
@@ -183,11 +162,13 @@ class Workspace:
 
     def addresses(self) -> dict[str, str]:
         """Return what the providers are called, with the registry that is the program's own."""
-        said = self.run("providers").text
+        said = self.run("providers").stdout
         found = [part.partition("]")[0] for part in said.split("provider[")[1:]]
         return {address.rpartition("/")[2]: address for address in found}
 
-    def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Done:
+    def run(
+        self, *arguments: str, codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command.
 
         Raises:
@@ -208,46 +189,45 @@ class Workspace:
         )
         if done.returncode not in codes:
             raise Failed(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}")
-        return Done(done.returncode, done.stdout)
+        return done
 
-    def reports(self, *arguments: str) -> list[Report]:
-        """Run a command that may fail, and return its errors and warnings."""
-        said = self.run(*arguments, "-json", codes=(0, 1)).text
+    def reports(self, *arguments: str) -> list[str]:
+        """Run a command that may fail; return its errors and warnings with their places."""
+        said = self.run(*arguments, "-json", codes=(0, 1)).stdout
         # validate writes one object, plan one on each line.
         lines = [said] if arguments[0] == "validate" else said.splitlines()
-        found = []
-        for line in map(json.loads, lines):
-            for each in line.get("diagnostics") or filter(None, [line.get("diagnostic")]):
-                place, snippet = each.get("range") or {}, each.get("snippet") or {}
-                file, context = place.get("filename", ""), snippet.get("context") or ""
-                text = f"{each['summary']} {each['detail']}"
-                found.append(Report(each["severity"], each.get("address", ""), file, context, text))
-        return found
+        found = [
+            each
+            for line in map(json.loads, lines)
+            for each in line.get("diagnostics") or filter(None, [line.get("diagnostic")])
+        ]
+        return [
+            f"{each['severity']}: {(each.get('range') or {}).get('filename')} "
+            f"{(each.get('snippet') or {}).get('context')} {each.get('address')} "
+            f"{each['summary']} {each['detail']}"
+            for each in found
+        ]
 
     def apply(self, *arguments: str) -> str:
         """Apply, and return what was said."""
-        return self.run("apply", "-auto-approve", "-input=false", *arguments).text
+        return self.run("apply", "-auto-approve", "-input=false", *arguments).stdout
 
-    def plan(self, *arguments: str) -> Done:
+    def plan(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Plan: code 0, nothing is to be done; code 2, something is."""
         return self.run("plan", "-detailed-exitcode", "-input=false", *arguments, codes=(0, 2))
 
     def destroy(self, *arguments: str) -> str:
         """Destroy, and return what was said."""
-        return self.run("destroy", "-auto-approve", "-input=false", *arguments).text
+        return self.run("destroy", "-auto-approve", "-input=false", *arguments).stdout
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs."""
-        return {
-            name: output["value"]
-            for name, output in json.loads(self.run("output", "-json").text).items()
-        }
+        said = json.loads(self.run("output", "-json").stdout)
+        return {name: output["value"] for name, output in said.items()}
 
-    def replace(self, file: str, replacements: Mapping[str, str]) -> None:
-        """Change a file of the copy; each old text must be in it exactly once."""
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change a file of the copy; the old text must be in it exactly once."""
         path = self.folder / file
         text = path.read_text(encoding="utf-8")
-        for old, new in replacements.items():
-            assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
+        assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
