@@ -84,8 +84,7 @@ def access_log(stack: Stack) -> None:
     """A line of JSON with route key, status and error, and nothing of what was said."""
     (found,) = stack.gateway("get_stages")
     settings = found["AccessLogSettings"]
-    group = f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{ACCESS_LOG}"
-    assert settings["DestinationArn"] == group
+    assert settings["DestinationArn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{ACCESS_LOG}"
     line = json.loads(re.sub(r"\$context(\.[A-Za-z]+)+", "-", settings["Format"]))
     assert {"requestId", "connectionId", "routeKey", "status", "error"} <= line.keys()
     assert set(line.values()) == {"-"}

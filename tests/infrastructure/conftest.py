@@ -2,23 +2,12 @@
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from tests.infrastructure.servers import stand_in
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import Mirror, Missing, Workspace
-
-TIMEOUT_S = 600
-"""A whole deployment on a busy machine takes longer than any other test may."""
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test here the time that a deployment takes."""
-    for item in items:
-        if item.path.parent == Path(__file__).parent:
-            item.add_marker(pytest.mark.timeout(TIMEOUT_S))
 
 
 @pytest.fixture(scope="session")

@@ -33,12 +33,6 @@ def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
         yield Stack.applied(workspace.initialised(), aws)
 
 
-def url_of(stack: Stack) -> str:
-    """Return where clients connect to; the output names AWS's own host."""
-    api = stack.outputs["websocket_api_id"]
-    return f"{stack.aws.url.replace('http', 'ws', 1)}/_aws/execute-api/{api}/prod"
-
-
 async def until(true: Callable[[], bool]) -> None:
     """Wait for what nobody announces: ask, again and again.
 
@@ -55,7 +49,10 @@ class LiveHost(SocketHost):
     """The deployed module, whose table tells who is there."""
 
     def __init__(self, stack: Stack, clients: AsyncExitStack) -> None:
-        super().__init__(url_of(stack), clients)
+        # The output names AWS's own host.
+        url = stack.aws.url.replace("http", "ws", 1)
+        api = stack.outputs["websocket_api_id"]
+        super().__init__(f"{url}/_aws/execute-api/{api}/prod", clients)
         self._table = stack.aws.client("dynamodb")
         self._items: dict[str, dict[str, Any]] = {}
 

@@ -18,7 +18,10 @@ from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import SOURCES, Mirror, Workspace
 
-pytestmark = [pytest.mark.aws, pytest.mark.random_order(disabled=True)]
+pytestmark = [
+    *(pytest.mark.aws, pytest.mark.timeout(600)),
+    pytest.mark.random_order(disabled=True),
+]
 
 CHANGED = (
     "-var=log_retention_days=14",

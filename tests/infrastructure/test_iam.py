@@ -10,7 +10,7 @@ from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
 from tests.lambda_app.calls import DYNAMODB, written_table
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 ROWS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 INDEX = f"{ROWS}/index/gameId-index"

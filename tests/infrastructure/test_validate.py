@@ -9,54 +9,41 @@ import pytest
 from tests.infrastructure.mutations import VALIDATE
 from tests.infrastructure.tools import MODULE, ROOT, Mirror, Workspace
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
 
-_PREFIXES = ("Poker", "p", "poker-", "p" * 41, "9poker", "poker_dev")
-_STAGES = ("$default", "", "s" * 65, "a/b")
-_PARAMETERS = ("", "a/b", "/a/*", "arn:aws:ssm:us-west-2:123456789012:parameter/a")
-
-REFUSED = {
-    "name_prefix must have 3 to 40 characters": [f"name_prefix={each}" for each in _PREFIXES],
-    "region must be the code of an AWS region": ["region=", "region=oregon", "region=us-west-2a"],
-    "stage must have 1 to 64 characters": [f"stage={each}" for each in _STAGES],
-    "topology must be mesh or star": ["topology=ring"],
-    "ticket_secret_parameter must be the name of an SSM parameter": [
-        f"ticket_secret_parameter={each}" for each in _PARAMETERS
-    ],
-    "limits.seats must be a whole number from 0 to 1000": [
-        "limits={seats=-1}",
-        "limits={seats=1.5}",
-    ],
-    "limits must have a message_rate from 0": ["limits={message_rate=-1}"],
-    "a whole message_burst from 1": ["limits={message_burst=0}"],
-    "limits.max_payload_bytes must be a whole number": ["limits={max_payload_bytes=131073}"],
-    "limits.allowed_origins must be origins": [
-        'limits={allowed_origins=["*"]}',
-        'limits={allowed_origins=["https://poker.example.com/"]}',
-    ],
-    "log_retention_days must be a number of days": [
-        f"log_retention_days={days}" for days in ("8", "0", "-1", "7.5")
-    ],
-    "a limit of 0 refuses everybody": ["throttling={rate_limit=0}", "throttling={burst_limit=1.5}"],
-    "with 0 the function never runs": ["throttling={reserved_concurrency=0}"],
-    "custom_domain needs both": [
-        "custom_domain={}",
-        'custom_domain={name="signal.example.com"}',
-        f'custom_domain={{certificate_arn="{CERTIFICATE}"}}',
-    ],
-    "custom_domain.name must be a domain name": [
-        f'custom_domain={{name="https://x.example",certificate_arn="{CERTIFICATE}"}}'
-    ],
-    "custom_domain.certificate_arn must be the ARN": [
-        'custom_domain={name="x.example",certificate_arn="mine"}'
-    ],
-    "alarm_topic_arn must be the ARN of an SNS topic": ["alarm_topic_arn=me@example.com"],
-    "would change the account for nothing": ["access_log={enabled=false,set_account_role=true}"],
-    "tags must have keys": ['tags={"aws:owner"="me"}'],
-}
-"""Variables, by the sentence that refuses them."""
+# The sentence that refuses, then the variables that it refuses, as on the command line.
+REFUSED = r"""
+name_prefix must have 3 to 40 characters | name_prefix=Poker name_prefix=p name_prefix=poker-
+name_prefix must have 3 to 40 characters | name_prefix=9poker name_prefix=poker_dev
+name_prefix must have 3 to 40 characters | name_prefix=ppppppppppppppppppppppppppppppppppppppppp
+region must be the code of an AWS region | region= region=oregon region=us-west-2a
+stage must have 1 to 64 characters | stage=$default stage= stage=a/b
+stage must have 1 to 64 characters | stage=sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss
+topology must be mesh or star | topology=ring
+ticket_secret_parameter must be the name | ticket_secret_parameter=
+ticket_secret_parameter must be the name | ticket_secret_parameter=a/b
+ticket_secret_parameter must be the name | ticket_secret_parameter=/a/*
+ticket_secret_parameter must be the name | ticket_secret_parameter=arn:aws:ssm:us-west-2:123456789012:parameter/a
+limits.seats must be a whole number from 0 to 1000 | limits={seats=-1} limits={seats=1.5}
+limits must have a message_rate from 0 | limits={message_rate=-1}
+a whole message_burst from 1 | limits={message_burst=0}
+limits.max_payload_bytes must be a whole number | limits={max_payload_bytes=131073}
+limits.allowed_origins must be origins | limits={allowed_origins=["*"]}
+limits.allowed_origins must be origins | limits={allowed_origins=["https://poker.example.com/"]}
+log_retention_days must be a number of days | log_retention_days=8 log_retention_days=0
+log_retention_days must be a number of days | log_retention_days=-1 log_retention_days=7.5
+a limit of 0 refuses everybody | throttling={rate_limit=0} throttling={burst_limit=1.5}
+with 0 the function never runs | throttling={reserved_concurrency=0}
+custom_domain needs both | custom_domain={} custom_domain={name="x.example"}
+custom_domain needs both | custom_domain={certificate_arn="CERTIFICATE"}
+custom_domain.name must be a domain name | custom_domain={name="https://x.example",certificate_arn="CERTIFICATE"}
+custom_domain.certificate_arn must be | custom_domain={name="x.example",certificate_arn="mine"}
+alarm_topic_arn must be the ARN of an SNS topic | alarm_topic_arn=me@example.com
+would change the account for nothing | access_log={enabled=false,set_account_role=true}
+tags must have keys | tags={"aws:owner"="me"}
+""".replace("CERTIFICATE", CERTIFICATE)
 
 TAKEN = (
     "name_prefix=poker-dev",
@@ -127,7 +114,9 @@ def _call(workspace: Workspace, name: str, variable: str) -> None:
 
 def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
     """With a sentence that says what to write instead."""
-    cases = [(sentence, each) for sentence, inputs in REFUSED.items() for each in inputs]
+    rows = [line.split(" | ") for line in REFUSED.strip().splitlines()]
+    cases = [(sentence, each) for sentence, inputs in rows for each in inputs.split(" ")]
+    assert len(cases) == 40
     for number, (_, variable) in enumerate(cases):
         _call(variables, f"call{number}", variable)
     found = variables.initialised().reports("plan")

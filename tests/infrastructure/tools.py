@@ -86,21 +86,18 @@ class Mirror:
         self.binary = binary()
         self.folder = folder
         provider = aws_provider()
-        version, platform = provider.parts[-3:-1]
+        platform = provider.parts[-2]
         # The program knows under which address it looks for them.
         wanted = Workspace.copy(folder / "asked", self).addresses()
-        self._link(wanted["aws"], version, platform, provider.parent)
-        real_archive = [*provider.parents[3].glob(f"archive/*/{platform}")]
-        if real_archive:
-            found = max(real_archive)
-            self._link(wanted["archive"], found.parent.name, platform, found)
+        mirrored = {wanted["aws"]: provider.parent}
+        if real_archive := [*provider.parents[3].glob(f"archive/*/{platform}")]:
+            mirrored[wanted["archive"]] = max(real_archive)
         else:
             self._stand_in(wanted["archive"], platform)
-
-    def _link(self, address: str, version: str, platform: str, found: Path) -> None:
-        place = self.folder / address / version / platform
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(found)
+        for address, found in mirrored.items():
+            place = folder / address / found.parent.name / platform
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(found)
 
     def _stand_in(self, address: str, platform: str) -> None:
         place = self.folder / address / ARCHIVE_VERSION / platform
