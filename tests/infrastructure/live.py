@@ -1,13 +1,12 @@
 """The module, deployed where connections are real: a stack on MiniStack, and clients of it."""
 
 import asyncio
-import json
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from tests.infrastructure.checks import FUNCTION_LOG, TABLE
+from tests.infrastructure.checks import TABLE
 from tests.infrastructure.servers import serving
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import Mirror, Workspace
@@ -92,9 +91,3 @@ def texts(stack: Stack, group: str) -> list[str]:
         event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]
     ]
     return [text for text in found if not text.startswith(("START ", "END ", "REPORT "))]
-
-
-def lines(stack: Stack, *connections: str) -> list[dict[str, Any]]:
-    """Return the lines of the function about some connections, oldest first."""
-    found = [json.loads(text) for text in texts(stack, FUNCTION_LOG)]
-    return [line for line in found if line["connectionId"] in connections]

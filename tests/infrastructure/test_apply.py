@@ -5,7 +5,6 @@ The tests of this file are one story, in the order in which they stand: the last
 
 import base64
 import hashlib
-from pathlib import Path
 
 import pytest
 
@@ -53,17 +52,14 @@ def test_a_resource_is_as_it_must_be(stack: Stack, check: str) -> None:
 
 def test_the_zip_is_made_of_two_folders_of_sources(stack: Stack) -> None:
     """Nothing else gets in, and the same sources are the same zip."""
-    contents = _sources(stack.workspace.root)
-    expected = base64.b64encode(hashlib.sha256(zipped(contents)).digest()).decode()
-    assert stack.function()["CodeSha256"] == expected
-
-
-def _sources(root: Path) -> dict[str, str]:
-    return {
+    root = stack.workspace.root
+    contents = {
         f"poker_signal/{path.relative_to(root)}": path.read_text(encoding="utf-8")
         for folder in SOURCES
         for path in (root / folder).rglob("*.py")
     }
+    expected = base64.b64encode(hashlib.sha256(zipped(contents)).digest()).decode()
+    assert stack.function()["CodeSha256"] == expected
 
 
 def test_a_second_plan_is_empty(stack: Stack) -> None:
@@ -73,19 +69,14 @@ def test_a_second_plan_is_empty(stack: Stack) -> None:
 
 
 @pytest.mark.nightly
-def test_what_is_changed_by_hand_is_noticed(stack: Stack) -> None:
-    """Somebody clicks in the console, and the next plan says so."""
+def test_a_change_by_hand_is_noticed_and_healed_by_a_change_in_place(stack: Stack) -> None:
+    """In the console; and no connection is lost to a change of a setting."""
     stack.aws.client("dynamodb").update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
     )
     plan = stack.workspace.plan("-target=aws_dynamodb_table.this")
     assert plan.returncode == 2, plan.stdout
     assert "aws_dynamodb_table.this will be updated in-place" in plan.stdout
-
-
-@pytest.mark.nightly
-def test_a_change_is_made_in_place_and_heals_what_drifted(stack: Stack) -> None:
-    """Nobody's connection is lost to a change of a setting."""
     said = stack.workspace.apply(*CHANGED)
     assert "0 added" in said
     assert "0 destroyed" in said

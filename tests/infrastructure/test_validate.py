@@ -19,13 +19,11 @@ name_prefix must have 3 to 40 characters | name_prefix=Poker name_prefix=p name_
 name_prefix must have 3 to 40 characters | name_prefix=9poker name_prefix=poker_dev
 name_prefix must have 3 to 40 characters | name_prefix=ppppppppppppppppppppppppppppppppppppppppp
 region must be the code of an AWS region | region= region=oregon region=us-west-2a
-stage must have 1 to 64 characters | stage=$default stage= stage=a/b
-stage must have 1 to 64 characters | stage=sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss
+stage must have 1 to 64 | stage=$default stage= stage=a/b
+stage must have 1 to 64 | stage=sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss
 topology must be mesh or star | topology=ring
-ticket_secret_parameter must be the name | ticket_secret_parameter=
-ticket_secret_parameter must be the name | ticket_secret_parameter=a/b
-ticket_secret_parameter must be the name | ticket_secret_parameter=/a/*
-ticket_secret_parameter must be the name | ticket_secret_parameter=arn:aws:ssm:us-west-2:123456789012:parameter/a
+must be the name of an SSM parameter | ticket_secret_parameter= ticket_secret_parameter=a/b
+must be the name of an SSM parameter | ticket_secret_parameter=/a/* ticket_secret_parameter=CERT
 limits.seats must be a whole number from 0 to 1000 | limits={seats=-1} limits={seats=1.5}
 limits must have a message_rate from 0 | limits={message_rate=-1}
 a whole message_burst from 1 | limits={message_burst=0}
@@ -37,13 +35,13 @@ log_retention_days must be a number of days | log_retention_days=-1 log_retentio
 a limit of 0 refuses everybody | throttling={rate_limit=0} throttling={burst_limit=1.5}
 with 0 the function never runs | throttling={reserved_concurrency=0}
 custom_domain needs both | custom_domain={} custom_domain={name="x.example"}
-custom_domain needs both | custom_domain={certificate_arn="CERTIFICATE"}
-custom_domain.name must be a domain name | custom_domain={name="https://x.example",certificate_arn="CERTIFICATE"}
-custom_domain.certificate_arn must be | custom_domain={name="x.example",certificate_arn="mine"}
+custom_domain needs both | custom_domain={certificate_arn="CERT"}
+custom_domain.name must be a domain | custom_domain={name="x://y.example",certificate_arn="CERT"}
+certificate_arn must be the ARN | custom_domain={name="x.example",certificate_arn="mine"}
 alarm_topic_arn must be the ARN of an SNS topic | alarm_topic_arn=me@example.com
 would change the account for nothing | access_log={enabled=false,set_account_role=true}
 tags must have keys | tags={"aws:owner"="me"}
-""".replace("CERTIFICATE", CERTIFICATE)
+""".replace("CERT", CERTIFICATE)
 
 TAKEN = (
     "name_prefix=poker-dev",

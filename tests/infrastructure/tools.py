@@ -16,8 +16,7 @@ ARCHIVE_VERSION = "2.7.1"
 PROVIDER_MODE = 0o755
 
 COMMAND_S = 300
-"""What a command may take: the longest takes twenty seconds of the processor, of which a busy
-machine may have a tenth."""
+"""The longest command takes 25 s of the processor, of which a busy machine may have a tenth."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
