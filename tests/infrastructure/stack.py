@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from tests.infrastructure.servers import Aws
+from tests.infrastructure.servers import REGION, Aws
 from tests.infrastructure.tools import Workspace
 
 
@@ -22,12 +22,7 @@ class Stack(NamedTuple):
         workspace.at(aws.url).apply(*arguments)
         outputs = workspace.outputs()
         iam = aws.client("iam")
-        name = outputs["lambda_function_name"]
-        role = next(
-            role["RoleName"]
-            for role in iam.list_roles()["Roles"]
-            if role["RoleName"].startswith(f"{name}-") and not role["RoleName"].endswith("-logs")
-        )
+        role = f"{outputs['lambda_function_name']}-{REGION}"
         document = iam.get_role_policy(RoleName=role, PolicyName="signaling")["PolicyDocument"]
         policy = document if isinstance(document, dict) else json.loads(document)
         return cls(workspace, aws, outputs, policy)

@@ -25,8 +25,8 @@ HOST: Final = {"`$connect` of `HOST`": 1, "`$disconnect`": 1}
 
 # A write is once in the table and once in the index. A query is of the index, so not consistent:
 # half a unit for 4 KB.
-UNITS: Final = {
-    "write": dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), 2),
+UNITS: Final[dict[str, dict[str, float]]] = {
+    "write": dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), 2.0),
     "read": {"Query": 0.5, "GetItem": 1},
 }
 
