@@ -36,11 +36,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 class TogetherScheduling(LoadFileScheduling):
-    """Hands out files, and tests/infrastructure as a whole: one deployment serves it all."""
+    """Hands out files, and together the two that look at one deployment."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = "tests/infrastructure/"
-        return folder if nodeid.startswith(folder) else super()._split_scope(nodeid)
+        scope = super()._split_scope(nodeid)
+        return scope.replace("infrastructure/test_iam.py", "infrastructure/test_apply.py")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -58,10 +58,17 @@ TABLES = {"field": "handshakes of the client in the field", "load": "load"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the tables of tests/field and tests/load, if they were played."""
+    """Print the tables of tests/field and tests/load, and what the deployment lacks."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
     found = [pair for one in reports if one.when == "call" for pair in one.user_properties]
     for table, title in TABLES.items():
         if rows := [str(row) for name, row in found if name == table]:
             terminalreporter.section(title)
             terminalreporter.write("\n".join(rows) + "\n")
+    lacking = {
+        report.longrepr[2]
+        for report in terminalreporter.getreports("skipped")
+        if "tests/infrastructure/" in report.nodeid
+    }
+    for reason in sorted(lacking):
+        terminalreporter.write_line(f"the deployment is not tested: {reason}", yellow=True)

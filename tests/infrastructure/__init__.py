@@ -1,8 +1,7 @@
-"""The deployment, run by the real AWS provider without AWS.
+"""The deployment, run by the real AWS provider without AWS: from its text to a game played on it.
 
-Seven levels, each deeper than the one before; the last line of a run says how deep it went. What
-they need is a Terraform or OpenTofu binary and a file-system mirror with the AWS provider. Without
-them there is little to prove: that is said loudly, and where ``CI`` is set it is a failure.
+Needed are a Terraform or OpenTofu binary and a file-system mirror with the AWS provider. Without
+them the tests are skipped, the end of a run says so, and where ``CI`` is set they fail.
 """
 
 import pytest

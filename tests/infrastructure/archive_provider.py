@@ -18,18 +18,10 @@ from tf.blocks import SetNestedBlock
 from tf.iface import DataSource, Provider, ReadDataContext
 from tf.runner import run_provider
 from tf.schema import Attribute, Block, Schema
-from tf.types import Number, String
+from tf.types import String
 from tf.utils import Diagnostics
 
 DATE = (2049, 1, 1, 0, 0, 0)
-DIGESTS = ("md5", "sha1", "sha256", "sha512")
-COMPUTED = (
-    "id",
-    "output_sha",
-    *(f"output_{digest}" for digest in DIGESTS if digest != "sha1"),
-    "output_base64sha256",
-    "output_base64sha512",
-)
 
 
 class ArchiveFile(DataSource):
@@ -52,8 +44,8 @@ class ArchiveFile(DataSource):
             attributes=[
                 Attribute("type", String(), required=True),
                 Attribute("output_path", String(), required=True),
-                *(Attribute(name, String(), computed=True) for name in COMPUTED),
-                Attribute("output_size", Number(), computed=True),
+                Attribute("id", String(), computed=True),
+                Attribute("output_base64sha256", String(), computed=True),
             ],
             block_types=[SetNestedBlock("source", Block(attributes=source))],
         )
@@ -65,15 +57,8 @@ class ArchiveFile(DataSource):
         path = Path(config["output_path"])
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-        digests = {name: hashlib.new(name, data) for name in DIGESTS}
-        found = {f"output_{name}": digest.hexdigest() for name, digest in digests.items()}
-        sha1 = found.pop("output_sha1")
-        in_base64 = {
-            f"output_base64{name}": base64.b64encode(digests[name].digest()).decode()
-            for name in ("sha256", "sha512")
-        }
-        size = {"output_size": len(data)}
-        return {**config, "id": sha1, "output_sha": sha1, **found, **in_base64, **size}
+        digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+        return {**config, "id": digest, "output_base64sha256": digest}
 
 
 class ArchiveProvider(Provider):

@@ -1,17 +1,15 @@
 """The module, deployed where connections are real: a stack on MiniStack, and clients of it."""
 
 import asyncio
-import json
 from collections.abc import Callable, Generator
 from contextlib import AsyncExitStack, contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from tests.infrastructure.checks import FUNCTION_LOG, TABLE
+from tests.infrastructure.checks import TABLE
 from tests.infrastructure.servers import serving
 from tests.infrastructure.stack import Stack
-from tests.infrastructure.tools import Mirror, Missing, Workspace
+from tests.infrastructure.tools import Mirror, Workspace
 from tests.signaling.sockets import SocketHost
 
 PATIENCE_S: Final = 10
@@ -27,23 +25,11 @@ locals {
 
 @contextmanager
 def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
-    """Apply the module to an empty MiniStack.
-
-    Raises:
-        Missing: it is not installed.
-    """
-    if find_spec("ministack") is None:
-        raise Missing("ministack, of the development tools, is not installed")
+    """Apply the module to an empty MiniStack."""
     with serving("tests.infrastructure.live_server", folder / "server") as aws:
         workspace = Workspace.copy(folder / "clone", mirror)
         (workspace.folder / "live_override.tf").write_text(OVERRIDE % aws.url)
         yield Stack.applied(workspace.initialised(), aws)
-
-
-def url_of(stack: Stack) -> str:
-    """Return where clients connect to; the output names AWS's own host."""
-    api = stack.outputs["websocket_api_id"]
-    return f"{stack.aws.url.replace('http', 'ws', 1)}/_aws/execute-api/{api}/prod"
 
 
 async def until(true: Callable[[], bool]) -> None:
@@ -62,7 +48,10 @@ class LiveHost(SocketHost):
     """The deployed module, whose table tells who is there."""
 
     def __init__(self, stack: Stack, clients: AsyncExitStack) -> None:
-        super().__init__(url_of(stack), clients)
+        # The output names AWS's own host.
+        url = stack.aws.url.replace("http", "ws", 1)
+        api = stack.outputs["websocket_api_id"]
+        super().__init__(f"{url}/_aws/execute-api/{api}/prod", clients)
         self._table = stack.aws.client("dynamodb")
         self._items: dict[str, dict[str, Any]] = {}
 
@@ -102,9 +91,3 @@ def texts(stack: Stack, group: str) -> list[str]:
         event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]
     ]
     return [text for text in found if not text.startswith(("START ", "END ", "REPORT "))]
-
-
-def lines(stack: Stack, *connections: str) -> list[dict[str, Any]]:
-    """Return the lines of the function about some connections, oldest first."""
-    found = [json.loads(text) for text in texts(stack, FUNCTION_LOG)]
-    return [line for line in found if line["connectionId"] in connections]

@@ -1,13 +1,14 @@
 """MiniStack as a process: an AWS whose API Gateway takes connections and whose Lambda runs code.
 
-Left as it is but for one thing, which tests/infrastructure/deviations.py names as well: it throws
-away what a Python function prints when a WebSocket calls it.
+Left as it is but for one thing: it throws away what a Python function prints when a WebSocket
+calls it.
 """
 
 import asyncio
 import os
 import socket
 import time
+from types import SimpleNamespace
 from typing import Any
 
 SETTINGS = {
@@ -22,39 +23,28 @@ SETTINGS = {
 }
 
 
-class _Worker:
-    """A worker of a function, whose words are kept as those of a direct invocation are."""
-
-    def __init__(self, worker: Any, config: dict[str, Any]) -> None:
-        self._worker = worker
-        self._config = config
-
-    def invoke(self, event: object, request_id: str) -> dict[str, Any]:
-        """Invoke, and write the log as MiniStack's own Invoke does."""
-        from ministack.services import lambda_svc
-
-        started = time.monotonic()
-        result: dict[str, Any] = self._worker.invoke(event, request_id)
-        lambda_svc._emit_lambda_logs(
-            {"config": self._config},
-            request_id,
-            result.get("log", ""),
-            result.get("status") == "error",
-            int((time.monotonic() - started) * 1000),
-        )
-        return result
-
-
 def keep_what_functions_say() -> None:
-    """Let the calls of a WebSocket API end up in the log group."""
+    """Write the log of a call by a WebSocket as MiniStack's own Invoke does."""
     from ministack.core import lambda_runtime
 
     own = lambda_runtime.get_or_create_worker
 
     def get_or_create_worker(
         name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST"
-    ) -> _Worker:
-        return _Worker(own(name, config, code, qualifier=qualifier), config)
+    ) -> SimpleNamespace:
+        worker = own(name, config, code, qualifier=qualifier)
+
+        def invoke(event: object, request_id: str) -> dict[str, Any]:
+            from ministack.services import lambda_svc
+
+            started = time.monotonic()
+            result: dict[str, Any] = worker.invoke(event, request_id)
+            failed, said = result.get("status") == "error", result.get("log", "")
+            took_ms = int((time.monotonic() - started) * 1000)
+            lambda_svc._emit_lambda_logs({"config": config}, request_id, said, failed, took_ms)
+            return result
+
+        return SimpleNamespace(invoke=invoke)
 
     lambda_runtime.get_or_create_worker = get_or_create_worker
 

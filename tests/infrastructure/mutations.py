@@ -1,9 +1,10 @@
-"""Twenty mistakes of one line, and some more: each is caught, and by the level that is named.
+"""Twenty mistakes of one line, and some more: each is caught, and at the point that is named.
 
-Twelve by ``validate``, four by a plan. The others are taken by everything that runs
-before AWS, and by moto as well: only the assertions on the applied resources see them.
+Twelve by ``validate``, four by a plan. The others are taken by everything that runs before AWS,
+and by moto as well: only the assertions on the applied resources see them.
 """
 
+import re
 from typing import NamedTuple
 
 from tests.infrastructure.tools import Workspace
@@ -14,234 +15,123 @@ class Mutation(NamedTuple):
 
     name: str
     file: str
-    old: str
-    new: str
     caught: str
     """What is said of it, or the name of the check that fails."""
+    old: str
+    new: str
+
+    def make(self, workspace: Workspace) -> None:
+        """Make the mistake."""
+        workspace.replace(self.file, self.old, self.new)
 
 
-# In one batch nothing depends on anything else that is wrong: what does is not looked at.
-VALIDATE = (
-    (
-        Mutation(
-            "unknown argument",
-            "api.tf",
-            'description                = "WebRTC signaling for table poker"',
-            'colour = "green"',
-            "aws_apigatewayv2_api: Unsupported argument",
-        ),
-        Mutation(
-            "unknown block",
-            "table.tf",
-            "  ttl {\n",
-            "  time_to_live {\n",
-            "aws_dynamodb_table: Unsupported block type",
-        ),
-        Mutation(
-            "undeclared resource",
-            "outputs.tf",
-            "value       = aws_dynamodb_table.this.name",
-            "value       = aws_dynamodb_table.connections.name",
-            "dynamodb_table_name: Reference to undeclared resource",
-        ),
-        Mutation(
-            "retention that does not exist",
-            "lambda.tf",
-            "retention_in_days = var.log_retention_days",
-            "retention_in_days = 8",
-            "aws_cloudwatch_log_group: expected retention_in_days to be one of",
-        ),
-    ),
-    (
-        Mutation(
-            "protocol that does not exist",
-            "api.tf",
-            '= "WEBSOCKET"',
-            '= "WEBSOCKETS"',
-            "aws_apigatewayv2_api: expected protocol_type to be one of",
-        ),
-        Mutation(
-            "attribute type that does not exist",
-            "table.tf",
-            'name = "gameId"\n    type = "S"',
-            'name = "gameId"\n    type = "T"',
-            "aws_dynamodb_table: expected type to be one of",
-        ),
-    ),
-    (
-        Mutation(
-            "runtime that does not exist",
-            "lambda.tf",
-            '"python3.13"',
-            '"python3.99"',
-            "aws_lambda_function: expected runtime to be one of",
-        ),
-    ),
-    (
-        Mutation(
-            "missing argument",
-            "lambda.tf",
-            '  action        = "lambda:InvokeFunction"\n',
-            "",
-            "aws_lambda_permission: Missing required argument",
-        ),
-        Mutation(
-            "unknown attribute of a resource",
-            "api.tf",
-            "aws_lambda_function.this.invoke_arn",
-            "aws_lambda_function.this.invocation_arn",
-            "aws_apigatewayv2_integration: Unsupported attribute",
-        ),
-    ),
-    (
-        Mutation(
-            "wrong type",
-            "monitoring.tf",
-            "evaluation_periods  = 3",
-            'evaluation_periods  = "often"',
-            "aws_cloudwatch_metric_alarm: Incorrect attribute value type",
-        ),
-        Mutation(
-            "integration that does not exist",
-            "api.tf",
-            '"AWS_PROXY"',
-            '"AWS_PROXIED"',
-            "aws_apigatewayv2_integration: expected integration_type to be one of",
-        ),
-        Mutation(
-            "source that is no ARN",
-            "lambda.tf",
-            '"${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"',
-            '"everything"',
-            "aws_lambda_permission: is an invalid ARN",
-        ),
-    ),
-)
+def catalogue(text: str) -> tuple[Mutation, ...]:
+    """Read mistakes: a line ``name | file | caught``, then the change as a diff has it."""
+    found = []
+    for mistake in re.split(r"\n(?![-+])", text.strip()):
+        title, *diff = mistake.splitlines()
+        old, new = ("\n".join(line[2:] for line in diff if line[0] == sign) for sign in "-+")
+        name, file, caught = title.split(" | ")
+        found.append(Mutation(name, file, caught, old, new))
+    return tuple(found)
 
-PLAN = (
-    Mutation(
-        "logging level that does not exist",
-        "api.tf",
-        'logging_level            = "OFF"',
-        'logging_level            = "NONE"',
-        "aws_apigatewayv2_stage.this: logging_level to be one of",
-    ),
-    Mutation(
-        "expiry without an attribute",
-        "table.tf",
-        '    attribute_name = "ttl"\n',
-        "",
-        "aws_dynamodb_table.this: ttl",
-    ),
-    Mutation(
-        "index on an attribute that is not declared",
-        "table.tf",
-        'hash_key        = "gameId"',
-        'hash_key        = "game"',
-        "aws_dynamodb_table.this: all indexes must match a defined attribute",
-    ),
-    Mutation(
-        "attribute that no index uses",
-        "table.tf",
-        "  ttl {\n",
-        '  attribute {\n    name = "playerId"\n    type = "S"\n  }\n\n  ttl {\n',
-        "aws_dynamodb_table.this: all attributes must be indexed",
-    ),
-)
 
-CHECK = (
-    Mutation(
-        "the function's own ARN for an integration",
-        "api.tf",
-        "aws_lambda_function.this.invoke_arn",
-        "aws_lambda_function.this.arn",
-        "integration",
-    ),
-    Mutation(
-        "target without integrations/",
-        "api.tf",
-        '"integrations/${aws_apigatewayv2_integration.this.id}"',
-        "aws_apigatewayv2_integration.this.id",
-        "routes",
-    ),
-    Mutation(
-        "role for another service",
-        "iam.tf",
-        '["lambda.amazonaws.com"]',
-        '["apigateway.amazonaws.com"]',
-        "role",
-    ),
-    Mutation(
-        "misspelt action",
-        "iam.tf",
-        '"dynamodb:PutItem"',
-        '"dynamodb:PutItems"',
-        "policy",
-    ),
-)
+VALIDATE = catalogue(r"""
+unknown argument | api.tf | aws_apigatewayv2_api: Unsupported argument
+- description                = "WebRTC signaling for table poker"
++ colour = "green"
+unknown block | table.tf | aws_dynamodb_table: Unsupported block type
+-   ttl {
++   time_to_live {
+undeclared resource | outputs.tf | dynamodb_table_name: Reference to undeclared resource
+- value       = aws_dynamodb_table.this.name
++ value       = aws_dynamodb_table.connections.name
+unknown retention | lambda.tf | aws_cloudwatch_log_group: expected retention_in_days to be one of
+- retention_in_days = var.log_retention_days
++ retention_in_days = 8
+unknown protocol | api.tf | aws_apigatewayv2_api: expected protocol_type to be one of
+- = "WEBSOCKET"
++ = "WEBSOCKETS"
+unknown attribute type | table.tf | aws_dynamodb_table: expected type to be one of
+- name = "gameId"
+-     type = "S"
++ name = "gameId"
++     type = "T"
+unknown runtime | lambda.tf | aws_lambda_function: expected runtime to be one of
+- "python3.13"
++ "python3.99"
+missing argument | lambda.tf | aws_lambda_permission: Missing required argument
+-   action        = "lambda:InvokeFunction"
+unknown attribute of a resource | api.tf | aws_apigatewayv2_integration: Unsupported attribute
+- aws_lambda_function.this.invoke_arn
++ aws_lambda_function.this.invocation_arn
+wrong type | monitoring.tf | aws_cloudwatch_metric_alarm: Incorrect attribute value type
+- evaluation_periods  = 3
++ evaluation_periods  = "often"
+unknown integration | api.tf | aws_apigatewayv2_integration: expected integration_type to be one of
+- "AWS_PROXY"
++ "AWS_PROXIED"
+source that is no ARN | lambda.tf | aws_lambda_permission: is an invalid ARN
+- "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
++ "everything"
+""")
+
+PLAN = catalogue(r"""
+unknown logging level | api.tf | aws_apigatewayv2_stage.this: logging_level to be one of
+- logging_level            = "OFF"
++ logging_level            = "NONE"
+expiry without an attribute | table.tf | aws_dynamodb_table.this: ttl
+-     attribute_name = "ttl"
+index on another | table.tf | aws_dynamodb_table.this: all indexes must match a defined attribute
+- hash_key        = "gameId"
++ hash_key        = "game"
+attribute that no index uses | table.tf | aws_dynamodb_table.this: all attributes must be indexed
+-   ttl {
++   attribute {
++     name = "playerId"
++     type = "S"
++   }
++   ttl {
+""")
+
+CHECK = catalogue(r"""
+the function's own ARN for an integration | api.tf | integration
+- aws_lambda_function.this.invoke_arn
++ aws_lambda_function.this.arn
+target without integrations/ | api.tf | routes
+- "integrations/${aws_apigatewayv2_integration.this.id}"
++ aws_apigatewayv2_integration.this.id
+role for another service | iam.tf | role
+- ["lambda.amazonaws.com"]
++ ["apigateway.amazonaws.com"]
+misspelt action | iam.tf | policy
+- "dynamodb:PutItem"
++ "dynamodb:PutItems"
+""")
 
 # Not among the twenty, but as easily made, and as quietly taken by all that comes before.
-CHECK_TOO = (
-    Mutation(
-        "whole messages in a log",
-        "api.tf",
-        "data_trace_enabled       = false",
-        "data_trace_enabled       = true",
-        "stage",
-    ),
-    Mutation(
-        "players' addresses in the access log",
-        "api.tf",
-        "$context.requestTime",
-        "$context.identity.sourceIp",
-        "access_log",
-    ),
-    Mutation(
-        "a function that outlasts the gateway",
-        "lambda.tf",
-        "timeout                        = 28",
-        "timeout                        = 60",
-        "function",
-    ),
-    Mutation(
-        "anybody's API may invoke",
-        "lambda.tf",
-        '"${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"',
-        'replace(aws_apigatewayv2_api.this.execution_arn, aws_apigatewayv2_api.this.id, "*")',
-        "permission",
-    ),
-    Mutation(
-        "index without the names",
-        "table.tf",
-        'projection_type = "ALL"',
-        'projection_type = "KEYS_ONLY"',
-        "table",
-    ),
-    Mutation(
-        "expiry by an attribute that nobody writes",
-        "table.tf",
-        'attribute_name = "ttl"',
-        'attribute_name = "expires"',
-        "expiry",
-    ),
-    Mutation(
-        "an alarm on a metric that nobody writes",
-        "monitoring.tf",
-        'metric      = "GhostsHealed"',
-        'metric      = "Ghosts"',
-        "alarms",
-    ),
-    Mutation(
-        "a log that is kept for ever",
-        "lambda.tf",
-        "  retention_in_days = var.log_retention_days\n",
-        "",
-        "log_groups",
-    ),
-)
-
-
-def mutate(workspace: Workspace, *mutations: Mutation) -> None:
-    """Make mistakes."""
-    for mutation in mutations:
-        workspace.replace(mutation.file, {mutation.old: mutation.new})
+CHECK_TOO = catalogue(r"""
+whole messages in a log | api.tf | stage
+- data_trace_enabled       = false
++ data_trace_enabled       = true
+players' addresses in the access log | api.tf | access_log
+- $context.requestTime
++ $context.identity.sourceIp
+a function that outlasts the gateway | lambda.tf | function
+- timeout                        = 28
++ timeout                        = 60
+anybody's API may invoke | lambda.tf | permission
+- "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
++ replace(aws_apigatewayv2_api.this.execution_arn, aws_apigatewayv2_api.this.id, "*")
+index without the names | table.tf | table
+- projection_type = "ALL"
++ projection_type = "KEYS_ONLY"
+expiry by an attribute that nobody writes | table.tf | expiry
+- attribute_name = "ttl"
++ attribute_name = "expires"
+an alarm on a metric that nobody writes | monitoring.tf | alarms
+- metric      = "GhostsHealed"
++ metric      = "Ghosts"
+a log that is kept for ever | lambda.tf | log_groups
+-   retention_in_days = var.log_retention_days
+""")

@@ -13,9 +13,8 @@ from botocore.config import Config
 from tests.infrastructure.tools import ENVIRONMENT, ROOT
 from tests.support import process
 
+# moto's.
 ACCOUNT: Final = "123456789012"
-"""moto's."""
-
 REGION: Final = "us-west-2"
 
 

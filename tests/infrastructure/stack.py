@@ -3,7 +3,7 @@
 import json
 from typing import Any, NamedTuple
 
-from tests.infrastructure.servers import Aws
+from tests.infrastructure.servers import REGION, Aws
 from tests.infrastructure.tools import Workspace
 
 
@@ -15,24 +15,17 @@ class Stack(NamedTuple):
     outputs: dict[str, str]
     policy: dict[str, Any]
     """What the function's role allows, as it was rendered."""
-    said: str
-    """What the apply said."""
 
     @classmethod
     def applied(cls, workspace: Workspace, aws: Aws, *arguments: str) -> "Stack":
         """Apply the module of a workspace."""
-        said = workspace.at(aws.url).apply(*arguments)
+        workspace.at(aws.url).apply(*arguments)
         outputs = workspace.outputs()
         iam = aws.client("iam")
-        name = outputs["lambda_function_name"]
-        role = next(
-            role["RoleName"]
-            for role in iam.list_roles()["Roles"]
-            if role["RoleName"].startswith(f"{name}-") and not role["RoleName"].endswith("-logs")
-        )
+        role = f"{outputs['lambda_function_name']}-{REGION}"
         document = iam.get_role_policy(RoleName=role, PolicyName="signaling")["PolicyDocument"]
         policy = document if isinstance(document, dict) else json.loads(document)
-        return cls(workspace, aws, outputs, policy, said)
+        return cls(workspace, aws, outputs, policy)
 
     def function(self) -> dict[str, Any]:
         """Return the function's configuration."""
@@ -40,9 +33,20 @@ class Stack(NamedTuple):
         answer: dict[str, Any] = self.aws.client("lambda").get_function(FunctionName=name)
         return {**answer["Configuration"], "Tags": answer.get("Tags", {})}
 
-    def api(self) -> dict[str, Any]:
-        """Return the API."""
-        found: dict[str, Any] = self.aws.client("apigatewayv2").get_api(
-            ApiId=self.outputs["websocket_api_id"]
-        )
+    def gateway(self, call: str, **more: str) -> Any:
+        """Return the answer to a call about the API, or its items."""
+        client = self.aws.client("apigatewayv2")
+        answer = getattr(client, call)(ApiId=self.outputs["websocket_api_id"], **more)
+        return answer.get("Items", answer)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """Return the alarms."""
+        found: list[dict[str, Any]] = self.aws.client("cloudwatch").describe_alarms()[
+            "MetricAlarms"
+        ]
         return found
+
+    def retention(self) -> dict[str, int]:
+        """Return how many days each log is kept; KeyError: one is kept for ever."""
+        groups = self.aws.client("logs").describe_log_groups()["logGroups"]
+        return {group["logGroupName"]: group["retentionInDays"] for group in groups}

@@ -1,14 +1,8 @@
 """The module's text: what can be said of it without running anything."""
 
-import os
 import re
-import subprocess
 
-import pytest
-
-from tests.infrastructure.tools import ENVIRONMENT, MODULE, ROOT, Missing, binary
-
-LEVEL = "format"
+from tests.infrastructure.tools import MODULE, ROOT
 
 FOLDER = ROOT / MODULE
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf"))}
@@ -22,46 +16,13 @@ def blocks(kind: str) -> dict[str, str]:
     return dict(found)
 
 
-@pytest.mark.process
-def test_the_text_is_formatted() -> None:
-    """As the program itself would write it."""
-    try:
-        program = binary()
-    except Missing as missing:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(missing))
-    done = subprocess.run(
-        [program, "fmt", "-check", "-diff", "-recursive", "-no-color"],
-        cwd=FOLDER,
-        env={**os.environ, **ENVIRONMENT},
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=False,
-    )
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-
-
-def test_the_module_has_the_usual_files() -> None:
-    """Who has read one module finds his way in this one."""
-    assert {"versions.tf", "variables.tf", "outputs.tf"} <= TEXTS.keys()
-    assert (FOLDER / "README.md").exists()
-
-
-@pytest.mark.parametrize("name", blocks("variable"))
-def test_a_variable_is_typed_and_described(name: str) -> None:
-    """And where it can be wrong, it says so at plan."""
-    block = blocks("variable")[name]
-    assert re.search(r"^  type +=", block, re.MULTILINE)
-    assert re.search(r'^  description += "[A-Z].+\."$', block, re.MULTILINE)
-    assert re.search(r"^  default +=", block, re.MULTILINE), "a first apply asks for nothing"
-
-
-@pytest.mark.parametrize("name", blocks("output"))
-def test_an_output_is_described(name: str) -> None:
-    """Its name alone says little."""
-    assert re.search(r'^  description += "[A-Z].+\."$', blocks("output")[name], re.MULTILINE)
+def test_all_that_goes_in_and_comes_out_is_described() -> None:
+    """A variable has a type too, and a default: a first apply asks for nothing."""
+    for kind, wanted in {"variable": ("type", "default"), "output": ()}.items():
+        for name, block in blocks(kind).items():
+            assert re.search(r'^  description += "[A-Z].+\."$', block, re.MULTILINE), name
+            for argument in wanted:
+                assert re.search(rf"^  {argument} +=", block, re.MULTILINE), (name, argument)
 
 
 def test_the_readme_lists_what_goes_in_and_comes_out() -> None:
@@ -90,15 +51,7 @@ def test_the_access_log_tells_nothing_of_whom() -> None:
     """Ids, times and outcomes; no address, no query string, no text of a client."""
     (block,) = re.findall(r"access_log_format = join\((.*?)\]\)", TEXTS["api.tf"], re.DOTALL)
     assert set(re.findall(r"\$context\.([\w.]+)", block)) == {
-        "requestId",
-        "requestTime",
-        "eventType",
-        "routeKey",
-        "connectionId",
-        "status",
-        "error.message",
-        "integration.integrationStatus",
-        "integration.status",
-        "integration.error",
-        "integration.latency",
+        *("requestId", "requestTime", "eventType", "routeKey", "connectionId", "status"),
+        *("error.message", "integration.integrationStatus", "integration.status"),
+        *("integration.error", "integration.latency"),
     }

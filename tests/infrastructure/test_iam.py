@@ -10,9 +10,7 @@ from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
 from tests.lambda_app.calls import DYNAMODB, written_table
 
-pytestmark = pytest.mark.aws
-
-LEVEL = "iam"
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 ROWS = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
 INDEX = f"{ROWS}/index/gameId-index"
@@ -49,29 +47,23 @@ def test_every_call_of_the_function_is_allowed(stack: Stack, call: str) -> None:
         assert allows(stack.policy, f"dynamodb:{call}", INDEX if call == "Query" else ROWS)
 
 
-@pytest.mark.parametrize(
-    ("action", "resource"),
-    [
-        ("dynamodb:Scan", ROWS),
-        ("dynamodb:Scan", INDEX),
-        ("dynamodb:Query", ROWS),
-        ("dynamodb:GetItem", f"{ROWS}-2"),
-        ("dynamodb:GetItem", ROWS.replace(TABLE, "another")),
-        ("dynamodb:BatchWriteItem", ROWS),
-        ("dynamodb:DeleteTable", ROWS),
-        ("dynamodb:UpdateTable", ROWS),
-        ("logs:CreateLogGroup", LOG),
-        ("logs:DeleteLogGroup", LOG),
-        ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
-        ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling/tickets"),
-        ("lambda:InvokeFunction", "*"),
-        ("iam:PassRole", "*"),
-        ("sts:AssumeRole", "*"),
-        ("s3:GetObject", "arn:aws:s3:::bucket/key"),
-    ],
+REFUSED = (
+    *((f"dynamodb:{action}", ROWS) for action in ("Scan", "Query", "BatchWriteItem")),
+    *((f"dynamodb:{action}", ROWS) for action in ("DeleteTable", "UpdateTable")),
+    ("dynamodb:Scan", INDEX),
+    ("dynamodb:GetItem", f"{ROWS}-2"),
+    ("dynamodb:GetItem", ROWS.replace(TABLE, "another")),
+    *(("logs:CreateLogGroup", LOG), ("logs:DeleteLogGroup", LOG)),
+    ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
+    ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling/tickets"),
+    *((action, "*") for action in ("lambda:InvokeFunction", "iam:PassRole", "sts:AssumeRole")),
+    ("s3:GetObject", "arn:aws:s3:::bucket/key"),
 )
+
+
+@pytest.mark.parametrize(("action", "resource"), REFUSED)
 def test_anything_else_is_refused(stack: Stack, action: str, resource: str) -> None:
-    """What the function never does, nobody who got hold of it can do either."""
+    """Nor can it be done by an attacker who got hold of the function."""
     assert not allows(stack.policy, action, resource)
 
 

@@ -1,56 +1,62 @@
-"""Every mistake is caught, and by the level that it is said to be caught by."""
+"""Every mistake is caught, and at the point at which it is said to be caught."""
 
-import json
-import re
+from collections.abc import Generator
 
 import pytest
 
-from tests.infrastructure.beside import Mistakes, Texts
 from tests.infrastructure.checks import CHECKS
 from tests.infrastructure.mutations import CHECK, CHECK_TOO, PLAN, VALIDATE, Mutation
+from tests.infrastructure.servers import Aws, stand_in
+from tests.infrastructure.stack import Stack
+from tests.infrastructure.tools import Mirror, Workspace
 
-pytestmark = pytest.mark.aws
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
-LEVEL = "mutations"
+
+@pytest.fixture(scope="module")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Generator[Aws, None, None]:
+    """An AWS of this file alone."""
+    with stand_in(tmp_path_factory.mktemp("server")) as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def wrong(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    """The module with all of the quiet mistakes; it applies without a word."""
+    copy = Workspace.copy(tmp_path_factory.mktemp("wrong"), mirror).initialised()
+    for mutation in (*CHECK, *CHECK_TOO):
+        mutation.make(copy)
+    return Stack.applied(copy, aws)
 
 
 def test_the_twenty_are_twenty() -> None:
     """None is lost, and none counts twice."""
-    names = [mutation.name for batch in VALIDATE for mutation in batch]
-    names += [mutation.name for mutation in (*PLAN, *CHECK)]
+    names = [mutation.name for mutation in (*VALIDATE, *PLAN, *CHECK)]
     assert (len(names), len(set(names))) == (20, 20)
 
 
-@pytest.mark.parametrize("batch", range(len(VALIDATE)))
-def test_validate_catches(texts: Texts, batch: int) -> None:
-    """With the real provider: its schema knows more than the language does."""
-    found = [
-        f"{(place.get('snippet') or {}).get('context')} {place['summary']} {place.get('detail')}"
-        for place in json.loads(texts.mutated[batch])["diagnostics"]
-        if place["severity"] == "error"
-    ]
-    for mutation in VALIDATE[batch]:
+def test_a_plan_catches(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Each in a child module of its own; validation takes all of them."""
+    copy = Workspace.copy(tmp_path_factory.mktemp("plans"), mirror).at(aws.url)
+    targets = []
+    for number, mutation in enumerate(PLAN):
+        mutation.make(copy.adopt(f"child{number}"))
+        targets.append(f"-target=module.child{number}.{mutation.caught.partition(': ')[0]}")
+    found = copy.initialised().reports("plan", "-input=false", *targets)
+    for number, mutation in enumerate(PLAN):
         where, _, what = mutation.caught.partition(": ")
-        assert [text for text in found if where in text and what in text], (mutation.name, found)
-
-
-@pytest.mark.parametrize("mutation", PLAN, ids=lambda mutation: mutation.name)
-def test_a_plan_catches(mistakes: Mistakes, mutation: Mutation) -> None:
-    """Validation takes each of them."""
-    address, _, what = mutation.caught.partition(": ")
-    said = re.sub(r"\s+", " ", mistakes.plans[mutation.name])
-    assert f"with {address}" in said
-    assert what in said
+        said = [text for text in found if f" module.child{number}.{where} " in text]
+        assert any(text.startswith("error") and what in text for text in said), (mutation, found)
 
 
 @pytest.mark.parametrize("mutation", [*CHECK, *CHECK_TOO], ids=lambda mutation: mutation.name)
-def test_a_check_catches(mistakes: Mistakes, mutation: Mutation) -> None:
+def test_a_check_catches(wrong: Stack, mutation: Mutation) -> None:
     """And nothing before it does."""
     with pytest.raises((AssertionError, KeyError)):
-        CHECKS[mutation.caught](mistakes.wrong)
+        CHECKS[mutation.caught](wrong)
 
 
-def test_the_other_checks_are_content(mistakes: Mistakes) -> None:
+def test_the_other_checks_are_content(wrong: Stack) -> None:
     """A check that fails of everything proves nothing."""
     for name in CHECKS.keys() - {mutation.caught for mutation in (*CHECK, *CHECK_TOO)}:
-        CHECKS[name](mistakes.wrong)
+        CHECKS[name](wrong)

@@ -1,64 +1,47 @@
 """The real provider's opinion, and what an operator hears who mistypes."""
 
-import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.infrastructure.beside import Texts
-from tests.infrastructure.tools import MODULE, ROOT, Failed, Mirror, Workspace
+from tests.infrastructure.mutations import VALIDATE
+from tests.infrastructure.tools import MODULE, ROOT, Mirror, Workspace
 
-pytestmark = pytest.mark.aws
-
-LEVEL = "validate"
+pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
 
-_PREFIXES = ("Poker", "p", "poker-", "p" * 41, "9poker", "poker_dev")
-_STAGES = ("$default", "", "s" * 65, "a/b")
-_PARAMETERS = ("", "a/b", "/a/*", "arn:aws:ssm:us-west-2:123456789012:parameter/a")
-
-REFUSED = {
-    "name_prefix must have 3 to 40 characters": [f"name_prefix={each}" for each in _PREFIXES],
-    "region must be the code of an AWS region": ["region=", "region=oregon", "region=us-west-2a"],
-    "stage must have 1 to 64 characters": [f"stage={each}" for each in _STAGES],
-    "topology must be mesh or star": ["topology=ring"],
-    "ticket_secret_parameter must be the name of an SSM parameter": [
-        f"ticket_secret_parameter={each}" for each in _PARAMETERS
-    ],
-    "limits.seats must be a whole number from 0 to 1000": [
-        "limits={seats=-1}",
-        "limits={seats=1.5}",
-    ],
-    "limits must have a message_rate from 0": ["limits={message_rate=-1}"],
-    "a whole message_burst from 1": ["limits={message_burst=0}"],
-    "limits.max_payload_bytes must be a whole number": ["limits={max_payload_bytes=131073}"],
-    "limits.allowed_origins must be origins": [
-        'limits={allowed_origins=["*"]}',
-        'limits={allowed_origins=["https://poker.example.com/"]}',
-    ],
-    "log_retention_days must be a number of days": [
-        f"log_retention_days={days}" for days in ("8", "0", "-1", "7.5")
-    ],
-    "a limit of 0 refuses everybody": ["throttling={rate_limit=0}", "throttling={burst_limit=1.5}"],
-    "with 0 the function never runs": ["throttling={reserved_concurrency=0}"],
-    "custom_domain needs both": [
-        "custom_domain={}",
-        'custom_domain={name="signal.example.com"}',
-        f'custom_domain={{certificate_arn="{CERTIFICATE}"}}',
-    ],
-    "custom_domain.name must be a domain name": [
-        f'custom_domain={{name="https://x.example",certificate_arn="{CERTIFICATE}"}}'
-    ],
-    "custom_domain.certificate_arn must be the ARN": [
-        'custom_domain={name="x.example",certificate_arn="mine"}'
-    ],
-    "alarm_topic_arn must be the ARN of an SNS topic": ["alarm_topic_arn=me@example.com"],
-    "would change the account for nothing": ["access_log={enabled=false,set_account_role=true}"],
-    "tags must have keys": ['tags={"aws:owner"="me"}'],
-}
-"""Variables, by the sentence that refuses them."""
+# The sentence that refuses, then the variables that it refuses, as on the command line.
+REFUSED = r"""
+name_prefix must have 3 to 40 characters | name_prefix=Poker name_prefix=p name_prefix=poker-
+name_prefix must have 3 to 40 characters | name_prefix=9poker name_prefix=poker_dev
+name_prefix must have 3 to 40 characters | name_prefix=ppppppppppppppppppppppppppppppppppppppppp
+region must be the code of an AWS region | region= region=oregon region=us-west-2a
+stage must have 1 to 64 | stage=$default stage= stage=a/b
+stage must have 1 to 64 | stage=sssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssssss
+topology must be mesh or star | topology=ring
+must be the name of an SSM parameter | ticket_secret_parameter= ticket_secret_parameter=a/b
+must be the name of an SSM parameter | ticket_secret_parameter=/a/* ticket_secret_parameter=CERT
+limits.seats must be a whole number from 0 to 1000 | limits={seats=-1} limits={seats=1.5}
+limits must have a message_rate from 0 | limits={message_rate=-1}
+a whole message_burst from 1 | limits={message_burst=0}
+limits.max_payload_bytes must be a whole number | limits={max_payload_bytes=131073}
+limits.allowed_origins must be origins | limits={allowed_origins=["*"]}
+limits.allowed_origins must be origins | limits={allowed_origins=["https://poker.example.com/"]}
+log_retention_days must be a number of days | log_retention_days=8 log_retention_days=0
+log_retention_days must be a number of days | log_retention_days=-1 log_retention_days=7.5
+a limit of 0 refuses everybody | throttling={rate_limit=0} throttling={burst_limit=1.5}
+with 0 the function never runs | throttling={reserved_concurrency=0}
+custom_domain needs both | custom_domain={} custom_domain={name="x.example"}
+custom_domain needs both | custom_domain={certificate_arn="CERT"}
+custom_domain.name must be a domain | custom_domain={name="x://y.example",certificate_arn="CERT"}
+certificate_arn must be the ARN | custom_domain={name="x.example",certificate_arn="mine"}
+alarm_topic_arn must be the ARN of an SNS topic | alarm_topic_arn=me@example.com
+would change the account for nothing | access_log={enabled=false,set_account_role=true}
+tags must have keys | tags={"aws:owner"="me"}
+""".replace("CERT", CERTIFICATE)
 
 TAKEN = (
     "name_prefix=poker-dev",
@@ -77,44 +60,84 @@ TAKEN = (
 )
 
 
-def test_the_real_provider_takes_the_module(texts: Texts) -> None:
-    """Every argument is known to it, and of the right kind."""
-    report = json.loads(texts.validated)
-    errors = [found for found in report["diagnostics"] if found["severity"] == "error"]
-    assert (report["valid"], errors) == (True, [])
+@pytest.fixture(scope="module")
+def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """All that one process says: of the module, and of a child for each mistake."""
+    copy = Workspace.copy(tmp_path_factory.mktemp("validate"), mirror)
+    for number, mutation in enumerate(VALIDATE):
+        mutation.make(copy.adopt(f"child{number}"))
+    return copy.initialised().reports("validate")
 
 
-def test_it_warns_of_nothing_but_what_the_readme_says(texts: Texts) -> None:
-    """An operator who sees a warning finds it explained."""
-    report = json.loads(texts.validated)
-    details = {found["detail"].split('"')[1] for found in report["diagnostics"]}
-    assert details == {"reset_on_delete"}
+def test_the_text_is_formatted(mirror: Mirror, tmp_path: Path) -> None:
+    """As the program itself would write it."""
+    said = Workspace.copy(tmp_path, mirror).run(
+        "fmt", "-check", "-diff", "-recursive", codes=(0, 3)
+    )
+    assert (said.returncode, said.stdout) == (0, "")
+
+
+def test_the_real_provider_takes_the_module(reports: list[str]) -> None:
+    """Every argument is known to it; of what it warns, an operator finds an explanation."""
+    (found,) = (text for text in reports if "../child" not in text)
+    assert found.startswith("warning")
+    assert '"reset_on_delete"' in found
     assert "`reset_on_delete`" in (ROOT / MODULE / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.fixture(scope="session")
-def variables(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Workspace:
-    """The variables alone: whether they are taken is decided before any provider is asked."""
-    workspace = Workspace(tmp_path_factory.mktemp("variables"), mirror)
+@pytest.mark.parametrize("number", range(len(VALIDATE)), ids=lambda number: VALIDATE[number].name)
+def test_validation_catches(reports: list[str], number: int) -> None:
+    """With the real provider: its schema knows more than the language does."""
+    where, _, what = VALIDATE[number].caught.partition(": ")
+    said = [text for text in reports if f"../child{number}/" in text]
+    assert any(text.startswith("error") and where in text and what in text for text in said), said
+
+
+@pytest.fixture
+def variables(mirror: Mirror, tmp_path: Path) -> Workspace:
+    """A call of the variables alone: whether they are taken is decided before any provider."""
+    workspace = Workspace(tmp_path, mirror)
     workspace.folder.mkdir(parents=True)
-    shutil.copy(ROOT / MODULE / "variables.tf", Path(workspace.folder))
+    (workspace.folder.parent / "variables").mkdir()
+    shutil.copy(ROOT / MODULE / "variables.tf", workspace.folder.parent / "variables")
     return workspace
 
 
-@pytest.mark.parametrize(
-    ("variable", "sentence"),
-    [(each, sentence) for sentence, variables in REFUSED.items() for each in variables],
-)
-def test_bad_input_is_refused_at_plan(variables: Workspace, variable: str, sentence: str) -> None:
+def _call(workspace: Workspace, name: str, variable: str) -> None:
+    """Call the variables with one that is written as on the command line."""
+    key, _, value = variable.partition("=")
+    text = value if re.match(r"[{-]|\d+$|null", value) else f'"{value}"'
+    workspace.call(name, "variables", f"{key} = {text}")
+
+
+def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
     """With a sentence that says what to write instead."""
-    with pytest.raises(Failed) as refused:
-        variables.plan(f"-var={variable}")
-    said = " ".join(str(refused.value).replace("│", " ").split())
-    assert "Invalid value for variable" in said
-    assert sentence in said
+    rows = [line.split(" | ") for line in REFUSED.strip().splitlines()]
+    cases = [(sentence, each) for sentence, inputs in rows for each in inputs.split(" ")]
+    assert len(cases) == 40
+    for number, (_, variable) in enumerate(cases):
+        _call(variables, f"call{number}", variable)
+    found = variables.initialised().reports("plan")
+    for number, (sentence, variable) in enumerate(cases):
+        said = [text for text in found if f'module "call{number}"' in text]
+        assert any("Invalid value for variable" in text and sentence in text for text in said), (
+            variable,
+            said,
+        )
 
 
-@pytest.mark.parametrize("variable", TAKEN)
-def test_good_input_is_taken(variables: Workspace, variable: str) -> None:
+def test_good_input_is_taken(variables: Workspace) -> None:
     """The limits are where they are said to be."""
-    assert variables.plan(f"-var={variable}").code == 0
+    for number, variable in enumerate(TAKEN):
+        _call(variables, f"call{number}", variable)
+    assert variables.initialised().plan().returncode == 0
+
+
+@pytest.mark.parametrize("file", ["defaults", "options"])
+def test_the_modules_own_tests_pass(mirror: Mirror, tmp_path: Path, file: str) -> None:
+    """All runs of a file, as a user starts them with ``tofu test``: no AWS, no credentials."""
+    name = f"tests/{file}.tftest.hcl"
+    runs = re.findall(r'^run "', (ROOT / MODULE / name).read_text(encoding="utf-8"), re.MULTILINE)
+    copy = Workspace.copy(tmp_path, mirror).initialised()
+    said = copy.run("test", f"-filter={name}", codes=(0, 1)).stdout
+    assert f"Success! {len(runs)} passed, 0 failed." in said

@@ -5,9 +5,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MODULE = Path("infrastructure") / "signaling-server"
@@ -17,8 +16,7 @@ ARCHIVE_VERSION = "2.7.1"
 PROVIDER_MODE = 0o755
 
 COMMAND_S = 300
-"""What a command may take: the longest takes twenty seconds of the processor, of which a busy
-machine may have a tenth."""
+"""The longest command takes 25 s of the processor, of which a busy machine may have a tenth."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
@@ -32,8 +30,7 @@ ENVIRONMENT = {
     "TF_IN_AUTOMATION": "1",
 }
 
-OVERRIDE = """
-provider "aws" {
+OVERRIDE = """provider "aws" {
   # A call that a stand-in does not know fails soon, not after 25 attempts.
   max_retries = 3
 }
@@ -46,13 +43,6 @@ class Missing(Exception):
 
 class Failed(Exception):
     """A command failed; the text is what it said."""
-
-
-class Done(NamedTuple):
-    """A command that has ended."""
-
-    code: int
-    text: str
 
 
 def binary() -> Path:
@@ -77,7 +67,10 @@ def aws_provider() -> Path:
     # Where `tofu init` in this checkout has put it, and at last the whole machine.
     places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
     for place in places:
-        command = ["find", place, "-xdev", "-name", "terraform-provider-aws_v5*", "-size", "+0"]
+        # Packages of other languages are most of a machine's files, and never hold a mirror.
+        skipped = "( -name .git -o -name site-packages -o -name node_modules -o -path /proc )"
+        wanted = "-prune -o -name terraform-provider-aws_v5* -size +0 -print"
+        command = ["find", place, "-xdev", *skipped.split(), *wanted.split()]
         done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
         found = [Path(line) for line in done.stdout.splitlines()]
         if usable := [path for path in found if path.parts[-5:-3] == ("hashicorp", "aws")]:
@@ -92,22 +85,18 @@ class Mirror:
         self.binary = binary()
         self.folder = folder
         provider = aws_provider()
-        self.aws_version = provider.parts[-3]
         platform = provider.parts[-2]
         # The program knows under which address it looks for them.
         wanted = Workspace.copy(folder / "asked", self).addresses()
-        self._link(wanted["aws"], self.aws_version, platform, provider.parent)
-        real_archive = [*provider.parents[3].glob(f"archive/*/{platform}")]
-        if real_archive:
-            found = max(real_archive)
-            self._link(wanted["archive"], found.parent.name, platform, found)
+        mirrored = {wanted["aws"]: provider.parent}
+        if real_archive := [*provider.parents[3].glob(f"archive/*/{platform}")]:
+            mirrored[wanted["archive"]] = max(real_archive)
         else:
             self._stand_in(wanted["archive"], platform)
-
-    def _link(self, address: str, version: str, platform: str, found: Path) -> None:
-        place = self.folder / address / version / platform
-        place.parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(found)
+        for address, found in mirrored.items():
+            place = folder / address / found.parent.name / platform
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(found)
 
     def _stand_in(self, address: str, platform: str) -> None:
         place = self.folder / address / ARCHIVE_VERSION / platform
@@ -125,13 +114,9 @@ class Workspace:
         self.root = root
         self.folder = root / MODULE
         self._mirror = mirror
-        self.environment = {
-            **ENVIRONMENT,
-            "HOME": str(root),
-            "PATH": os.environ["PATH"],
-            # The stand-in is no package of anybody's; it finds what it imports by itself.
-            "PYTHONWARNINGS": "ignore",
-        }
+        # The stand-in is no package; it finds what it imports by itself.
+        own = {"HOME": str(root), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
+        self.environment = {**ENVIRONMENT, **own}
 
     @classmethod
     def copy(cls, root: Path, mirror: Mirror) -> "Workspace":
@@ -153,13 +138,33 @@ class Workspace:
         self.run("init", "-input=false", f"-plugin-dir={self._mirror.folder}")
         return self
 
+    def adopt(self, name: str) -> "Workspace":
+        """Add a copy of the module as a child: one process looks at all of them."""
+        child = Workspace(self.root, self._mirror)
+        child.folder = self.root / MODULE.parent / name
+        child.folder.mkdir()
+        for file in (ROOT / MODULE).glob("*.tf"):
+            shutil.copy(file, child.folder)
+        versions = child.folder / "versions.tf"
+        # It takes its parent's provider.
+        versions.write_text(versions.read_text().partition('\nprovider "aws"')[0])
+        self.call(name)
+        return child
+
+    def call(self, name: str, source: str = "", inputs: str = "") -> None:
+        """Call a module that lies beside this one."""
+        with (self.folder / "children.tf").open("a") as file:
+            file.write(f'module "{name}" {{\n  source = "../{source or name}"\n  {inputs}\n}}\n')
+
     def addresses(self) -> dict[str, str]:
         """Return what the providers are called, with the registry that is the program's own."""
-        said = self.run("providers").text
+        said = self.run("providers").stdout
         found = [part.partition("]")[0] for part in said.split("provider[")[1:]]
         return {address.rpartition("/")[2]: address for address in found}
 
-    def run(self, *arguments: str, codes: tuple[int, ...] = (0,)) -> Done:
+    def run(
+        self, *arguments: str, codes: tuple[int, ...] = (0,)
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command.
 
         Raises:
@@ -180,32 +185,45 @@ class Workspace:
         )
         if done.returncode not in codes:
             raise Failed(f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}")
-        return Done(done.returncode, done.stdout)
+        return done
+
+    def reports(self, *arguments: str) -> list[str]:
+        """Run a command that may fail; return its errors and warnings with their places."""
+        said = self.run(*arguments, "-json", codes=(0, 1)).stdout
+        # validate writes one object, plan one on each line.
+        lines = [said] if arguments[0] == "validate" else said.splitlines()
+        found = [
+            each
+            for line in map(json.loads, lines)
+            for each in line.get("diagnostics") or filter(None, [line.get("diagnostic")])
+        ]
+        return [
+            f"{each['severity']}: {(each.get('range') or {}).get('filename')} "
+            f"{(each.get('snippet') or {}).get('context')} {each.get('address')} "
+            f"{each['summary']} {each['detail']}"
+            for each in found
+        ]
 
     def apply(self, *arguments: str) -> str:
         """Apply, and return what was said."""
-        return self.run("apply", "-auto-approve", "-input=false", *arguments).text
+        return self.run("apply", "-auto-approve", "-input=false", *arguments).stdout
 
-    def plan(self, *arguments: str) -> Done:
+    def plan(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Plan: code 0, nothing is to be done; code 2, something is."""
         return self.run("plan", "-detailed-exitcode", "-input=false", *arguments, codes=(0, 2))
 
     def destroy(self, *arguments: str) -> str:
         """Destroy, and return what was said."""
-        return self.run("destroy", "-auto-approve", "-input=false", *arguments).text
+        return self.run("destroy", "-auto-approve", "-input=false", *arguments).stdout
 
     def outputs(self) -> dict[str, Any]:
         """Return the outputs."""
-        return {
-            name: output["value"]
-            for name, output in json.loads(self.run("output", "-json").text).items()
-        }
+        said = json.loads(self.run("output", "-json").stdout)
+        return {name: output["value"] for name, output in said.items()}
 
-    def replace(self, file: str, replacements: Mapping[str, str]) -> None:
-        """Change a file of the copy; each old text must be in it exactly once."""
+    def replace(self, file: str, old: str, new: str) -> None:
+        """Change a file of the copy; the old text must be in it exactly once."""
         path = self.folder / file
         text = path.read_text(encoding="utf-8")
-        for old, new in replacements.items():
-            assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
-            text = text.replace(old, new)
-        path.write_text(text, encoding="utf-8")
+        assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
+        path.write_text(text.replace(old, new), encoding="utf-8")
