@@ -36,7 +36,7 @@ emulate: .venv/ready
 quick: .venv/ready-for-tests
 	@$(BIN)/ruff check --quiet .
 	POKER_SIGNAL_TIER=quick $(BIN)/pytest -q $(POOL) \
-		-m "not process and not aws and not browser and not nightly" tests
+		-m "not (games or process or aws or browser or nightly)" tests
 
 # Lint and types run beside the tests; what they say comes at the end.
 test: .venv/ready-for-tests build/import-root browser

@@ -49,6 +49,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
     return TogetherScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the folders that play whole games, which ``make quick`` leaves out."""
+    for item in items:
+        if item.path.parent.name in {"field", "load", "regressions"}:
+            item.add_marker("games")
+
+
 def pytest_sessionfinish() -> None:
     """Leave what was measured of the core where ``make test`` finds it."""
     core_coverage.end()

@@ -3,7 +3,7 @@
 ========  ============  =====================================================================
 tier      command       holds
 ========  ============  =====================================================================
-quick     make quick    what needs no other process, no browser and no moto server
+quick     make quick    what needs no other process, no browser, no moto and plays no games
 test      make test     quick, and what does: everything that has caught a bug. CI runs it
 nightly   make nightly  all of it at full size, and the tests that are marked ``nightly``
 ========  ============  =====================================================================
