@@ -15,8 +15,8 @@ from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator import wiring
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.gateway.api import Api
 from poker_signal.emulator.gateway.gateway import Gateway
+from poker_signal.emulator.gateway.routes import Api
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings

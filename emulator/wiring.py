@@ -14,8 +14,8 @@ from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.gateway.api import RESERVED, Api, Authorizer, Route
 from poker_signal.emulator.gateway.gateway import Gateway
+from poker_signal.emulator.gateway.routes import RESERVED, Api, Authorizer, Route
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace

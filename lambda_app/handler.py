@@ -44,8 +44,8 @@ from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_WAITS, WAIT_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
-from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ import msgspec
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.aws.authorizer import SOURCE
 from poker_signal.emulator.aws.route_selection import InvalidExpression, compile_expression
-from poker_signal.emulator.gateway.api import RESERVED
+from poker_signal.emulator.gateway.routes import RESERVED
 
 CORE = "core"
 """The handler that is poker-signal's own rules, in process."""

@@ -34,8 +34,8 @@ from poker_signal.emulator.aws.results import (
 )
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.gateway.api import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.gateway.dispatch import Dispatcher
+from poker_signal.emulator.gateway.routes import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection

@@ -41,9 +41,9 @@ from poker_signal.emulator.aws.throttling import (
     bucket,
 )
 from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.gateway.api import RESERVED, Api, Labeler, Route
 from poker_signal.emulator.gateway.connect import Connects, Reply
 from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
+from poker_signal.emulator.gateway.routes import RESERVED, Api, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings

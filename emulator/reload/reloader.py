@@ -25,7 +25,7 @@ from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.functions.modules import Place, place_of, place_of_thread
 from poker_signal.emulator.functions.signaling import SignalingFunction
-from poker_signal.emulator.gateway.api import Api
+from poker_signal.emulator.gateway.routes import Api
 from poker_signal.emulator.reload.module_swap import (
     CORE,
     Rebinding,

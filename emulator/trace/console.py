@@ -101,7 +101,9 @@ class Console:
         if kind is Received or kind is Posted:
             # What became of the message is told by another entry.
             return
-        if self._is_one_too_many(entry.at_ms) and _is_delivery(entry):
+        if not self._is_one_too_many(entry.at_ms):
+            self._append(entry)
+        elif kind is Forwarded or _is_delivery(entry):
             self._not_shown += 1
         else:
             self._append(entry)
@@ -216,7 +218,7 @@ def _count_lines(taken: Kept | str) -> int:
 
 
 def _is_delivery(entry: Kept) -> bool:
-    if not isinstance(entry, Finished | Forwarded) or not isinstance(entry.result, Returned):
+    if not isinstance(entry, Finished) or not isinstance(entry.result, Returned):
         return False
     report = entry.result.report
     return report is not None and report.outcome == "delivered"

@@ -17,9 +17,9 @@ from poker_signal.core.model import ConnectionId, Row
 from poker_signal.emulator.aws.connections import ConnectionInfo
 from poker_signal.emulator.aws.results import Forward, Raised, Returned
 from poker_signal.emulator.functions.signaling import SignalingFunction
-from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable
 from tests.adversity.world import Gateway
 from tests.support.dynamodb import TABLE, DynamoDB

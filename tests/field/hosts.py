@@ -15,9 +15,9 @@ from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.emulator.conftest import Records
 from tests.field import naive

@@ -13,9 +13,9 @@ from poker_signal.core.model import Connect, ConnectionId, GameId, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
-from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 from poker_signal.lambda_app.ticket_keys import TicketKeys
 from tests.core.build import AT, row

@@ -18,9 +18,9 @@ from botocore.awsrequest import AWSResponse
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import ManagementApi
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable
 from tests.core.build import AT, row
 from tests.lambda_app import TABLE

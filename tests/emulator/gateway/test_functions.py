@@ -14,8 +14,8 @@ from websockets.asyncio.client import connect
 
 from poker_signal.emulator.aws.results import Forward, Report, Returned
 from poker_signal.emulator.clock import VirtualClock
-from poker_signal.emulator.gateway.api import Api, Route
 from poker_signal.emulator.gateway.gateway import Gateway
+from poker_signal.emulator.gateway.routes import Api, Route
 from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Finished, Posted, Received

@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.connections import CallThrottled, ManagementApi
+from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from tests.lambda_app.loopback import Answer, Endpoint
 
 ALICE = ConnectionId("ShDEC76bIAMCUrA=")
