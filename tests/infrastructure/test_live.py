@@ -51,6 +51,12 @@ def live(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[
         yield stack
 
 
+@pytest.fixture(scope="module")
+def star(live: Stack) -> None:
+    """The module deployed as a star; without effect after the test that changes it to one."""
+    live.workspace.apply("-var=topology=star")
+
+
 @pytest_asyncio.fixture
 async def clients() -> AsyncGenerator[AsyncExitStack, None]:
     """Clients, which are gone at the end of a test."""
@@ -200,9 +206,10 @@ async def test_a_change_reaches_who_is_connected_already(live: Stack, host: Live
 
 
 @pytest.mark.nightly
+@pytest.mark.usefixtures("star")
 @pytest.mark.parametrize("name", STAR)
 async def test_a_transcript_in_a_star_is_the_same_where_it_is_deployed(
     name: str, host: LiveHost
 ) -> None:
-    """The topology is the one that the change before has brought."""
+    """Byte for byte, as on the other hosts of tests/signaling."""
     await hold(STAR[name], host)
