@@ -1,10 +1,12 @@
 """Figures of memory and of what is held, and the table that shows them."""
 
+import time
 from collections.abc import Callable, Sequence
 from statistics import linear_regression
 from typing import NamedTuple, Protocol
 
 from tests.support import tiers
+from tests.support.client import PATIENCE_S
 
 IS_FULL = tiers.LOAD_IS_FULL
 """Whether this is ``make load``."""
@@ -32,15 +34,14 @@ class Holding(Protocol):
         """Count it."""
 
 
-SETTLES_WITHIN = 200
-"""Counts, each of which looks at every object of the process."""
-
-
 def settled(emulated: Holding, before: dict[str, int]) -> dict[str, int]:
-    """Return what is held once that is as before, or when it does not become so."""
-    for _ in range(SETTLES_WITHIN):
-        if (held := emulated.holdings()) == before:
-            break
+    """Return what is held once that is as before, or after ``PATIENCE_S`` seconds.
+
+    A count takes a millisecond, and a busy emulator notices later than that who has left.
+    """
+    ends = time.monotonic() + PATIENCE_S
+    while (held := emulated.holdings()) != before and time.monotonic() < ends:
+        pass
     return held
 
 
