@@ -21,7 +21,7 @@ class Identity(TypedDict):
 
 
 class RequestContext(TypedDict):
-    """What the gateway knows of an event and its connection."""
+    """The facts of an event and its connection, as the gateway sets them."""
 
     routeKey: str
     """The route that was selected: ``$default`` where no other matched."""
@@ -50,7 +50,7 @@ class RequestContext(TypedDict):
 
 
 class LambdaEvent(TypedDict):
-    """What Lambda is called with."""
+    """The event of a WebSocket route, as Lambda gets it."""
 
     headers: NotRequired[dict[str, str]]
     multiValueHeaders: NotRequired[dict[str, list[str]]]
@@ -65,7 +65,7 @@ class LambdaEvent(TypedDict):
 
 
 class AuthorizerEvent(TypedDict):
-    """What a REQUEST authorizer is called with, before ``$connect``."""
+    """The event of a REQUEST authorizer, before ``$connect``."""
 
     type: Literal["REQUEST"]
     methodArn: str
@@ -78,7 +78,7 @@ class AuthorizerEvent(TypedDict):
 
 
 class Response(TypedDict):
-    """What Lambda answers: at ``$connect`` the status of the handshake, elsewhere of no effect."""
+    """The response of a function: at ``$connect`` the status of the handshake, else unused."""
 
     statusCode: int
     body: NotRequired[str]

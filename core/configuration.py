@@ -15,14 +15,14 @@ from typing import NamedTuple
 from poker_signal.core.base_error import PokerSignalError
 
 MAX_FRAME_BYTES = 131_072
-"""What API Gateway posts at most (apigatewaymanagementapi service model, member Data)."""
+"""The largest post of API Gateway (apigatewaymanagementapi service model, member Data)."""
 
 SEATS = 24
 MESSAGE_RATE = 0
 MESSAGE_BURST = 2500
 MAX_PAYLOAD_BYTES = 65_536
 LARGEST_PAYLOAD_BYTES = MAX_FRAME_BYTES
-"""What API Gateway posts at most: no payload can be larger."""
+"""The largest payload that a rule can allow: a whole post of API Gateway."""
 
 # As browsers serialise it (RFC 6454, section 6.2).
 _ORIGIN = r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+"

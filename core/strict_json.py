@@ -1,4 +1,4 @@
-"""What JSON has no word for, and Python's reader takes all the same."""
+"""Strict JSON: ``NaN`` and the infinities, which Python's reader takes, are refused."""
 
 from typing import NoReturn
 

@@ -82,16 +82,19 @@ class SerialQueues:
         if queue.is_draining:
             return
         queue.is_draining = True
+        failures: list[Exception] = []
         try:
             while queue.jobs and not queue.is_busy:
                 queue.is_busy = True
                 try:
                     queue.jobs.popleft()()
-                except BaseException:
-                    # A job that failed is over: the next one must not wait for it.
+                except Exception as error:
+                    # A job that failed is over. `$disconnect` may be among the jobs behind it.
                     queue.is_busy = False
-                    raise
+                    failures.append(error)
         finally:
             queue.is_draining = False
         if not queue.jobs and not queue.is_busy:
             del self._queues[connection]
+        if failures:
+            raise failures[0] if len(failures) == 1 else ExceptionGroup("jobs failed", failures)

@@ -76,13 +76,18 @@ def test_any_number_of_jobs_that_end_at_once_run_in_order() -> None:
 
 
 def test_a_job_that_raises_is_over() -> None:
-    """The next job of its connection runs."""
+    """The jobs of its connection that wait behind it run, and so do later ones."""
     queues, seen = SerialQueues(), list[str]()
 
     def fails() -> None:
         raise RuntimeError("a bug")
 
+    queues.submit("a", noting(seen, "slow"))
+    queues.submit("a", fails)
+    queues.submit("a", noting(seen, "behind"))
     with pytest.raises(RuntimeError, match="a bug"):
-        queues.submit("a", fails)
+        queues.finished("a")
+    assert seen == ["slow", "behind"]
+    queues.finished("a")
     queues.submit("a", noting(seen, "next"))
-    assert seen == ["next"]
+    assert seen == ["slow", "behind", "next"]
