@@ -13,7 +13,7 @@ EventType = Literal["CONNECT", "MESSAGE", "DISCONNECT"]
 
 
 class Identity(TypedDict):
-    """Whom the gateway believes to talk to."""
+    """The client, as the gateway sees it: its address and user agent."""
 
     userAgent: NotRequired[str]
     """Only if the client sent the header."""

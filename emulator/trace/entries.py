@@ -78,7 +78,7 @@ class Finished(NamedTuple):
 
     at_ms: int
     cause: "Asked | Received | Closed"
-    """What it was invoked with."""
+    """The event that it was invoked with."""
     result: Result
 
     @property
