@@ -4,7 +4,8 @@
 #   make quick                the tests that need nothing but Python, in less than a minute
 #   make test                 lint, types, and all that CI runs
 #   make nightly              everything at full size
-#   make check                lint, types and the order of the rooms
+#   make check                lint, types, the order of the rooms and the check of words
+#   make docs                 write docs/cli.md anew
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
 #   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
@@ -25,7 +26,7 @@ SCHEDULES ?= 10000
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
 POOL := -n 4 --dist loadfile
 
-.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser
+.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs
 
 setup: .venv/ready-for-tests
 
@@ -57,6 +58,11 @@ check: .venv/ready-for-tests build/import-root
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m tests.support.words
+
+# Pages that programs write; tests compare them.
+docs: .venv/ready-for-tests
+	@$(BIN)/python -m tests.support.cli_page
 
 bench: .venv/ready-for-tests
 	@$(BIN)/python -m tests.bench $(ARGS)
@@ -91,17 +97,18 @@ browser:
 # What stdout says is for programs that start the emulator: set-up speaks on stderr.
 .venv/ready: pyproject.toml constraints.txt cli/__init__.py
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "poker-signal needs Python 3.11 or newer; name one with: make PYTHON=python3.12 …")'
-	@echo "setting up .venv, once" >&2
+	@echo "setting up .venv, once: about 10 MB" >&2
 	@$(PYTHON) -m venv .venv >&2
-	@$(PIP) --upgrade pip >&2
-	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' >&2
-	@# As pip does with all but editable installs: the first start does not wait for it.
+	@$(PIP) --editable '.[lan,reload]' >&2
+	@# pip compiles no editable install; without this the first start would.
 	@$(BIN)/python -m compileall -q cli core emulator >&2
 	@touch $@
 
 .venv/ready-for-tests: .venv/ready
 	@echo "adding the test tools, once" >&2
-	@$(PIP) --group dev >&2
+	@# For --group, which older ones lack.
+	@$(PIP) --upgrade pip >&2
+	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' --group dev >&2
 	@touch $@
 
 # A type checker cannot follow the import hook of an editable install: it gets links.

@@ -1,4 +1,4 @@
 """The command line: each command parses, calls one function, prints."""
 
-VERSION = "0.1.0"
-"""Of the distribution; pyproject.toml takes it from here."""
+VERSION = "0.2.0"
+"""Version of the distribution; pyproject.toml reads it."""

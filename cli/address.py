@@ -1,4 +1,4 @@
-"""URL and names, as the commands take them that are clients of a signaling server."""
+"""URL and names in the arguments of commands that are clients."""
 
 import click
 
@@ -7,10 +7,10 @@ from poker_signal.emulator.client.connection import BadUrl, checked_url
 
 
 def server_url(url: str) -> str:
-    """Return the URL as clients need it.
+    """Return the URL in the form that the client takes.
 
     Raises:
-        click.UsageError: it is none; the text says what is.
+        click.UsageError: it is no WebSocket URL; the text has the expected form.
     """
     try:
         return checked_url(url)
@@ -22,7 +22,7 @@ def checked_name(option: str, name: str) -> str:
     """Return the name of a player or a game.
 
     Raises:
-        click.UsageError: no server would take it.
+        click.UsageError: the name breaks the rule of the wire protocol.
     """
     if not is_name(name):
         raise click.UsageError(f"{option}: a name has {NAME_RULE}")

@@ -1,4 +1,4 @@
-"""The group of commands, and what becomes of one whose output nobody can take."""
+"""The group of commands: old names, and output that cannot be written."""
 
 import errno
 import os
@@ -7,19 +7,28 @@ from typing import Any
 
 import click
 
+from poker_signal.cli import renamed
+
 _OF_FILES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
-"""What writing to a file raises, and no socket does."""
+"""Errors of writing to a file that no socket raises."""
 
 
 class Commands(click.Group):
     """Commands that end with one line where stdout cannot be written; a closed pipe needs none."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name, or by its old one."""
+        new = renamed.COMMANDS.get(cmd_name)
+        if new is not None:
+            renamed.tell(cmd_name, new)
+        return super().get_command(ctx, new or cmd_name)
 
     def main(self, *args: Any, **more: Any) -> Any:
         """Run a command, and end the process."""
         try:
             return super().main(*args, **more)
         except OSError as error:
-            # Files that a command was given have a name here.
+            # An error of a file that a command opened carries the file's name.
             if error.errno not in _OF_FILES or error.filename is not None:
                 raise
             _leave_stdout()
@@ -28,6 +37,6 @@ class Commands(click.Group):
 
 
 def _leave_stdout() -> None:
-    """Let what is still to be written go nowhere: Python would complain of it at the end."""
+    """Discard buffered output: flushing it at exit would raise once more."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

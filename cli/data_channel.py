@@ -1,4 +1,4 @@
-"""A real WebRTC far end on the command line; it needs the extra ``rtc``."""
+"""A real WebRTC peer on the command line; it needs the extra ``rtc``."""
 
 import asyncio
 import contextlib
@@ -9,14 +9,13 @@ import click
 
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
+from poker_signal.emulator import extras
 from poker_signal.emulator.client.connection import Client, Ended
 
 try:
     from poker_signal.emulator.client.webrtc import Happened, Peer, taking_part
 except ImportError as error:
-    raise click.ClickException(
-        "a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'"
-    ) from error
+    raise click.ClickException(extras.missing("A WebRTC peer", "rtc")) from error
 
 _WORDS = {
     "open": "has an open channel to",
@@ -27,10 +26,10 @@ _WORDS = {
 
 
 @asynccontextmanager
-async def taking_the_far_end(
+async def playing_webrtc(
     client: Client, transcript: Transcript, say: str | None = None, ice_servers: Sequence[str] = ()
 ) -> AsyncGenerator[None, None]:
-    """Behave as the app meanwhile: HOST offers to whoever joins, everybody else joins and answers.
+    """Play the app's part meanwhile: HOST offers to each player that joins, a player joins.
 
     ``say`` is sent on each channel as soon as it is open.
     """
@@ -47,7 +46,7 @@ async def taking_the_far_end(
         pinging = asyncio.ensure_future(_keep_alive(client))
         try:
             if client.player != HOST:
-                # If the connection ends just now, whoever waits for its end tells.
+                # If the connection ends now, the caller, which waits for its end, reports it.
                 with contextlib.suppress(Ended):
                     await peer.join()
             yield

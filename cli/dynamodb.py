@@ -1,4 +1,4 @@
-"""--dynamodb: where the Lambda host's rows are while it runs in the emulator."""
+"""--dynamodb: the table of the Lambda host while it runs in the emulator."""
 
 import contextlib
 import logging
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from poker_signal.core.configuration import Rules
+from poker_signal.emulator import extras
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.lambda_app.environment import (
@@ -29,10 +30,10 @@ SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
 CONNECT_S = 2
 ANSWER_S = 30
-"""moto imports half of itself before its first answer; a busy machine takes its time for that."""
+"""Seconds for an answer: before its first one, moto imports most of its modules."""
 
 CALL_S = "10"
-"""What the function waits for an answer, twice if need be, as long as API Gateway waits for it."""
+"""Seconds that the function waits for an answer; two tries fit into API Gateway's 29 s."""
 
 
 @contextmanager
@@ -45,8 +46,8 @@ def dynamodb(
 ) -> Generator[None, None, None]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
 
-    ``ticket_secret`` is put where the function reads it, which only moto's SSM is for;
-    ``faults`` says how late moto's indexes are.
+    ``ticket_secret`` is stored in moto's SSM, where the function reads it. ``faults`` sets the lag
+    of moto's indexes.
 
     Raises:
         click.ClickException: moto is not installed, or the endpoint does not answer.
@@ -88,10 +89,8 @@ def _moto(faults: Faults) -> Generator[str, None, None]:
         )
         from werkzeug.serving import make_server
     except ImportError as error:
-        raise click.ClickException(
-            "--dynamodb moto needs a library more: pip install 'poker-signal[moto]'"
-        ) from error
-    # It would write a line per request.
+        raise click.ClickException(extras.missing("--dynamodb moto", "moto")) from error
+    # It writes a line per request.
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     moto = DomainDispatcherApplication(create_backend_app)
     server = make_server(
@@ -112,7 +111,7 @@ def _moto(faults: Faults) -> Generator[str, None, None]:
 
 
 def _put_secret(endpoint: str, secret: str) -> None:
-    """Store the keys of tickets as an operator does."""
+    """Store the keys of tickets in SSM, as an operator does."""
     _client("ssm", endpoint).put_parameter(
         Name=DEFAULT_PARAMETER, Value=secret, Type="SecureString", Overwrite=True
     )
@@ -130,7 +129,7 @@ def _client(service: str, endpoint: str) -> Any:
 
 
 def _create_table(endpoint: str, name: str) -> None:
-    """Make the table as the deployment does, unless it is there."""
+    """Create the deployment's table unless it exists."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     try:

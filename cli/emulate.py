@@ -6,7 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -29,55 +29,60 @@ if TYPE_CHECKING:
     from poker_signal.emulator.reload.reloader import CodeStatus
 
 
-def run(
-    *,
-    topology: str,
-    dispatch: str,
-    handler: str,
-    routes: tuple[str, ...],
-    route_selection_expression: str,
-    dynamodb: str | None,
-    config: str | None,
-    tls: bool,
-    open_inspector: bool,
-    ticket_secret_file: str | None,
-    fault: tuple[str, ...],
-    seed: int,
-    lan: bool,
-    verbose: bool,
-    reload: bool,
-    record: str | None,
-    record_raw: bool,
-    **same: Any,
-) -> None:
+class EmulateOptions(NamedTuple):
+    """Options of the command that are no setting of the emulator."""
+
+    handler: str
+    routes: tuple[str, ...]
+    route_selection_expression: str
+    dynamodb: str | None
+    config: str | None
+    tls: bool
+    open_inspector: bool
+    ticket_secret_file: str | None
+    faults: tuple[str, ...]
+    seed: int
+    lan: bool
+    log_format: str
+    verbose: bool
+    reload: bool
+    record: str | None
+    record_raw: bool
+    settings_file: Path | None
+    """File that options were read from; None: there is none."""
+    settings: dict[str, Any]
+    """Fields of ``Settings``, by name."""
+
+
+def options_of(options: dict[str, Any], settings_file: Path | None) -> EmulateOptions:
+    """Return the options of a command line, by their parameters' names."""
+    settings = {**options, "settings_file": settings_file}
+    own = {name: settings.pop(name) for name in EmulateOptions._fields if name != "settings"}
+    settings["serial"] = settings.pop("dispatch") == "serial"
+    settings["topology"] = Topology(settings["topology"])
+    return EmulateOptions(**own, settings=settings)
+
+
+def run(options: EmulateOptions) -> None:
     """Serve until Ctrl-C or SIGTERM."""
-    secrets = _ticket_secrets(ticket_secret_file)
-    if lan:
-        same |= _for_the_lan(same["host"])
-    try:
-        settings = Settings(
-            topology=Topology(topology),
-            serial=dispatch == "serial",
-            ticket_keys=secrets and secrets.keys,
-            **same,
-        )
-    except ValueError as error:
-        raise click.UsageError(str(error)) from error
-    faults = _faults(fault, seed) if fault else Faults(seed=seed)
-    rows = _where_rows_are(handler, dynamodb)
+    secrets = _ticket_secrets(options.ticket_secret_file)
+    settings = _settings(options, secrets)
+    faults = _faults(options.faults, options.seed) if options.faults else Faults(seed=options.seed)
+    rows = _where_rows_are(options.handler, options.dynamodb)
     if faults.index_lag_s and "://" in rows:
         raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
-    api = _api(config, handler, routes, route_selection_expression)
+    api = _api(options)
     if secrets is not None:
-        _demand_that_tickets_are_checked(handler, rows, api)
-    certificate = _certificate_for(settings.shown_host or settings.host) if tls else None
-    words_of_code = _words_of_code() if reload else None
-    recorder = _recorder(record, record_raw, settings)
-    console = Console(sys.stderr, colour=wants_colour(), verbose=verbose)
+        _demand_that_tickets_are_checked(options.handler, rows, api)
+    certificate = _certificate_for(settings.shown_host or settings.host) if options.tls else None
+    words_of_code = _words_of_code() if options.reload else None
+    recorder = _recorder(options, settings)
+    is_json = options.log_format == "json"
+    console = Console(sys.stderr, colour=wants_colour(), verbose=options.verbose, as_json=is_json)
     printed = Printed(console, sys.stderr)
-    # As in Lambda, where the root logger has a handler: what a function logs is seen.
+    # As in Lambda, where the root logger has a handler: a function's log is shown.
     logging.basicConfig(stream=printed, format="[%(levelname)s] %(name)s: %(message)s")
-    folder = Path(config).parent if config else None
+    folder = Path(options.config).parent if options.config else None
     observer = console if recorder is None else _both(console, recorder)
     emulator = Emulator(
         settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
@@ -90,12 +95,16 @@ def run(
             _begin(recorder)
         if words_of_code is not None:
             emulator.reload_on_change(lambda status: console.tell(f"{words_of_code(status)}\n"))
-        _announce(emulator, stdout)
-        if open_inspector:
+        if is_json:
+            _announce_as_json(emulator, console, options.settings_file)
+        else:
+            _announce(emulator, options.settings_file)
+        click.echo(emulator.url, file=stdout)
+        if options.open_inspector:
             _open_inspector(emulator.inspector_url)
 
     try:
-        # What a handler prints is for people too: stdout is the URL's.
+        # A handler's output is for people: stdout holds the URL only.
         with (
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
@@ -105,26 +114,34 @@ def run(
     except CannotStart as error:
         raise click.ClickException(str(error)) from error
     finally:
-        # Another Ctrl-C, which only asyncio's own loop lets through: the recording is still ended.
+        # A second Ctrl-C, which only asyncio's own loop raises here, must not skip the recording.
         with contextlib.suppress(KeyboardInterrupt):
             console.close()
         if recorder is not None:
             recorder.close()
 
 
-def _api(
-    config: str | None, handler: str, routes: tuple[str, ...], expression: str
-) -> "ApiConfig | None":
-    """Return what is served; None: our own rules only."""
-    if config is not None:
+def _settings(options: EmulateOptions, secrets: "TicketSecrets | None") -> Settings:
+    fields = options.settings
+    if options.lan:
+        fields |= _for_the_lan(fields["host"])
+    try:
+        return Settings(ticket_keys=secrets and secrets.keys, **fields)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _api(options: EmulateOptions) -> "ApiConfig | None":
+    """Return the API to serve; None: the signaling rules only."""
+    handler, routes = options.handler, options.routes
+    if options.config is not None:
         if handler != "core" or routes:
             raise click.UsageError("--config names handlers and routes; leave the options out")
-        return _read_config(config)
-    if handler == "lambda":
-        return _api_of(LAMBDA, routes, expression)
-    if handler != "core" or routes:
-        return _api_of(handler, routes, expression)
-    return None
+        return _read_config(options.config)
+    if handler == "core" and not routes:
+        return None
+    handler = LAMBDA if handler == "lambda" else handler
+    return _api_of(handler, routes, options.route_selection_expression)
 
 
 LAMBDA = "poker_signal.lambda_app.handler:handler"
@@ -153,15 +170,13 @@ def _rows(
     try:
         from poker_signal.cli.dynamodb import dynamodb
     except ImportError as error:
-        raise click.ClickException(
-            "--handler lambda needs libraries more: pip install 'poker-signal[aws,moto]'"
-        ) from error
+        raise click.ClickException(_missing("--handler lambda", "aws", "moto")) from error
     secret = None if secrets is None else secrets.text
     return dynamodb(where, settings.rules(), settings.region, secret, faults)
 
 
 def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | None") -> None:
-    """Nobody shall believe that tickets are needed where nothing looks at them."""
+    """Refuse a combination in which tickets would be asked for and never checked."""
     if handler == "lambda":
         if rows != "moto":
             raise click.UsageError(
@@ -175,7 +190,13 @@ def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | 
         )
 
 
-# Only who asks for any of it waits for what these import.
+# Each of these imports its part when it is asked for, because the start shall be quick.
+
+
+def _missing(part: str, *names: str) -> str:
+    from poker_signal.emulator import extras
+
+    return extras.missing(part, *names)
 
 
 def _faults(specs: tuple[str, ...], seed: int) -> Faults:
@@ -197,20 +218,18 @@ def _words_of_code() -> "Callable[[CodeStatus], str]":
     try:
         from poker_signal.cli.reload import words_of_code
     except ImportError as error:
-        raise click.ClickException(
-            "--reload needs a library more: pip install 'poker-signal[reload]'"
-        ) from error
+        raise click.ClickException(_missing("--reload", "reload")) from error
     return words_of_code
 
 
-def _recorder(path: str | None, is_raw: bool, settings: Settings) -> "Recorder | None":
-    if path is None:
-        if is_raw:
+def _recorder(options: EmulateOptions, settings: Settings) -> "Recorder | None":
+    if options.record is None:
+        if options.record_raw:
             raise click.UsageError("--record-raw is for --record FILE")
         return None
     from poker_signal.cli.record import recorder
 
-    return recorder(Path(path), is_raw, settings)
+    return recorder(Path(options.record), options.record_raw, settings)
 
 
 def _begin(recorder: "Recorder") -> None:
@@ -230,7 +249,7 @@ def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
         return None
     from poker_signal.cli.ticket import secrets_of
 
-    return secrets_of(path, "--ticket-secret-file")
+    return secrets_of(path)
 
 
 def _read_config(path: str) -> "ApiConfig":
@@ -260,25 +279,39 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, stdout: TextIO) -> None:
-    """Tell people how to connect, then programs that they can."""
+def _announce(emulator: Emulator, settings_file: Path | None) -> None:
+    """Print the banner on stderr."""
     text = banner(
         emulator.url,
         emulator.inspector_url,
         emulator.management_url,
         VERSION,
         emulator.authority,
+        settings_file,
     )
     click.echo(text, err=True, nl=False)
     if emulator.play_url_of_lan is not None:
         from poker_signal.cli.lan import announce_to_lan
 
         announce_to_lan(emulator.play_url_of_lan)
-    click.echo(emulator.url, file=stdout)
+
+
+def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path | None) -> None:
+    """Write the banner's facts as the first line of the log."""
+    console.note(
+        "listening",
+        version=VERSION,
+        url=emulator.url,
+        inspector=emulator.inspector_url,
+        management=emulator.management_url,
+        lan=emulator.play_url_of_lan,
+        authority=emulator.authority and str(emulator.authority),
+        settingsFile=settings_file and str(settings_file),
+    )
 
 
 def _open_inspector(url: str) -> None:
     import webbrowser
 
-    # In a thread: where there is no window, a browser may take over the terminal until it ends.
+    # In a thread: without a display, a text browser takes over the terminal until it ends.
     threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()

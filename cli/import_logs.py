@@ -14,7 +14,7 @@ def run(file: TextIO) -> None:
     entries = entries_of(log_lines(file.read()))
     if not entries:
         raise click.ClickException(
-            "there is no line of poker-signal's function in it: get them with "
+            "the file has no log line of poker-signal's function; get them with "
             "aws logs tail LOG_GROUP --since 1h"
         )
     header = recording.header(entries[0]["at"], f"poker-signal {VERSION}", None, "names, messages")

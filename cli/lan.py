@@ -1,4 +1,4 @@
-"""emulate --lan: the address and the QR code by which other devices find the emulator."""
+"""emulate --lan: address and QR code of the emulator for other devices."""
 
 import io
 import socket
@@ -10,18 +10,19 @@ import click
 
 from poker_signal.cli.colour import wants_colour
 from poker_signal.core.base_error import PokerSignalError
+from poker_signal.emulator import extras
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.terminal import can_encode
 
 EVERY_ADDRESS = "0.0.0.0"
-WARNING = "Everybody in this network can connect now: use --lan only where you trust them all."
+WARNING = "Every device in this network can connect now: use --lan only in a network you trust."
 
 
 def for_the_lan(host: str) -> dict[str, Any]:
     """Return the settings that let other devices connect.
 
     Raises:
-        click.ClickException: it cannot be, and why.
+        click.ClickException: this machine has no network, or segno is not installed.
     """
     if host != Settings().host:
         raise click.UsageError("--lan listens on every address; leave --host out")
@@ -34,30 +35,30 @@ def for_the_lan(host: str) -> dict[str, Any]:
 
 
 def announce_to_lan(url: str) -> None:
-    """Show what a phone can open, as a code to scan too, and say what that means."""
+    """Print the URL for a phone, its QR code, and a warning."""
     click.echo(f"  on a phone              {url}\n", err=True)
     if can_encode(sys.stderr, "█▀▄"):
         click.echo(qr_code(url), err=True)
     click.echo(click.style(WARNING, fg="yellow"), err=True, color=wants_colour())
 
 
-# For documentation only (RFC 5737): nothing is ever sent there.
+# Reserved for documentation (RFC 5737); no packet is sent there.
 _ELSEWHERE = ("192.0.2.1", 9)
 
 
 class NoLan(PokerSignalError):
-    """Other devices cannot connect, or cannot be told how; the text says why and what to do."""
+    """Other devices cannot connect, or segno is missing; the text has the reason and a fix."""
 
 
 def lan_address() -> str:
-    """Return the address that this machine has in its network.
+    """Return this machine's address in its network.
 
     Raises:
         NoLan: it has none.
     """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
-            # Of a datagram socket this sends nothing: the system only looks for a way.
+            # connect() on a datagram socket sends nothing; it only selects a route.
             probe.connect(_ELSEWHERE)
         except OSError as error:
             raise NoLan(
@@ -76,7 +77,7 @@ def qr_code(text: str) -> str:
     try:
         import segno
     except ImportError as error:
-        raise NoLan("--lan needs a library more: pip install 'poker-signal[lan]'") from error
+        raise NoLan(extras.missing("--lan", "lan")) from error
     drawn = io.StringIO()
     segno.make(text, error="l", micro=False).terminal(drawn, compact=True)
     return drawn.getvalue()

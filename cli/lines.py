@@ -1,4 +1,4 @@
-"""Lines that somebody types, or that come through a pipe, without holding up the event loop."""
+"""Lines of a terminal or a pipe, read without blocking the event loop."""
 
 import asyncio
 import codecs
@@ -17,8 +17,9 @@ async def typed(commands: Sequence[str]) -> AsyncGenerator[str, None]:
         from prompt_toolkit.completion import WordCompleter
         from prompt_toolkit.patch_stdout import patch_stdout
     except ImportError:
-        hint = "for line editing and a history: pip install 'poker-signal[terminal]'"
-        click.echo(hint, err=True)
+        from poker_signal.emulator import extras
+
+        click.echo(extras.missing("Line editing with a history", "terminal"), err=True)
         async for line in piped():
             yield line
         return

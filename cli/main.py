@@ -1,8 +1,9 @@
-"""poker-signal: the commands, what they are told and what they print."""
+"""poker-signal: the commands, their options and their help."""
 
 import gc
 import os
 import sys
+from pathlib import Path
 from typing import Any, TextIO
 
 import click
@@ -10,53 +11,57 @@ import click
 from poker_signal.cli import VERSION
 from poker_signal.cli.commands import Commands
 from poker_signal.cli.options import Finite, settings_options
+from poker_signal.cli.renamed import RenamedOptions
+from poker_signal.cli.settings_file import WithSettingsFile
 
-# The emulator, the core and boto3 are imported inside the commands that need them: `--help`
-# answers at once.
+# Each command imports its own module when it runs: `--help` answers at once.
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="poker-signal")
 def main() -> None:
-    """WebRTC signaling on API Gateway, and the same on your own machine."""
+    """See why a WebRTC handshake hangs: a local API Gateway with signaling and an inspector."""
     open_standard_streams()
 
 
 def open_standard_streams() -> None:
-    """Open /dev/null in place of each standard stream that whoever started this has closed.
+    """Open /dev/null in place of each standard stream that the parent process has closed.
 
-    Else the next socket or file gets its number: libuv aborts when it closes one of these, and
-    what is printed would go into it.
+    Otherwise the next socket or file gets its descriptor: output would go into it, and libuv
+    aborts when it closes descriptor 0, 1 or 2.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # It gets the lowest number that is free: this one, those below are open by now.
+            # open() takes the lowest free descriptor, which is this stream's.
             stream = open(os.devnull, mode, encoding="utf-8")  # noqa: SIM115 # it stays open
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)
 
 
-@main.command(context_settings={"auto_envvar_prefix": "POKER_SIGNAL", "max_content_width": 100})
+@main.command(
+    cls=WithSettingsFile,
+    context_settings={"auto_envvar_prefix": "POKER_SIGNAL", "max_content_width": 100},
+)
 @settings_options
 @click.option(
     "--dispatch",
     default="concurrent",
     show_default=True,
     type=click.Choice(["concurrent", "serial"]),
-    help="Messages of one connection: all at once, as on AWS, or one after the other.",
+    help="Messages of one connection: concurrent as on AWS, or serial, in order.",
 )
 @click.option(
     "--handler",
     default="core",
     show_default=True,
     metavar="core | lambda | MODULE:FUNCTION | FILE.py:FUNCTION",
-    help="Lambda handler behind the routes: poker-signal's rules in process, its Lambda "
-    "function, or any.",
+    help="Function behind the routes: poker-signal's rules in process, the deployed Lambda "
+    "function, or your own.",
 )
 @click.option(
     "--dynamodb",
     metavar="memory | moto | URL",
-    help="Where --handler lambda keeps its rows: in moto's DynamoDB, or at any endpoint.  "
+    help="Table of --handler lambda: moto's DynamoDB in this process, or an endpoint.  "
     "[default: memory for core, moto for lambda]",
 )
 @click.option(
@@ -64,75 +69,86 @@ def open_standard_streams() -> None:
     "routes",
     multiple=True,
     metavar="KEY",
-    help="Route of your own in front of --handler, beside $connect, $disconnect and $default; "
-    "repeatable.",
+    help="Route key of --handler, beside $connect, $disconnect and $default; repeatable.",
 )
 @click.option(
     "--route-selection-expression",
     default="$request.body.action",
     show_default=True,
-    help="What of a message selects a --route.",
+    help="JSONPath in a message that selects a --route.",
 )
 @click.option(
     "--config",
     type=click.Path(dir_okay=False),
-    help="TOML file with functions, routes and an authorizer, in place of --handler.",
+    help="TOML file with functions, routes and an authorizer, instead of --handler: "
+    "docs/handlers.md.",
 )
 @click.option(
     "--ticket-secret-file",
     type=click.Path(dir_okay=False),
-    help="JSON file of secrets by kid: with it, players need join tickets.",
+    help="JSON file of secrets by kid. With it, players need join tickets.",
 )
 @click.option(
     "--fault",
-    "fault",
+    "faults",
     multiple=True,
     metavar="SPEC",
-    help="Trouble that AWS has, on purpose: drop:offer#1, reorder, ghost:HOST and more, see "
-    "docs/faults.md; repeatable.",
+    help="Failure to inject, such as drop:offer#1, reorder or ghost:HOST: docs/faults.md; "
+    "repeatable.",
 )
 @click.option(
     "--seed",
     default=0,
     show_default=True,
-    help="The same seed lets the same faults happen to the same events.",
+    help="Seed of the faults: the same seed strikes the same events.",
 )
 @click.option(
     "--tls", is_flag=True, help="Serve wss and https, with a certificate made on first use."
 )
 @click.option(
-    "--lan", is_flag=True, help="Let other devices in this network connect; shows a QR code."
+    "--lan", is_flag=True, help="Accept other devices of this network, and print a QR code."
 )
 @click.option(
-    "-v", "--verbose", is_flag=True, help="Show connection ids, routes and how long it took."
+    "--log-format",
+    default="text",
+    show_default=True,
+    type=click.Choice(["text", "json"]),
+    help="Lines on stderr: aligned text, or one JSON object each.",
 )
 @click.option(
-    "--reload", is_flag=True, help="Swap rules and handlers when they are edited; sockets stay."
+    "-v", "--verbose", is_flag=True, help="Log connection ids, routes and durations as well."
+)
+@click.option(
+    "--reload", is_flag=True, help="Reload rules and handlers when they are edited; sockets stay."
 )
 @click.option(
     "--record",
     metavar="FILE",
     type=click.Path(dir_okay=False),
-    help="Keep all that happens in a file, without addresses: docs/recordings.md.",
+    help="Write a recording, without addresses and secrets: docs/recordings.md.",
 )
-@click.option("--record-raw", is_flag=True, help="Keep addresses in it too; secrets never.")
+@click.option("--record-raw", is_flag=True, help="Keep addresses in the recording.")
 @click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
-def emulate(**options: Any) -> None:
-    """Be API Gateway on this machine, with poker-signal's rules behind it.
+@click.pass_obj
+def emulate(settings_file: Path | None, **options: Any) -> None:
+    """Run a local API Gateway with poker-signal's rules behind it.
 
     Prints the WebSocket URL on stdout once it accepts connections, and one line per event on
-    stderr. Ctrl-C stops it. Every option can also be set in the environment: --idle-timeout
-    as POKER_SIGNAL_IDLE_TIMEOUT.
+    stderr. Ctrl-C stops it.
+
+    Every option can also be set in the environment (--idle-timeout as
+    POKER_SIGNAL_IDLE_TIMEOUT), in poker-signal.toml of the working directory, or in the table
+    [tool.poker-signal] of its pyproject.toml.
     """
-    # What is imported stays: to look for garbage in it again and again, now and for as long as
-    # the emulator runs, would find none.
+    # Imported modules stay: scanning them for garbage, during the import and at every later
+    # collection, finds none.
     gc.disable()
     try:
         import poker_signal.cli.emulate as command
     finally:
         gc.freeze()
         gc.enable()
-    command.run(**options)
+    command.run(command.options_of(options, settings_file))
 
 
 _ticket_secret_file = click.option(
@@ -140,7 +156,7 @@ _ticket_secret_file = click.option(
     metavar="FILE",
     envvar="POKER_SIGNAL_TICKET_SECRET_FILE",
     type=click.Path(dir_okay=False),
-    help="JSON file of secrets by kid, for a server that asks for join tickets.",
+    help="JSON file of secrets by kid; signs join tickets for a server that asks for them.",
 )
 
 
@@ -151,24 +167,21 @@ _ticket_secret_file = click.option(
     default=10.0,
     show_default=True,
     type=Finite(min=0, min_open=True),
-    help="Seconds that an expectation waits; the whole check takes at most a dozen of them.",
+    help="Timeout per step, in seconds. A full run takes at most 12 times this.",
 )
 @click.option(
     "--pause",
     type=Finite(min=0),
-    help="Seconds between connecting and the first message.  [default: 1, as the app does; 0 on "
+    help="Seconds between connecting and the first message.  [default: 1, as in the app; 0 for "
     "this machine]",
 )
 @_ticket_secret_file
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print one JSON document in place of a table."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
 def check(**options: Any) -> None:
-    """Play host and players at URL and tell which rules hold there.
+    """Play host and players against URL, and report each rule of the wire protocol.
 
-    URL is that of a deployment (tofu output websocket_url) or of an emulator. The games have
-    names that nobody guesses. Exit code 0: all rules hold, 1: one does not, or nobody can
-    connect.
+    URL is a deployment's (tofu output websocket_url) or an emulator's. The games have random
+    names. Exit code 0: all rules hold, 1: a rule fails, or no connection is possible.
     """
     import poker_signal.cli.check as command
 
@@ -177,14 +190,15 @@ def check(**options: Any) -> None:
 
 @main.command()
 @click.argument("url")
-@click.option("--player", required=True, help="Who to be; the host of a game is HOST.")
-@click.option("--game", required=True, help="The game's code.")
+@click.option("--player", required=True, help="Player's name; HOST is the host.")
+@click.option("--game", required=True, help="Game's code.")
 @click.option("--session", help="Secret that takes a seat over: 8 to 128 visible ASCII characters.")
 @_ticket_secret_file
 @click.option(
     "--answer",
     is_flag=True,
-    help="Do the WebRTC part as well: HOST offers to whoever joins, others join and answer.",
+    help="Do the WebRTC part, too: HOST offers to each player that joins, a player joins and "
+    "answers.",
 )
 @click.option(
     "--timeout",
@@ -198,15 +212,14 @@ def check(**options: Any) -> None:
     default=1.0,
     show_default=True,
     type=Finite(min=0),
-    help="Seconds to listen on after the end of standard input.",
+    help="Seconds to go on listening after the end of standard input.",
 )
 def peer(**options: Any) -> None:
     """Play one peer at URL from the terminal, or from a script.
 
-    Each line is a frame, as {"type":"join"}, or a command: /join, /to NAME, /offer FILE,
+    Each line is a frame, such as {"type":"join"}, or a command: /join, /to NAME, /offer FILE,
     /answer FILE, /candidate CANDIDATE, /connected, /ping, /send TEXT, /expect TYPE [NAME],
-    /close [CODE [REASON]], /help. What is printed is one JSON object per line unless it is a
-    terminal.
+    /close [CODE [REASON]], /help. Prints text on a terminal, else one JSON object per line.
 
     Exit code 0: closed by this side, 1: refused, or a line of a script failed, 3: closed by
     the server.
@@ -216,26 +229,27 @@ def peer(**options: Any) -> None:
     command.run(command.PeerOptions(**options))
 
 
-@main.command()
-@click.argument("role", type=click.Choice(["host", "player"]))
-@click.argument("url")
-@click.option("--game", required=True, help="The game's code.")
-@click.option("--name", default="Bot", show_default=True, help="The player's name.")
+@main.command(cls=RenamedOptions, renamed={"--name": "--player"})
+@click.argument("url", nargs=-1, required=True, metavar="URL")
+@click.option("--game", required=True, help="Game's code.")
+@click.option(
+    "--player", default="Bot", show_default=True, help="Player's name; HOST plays the host."
+)
 @click.option(
     "--count",
     "players",
     default=1,
     show_default=True,
     type=click.IntRange(min=1),
-    help="How many players: Bot 1, Bot 2 and so on.",
+    help="Number of players: Bot 1, Bot 2 and so on.",
 )
-@click.option("--say", help="Message to send on each data channel once it is open.")
+@click.option("--say", help="Text to send on each data channel once it is open.")
 @click.option(
     "--ice-server",
     "ice_servers",
     multiple=True,
     metavar="URL",
-    help="STUN or TURN server, as stun:HOST:PORT; repeatable. None is needed within one network.",
+    help="STUN or TURN server, as stun:HOST:PORT; repeatable. Not needed within one network.",
 )
 @click.option(
     "--timeout",
@@ -245,18 +259,18 @@ def peer(**options: Any) -> None:
     help="Seconds that connecting waits.",
 )
 @_ticket_secret_file
-def bot(**options: Any) -> None:
-    """Be the far end at URL, with a real WebRTC stack, until Ctrl-C.
+def bot(url: tuple[str, ...], **options: Any) -> None:
+    """Play a host or players at URL with a real WebRTC stack, until Ctrl-C.
 
-    A host offers a data channel to whoever joins; a player joins and answers. What becomes of
-    the channels, and what is said there, is printed: one JSON object per line unless it is a
-    terminal.
+    The host offers a data channel to each player that joins; a player joins and answers. Prints
+    the state of the channels and the messages on them: text on a terminal, else one JSON object
+    per line.
 
     Exit code 0: ended by Ctrl-C or SIGTERM, 1: refused, 3: closed by the server.
     """
     import poker_signal.cli.bot as command
 
-    command.run(command.BotOptions(**options))
+    command.run(command.options_of(url, options))
 
 
 @main.command()
@@ -264,57 +278,62 @@ def bot(**options: Any) -> None:
 @click.option(
     "--room",
     type=click.File(encoding="utf-8"),
-    help="JSON list of the game's rows; without it nobody is there.",
+    help="JSON list of the game's rows.  [default: no rows]",
 )
 @click.option(
     "--topology",
     default="mesh",
     show_default=True,
     type=click.Choice(["mesh", "star"]),
-    help="Who may address whom: everybody, or players only HOST.",
+    help="mesh: every player may address every other; star: players may address only HOST.",
 )
 @click.option(
     "--gone",
     multiple=True,
     metavar="CONNECTION_ID",
-    help="Connection that has closed without anybody being told; repeatable.",
+    help="Connection that is closed although its row exists; repeatable.",
 )
-def invoke(**options: Any) -> None:
-    """Print what one recorded EVENT causes, without a socket and without AWS.
+def effects(**options: Any) -> None:
+    """Print the effects of one recorded EVENT, without a socket and without AWS.
 
-    EVENT is a file with the JSON that API Gateway hands to Lambda, - for standard input. One
+    EVENT is a file with the JSON that API Gateway passes to Lambda, - for standard input. One
     line of JSON per effect, in order; the response comes last.
     """
-    import poker_signal.cli.invoke as command
+    import poker_signal.cli.effects as command
 
     command.run(**options)
 
 
 @main.command()
 @click.argument("file", type=click.Path(dir_okay=False))
-@click.option("--url", required=True, help="Server to play it at: ws://… or wss://….")
+@click.option(
+    "--url",
+    default="ws://127.0.0.1:3001/prod",
+    show_default=True,
+    help="Server to replay against: ws://… or wss://….",
+)
 @click.option(
     "--speed",
     default=1.0,
     show_default=True,
     type=Finite(min=0),
-    help="How many times as fast as it was; 0: as fast as its order allows.",
+    help="Factor of the recorded speed; 0: as fast as the order allows.",
 )
 @click.option(
     "--timeout",
     default=10.0,
     show_default=True,
     type=Finite(min=0, min_open=True),
-    help="Seconds to wait, in all, for what does not come.",
+    help="Total seconds to wait for missing frames.",
 )
 @_ticket_secret_file
 def replay(**options: Any) -> None:
-    """Play the clients of a recording again and tell what is heard otherwise.
+    """Replay the clients of a recording, and print differences in the frames they receive.
 
-    FILE is what emulate --record or the inspector has written. Frames are compared for each
-    connection by itself; - was heard then and not now, + the other way round.
+    FILE comes from emulate --record or from the inspector. Frames are compared per connection;
+    - is a frame that is missing now, + is a frame that is new.
 
-    Exit code 0: the same was heard, 1: something else, 2: FILE or URL is of no use.
+    Exit code 0: no difference, 1: differences, 2: FILE cannot be read or URL not connected to.
     """
     import poker_signal.cli.replay as command
 
@@ -324,20 +343,20 @@ def replay(**options: Any) -> None:
 @main.command("import-logs")
 @click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
 def import_logs(file: TextIO) -> None:
-    """Print a recording of what the Lambda function has logged, for the inspector.
+    """Print a recording of the Lambda function's log lines, for the inspector.
 
     FILE is the output of aws logs tail or aws logs filter-log-events, or the lines themselves;
-    - for standard input. The log holds neither names nor messages: every connection is a player
-    of its own.
+    - for standard input. The log holds neither names nor messages: each connection becomes a
+    player of its own.
     """
     import poker_signal.cli.import_logs as command
 
     command.run(file)
 
 
-@main.command()
-@click.option("--game", required=True, help="gameId that the player may join.")
-@click.option("--player", required=True, help="playerId; HOST for the host.")
+@main.command(cls=RenamedOptions, renamed={"--secret-file": "--ticket-secret-file"})
+@click.option("--game", required=True, help="gameId of the ticket.")
+@click.option("--player", required=True, help="playerId of the ticket; HOST is the host.")
 @click.option(
     "--lifetime",
     default=300,
@@ -347,7 +366,8 @@ def import_logs(file: TextIO) -> None:
 )
 @click.option("--kid", help="Key of the file that signs.  [default: the first]")
 @click.option(
-    "--secret-file",
+    "--ticket-secret-file",
+    metavar="FILE",
     required=True,
     envvar="POKER_SIGNAL_TICKET_SECRET_FILE",
     show_envvar=True,
@@ -357,7 +377,7 @@ def import_logs(file: TextIO) -> None:
 def ticket(**options: Any) -> None:
     """Print a join ticket, for a server that asks for them.
 
-    It goes into the URL beside the names: ?playerId=…&gameId=…&ticket=…
+    The ticket is a query parameter of the URL: ?playerId=…&gameId=…&ticket=…
     """
     import poker_signal.cli.ticket as command
 

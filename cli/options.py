@@ -1,4 +1,4 @@
-"""Settings as options: named, checked and explained once, in ``emulator/settings.py``."""
+"""Options of `emulate` made of ``Settings``: names, ranges and help stand there once."""
 
 import dataclasses
 import enum
@@ -16,15 +16,15 @@ _Command = typing.TypeVar("_Command", bound=Callable[..., Any])
 
 
 class Finite(click.FloatRange):
-    """A number within a range: neither inf, for which nothing could wait, nor nan."""
+    """A finite number within a range: neither inf nor nan."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number that was typed."""
+        """Return the number of a text."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
-            self.fail(f"{number} is no number that something can last.", param, ctx)
+            self.fail(f"{number} is not a finite number.", param, ctx)
         return number
 
 

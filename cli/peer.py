@@ -10,6 +10,7 @@ from typing import NamedTuple
 import click
 
 from poker_signal.cli.address import checked_name, server_url
+from poker_signal.cli.connecting import connected
 from poker_signal.cli.lines import piped, typed
 from poker_signal.cli.peer_commands import (
     COMMANDS,
@@ -24,7 +25,6 @@ from poker_signal.cli.peer_commands import (
     parse,
 )
 from poker_signal.cli.running import run_until_interrupted
-from poker_signal.cli.seat import taking_a_seat
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
 from poker_signal.core.model import HOST
@@ -35,7 +35,7 @@ CLOSED_BY_US, FAILED, CLOSED_BY_SERVER = 0, 1, 3
 
 
 class PeerOptions(NamedTuple):
-    """What the command was told."""
+    """Options of the command."""
 
     url: str
     player: str
@@ -56,41 +56,41 @@ def run(options: PeerOptions) -> None:
     )
     tickets = tickets_of(options.ticket_secret_file)
     if options.answer:
-        import poker_signal.cli.data_channel  # noqa: F401 - says now if it is not installed
+        import poker_signal.cli.data_channel  # noqa: F401 - fails now if aiortc is not installed
     raise SystemExit(run_until_interrupted(_play(options, tickets)))
 
 
 async def _play(options: PeerOptions, tickets: Tickets | None) -> int:
     transcript = Transcript(for_people=sys.stdout.isatty())
-    async with taking_a_seat(
+    async with connected(
         options.url, options.player, options.game, options.session, options.timeout, tickets
     ) as client:
-        seat = Seat(client, transcript, options)
+        loop = CommandLoop(client, transcript, options)
         transcript.connected(client)
         try:
-            async with _far_end(client, transcript, options):
-                code = await seat.play()
+            async with _webrtc(client, transcript, options):
+                code = await loop.run()
         finally:
             await client.close()
             await client.expect_close()
             transcript.closed(client)
-    # Only here: raised above it would come in a group with what the far end raises.
+    # Only here: raised above, it would be part of a group with errors of the WebRTC peer.
     transcript.check()
     return code
 
 
-def _far_end(
+def _webrtc(
     client: Client, transcript: Transcript, options: PeerOptions
 ) -> AbstractAsyncContextManager[None]:
     if not options.answer:
         return contextlib.nullcontext()
-    from poker_signal.cli.data_channel import taking_the_far_end
+    from poker_signal.cli.data_channel import playing_webrtc
 
-    return taking_the_far_end(client, transcript)
+    return playing_webrtc(client, transcript)
 
 
-class Seat:
-    """A connection, and somebody who types what is said on it."""
+class CommandLoop:
+    """Performs the lines of a terminal or a script on one connection."""
 
     def __init__(self, client: Client, transcript: Transcript, options: PeerOptions) -> None:
         self._client = client
@@ -100,8 +100,8 @@ class Seat:
         self._target: str = HOST
         client.on_frame = self._hear
 
-    async def play(self) -> int:
-        """Do what is typed until either side ends; return the exit code."""
+    async def run(self) -> int:
+        """Perform lines until the input or the connection ends; return the exit code."""
         acting = asyncio.ensure_future(self._act())
         ending = asyncio.ensure_future(self._client.expect_close(within=None))
         lost = asyncio.ensure_future(self._transcript.until_lost())
@@ -118,7 +118,7 @@ class Seat:
             await asyncio.gather(acting, ending, lost, return_exceptions=True)
 
     async def _act(self) -> int:
-        """Do what is typed until it ends; return the exit code."""
+        """Perform lines until the input ends; return the exit code."""
         async for line in self._lines():
             try:
                 action = parse(line, self._options.player, self._target)
@@ -129,7 +129,7 @@ class Seat:
             except (BadLine, NotHeard) as error:
                 self._transcript.problem(str(error))
                 if not self._is_terminal:
-                    # A script that goes on after a mistake only makes more of them.
+                    # After a mistake, the rest of a script only makes more of them.
                     return FAILED
             except Ended:
                 return CLOSED_BY_SERVER
@@ -155,7 +155,7 @@ class Seat:
                 click.echo(HELP, err=True)
 
     async def _listen_on(self) -> int:
-        """Wait after the last line: a far end for ever, a script for what is answered."""
+        """Wait after the last line: with --answer until the end, else for late answers."""
         if self._is_terminal:
             return CLOSED_BY_US
         within = None if self._options.answer else self._options.linger

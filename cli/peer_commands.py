@@ -1,4 +1,4 @@
-"""What a human, or a script, types to play a peer: frames and commands."""
+"""Lines that a user types, or a script contains, to play a peer: frames and commands."""
 
 import json
 from collections.abc import Callable
@@ -12,20 +12,20 @@ from poker_signal.emulator.client.connection import check_close
 
 HELP = """\
 /join                  ask HOST for a connection
-/to NAME               whom the next messages go to; at first HOST, for HOST whoever joined last
+/to NAME               target of the next messages; first HOST, for HOST the last player that joined
 /offer FILE            send a description: SDP, or the JSON of one
 /answer FILE           the same, as an answer
 /candidate CANDIDATE   send an ICE candidate: the line, or the JSON of one
 /connected             send player-connected
 /ping                  ask the server for a pong
-/send TEXT             send a text frame, whatever it says; {…} alone does the same
+/send TEXT             send any text as a frame; a line {…} is sent as it is
 /expect TYPE [NAME]    wait for a frame of this type, by this player
 /close [CODE [REASON]] end the connection, with 1000 unless another code is given
 /help                  show this"""
 
 
 class BadLine(PokerSignalError):
-    """What was typed is no command; the text says what is."""
+    """The line is no command; the text names the commands."""
 
 
 class Send(NamedTuple):
@@ -35,7 +35,7 @@ class Send(NamedTuple):
 
 
 class To(NamedTuple):
-    """Address somebody else from now on."""
+    """Change the target of the next messages."""
 
     name: str
 
@@ -55,19 +55,19 @@ class CloseConnection(NamedTuple):
 
 
 class Help(NamedTuple):
-    """Show what can be typed."""
+    """Show the commands."""
 
 
 Action = Send | To | Expect | CloseConnection | Help
 
 
 def parse(line: str, player: str, target: str) -> Action | None:
-    """Return what a line asks for; nothing, if it is empty.
+    """Return the action of a line; None: the line is empty.
 
-    ``player`` is who types, ``target`` whom its messages go to.
+    ``player`` is the sender's name, ``target`` the name that its messages go to.
 
     Raises:
-        BadLine: it is no command, or a file cannot be read.
+        BadLine: the line is no command, or a file cannot be read.
     """
     line = line.strip()
     if not line:
@@ -92,7 +92,7 @@ def _message(type_: str, target: str | None = None, payload: object = None) -> S
 def _description(type_: str, file: str, target: str) -> Send:
     _need(bool(file), f"/{type_} needs a FILE with SDP, or with the JSON of a description")
     try:
-        # newline: SDP ends its lines with CRLF, and shall keep them.
+        # newline: SDP's lines end with CRLF, which must stay.
         with Path(file).open(encoding="utf-8", newline="") as opened:
             text = opened.read(MAX_FRAME_BYTES + 1)
     except (OSError, ValueError) as error:
@@ -166,4 +166,4 @@ _WITH_MORE: dict[str, Callable[[str, str], Action]] = {
 }
 
 COMMANDS = _ALONE.keys() | _WITH_MORE.keys()
-"""What a line may begin with."""
+"""First words of lines."""

@@ -16,19 +16,19 @@ from poker_signal.emulator.trace.trace import Observer
 
 
 class Both(NamedTuple):
-    """Two who are told."""
+    """Forwards entries to two observers."""
 
     one: Observer
     other: Observer
 
     def observe(self, entry: Kept) -> None:
-        """Tell both."""
+        """Forward an entry to both."""
         self.one.observe(entry)
         self.other.observe(entry)
 
 
 def recorder(path: Path, is_raw: bool, settings: Settings) -> Recorder:
-    """Return what keeps a recording once it begins; with ``is_raw`` addresses are in it.
+    """Return a recorder that is not started; ``is_raw``: addresses stay in the recording.
 
     Raises:
         click.ClickException: the file cannot be written, or another emulator writes it.
@@ -43,7 +43,7 @@ def recorder(path: Path, is_raw: bool, settings: Settings) -> Recorder:
 
 
 def begin(recorder: Recorder) -> None:
-    """Begin the recording, in place of whatever the file holds.
+    """Start the recording, which replaces the file's content.
 
     Raises:
         click.ClickException: the file cannot be written.

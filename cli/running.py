@@ -1,4 +1,4 @@
-"""Commands that run until somebody ends them."""
+"""Commands that run until Ctrl-C or SIGTERM."""
 
 import asyncio
 import signal
@@ -9,7 +9,7 @@ from typing import Any
 def run_until_interrupted(main: Coroutine[Any, Any, int]) -> int:
     """Return the exit code that ``main`` returns, or 0 after Ctrl-C or SIGTERM.
 
-    Either cancels ``main``, which can end properly what it has begun.
+    Either cancels ``main``, which can close what it has opened.
     """
 
     async def interruptible() -> int:

@@ -1,4 +1,4 @@
-"""What a peer on the command line prints: lines for people, NDJSON for programs."""
+"""Output of `peer` and `bot`: text on a terminal, else one JSON object per line."""
 
 import asyncio
 import json
@@ -12,14 +12,14 @@ from poker_signal.emulator.client.connection import Client, Frame
 from poker_signal.emulator.terminal import escape
 
 MAX_SHOWN = 300
-"""Characters of a frame that people are shown; programs get all of it."""
+"""Characters of a frame in text output; JSON output has all of it."""
 
 
 class Transcript:
-    """Prints what happens, each with the milliseconds since the start."""
+    """Prints events, each with the milliseconds since the start."""
 
     def __init__(self, stream: TextIO | None = None, *, for_people: bool) -> None:
-        # Without one it is standard output as it is then: line editing takes it over meanwhile.
+        # None: sys.stdout at the time of the call, because line editing replaces it meanwhile.
         self._stream = stream
         self._for_people = for_people
         self._start = time.perf_counter()
@@ -27,7 +27,7 @@ class Transcript:
         self._lost = asyncio.Event()
 
     def tell(self, event: str, words: str, **facts: Any) -> None:
-        """Print an event: ``words`` for people, ``facts`` for programs."""
+        """Print an event: ``words`` in text output, ``facts`` in JSON output."""
         ms = (time.perf_counter() - self._start) * 1000
         if self._for_people:
             line = f"{ms:11.1f} ms  {escape(words)}"
@@ -39,40 +39,40 @@ class Transcript:
         try:
             click.echo(line, file=self._stream or sys.stdout)
         except OSError as error:
-            # Many who call this are called by a library, which would keep the error to itself.
+            # Callbacks of libraries call this, and the libraries would swallow the error.
             self._problem = error
             self._lost.set()
 
     def check(self) -> None:
-        """Check whether everything could be printed.
+        """Raise if some output could not be written.
 
         Raises:
-            OSError: it could not: the disk is full, or nobody reads it.
+            OSError: the disk is full, or the reader of a pipe is gone.
         """
         if self._problem is not None:
             raise self._problem
 
     async def until_lost(self) -> NoReturn:
-        """Wait until something cannot be printed; then raise what ``check`` does."""
+        """Wait until output cannot be written; then raise the error of ``check``."""
         while True:
             await self._lost.wait()
             self.check()
 
     def connected(self, client: Client) -> None:
-        """Print that a player is there, and how long that took."""
+        """Print that a player is connected, and the duration of the handshake."""
         ms = round(client.handshake_s * 1000, 1)
         words = f"connected as {client.player} in {ms} ms"
         self.tell("connected", words, player=client.player, handshake=ms)
 
     def closed(self, client: Client) -> None:
-        """Print how a connection ended."""
+        """Print the end of a connection: side, code and reason."""
         by = "us" if client.closed_by_us else "the server"
         code, reason = client.close_code, client.close_reason
         words = f"{client.player} was closed by {by} with {code} {reason}".rstrip()
         self.tell("closed", words, player=client.player, code=code, reason=reason, by=by)
 
     def frame(self, frame: Frame) -> None:
-        """Print what the server sent; for programs, the text itself where it is no JSON."""
+        """Print a frame from the server; JSON output has the text itself if it is no JSON."""
         words = _shortened(frame.text)
         if frame.type is not None:
             payload = _shortened(json.dumps(frame.payload, ensure_ascii=False))
@@ -80,11 +80,11 @@ class Transcript:
         self.tell("frame", f"← {words}", frame=frame.text if frame.body is None else frame.body)
 
     def sent(self, text: str) -> None:
-        """Print what was sent."""
+        """Print a text that was sent."""
         self.tell("sent", f"→ {_shortened(text)}", text=text)
 
     def problem(self, message: str) -> None:
-        """Print what did not work."""
+        """Print a problem."""
         self.tell("problem", f"! {message}", message=message)
 
 

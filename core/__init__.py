@@ -1,1 +1,1 @@
-"""The rules of signaling as values: API Gateway's event in, effects out; no I/O, no clock."""
+"""The signaling rules: API Gateway's events in, effects out. Values only, no I/O, no clock."""

@@ -1,8 +1,8 @@
-"""API Gateway's shape, once: the event that it hands to Lambda, and the response that it takes.
+"""Types of the events that API Gateway passes to Lambda, and of the response that it expects.
 
-The emulator builds the event, ``parse_event`` reads it. The shape is that of recorded events:
-keys that do not apply are left out, none is ever ``null``, and messages carry neither headers
-nor query string, which exist only while connecting
+The emulator builds these events, ``parse_event`` reads them. The shapes are those of recorded
+events: keys that do not apply are left out and never ``null``. Messages have neither headers nor
+query string; only ``$connect`` has them
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-integration-requests.html).
 """
 
@@ -13,18 +13,18 @@ EventType = Literal["CONNECT", "MESSAGE", "DISCONNECT"]
 
 
 class Identity(TypedDict):
-    """The client, as the gateway sees it: its address and user agent."""
+    """The client's address and user agent, as the gateway sees them."""
 
     userAgent: NotRequired[str]
-    """Only if the client sent the header."""
+    """Present only if the client sent the header."""
     sourceIp: str
 
 
 class RequestContext(TypedDict):
-    """The facts of an event and its connection, as the gateway sets them."""
+    """Facts about an event and its connection, set by the gateway."""
 
     routeKey: str
-    """The route that was selected: ``$default`` where no other matched."""
+    """The selected route; ``$default`` if no other route matched."""
     authorizer: NotRequired[dict[str, Any]]
     messageId: NotRequired[str]
     """Messages only."""
@@ -50,22 +50,22 @@ class RequestContext(TypedDict):
 
 
 class LambdaEvent(TypedDict):
-    """The event of a WebSocket route, as Lambda gets it."""
+    """The event of a WebSocket route, as Lambda receives it."""
 
     headers: NotRequired[dict[str, str]]
     multiValueHeaders: NotRequired[dict[str, list[str]]]
     queryStringParameters: NotRequired[dict[str, str]]
-    """Connects with a query string only; of a repeated key the last value."""
+    """Connects with a query string only; a repeated key has its last value."""
     multiValueQueryStringParameters: NotRequired[dict[str, list[str]]]
     stageVariables: NotRequired[dict[str, str]]
     requestContext: RequestContext
     body: NotRequired[str]
-    """Messages only: the text as it was sent."""
+    """Messages only: the text as the client sent it."""
     isBase64Encoded: bool
 
 
 class AuthorizerEvent(TypedDict):
-    """The event of a REQUEST authorizer, before ``$connect``."""
+    """The event of a REQUEST authorizer, which runs before ``$connect``."""
 
     type: Literal["REQUEST"]
     methodArn: str
@@ -78,13 +78,13 @@ class AuthorizerEvent(TypedDict):
 
 
 class Response(TypedDict):
-    """The response of a function: at ``$connect`` the status of the handshake, else unused."""
+    """A function's response. At ``$connect`` it decides the handshake; otherwise it is unused."""
 
     statusCode: int
     body: NotRequired[str]
 
 
 def iso_time(epoch_ms: int) -> str:
-    """Return a moment in ISO 8601, UTC, milliseconds, ``Z``: 2024-02-09T18:23:28.112Z."""
+    """Return a time as ISO 8601 in UTC with milliseconds: ``2024-02-09T18:23:28.112Z``."""
     moment = datetime.fromtimestamp(epoch_ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1000:03d}Z"

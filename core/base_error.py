@@ -1,5 +1,5 @@
-"""The root of all exceptions that users may catch."""
+"""The base class of all exceptions that users may catch."""
 
 
 class PokerSignalError(Exception):
-    """The root of all exceptions with a text for users: what is wrong, and what to do."""
+    """Base class of all exceptions whose text is for users: what is wrong, and what to do."""

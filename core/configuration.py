@@ -1,10 +1,10 @@
-"""Settings of the rules: the topology, and the limits.
+"""Settings of the rules: topology and limits.
 
-The defaults are such that no client that does its job ever meets them, and no load test: messages
-are not counted unless a rate is set, as the deployment does, at 100 a second. That is enough: the
-app gathers at most 60 candidates per peer; a player who joins costs the tablet an offer, 60
-candidates and 23 times ``player-connected``: 84 messages. All 24 at once are 2016, less than the
-burst, and the rate lets one player join every second for ever.
+Correct clients and load tests do not reach the default limits. Messages are counted only if a
+rate is set; the deployment sets 100 per second. This is enough: the app gathers at most 60
+candidates per peer. A player who joins costs the tablet one offer, 60 candidates and 23
+``player-connected`` messages: 84 in all. 24 players who join at once cost 2016 messages, fewer
+than the burst, and the rate then lets one more player join every second.
 """
 
 import re
@@ -15,21 +15,21 @@ from typing import NamedTuple
 from poker_signal.core.base_error import PokerSignalError
 
 MAX_FRAME_BYTES = 131_072
-"""The largest post of API Gateway (apigatewaymanagementapi service model, member Data)."""
+"""Largest post that API Gateway accepts (apigatewaymanagementapi service model, member Data)."""
 
 SEATS = 24
 MESSAGE_RATE = 0
 MESSAGE_BURST = 2500
 MAX_PAYLOAD_BYTES = 65_536
 LARGEST_PAYLOAD_BYTES = MAX_FRAME_BYTES
-"""The largest payload that a rule can allow: a whole post of API Gateway."""
+"""Maximum of the setting ``max_payload_bytes``: a whole post of API Gateway."""
 
-# As browsers serialise it (RFC 6454, section 6.2).
+# An origin as browsers serialise it (RFC 6454, section 6.2).
 _ORIGIN = r"null|[a-z][a-z0-9+.-]*://[a-z0-9._\[\]:-]+"
 
 
 class BadOrigin(PokerSignalError, ValueError):
-    """Not an origin as browsers send it; the text says what one looks like."""
+    """Text that is not an origin as browsers send it. The message shows a valid one."""
 
     def __init__(self, text: str) -> None:
         super().__init__(
@@ -39,10 +39,10 @@ class BadOrigin(PokerSignalError, ValueError):
 
 
 class Topology(StrEnum):
-    """Who may address whom within a game."""
+    """Pairs of sender and target that are allowed within a game."""
 
     MESH = "mesh"
-    """Everybody may address everybody else."""
+    """All players may address each other."""
 
     STAR = "star"
     """Players may address only ``HOST``, and only ``HOST`` sends offers."""
@@ -53,21 +53,21 @@ class Rules(NamedTuple):
 
     topology: Topology = Topology.MESH
     seats: int = SEATS
-    """Players of a game, by name, besides ``HOST``; 0: any number."""
+    """Maximum number of names in a game, not counting ``HOST``. 0: no limit."""
     message_rate: float = MESSAGE_RATE
-    """Messages per second of one connection; 0: any number."""
+    """Maximum messages per second of one connection. 0: no limit."""
     message_burst: int = MESSAGE_BURST
-    """Messages of one connection at once, under ``message_rate``."""
+    """Size of each connection's token bucket, if ``message_rate`` is set."""
     max_payload_bytes: int = MAX_PAYLOAD_BYTES
-    """Of a payload's JSON text in UTF-8, as the client wrote it."""
+    """Maximum length of a payload: its JSON text in UTF-8, as the client wrote it."""
     origins: frozenset[str] = frozenset()
-    """Pages that may connect; empty: all."""
+    """Origins of the pages that may connect. Empty: all."""
 
 
 def whole_number(text: str, least: int = 0, most: int | None = None) -> int | None:
-    """Return the number that a text is, in ASCII digits only; None: no such number in the range.
+    """Return the number that up to 15 ASCII digits spell; None: other text, or out of range.
 
-    int() would take "1_000" and other scripts' digits, and fail at four thousand of them.
+    int() accepts "1_000" and digits of other scripts, and raises beyond 4300 digits.
     """
     if not text.isascii() or not text.isdigit() or len(text) > 15:
         return None
@@ -76,10 +76,10 @@ def whole_number(text: str, least: int = 0, most: int | None = None) -> int | No
 
 
 def parse_origins(text: str) -> frozenset[str]:
-    """Read origins that are separated by commas; white space does not count.
+    """Parse a comma-separated list of origins. White space around them is ignored.
 
     Raises:
-        BadOrigin: one of them is none.
+        BadOrigin: an entry is not an origin.
     """
     origins = [part.strip() for part in text.split(",")]
     return _checked(origin for origin in origins if origin)

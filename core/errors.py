@@ -1,7 +1,7 @@
-"""What a client can do wrong, and what it is told.
+"""Client errors: one exception per case, with its error code and a sentence for the player.
 
-Only the client's fault is a SignalError. Ours is any other exception: it ends the invocation,
-and its words never reach a client.
+Only an error that the client caused is a SignalError. Any other exception is a failure on our
+side: it ends the invocation, and its text is never sent to a client.
 """
 
 from poker_signal.core.base_error import PokerSignalError
@@ -9,20 +9,20 @@ from poker_signal.core.model import PlayerId
 
 
 class SignalError(PokerSignalError):
-    """Something a client did; it is told so.
+    """An error that a client caused. The client gets an answer with its code and sentence.
 
-    ``code`` goes to the client in a frame, ``status_code`` to API Gateway where it is a
-    handshake that is refused, and ``str()`` is a sentence that a player can be shown.
+    ``code`` is sent in a frame. ``status_code`` is the HTTP status if a WebSocket handshake is
+    refused. ``str()`` is a sentence that an app can show to the player.
     """
 
     code = "INVALID_MESSAGE"
     status_code = 400
     message_id: str | None = None
-    """The ``id`` of a message that could not be read any further."""
+    """The message's ``id``, if it was read before the error. None: no ``id``."""
 
 
 class InvalidConnect(SignalError):
-    """The query string does not say who connects to what."""
+    """A parameter of the query string is missing or not valid."""
 
     code = "INVALID_CONNECT"
 
@@ -36,7 +36,7 @@ class InvalidConnect(SignalError):
 
 
 class MissingTicket(SignalError):
-    """Tickets are asked for, and the query string has none."""
+    """The server requires a ticket, and the query string has none."""
 
     code = "MISSING_TICKET"
     status_code = 401
@@ -46,7 +46,7 @@ class MissingTicket(SignalError):
 
 
 class InvalidTicket(SignalError):
-    """The ticket does not let this player into this game now; ``reason`` never quotes it."""
+    """The ticket does not admit this player to this game now. ``reason`` never quotes it."""
 
     code = "INVALID_TICKET"
     status_code = 403
@@ -60,24 +60,24 @@ class InvalidTicket(SignalError):
 
 
 class UnknownTicketKey(InvalidTicket):
-    """The ticket names a key that is not known; it may have been added since keys were read."""
+    """The ticket's ``kid`` is not known. The key may be newer than the keys that were read."""
 
     def __init__(self) -> None:
         super().__init__("its key is not known")
 
 
 class HostProtected(SignalError):
-    """A HOST whose session the newcomer does not know is alive in this game."""
+    """The game has a live HOST with a session that the newcomer does not have."""
 
     code = "HOST_PROTECTED"
     status_code = 409
 
     def __str__(self) -> str:
-        return "Somebody else is hosting this game already."
+        return "This game already has another host."
 
 
 class OriginNotAllowed(SignalError):
-    """The page that connects is not on the list."""
+    """The connecting page's origin is not on the list of allowed origins."""
 
     code = "ORIGIN_NOT_ALLOWED"
     status_code = 403
@@ -87,7 +87,7 @@ class OriginNotAllowed(SignalError):
 
 
 class GameFull(SignalError):
-    """Every seat is taken, and by somebody who is alive."""
+    """All seats are taken, and their players' connections are alive."""
 
     code = "GAME_FULL"
     status_code = 403
@@ -97,7 +97,7 @@ class GameFull(SignalError):
 
 
 class RateLimited(SignalError):
-    """The sender's connection has sent more than it may, or the gateway takes no more for now."""
+    """The connection exceeded its message rate, or API Gateway throttles at the moment."""
 
     code = "RATE_LIMITED"
     status_code = 429
@@ -111,7 +111,7 @@ class RateLimited(SignalError):
 
 
 class Superseded(SignalError):
-    """A connection that opened later has taken over the seat of this one already."""
+    """A later connection of the same session has already taken over the seat."""
 
     code = "SUPERSEDED"
     status_code = 409
@@ -121,7 +121,7 @@ class Superseded(SignalError):
 
 
 class InvalidMessage(SignalError):
-    """The message is not of the wire protocol's shape."""
+    """The message does not have the shape that the wire protocol requires."""
 
     code = "INVALID_MESSAGE"
 
@@ -135,7 +135,7 @@ class InvalidMessage(SignalError):
 
 
 class UnknownType(SignalError):
-    """No message of the wire protocol has this type."""
+    """The wire protocol does not define this message type."""
 
     code = "UNKNOWN_TYPE"
 
@@ -144,7 +144,7 @@ class UnknownType(SignalError):
 
 
 class InvalidJoin(SignalError):
-    """HOST joined its own game."""
+    """HOST sent a join to its own game."""
 
     code = "INVALID_JOIN"
 
@@ -153,16 +153,16 @@ class InvalidJoin(SignalError):
 
 
 class HostNotFound(SignalError):
-    """Nobody hosts the joiner's game."""
+    """The joiner's game has no HOST."""
 
     code = "HOST_NOT_FOUND"
 
     def __str__(self) -> str:
-        return "Nobody is hosting this game. Please check the code."
+        return "This game has no host. Please check the code."
 
 
 class DuplicateName(SignalError):
-    """The joiner's name belongs to another connection, and that one is alive."""
+    """The sender's name belongs to another connection, and that connection is alive."""
 
     code = "DUPLICATE_NAME"
 
@@ -175,7 +175,7 @@ class DuplicateName(SignalError):
 
 
 class NotAllowed(SignalError):
-    """The topology forbids it, or a player addressed itself."""
+    """The topology forbids the message, or the sender addressed itself."""
 
     code = "NOT_ALLOWED"
 
@@ -188,7 +188,7 @@ class NotAllowed(SignalError):
 
 
 class NotConnected(SignalError):
-    """The sender's own row is gone: expired, or taken over."""
+    """The sender has no live row: it expired, or it was deleted, for example by a takeover."""
 
     code = "NOT_CONNECTED"
 
@@ -197,7 +197,7 @@ class NotConnected(SignalError):
 
 
 class TargetNotFound(SignalError):
-    """Nobody of that name is in the sender's game, or nobody whose connection is open."""
+    """The sender's game has no player of that name whose connection is open."""
 
     code = "TARGET_NOT_FOUND"
 

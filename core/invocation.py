@@ -1,4 +1,4 @@
-"""One event and whatever follows from it: what a host performs, and what became of it."""
+"""One invocation: an event, the effects that a host performs for it, and the outcome."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ _DEFAULT = Rules()
 
 
 class Outcome(NamedTuple):
-    """How an invocation ended, for the one line that a host logs of it."""
+    """The result of an invocation, for the one line that a host logs about it."""
 
     name: str
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
@@ -43,15 +43,32 @@ class Outcome(NamedTuple):
 
 
 DELIVERED = Outcome("delivered")
-"""How nearly every message ends."""
+"""The outcome of nearly every message."""
+
+
+# The three kinds of waiting
+#
+# A message may depend on another invocation or on the index. Then the rules yield an effect that
+# pauses, and decide again with fresh rows. Each kind has its own limit of one second.
+# - Wait: a candidate's offer has not arrived, or all rows of the target's name are in doubt. The
+#   host pauses 0.1 s and reads the sender's row: waited(), which also ends the doubt, so that the
+#   post is tried again. Counter: Signal.waits, at most 10. Then a candidate is sent without its
+#   offer, and a target in doubt counts as not found.
+# - ReadAgain: no row has the target's name. The host reads the game again after 0.1, 0.3, 0.6 and
+#   1 s: read_again(). Counter: Signal.looks, in tenths of a second. Then the target is not found.
+# - LookAgain: nothing else is pending, and rows are in doubt: 410, but perhaps still opening. The
+#   host pauses 1 s, then probes each of them; a row whose connection is gone is deleted.
+# The core has no clock: it counts pauses, or the host ends them early with waited_enough(). The
+# three add up: ReadAgain finds a row, its post gets 410, Wait, then LookAgain: 3 s of pauses.
 
 
 class Invocation:
-    """One event and whatever follows from it.
+    """One event and the effects that follow from it.
 
-    A host goes through ``effects()``, performs each, and reports of every Post, Probe and Wait
-    before it takes the next one: ``delivered``, ``alive``, ``gone``, ``throttled`` or
-    ``waited``. It decides nothing. ::
+    A host iterates over ``effects()`` and performs each effect. Before it takes the next one, it
+    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``read_again``, ``waited_enough`` or
+    ``throttled`` to report the result of a Post, Probe, Wait, ReadAgain or LookAgain. The host
+    decides nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -65,7 +82,7 @@ class Invocation:
     def __init__(self, event: GatewayEvent, room: Room, rules: Rules = _DEFAULT) -> None:
         self.event = event
         self.signal: Signal | None = None
-        """The message, as far as it could be read."""
+        """The parsed message. None: not parsed yet, or it could not be parsed."""
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
         self._rules = rules
@@ -74,23 +91,23 @@ class Invocation:
         self._pending: deque[GatewayEvent | Event] = deque([event])
 
     def needs_room(self) -> bool:
-        """Tell whether a message's answer depends on who is in the game; if not, spare the read."""
+        """Return whether the rows of the game have to be read for the decision."""
         if not isinstance(self.event, Message):
             return True
         try:
             self.signal = messages.read(self.event)
             return needs_room(self.signal)
         except SignalError:
-            return False  # effects() answers it
+            return False  # effects() answers the error
 
     def enter(self, room: Room) -> None:
-        """Take the room as it is, before ``effects()``, where it was not there at first."""
+        """Set the room that was not known at construction. Call it before ``effects()``."""
         self._room = room
 
     def effects(self) -> Iterator[Effect]:
-        """Yield what to do next, until nothing is left.
+        """Yield the next effect, until none is left.
 
-        It ends: a connection that was found gone leaves the room and is not tried again.
+        It terminates: a connection that is gone is removed from the room and not tried again.
         """
         while self._pending:
             try:
@@ -107,13 +124,13 @@ class Invocation:
             yield from self._look_again()
 
     def _look_again(self) -> Iterator[Effect]:
-        """Find out about whoever was passed over, once nobody waits for anything any more.
+        """Probe the rows that are still in doubt; delete those whose connection is gone.
 
-        A dead row must not survive being found out. A second is far more than what is left of
-        a handshake once its row is stored.
+        A ghost that was found must not survive. One second is far longer than the rest of a
+        handshake after its row is stored.
         """
         if isinstance(self.event, Connect):
-            # The next message looks; a handshake must not take longer for it.
+            # Left to the next message: it would make this WebSocket handshake a second longer.
             return
         pause_s = WAIT_S * MAX_WAITS
         for row in self._room.doubted():
@@ -128,18 +145,18 @@ class Invocation:
         if post.cause is not None and post.target_id is not None:
             self.outcome = DELIVERED
             if post.cause.id is not None or post.cause.type in messages.DESCRIPTIONS:
-                # The arrival is noted, or acknowledged.
+                # The rules note the arrival in the sender's row, or acknowledge it.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
     def alive(self, effect: Probe | LookAgain) -> None:
-        """Report that somebody was there."""
+        """Report that the connection is open."""
         if isinstance(effect, LookAgain):
             self._is_there = True
         else:
             self._pending.append(Alive(effect.player_id, effect.cause))
 
     def waited(self, wait: Wait, row: Row | None) -> None:
-        """Report that time has passed, and the sender's row as it is now."""
+        """Report the end of a pause, and the sender's row as it is now. None: no row."""
         if row is None:
             self._room = self._room.without(wait.signal.sender)
         else:
@@ -148,9 +165,9 @@ class Invocation:
         self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
 
     def read_again(self, effect: ReadAgain, room: Room) -> None:
-        """Report that time has passed, and the game as it is now, the sender included."""
+        """Report the end of a pause, and the game as it is now, including the sender's row."""
         for connection_id in self._gone:
-            # The index may still know it.
+            # The index may still list the deleted row.
             room = room.without(connection_id)
         self._room = room
         signal = effect.signal
@@ -158,19 +175,19 @@ class Invocation:
         self._pending.append(signal._replace(looks=looks))
 
     def waited_enough(self, wait: Wait | ReadAgain) -> None:
-        """Report that waiting is of no use: what has not been said by now will not be."""
+        """Report that no time is left for waiting: set the counter to its maximum."""
         signal = wait.signal
         is_wait = isinstance(wait, Wait)
         enough = signal._replace(waits=MAX_WAITS) if is_wait else signal._replace(looks=MAX_WAITS)
         self._pending.append(enough)
 
     def gone(self, effect: Post | Probe | LookAgain) -> None:
-        """Report that nobody was there: the row goes, and what caused the effect is tried again.
+        """Report that the connection is gone: its row is deleted and the cause is routed again.
 
-        A row whose connection may not be open yet stays, and is passed over for now.
+        If the connection may still be opening, the row stays and is ignored for now.
         """
         if isinstance(effect, LookAgain):
-            return  # _look_again() forgets it
+            return  # _look_again() deletes the row
         cause = effect.cause
         row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
         if cause is not None and row is not None and row.is_settling(cause.at):
@@ -183,10 +200,10 @@ class Invocation:
             self._pending.append(cause)
 
     def throttled(self, effect: Effect) -> None:
-        """Report that the gateway refused the call for now: what caused it ends here.
+        """Report that the gateway refused the call for now: its cause ends with RATE_LIMITED.
 
-        A frame of our own is lost then; whoever it was for may be told the next time. Nobody is
-        forgotten for want of an answer. A connection that cannot be closed is nobody's already.
+        An answer of ours is lost; the client may get the next one. No row is deleted, because
+        nothing is known. A connection that could not be closed no longer owns a name.
         """
         if isinstance(effect, LookAgain):
             self._is_there = True
@@ -195,7 +212,7 @@ class Invocation:
 
     def _answer(self, error: SignalError) -> list[Effect]:
         if not isinstance(self.event, Message):
-            # Nothing can be posted to a connection that is not open yet: the response refuses it.
+            # No frame can be posted before the connection is open: the response refuses it.
             self.outcome = Outcome("refused", error)
             return []
         name, frame = messages.answer_to(self.signal, error)

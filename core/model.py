@@ -1,7 +1,7 @@
-"""What happened, what should be done about it, and who is in the game: plain values.
+"""Events, effects and rows, as plain values.
 
-Events are what happened, in API Gateway's words. Effects are orders to a host, which performs
-them and reports what became of them; a post that finds nobody is an event like any other.
+Events say what happened, in API Gateway's terms. Effects are instructions to a host, which
+performs them and reports the result as an event; a post that gets a 410 is the event ``Gone``.
 """
 
 from typing import NamedTuple, NewType, TypeVar
@@ -11,29 +11,30 @@ PlayerId = NewType("PlayerId", str)
 GameId = NewType("GameId", str)
 
 HOST = PlayerId("HOST")
-"""The player that every game's joins go to; the client in the field knows no other name for it."""
+"""The player to whom the joins of every game go. The client in the field has this name fixed."""
 
 ROW_LIFETIME_S = 7200
-"""API Gateway closes a WebSocket two hours after it opened, so no row needs to live longer."""
+"""API Gateway closes a WebSocket after two hours, so no row has to live longer."""
 
 SETTLING_S = 30
-"""A connection opens when its ``$connect`` has returned, for which API Gateway gives 29 s at most.
+"""Longest time from a connection's ``connectedAt`` until it is open, in seconds.
 
-Until then nothing can be posted to it: API Gateway answers 410, as if it were gone.
+It opens when its ``$connect`` has returned, after 29 s at most. Until then API Gateway answers
+every post to it with 410, as if the connection were gone.
 """
 
 OPENING_S = 2
-"""What is left of a handshake once its row is stored takes milliseconds; clocks may differ."""
+"""Longest time from storing a row until its connection is open, in seconds, with clock skew."""
 
 
 _T = TypeVar("_T", bound=type)
 
 
 def _of_its_kind(cls: _T) -> _T:
-    """Let a named tuple equal only its own kind: ``Forget("a")`` is not ``Close("a")``.
+    """Make a named tuple equal only to its own type: ``Forget("a")`` is not ``Close("a")``.
 
-    Named tuples, because a frozen dataclass takes a millisecond to define, which a cold Lambda
-    would spend fifteen times, and three times as long to make.
+    Named tuples are used because a frozen dataclass takes a millisecond to define, which a cold
+    Lambda would spend 18 times, and three times as long to instantiate.
     """
 
     def equals(self: tuple[object, ...], other: object) -> bool:
@@ -47,89 +48,89 @@ def _of_its_kind(cls: _T) -> _T:
 
 @_of_its_kind
 class Row(NamedTuple):
-    """One connection, as it is stored: an item of the table ``poker-signaling-connections``."""
+    """One connection as it is stored: an item of the table ``poker-signaling-connections``."""
 
     connection_id: ConnectionId
     player_id: PlayerId
     game_id: GameId
     connected_at: str
-    """ISO 8601, UTC, milliseconds, ``Z``: as text it sorts as it does in time."""
+    """ISO 8601, UTC, milliseconds, ``Z``. Alphabetical order is order in time."""
     ttl: int
-    """Epoch seconds after which the row does not exist, whatever DynamoDB still returns."""
+    """Epoch seconds. After it the row counts as deleted, even if DynamoDB still returns it."""
     session: str | None = None
-    """SHA-256 of the client's secret, in hex."""
+    """SHA-256 of the client's session secret, in hex. None: no session."""
     reached: frozenset[ConnectionId] = frozenset()
-    """The connections that got an offer or an answer from this one."""
+    """The connections that received an offer or an answer from this one."""
     seat: str | None = None
-    """The rank of the row that this one took over from; see ``rank``."""
+    """The rank of the row that this one took over from; see ``rank``. None: no takeover."""
     saved_at: int | None = None
-    """When it was stored, in epoch seconds, if its host tells."""
+    """Epoch seconds at which the row was stored. None: not recorded."""
 
     def is_live(self, at: int) -> bool:
-        """Tell whether the row still exists at ``at``, in epoch seconds."""
+        """Return whether the row has not expired at ``at`` (epoch seconds)."""
         return at <= self.ttl
 
     def is_settling(self, at: int) -> bool:
-        """Tell whether API Gateway may not know the connection yet at ``at``, in epoch seconds.
+        """Return whether the connection may still be opening at ``at`` (epoch seconds).
 
-        The row may be younger than the event: it was stored while the event waited.
+        The row may be newer than ``at``: it was stored while the event waited.
         """
         if abs(at - (self.ttl - ROW_LIFETIME_S)) > SETTLING_S:
             return False
         if self.saved_at is None or self.seat is not None:
-            # Whoever takes over closes its former connection before its own handshake ends.
+            # After storing its row, a takeover still has to close the former connection.
             return True
         return at <= self.saved_at + OPENING_S
 
     @property
     def age(self) -> tuple[str, ConnectionId]:
-        """What sorts rows by when they connected, whoever looks at them."""
+        """Sort key of rows: time of the connect, then connection id."""
         return self.connected_at, self.connection_id
 
     @property
     def rank(self) -> str:
-        """Since when, and by which connection first, the seat is taken that this row has.
+        """Sort key of seats: time and connection id of the row that took the seat first.
 
-        A takeover passes it on: whoever came in between must not own the name for that.
+        A takeover keeps the rank, so that a connection made in between does not own the name.
         """
         return self.seat or " ".join(self.age)
 
 
 @_of_its_kind
 class Signal(NamedTuple):
-    """A client's message, read: who said what to whom."""
+    """A client's message after parsing."""
 
     sender: ConnectionId
     at: int
-    """When API Gateway received it, in epoch seconds."""
+    """Epoch seconds at which API Gateway received it."""
     type: str
     target_id: PlayerId | None
     payload: str
-    """The payload's own JSON text, as the client wrote it; ``null`` if there was none."""
+    """The payload's JSON text as the client wrote it; ``null`` if the message had none."""
     id: str | None
     waits: int = 0
-    """How often it has waited for the offer or answer that belongs before it, or for somebody who
-    was just connecting."""
+    """Pauses so far, for the offer or answer that must arrive first, or for a target that may
+    still be opening."""
     is_over_limit: bool = False
-    """Its connection has sent too many."""
+    """True if its connection exceeded the message rate."""
     is_owner_alive: bool = False
-    """The owner of its target's name was asked for a sign of life, and gave it."""
+    """True if a probe found the owner of the target's name alive."""
     looks: int = 0
-    """For how many tenths of a second it has looked for somebody of its target's name. They do
-    not count as waits: its offer may have found its target just now, and be on its way."""
+    """Tenths of a second spent searching for a row of the target's name. They do not count as
+    waits: the offer may have found the target only now, and not have arrived yet."""
 
 
 @_of_its_kind
 class Connect(NamedTuple):
-    """A client wants to open a connection; until this is decided, nothing can be posted to it."""
+    """A client opens a connection. Nothing can be posted to it until this event is decided."""
 
     row: Row
     at: int
-    """When, in epoch seconds."""
+    """Epoch seconds."""
     origin: str | None = None
-    """The page that connects, as a browser tells; others need not tell the truth, or anything."""
+    """The ``Origin`` header. Browsers set it; other clients may send any value, or none."""
     seated: frozenset[PlayerId] = frozenset()
-    """Players of a full game who were asked for a sign of life, and gave it."""
+    """Players of a full game whose connections a probe found alive."""
 
 
 @_of_its_kind
@@ -139,16 +140,16 @@ class Message(NamedTuple):
     connection_id: ConnectionId
     body: str
     at: int
-    """When, in epoch seconds."""
+    """Epoch seconds."""
     at_ms: int = 0
-    """When, in epoch milliseconds, for whoever counts messages."""
+    """Epoch milliseconds, for the message rate limit."""
     is_over_limit: bool = False
-    """Its connection has sent too many."""
+    """True if its connection exceeded the message rate."""
 
 
 @_of_its_kind
 class Disconnect(NamedTuple):
-    """A connection closed, from either side."""
+    """A connection was closed, by the client or by API Gateway."""
 
     connection_id: ConnectionId
 
@@ -164,14 +165,14 @@ class Delivered(NamedTuple):
 
 @_of_its_kind
 class Gone(NamedTuple):
-    """A Post or a Probe found nobody: API Gateway answered 410."""
+    """A Post or a Probe was answered 410: the connection does not exist."""
 
     connection_id: ConnectionId
 
 
 @_of_its_kind
 class Alive(NamedTuple):
-    """A Probe found somebody."""
+    """A Probe found the connection open."""
 
     player_id: PlayerId
     cause: Connect | Signal
@@ -179,38 +180,38 @@ class Alive(NamedTuple):
 
 @_of_its_kind
 class Throttled(NamedTuple):
-    """A Post or a Probe was refused: API Gateway answered 429. Nothing was sent, nothing asked."""
+    """A Post or a Probe was refused with 429. Nothing was sent, and nothing is known."""
 
     cause: Connect | Signal
 
 
 GatewayEvent = Connect | Message | Disconnect
-"""What API Gateway tells."""
+"""Events that come from API Gateway."""
 
 Event = Connect | Signal | Disconnect | Delivered | Gone | Alive | Throttled
-"""What is decided on: what API Gateway tells, read, and what a host reports."""
+"""Events that the rules decide on: parsed events of API Gateway, and a host's reports."""
 
 
 @_of_its_kind
 class Save(NamedTuple):
-    """Store a row, unless the same handshake's is stored already."""
+    """Store a row, unless the row of the same handshake is stored already."""
 
     row: Row
 
 
 @_of_its_kind
 class Forget(NamedTuple):
-    """Delete a row; it may be gone already."""
+    """Delete a row, if it still exists."""
 
     connection_id: ConnectionId
 
 
 @_of_its_kind
 class Post(NamedTuple):
-    """Send a text frame to a connection; report whether it was delivered or found nobody.
+    """Send a text frame to a connection; report ``delivered`` or ``gone``.
 
-    ``cause`` is the signal that it relays, to be routed again if it finds nobody; frames of
-    our own have none.
+    ``cause`` is the signal that the frame relays. If the connection is gone, it is routed again.
+    None: the frame is an answer of ours.
     """
 
     connection_id: ConnectionId
@@ -221,9 +222,9 @@ class Post(NamedTuple):
 
 @_of_its_kind
 class Probe(NamedTuple):
-    """Ask whether a connection is open; report whether it is alive or gone.
+    """Ask whether a connection is open; report ``alive`` or ``gone``.
 
-    ``cause`` is what cannot be decided without the answer.
+    ``cause`` is the event whose decision depends on the answer.
     """
 
     connection_id: ConnectionId
@@ -233,7 +234,7 @@ class Probe(NamedTuple):
 
 @_of_its_kind
 class Reach(NamedTuple):
-    """Add a connection to what a row has reached, if the row is still there."""
+    """Add ``target`` to the ``reached`` of a connection's row, if the row still exists."""
 
     connection_id: ConnectionId
     target: ConnectionId
@@ -241,10 +242,10 @@ class Reach(NamedTuple):
 
 @_of_its_kind
 class Wait(NamedTuple):
-    """Wait a moment, then read the sender's row anew; report it.
+    """Wait, then read the sender's row again; report it.
 
-    A candidate's offer may be on its way in another invocation, which API Gateway started
-    first and which ends later.
+    Another invocation, started earlier, may not have delivered the candidate's offer yet; or the
+    target may still be opening.
     """
 
     seconds: float
@@ -253,9 +254,9 @@ class Wait(NamedTuple):
 
 @_of_its_kind
 class ReadAgain(NamedTuple):
-    """Wait a moment, then read the game anew; report it.
+    """Wait, then read the game again; report it.
 
-    Whoever has just connected may be missing in what was read: the index follows the table.
+    The index lags behind the table, so it may not list a new connection yet.
     """
 
     seconds: float
@@ -264,9 +265,9 @@ class ReadAgain(NamedTuple):
 
 @_of_its_kind
 class LookAgain(NamedTuple):
-    """Wait a moment, then ask once more whether a connection is open; report alive or gone.
+    """Wait, then ask once more whether a connection is open; report ``alive`` or ``gone``.
 
-    It was passed over because its handshake may still have been going on.
+    Its row was ignored for a message because the connection might still have been opening.
     """
 
     seconds: float
@@ -275,7 +276,7 @@ class LookAgain(NamedTuple):
 
 @_of_its_kind
 class Close(NamedTuple):
-    """Close a connection; it may be gone already."""
+    """Close a connection, if it still exists."""
 
     connection_id: ConnectionId
 

@@ -1,17 +1,17 @@
-"""The message rate of each connection: a token bucket for each that has sent something."""
+"""The message rate limit: one token bucket per connection that has sent a message."""
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, GatewayEvent, Message
 from poker_signal.core.token_bucket import FULL, Rate
 
 WORTH_A_LOOK = 4096
-"""How many buckets may be kept before it is asked which of them are full; half a mebibyte."""
+"""Minimum number of buckets before full ones are removed; about half a mebibyte."""
 
 
 class Meter:
-    """Counts the messages of every connection that a host has seen.
+    """Message counter of all connections that one host has seen.
 
-    It forgets only what makes no difference: buckets that are full again.
+    Only full buckets are removed: a new bucket is full too, so no decision changes.
     """
 
     def __init__(self, rules: Rules) -> None:
@@ -24,7 +24,7 @@ class Meter:
         return len(self._full_at_us)
 
     def checked(self, event: GatewayEvent) -> GatewayEvent:
-        """Return the event; a message of a connection that sends too many is marked so."""
+        """Return the event; a message above the rate is marked ``is_over_limit``."""
         if self._rate is None or not isinstance(event, Message):
             return event
         connection_id = event.connection_id
@@ -38,7 +38,7 @@ class Meter:
         return event
 
     def _forget_full_ones(self, now_us: int) -> None:
-        # A list, because the emulator runs a handler in several threads.
+        # Copied to a list: the emulator runs a handler in several threads, which may add buckets.
         buckets = list(self._full_at_us.items())
         self._full_at_us = {key: full_at for key, full_at in buckets if full_at > now_us}
         self._look_at = max(WORTH_A_LOOK, 2 * len(self._full_at_us))

@@ -1,4 +1,4 @@
-"""Who is in one game, and who owns which name."""
+"""The rows of one game, and the owner of each name."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -7,28 +7,42 @@ from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
 
 
 class Lane(NamedTuple):
-    """What becomes of all messages of one type from one connection to one player."""
+    """Cached decision on all messages of one type from one connection to one player."""
 
     connection_id: ConnectionId
-    """Where they go."""
+    """The target's connection."""
     head: str
-    """The frame that is sent, up to the payload."""
+    """The frame to post, up to the payload."""
     max_characters: int
-    """Of a payload that is within all limits, whatever characters they are."""
+    """Longest payload that is within all limits even at four bytes per character."""
     since: int
     until: int
-    """Epoch seconds: in between, and at both ends, nobody of the game expires."""
+    """Epoch seconds. From ``since`` to ``until``, both included, no row of the game expires."""
 
 
 Lanes = dict[tuple[str, ...], Lane]
-"""By sender's connection, type and target."""
+"""Lanes by the sender's connection, the type and the ``targetId``."""
+
+# The lane cache inside a value
+#
+# A Room is a value: methods that change something return a changed copy. The one exception is
+# ``lanes``, a cache that only fast_path fills, in place. ``==`` and ``hash`` use the rows alone.
+# - adding(), without(), doubting() and trusting() return a copy with an empty cache, because
+#   each of them may change the owner of a name.
+# - reaching() copies the cache: the owners stay the same, and a message that needed exactly one
+#   post still does, because a row's ``reached`` only grows.
+# The cache is safe for three reasons. A lane belongs to one set of rows, and has the times between
+# which none of them expires. A host's rules never change, and each host has its own rooms. Only
+# the emulator's event loop uses lanes, so they need no lock; the Lambda function reads a new room
+# for each invocation and does not call fast_path.
+# A new method that can change an owner must start from _copy() and leave the cache empty.
 
 
 class Room:
     """The rows of one game, as a value.
 
-    Made when somebody connects or leaves, read for every message: a look-up costs the same
-    with two players as with two hundred.
+    A room is made when a row is added or removed, and read for every message. A look-up costs
+    the same with two players as with two hundred.
     """
 
     __slots__ = ("_by_connection", "_by_player", "in_doubt", "lanes")
@@ -37,9 +51,9 @@ class Room:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
         self.in_doubt: frozenset[ConnectionId] = frozenset()
-        """Rows that own nothing for now: nothing answers, but their handshake may be going on."""
+        """Connections ignored as owners: they answered 410, but may still be opening."""
         self.lanes: Lanes = {}
-        """The cache of ``fast_path``, for this room alone."""
+        """The cache of ``fast_path``, valid for this room only."""
         for row in rows:
             self._put(row)
 
@@ -59,17 +73,17 @@ class Room:
         return f"Room({list(self)!r})"
 
     def row(self, connection_id: ConnectionId, at: int) -> Row | None:
-        """Return the row of a connection if it has one that is live at ``at``, in epoch seconds."""
+        """Return the row of a connection, if it is live at ``at`` (epoch seconds)."""
         row = self._by_connection.get(connection_id)
         return row if row is not None and at <= row.ttl else None
 
     def has_reached(self, sender: ConnectionId, target: ConnectionId) -> bool:
-        """Tell whether it is noted that an offer or answer got from one to the other."""
+        """Return whether an offer or answer from sender to target is noted as delivered."""
         row = self._by_connection.get(sender)
         return row is not None and target in row.reached
 
     def named(self, player_id: PlayerId, at: int) -> list[Row]:
-        """Return the live rows of a name that are not in doubt, its owner first."""
+        """Return the live rows of a name that are not in doubt, the owner first."""
         rows = []
         for row in self._by_player.get(player_id, ()):
             if at <= row.ttl and row.connection_id not in self.in_doubt:
@@ -77,47 +91,47 @@ class Room:
         return rows if len(rows) < 2 else _in_order_of_ownership(player_id, rows)
 
     def owner(self, player_id: PlayerId, at: int) -> Row | None:
-        """Return the one row that messages to this name go to."""
+        """Return the row that gets messages to this name; None: no such player."""
         named = self.named(player_id, at)
         return named[0] if named else None
 
     def is_in_doubt(self, player_id: PlayerId) -> bool:
-        """Tell whether a row of this name is in doubt."""
+        """Return whether a row of this name is in doubt."""
         return any(row.connection_id in self.in_doubt for row in self._by_player.get(player_id, ()))
 
     def owners(self, at: int) -> list[Row]:
-        """Return the owner of every name that has a live row, in the order they connected."""
+        """Return the owner of every name that has a live row, the oldest connection first."""
         owners = [owner for name in self._by_player if (owner := self.owner(name, at))]
         return sorted(owners, key=lambda row: (row.connected_at, row.connection_id))
 
     def adding(self, row: Row) -> "Room":
-        """Return the room after somebody connected."""
+        """Return a copy with this row added, or replaced."""
         room = self._copy()
         room._put(row)
         return room
 
     def reaching(self, sender: ConnectionId, target: ConnectionId) -> "Room":
-        """Return the room after an offer or answer got from a row of it to a connection."""
+        """Return a copy in which the sender's row has reached the target."""
         row = self._by_connection[sender]
         reaching = row._replace(reached=row.reached | {target})
         room = self._copy()
         room._by_connection[sender] = reaching
         of_name = self._by_player[row.player_id]
         room._by_player[row.player_id] = [reaching if each is row else each for each in of_name]
-        # Messages that were forwarded are forwarded still: they wait for no description.
+        # No lane becomes wrong: the owners are the same, and a relayed message still has one post.
         room.lanes = self.lanes.copy()
         return room
 
     def without(self, connection_id: ConnectionId) -> "Room":
-        """Return the room after somebody left."""
+        """Return a copy without this connection's row."""
         room = self._copy()
         room._drop(connection_id)
         return room
 
     def doubting(self, connection_id: ConnectionId) -> "Room":
-        """Return the room in which a row owns nothing, though it is there.
+        """Return a copy in which this row is ignored when names are resolved.
 
-        Nobody answers for it; but it is so young that its handshake may still be going on.
+        The connection answered 410, but it is so young that it may still be opening.
         """
         room = self._copy()
         room.in_doubt |= {connection_id}
@@ -128,13 +142,13 @@ class Room:
         return [row for row in self if row.connection_id in self.in_doubt]
 
     def trusting(self, player_id: PlayerId | None) -> "Room":
-        """Return the room in which no row of this name is in doubt."""
+        """Return a copy in which no row of this name is in doubt."""
         room = self._copy()
         room.in_doubt -= {row.connection_id for row in self if row.player_id == player_id}
         return room
 
     def _copy(self) -> "Room":
-        # The lists of rows are shared: _put and _drop replace them, they do not change them.
+        # The copies share lists of rows: _put and _drop replace a list and never change it.
         room = Room.__new__(Room)
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
@@ -146,7 +160,7 @@ class Room:
         self._drop(row.connection_id)
         for other in self._by_connection.values():
             if other.game_id != row.game_id:
-                raise ValueError("a room holds the rows of one game, and this one is of another")
+                raise ValueError("a room holds the rows of one game; this row is of another game")
             break
         self._by_connection[row.connection_id] = row
         self._by_player[row.player_id] = [*self._by_player.get(row.player_id, ()), row]
@@ -160,15 +174,15 @@ class Room:
 
 
 def _in_order_of_ownership(player_id: PlayerId, rows: list[Row]) -> list[Row]:
-    """Sort the rows of one name.
+    """Sort the rows of one name, the owner first.
 
-    Rows of one session are one seat, and the latest of them has it, also while its former self
-    is still there. A seat belongs to whoever sat down first: nobody takes it by connecting
-    later. Without sessions, the game belongs to the tablet that connected last: one that
-    restarts must get its game back; but it never gets that of a host with a session.
+    The rows of one session share one seat; the latest row holds it, even while an earlier one
+    still exists. The name belongs to the seat that was taken first, so a connection cannot take
+    it by connecting later. ``HOST`` without a session is the exception: the latest one owns the
+    game, because a tablet that restarts must get it back. A host with a session comes before it.
 
-    All of this is decided by what does not change as long as a row lives: whichever invocation
-    writes first, everybody who sees the same rows sees the same owner.
+    The order depends only on fields that do not change while a row lives. So all invocations
+    that read the same rows find the same owner, whichever of them writes first.
     """
     seats: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: row.age, reverse=True):

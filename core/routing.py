@@ -1,4 +1,4 @@
-"""The rules: given who is in the game, what does an event cause?"""
+"""The rules: the effects of an event, given the rows of its game."""
 
 from typing import assert_never
 
@@ -46,25 +46,24 @@ from poker_signal.core.room import Room
 
 WAIT_S = 0.1
 MAX_WAITS = 10
-"""One second in all: then the candidate is sent, whatever became of its offer.
+"""Pauses of ``WAIT_S``: one second in all. Then a candidate is sent even without its offer.
 
-A message looks for its target as long, counted apart.
+A message searches for its target equally long; that second is counted separately.
 """
 
 _LOOK_AFTER = {0: 1, 1: 2, 3: 3, 6: 4}
-"""After how many waits more the game is read again, by how many there were: 0.1, 0.3, 0.6, 1 s."""
+"""Pauses of ``WAIT_S`` until the next read, by those already spent: 0.1, 0.3, 0.6 and 1 s."""
 
 _DEFAULT = Rules()
 
 
 def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
-    """Decide what an event causes.
+    """Return the effects of an event, in the order in which to perform them.
 
     ``room`` is a snapshot of the game's rows, without those that were found gone since.
-    Effects are to be performed in the order of the list.
 
     Raises:
-        SignalError: the client's own mistake, or nobody was left to be posted to.
+        SignalError: the client made an error, or no connection is left to post to.
     """
     match event:
         case Signal():
@@ -90,7 +89,7 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
 
 
 def needs_room(signal: Signal) -> bool:
-    """Tell whether who is in the game decides what becomes of a message."""
+    """Return whether the decision on a message depends on the rows of its game."""
     return (
         signal.type in messages.TYPES - {messages.PING}
         and signal.target_id is not None
@@ -105,7 +104,7 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     rivals = [
         row
         for row in room.named(newcomer.player_id, event.at)
-        # Lambda may be handed the same event twice.
+        # Lambda may receive the same event twice: then its own row is there already.
         if row.connection_id != newcomer.connection_id
     ]
     former = [
@@ -119,9 +118,10 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
                 return [Probe(rival.connection_id, HOST, cause=event)]
     elif doubt := _doubtful_seat(event, room, rules.seats):
         return [doubt]
-    # Saved before its former self leaves, so that the name has an owner throughout; and closed
-    # before it is forgotten, so that nobody is connected without a row. Wherever this ends half
-    # way, the newest row of a session comes first, and an older one never undoes it.
+    # The new row is saved before the former one is deleted, so that the name always has an owner.
+    # The former connection is closed before its row is deleted, so that no connection is left
+    # without a row. If this stops half way, the newest row of the session still comes first, and
+    # an invocation for an older one never undoes it.
     effects: list[Effect] = [Save(_seated(newcomer, former) if former else newcomer)]
     for row in former:
         effects += [Close(row.connection_id), Forget(row.connection_id)]
@@ -133,19 +133,19 @@ def _seated(newcomer: Row, former: list[Row]) -> Row:
 
 
 def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
-    """Return whom to ask for a sign of life before a new name is refused; None: there is a seat.
+    """Return the next probe to make before a new name is refused; None: a seat is free.
 
-    A ghost must not keep a seat. Everybody is asked, whoever came first before others, until
-    one is gone: a newcomer to a full game costs as many probes as it has seats.
+    A ghost must not keep a seat. All players are probed, the oldest connection first, until one
+    is gone. So a newcomer to a full game costs as many probes as the game has seats.
 
     Raises:
-        GameFull: everybody has given a sign of life.
+        GameFull: the probes found all players alive.
     """
     if not seats or len(room) <= seats or room.owner(event.row.player_id, event.at):
-        # Who is in the game by name sits already, on whatever connection.
+        # A name that is in the game has a seat already, on any connection.
         return None
     if room.owner(HOST, event.at) is None:
-        # Seats are at a host's table. Whoever waits for one costs nobody anything yet.
+        # Seats count only in a game with a host. Before that, a waiting player costs nothing.
         return None
     players = [owner for owner in room.owners(event.at) if owner.player_id != HOST]
     if len(players) < seats:
@@ -158,7 +158,7 @@ def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
 
 def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if signal.type == messages.PING:
-        # Whoever sends too many is owed an answer too, and none is cheaper.
+        # Sent even above the message rate: no answer would be cheaper than this one.
         return [Post(signal.sender, messages.PONG)]
     if signal.type not in messages.TYPES:
         raise UnknownType
@@ -166,7 +166,7 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
         raise InvalidMessage(f"“targetId” must be a string of {messages.NAME_RULE}")
     if signal.is_over_limit:
         raise RateLimited("That was too much at once. Please wait a moment and try again.")
-    # A character is at most four bytes: only long payloads are worth counting.
+    # UTF-8 needs at most four bytes per character: only long payloads have to be measured.
     if len(signal.payload) * 4 > rules.max_payload_bytes:
         messages.check_payload(signal, rules.max_payload_bytes)
     sender = room.row(signal.sender, signal.at)
@@ -176,9 +176,9 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     _check_topology(signal.type, sender.player_id, target_id, rules.topology)
     owner = room.owner(sender.player_id, signal.at)
     if owner is not None and owner.connection_id != sender.connection_id:
-        # Nobody speaks in another's name. But perhaps the owner is the sender's own former
-        # connection, closed without anybody being told: a ghost must not lock its player out,
-        # so it is asked for a sign of life.
+        # Only the owner may send in a name. But the owner may be the sender's own former
+        # connection, closed without a $disconnect. A ghost must not lock its player out, so the
+        # owner is probed first.
         return [Probe(owner.connection_id, sender.player_id, cause=signal)]
     target = room.owner(target_id, signal.at)
     if target is None:
@@ -198,10 +198,10 @@ def _dispatch(signal: Signal, sender: Row, target: Row, room: Room) -> Effect:
 def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
     if room.is_in_doubt(target_id):
         if signal.waits < MAX_WAITS:
-            # It may be connecting at this moment.
+            # The target may still be opening.
             return [Wait(WAIT_S, signal)]
     elif signal.looks < MAX_WAITS:
-        # A candidate too: its offer may be looking for the same player at this moment.
+        # Candidates too: their offer may still be searching for the same target.
         return [ReadAgain(_LOOK_AFTER.get(signal.looks, 1) * WAIT_S, signal)]
     raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
@@ -221,18 +221,18 @@ def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: To
 
 
 def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
-    """Tell whether a candidate may have overtaken its offer or answer.
+    """Return whether a candidate may have overtaken its offer or answer.
 
-    The client in the field throws away what it has of candidates when the offer comes.
+    The client in the field discards the candidates that it already has when the offer arrives.
     """
     return target.connection_id not in sender.reached and signal.waits < MAX_WAITS
 
 
 def _was_passed_over(signal: Signal, sender: Row, target: Row, room: Room) -> bool:
-    """Tell whether an offer or answer went to a row of the name that does not own it.
+    """Return whether an offer or answer went to a row of the name that does not own it.
 
-    Then the owner is a ghost, or has connected since. For a ghost's offer a candidate would wait
-    in vain, and its own pair's has arrived.
+    Then the owner is a ghost, or has connected since. If it is a ghost, waiting is useless: no
+    offer arrives there, and the candidate's own offer has arrived at another row of the name.
     """
     named = room.named(target.player_id, signal.at)
     return any(row.connection_id in sender.reached for row in named)

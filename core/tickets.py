@@ -1,8 +1,8 @@
-"""Join tickets: that somebody who may be asked lets this player into this game.
+"""Join tickets: signed permission for one player to join one game.
 
 A ticket is a JSON Web Token (RFC 7519) in compact form, signed with HMAC and SHA-256 (``HS256``,
-RFC 7515 and 7518). Here with the standard library, and only what a ticket needs: whatever else a
-token can be is refused, so that no feature of the format can be turned against us.
+RFC 7515 and 7518). This module uses the standard library and implements only what a ticket needs.
+All other features of the format are refused, so that none can be used for an attack.
 """
 
 import base64
@@ -19,40 +19,40 @@ from poker_signal.core.model import GameId, PlayerId
 from poker_signal.core.strict_json import refuse_constant
 
 Keys = Mapping[str, bytes]
-"""Keys by their ``kid``, the one that signs first."""
+"""Secrets by ``kid``. The first one is used to sign."""
 
 MAX_LIFETIME_S = 3600
-"""A ticket stands in a URL, which proxies log: one that never ends would be a password."""
+"""A ticket is part of a URL, which proxies log; without an end it would be a password."""
 
 LEEWAY_S = 10
-"""How far the clocks of whoever signs and of API Gateway may be apart."""
+"""Allowed clock difference between the backend that signs and API Gateway."""
 
 MAX_CHARACTERS = 4096
-"""As long as a URL may be."""
+"""Maximum length of a ticket: that of a URL."""
 
 MIN_SECRET_CHARACTERS = 32
-"""As many bytes as the hash has (RFC 7518, section 3.2): a shorter one can be guessed offline."""
+"""The size of the hash in bytes (RFC 7518, section 3.2). Shorter secrets can be guessed offline."""
 
 KEYS_RULE = (
     'a JSON object {"kid": "secret"} with one key or more; a kid has 1 to 64 letters, digits, '
     "'.', '_' or '-', a secret 32 to 512 visible ASCII characters (openssl rand -hex 32)"
 )
 
-# The signature of HS256 is always as long; what is spelt otherwise is none of ours.
+# An HS256 signature always has 43 characters; other spellings are refused.
 _COMPACT = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]{43})")
 _KID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _SECRET = re.compile(r"[\x21-\x7e]{32,512}")
 
 
 class BadKeys(PokerSignalError):
-    """This text holds no keys. It says what is wrong and never repeats what was there."""
+    """Text that holds no ticket keys. The message says what is wrong and never quotes the text."""
 
 
 def read_keys(text: str) -> Keys:
-    """Read keys as they are configured: ``{"2026-11": "…"}``, the one that signs first.
+    """Parse configured keys: ``{"2026-11": "…"}``. The first key is used to sign.
 
     Raises:
-        BadKeys: the text is no such object, or a secret is too weak.
+        BadKeys: the text is not such an object, or a secret is too weak.
     """
     try:
         found = _load(text)
@@ -69,10 +69,10 @@ def read_keys(text: str) -> Keys:
 
 
 def sign(keys: Keys, kid: str, game: GameId, player: PlayerId, expires_at: int) -> str:
-    """Return a ticket. ``expires_at`` is in epoch seconds.
+    """Return a signed ticket. ``expires_at`` is in epoch seconds.
 
     Raises:
-        KeyError: there is no such key.
+        KeyError: ``keys`` has no such ``kid``.
     """
     header = {"alg": "HS256", "kid": kid, "typ": "JWT"}
     claims = {"exp": expires_at, "gameId": game, "playerId": player}
@@ -81,12 +81,12 @@ def sign(keys: Keys, kid: str, game: GameId, player: PlayerId, expires_at: int) 
 
 
 def verify(ticket: str | None, keys: Keys, game: GameId, player: PlayerId, at: int) -> None:
-    """Let a player pass who has a ticket for the game. ``at`` is in epoch seconds.
+    """Check that a ticket admits a player to a game. ``at`` is in epoch seconds.
 
     Raises:
-        MissingTicket: there is none.
-        UnknownTicketKey: it names a key that is not among ``keys``, which may be new.
-        InvalidTicket: it is not one that lets this player into this game now.
+        MissingTicket: there is no ticket.
+        UnknownTicketKey: its ``kid`` is not in ``keys``; the key may be new.
+        InvalidTicket: it does not admit this player to this game now.
     """
     if not ticket:
         raise MissingTicket
@@ -95,7 +95,7 @@ def verify(ticket: str | None, keys: Keys, game: GameId, player: PlayerId, at: i
         raise InvalidTicket("it is not a signed JSON Web Token")
     header, claims, signature = parts.groups()
     key = _key_of(_object_in(header), keys)
-    # Nothing that a stranger may have written is looked at before this, but for the header.
+    # Before this check, only the header is parsed: an attacker may have written the rest.
     if not hmac.compare_digest(_signature(f"{header}.{claims}", key), signature):
         raise InvalidTicket("its signature is not ours")
     _check(_object_in(claims), game, player, at)
@@ -104,7 +104,7 @@ def verify(ticket: str | None, keys: Keys, game: GameId, player: PlayerId, at: i
 def _key_of(header: dict[str, Any], keys: Keys) -> bytes:
     if header.get("alg") != "HS256":
         raise InvalidTicket("its alg is not HS256")
-    # What else a header may say asks for something that is not done here: crit, b64, jwk, zip.
+    # Other header members (crit, b64, jwk, zip) ask for features that are not implemented here.
     if header.keys() - {"alg", "kid", "typ"} or header.get("typ", "JWT") != "JWT":
         raise InvalidTicket("its header has more than alg, kid and typ JWT")
     if "kid" not in header:
@@ -126,7 +126,7 @@ def _check(claims: dict[str, Any], game: GameId, player: PlayerId, at: int) -> N
     if claims.get("playerId") != player:
         raise InvalidTicket("it is for another player")
     if "aud" in claims:
-        # Who does not find itself there must refuse (RFC 7519, section 4.1.3), and we have no name.
+        # A server not named there must refuse (RFC 7519, section 4.1.3), and we have no name.
         raise InvalidTicket("it is for another audience")
     expires_at = _time(claims, "exp")
     if expires_at is None:
@@ -142,11 +142,11 @@ def _check(claims: dict[str, Any], game: GameId, player: PlayerId, at: int) -> N
 
 
 def _time(claims: dict[str, Any], name: str) -> int | float | None:
-    """Return a NumericDate: epoch seconds, with a fraction perhaps."""
+    """Return a NumericDate: epoch seconds, perhaps with a fraction. None: no such claim."""
     if name not in claims:
         return None
     value = claims[name]
-    # In Python a bool is an int; in JSON it is no number.
+    # In Python bool is a subclass of int; in JSON it is not a number.
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidTicket(f"its {name} is not a number")
     return value
@@ -155,7 +155,7 @@ def _time(claims: dict[str, Any], name: str) -> int | float | None:
 def _object_in(part: str) -> dict[str, Any]:
     try:
         content = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-        # The last character may have bits that say nothing: several spellings of one content.
+        # The last character may have unused bits, so that several spellings decode to one content.
         if _encode(content) != part:
             raise InvalidTicket("it is not spelt as base64url must be")
         return _load(content.decode())
@@ -164,10 +164,10 @@ def _object_in(part: str) -> dict[str, Any]:
 
 
 def _load(text: str) -> dict[str, Any]:
-    """Return a JSON object.
+    """Parse a JSON object.
 
     Raises:
-        ValueError: it is none, or may be understood in two ways. Without a word of the text.
+        ValueError: it is not an object, or it has a key twice. The message never quotes the text.
     """
     try:
         found = json.loads(text, object_pairs_hook=_once, parse_constant=refuse_constant)
@@ -188,7 +188,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _dump(value: dict[str, Any]) -> bytes:
-    # Not in ASCII: names of emoji would not fit into a URL.
+    # Not escaped to ASCII: a name of emoji would be too long for a URL.
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -1,18 +1,18 @@
-"""A token bucket as one number: when it will be full again, in epoch microseconds.
+"""A token bucket stored as one number: the epoch microsecond at which it is full again.
 
-That is the generic cell rate algorithm of ITU-T I.371: an addition and a comparison per token,
-and whole numbers, so that no rounding error piles up. A bucket that is full needs no number.
+This is the generic cell rate algorithm (ITU-T I.371): one addition and one comparison per token,
+in integers, so that no rounding error accumulates. A full bucket needs no number.
 """
 
 FULL = 0
-"""A bucket that was never used."""
+"""State of a bucket that was never used."""
 
 _NEVER_US = 10**18
-"""Between two tokens at a rate of 0."""
+"""Interval between two tokens at a rate of 0."""
 
 
 class Rate:
-    """Tokens per second, and the burst that may be taken at once; 0 per second: only the burst."""
+    """Tokens per second, and the bucket's size. 0 per second: the bucket is never refilled."""
 
     __slots__ = ("_depth_us", "_interval_us")
 
@@ -21,7 +21,7 @@ class Rate:
         self._depth_us = burst * self._interval_us
 
     def spend(self, full_at_us: int, at_ms: int) -> int | None:
-        """Take a token; return when the bucket will be full then, None if there was no token."""
+        """Take a token; return the epoch µs at which the bucket is full again. None: no token."""
         now_us = at_ms * 1000
         full_at_us = (full_at_us if full_at_us > now_us else now_us) + self._interval_us
         return full_at_us if full_at_us - now_us <= self._depth_us else None

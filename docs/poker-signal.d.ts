@@ -1,5 +1,5 @@
 // Frames of poker-signal's wire protocol, version 1: JSON.parse and JSON.stringify do the rest.
-// Made from asyncapi.yaml; what the rules promise is in protocol.md.
+// Made from asyncapi.yaml; the guarantees of the rules are in protocol.md.
 
 /** Of a player or of a game; compared exactly. */
 export type Name = string;
@@ -97,8 +97,8 @@ export interface Gateway {
   requestId: string;
 }
 
-/** What a client sends. */
+/** A message that a client sends. */
 export type ClientMessage = Join | Directed | Ping;
 
-/** What a client hears. */
+/** A frame that a client gets. */
 export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Gateway;

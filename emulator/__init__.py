@@ -1,1 +1,1 @@
-"""API Gateway on your machine: sockets in, Lambda events out, effects performed on sockets."""
+"""Local API Gateway: WebSockets in, Lambda events out, effects performed on WebSockets."""

@@ -1,4 +1,4 @@
-"""One clock for everything that API Gateway does by time."""
+"""Clock and timers for all that depends on time in API Gateway."""
 
 import asyncio
 import heapq
@@ -14,20 +14,20 @@ def now_ms() -> int:
 
 
 class Timer(Protocol):
-    """Something that will happen, unless it is cancelled."""
+    """A pending callback."""
 
     def cancel(self) -> None:
-        """Let it not happen."""
+        """Cancel the callback."""
 
 
 class Clock(Protocol):
-    """What tells the time, and calls when it has come."""
+    """Source of the time of day and of timers."""
 
     def now_ms(self) -> int:
         """Return the time of day in epoch milliseconds."""
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Call once, in ``delay_s`` seconds."""
+        """Call ``callback`` once, after ``delay_s`` seconds."""
 
 
 class LoopClock:
@@ -42,12 +42,12 @@ class LoopClock:
 
 
 class VirtualClock:
-    """A clock that stands still until it is advanced: ten minutes pass in a microsecond."""
+    """A clock that stands still until it is advanced, so that ten minutes take a microsecond."""
 
     def __init__(self, now_ms: int = 1_700_000_000_000) -> None:
         self._now_ms = now_ms
         self._timers: list[tuple[int, int, _VirtualTimer]] = []
-        """When, in which order if at the same time, and what."""
+        """Heap of epoch ms, a number that orders timers of the same time, and the timer."""
         self._numbers = count()
 
     def now_ms(self) -> int:
@@ -55,14 +55,14 @@ class VirtualClock:
         return self._now_ms
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Call once, when the clock has been advanced by ``delay_s`` seconds."""
+        """Call ``callback`` once, when the clock has been advanced by ``delay_s`` seconds."""
         timer = _VirtualTimer(callback)
         at_ms = self._now_ms + round(delay_s * 1000)
         heapq.heappush(self._timers, (at_ms, next(self._numbers), timer))
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: what is due happens in order, each at its own time."""
+        """Advance the clock; timers that are due run in order, each at its own time."""
         until_ms = self._now_ms + round(seconds * 1000)
         while self._timers and self._timers[0][0] <= until_ms:
             at_ms, _, timer = heapq.heappop(self._timers)

@@ -1,7 +1,7 @@
 """The pytest plugin: an emulator per test, peers, virtual time. Documented in docs/testing.md.
 
-Every pytest of whoever has poker-signal installed loads this module: all that fixtures need is
-imported when one is used.
+Every run of pytest loads this module if poker-signal is installed. So the fixtures import what they
+need only when they are used.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _emulator: pytest.StashKey[SignalEmulator] = pytest.StashKey()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Register the marker."""
     config.addinivalue_line(
         "markers",
         f"{MARKER}(topology=…, idle_timeout_s=…, handler=…): options of the emulator that the "
@@ -35,7 +35,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def signal_clock(request: pytest.FixtureRequest) -> SignalClock:
-    """The emulator's time, which stands still until the test says ``advance(seconds)``."""
+    """Return the emulator's clock, which stands still until the test calls ``advance(seconds)``."""
     if _emulator in request.node.stash:
         pytest.fail("signal_clock comes too late: make it an argument of the test", pytrace=False)
     from poker_signal.emulator.testing import SignalClock
@@ -45,7 +45,7 @@ def signal_clock(request: pytest.FixtureRequest) -> SignalClock:
 
 @pytest.fixture
 def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator, None, None]:
-    """A fresh emulator, on a port of its own, that stops with the test."""
+    """Start a new emulator on a free port; it stops with the test."""
     from poker_signal.emulator.server import CannotStart
     from poker_signal.emulator.testing.marker_options import BadOption, read_options
     from poker_signal.emulator.testing.signal_emulator import SignalEmulator
@@ -58,7 +58,7 @@ def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator,
         emulator = SignalEmulator(setup, clock)
         emulator.start()
     except (BadOption, CannotStart) as error:
-        # From None: with what it came from, the line would stand there several times.
+        # From None: pytest would also print the cause, which has the same text.
         raise pytest.fail.Exception(f"@pytest.mark.{MARKER}: {error}", pytrace=False) from None
     request.node.stash[_emulator] = emulator
     yield emulator
@@ -67,13 +67,16 @@ def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator,
 
 @pytest.fixture
 def signal_peer(signal_emulator: SignalEmulator) -> ConnectPeer:
-    """What connects players: ``alice = await signal_peer("Alice")``."""
+    """Return a function that connects players.
+
+    ``alice = await signal_peer("Alice")``
+    """
     return signal_emulator.connect
 
 
 @pytest.fixture
 def signal_faults(signal_emulator: SignalEmulator) -> SignalFaults:
-    """AWS's faults on purpose: ``signal_faults.add("drop:offer#1")``."""
+    """Return the emulator's fault injection, as in ``signal_faults.add("drop:offer#1")``."""
     return signal_emulator.faults
 
 
@@ -88,17 +91,17 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
     if report.failed:
         report.sections.append(("signaling transcript", emulator.transcript()))
     if report.when == "teardown":
-        # Nodes live as long as the session, and what has happened is not needed so long.
+        # Nodes live as long as the session; the emulator's trace is no longer needed.
         del item.stash[_emulator]
 
 
 def _options(node: pytest.Item) -> dict[str, Any]:
-    """Return what the markers say; those of the test win over those of its class and module."""
+    """Return the markers' options; those of the test override those of its class and module."""
     from poker_signal.emulator.testing.marker_options import BadOption
 
     options: dict[str, Any] = {}
     for marker in node.iter_markers(MARKER):
         if marker.args:
-            raise BadOption(f"name the options: {marker.args[0]!r} is of which?")
+            raise BadOption(f"options need names: {marker.args[0]!r} has none")
         options = {**marker.kwargs, **options}
     return options

@@ -1,4 +1,4 @@
-"""Binds, serves, and stops."""
+"""The emulator as a server: bind, serve, stop."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from poker_signal.emulator.reload.reloader import CodeStatus, Reloader
 
 STOP_TIMEOUT_S = 1.5
-"""How long peers may take to say goodbye when the emulator stops."""
+"""Seconds that closing handshakes and ``$disconnect`` may take when the emulator stops."""
 
 
 class CannotStart(PokerSignalError):
@@ -38,15 +38,17 @@ class CannotStart(PokerSignalError):
 
 
 class Emulator:
-    """API Gateway on this machine, as long as the ``async with`` block lasts. ::
+    """Local API Gateway, which runs as long as the ``async with`` block.
+
+    Example::
 
         async with Emulator(Settings(port=0)) as emulator:
             print(emulator.url)  # ws://127.0.0.1:54321/prod
 
-    ``api`` is what it serves: our own rules, unless a configuration says otherwise.
+    ``api``: configuration with functions and routes; None: our own rules.
 
     Raises:
-        CannotStart: on entering.
+        CannotStart: on entering, if a handler cannot be loaded or the port cannot be bound.
     """
 
     def __init__(
@@ -62,19 +64,19 @@ class Emulator:
     ) -> None:
         self._settings = settings
         self.trace = Trace(observer)
-        """What happened, for whoever looks."""
+        """The last events."""
         self._clock = clock
         self._api = api
         self._folder = folder or Path.cwd()
-        """What the handlers' files are relative to."""
+        """Base folder of the handlers' files."""
         self._certificate = certificate
         self.faults = Faults() if faults is None else faults
-        """What may be changed at any time."""
+        """The active faults, which may be changed at any time."""
         self._environment: dict[str, str | None] = {}
-        """What the handlers' environment was before."""
+        """Earlier values of the environment variables set for handlers. None: it was not set."""
         self._imports: HandlerImports | None = None
         self._handlers: dict[str, Handler] = {}
-        """By function."""
+        """By name of the function."""
         self._reloader: Reloader | None = None
         self._may_leave = asyncio.Event()
         self._server: asyncio.Server
@@ -82,29 +84,29 @@ class Emulator:
 
     @property
     def port(self) -> int:
-        """The port that was bound, also where any free one was asked for."""
+        """Port that was bound, also if the setting is 0."""
         return int(self._server.sockets[0].getsockname()[1])
 
     @property
     def url(self) -> str:
-        """What a WebSocket client connects to."""
+        """URL for WebSocket clients."""
         return f"ws{self._secure}://{self._authority}/{self._settings.stage}"
 
     @property
     def management_url(self) -> str:
-        """What an ``apigatewaymanagementapi`` client takes as ``endpoint_url``."""
+        """``endpoint_url`` for an ``apigatewaymanagementapi`` client."""
         return f"http{self._secure}://{self._authority}/{self._settings.stage}"
 
     @property
     def inspector_url(self) -> str:
-        """What a browser on this machine opens."""
+        """URL of the inspector, for a browser on this machine."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self._settings.host)
         authority = self._authority if host is None else f"{host}:{self.port}"
         return f"http{self._secure}://{authority}{PREFIX}/"
 
     @property
     def play_url_of_lan(self) -> str | None:
-        """What a phone opens to be a player; None unless others may look."""
+        """URL of the play page for a phone, with token; None if other machines have no access."""
         token = self._settings.inspector_token
         if token is None:
             return None
@@ -112,7 +114,7 @@ class Emulator:
 
     @property
     def authority(self) -> Path | None:
-        """The certificate that has to be trusted, in PEM; None without TLS."""
+        """Path of the certificate (PEM) to trust; None without TLS."""
         return self._certificate.authority if self._certificate else None
 
     @property
@@ -156,7 +158,7 @@ class Emulator:
         self._restore_environment()
 
     def hurry(self) -> None:
-        """Stop without waiting for anybody's goodbye."""
+        """Stop without waiting for closing handshakes and ``$disconnect``."""
         self._may_leave.set()
 
     async def _bind(self, gateway: Gateway) -> asyncio.Server:
@@ -165,10 +167,10 @@ class Emulator:
                 partial(HttpConnection, gateway, self._settings),
                 self._settings.host,
                 self._settings.port,
-                # The kernel's own limit cuts this down: a whole party may connect at once.
+                # Many players may connect at once. The kernel lowers this to its own limit.
                 backlog=4096,
                 ssl=self._certificate.context() if self._certificate else None,
-                # Handlers are imported first, and need to know the port for that.
+                # Handlers are imported first, and their environment contains the port.
                 start_serving=False,
             )
         except (OSError, OverflowError, UnicodeError) as error:
@@ -176,13 +178,13 @@ class Emulator:
 
     @property
     def code_status(self) -> "CodeStatus | None":
-        """What became of the last edit; None unless ``reload_on_change`` watches."""
+        """Outcome of the last edit; None unless ``reload_on_change`` was called."""
         return None if self._reloader is None else self._reloader.status
 
     def reload_on_change(self, report: "Callable[[CodeStatus], None]") -> None:
-        """From now on swap the rules and handlers when they are edited; call on the event loop.
+        """Swap rules and handlers whenever they are edited, from now on; call on the event loop.
 
-        ``report`` is called in another thread.
+        ``report`` is called with each outcome, in another thread.
         """
         import poker_signal.emulator.reload.reloader as reload
 
@@ -205,7 +207,7 @@ class Emulator:
     def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
             return self._assemble(gateway, {})
-        # Imported here: an emulator without handlers does not wait for it.
+        # Imported here: an emulator without handlers starts without it.
         from poker_signal.emulator.functions.handler_loader import BadHandler, HandlerImports
         from poker_signal.emulator.functions.lambda_function import environment_for
 
@@ -223,7 +225,7 @@ class Emulator:
         return self._assemble(gateway, self._handlers)
 
     def _assemble(self, gateway: Gateway, handlers: "Mapping[str, Handler]") -> Api:
-        """Return what is served, with these functions' handlers."""
+        """Return the API to serve, with these handlers by function."""
         settings, connections = self._settings, gateway.connections
         if self._api is None:
             return wiring.signaling_api(settings, connections, self.faults)
@@ -231,7 +233,7 @@ class Emulator:
 
     @cached_property
     def _inspector(self) -> "Inspector":
-        """Made with the first request for it."""
+        """The inspector, created with its first request."""
         import poker_signal.emulator.inspector.api as api
 
         settings = self._settings
@@ -263,8 +265,8 @@ async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
     """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    # Handlers are imported on entering, which may take for ever, and nothing that is asked of
-    # the loop happens meanwhile: until then Ctrl-C interrupts whatever runs.
+    # Handlers are imported on entering, which may take for ever and blocks the loop. So until then
+    # Ctrl-C raises KeyboardInterrupt.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupted() -> None:
@@ -280,7 +282,7 @@ async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
 
 
 def run(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
-    """Serve on an event loop of its own, the fastest that is installed.
+    """Serve on a new event loop: uvloop if it is installed, or else asyncio's.
 
     Raises:
         CannotStart: before ``ready`` is called.
@@ -301,9 +303,12 @@ def _explain(error: Exception, settings: Settings) -> str:
     address = f"{settings.host}:{settings.port}"
     if isinstance(error, OSError):
         if error.errno == errno.EADDRINUSE:
-            return f"{address} is taken; choose another --port, or --port 0 for any free one"
+            return (
+                f"{address} is taken; choose another --port, or --port 0 for any free one "
+                '(make emulate ARGS="--port 0")'
+            )
         if error.errno == errno.EACCES:
             return f"{address} needs privileges; choose a --port above 1023"
         if error.errno == errno.EADDRNOTAVAIL:
-            return f"{settings.host} is no address of this machine; choose another --host"
+            return f"{settings.host} is not an address of this machine; choose another --host"
     return f"cannot listen on {address}: {error}"

@@ -1,13 +1,13 @@
-"""Text from peers made safe for terminals, and terminals' encodings."""
+"""Escapes for text from peers on a terminal, and a check of a terminal's encoding."""
 
 from typing import TextIO
 
 
 def escape(text: str) -> str:
-    """Return what a peer sent as a terminal may be shown it.
+    """Return a peer's text with all characters escaped that are not printable.
 
-    Control characters could move the cursor or change colours, bidirectional ones could turn
-    the line around.
+    Control characters could move the cursor or change colours; bidirectional ones could reverse
+    the line.
     """
     if text.isprintable():
         return text
@@ -17,7 +17,7 @@ def escape(text: str) -> str:
 
 
 def can_encode(stream: TextIO, text: str) -> bool:
-    """Tell whether a stream has all of these characters."""
+    """Return whether a stream's encoding has all of these characters."""
     try:
         text.encode(stream.encoding or "ascii")
     except (UnicodeEncodeError, LookupError):

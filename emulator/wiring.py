@@ -1,7 +1,7 @@
-"""Wiring: from settings and configuration to routes, functions, faults and the inspector.
+"""Wiring: makes routes, functions, faults and inspector from settings and configuration.
 
 The only module that knows all rooms. A part that only some users need is imported where it is
-made: start time is a promise.
+made, to keep the start fast.
 """
 
 import asyncio
@@ -27,11 +27,23 @@ if TYPE_CHECKING:
     from poker_signal.emulator.inspector.api import Inspector
 
 MAX_LABEL = 128
-"""Characters of a label, as many as a name may have."""
+"""Most characters of a label, as many as a name may have."""
+
+# Emulator.__aenter__ (server.py) puts the parts together; each step needs those before it:
+#   1. make_gateway     with clock and trace, and an empty Api. The faults are attached to its
+#                       clock, trace and connections; they become its hooks while any is active
+#   2. the socket       bound but not served: handlers and URLs need the port, which may be any
+#   3. the Api          signaling_api or configured_api. Handlers are imported with the port in
+#                       their environment. Functions get `gateway.connections`, to post
+#   4. mount_inspector  only a callback: the inspector is made with the first request for it
+#   5. serving          the first request finds all routes
+# --reload repeats step 3 on the event loop and replaces `gateway.api`; sockets stay, and the
+# reloader moves the rows. Faults reach the signaling function by another way than the hooks:
+# _signaling_function watches them, and changes its clock and its table.
 
 
 def make_gateway(settings: Settings, clock: Clock, trace: Trace, faults: Faults) -> Gateway:
-    """Return a gateway that asks the faults as long as one is active."""
+    """Return a gateway without routes, whose hooks are the faults while one is active."""
     gateway = Gateway(settings, clock, trace, label_of)
     faults.attach(clock, trace, gateway.open_connections.values)
 
@@ -43,18 +55,18 @@ def make_gateway(settings: Settings, clock: Clock, trace: Trace, faults: Faults)
 
 
 def label_of(request: Request) -> Label:
-    """Return the player and the game that a handshake names."""
+    """Return the player and the game in the query string of a WebSocket handshake."""
     query = dict(request.query)
     return Label(query.get("playerId", "")[:MAX_LABEL], query.get("gameId", "")[:MAX_LABEL])
 
 
 def mount_inspector(gateway: Gateway, inspector: "Callable[[], Inspector]") -> None:
-    """Let the inspector answer below its prefix; it is made with the first request for it."""
+    """Pass requests below the prefix to the inspector; it is made with the first of them."""
     gateway.mounts[PREFIX] = lambda request, reply: inspector().respond(request, reply)
 
 
 def signaling_api(settings: Settings, connections: Connections, faults: Faults) -> Api:
-    """Return the API whose three routes all lead to the signaling rules."""
+    """Return an API whose three routes all invoke the signaling rules."""
     route = Route(_signaling_function(settings, connections, faults))
     return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
 
@@ -66,7 +78,7 @@ def configured_api(
     handlers: "Mapping[str, Handler]",
     faults: Faults,
 ) -> Api:
-    """Return a configured API with these functions' handlers; on the running event loop."""
+    """Return a configured API, with handlers by function; call on the running event loop."""
     from poker_signal.emulator.aws.route_selection import compile_expression
     from poker_signal.emulator.gateway.config import CORE, DEFAULT_EXPRESSION
 
@@ -90,7 +102,7 @@ def configured_api(
     select = compile_expression(config.route_selection_expression)
     return Api(
         routes,
-        # Where only $default can be selected, there is nothing to evaluate.
+        # If only $default can be selected, no expression has to be evaluated.
         select if has_own_routes or not is_default else None,
         authorizer,
         config.stage_variables,
@@ -100,7 +112,7 @@ def configured_api(
 def _signaling_function(
     settings: Settings, connections: Connections, faults: Faults
 ) -> "SignalingFunction":
-    """Return the rules as a function; while faults are active its waits take the clock's time."""
+    """Return the rules as a function; while faults are active, its waits are the clock's timers."""
     from poker_signal.emulator.functions.signaling import SignalingFunction
 
     function = SignalingFunction(connections, settings.rules(), settings.ticket_keys)

@@ -1,11 +1,11 @@
-// A seat at the table: HOST offers a data channel to everybody who joins, a player joins HOST.
-// onChannel(channel, name) gets each channel once it is open. onProblem(problem) gets frames of
-// type "error" and "undelivered", the socket's "close" event, and what WebRTC throws.
+// Connects one seat: HOST offers a data channel to each player who joins; a player joins HOST.
+// onChannel(channel, name) is called with each channel when it is open. onProblem(problem) gets
+// "error" and "undelivered" frames, the socket's "close" event, and exceptions of WebRTC.
 function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServers = [] }) {
   let query = `playerId=${encodeURIComponent(name)}&gameId=${encodeURIComponent(game)}`;
-  if (ticket) query += `&ticket=${ticket}`; // where the server asks for one
+  if (ticket) query += `&ticket=${ticket}`; // if the server requires one
   const socket = new WebSocket(`${url}?${query}`);
-  const peers = new Map(); // by name; as a key of a plain object, "__proto__" would be lost
+  const peers = new Map(); // by name; a plain object would lose the key "__proto__"
   const send = (type, targetId, payload) =>
     socket.send(JSON.stringify({ type, targetId, payload }));
 
@@ -14,18 +14,18 @@ function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServer
     const announce = (channel) => { channel.onopen = () => onChannel(channel, other); };
     if (name === "HOST") announce(peer.createDataChannel("table"));
     peer.ondatachannel = ({ channel }) => announce(channel);
-    peer.onicecandidate = ({ candidate }) => { // null or empty at the end: never sent
+    peer.onicecandidate = ({ candidate }) => { // null or empty at the end: not sent
       if (candidate?.candidate) send("ice-candidate", other, candidate);
     };
-    peer.early = []; // candidates that came before the description they belong to
-    peers.get(other)?.close(); // who joins again starts anew
+    peer.early = []; // candidates that arrived before their description
+    peers.get(other)?.close(); // a second join starts a new connection
     peers.set(other, peer);
   }
 
   async function receive({ type, senderId, payload }) {
     if (type === "join") connectTo(senderId);
     const peer = peers.get(senderId);
-    if (!peer) return; // a player listens to HOST only: nobody else can pose as the host
+    if (!peer) return; // players accept HOST only, so no other player can pose as the host
     if (type === "ice-candidate") {
       if (peer.remoteDescription) await peer.addIceCandidate(payload);
       else peer.early.push(payload);
@@ -35,7 +35,7 @@ function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServer
       await Promise.all(peer.early.splice(0).map((candidate) => peer.addIceCandidate(candidate)));
     }
     if (type === "offer" || type === "join") {
-      await peer.setLocalDescription(); // makes the answer or the offer, whichever is due
+      await peer.setLocalDescription(); // creates the answer or the offer, as needed
       send(peer.localDescription.type, senderId, peer.localDescription);
     }
   }
@@ -48,7 +48,7 @@ function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServer
   socket.onmessage = ({ data }) => {
     const frame = JSON.parse(data);
     if (frame.senderId) receive(frame).catch(onProblem);
-    else onProblem(frame); // the gateway's own
+    else onProblem(frame); // a frame of the server itself
   };
   socket.onclose = onProblem;
   return { socket, peers };

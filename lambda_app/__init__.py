@@ -1,1 +1,1 @@
-"""The deployable host: API Gateway's event in Lambda, effects performed with boto3."""
+"""The deployed Lambda function: it runs the core and performs effects with botocore."""

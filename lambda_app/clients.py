@@ -1,10 +1,10 @@
-"""botocore's clients, made once per container.
+"""botocore clients, created once per container.
 
-botocore and not boto3: a resource or boto3's session costs a cold start a tenth more, and
-nothing of it is used here.
+boto3 is not used: its resources or session make a cold start a tenth longer, and nothing here
+needs them.
 
-Time-outs are such that the worst case ends before the Lambda does, and API Gateway before
-that: a read is retried, because it may be; a post is not, because it may have arrived.
+The slowest invocation ends before Lambda's time-out, which is shorter than API Gateway's. So
+time-outs are short, and only DynamoDB is retried: a post that timed out may have arrived.
 """
 
 import os
@@ -20,6 +20,21 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from poker_signal.lambda_app import environment as settings
 
+# The patches of botocore
+#
+# Lambda's runtime, not our zip, decides the version of botocore. Each patch only saves CPU time.
+# 1. _Loader lists our three services itself. botocore lists the folders of all four hundred, once
+#    for each of two types of file: a tenth of a cold start. If botocore stops calling the method,
+#    only the saving is lost; if it calls it with other arguments, the import fails.
+# 2. _sharing_tls() gives all clients one TLS context, which loads a list of authorities only once.
+#    urllib3 loads it for each connection, 30 ms of CPU, and a cold container opens two at its first
+#    message. Certificates are verified as usual. If botocore moves the private attributes, the
+#    AttributeError is suppressed and only the saving is lost.
+# 3. _config() sets two public options: a fixed user agent saves a tenth of a warm message, and
+#    switching off parameter validation saves time at each call.
+# tests/lambda_app/test_clients.py fails if 2 or the user agent stop working with the botocore of
+# constraints.txt; the effect of 1 shows in `make bench ARGS=lambda-start`.
+
 CONNECT_TIMEOUT_S: Final = 1
 READ_TIMEOUT_S: Final = 2
 
@@ -28,14 +43,10 @@ _TWICE: Final = {"total_max_attempts": 2, "mode": "standard"}
 
 
 class _Loader(Loader):  # type: ignore[misc] # botocore has no types
-    """Knows the services that are used here.
-
-    botocore's own looks through the folders of all four hundred before it believes that one
-    exists, twice: a tenth of a cold start.
-    """
+    """botocore's loader of service models, limited to the services that are used here."""
 
     def list_available_services(self, type_name: str) -> list[str]:
-        """Return the names of the services that may be asked for."""
+        """Return the names of the services, the same for every type of file."""
         return ["apigatewaymanagementapi", "dynamodb", "ssm"]
 
 
@@ -44,18 +55,18 @@ _session.register_component("data_loader", _Loader())
 
 
 def dynamodb_client() -> Any:
-    """Return a client of DynamoDB. Its writes are idempotent: they may be tried twice."""
+    """Create a DynamoDB client. It makes two attempts: reads and our writes are idempotent."""
     return _sharing_tls(_session.create_client("dynamodb", config=_config(_TWICE)))
 
 
 def ssm_client() -> Any:
-    """Return a client of SSM. It is asked once: a connect that needs all else as well must end."""
+    """Create an SSM client. It makes one attempt, so that the longest ``$connect`` ends in time."""
     return _sharing_tls(_session.create_client("ssm", config=_config(_ONCE)))
 
 
 @lru_cache(maxsize=16)
 def management_client(endpoint: str) -> Any:
-    """Return a client of ``@connections`` at an endpoint."""
+    """Return the container's client of ``@connections`` at an endpoint."""
     return _sharing_tls(
         _session.create_client(
             "apigatewaymanagementapi", endpoint_url=endpoint, config=_config(_ONCE)
@@ -65,10 +76,9 @@ def management_client(endpoint: str) -> Any:
 
 @cache
 def _tls_context() -> SSLContext:
-    """Return what all connections of a container share, so that its authorities are read once.
+    """Return the TLS context that all connections of a container share.
 
-    urllib3 has the whole list of them read for each connection that is made, 30 ms of CPU, and
-    a cold container makes two at its first message. They are checked as ever.
+    Loading the same list of authorities again is a no-op.
     """
     context: SSLContext = create_urllib3_context()
     context.load_verify_locations = cache(context.load_verify_locations)  # type: ignore[assignment]
@@ -76,8 +86,7 @@ def _tls_context() -> SSLContext:
 
 
 def _sharing_tls(client: Any) -> Any:
-    # botocore takes no context of its maker's. A version of it that keeps its own elsewhere
-    # makes connections as it always did.
+    # botocore has no option for this. A version that keeps its context elsewhere goes on using it.
     with suppress(AttributeError):
         manager = client._endpoint.http_session._manager
         manager.connection_pool_kw["ssl_context"] = _tls_context()
@@ -95,8 +104,8 @@ def _config(retries: dict[str, Any]) -> Config:
         connect_timeout=CONNECT_TIMEOUT_S,
         read_timeout=_read_timeout_s(),
         retries=retries,
-        # botocore would put its own together anew, twice a call: a tenth of a warm message.
+        # botocore would build its own header twice per call: a tenth of a warm message.
         user_agent="poker-signal",
-        # Arguments are made here, and held by tests: checking them again costs every call.
+        # Only our own code makes arguments, and tests check them; validation would cost each call.
         parameter_validation=False,
     )

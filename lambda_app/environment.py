@@ -1,4 +1,4 @@
-"""What the deployment tells the function, in its environment; read once per container."""
+"""The function's settings, read from environment variables once per container."""
 
 import math
 from collections.abc import Mapping
@@ -16,15 +16,15 @@ MESSAGE_BURST = "MESSAGE_BURST"
 MAX_PAYLOAD_BYTES = "MAX_PAYLOAD_BYTES"
 ALLOWED_ORIGINS = "ALLOWED_ORIGINS"
 MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
-"""AWS's own name. Set by the deployment, because a custom domain's endpoint has no stage."""
+"""AWS's own variable. The deployment sets it: a custom domain's endpoint has no stage."""
 
 TICKET_SECRET_PARAMETER = "TICKET_SECRET_PARAMETER"
 READ_TIMEOUT_S = "READ_TIMEOUT_S"
-"""Not set by the deployment: the emulator's stand-in for AWS shares a laptop with all else."""
+"""Set by the emulator only: its stand-in for AWS shares a laptop with everything else."""
 
 
 class BadSetting(PokerSignalError):
-    """A variable is missing or wrong; the text names it."""
+    """A variable is missing or not valid. The message names it."""
 
 
 class FunctionSettings(NamedTuple):
@@ -33,16 +33,16 @@ class FunctionSettings(NamedTuple):
     table_name: str
     rules: Rules
     management_endpoint: str | None
-    """``None``: that of the event's domain and stage."""
+    """``None``: made of the event's domain and stage."""
     ticket_secret_parameter: str | None = None
-    """SSM parameter with the keys of join tickets; ``None``: nobody needs a ticket."""
+    """SSM parameter with the keys of join tickets. ``None``: tickets are not required."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "FunctionSettings":
-        """Read the environment.
+        """Read the settings.
 
         Raises:
-            BadSetting: a variable is missing or wrong.
+            BadSetting: a variable is missing or not valid.
         """
         table_name = environ.get(TABLE_NAME)
         if not table_name:
@@ -56,7 +56,7 @@ class FunctionSettings(NamedTuple):
 
 
 def environment_of(wanted: Rules) -> dict[str, str]:
-    """Return the variables that tell these rules."""
+    """Return the environment variables that set these rules."""
     return {
         TOPOLOGY: wanted.topology.value,
         SEATS: str(wanted.seats),
@@ -94,10 +94,10 @@ def _rules_of(environ: Mapping[str, str]) -> Rules:
 def whole_of(
     environ: Mapping[str, str], name: str, default: int, least: int, most: int | None = None
 ) -> int:
-    """Return a variable's value.
+    """Return a variable's value, or the default if it is not set.
 
     Raises:
-        BadSetting: it is no whole number, or out of range.
+        BadSetting: it is not a whole number, or out of range.
     """
     text = environ.get(name) or str(default)
     number = rules.whole_number(text, least, most)

@@ -1,13 +1,13 @@
-"""The Lambda function: event → core → effects performed with botocore.
+"""The Lambda function: it parses an event, runs the core and performs effects with botocore.
 
-Everything that a container needs is made at import, once: the client in the field gives a
-whole handshake five seconds.
+Everything that a container needs is created once, at import: the client in the field gives a
+whole WebRTC handshake five seconds.
 """
 
 import gc
 
-# What follows makes thousands of objects that stay: looking for garbage among them is a
-# twentieth of a cold start.
+# The imports below make thousands of permanent objects. Collecting garbage among them would take
+# a twentieth of a cold start.
 gc.disable()
 
 import os
@@ -52,21 +52,31 @@ if TYPE_CHECKING:
     from poker_signal.lambda_app.ticket_keys import TicketKeys
 
 MAX_REMEMBERED = 4096
-"""Connections whose game a container remembers; about half a mebibyte."""
+"""Maximum number of connections whose game a container caches; about half a mebibyte."""
 
 PATIENCE_S = WAIT_S * MAX_WAITS
-"""How long an invocation waits, or looks for somebody."""
+"""Maximum seconds of pauses per invocation, for each of Wait and ReadAgain."""
 
 _ROUNDING_S = 0.001
-"""Ten times a tenth of a second is not quite a second."""
+"""Tolerance: in floating point, ten times 0.1 s is not exactly 1 s."""
+
+# The clocks of waiting
+#
+# core/invocation.py describes the three kinds of waiting. The core counts pauses; this host also
+# limits them by a monotonic clock, because reads take time, and most when DynamoDB is slow.
+# - Wait, ReadAgain: one _Patience each per invocation. Its second begins with its first pause, and
+#   pauses are cut to the time left. The pause that reaches the end is the last one. One read
+#   follows it, so the last read is never earlier than the end of the second. After that read, or
+#   if a read ended more than a second too late, waited_enough() makes the core decide.
+# - LookAgain: a plain sleep, one second in all for all rows, then one probe per row.
+# So an invocation pauses 3 s at most: 1 s of ReadAgain, 1 s of Wait, 1 s of LookAgain. The time
+# of its calls to AWS is added to that.
+# The event's time (``at``, epoch seconds) is another clock: it decides which rows are live and
+# which may still be opening, and does not move while an invocation waits.
 
 
 class _Patience:
-    """A second, by the clock: reading takes time as well, and most when DynamoDB is slow.
-
-    It begins with the first pause. The last pause ends with it, so that the last look is not
-    earlier than that, however long the others took; unless one took a second longer.
-    """
+    """Time limit of one second on the pauses of one kind, by the monotonic clock."""
 
     def __init__(self, sleep: Callable[[float], None], now_s: Callable[[], float]) -> None:
         self._sleep = sleep
@@ -75,7 +85,7 @@ class _Patience:
         self._is_over = False
 
     def sleep(self, seconds: float) -> bool:
-        """Sleep as long, or as long as is left, and tell whether to look; if not, it is over."""
+        """Sleep, at most for the time left; return True to read again, False if time is over."""
         now_s = self._now_s()
         if self._ends_s is None:
             self._ends_s = now_s + PATIENCE_S
@@ -91,7 +101,7 @@ Patiences = dict[type[Wait] | type[ReadAgain], _Patience]
 
 
 class SignalingHandler:
-    """Runs the core on an event, and performs what follows on DynamoDB and @connections."""
+    """Lambda handler: runs the core, performs effects with DynamoDB and @connections."""
 
     def __init__(
         self,
@@ -115,11 +125,11 @@ class SignalingHandler:
         self._meter = Meter(settings.rules)
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
-        """Decide an event, perform what follows, and write one line of it.
+        """Decide an event, perform its effects, and write one line of the log.
 
         Raises:
-            Exception: whatever nobody foresaw. API Gateway tells the client, and the line
-                has the traceback.
+            Exception: any unexpected failure. API Gateway reports it to the client, and the
+                line has the traceback.
         """
         started = time.perf_counter()
         effects: Counter[str] = Counter()
@@ -181,7 +191,7 @@ class SignalingHandler:
         connections: ManagementApi,
         patience: Patiences,
     ) -> bool:
-        """Perform an effect; tell whether whoever it was for was there, or could be closed."""
+        """Perform an effect; return False if its connection was gone or could not be closed."""
         found = True
         match effect:
             case Post(connection_id, data):
@@ -210,7 +220,7 @@ class SignalingHandler:
                 else:
                     invocation.waited_enough(effect)
             case LookAgain(seconds, connection_id):
-                # It is gone already as far as the log goes: it is not counted a second time.
+                # The log has counted it as gone already, so the result is not counted again.
                 self._sleep(seconds)
                 is_open = connections.is_open(connection_id)
                 (invocation.alive if is_open else invocation.gone)(effect)
@@ -221,7 +231,7 @@ class SignalingHandler:
         return found
 
     def _read(self, event: GatewayEvent) -> Reading:
-        """Read what is needed to decide an event, and no more."""
+        """Read the rows that are needed to decide an event, and no more."""
         match event:
             case Disconnect():
                 return Reading(Room())
@@ -236,10 +246,10 @@ class SignalingHandler:
                 assert_never(event)
 
     def _read_room_of_sender(self, connection_id: ConnectionId, at: int) -> Reading:
-        """Return the sender's game, the sender included if it has a row at all.
+        """Return the sender's game, including the sender's own row if it has one.
 
-        Who a connection is does not change, so it is read once per container. The index may
-        not know it yet, or may have lost it: then the table itself decides.
+        A connection's game never changes, so it is cached in the container. If the index does
+        not list the sender (not yet, or no longer), its row is read from the table.
         """
         reading = None
         game_id = self._games.get(connection_id)
@@ -257,7 +267,7 @@ class SignalingHandler:
 
     def _remember(self, connection_id: ConnectionId, game_id: GameId) -> None:
         if len(self._games) >= MAX_REMEMBERED:
-            # Everybody who still plays costs one read more; nothing else is kept in order.
+            # Each active connection costs one more read; in return, no order of use has to be kept.
             self._games.clear()
         self._games[connection_id] = game_id
 
@@ -274,10 +284,10 @@ def _connections_at(endpoint: str) -> ManagementApi:
 
 
 def make_handler(environ: Mapping[str, str]) -> SignalingHandler:
-    """Return a handler with clients of its own.
+    """Create a handler with its own clients.
 
     Raises:
-        BadSetting: the environment lacks something.
+        BadSetting: an environment variable is missing or not valid.
     """
     settings = FunctionSettings.from_env(environ)
     if settings.management_endpoint is not None:
@@ -291,7 +301,7 @@ def make_handler(environ: Mapping[str, str]) -> SignalingHandler:
 
 
 def _ticket_keys(settings: FunctionSettings) -> "TicketKeys | None":
-    """Return what checks tickets; where nobody needs one, nothing of it is loaded."""
+    """Return the checker of tickets; None, without loading it, if tickets are not required."""
     if settings.ticket_secret_parameter is None:
         return None
     from poker_signal.lambda_app.ticket_keys import TicketKeys

@@ -1,7 +1,7 @@
-"""One line of JSON per invocation, which is CloudWatch's metrics as well.
+"""The log: one line of JSON per invocation, from which CloudWatch also makes metrics.
 
-Never a payload, a query string, a name or an address: SDP and candidates hold players' IP
-addresses. The embedded metric format makes metrics of a line without any further call
+A line never contains a payload, query string, name or address: SDP and candidates contain
+players' IP addresses. Metrics use the embedded metric format, which needs no further call
 (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
 """
 
@@ -18,7 +18,7 @@ from poker_signal.core.messages import TYPES
 NAMESPACE = "poker-signal"
 
 DIMENSIONS = ("function", "stage")
-"""What tells deployments apart: two of one account and region may have stages of one name."""
+"""Both are needed: two deployments in one account and region may have the same stage name."""
 
 FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 """Set by Lambda itself."""
@@ -43,12 +43,12 @@ def line_of(
     at_ms: int,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
-    """Return what is to be logged of an invocation.
+    """Return the log line of an invocation.
 
-    ``type_`` is the message's; one that is not the wire protocol's is a client's text and is
-    not repeated. ``error`` is what nobody foresaw.
+    ``type_`` is the message's type. A type that the wire protocol does not define is a client's
+    own text and is logged as ``other``. ``error`` is an unexpected exception.
     """
-    # What is no event at all has a line as well: somebody tries the function in the console.
+    # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
     context = context if isinstance(context, Mapping) else {}
     line: dict[str, Any] = {
@@ -64,7 +64,7 @@ def line_of(
         "disconnectStatusCode": context.get("disconnectStatusCode"),
         "Deliveries": int(outcome is not None and outcome.name == "delivered"),
         "Undelivered": int(outcome is not None and outcome.name == "undelivered"),
-        # A connection that may not be open yet was not there either, but is not forgotten.
+        # A connection that may still be opening counts as Gone too, but its row is not deleted.
         "GhostsHealed": min(effects.get("Gone", 0), effects.get("Forget", 0)),
         "Failures": int(error is not None),
         "Milliseconds": round(ms, 3),
@@ -88,14 +88,14 @@ def line_of(
 
 
 def write(line: Mapping[str, Any], stream: TextIO | None = None) -> None:
-    """Write a line where Lambda collects it."""
+    """Write a line to stdout, from where Lambda collects it."""
     print(json.dumps(line, separators=(",", ":")), file=stream or sys.stdout, flush=True)
 
 
 def _frames(error: BaseException) -> list[str]:
-    """Return the places that an exception came through, its causes' first.
+    """Return the stack frames of an exception, those of its causes first.
 
-    Without the exceptions' own words: boto's may quote a request with names in it.
+    Messages of exceptions are left out: botocore's may quote a request with names in it.
     """
     cause = error.__cause__ or error.__context__
     before = [*_frames(cause), "then\n"] if cause is not None else []

@@ -1,4 +1,4 @@
-"""``@connections``: the only place that knows how boto says that somebody is gone."""
+"""The ``@connections`` API. Only this module reads botocore's errors for a gone connection."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from poker_signal.core.model import ConnectionId
 
 
 class CallThrottled(Exception):
-    """The API is called too often, or a connection takes no more data; nothing was done."""
+    """429: too many calls, or the connection takes no more data. Nothing was done."""
 
 
 class ManagementApi:
@@ -18,24 +18,24 @@ class ManagementApi:
         self._client = client
 
     def post(self, connection_id: ConnectionId, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open."""
+        """Send a text frame; return False if the connection is gone."""
         arguments = {"ConnectionId": connection_id, "Data": data.encode()}
         try:
             return self._unless_gone(self._client.post_to_connection, **arguments)
         except EndpointConnectionError:
-            # No connection came about, so nothing was sent: the one failure that a post may be
-            # repeated after. It fails at once, unlike a time-out, and costs no patience.
+            # No TCP connection was made, so nothing was sent. Only after this failure a post may be
+            # repeated. Unlike a time-out it occurs at once, so the second attempt costs no time.
             return self._unless_gone(self._client.post_to_connection, **arguments)
 
     def is_open(self, connection_id: ConnectionId) -> bool:
-        """Tell whether the connection is open."""
+        """Return whether the connection is open."""
         return self._unless_gone(self._client.get_connection, ConnectionId=connection_id)
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Close the connection; tell whether that is done.
+        """Close the connection; return False if AWS failed to do so (429, 5xx, time-out).
 
-        Whoever took its seat is not refused because AWS fails at this: without a row it is
-        nobody's connection, and hears so when it speaks.
+        The newcomer that takes over is not refused for that. The old connection loses its row,
+        so its next message is answered with NOT_CONNECTED.
         """
         try:
             self._unless_gone(self._client.delete_connection, ConnectionId=connection_id)
@@ -51,7 +51,7 @@ class ManagementApi:
         try:
             call(**arguments)
         except ClientError as error:
-            # By status: not every answer 410 carries the header that names GoneException.
+            # Compare the status: not every 410 has the header that names GoneException.
             status = error.response["ResponseMetadata"]["HTTPStatusCode"]
             if status == 410:
                 return False

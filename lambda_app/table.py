@@ -12,15 +12,15 @@ from poker_signal.core.room import Room
 INDEX = "gameId-index"
 
 Item = dict[str, dict[str, Any]]
-"""An item as DynamoDB's own API has it: ``{"ttl": {"N": "1707510207"}}``."""
+"""An item in the format of DynamoDB's API: ``{"ttl": {"N": "1707510207"}}``."""
 
 
 class Reading(NamedTuple):
-    """What was found of a game."""
+    """Result of reading a game."""
 
     room: Room
     unreadable: int = 0
-    """Items of the index that were no rows."""
+    """Number of items in the index that are not valid rows."""
 
 
 class DynamoTable:
@@ -31,14 +31,14 @@ class DynamoTable:
         self._name = name
 
     def row(self, connection_id: ConnectionId) -> Row | None:
-        """Return the row of a connection, read consistently."""
+        """Return the row of a connection, with a strongly consistent read."""
         answer = self._client.get_item(
             TableName=self._name, Key=_key(connection_id), ConsistentRead=True
         )
         return _row_of(answer["Item"]) if "Item" in answer else None
 
     def read_room(self, game_id: GameId) -> Reading:
-        """Return everybody in a game, as far as the index knows yet; every page of it."""
+        """Return all rows of a game that the index lists; it may lag. Reads every page."""
         arguments: dict[str, Any] = {
             "TableName": self._name,
             "IndexName": INDEX,
@@ -56,9 +56,9 @@ class DynamoTable:
         return Reading(Room(rows), unreadable=len(found) - len(rows))
 
     def save(self, row: Row) -> None:
-        """Store a row, unless the same handshake's is stored already.
+        """Store a row, unless the row of the same handshake is stored already.
 
-        A second time, botocore's or Lambda's, must not wipe out what was added since.
+        A retry by botocore or Lambda must not remove what was added to the row since.
         """
         with _unless_condition_fails():
             self._client.put_item(
@@ -69,17 +69,17 @@ class DynamoTable:
             )
 
     def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row, if it is there."""
+        """Delete a row, if it exists."""
         self._client.delete_item(TableName=self._name, Key=_key(connection_id))
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a connection to what a row has reached, if the row is there."""
+        """Add a target to the ``reached`` of a connection's row, if the row exists."""
         with _unless_condition_fails():
             self._client.update_item(
                 TableName=self._name,
                 Key=_key(connection_id),
                 UpdateExpression="ADD reached :target",
-                # A row that was forgotten meanwhile must not come back as half a row.
+                # Without this, an update would create half a row if the row was deleted meanwhile.
                 ConditionExpression="attribute_exists(connectionId)",
                 ExpressionAttributeValues={":target": {"SS": [target]}},
             )
@@ -120,7 +120,7 @@ def _item_of(row: Row) -> Item:
 def _row_of(item: Item) -> Row | None:
     """Return an item as a row; None if an attribute is missing or of another type.
 
-    Such an item is nobody's: one odd row must not silence its whole game.
+    Such an item is ignored: one invalid row must not block its whole game.
     """
     try:
         return Row(
@@ -139,7 +139,7 @@ def _row_of(item: Item) -> Row | None:
 
 
 def schema(name: str) -> dict[str, Any]:
-    """Return the table as the deployment makes it: arguments of ``create_table``."""
+    """Return the deployment's definition of the table, as arguments of ``create_table``."""
     return {
         "TableName": name,
         "BillingMode": "PAY_PER_REQUEST",

@@ -1,4 +1,4 @@
-"""The keys of join tickets: from SSM's Parameter Store, once per container, and when one is new."""
+"""The keys of join tickets, read from SSM Parameter Store and cached per container."""
 
 import time
 from collections.abc import Callable
@@ -9,11 +9,11 @@ from poker_signal.core.errors import MissingTicket, UnknownTicketKey
 from poker_signal.core.model import Connect
 
 REREAD_S: Final = 60
-"""How often at most an unknown ``kid`` makes a container read again: anybody can make one up."""
+"""Minimum seconds between two reads for an unknown ``kid``: any client can invent one."""
 
 
 class TicketKeys:
-    """Checks tickets with the keys of a parameter, which is read when the first one comes."""
+    """Ticket checker. It reads the parameter with the keys at the first ticket."""
 
     def __init__(
         self, client: Any, parameter: str, now_s: Callable[[], float] = time.monotonic
@@ -25,15 +25,15 @@ class TicketKeys:
         self._read_at_s = 0.0
 
     def verify(self, ticket: str | None, connect: Connect) -> None:
-        """Let a player pass who has a ticket.
+        """Check that a ticket admits the player who connects.
 
         Raises:
-            SignalError: the player has none, or not a valid one.
+            SignalError: there is no ticket, or it is not valid.
             BadKeys: the parameter holds no keys.
-            Exception: SSM did not answer; the next ticket asks again.
+            Exception: SSM failed; the next ticket reads the parameter again.
         """
         if not ticket:
-            raise MissingTicket  # nothing has to be read for that
+            raise MissingTicket  # before the parameter is read
         keys = self._keys
         if keys is None:
             keys = self._read()
@@ -45,7 +45,7 @@ class TicketKeys:
             _verify(ticket, self._read(), connect)
 
     def _read(self) -> tickets.Keys:
-        # Before the answer: where SSM is slow as well, nobody can make it be asked all the time.
+        # Set before the call, so that invented kids cannot cause call after call of a slow SSM.
         self._read_at_s = self._now_s()
         answer = self._client.get_parameter(Name=self._parameter, WithDecryption=True)
         self._keys = tickets.read_keys(answer["Parameter"]["Value"])

@@ -1,7 +1,7 @@
-"""How examples are drawn: without a deadline, because a busy machine is no bug.
+"""Settings of hypothesis, without a deadline, because a busy machine is not a bug.
 
-And what has to be known before any folder is: where the conformance tests run, and what
-belongs together when several processes share the tests.
+Also options that must exist before any folder is collected: the endpoint of the conformance
+tests, and the files that one process runs together when several share the tests.
 """
 
 import pytest
@@ -11,7 +11,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.support import core_coverage, tiers
 
-# Before anything imports the core.
+# Coverage starts before anything imports the core.
 core_coverage.begin()
 
 pytest_plugins = ["pytester", "tests.end_to_end.browser"]
@@ -31,12 +31,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--management",
         metavar="http://HOST:PORT/STAGE",
-        help="Where --endpoint has @connections.  [default: the same, with http for ws]",
+        help="URL of @connections of --endpoint.  [default: --endpoint, with http for ws]",
     )
 
 
 class TogetherScheduling(LoadFileScheduling):
-    """Hands out files, and together the two that look at one deployment."""
+    """Scheduling by file; the two files that test the same deployment go to one process."""
 
     def _split_scope(self, nodeid: str) -> str:
         scope = super()._split_scope(nodeid)
@@ -45,7 +45,7 @@ class TogetherScheduling(LoadFileScheduling):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
-    """Return what ``--dist loadfile`` is to mean."""
+    """Return the scheduler for ``--dist loadfile``."""
     return TogetherScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Leave what was measured of the core where ``make test`` finds it."""
+    """Save the measured coverage of the core for ``make test``."""
     core_coverage.end()
 
 
@@ -65,7 +65,7 @@ TABLES = {"field": "handshakes of the client in the field", "load": "load"}
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the tables of tests/field and tests/load, and what the deployment lacks."""
+    """Print the tables of tests/field and tests/load, and why deployment tests were skipped."""
     reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
     found = [pair for one in reports if one.when == "call" for pair in one.user_properties]
     for table, title in TABLES.items():

@@ -1,6 +1,6 @@
-"""docs/poker-signal.d.ts, made from docs/asyncapi.yaml.
+"""Generator of docs/poker-signal.d.ts from docs/asyncapi.yaml.
 
-``python -m tests.protocol_types`` writes it anew.
+``python -m tests.protocol_types`` writes the file.
 """
 
 from pathlib import Path
@@ -16,7 +16,7 @@ SERVER = ("Relayed", "ErrorFrame", "Undelivered", "Ack", "Pong", "Gateway")
 
 _HEAD = """\
 // Frames of poker-signal's wire protocol, version 1: JSON.parse and JSON.stringify do the rest.
-// Made from asyncapi.yaml; what the rules promise is in protocol.md.
+// Made from asyncapi.yaml; the guarantees of the rules are in protocol.md.
 """
 
 
@@ -37,8 +37,8 @@ def typescript(schemas: dict[str, Any]) -> str:
         else:
             parts.append(f"{comment}export type {name} = {_type_of(schema)};\n")
     for name, members, comment in (
-        ("ClientMessage", CLIENT, "What a client sends."),
-        ("ServerFrame", SERVER, "What a client hears."),
+        ("ClientMessage", CLIENT, "A message that a client sends."),
+        ("ServerFrame", SERVER, "A frame that a client gets."),
     ):
         parts.append(f"/** {comment} */\nexport type {name} = {' | '.join(members)};\n")
     return "\n".join(parts)

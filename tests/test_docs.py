@@ -1,14 +1,10 @@
-"""The docs cannot lie: what they show is run, or compared with the code."""
+"""Documentation: what a page shows is run, or compared with the code."""
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from poker_signal.cli.main import main
 from poker_signal.core import errors, messages
@@ -17,12 +13,21 @@ from poker_signal.emulator.gateway.config import read_config
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing.marker_options import NAMES
-from tests.support.process import emulate
+from tests.support import cli_page
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HANDLERS = (ROOT / "docs" / "handlers.md").read_text(encoding="utf-8")
 TESTING = (ROOT / "docs" / "testing.md").read_text(encoding="utf-8")
+PAGES = sorted(
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md"),
+     *ROOT.glob("infrastructure/*/README.md")]
+)  # fmt: skip
+
+
+def text_of(page: Path) -> str:
+    """Return the text of a page."""
+    return page.read_text(encoding="utf-8")
 
 
 def blocks(language: str, page: str = README) -> list[str]:
@@ -30,57 +35,61 @@ def blocks(language: str, page: str = README) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.process
-def test_the_transcript_works_when_pasted() -> None:
-    """Two players meet, hear exactly what the README says, and so does who looks on."""
-    (pasted,) = [block for block in blocks("sh") if "python - <<" in block]
-    (heard,) = [block for block in blocks("text") if block.startswith("HOST hears")]
-    (seen,) = re.findall(r"^```\n(\d\d:.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    command, script = pasted.split("<<'EOF'\n")
-    assert command == ".venv/bin/python - "
-    script = script.removesuffix("EOF\n")
-    assert "ws://127.0.0.1:3001/prod" in script
-
-    with emulate("--port", "0") as (emulator, line):
-        done = subprocess.run(
-            [sys.executable, "-"],
-            input=script.replace("ws://127.0.0.1:3001/prod", line.strip()),
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            timeout=30,
-            check=False,
-            env={**os.environ, "PYTHONUTF8": "1"},
-        )
-        emulator.terminate()
-        _, told = emulator.communicate(timeout=30)
-    assert (done.stdout, done.stderr) == (heard, "")
-    assert without_times(told.partition("Ctrl-C\n\n")[2]) == without_times(seen)
+def test_the_readme_fits_and_its_figures_are_those_of_the_pages() -> None:
+    """At most 200 lines; every figure stands in the page that computes it, too."""
+    assert len(README.splitlines()) <= 200
+    for figure, page in (("49 060", "docs/performance.md"), ("USD 0.63", "docs/scale.md")):
+        assert figure in README
+        assert figure in (ROOT / page).read_text(encoding="utf-8")
+    claims = re.findall(r"^\| .*\[test_", text_of(ROOT / "SECURITY.md"), re.M)
+    assert f"{len(claims)} claims" in README
 
 
-def without_times(console: str) -> list[str]:
-    """Return the lines of the console; the clock is another one every day."""
-    return [re.sub(r"^\d\d:\d\d:\d\d\.\d{3}", "", line) for line in console.splitlines()]
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    """A relative link names a file, and its fragment a heading of that file."""
+    prose = re.sub(r"^ *```.*?^ *```$", "", page.read_text(encoding="utf-8"), flags=re.M | re.S)
+    for link in re.findall(r"\]\(([^)\s]+)\)", prose):
+        if link.startswith(("http:", "https:", "mailto:")):
+            continue
+        name, _, fragment = link.partition("#")
+        target = page.parent / name if name else page
+        assert target.exists(), link
+        if fragment:
+            assert fragment in anchors(target), link
 
 
-def test_the_browser_client_is_the_one_that_is_tested() -> None:
-    """Two pages in a real browser run examples/browser-client.js."""
-    (pasted,) = [block for block in blocks("js") if "RTCPeerConnection" in block]
-    assert pasted == (ROOT / "examples" / "browser-client.js").read_text(encoding="utf-8")
+def anchors(page: Path) -> set[str]:
+    """Return the fragments that GitHub gives the headings of a page."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.M)
+    return {re.sub(r"[^\w\- ]", "", each.lower()).replace(" ", "-") for each in headings}
 
 
-@pytest.mark.parametrize("command", main.commands)
-def test_the_commands_are_those_of_the_help(command: str) -> None:
-    """Copy the output of ``poker-signal COMMAND --help`` when this fails."""
-    result = CliRunner().invoke(main, [command, "--help"], prog_name="poker-signal")
-    assert result.output in blocks("text")
+def test_the_command_line_is_the_one_of_the_help() -> None:
+    """docs/cli.md is written by `make docs`."""
+    assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page()
+
+
+def test_the_picture_of_the_rooms_is_the_contract() -> None:
+    """Arrows lead to lower layers of pyproject.toml, and no room is missing."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (layers,) = (
+        contract["layers"]
+        for contract in project["tool"]["importlinter"]["contracts"]
+        if contract["name"] == "The emulator's rooms import downward only"
+    )
+    floor = {room: -at for at, row in enumerate(layers) for room in row.split(" | ")}
+    (picture,) = blocks("mermaid", (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    inside = picture.partition("direction TB")[2].partition("    end")[0]
+    arrows = re.findall(r"(\w+)(?:\[.*?\])? --> (\w+)", inside)
+    assert {room for arrow in arrows for room in arrow} <= floor.keys()
+    assert [arrow for arrow in arrows if floor[arrow[0]] <= floor[arrow[1]]] == []
+    assert [room for room in floor if room not in inside] == []
 
 
 def test_poker_signal_is_installed_from_its_checkout() -> None:
-    """No package index has it: what somebody publishes under its name must not be installed."""
-    pages = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("examples/*/README.md")]
-    texts = [page.read_text(encoding="utf-8") for page in pages]
-    installed = re.findall(r"pip install ([^`\n]+)", "\n".join(texts))
+    """No package index has it, so no other package of its name may be installed."""
+    installed = re.findall(r"pip install ([^`\n]+)", "\n".join(map(text_of, PAGES)))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     named = re.findall(r"""[^\s"']*poker-signal[^\s"']*""", "\n".join(installed))
     assert len(named) > 5
@@ -93,37 +102,27 @@ def test_poker_signal_is_installed_from_its_checkout() -> None:
         )
 
 
-def test_every_make_target_that_is_named_exists() -> None:
-    """And does its own set-up."""
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    named = set(re.findall(r"`make ([a-z]+)", README)) | set(
-        re.findall(r"^make ([a-z]+)", README, re.MULTILINE)
-    )
-    assert {"emulate", "test"} <= named <= targets
-
-
 def test_every_code_of_the_wire_protocol_is_explained() -> None:
-    """A developer who reads one on the screen finds it here."""
+    """docs/protocol.md has every error code and message type."""
+    protocol = text_of(ROOT / "docs" / "protocol.md")
     codes = {
         error.code
         for error in vars(errors).values()
         if isinstance(error, type) and issubclass(error, errors.SignalError)
     }
-    # Refusals of a handshake have a status, no frame.
-    handshakes = {"INVALID_CONNECT", "MISSING_TICKET", "INVALID_TICKET", "HOST_PROTECTED"}
-    sent = codes - handshakes - {"GAME_FULL", "ORIGIN_NOT_ALLOWED", "SUPERSEDED"}
-    assert {code for code in sent if f"`{code}`" not in README} == set()
-    assert {type_ for type_ in messages.TYPES if f"`{type_}`" not in README} == set()
+    assert {code for code in codes if f"`{code}`" not in protocol} <= {errors.SignalError.code}
+    assert {type_ for type_ in messages.TYPES if f"`{type_}`" not in protocol} == set()
 
 
-async def test_ci_runs_the_readmes_test_command() -> None:
-    """Green there means that the command works."""
+def test_ci_runs_the_test_command() -> None:
+    """`.ci/run` runs what README and CONTRIBUTING.md name, and nothing else."""
     script = (ROOT / ".ci" / "run").read_text()
     assert re.findall(r"^exec (.+)$", script, re.MULTILINE) == ["make test"]
+    assert "`make test` runs all that CI runs" in README
 
 
 async def test_the_urls_default_port_is_the_emulators() -> None:
-    """Everything that is pasted points at it."""
+    """Pages show the URL of an emulator with default settings."""
     assert Settings().port == 3001
     async with Emulator(Settings(port=0)) as emulator:
         default = emulator.url.replace(str(emulator.port), str(Settings().port))
@@ -134,7 +133,7 @@ async def test_the_urls_default_port_is_the_emulators() -> None:
 
 
 def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
-    """Every key of it, and every key there is."""
+    """The TOML of docs/handlers.md is valid and has every key."""
     (toml,) = blocks("toml", HANDLERS)
     (tmp_path / "api.toml").write_text(toml, encoding="utf-8")
     config = read_config(tmp_path / "api.toml")
@@ -145,7 +144,7 @@ def test_the_configuration_that_is_shown_is_one(tmp_path: Path) -> None:
 
 
 def test_every_option_of_emulate_that_is_named_exists() -> None:
-    """None is typed in vain."""
+    """docs/handlers.md names no option that `emulate` lacks."""
     options = {option for param in main.commands["emulate"].params for option in param.opts}
     assert set(re.findall(r"--[a-z][a-z0-9-]+", HANDLERS)) <= options
 
@@ -155,7 +154,7 @@ def test_every_option_of_emulate_that_is_named_exists() -> None:
 
 @pytest.mark.process
 def test_the_tests_that_are_shown_run(pytester: pytest.Pytester) -> None:
-    """In a project like the reader's; the last one fails as it is shown."""
+    """All blocks but the last pass; the last fails with the report that is shown."""
     (toml,) = blocks("toml", TESTING)
     pytester.makepyprojecttoml(toml)
     *passing, failing = blocks("python", TESTING)
@@ -167,14 +166,14 @@ def test_the_tests_that_are_shown_run(pytester: pytest.Pytester) -> None:
 
 
 def _anyhow(line: str) -> str:
-    """Return a pattern that leaves open what differs from run to run."""
+    """Return a pattern without the parts that differ from run to run."""
     line = re.sub(r":\d{5}/", ":*/", line.replace("[", "[[]"))
     line = re.sub(r"^( +)\d\.\d{3}( +)\+\d+", r"*.*+*", line)
     return re.sub(r"^ +\d\.\d{3}", "*", line)
 
 
 def test_every_fixture_is_explained() -> None:
-    """And no other."""
+    """docs/testing.md has a section for each fixture and for no other."""
     found = {
         name
         for name, value in vars(pytest_plugin).items()
@@ -203,9 +202,9 @@ def test_every_option_of_the_marker_that_is_named_exists() -> None:
     ],
 )
 def test_everything_that_a_fixture_can_is_named(fixture: str, type_: type) -> None:
-    """A developer finds it here."""
+    """The section of a fixture names every public attribute of its type."""
     section = TESTING.partition(f"### `{fixture}`")[2].partition("\n##")[0]
     public = {name for name in vars(type_) if not name.startswith("_")}
-    # What starts and stops it, and what other fixtures are for.
+    # Used by fixtures only.
     public -= {"start", "stop", "connect", "faults", "attach", "story"}
     assert {name for name in public if not re.search(rf"\b{name}\b", section)} == set()

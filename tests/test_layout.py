@@ -1,4 +1,4 @@
-"""Every package is in the wheel and typed; constraints are versions."""
+"""Packages in the wheel, names of classes, and constraints."""
 
 import ast
 import tomllib
@@ -11,7 +11,7 @@ FOLDERS = ("core", "lambda_app", "emulator", "cli")
 
 
 def test_pyproject_lists_every_package() -> None:
-    """A forgotten sub-folder imports well in an editable install and is missing from the wheel."""
+    """pyproject.toml lists every package; the wheel would lack others, an editable install not."""
     setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
     found = {
         "poker_signal." + ".".join(init.parent.relative_to(ROOT).parts)
@@ -22,7 +22,7 @@ def test_pyproject_lists_every_package() -> None:
 
 
 def test_no_two_classes_have_one_name() -> None:
-    """A reader who meets a name knows which class it is."""
+    """No two classes have the same name, so a reader knows which class a name means."""
     files = [file for folder in FOLDERS for file in (ROOT / folder).rglob("*.py")]
     nodes = chain.from_iterable(ast.walk(ast.parse(file.read_text())) for file in files)
     names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
@@ -30,7 +30,7 @@ def test_no_two_classes_have_one_name() -> None:
 
 
 def test_constraints_are_versions_and_nothing_else() -> None:
-    """An address would tie every user to somebody's index."""
+    """Constraints are only versions, because an address would tie every user to one index."""
     lines = (ROOT / "constraints.txt").read_text().splitlines()
     pins = [line for line in lines if not line.startswith("#")]
     assert all(line.count("==") == 1 and "/" not in line and "@" not in line for line in pins)

@@ -1,4 +1,4 @@
-"""The protocol's documents say what the code does: every type, code and key, and nothing else."""
+"""The protocol's documents match the code: every type, code and key, and no others."""
 
 import copy
 import json
@@ -39,16 +39,16 @@ REFUSALS = {
     errors.GameFull,
     errors.Superseded,
 }
-"""What only a handshake is answered with."""
+"""Errors that only a WebSocket handshake is answered with."""
 
 
 def validator(name: str, document: dict[str, Any] = DOCUMENT) -> Draft7Validator:
-    """Return what holds a frame against a schema of the document."""
+    """Return a validator for a schema of the document."""
     return Draft7Validator({"$ref": f"#/components/schemas/{name}", **document})
 
 
 def kinds(frame: Any, names: tuple[str, ...]) -> list[str]:
-    """Return the schemas that a frame is valid by."""
+    """Return the names of the schemas that a frame matches."""
     return [name for name in names if validator(name).is_valid(frame)]
 
 
@@ -58,7 +58,7 @@ def signal(type_: str, id_: str | None = "1") -> Signal:
 
 
 def told() -> Iterator[tuple[str, Any]]:
-    """Yield what a sender hears of each of its messages and each error, and of which type."""
+    """Yield type and frame of the answer to each kind of message with each error."""
     for error in ERRORS:
         if type(error) in REFUSALS:
             continue
@@ -68,7 +68,7 @@ def told() -> Iterator[tuple[str, Any]]:
 
 
 def errors_of(document: dict[str, Any]) -> list[str]:
-    """Return what an AsyncAPI 3 document must not look like, according to those who know."""
+    """Return the places at which a document breaks the AsyncAPI 3 model of asyncapi3."""
     with warnings.catch_warnings(action="ignore"):
         from asyncapi3 import AsyncAPI3
     from pydantic import ValidationError
@@ -81,7 +81,7 @@ def errors_of(document: dict[str, Any]) -> list[str]:
 
 
 def test_the_document_is_asyncapi() -> None:
-    """And a document that is none is found out."""
+    """The document is valid AsyncAPI, and is invalid without one of its required members."""
     assert errors_of(DOCUMENT) == []
     for path in ("info version", "operations hear action", "servers emulator host"):
         broken = copy.deepcopy(DOCUMENT)
@@ -94,7 +94,7 @@ def test_the_document_is_asyncapi() -> None:
 
 
 def test_every_reference_leads_somewhere() -> None:
-    """And every schema is a schema, which something refers to."""
+    """Every reference has a target, and every schema is valid and referred to."""
 
     def references(part: Any) -> Iterator[str]:
         for key, value in part.items() if isinstance(part, dict) else enumerate(part):
@@ -114,7 +114,7 @@ def test_every_reference_leads_somewhere() -> None:
 
 
 def test_every_type_is_in_the_document() -> None:
-    """Of clients and of the server."""
+    """The document has exactly the types of clients and of the server."""
     assert set(SCHEMAS["Directive"]["enum"]) == messages.DIRECTED
     consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in ("Join", "Ping")}
     assert consts | messages.DIRECTED == messages.TYPES
@@ -129,7 +129,7 @@ def test_every_type_is_in_the_document() -> None:
 
 
 def test_every_code_is_in_the_document() -> None:
-    """Where it can come, and nowhere else."""
+    """The document has every error code where it can occur, and nowhere else."""
     classes = {value for value in vars(errors).values() if isinstance(value, type)}
     assert {type(error) for error in ERRORS} == {
         found for found in classes if issubclass(found, SignalError) and found is not SignalError
@@ -137,7 +137,7 @@ def test_every_code_is_in_the_document() -> None:
     codes: dict[str, set[str]] = {"error": set(), "undelivered": set()}
     for type_, frame in told():
         codes[type_].add(frame["payload"]["code"])
-    # A join goes to HOST: if that is not there, it has an error of its own.
+    # A join goes to HOST; if there is no HOST, it has another code.
     codes["error"] -= {"TARGET_NOT_FOUND"}
     assert set(SCHEMAS["ErrorCode"]["enum"]) == codes["error"]
     assert set(SCHEMAS["UndeliveredCode"]["enum"]) == codes["undelivered"]
@@ -150,7 +150,7 @@ def test_every_code_is_in_the_document() -> None:
 
 
 def test_every_frame_that_the_code_makes_is_in_the_document() -> None:
-    """With the same keys: each that a frame may have is in one of them."""
+    """Every frame of the code matches one schema, and together they have all its keys."""
     frames = [frame for _, frame in told() if frame["payload"]["code"] != "TARGET_NOT_FOUND"]
     frames += [frame for kind, frame in told() if kind == "undelivered"]
     frames += [json.loads(messages.relayed_frame(signal(type_), ALICE)) for type_ in RELAYED]
@@ -166,7 +166,7 @@ def test_every_frame_that_the_code_makes_is_in_the_document() -> None:
     "steps", [case[-1] for case in CASES], ids=[str(case[1]) for case in CASES]
 )
 def test_real_frames_are_as_the_document_says(steps: list[Any]) -> None:
-    """Of every transcript that the hosts are held against, each frame is of one kind."""
+    """Each frame of the transcripts, which all hosts follow, matches exactly one schema."""
     for step in steps:
         if isinstance(step, Hears):
             assert len(kinds(json.loads(step.text), SERVER)) == 1, step
@@ -194,7 +194,7 @@ def _is_understood(text: str) -> bool:
 @given(st.one_of(st.text(max_size=130), st.text(" \t\n\u00a0\x85a", max_size=4)))
 @example("Alice\n")
 def test_a_name_is_what_the_code_takes_for_one(text: str) -> None:
-    """Whatever humans type."""
+    """The document's schema of a name accepts the same texts as the code."""
     assert validator("Name").is_valid(text) == messages.is_name(text)
 
 
@@ -205,13 +205,13 @@ def test_a_name_is_what_the_code_takes_for_one(text: str) -> None:
     ids=[*BAD_SESSIONS, *GOOD_SESSIONS],
 )
 def test_a_session_is_what_the_code_takes_for_one(text: str, is_session: bool) -> None:
-    """Those that tests/core tries."""
+    """The document's schema of a session accepts the same texts as the code."""
     assert validator("Session").is_valid(text) is is_session
 
 
 @pytest.mark.signal_emulator(throttle_rate=0, throttle_burst=1)
 async def test_the_gateway_speaks_as_the_document_says(signal_peer: ConnectPeer) -> None:
-    """Its own frames have no type."""
+    """A frame of the gateway itself, without a type, matches its schema."""
     alice = await signal_peer("Alice")
     await alice.send("ping")
     assert kinds((await alice.expect()).body, SERVER) == ["Gateway"]
@@ -220,12 +220,12 @@ async def test_the_gateway_speaks_as_the_document_says(signal_peer: ConnectPeer)
 
 
 def test_the_types_are_made_from_the_document() -> None:
-    """``python -m tests.protocol_types`` writes them anew when this fails."""
+    """The types are made from the document; ``python -m tests.protocol_types`` writes them."""
     assert TYPES.read_text(encoding="utf-8") == typescript(SCHEMAS)
 
 
 def test_the_prose_names_everything() -> None:
-    """Every type, code, parameter and status; and no code that there is not."""
+    """The prose names every type, code, parameter and status, and no unknown code."""
     codes = {error.code for error in ERRORS}
     for word in messages.TYPES | codes | {"error", "undelivered", "ack", "pong"}:
         assert f"`{word}`" in PROSE, word

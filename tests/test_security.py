@@ -1,4 +1,4 @@
-"""SECURITY.md claims what is tested, and nothing else."""
+"""SECURITY.md claims only what is tested."""
 
 import ast
 import re
@@ -17,7 +17,7 @@ NAMED = re.compile(r"\[(test_\w+)\]\((tests/[\w/]+\.py)\)")
 
 
 def claims() -> dict[str, list[str]]:
-    """Return what is claimed, each with the tests that are named for it."""
+    """Return the claims, each with the tests that it names."""
     found = {}
     for table in re.findall(r"^\| claim \| test \|\n\|---\|---\|\n((?:\|.*\|\n)+)", TEXT, re.M):
         for line in table.splitlines():
@@ -27,14 +27,14 @@ def claims() -> dict[str, list[str]]:
 
 
 def test_every_claim_names_its_test() -> None:
-    """In a table whose header says so, and there are no other links to tests."""
+    """Every claim in the tables names a test, and no other text links to tests."""
     assert len(claims()) > 30
     assert [claim for claim, tests in claims().items() if not tests] == []
     assert sum(map(len, claims().values())) == len(NAMED.findall(TEXT))
 
 
 def test_every_named_test_is_one_that_make_test_runs() -> None:
-    """It stands in its file, under that very name, and is not left to the nightly tests."""
+    """Every named test exists in its file, under that name, and is not a nightly test."""
     for path, name in sorted({(path, name) for name, path in NAMED.findall(TEXT)}):
         tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
         (test,) = (part for part in tree.body if getattr(part, "name", None) == name)
@@ -45,7 +45,7 @@ def test_every_named_test_is_one_that_make_test_runs() -> None:
 
 
 async def test_the_emulator_listens_on_this_machine_only() -> None:
-    """Not even on another address of the loopback network: whoever wants more has to say so."""
+    """By default the emulator listens on 127.0.0.1 only, not on other loopback addresses."""
     async with Emulator(Settings(port=0)) as emulator:
         query = "?playerId=Alice&gameId=GAME01"
         async with connect(emulator.url + query):

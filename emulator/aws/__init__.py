@@ -1,1 +1,1 @@
-"""AWS's shapes as pure values: no socket, no state."""
+"""Data formats and rules of AWS, without sockets: events, ids, answers, policies, throttling."""

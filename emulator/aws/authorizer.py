@@ -1,4 +1,4 @@
-"""Lambda REQUEST authorizers: who may connect.
+"""Lambda REQUEST authorizers: identity sources, and evaluation of the returned policy.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-websocket-api-lambda-auth.html
 """
@@ -35,7 +35,7 @@ def lacks_identity(
     stage_variables: Mapping[str, str],
     context: Mapping[str, Any],
 ) -> bool:
-    """Tell whether any of the identity sources is absent or empty: then nobody is asked."""
+    """Tell whether an identity source is absent or empty; then the authorizer is not invoked."""
     for source in sources:
         kind, _, name = source.removeprefix("route.request.").partition(".")
         value: object
@@ -53,7 +53,7 @@ def lacks_identity(
 
 
 def judge(result: Result, method_arn: str, source_ip: str) -> dict[str, Any] | Answer:
-    """Return what ``requestContext.authorizer`` will hold, or the answer of a refusal."""
+    """Return the value of ``requestContext.authorizer``, or the Answer of a refusal."""
     match result:
         case Raised(message="Unauthorized"):
             return UNAUTHORIZED
@@ -88,7 +88,7 @@ def _judge_document(
 
 
 def _is_allowed(statements: list[Any], method_arn: str, source_ip: str) -> bool:
-    """Evaluate a policy: an explicit Deny wins, and what is not allowed is denied."""
+    """Evaluate a policy: an explicit Deny wins, and without an Allow the result is False."""
     allowed = False
     for statement in statements:
         effect = statement["Effect"]
@@ -105,7 +105,7 @@ def _is_allowed(statements: list[Any], method_arn: str, source_ip: str) -> bool:
 
 
 def _condition_holds(statement: Mapping[str, Any], effect: str, source_ip: str) -> bool:
-    """Tell whether a statement's conditions hold; one that is not known here never helps."""
+    """Tell whether a statement's conditions hold; an unsupported one never grants access."""
     for operator, tests in (statement.get("Condition") or {}).items():
         for key, networks in tests.items():
             if operator not in {"IpAddress", "NotIpAddress"} or key.lower() != "aws:sourceip":

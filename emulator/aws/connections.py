@@ -1,4 +1,4 @@
-"""``@connections`` as a protocol: the calls of the ApiGatewayManagementApi, in process."""
+"""``@connections`` as a Python protocol: the calls of the ApiGatewayManagementApi, in process."""
 
 from typing import NamedTuple, Protocol
 
@@ -6,7 +6,7 @@ from poker_signal.core.aws_event import Identity
 
 
 class ConnectionInfo(NamedTuple):
-    """The answer of GetConnection."""
+    """The result of GetConnection."""
 
     connected_at_ms: int
     last_active_at_ms: int
@@ -20,7 +20,7 @@ class Connections(Protocol):
         """Send a text frame; False: the connection is gone."""
 
     def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return what is known of an open connection; None: it is gone."""
+        """Return the state of an open connection; None: it is gone."""
 
     def delete(self, connection_id: str) -> bool:
         """Close a connection; False: it was gone."""

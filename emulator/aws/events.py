@@ -1,6 +1,6 @@
-"""Plays AWS: makes the events that API Gateway hands to Lambda.
+"""The events that API Gateway passes to Lambda.
 
-Field by field what recordings of the real service show.
+Every field is as in recordings of the real service.
 """
 
 from collections.abc import Iterable, Mapping
@@ -21,16 +21,16 @@ from poker_signal.emulator.aws.http import Request
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 _HOP_BY_HOP = frozenset({"connection", "upgrade", "content-length"})
-"""Headers that the gateway keeps for itself."""
+"""Headers that API Gateway removes from the event of ``$connect``."""
 
 
 class Label(NamedTuple):
-    """Names by which people know a connection, as a display shows them."""
+    """The names of a connection in displays."""
 
     name: str = ""
-    """Of the client: a player."""
+    """The client's name: the player."""
     group: str = ""
-    """Of those it belongs to: a game."""
+    """Its group: the game."""
 
 
 class Facts(NamedTuple):
@@ -44,7 +44,7 @@ class Facts(NamedTuple):
     identity: Identity
     stage_variables: Mapping[str, str] = MappingProxyType({})
     authorizer: dict[str, Any] | None = None
-    """What the authorizer's function said."""
+    """The context that the authorizer returned; None: there is no authorizer."""
     label: Label = Label()
     """For displays only; no handler sees it."""
 
@@ -52,7 +52,7 @@ class Facts(NamedTuple):
 def connect_event(
     facts: Facts, request: Request, request_id: str, trace_id: str, at_ms: int
 ) -> LambdaEvent:
-    """Return the event of a handshake."""
+    """Return the ``$connect`` event of a handshake."""
     headers = _forwarded_headers(facts, request, trace_id)
     event: LambdaEvent = {
         "headers": dict(headers),
@@ -69,7 +69,7 @@ def connect_event(
 def authorizer_event(
     facts: Facts, request: Request, method_arn: str, request_id: str, trace_id: str, at_ms: int
 ) -> AuthorizerEvent:
-    """Return what a REQUEST authorizer is called with: the handshake, hop by hop headers too."""
+    """Return the event of a REQUEST authorizer: the handshake with its hop-by-hop headers."""
     connect = connect_event(facts, request, request_id, trace_id, at_ms)
     headers = [
         *connect["headers"].items(),
@@ -95,7 +95,7 @@ def message_event(
     facts: Facts, route_key: str, body: str, request_id: str, message_id: str, at_ms: int
 ) -> LambdaEvent:
     """Return the event of a message."""
-    # Written out, because this is done for every message.
+    # Written out instead of calling _context, because this runs for every message.
     connection_id, connected_at_ms, stage, domain_name, api_id, identity = facts[:6]
     context: RequestContext = {
         "routeKey": route_key,
@@ -122,9 +122,9 @@ def message_event(
 def disconnect_event(
     facts: Facts, code: int, reason: str, request_id: str, at_ms: int
 ) -> LambdaEvent:
-    """Return the event of a connection that has closed.
+    """Return the ``$disconnect`` event of a closed connection.
 
-    None of the handshake's headers come back: a handler that needs them must have kept them.
+    It has none of the handshake's headers: a handler that needs them stores them at ``$connect``.
     """
     headers = [
         ("Host", _host_of(facts)),
@@ -145,14 +145,14 @@ def disconnect_event(
 
 
 def request_time(epoch_ms: int) -> str:
-    """Return a moment as access logs write it, in UTC: ``09/Feb/2024:18:23:28 +0000``."""
+    """Format a time as access logs do, in UTC: ``09/Feb/2024:18:23:28 +0000``."""
     return _request_time(epoch_ms // 1000)
 
 
 @lru_cache(maxsize=8)
 def _request_time(epoch_s: int) -> str:
     moment = datetime.fromtimestamp(epoch_s, UTC)
-    # Not %b: that is in the language of the machine.
+    # Not %b, which depends on the locale.
     return f"{moment:%d}/{_MONTHS[moment.month - 1]}/{moment:%Y:%H:%M:%S} +0000"
 
 
@@ -186,7 +186,7 @@ def _with_stage_variables(event: LambdaEvent, facts: Facts) -> LambdaEvent:
 
 
 def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tuple[str, str]]:
-    """Return the client's headers in its own casing, and what the gateway adds, sorted."""
+    """Return the client's headers, in its casing, and those of the gateway, sorted by name."""
     found: list[tuple[str, int, str, str]] = []
     for name, value in request.headers:
         lower = name.lower()
@@ -203,13 +203,13 @@ def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tu
         ("x-forwarded-port", len(found), "X-Forwarded-Port", "443"),
         ("x-forwarded-proto", len(found), "X-Forwarded-Proto", "https"),
     ]
-    # The number keeps repeated headers in the client's order.
+    # The index in each tuple keeps repeated headers in the client's order.
     found.sort()
     return [(name, value) for _, _, name, value in found]
 
 
 def _host_of(facts: Facts) -> str:
-    """Return the host without its port: the real service has none."""
+    """Return the host without its port, because the real service has no port there."""
     host, _, port = facts.domain_name.rpartition(":")
     return host if host and port.isdigit() else facts.domain_name
 

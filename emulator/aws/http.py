@@ -1,4 +1,4 @@
-"""HTTP requests and answers as values, in the words that API Gateway uses."""
+"""HTTP requests and answers as values, with the error messages of API Gateway."""
 
 import email.utils
 import json
@@ -10,12 +10,12 @@ from http import HTTPStatus
 from urllib.parse import parse_qsl, unquote
 
 Headers = list[tuple[str, str]]
-"""Names in the sender's own casing, in order, repeated ones included."""
+"""Names and values in order, in the sender's casing, repeated headers included."""
 
 
 @dataclass
 class Request:
-    """A whole HTTP request."""
+    """A complete HTTP request."""
 
     method: str
     target: str
@@ -29,9 +29,9 @@ class Request:
     query: list[tuple[str, str]] = field(init=False)
     """The parameters of the query string in order, decoded; ``+`` is a space."""
     last_values: dict[str, str] = field(init=False)
-    """The last value of every header by its name in lower case."""
+    """The last value of each header, by lower-case name."""
     wants_upgrade: bool = field(init=False)
-    """The client asks for a WebSocket, rightly or wrongly."""
+    """True if the client asks for a WebSocket; its handshake may still be invalid."""
 
     def __post_init__(self) -> None:
         path, _, query = self.target.partition("?")
@@ -41,7 +41,7 @@ class Request:
         self.wants_upgrade = self.last_values.get("upgrade", "").lower() == "websocket"
 
     def header(self, name: str) -> str | None:
-        """Return the last value of a header, whatever its casing."""
+        """Return the last value of a header; the case of ``name`` does not matter."""
         return self.last_values.get(name.lower())
 
 
@@ -63,7 +63,7 @@ class Answer:
         return any(name == "Content-Type" for name, _ in self.headers)
 
     def all_headers(self) -> Headers:
-        """Return what is sent before the body."""
+        """Return the headers to send, generated ones included."""
         return [
             ("Date", http_date()),
             *([("Content-Type", "application/json")] if self.body and not self._is_typed else []),
@@ -77,7 +77,7 @@ _STATUSES = {status.value for status in HTTPStatus}
 
 
 def http_date() -> str:
-    """Return what the header ``Date`` says now."""
+    """Return the current time as value of the header ``Date``."""
     return _date(int(time.time()))
 
 
@@ -87,9 +87,9 @@ def _date(epoch_s: int) -> str:
 
 
 def error(status: int, error_type: str | None, message: str | None) -> Answer:
-    """Return an answer that the gateway itself makes.
+    """Return an error of the gateway itself.
 
-    boto3 finds its exception class by the header ``x-amzn-ErrorType`` alone.
+    boto3 selects its exception class only by the header ``x-amzn-ErrorType``.
     """
     body = b"" if message is None else json.dumps({"message": message}, separators=(",", ":"))
     return Answer(
@@ -113,5 +113,5 @@ SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
 
 
 def bad_request(why: str) -> Answer:
-    """Return the answer to a request that is not HTTP, or no valid WebSocket handshake."""
+    """Return the answer to invalid HTTP or to an invalid WebSocket handshake."""
     return error(400, "BadRequestException", why)

@@ -1,8 +1,8 @@
-"""Ids that look like API Gateway's: 16 characters, the last of them ``=``.
+"""Ids in the format of API Gateway: 16 characters, the last one ``=``.
 
 Connection, request and message ids share one format, URL-safe base64 of 11 bytes: a counter
-(4), noise (2), two fixed bytes, the kind of id, and two bytes that a connection's id has in
-common with those of its messages. All recorded ids are of that shape.
+(4), noise (2), two fixed bytes, the kind of id (1), and two bytes that are the same in the id of
+a connection and in those of its messages. All recorded ids have this format.
 """
 
 import random
@@ -12,16 +12,16 @@ from collections.abc import Iterator
 
 _FORMAT = re.compile("[A-Za-z0-9_-]{15}=")
 
-# What the bytes 20 03 and the kind are in base64.
+# The fixed bytes, 20 03, and the kind in base64.
 _CONNECTION_OR_MESSAGE = "IAMC"
 _REQUEST = "IAMF"
 
 _BLOCK = 256
-"""How many are encoded together: every message takes two, and one by one costs twice as much."""
+"""Ids encoded per batch; encoding them one by one would take twice as long."""
 
 
 class Identifiers:
-    """Makes ids, each of them once."""
+    """Generator of unique ids."""
 
     def __init__(self, noise: random.Random | None = None, counter: int | None = None) -> None:
         self._noise = noise or random.Random()
@@ -43,8 +43,8 @@ class Identifiers:
     def of_message(self, connection_id: str) -> tuple[str, str]:
         """Return a new request id, and a new message id.
 
-        The message's last four characters are those of its connection. Both share their
-        counter: kind and noise tell them apart, and one is made in half the time of two.
+        The last four characters of the message id are those of its connection's id. Both ids
+        share their first eight characters, which halves the time; their kinds differ.
         """
         head, tail = next(self._ends)
         return head + _REQUEST + tail, head + _CONNECTION_OR_MESSAGE + connection_id[12:]
@@ -58,7 +58,7 @@ class Identifiers:
         return f"Root=1-{at_ms // 1000:08x}-{self._noise.getrandbits(96):024x}"
 
     def _all_ends(self, block: int) -> Iterator[tuple[str, str]]:
-        """Yield the first eight characters, counter and noise, and the last four, noise."""
+        """Yield the first eight characters (counter, noise) and the last four (noise) of ids."""
         while True:
             high = (block & 0xFF_FFFF).to_bytes(3, "big")
             noise = self._noise.randbytes(4 * _BLOCK)
@@ -70,11 +70,11 @@ class Identifiers:
             tails[0::3], tails[1::3] = noise[2 * _BLOCK : 3 * _BLOCK], noise[3 * _BLOCK :]
             head, tail = (urlsafe_b64encode(each).decode() for each in (heads, tails))
             for start in range(0, 4 * _BLOCK, 4):
-                # The third byte of a tail is none: its place is the padding's.
+                # A tail has two bytes and padding; the encoded third byte is dropped.
                 yield head[2 * start : 2 * start + 8], tail[start : start + 3] + "="
             block += 1
 
 
 def is_well_formed(connection_id: str) -> bool:
-    """Tell whether API Gateway could have made this id."""
+    """Tell whether an id has the format of API Gateway."""
     return _FORMAT.fullmatch(connection_id) is not None

@@ -1,36 +1,36 @@
-"""Results of a function, as values, and the function itself as API Gateway sees it."""
+"""Results of a Lambda function as values, and the interface of a function."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 
 class Report(NamedTuple):
-    """What a function in this process tells of an event beside its response, for the trace."""
+    """Outcome of an event, which a function in this process reports to the trace."""
 
     outcome: str
     code: str | None = None
-    """Of the refusal or error, if there was one."""
+    """The code of the refusal or error; None: there was none."""
 
 
 class Returned(NamedTuple):
-    """The function returned this value, whatever it is."""
+    """The function returned this value, of any type."""
 
     value: object
     report: Report | None = None
 
 
 class Raised(NamedTuple):
-    """The function raised, or crashed."""
+    """The function raised an exception, or crashed."""
 
     message: str
 
 
 class TimedOut(NamedTuple):
-    """The function took longer than the integration timeout; it goes on running."""
+    """The function took longer than the integration timeout; it continues to run."""
 
 
 class NotInvokable(NamedTuple):
-    """Lambda refuses to call the function: no permission, or too many invocations are running."""
+    """Lambda refuses the invocation: no permission, or too many invocations are running."""
 
     why: str = "no permission to invoke"
 
@@ -39,10 +39,10 @@ Result = Returned | Raised | TimedOut | NotInvokable
 
 
 class Forward(NamedTuple):
-    """The only outcome of a message is one post, which the gateway performs.
+    """A message's only effect: one post, which the gateway performs.
 
-    Only a function in this process can return it. If the connection is gone, or posts are
-    throttled or subject to faults, the gateway invokes the function again, without ``may_forward``.
+    Only a function in this process can return it, and only if ``may_forward`` was True. If the
+    connection is gone, the gateway invokes the function again with ``may_forward=False``.
     """
 
     connection_id: str
@@ -52,7 +52,7 @@ class Forward(NamedTuple):
 
 
 class Running:
-    """A function that has not returned yet."""
+    """The result of a function that has not returned yet."""
 
     __slots__ = ("_result", "_then")
 
@@ -61,13 +61,13 @@ class Running:
         self._then: Callable[[Result], None] | None = None
 
     def then(self, callback: Callable[[Result], None]) -> None:
-        """Call once, with the result; at once if it is there."""
+        """Call ``callback`` once with the result, immediately if there is one already."""
         self._then = callback
         if self._result is not None:
             callback(self._result)
 
     def finish(self, result: Result) -> None:
-        """Set the result; on the event loop."""
+        """Set the result and run the callback; call this on the event loop."""
         self._result = result
         if self._then is not None:
             self._then(result)
@@ -79,9 +79,9 @@ class Integration(Protocol):
     def invoke(
         self, event: Mapping[str, Any], may_forward: bool = False
     ) -> Result | Running | Forward:
-        """Call the function; Running: the result comes later.
+        """Call the function; a Running delivers its result later.
 
-        ``may_forward``: if all that follows is one post, return it as a Forward.
+        ``may_forward``: the function may return a Forward if its only effect is one post.
         """
 
 
@@ -89,7 +89,7 @@ _RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase6
 
 
 def well_formed(result: Returned) -> Mapping[str, Any] | None:
-    """Return a function's response if API Gateway can use it."""
+    """Return a function's response; None if API Gateway does not accept it."""
     value = result.value
     if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
         return None

@@ -1,7 +1,7 @@
-"""Route selection expressions: which route a message asks for.
+r"""Route selection expressions, which read the route key from a message.
 
-``$request.body.action`` is a variable, ``${request.body.a}/${request.body.b}`` two of them and
-a literal; ``\\$`` is a dollar sign
+``$request.body.action`` is a variable. ``${request.body.a}/${request.body.b}`` is two variables and
+a literal. ``\$`` is a dollar sign
 (https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html).
 """
 
@@ -18,14 +18,14 @@ _TOKEN = re.compile(
 
 
 class InvalidExpression(PokerSignalError, ValueError):
-    """Not a route selection expression; the text says why."""
+    """Invalid route selection expression; the message says why."""
 
 
 def compile_expression(expression: str) -> Callable[[str], str]:
-    """Return a function from a message's text to the route key that it asks for.
+    """Return a function that maps the text of a message to a route key.
 
     Raises:
-        InvalidExpression: a variable that is not of the message's body, or no JSONPath.
+        InvalidExpression: a variable is outside the message's body, or is not a JSONPath.
     """
     parts: list[str | Callable[[object], str]] = []
     end = 0
@@ -34,7 +34,7 @@ def compile_expression(expression: str) -> Callable[[str], str]:
         if token is None or token["wrong"] is not None:
             raise InvalidExpression(
                 f"{expression!r}: only $request.body… and ${{request.body…}} are variables here; "
-                r"a dollar sign is \$"
+                r"write \$ for a dollar sign"
             )
         end = token.end()
         path = token[2] if token[2] is not None else token[3]
@@ -46,12 +46,12 @@ def compile_expression(expression: str) -> Callable[[str], str]:
 
 
 def _variable(path: str) -> Callable[[object], str]:
-    import jsonpath  # not before somebody needs a route of their own: it takes a while
+    import jsonpath  # slow to import, and only APIs with routes of their own need it
 
     try:
         query = jsonpath.compile("$" + path)
     except jsonpath.JSONPathError as error:
-        # The lines after the first one draw an arrow.
+        # The other lines only point to the position with an arrow.
         why = str(error).partition("\n")[0]
         raise InvalidExpression(f"$request.body{path}: {why}") from error
     # A message that is neither object nor array never gets here: see _evaluate.

@@ -1,4 +1,4 @@
-"""Token buckets, as API Gateway throttles: a rate that refills, a burst that it refills to."""
+"""Token buckets as in the throttling of API Gateway: the refill rate, and the burst size."""
 
 import math
 
@@ -6,15 +6,15 @@ from poker_signal.core.token_bucket import FULL, Rate
 from poker_signal.emulator.clock import Clock
 
 NEW_CONNECTIONS_PER_S = 500
-"""The account's default quota in a region."""
+"""Default quota of an account per region."""
 
 
 class LimitExceeded(Exception):
-    """``@connections`` takes no more calls for now; nothing was done."""
+    """``@connections`` is throttled; the call had no effect."""
 
 
 class TokenBucket:
-    """Lets through ``rate`` requests a second, and ``burst`` at once."""
+    """Token bucket: ``rate`` requests per second, and up to ``burst`` at once."""
 
     def __init__(self, rate: float, burst: int, clock: Clock) -> None:
         self._rate = Rate(rate, burst)
@@ -22,7 +22,7 @@ class TokenBucket:
         self._full_at_us = FULL
 
     def take(self) -> bool:
-        """Tell whether one more may pass, and count it if so."""
+        """Take a token; return False if there is none."""
         full_at_us = self._rate.spend(self._full_at_us, self._clock.now_ms())
         if full_at_us is None:
             return False
@@ -31,7 +31,7 @@ class TokenBucket:
 
 
 def bucket(rate: float | None, burst: int | None, clock: Clock) -> TokenBucket | None:
-    """Return a full bucket, of one second where no burst is given; None: any rate is allowed."""
+    """Return a full bucket; None: no limit. The default burst is ``rate``, rounded up."""
     if rate is None:
         return None
     return TokenBucket(rate, math.ceil(rate) if burst is None else burst, clock)

@@ -1,1 +1,1 @@
-"""Players against any server, emulator or deployment."""
+"""Signaling clients for any server, emulator or deployment."""

@@ -1,7 +1,7 @@
-"""A signaling client: what one player says, and what it hears.
+"""A signaling client: it sends one player's messages and keeps the frames that arrive.
 
-It connects as the app in the field does. Everything that arrives is kept until somebody asks
-for it, so that a script may expect frames in an order of its own.
+It connects as the app in the field does. Frames are kept until the caller asks for them, so
+that a script may expect them in another order than they arrive.
 """
 
 import asyncio
@@ -20,49 +20,49 @@ from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.protocols.websocket_connection import MAX_REASON_BYTES, may_close_with
 
 MAX_REMEMBERED = 1000
-"""Frames that a client keeps for whoever may ask; beyond, the oldest are dropped."""
+"""Frames that a client keeps until they are expected; beyond this the oldest are dropped."""
 
 MAX_CLOSING_S = 2
-"""How long a server may take to answer the closing handshake; then the socket is just dropped."""
+"""Seconds that a server may take to answer a close frame; then the TCP connection is dropped."""
 
 PING_EVERY_S = 240
-"""How often somebody pings who has nothing else to say."""
+"""Seconds between two pings of ``keep_alive``."""
 
 ABSENT: Final[Any] = object()
-"""A member that is left out of a message; ``None`` is sent as ``null``."""
+"""Value of a member that is left out of a message; ``None`` is sent as ``null``."""
 
 _UNESCAPED = "!~*'()"
-"""What encodeURIComponent leaves alone beside letters, digits, ``_``, ``.`` and ``-``."""
+"""Characters that encodeURIComponent does not escape, besides letters, digits, ``_.-``."""
 
 
 class BadUrl(PokerSignalError, ValueError):
-    """Not the URL of a signaling server; the text says what is."""
+    """The URL is not that of a signaling server; the text says why."""
 
 
 class Ended(PokerSignalError):
-    """The connection has ended: nothing can be sent any more."""
+    """The connection has ended, so that nothing can be sent."""
 
 
 class Frame(NamedTuple):
-    """What the server sent, once."""
+    """One text frame from the server."""
 
     number: int
-    """0 for the first that this client heard."""
+    """Frames that this client got before it."""
     at_s: float
     """Seconds since the client began to connect."""
     text: str
-    """As it came."""
+    """The frame as it arrived."""
     body: Any
-    """``text`` read as JSON; ``None`` if it is none."""
+    """``text`` parsed as JSON; ``None`` if it is not JSON."""
 
     @property
     def type(self) -> str | None:
-        """The wire protocol's ``type``, if there is one."""
+        """The wire protocol's ``type``; None if absent or not a string."""
         return self._member("type")
 
     @property
     def sender(self) -> str | None:
-        """Who said it, if a player did."""
+        """Name of the player that sent it; None for the server's own frames."""
         return self._member("senderId")
 
     @property
@@ -72,7 +72,7 @@ class Frame(NamedTuple):
 
     @property
     def code(self) -> str | None:
-        """The code of an ``error`` or ``undelivered``."""
+        """The code of an ``error`` or ``undelivered``; None for other frames."""
         return self.payload.get("code") if isinstance(self.payload, dict) else None
 
     def _member(self, name: str) -> str | None:
@@ -81,7 +81,7 @@ class Frame(NamedTuple):
 
 
 class NotHeard(PokerSignalError):
-    """What was awaited did not come; ``heard`` is what came and nobody has asked for."""
+    """An expected frame did not come; ``heard`` holds the frames that no call has claimed."""
 
     def __init__(self, awaited: str, within_s: float, heard: list[Frame], closed: str) -> None:
         super().__init__(awaited, within_s, heard, closed)
@@ -92,7 +92,7 @@ class NotHeard(PokerSignalError):
 
     @property
     def came(self) -> str:
-        """What happened instead, in words."""
+        """Frames that came instead, as text for a message."""
         frames = [
             frame.text if len(frame.text) < 200 else f"{frame.text[:197]}…" for frame in self.heard
         ]
@@ -104,7 +104,7 @@ class NotHeard(PokerSignalError):
 
 
 def check_close(code: int, reason: str) -> None:
-    """Check whether a close frame can say this.
+    """Check that a close frame can carry this code and reason.
 
     Raises:
         ValueError: no such code can be sent, or the reason is too long.
@@ -116,17 +116,17 @@ def check_close(code: int, reason: str) -> None:
 
 
 def checked_url(url: str) -> str:
-    """Return a server's URL as clients need it: no slash before what they append.
+    """Return a server's URL without a slash at its end, so that a query string can be appended.
 
     Raises:
-        BadUrl: another scheme, no host, or with a query string.
+        BadUrl: another scheme, no valid host, or a query string or fragment.
     """
     try:
         parts = urlsplit(url)
-        # As the resolver will: labels that are empty or too long are no name.
+        # As the resolver does: it rejects labels that are empty or too long.
         has_host = bool((parts.hostname or "").encode("idna")) and parts.port != 0
     except ValueError as error:
-        raise BadUrl(f"there is no host in it: {error}") from error
+        raise BadUrl(f"its host or port is not valid: {error}") from error
     if parts.scheme in {"http", "https"}:
         scheme = {"http": "ws", "https": "wss"}[parts.scheme]
         raise BadUrl(f"a WebSocket URL starts with {scheme}:// in place of {parts.scheme}://")
@@ -135,26 +135,26 @@ def checked_url(url: str) -> str:
     if not has_host or any(char.isspace() for char in url):
         raise BadUrl("a WebSocket URL is wss://HOST/STAGE")
     if "?" in url or "#" in url:
-        raise BadUrl("leave out what comes after the path: playerId and gameId are added here")
+        raise BadUrl("leave out the query string: the client adds playerId and gameId")
     return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
 def query_of(**parameters: str | None) -> str:
-    """Return a query string, encoded as encodeURIComponent does; ``None`` is left out."""
+    """Return a query string, encoded as by encodeURIComponent; ``None`` values are left out."""
     present = {name: value for name, value in parameters.items() if value is not None}
     members = [f"{name}={quote(value, safe=_UNESCAPED)}" for name, value in present.items()]
     return f"?{'&'.join(members)}" if members else ""
 
 
 def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
-    """Return the bare connection of a client, with any query string; to be awaited or entered."""
+    """Return a WebSocket connection with any query string, to be awaited or entered."""
     return connect(
         url + query,
-        # The app's stack offers none, and API Gateway takes none.
+        # The app's stack does not offer compression, and API Gateway does not accept it.
         compression=None,
         open_timeout=timeout_s,
         close_timeout=min(timeout_s, MAX_CLOSING_S),
-        # Nor does the app ping.
+        # The app sends no ping frames.
         ping_interval=None,
     )
 
@@ -165,9 +165,9 @@ class Client:
     def __init__(self, socket: ClientConnection, player: str, started_s: float) -> None:
         self.player = player
         self.handshake_s = time.perf_counter() - started_s
-        """How long connecting took, from the look-up of the name to the 101."""
+        """Seconds from the DNS lookup to the 101 response."""
         self.on_frame: Callable[[Frame], None] = lambda _: None
-        """Told of every frame when it comes, also of those that somebody awaits."""
+        """Called with every frame when it arrives, also if an ``expect`` waits for it."""
         self._socket = socket
         self._started_s = started_s
         self._pending: deque[Frame] = deque(maxlen=MAX_REMEMBERED)
@@ -178,29 +178,29 @@ class Client:
 
     @property
     def close_code(self) -> int | None:
-        """With what the connection ended: 1006 if without a closing handshake; before, ``None``."""
+        """Close code; 1006: ended without a closing handshake; None: still open."""
         return self._socket.close_code if self._ended else None
 
     @property
     def close_reason(self) -> str:
-        """Why, in the words of whoever closed it."""
+        """Reason in the close frame; empty if there is none."""
         return self._socket.close_reason or ""
 
     @property
     def closed_by_us(self) -> bool:
-        """Whether it was this side that wanted to end."""
+        """True if this client closed or aborted the connection."""
         return self._closed_by_us
 
     async def send(
         self, type_: str, target: str | None = None, payload: Any = ABSENT, id_: Any = ABSENT
     ) -> None:
-        """Send a message of the wire protocol."""
+        """Send a message of the wire protocol; raise ``Ended`` if the connection has ended."""
         members = {"type": type_, "targetId": target or ABSENT, "payload": payload, "id": id_}
         present = {name: value for name, value in members.items() if value is not ABSENT}
         await self.send_text(json.dumps(present))
 
     async def send_text(self, text: str) -> None:
-        """Send a text frame, whatever it says.
+        """Send any text as a text frame.
 
         Raises:
             Ended: the connection has ended.
@@ -213,9 +213,9 @@ class Client:
     async def expect(
         self, type: str | None = None, sender: str | None = None, within: float = 10
     ) -> Frame:
-        """Return the next frame that is of this type and by this sender; without them, the next.
+        """Return the next frame of this type and sender; ``None`` matches any.
 
-        Frames that are of another kind stay where they are, for a later ``expect``.
+        Other frames are kept for a later ``expect``.
 
         Raises:
             NotHeard: none came ``within`` seconds, or the connection ended.
@@ -229,7 +229,7 @@ class Client:
         return frame
 
     async def expect_close(self, within: float | None = 10) -> int:
-        """Return the code with which the connection ends; ``None`` waits for ever.
+        """Wait for the end of the connection; return its close code. ``within`` None: no limit.
 
         Raises:
             NotHeard: it did not end ``within`` seconds.
@@ -243,13 +243,13 @@ class Client:
         return self._socket.close_code or 1006
 
     async def keep_alive(self, every_s: float = PING_EVERY_S) -> None:
-        """Ping for ever: API Gateway ends what is silent for ten minutes."""
+        """Send pings until cancelled: API Gateway closes a connection after ten silent minutes."""
         while True:
             await asyncio.sleep(every_s)
             await self.send("ping")
 
     async def frames(self) -> AsyncGenerator[Frame, None]:
-        """Yield what comes until the connection ends."""
+        """Yield frames until the connection ends."""
         while True:
             while (frame := self._claim(None, None)) is not None:
                 yield frame
@@ -258,7 +258,7 @@ class Client:
             await self._wait_for_news()
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection properly.
+        """Close the connection with a close frame.
 
         Raises:
             ValueError: no such code can be sent, or the reason is too long.
@@ -268,12 +268,12 @@ class Client:
         await self._socket.close(code, reason)
 
     def abort(self) -> None:
-        """End the connection as a lost network does: without a word."""
+        """Drop the TCP connection without a close frame, as a lost network does."""
         self._closed_by_us = True
         self._socket.transport.abort()
 
     async def read(self) -> None:
-        """Take in what comes until the connection ends."""
+        """Receive frames until the connection ends."""
         try:
             while True:
                 data = await self._socket.recv()
@@ -289,7 +289,7 @@ class Client:
             self._tell()
 
     def _tell(self) -> None:
-        # Whoever waits has the old event: nobody misses anything, many may wait.
+        # Waiting calls hold the old event, so that any number of them wake up.
         self._news.set()
         self._news = asyncio.Event()
 
@@ -313,7 +313,7 @@ class Client:
 
 
 Tickets = Callable[[str, str], str]
-"""Makes the join ticket of a game and a player, for a server that asks for one."""
+"""Returns a join ticket for a game id and a player's name."""
 
 
 @asynccontextmanager
@@ -325,11 +325,11 @@ async def signal_client(
     timeout_s: float = 10,
     ticket: str | None = None,
 ) -> AsyncGenerator[Client, None]:
-    """Connect a player; close the connection in the end, if it is still open.
+    """Connect a player; close the connection at the end, if it is still open.
 
     Raises:
-        InvalidStatus: refused.
-        OSError, TimeoutError, InvalidHandshake: not reached; ``problems.explain`` has words for it.
+        InvalidStatus: the server refused the handshake.
+        OSError, TimeoutError, InvalidHandshake: not reached; see ``explain.explain``.
     """
     query = query_of(playerId=player, gameId=game, session=session, ticket=ticket)
     started_s = time.perf_counter()

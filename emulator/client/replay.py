@@ -1,8 +1,8 @@
 """Plays the clients of a recording against a server.
 
-A step is taken when its time has come, and not before everything has been heard that was heard
-before it in the recording: an answer never goes out before its offer has come. What does not
-come is waited for only so long, all in all.
+A client takes a step at its time in the recording, but not before all frames have arrived that
+arrived before it there: an answer is never sent before its offer has come. All waits for missing
+frames share one time-out.
 """
 
 import asyncio
@@ -19,38 +19,38 @@ from poker_signal.emulator.client.replay_diff import Transcription
 from poker_signal.emulator.client.replay_plan import AWAITED, Part, Plan, Step
 
 MAX_WAITS = 5
-"""A wait takes at most this part of the whole time-out: what comes late is heard all the same."""
+"""A single wait takes at most 1 / MAX_WAITS of the time-out; frames that come later still count."""
 
 SETTLE_S = 0.5
-"""How long something may still come that was not in the recording."""
+"""Seconds after the last step in which frames are collected that are not in the recording."""
 
 OPENED = "opened"
 
 
 class NotReached(PokerSignalError):
-    """Nobody could connect; the text says why and what to do."""
+    """No client could connect; the text says why and what to do."""
 
 
 class Played(NamedTuple):
-    """What a replay has found."""
+    """The result of a replay; transcriptions are by the recording's connection ids."""
 
     then: dict[str, Transcription]
     now: dict[str, Transcription]
     sent: int
     unsent: int
-    """Messages of clients that were not connected any more."""
+    """Messages that could not be sent, because their client was no longer connected."""
 
 
 async def replay(
     plan: Plan, url: str, speed: float, timeout_s: float, tickets: Tickets | None = None
 ) -> Played:
-    """Play a recording; ``speed`` is that many times as fast as it was, 0 as fast as possible.
+    """Play a recording; ``speed`` 2 is twice as fast as it was, 0 as fast as possible.
 
-    ``timeout_s`` is how long it is waited, in all, for what does not come. Whoever was let in then
-    gets one of ``tickets``, for a server that asks for them: a recording holds none.
+    ``timeout_s`` is the total wait for missing frames. ``tickets`` makes the tickets of the clients
+    that were accepted in the recording, as recordings hold none; None: the server requires none.
 
     Raises:
-        NotReached: nobody could connect, or not at this stage and path.
+        NotReached: no client could connect, or the stage or path is wrong.
     """
     stage = _Stage(plan, url, speed, timeout_s, tickets)
     try:
@@ -69,7 +69,7 @@ async def replay(
 
 
 def _then(plan: Plan) -> dict[str, Transcription]:
-    """Return what the recording says was heard."""
+    """Return the transcriptions of the recording."""
     heard = {each: Transcription("", []) for each in plan.parts}
     for step in plan.steps:
         was = heard[step.connection_id]
@@ -83,7 +83,7 @@ def _then(plan: Plan) -> dict[str, Transcription]:
             case "closed":
                 was = was._replace(closed=_closed(step.code, step.text))
         heard[step.connection_id] = was
-    # A recording may begin when somebody was connected already.
+    # Clients may have been connected before the recording began.
     return {each: was._replace(outcome=was.outcome or OPENED) for each, was in heard.items()}
 
 
@@ -99,12 +99,12 @@ class _Actor:
         self.client: Client | None = None
         self.outcome = ""
         self.why_not = ""
-        """Why the server could not be reached."""
+        """Why the server could not be reached; empty if it was."""
         self.why_elsewhere = ""
-        """Why a refusal may be the URL's fault."""
+        """Why the URL may be the cause of a refusal; empty if it is not."""
         self.frames: list[str] = []
         self.awaited = 0
-        """Frames that the recording has by now, but for those that are not waited for."""
+        """Frames to wait for: as many as the recording has by now, less those given up."""
         self.awaits_end = False
         self._news = news
         self._tickets = tickets
@@ -112,12 +112,12 @@ class _Actor:
 
     @property
     def is_decided(self) -> bool:
-        """Whether the handshake is over."""
+        """True once the handshake is over."""
         return bool(self.outcome)
 
     @property
     def is_behind(self) -> bool:
-        """Whether something has yet to come that came in the recording."""
+        """True while a frame, a close or the handshake's end is missing that the recording has."""
         if not self._tasks:
             return False
         is_open = self.client is not None and self.client.close_code is None
@@ -129,7 +129,7 @@ class _Actor:
         self._tasks.append(asyncio.ensure_future(self._live(url, timeout_s)))
 
     def give_up(self) -> None:
-        """Wait no longer for what has not come."""
+        """Stop waiting for the frames and the close that have not come."""
         self.awaited = min(self.awaited, len(self.frames))
         self.awaits_end = False
 
@@ -189,7 +189,7 @@ class _Stage:
         self._speed = speed
         self._timeout_s = timeout_s
         self._left_s = timeout_s
-        """How long it may still be waited for what does not come."""
+        """Seconds left of the time-out."""
         self._news = asyncio.Event()
         refused = {step.connection_id for step in plan.steps if step.what == "refused"}
         self.actors = {
@@ -197,15 +197,17 @@ class _Stage:
             for each, part in plan.parts.items()
         }
         self._behind: set[str] = set()
-        """Connections that something has to come on."""
+        """Ids of connections that are waited for."""
         opened = (step.connection_id for step in plan.steps if step.what == "opened")
         self._first_to_open = next(opened, None)
 
     @property
     def why_elsewhere(self) -> str:
-        """Why the URL is of no use: whoever came in first then is turned away, and nobody is in.
+        """Why the URL is wrong; empty if it is not known to be.
 
-        Who was refused in the recording as well tells nothing.
+        It is wrong if the first connection that was accepted in the recording is now refused with
+        403 or 404 without a reason, and no client has connected. Connections that were refused in
+        the recording do not count.
         """
         if self._first_to_open is None or any(actor.client for actor in self.actors.values()):
             return ""
@@ -221,7 +223,7 @@ class _Stage:
                 continue
             await self._catch_up(self._timeout_s / MAX_WAITS)
             if self.why_elsewhere or any(actor.why_not for actor in self.actors.values()):
-                # Whoever comes after will not be reached either.
+                # The other clients would not reach the server either.
                 return
             if self._speed:
                 due_s = start_s + (step.at_ms - first_ms) / 1000 / self._speed
@@ -240,7 +242,7 @@ class _Stage:
         self._behind.add(step.connection_id)
 
     async def _catch_up(self, at_most_s: float) -> None:
-        """Wait until everything has been heard that the recording has by now."""
+        """Wait until all frames have arrived that the recording has by now."""
         started_s = time.monotonic()
         end_s = started_s + min(at_most_s, self._left_s)
         while True:
@@ -254,7 +256,7 @@ class _Stage:
             except TimeoutError:
                 continue
         if self._behind:
-            # Only what did not come counts.
+            # A wait uses up the time-out only if something did not come.
             self._left_s -= time.monotonic() - started_s
             for each in self._behind:
                 self.actors[each].give_up()

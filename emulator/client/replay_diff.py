@@ -1,4 +1,4 @@
-"""What was heard then and is not heard now, and the other way round."""
+"""Comparison of the frames in a recording with those in its replay."""
 
 import json
 import re
@@ -10,41 +10,41 @@ from poker_signal.emulator.client.replay_plan import Part
 from poker_signal.emulator.terminal import escape
 
 MAX_SHOWN = 160
-"""Characters of a frame."""
+"""Characters of a frame that are shown."""
 
 _CONNECTION_ID = re.compile(r"[A-Za-z0-9_-]{11,15}=")
 _GATEWAYS_OWN = {"message", "connectionId", "requestId"}
 
 
 class Transcription(NamedTuple):
-    """What a connection heard, then or now."""
+    """Frames that a connection got, in the recording (then) or in the replay (now)."""
 
     outcome: str
-    """``opened``, ``refused 409``, or why it could not be reached."""
+    """``opened``, ``refused 409``, or why the server could not be reached."""
     frames: list[str]
     closed: str = ""
-    """How the server ended it; empty if it did not."""
+    """Close code and reason, as text; empty if the server did not close it."""
 
 
 class Difference(NamedTuple):
-    """What one connection heard otherwise."""
+    """The difference between then and now of one connection; false if there is none."""
 
     part: Part
     missing: list[str]
-    """Heard then, and not now."""
+    """Frames of the recording that did not come now."""
     new: list[str]
-    """Heard now, and not then."""
+    """Frames that came now and are not in the recording."""
     is_order: bool
-    """What both heard came in another order."""
+    """True if the frames in common came in another order."""
     end: str
-    """What is different about how it began or ended, in words."""
+    """Differences in how it began or ended, as text; empty if there are none."""
 
     def __bool__(self) -> bool:
         return bool(self.missing or self.new or self.is_order or self.end)
 
 
 def compare(part: Part, then: Transcription, now: Transcription) -> Difference:
-    """Return what is different; the order counts for each connection by itself."""
+    """Return the difference of one connection; the order across connections does not count."""
     before = {_canonical(frame): frame for frame in reversed(then.frames)}
     after = {_canonical(frame): frame for frame in reversed(now.frames)}
     was = [_canonical(frame) for frame in then.frames]
@@ -66,7 +66,7 @@ def compare(part: Part, then: Transcription, now: Transcription) -> Difference:
 
 
 def lines(differences: Iterable[Difference]) -> Iterator[str]:
-    """Yield what a person is told of them."""
+    """Yield the lines that are printed for differences."""
     for difference in differences:
         if not difference:
             continue
@@ -76,11 +76,11 @@ def lines(differences: Iterable[Difference]) -> Iterator[str]:
         yield from (f"  - then, not now  {_short(frame)}" for frame in difference.missing)
         yield from (f"  + now, not then  {_short(frame)}" for frame in difference.new)
         if difference.is_order:
-            yield "  ~ what came then and now came in another order"
+            yield "  ~ the frames in common came in another order"
 
 
 def _without(frames: list[str], others: Counter[str]) -> list[str]:
-    """Return frames without the last of those that only one side has."""
+    """Return frames without ``others``, the surplus of this side; the last of equal ones go."""
     left = others.copy()
     kept = []
     for frame in reversed(frames):
@@ -92,7 +92,7 @@ def _without(frames: list[str], others: Counter[str]) -> list[str]:
 
 
 def _canonical(frame: str) -> str:
-    """Return what two frames share that say the same; ids are different with every run."""
+    """Return a frame without ids, which differ in every run, and with sorted members."""
     try:
         value = json.loads(frame)
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""What to do, and what to hear, to play a recording again."""
+"""A recording as a script: the steps of its clients, and the frames that they expect."""
 
 from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple
@@ -7,23 +7,23 @@ from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.protocols.websocket_connection import MAX_REASON_BYTES
 
 TAKEN_OVER = (1000, "Connection Closed Normally")
-"""How ``@connections`` and a take-over end a connection: the server does it again by itself."""
+"""Code and reason of ``@connections`` and of a takeover; the server closes by itself again."""
 
 ABNORMAL = 1006
-"""No close frame came: the network was lost."""
+"""Code for an end without a close frame: the network was lost."""
 
 AWAITED = frozenset({"opened", "refused", "hear", "closed"})
-"""What a client hears; the other steps are taken when their time has come."""
+"""Steps that a client waits for; it takes the others at their time."""
 
 MAX_WAIT_S = 24 * 60 * 60
-"""Longer waits are taken for a clock that was changed while it was recorded."""
+"""Longest wait in seconds; a longer one means that the clock was changed during the recording."""
 
 CLIENTS_OWN = frozenset({1000, 1001, 1005, ABNORMAL, *range(3000, 5000)})
-"""What clients close with; the rest is a server's answer to what recordings do not hold."""
+"""Close codes of clients; a server sends others, for causes that a recording does not hold."""
 
 
 class NothingToPlay(PokerSignalError):
-    """No client can be played by what there is; the text says why."""
+    """The recording cannot be replayed; the text says why."""
 
 
 class Part(NamedTuple):
@@ -36,22 +36,22 @@ class Part(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Who it is, for a person."""
+        """Player, game and connection id, for output."""
         who = f"{self.player or '?'} in {self.game or '?'}"
         return f"{who} ({self.connection_id})"
 
 
 class Step(NamedTuple):
-    """Something that a client does, or that it hears before others do something."""
+    """An action of a client, or an event that must come before the next action of any client."""
 
     at_ms: float
     connection_id: str
     what: Literal["connect", "opened", "refused", "send", "hear", "close", "drop", "closed"]
-    """``close`` and ``drop`` are the client's, ``closed`` the server's."""
+    """The client does ``close`` and ``drop``, the server ``closed``."""
     text: str = ""
-    """Of ``send`` and ``hear``; the reason of ``close``."""
+    """Frame of ``send`` and ``hear``; reason of ``close`` and ``closed``."""
     code: int = 0
-    """Status of ``refused``, code of ``close``."""
+    """Status of ``refused``; code of ``close`` and ``closed``."""
 
 
 class Plan(NamedTuple):
@@ -60,15 +60,15 @@ class Plan(NamedTuple):
     parts: dict[str, Part]
     steps: list[Step]
     notes: list[str]
-    """What cannot be played as it was, in words."""
+    """Sentences about parts that cannot be played as they were."""
 
 
 def plan_of(entries: Iterable[dict[str, Any]], speed: float = 0) -> Plan:
-    """Return what to do, in the order of the recording.
+    """Return the plan for a recording's entries; ``speed`` 0 does not wait between steps.
 
     Raises:
-        NothingToPlay: nobody connects in it, what was said is not in it, or at this speed nobody
-            would live to see it.
+        NothingToPlay: no client connects in it, it has no message texts, or at this speed a wait
+            would be longer than ``MAX_WAIT_S``.
     """
     plan = Plan({}, [], [])
     earlier: list[Step] = []
@@ -76,7 +76,7 @@ def plan_of(entries: Iterable[dict[str, Any]], speed: float = 0) -> Plan:
     without_text = 0
     for entry in entries:
         connection_id = entry.get("connectionId")
-        # A path that was refused, or a stranger's @connections, is nobody's.
+        # Refused paths and @connections requests to unknown ids belong to no connection.
         if not isinstance(connection_id, str):
             continue
         step = _step(entry, connection_id)
@@ -87,21 +87,21 @@ def plan_of(entries: Iterable[dict[str, Any]], speed: float = 0) -> Plan:
             _add(plan, entry, step, earlier)
     plan.steps[:0] = earlier
     if without_text:
-        plan.notes.append(f"messages whose text is not in it: {without_text}")
+        plan.notes.append(f"messages without a text, which are left out: {without_text}")
     if without_text and not any(step.what == "send" for step in plan.steps):
-        raise NothingToPlay("what was said is not in it; a recording from logs cannot be replayed")
+        raise NothingToPlay("it has no message texts; a recording from logs cannot be replayed")
     if not plan.parts:
-        raise NothingToPlay("nobody connects in it")
+        raise NothingToPlay("no client connects in it")
     return plan
 
 
 class _Waits:
-    """How long is waited before each step; 0 as ``speed`` does not wait."""
+    """Checks that no wait before a step is too long; ``speed`` 0 never waits."""
 
     def __init__(self, speed: float) -> None:
         self._speed = speed
         self._latest_ms: float | None = None
-        """A step whose time is over already is taken at once."""
+        """Latest time of a step so far; a step with an earlier time is taken at once."""
 
     def check(self, number: float, step: Step) -> None:
         if not self._speed or step.what in AWAITED:
@@ -120,14 +120,14 @@ def _add(plan: Plan, entry: dict[str, Any], step: Step, earlier: list[Step]) -> 
     if step.connection_id not in plan.parts:
         plan.parts[step.connection_id] = _part(entry, step.connection_id)
         if step.what != "connect":
-            # It was there when the recording began.
+            # It was connected before the recording began.
             at_ms = plan.steps[0].at_ms if plan.steps else step.at_ms
             earlier += [
                 Step(at_ms, step.connection_id, "connect"),
                 Step(at_ms, step.connection_id, "opened"),
             ]
     elif step.what == "connect":
-        # The authorizer was asked before $connect.
+        # Both the authorizer and $connect have an entry; the client connects once.
         return
     _note(plan, entry, step)
     plan.steps.append(step)
@@ -166,7 +166,7 @@ def _end(at_ms: float, connection_id: str, code: int, reason: str) -> Step:
 
 
 def _sendable(text: str) -> str:
-    # Half a surrogate pair is no UTF-8.
+    # Half a surrogate pair cannot be encoded as UTF-8.
     return text.encode(errors="replace").decode()
 
 
@@ -179,7 +179,7 @@ def _part(entry: dict[str, Any], connection_id: str) -> Part:
 
 
 def _query(event: Any) -> list[tuple[str, str]] | None:
-    """Return the query string of a handshake; None where the entry is of none."""
+    """Return the query parameters of a handshake's event; None for other events."""
     if not isinstance(event, dict) or event.get("requestContext", {}).get("eventType") != "CONNECT":
         return None
     parameters = event.get("multiValueQueryStringParameters")
@@ -193,10 +193,10 @@ def _query(event: Any) -> list[tuple[str, str]] | None:
 
 
 def _note(plan: Plan, entry: dict[str, Any], step: Step) -> None:
-    """Tell of an end that the client did not want, and that will not come by itself."""
+    """Add a note if the server ended a connection for a reason that does not recur by itself."""
     code, reason = entry.get("code"), entry.get("reason", "")
     is_servers = code not in CLIENTS_OWN | {1012} or (code, reason) == (1001, "Going away")
     if step.what == "close" and is_servers:
         name = plan.parts[step.connection_id].name
         how = f"{code} {reason}".rstrip()
-        plan.notes.append(f"{name}: the server ended it with {how}; now the client does, then")
+        plan.notes.append(f"{name}: the server closed it with {how}; now its client closes it")

@@ -1,7 +1,7 @@
-"""The far end of a handshake: a host or a player with a real WebRTC stack, aiortc.
+"""A host or a player with a real WebRTC stack, aiortc, as the peer in a WebRTC handshake.
 
-It needs the extra ``rtc``. It trickles its candidates, as browsers and the app in the field do,
-and like the app it throws candidates away that come before the offer.
+It needs the extra ``rtc``. It trickles its candidates, as browsers and the app in the field do.
+Like the app it discards candidates that come before the offer.
 """
 
 import asyncio
@@ -27,46 +27,46 @@ from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import Client, Ended, Frame
 
 LABEL = "table"
-"""Of the data channel that HOST opens."""
+"""Label of the data channel that HOST opens."""
 
 _OWN = frozenset({"pong", "ack"})
-"""Frames of the server that concern no handshake."""
+"""Types of the server's frames that belong to no handshake."""
 
 
 _MALFORMED = (ValueError, KeyError, TypeError, InvalidStateError, InvalidAccessError)
-"""What aiortc raises, and we, at descriptions and candidates that are none."""
+"""Exceptions that aiortc and this module raise for malformed descriptions and candidates."""
 
 
 class BadIceServer(PokerSignalError, ValueError):
-    """Not the URL of a STUN or TURN server; the text says what is."""
+    """The URL is not that of a STUN or TURN server; the text shows the format."""
 
 
 def check_ice_server(url: str) -> None:
-    """Check a URL, which nobody else would before the first handshake.
+    """Check a URL now; aiortc would check it at the first handshake.
 
     Raises:
-        BadIceServer: there is no such server.
+        BadIceServer: the URL is malformed.
     """
     try:
         server = parse_stun_turn_uri(url)
     except ValueError:
         server = {"host": "", "port": 0}
-    # stun://HOST would be taken for a host of the name //HOST.
+    # aiortc parses stun://HOST as a host with the name //HOST.
     if not 0 < server["port"] < 65536 or "/" in server["host"]:
-        raise BadIceServer(f"{url}: a server is stun:HOST:PORT or turn:HOST:PORT")
+        raise BadIceServer(f"{url}: an ICE server is stun:HOST:PORT or turn:HOST:PORT")
 
 
 class Happened(NamedTuple):
-    """What became of a handshake, or of what was said on a channel."""
+    """An event of a WebRTC handshake or of a data channel."""
 
     kind: Literal["open", "message", "closed", "problem"]
     other: str
-    """The other player; empty if none is concerned."""
+    """The other player; empty if the event is about no player."""
     text: str
 
 
 class Channel:
-    """An open data channel, and what came through it in order."""
+    """An open data channel, and the messages that came through it, in order."""
 
     def __init__(self, channel: RTCDataChannel) -> None:
         self._channel = channel
@@ -78,12 +78,12 @@ class Channel:
         self._channel.send(text)
 
     async def receive(self) -> str:
-        """Return the next message."""
+        """Wait for the next message; return it."""
         return await self._received.get()
 
 
 class Peer:
-    """One seat at a table: a signaling client, and a connection to each other peer."""
+    """A host or player: a signaling client, and an RTCPeerConnection for each other peer."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Peer:
         self._channels: defaultdict[str, asyncio.Future[Channel]] = defaultdict(asyncio.Future)
 
     async def join(self) -> None:
-        """Ask the host for a data channel."""
+        """Send a join to HOST, which then offers a data channel."""
         await self._client.send("join", HOST, {"playerName": self._client.player})
 
     async def channel(self, other: str) -> Channel:
@@ -156,7 +156,7 @@ class Peer:
 
     async def _connect(self, other: str) -> RTCPeerConnection:
         if former := self._connections.pop(other, None):
-            # Who joins again starts anew.
+            # A player that joins again gets a new connection.
             await former.close()
             self._channels.pop(other, None)
         connection = RTCPeerConnection(self._configuration)
@@ -173,7 +173,7 @@ class Peer:
         self._tell(Happened("open", other, channel.label))
 
     async def _describe(self, other: str, description: RTCSessionDescription) -> None:
-        """Send a description as it is before gathering, then each candidate by itself."""
+        """Send a description without candidates, then each candidate in its own message."""
         connection = self._connections[other]
         await connection.setLocalDescription(description)
         await self._client.send(
@@ -197,16 +197,16 @@ class Peer:
         if connection is None or connection.remoteDescription is None:
             self._tell(Happened("problem", sender, "a candidate came before its description"))
             return
-        # Browsers send null or an empty one at the end.
+        # Browsers send null or an empty candidate at the end.
         if payload and payload["candidate"]:
             await connection.addIceCandidate(_candidate(payload))
 
 
 @asynccontextmanager
 async def taking_part(peer: Peer) -> AsyncGenerator[None, None]:
-    """Let a peer take part in handshakes meanwhile; close its connections in the end.
+    """Let a peer take part in handshakes during the block; close its connections at the end.
 
-    A callback of the peer that raises ends the block.
+    An exception in a callback of the peer ends the block.
     """
     async with asyncio.TaskGroup() as tasks:
         reading = tasks.create_task(peer.read())
@@ -233,7 +233,7 @@ def _candidate(payload: Any) -> RTCIceCandidate:
 
 @contextmanager
 def _parsing_sdp() -> Generator[None, None, None]:
-    """aiortc's parser asserts that what a peer sent is well-formed."""
+    """Raise ValueError for malformed SDP, for which aiortc's parser raises other exceptions."""
     try:
         yield
     except (AssertionError, IndexError, AttributeError) as error:

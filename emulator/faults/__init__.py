@@ -1,1 +1,1 @@
-"""Faults that AWS has, made on purpose."""
+"""Fault injection: failures of AWS on purpose."""

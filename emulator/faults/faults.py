@@ -1,8 +1,7 @@
-"""Faults that AWS has, on purpose: replayable, and changeable while the emulator runs.
+"""Fault injection: failures of AWS on purpose, reproducible, and changeable at run time.
 
-Whether a fault fires depends on its seed and on what it has seen, on nothing else: the same
-events in the same order meet the same trouble. The gateway asks at four places, and at none of
-them while no fault is active. What each fault stands for: docs/faults.md.
+A fault strikes depending on its seed and on the events before, and on nothing else: the same
+events in the same order give the same faults. The faults are explained in docs/faults.md.
 """
 
 import contextlib
@@ -32,44 +31,59 @@ if TYPE_CHECKING:
 
 GOING_AWAY = 1001
 
+# The gateway calls `Faults` at four places (`around`, `finds`, `opened`, `misses_disconnect`), and
+# at none of them unless `are_active`. An event meets the faults in this order:
+#   1. gateway        flood limit, throttle, route and trace entry come before all faults
+#   2. starts_of      drop, delay, reorder, duplicate, in the order in which they were added. They
+#                     plan the invocations. A drop leaves none; later faults do not see the event
+#   3. after          the scheduler: a timer of the gateway's clock per planned invocation, unless
+#                     its delay is 0. The integration timeout is already running
+#   4. run            integration-error, which ends it; then cold-start, a second delay
+#   5. the function   each of its posts and probes meets throttle (429), then gone (410): `finds`
+# Each invocation takes steps 3 to 5 by itself; the gateway gets the first one's result.
+# Connections meet ghost and go-away in `opened` or `add`. The $disconnect of a closed connection
+# is skipped by ghost, or else by miss-disconnect. index-lag is in the table (lagging_*.py).
+# All state is written on the event loop; other threads use `tell_of_lag_from_thread`.
+
 
 class Connection(Protocol):
-    """An open WebSocket, as far as trouble goes."""
+    """An open WebSocket, as far as faults use it."""
 
     @property
     def facts(self) -> Facts:
-        """What does not change of it."""
+        """Facts about the connection that do not change."""
 
     @property
     def is_open(self) -> bool:
-        """Tell whether something can be posted."""
+        """True while frames can be posted."""
 
     def close(self, code: int, reason: str = "") -> None:
         """Start the closing handshake."""
 
     def abort(self) -> None:
-        """Cut the socket, without a word."""
+        """Close the socket without a close frame."""
 
 
 class Start(NamedTuple):
-    """An invocation of an event."""
+    """A planned invocation for an event."""
 
     after_s: float
+    """Delay in seconds; 0: at once."""
     again: "Spec | None" = None
-    """The fault that asked for it, where it is not the first."""
+    """The ``duplicate`` fault that caused this copy; None for the original."""
 
 
 class _Fault:
-    """One fault and what it has seen."""
+    """An active fault, with its random numbers and its count of subjects."""
 
     def __init__(self, spec: "Spec", seed: int) -> None:
         self.spec = spec
-        # Of its own: another fault that is added does not change what becomes of this one.
+        # Not shared: adding another fault does not change when this one strikes.
         self.random = random.Random(f"{seed} {spec.text}")
         self._seen = 0
 
     def fires(self, subject: str) -> bool:
-        """Take note of what the fault may be about; tell whether it fires."""
+        """Count a subject (event or player) if the selector allows it; return whether to strike."""
         spec = self.spec
         if spec.selector is not None and spec.selector != subject:
             return False
@@ -82,10 +96,10 @@ class _Fault:
 
 
 class Faults:
-    """The faults of one emulator.
+    """The active faults of one emulator.
 
     Raises:
-        BadFault: one of ``specs`` cannot be understood.
+        BadFault: one of ``specs`` is invalid, or is given twice.
     """
 
     def __init__(self, specs: Iterable[str] = (), seed: int = 0) -> None:
@@ -93,27 +107,27 @@ class Faults:
         self._faults: list[_Fault] = []
         self._watchers: list[Callable[[], None]] = []
         self._ghosts: set[str] = set()
-        """Connections whose end nobody is told of."""
+        """Ids of open connections whose ``$disconnect`` will be skipped."""
         self._idle: Counter[int] = Counter()
-        """Containers that wait for work, by integration."""
+        """Number of idle containers, by the integration's ``id()``."""
         self.clock: Clock
-        """The gateway's, once there is one."""
+        """The gateway's clock, set by ``attach``."""
         self._trace: Trace
         self.call_soon: Callable[[Callable[[], None]], object]
-        """What other threads reach the event loop by, once there is one."""
+        """The event loop's ``call_soon_threadsafe``, set when the emulator starts."""
         self._connections: Callable[[], Iterable[Connection]] = tuple
         for spec in specs:
             self.add(spec)
 
-    # What people ask for, at any time.
+    # For users, at any time.
 
     def add(self, spec: str) -> None:
-        """Let a fault happen from now on; to connections that are open too.
+        """Activate a fault, also for connections that are already open.
 
         Raises:
-            BadFault: it cannot be understood, or is active already.
+            BadFault: it is invalid, or is active already.
         """
-        # Only who asks for a fault waits for the grammar.
+        # Imported here: without faults, the emulator starts without the grammar.
         import poker_signal.emulator.faults.spec as fault_spec
 
         if spec in self.active():
@@ -125,7 +139,7 @@ class Faults:
             self._may_end(fault, connection)
 
     def remove(self, spec: str) -> None:
-        """Let a fault happen no more.
+        """Deactivate a fault.
 
         Raises:
             BadFault: it is not active.
@@ -140,51 +154,51 @@ class Faults:
         self._changed()
 
     def active(self) -> list[str]:
-        """Return the faults that are active, in the order in which they were added."""
+        """Return the active faults, in the order in which they were added."""
         return [fault.spec.text for fault in self._faults]
 
     @property
     def index_lag_s(self) -> float:
-        """How old what a reader of the index sees is, in seconds."""
+        """Seconds by which reads of an index lag. 0: no lag."""
         return sum(fault.spec.duration_s for fault in self._of("index-lag"))
 
-    # What the gateway asks.
+    # For the gateway and the functions.
 
     def attach(
         self, clock: Clock, trace: Trace, connections: Callable[[], Iterable[Connection]]
     ) -> None:
-        """Work for a gateway: its time, its trace, its open connections."""
+        """Use a gateway's clock, trace and open connections."""
         self.clock = clock
         self._trace = trace
         self._connections = connections
 
     def watch(self, changed: Callable[[], None]) -> None:
-        """Call now, and whenever ``are_active`` or ``index_lag_s`` may have changed."""
+        """Call back now, and whenever ``are_active`` or ``index_lag_s`` may have changed."""
         self._watchers.append(changed)
         changed()
 
     @property
     def are_active(self) -> bool:
-        """Tell whether the gateway has to ask at all."""
+        """True while a fault is active, or a ghost's ``$disconnect`` is still to be skipped."""
         return bool(self._faults or self._ghosts)
 
     def opened(self, connection: Connection) -> None:
-        """Take note of a connection that has just been established."""
+        """Apply ``ghost`` and ``go-away`` to a new connection."""
         for fault in self._faults:
             self._may_end(fault, connection)
 
     def finds(self, facts: Facts) -> bool:
-        """Tell whether ``@connections`` finds an open connection.
+        """Return whether ``@connections`` finds an open connection; False: it answers 410.
 
         Raises:
-            LimitExceeded: it answers 429, whether there is one or not.
+            LimitExceeded: it answers 429.
         """
         if self._fire("throttle", facts.label.name, facts, "@connections: 429"):
             raise LimitExceeded
         return not self._fire("gone", facts.label.name, facts, "@connections: 410")
 
     def misses_disconnect(self, facts: Facts) -> bool:
-        """Tell whether ``$disconnect`` of a closed connection is not invoked."""
+        """Return whether to skip ``$disconnect`` for a closed connection."""
         if facts.connection_id in self._ghosts:
             self._ghosts.discard(facts.connection_id)
             self._changed()
@@ -192,13 +206,13 @@ class Faults:
         return self._fire("miss-disconnect", facts.label.name, facts, "$disconnect") is not None
 
     def around(self, integration: Integration, facts: Facts) -> Integration:
-        """Return the integration as the event of a connection meets it."""
+        """Return the integration with the faults for a connection's events in front of it."""
         return _Troubled(self, integration, facts)
 
-    # What happens to invocations.
+    # Faults of invocations.
 
     def starts_of(self, name: str, facts: Facts) -> list[Start]:
-        """Return when an event's invocations start; none: it is lost."""
+        """Return the planned invocations for an event; none: it is dropped."""
         starts = [Start(0)]
         for fault in self._of("drop", "delay", "reorder", "duplicate"):
             spec = fault.spec
@@ -219,7 +233,7 @@ class Faults:
     def run(
         self, integration: Integration, name: str, facts: Facts, event: Mapping[str, Any]
     ) -> Result | Running:
-        """Invoke a function, in a container that may have to be started, if it is not refused."""
+        """Invoke a function, unless integration-error strikes, and after a cold start if needed."""
         if self._fire("integration-error", name, facts, name):
             return NotInvokable("by --fault integration-error")
         container = id(integration)
@@ -233,7 +247,7 @@ class Faults:
         return result
 
     def after(self, delay_s: float, invoke: Callable[[], Result | Running]) -> Result | Running:
-        """Invoke something then, or at once."""
+        """Call ``invoke`` after a delay by the gateway's clock; 0: at once."""
         if not delay_s:
             return invoke()
         running = Running()
@@ -242,13 +256,13 @@ class Faults:
 
     def _cold_start_s(self, container: int, name: str, facts: Facts) -> float:
         for fault in self._of("cold-start"):
-            # Who asks for certain ones means those; otherwise only who finds none idle waits.
+            # A narrow fault means certain events; any other one strikes if no container is idle.
             if (fault.spec.is_narrow or not self._idle[container]) and fault.fires(name):
                 self.tell(fault.spec, facts, name)
                 return fault.spec.duration_s
         return 0
 
-    # What happens to connections.
+    # Faults of connections.
 
     def _may_end(self, fault: _Fault, connection: Connection) -> None:
         kind = fault.spec.kind
@@ -271,7 +285,7 @@ class Faults:
         else:
             end()
 
-    # All of them.
+    # Common parts.
 
     def _of(self, *kinds: str) -> list[_Fault]:
         return [fault for fault in self._faults if fault.spec.kind in kinds]
@@ -283,17 +297,17 @@ class Faults:
         return fired[0] if fired else None
 
     def tell(self, spec: "Spec", facts: Facts | None, detail: str) -> None:
-        """Tell that a fault has struck."""
+        """Add to the trace that a fault struck."""
         self._trace.add(Fault(self.clock.now_ms(), facts, spec.text, detail))
 
     def tell_of_lag(self) -> None:
-        """Tell that somebody has read what is no longer true."""
+        """Add to the trace that old data was read from an index."""
         for fault in self._of("index-lag"):
-            self.tell(fault.spec, None, "an index was read that lags behind")
+            self.tell(fault.spec, None, "a lagging index was read")
 
     def tell_of_lag_from_thread(self) -> None:
-        """Tell the same, from any thread."""
-        # The emulator may have stopped meanwhile: then nobody is left to be told.
+        """Call ``tell_of_lag`` on the event loop, from any thread."""
+        # RuntimeError: the emulator has stopped meanwhile, and its event loop is closed.
         with contextlib.suppress(RuntimeError):
             self.call_soon(self.tell_of_lag)
 
@@ -303,7 +317,7 @@ class Faults:
 
 
 class _Troubled:
-    """An integration that an event reaches late, twice, or not at all."""
+    """Integration that applies the faults of invocations before it calls the real one."""
 
     def __init__(self, faults: Faults, integration: Integration, facts: Facts) -> None:
         self._faults = faults
@@ -311,7 +325,7 @@ class _Troubled:
         self._facts = facts
 
     def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
-        """Call the function as often as it happens; the first call's result counts."""
+        """Start the planned invocations; return the first one's result. Without any, return 200."""
         name = _name_of(event)
         starts = self._faults.starts_of(name, self._facts)
         if not starts:
@@ -333,14 +347,14 @@ class _Troubled:
 
 
 def _result_of(integration: Integration, event: Mapping[str, Any]) -> Result | Running:
-    """Let the function make its own posts, so that each of them meets the faults."""
+    """Invoke without ``may_forward``: the function posts itself, and each post meets the faults."""
     result = integration.invoke(event)
     assert not isinstance(result, Forward), "it was not asked for one"
     return result
 
 
 def _follow(result: Result | Running, then: Callable[[Result], None]) -> None:
-    """Hand on a result, now or once it is there."""
+    """Call ``then`` with a result, now or once it is there."""
     if isinstance(result, Running):
         result.then(then)
     else:
@@ -348,7 +362,7 @@ def _follow(result: Result | Running, then: Callable[[Result], None]) -> None:
 
 
 def _passing(inner: Running, ended: Callable[[], None]) -> Running:
-    """Return what finishes as ``inner`` does, after saying so."""
+    """Return a Running that finishes with ``inner``'s result, after calling ``ended``."""
     outer = Running()
 
     def finish(result: Result) -> None:
@@ -360,7 +374,7 @@ def _passing(inner: Running, ended: Callable[[], None]) -> Running:
 
 
 def _name_of(event: Mapping[str, Any]) -> str:
-    """Return an event's reserved route key, or its message's type."""
+    """Return an event's reserved route key, or its message's type; ``?`` if it has none."""
     context = event["requestContext"]
     if context["eventType"] != "MESSAGE":
         return "$connect" if context["eventType"] == "CONNECT" else "$disconnect"

@@ -1,8 +1,7 @@
-"""``--fault index-lag``: readers of the index see what was true a while ago.
+"""``--fault index-lag`` for a DynamoDB behind HTTP: reads of an index return an older state.
 
-DynamoDB keeps a global secondary index by repeating every write there, a moment later; no
-option makes a reader wait for it. One view for rows in memory, one for anybody's DynamoDB
-behind HTTP.
+DynamoDB repeats every write on a global secondary index a moment later, and has no consistent
+reads of an index. ``lagging_rows`` does the same for rows in memory.
 """
 
 import json
@@ -24,10 +23,10 @@ _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWri
 
 
 class LaggingIndex:
-    """A WSGI application around a DynamoDB, whose indexes are copies that follow late.
+    """WSGI application in front of a DynamoDB, which makes its indexes lag.
 
-    Every write that succeeds is repeated on a copy of its table once it is old enough, before
-    the next read of an index, and that read is the copy's. Works for any handler.
+    Reads of an index are answered from a copy of the table. Before such a read, the successful
+    writes that are older than the lag are repeated on the copy. Works for any handler.
     """
 
     def __init__(self, dynamodb: Application, faults: Faults, now_s: Callable[[], float]) -> None:
@@ -35,12 +34,12 @@ class LaggingIndex:
         self._faults = faults
         self._now_s = now_s
         self._writes: deque[tuple[float, Environ, Any]] = deque()
-        """Writes that the copies have not seen, and when they were made."""
+        """Writes to repeat on the copies: time in seconds, WSGI environ, request."""
         self._copies: set[str] = set()
         self._lock = threading.RLock()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer a request."""
+        """Answer a request to DynamoDB."""
         operation = environ.get(_TARGET, "").removeprefix(_VERSION)
         is_read = operation == "Query"
         if self._copies and not self._faults.index_lag_s:
@@ -50,7 +49,7 @@ class LaggingIndex:
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         request = json.loads(body)
         environ["wsgi.input"] = BytesIO(body)
-        # One at a time: the copies see the writes in the order in which they were made.
+        # One request at a time, so that the copies get the writes in their original order.
         with self._lock:
             for name in _tables_of(request):
                 self._copy(environ, name)
@@ -64,7 +63,7 @@ class LaggingIndex:
         seen_until_s = self._now_s() - self._faults.index_lag_s
         while self._writes and self._writes[0][0] <= seen_until_s:
             _, of_write, write = self._writes.popleft()
-            # One that fails had no effect on the table either.
+            # The answer is not needed: only writes that succeeded on the table are repeated.
             self._ask(of_write, _on_copies(write))
         if self._writes:
             self._faults.tell_of_lag_from_thread()
@@ -81,15 +80,15 @@ class LaggingIndex:
         return self._dynamodb(environ, note)
 
     def _copy(self, environ: Environ, name: str) -> None:
-        """Make the copy of a table that has none, with what is in the table now."""
+        """Copy a table with its current items, unless it has a copy."""
         if name in self._copies:
             return
         described = self._ask(environ, {"TableName": name}, "DescribeTable").get("Table")
         if described is None:
-            # There is no such table: who asks for it is told so.
+            # No such table: DynamoDB itself reports that to the handler.
             return
         self._copies.add(name)
-        # One that is left over from an earlier run has missed writes.
+        # A copy that is left over from an earlier run has missed writes.
         self._ask(environ, {"TableName": _copy_of(name)}, "DeleteTable")
         self._ask(environ, _schema_of_copy(described), "CreateTable")
         start: dict[str, Any] = {}
@@ -102,7 +101,7 @@ class LaggingIndex:
             start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
 
     def _drop_copies(self, environ: Environ) -> None:
-        """Keep nothing that would have missed writes when the fault is active again."""
+        """Delete the copies: they would miss writes until the fault is active again."""
         with self._lock:
             self._writes.clear()
             while self._copies:

@@ -1,4 +1,4 @@
-"""``--fault index-lag`` for rows in memory: rooms are read as they were a while ago."""
+"""``--fault index-lag`` for rows in memory: reads of a room return an older state."""
 
 from collections import deque
 
@@ -9,23 +9,26 @@ from poker_signal.emulator.functions.memory_table import MemoryTable
 
 
 class LaggingTable:
-    """A table whose rooms are as old as the fault says; a connection's own row is not."""
+    """Table whose rooms lag by ``index_lag_s``; a connection's own row is always current."""
 
     def __init__(self, table: MemoryTable, faults: Faults) -> None:
         self._table = table
         self._faults = faults
         self._before: dict[GameId, deque[tuple[int, Room]]] = {}
-        """What a game was before each of its latest changes, and when that was, in ms."""
+        """By game: epoch ms of each recent change, and the room before it."""
 
     def __len__(self) -> int:
         return len(self._table)
 
     def row(self, connection_id: ConnectionId) -> Row | None:
-        """Return the row of a connection: a consistent read."""
+        """Return the current row of a connection, as a consistent read."""
         return self._table.row(connection_id)
 
     def room_of(self, event: GatewayEvent) -> Room:
-        """Return what the index knows of the event's game, the sender added as it is now."""
+        """Return the event's game as the index shows it.
+
+        The sender's current row is added if the index does not have it, but not for a connect.
+        """
         room = self._table.room_of(event)
         row = event.row if isinstance(event, Connect) else self.row(event.connection_id)
         if row is None:
@@ -42,12 +45,12 @@ class LaggingTable:
         self._table.save(row)
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a connection to what a row has reached, if the row is there."""
+        """Add a connection to those that a row has reached, if the row exists."""
         self._note_change_of(self.row(connection_id))
         self._table.reach(connection_id, target)
 
     def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row, if it is there."""
+        """Delete a row if it exists."""
         self._note_change_of(self.row(connection_id))
         self._table.forget(connection_id)
 

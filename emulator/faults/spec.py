@@ -1,7 +1,7 @@
-"""The grammar of ``--fault``: which trouble, whose, how often, how long.
+"""Grammar of ``--fault``: kind, selector, how often, how long.
 
 ``KIND[:SELECTOR][#N][=VALUE]``, as in ``drop:offer#1``, ``delay:ice-candidate=300ms``,
-``miss-disconnect=1/2`` or ``gone:Alice=50%``. What each kind stands for: docs/faults.md.
+``miss-disconnect=1/2`` or ``gone:Alice=50%``. The kinds are explained in docs/faults.md.
 """
 
 import re
@@ -11,17 +11,17 @@ from urllib.parse import unquote
 from poker_signal.core.base_error import PokerSignalError
 
 Subject = Literal["event", "player", ""]
-"""What a selector names: a message's ``type`` or a reserved route key, a player, or nothing."""
+"""Meaning of a selector: a message's ``type`` or reserved route key, a player; "": not allowed."""
 
 
 class FaultKind(NamedTuple):
-    """What may be said about one kind of trouble."""
+    """The parts that a fault of one kind may have."""
 
     subject: Subject
     duration: Literal["required", "optional", "none"] = "none"
     default_s: float = 0
     is_rate: bool = True
-    """Whether ``#N``, ``1/N`` and ``%`` make sense."""
+    """True if ``#N``, ``1/N`` and ``%`` are allowed."""
     example: str = ""
 
 
@@ -52,37 +52,37 @@ _NUMBER = re.compile(r"[1-9]\d{0,8}")
 
 
 class BadFault(PokerSignalError, ValueError):
-    """A fault that cannot be understood; the text says what is wrong and what is allowed."""
+    """An invalid fault; the text says what is wrong and what is allowed."""
 
 
 class Spec(NamedTuple):
-    """One fault, as it was asked for."""
+    """A parsed fault."""
 
     text: str
     kind: str
     selector: str | None = None
     nth: int | None = None
-    """Only this one, counted from 1 since the fault was added."""
+    """Number of the only event or player to strike, from 1 since the fault was added. None: all."""
     every: int = 1
-    """Only every so many."""
+    """N of ``1/N``: only every N-th event or player is struck."""
     share: float = 1
-    """With this probability."""
+    """Probability of a strike, above 0 and up to 1."""
     duration_s: float = 0
 
     @property
     def is_narrow(self) -> bool:
-        """Tell whether it says whom it is about, or how often."""
+        """True if the fault has a selector, a number, or a rate."""
         return self.selector is not None or self.nth is not None or self.every > 1 or self.share < 1
 
 
 def parse(text: str) -> Spec:
-    """Read a fault.
+    """Parse a fault.
 
     Raises:
         BadFault: the text says what is wrong and what is allowed.
     """
     if not isinstance(text, str):
-        # A test may add anything.
+        # A test may pass any type.
         raise BadFault(f"{text!r}: a fault is text, as in {KINDS['drop'].example}")
     match = _SPEC.fullmatch(text)
     name = match["kind"] if match else text
@@ -106,14 +106,14 @@ def _selector(text: str, kind: FaultKind, selector: str | None) -> str | None:
     if selector is None:
         return None
     if not kind.subject:
-        raise _bad(text, kind, "it is about everybody, leave out what follows the colon")
+        raise _bad(text, kind, "this fault has no selector, leave out what follows the colon")
     if not selector:
         raise _bad(text, kind, f"after the colon comes {_ALLOWED[kind.subject]}")
     selector = unquote(selector)
     if kind.subject == "event" and selector.startswith("$") and selector not in _RESERVED:
-        raise _bad(text, kind, f"of routes there are {' and '.join(_RESERVED)}")
+        raise _bad(text, kind, f"the only routes are {' and '.join(_RESERVED)}")
     if selector == "$connect" and text.startswith("drop"):
-        raise _bad(text, kind, "a handshake is answered always; integration-error:$connect is 500")
+        raise _bad(text, kind, "a handshake is always answered; integration-error:$connect is 500")
     return selector
 
 

@@ -1,1 +1,1 @@
-"""Functions behind a route: our rules in process, and Lambda functions."""
+"""Functions behind routes: our rules, run in this process, and Lambda handlers."""

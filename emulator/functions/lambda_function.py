@@ -1,7 +1,7 @@
-"""Anybody's Lambda handler behind the gateway, in threads of this process.
+"""Lambda handlers behind the gateway, run in threads of this process.
 
-A handler gets what Lambda would give it: the event as plain JSON values, a context object, and
-an environment in which boto3 finds its way back to the emulator.
+A handler gets the same as in Lambda: the event as plain JSON values, a context object, and
+environment variables, with which boto3 finds the emulator.
 """
 
 import contextlib
@@ -25,12 +25,12 @@ from poker_signal.emulator.protocols.tls import Certificate
 logger = logging.getLogger(__name__)
 
 MAX_CONCURRENT = 1000
-"""Invocations that may run at once: Lambda's default quota for all functions of an account."""
+"""Concurrent invocations of a function; on AWS, the default quota of the whole account."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Function:
-    """A Lambda function: its handler and what AWS would know of it."""
+    """A Lambda function: its handler and its configuration in AWS."""
 
     name: str
     handler: Handler
@@ -39,7 +39,7 @@ class Function:
     region: str = "us-west-2"
     account_id: str = "123456789012"
     may_be_invoked: bool = True
-    """Whether API Gateway has the permission."""
+    """False: API Gateway has no permission to invoke it."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,9 @@ class _Identity:
 
 @dataclass(frozen=True)
 class LambdaContext:
-    """What a handler is called with beside the event.
+    """The ``context`` argument of a handler.
 
-    Attributes as https://docs.aws.amazon.com/lambda/latest/dg/python-context.html has them.
+    Its attributes: https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
 
     function_name: str
@@ -68,7 +68,7 @@ class LambdaContext:
     tenant_id: None = None
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return how long the function may still take."""
+        """Return the milliseconds until the function's timeout, at least 0."""
         return max(0, round((self.deadline_s - time.monotonic()) * 1000))
 
 
@@ -88,7 +88,7 @@ def context_of(function: Function) -> LambdaContext:
 
 
 class LambdaFunction:
-    """Calls a function for every event, each in a thread, as many at once as Lambda would."""
+    """Integration that runs a handler in one thread per event, at most MAX_CONCURRENT at once."""
 
     def __init__(
         self,
@@ -100,23 +100,23 @@ class LambdaFunction:
         self._free = threading.Semaphore(MAX_CONCURRENT)
 
     def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
-        """Call the function in a thread; it reports on the event loop."""
+        """Call the handler in a thread; its result is delivered on the event loop."""
         if not self._function.may_be_invoked:
             return NotInvokable()
         if not self._free.acquire(blocking=False):
-            return NotInvokable(f"throttled, {MAX_CONCURRENT} are running")
-        # As text, so that no function can change what the gateway keeps.
+            return NotInvokable(f"throttled, {MAX_CONCURRENT} invocations are running")
+        # As text, so that no handler can change the event that the gateway keeps.
         text = json.dumps(event)
         running = Running()
 
         def call() -> None:
             result = _call(self._function, json.loads(text))
             self._free.release()
-            # The emulator may have stopped meanwhile: then nobody is left to be told.
+            # RuntimeError: the emulator has stopped meanwhile, and its event loop is closed.
             with contextlib.suppress(RuntimeError):
                 self._call_soon(lambda: running.finish(result))
 
-        # A daemon, not a pool's: a function that hangs must not keep the emulator from ending.
+        # A daemon thread, not a pool: a handler that hangs must not keep the process alive.
         threading.Thread(target=call, name=self._function.name, daemon=True).start()
         return running
 
@@ -126,7 +126,7 @@ def _call(function: Function, event: Any) -> Result:
         value = function.handler(event, context_of(function))
         return Returned(_as_lambda_hands_back(value))
     except BaseException as error:
-        # SystemExit too: on AWS it ends one environment, here it must not end the emulator.
+        # SystemExit too: on AWS it ends one execution environment, not the emulator.
         logger.exception("%s raised", function.name)
         return Raised(str(error))
 
@@ -134,11 +134,11 @@ def _call(function: Function, event: Any) -> Result:
 def _as_lambda_hands_back(value: Any) -> Any:
     """Return a handler's result as API Gateway reads it.
 
-    Lambda's runtime writes JSON with this library: numbers of DynamoDB are numbers, named tuples
-    are objects, and bytes are text.
+    Lambda's runtime writes JSON with simplejson too: a Decimal becomes a number, a named tuple an
+    object, and bytes are used as JSON text.
 
     Raises:
-        ValueError: it is no JSON. Lambda's runtime writes NaN, but API Gateway cannot read it.
+        ValueError: the result is no JSON. Lambda's runtime writes NaN; API Gateway rejects it.
     """
     try:
         text = (
@@ -160,9 +160,10 @@ def _number(value: Any) -> Any:
 def environment_for(
     endpoint: str, region: str, certificate: Certificate | None, environ: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return what has to be set for boto3 to find the emulator, where nobody said otherwise.
+    """Return the variables that ``environ`` lacks for boto3 to find the emulator.
 
-    Names of AWS's own: https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
+    With a certificate, AWS_CA_BUNDLE is always among them: it extends the user's bundle.
+    Names: https://docs.aws.amazon.com/sdkref/latest/guide/environment-variables.html
     """
     wanted = {
         "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint,
@@ -170,11 +171,11 @@ def environment_for(
         "AWS_DEFAULT_REGION": region,
     }
     if not environ.keys() & {"AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}:
-        # All of them or none: half of somebody's credentials with half of ours would be worse.
+        # All or none: half of the user's credentials with half of ours would be worse.
         wanted |= {"AWS_ACCESS_KEY_ID": "emulator", "AWS_SECRET_ACCESS_KEY": "emulator"}
     missing = {name: value for name, value in wanted.items() if name not in environ}
     if certificate is not None:
-        # Whatever the user's own bundle trusts is trusted still.
+        # The certificates in the user's own bundle stay trusted.
         trusted = environ.get("AWS_CA_BUNDLE") or environ.get("REQUESTS_CA_BUNDLE")
         missing["AWS_CA_BUNDLE"] = str(certificate.bundle(trusted))
     return missing

@@ -1,4 +1,4 @@
-"""The signaling rules as a function in this process: their effects are performed on sockets."""
+"""The signaling rules as a function in this process, which performs effects on connections."""
 
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -48,29 +48,29 @@ logger = logging.getLogger(__name__)
 
 
 class Table(Protocol):
-    """The rows, as the function reads and writes them."""
+    """The table of rows, as the function uses it."""
 
     def row(self, connection_id: ConnectionId) -> Row | None:
-        """Return the row of a connection, live or not."""
+        """Return the row of a connection, even if it has expired."""
 
     def room_of(self, event: GatewayEvent) -> Room:
-        """Return the snapshot that is needed to decide an event."""
+        """Return the room in which the rules decide an event."""
 
     def save(self, row: Row) -> None:
-        """Store a row, unless the same handshake's is stored already."""
+        """Store a row unless the same handshake's row is stored already."""
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a connection to what a row has reached, if the row is there."""
+        """Add ``target`` to the connections that a row has reached, if the row exists."""
 
     def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row, if it is there."""
+        """Delete a row, if it exists."""
 
 
 class SignalingFunction:
-    """Runs the rules on every event, within the call: no event overlaps another.
+    """Integration that applies the rules to an event within the call, so events do not overlap.
 
-    With a ``clock`` events do overlap, because faults delay them: then the waits that the rules
-    ask for are real, and what they wait for may still come.
+    With a ``clock`` events do overlap, because faults delay them. Then the waits of the rules
+    take their real time, because the event that they wait for may still arrive.
     """
 
     def __init__(
@@ -78,23 +78,23 @@ class SignalingFunction:
     ) -> None:
         self.rows = MemoryTable()
         self.table: Table = self.rows
-        """A view of ``rows``, which a fault may replace."""
+        """``rows``, or an outdated view of them while a fault is active."""
         self.clock: Clock | None = None
         self._connections = connections
         self._rules = rules
         self._meter = Meter(rules) if rules.message_rate else None
         self._forwarded = Returned(None)
-        """The result of the last message that was learnt: that of all that are forwarded."""
+        """The result of every Forward: that of the last message that the fast path learnt."""
         self._results: dict[str, Returned] = {}
-        """By the name of an outcome without an error: nearly all events end in one of four."""
+        """Cache of results by outcome, errors excluded: nearly all events have one of four."""
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
 
     def invoke(
         self, event: Mapping[str, Any], may_forward: bool = False
     ) -> Result | Running | Forward:
-        """Decide an event, perform its effects, and return as Lambda would.
+        """Apply the rules to an event, perform the effects, and return the response.
 
-        ``may_forward``: if its only effect is one post, return that as a Forward.
+        ``may_forward``: return a Forward if the fast path knows the event's only post.
         """
         try:
             parsed = parse_event(event)
@@ -115,7 +115,7 @@ class SignalingFunction:
         return self._perform(parsed, event, room)
 
     def _perform(self, event: GatewayEvent, raw: Mapping[str, Any], room: Room) -> Result | Running:
-        """Perform what follows from an event that has been read from ``raw``."""
+        """Perform the effects of a parsed event; ``raw`` is the event that the gateway passed."""
         try:
             invocation = Invocation(event, room, self._rules)
             effects = invocation.effects()
@@ -138,7 +138,7 @@ class SignalingFunction:
     def _go_on(
         self, invocation: Invocation, effects: Iterator[Effect], performed: list[Effect]
     ) -> Wait | ReadAgain | None:
-        """Perform effects; return one that has to be waited for, if any."""
+        """Perform effects up to the first that needs a wait; return it, or None at the end."""
         for effect in effects:
             if self.clock is not None and isinstance(effect, Wait | ReadAgain):
                 return effect
@@ -150,7 +150,7 @@ class SignalingFunction:
         return None
 
     def _pause(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
-        assert self.clock is not None, "the caller has looked"
+        assert self.clock is not None, "the caller has checked"
         self.clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
 
     def _resume(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
@@ -192,11 +192,11 @@ class SignalingFunction:
             case Reach(connection_id, target):
                 self.table.reach(connection_id, target)
             case LookAgain(connection_id=connection_id):
-                # No handshake is going on while this runs: there is nothing to wait for.
+                # Without a wait, because no handshake is in progress while this runs.
                 is_open = self._connections.get(connection_id) is not None
                 (invocation.alive if is_open else invocation.gone)(effect)
             case Wait() | ReadAgain():
-                # No event overlaps another here, unless a fault delays it.
+                # Without faults no event overlaps another, so a wait would change nothing.
                 invocation.waited_enough(effect)
             case Close(connection_id):
                 self._connections.delete(connection_id)
@@ -205,9 +205,9 @@ class SignalingFunction:
 
 
 def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:
-    """Return the check of join tickets that one of these keys signed."""
-    # Imported here: only emulators with tickets wait for it. Not with each ticket: while edited
-    # rules are imported anew, that would find those, whose refusals are not ours yet.
+    """Return a function that verifies join tickets with these keys."""
+    # Imported here, because only emulators with tickets need it. Not in verify: during a reload it
+    # could get the fresh module, whose SignalError is not the class that this module catches.
     from poker_signal.core import tickets
 
     def verify(ticket: str | None, connect: Connect) -> None:
@@ -218,7 +218,7 @@ def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:
 
 
 class _Rest(NamedTuple):
-    """The remainder of an invocation that waits."""
+    """The rest of an invocation that waits."""
 
     raw: Mapping[str, Any]
     invocation: Invocation
@@ -227,6 +227,6 @@ class _Rest(NamedTuple):
 
 
 def _failed(raw: Mapping[str, Any], error: Exception) -> Raised:
-    # API Gateway tells the client; the developer is told here, with the traceback.
+    # API Gateway sends the client an error; the traceback for the developer is logged here.
     logger.exception("%s failed", raw["requestContext"]["routeKey"])
     return Raised(str(error))

@@ -1,1 +1,1 @@
-"""API Gateway: routes events to functions. Knows no poker, no faults, no inspector."""
+"""API Gateway: routes events to functions. Imports no rules, no faults and no inspector."""

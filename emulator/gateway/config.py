@@ -1,4 +1,4 @@
-"""``--config api.toml``: any WebSocket API, not only ours.
+"""``--config api.toml``: the configuration of any WebSocket API, not only ours.
 
 ::
 
@@ -36,13 +36,13 @@ from poker_signal.emulator.aws.route_selection import InvalidExpression, compile
 from poker_signal.emulator.gateway.routes import RESERVED
 
 CORE = "core"
-"""The handler that is poker-signal's own rules, in process."""
+"""Value of ``handler`` for poker-signal's own rules, which run in this process."""
 
 DEFAULT_EXPRESSION = "$request.body.action"
 
 
 class BadConfig(PokerSignalError):
-    """A configuration that cannot be used; the text names the key and what to do."""
+    """An invalid configuration; the message names the key and what to do."""
 
 
 class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -52,11 +52,11 @@ class FunctionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``MODULE:FUNCTION``, ``FILE.py:FUNCTION``, or ``core`` for poker-signal's rules."""
     memory_mb: Annotated[int, msgspec.Meta(ge=128, le=10_240)] = 128
     invoke_permission: bool = True
-    """Whether API Gateway may invoke it; false: what a forgotten permission looks like."""
+    """False: API Gateway may not invoke it, as if the permission had been forgotten."""
 
 
 class RouteConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A route key's integration."""
+    """The integration of a route key."""
 
     function: str
     two_way: bool = False
@@ -71,7 +71,7 @@ class AuthorizerConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The whole file."""
+    """The whole configuration file."""
 
     functions: dict[str, FunctionConfig]
     routes: dict[str, RouteConfig]
@@ -81,13 +81,13 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def handlers(self) -> dict[str, str]:
-        """What has to be imported, by function: all handlers but our own rules."""
+        """The handlers to import, by function name; our own rules are not among them."""
         named = {name: function.handler for name, function in self.functions.items()}
         return {name: handler for name, handler in named.items() if handler != CORE}
 
     @property
     def core_decides_connects(self) -> bool:
-        """Tell whether our rules say who may connect, which is where tickets are checked."""
+        """Tell whether our rules, which check the tickets, handle ``$connect``."""
         route = self.routes.get("$connect")
         return route is not None and self.functions[route.function].handler == CORE
 
@@ -95,10 +95,10 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def of_handler(
     handler: str, own_routes: Iterable[str] = (), expression: str = DEFAULT_EXPRESSION
 ) -> ApiConfig:
-    """Return the API that one handler serves: the three routes of every API, and more.
+    """Return the API of one handler: the three routes of every API, and ``own_routes``.
 
     Raises:
-        BadConfig: the expression is none, or a route of one's own begins with $.
+        BadConfig: the expression is invalid, or one of ``own_routes`` begins with $.
     """
     name = Path(handler.rpartition(":")[0]).stem or handler
     route = RouteConfig(function=name)
@@ -118,7 +118,7 @@ def read_config(path: Path) -> ApiConfig:
     """Read and check a configuration file.
 
     Raises:
-        BadConfig: unreadable, not TOML, or wrong; the text names the key.
+        BadConfig: the file is unreadable, not TOML, or invalid; the message names the key.
     """
     try:
         config = msgspec.toml.decode(path.read_bytes(), type=ApiConfig)

@@ -1,4 +1,4 @@
-"""``$connect``: the way of a handshake through throttles, authorizer and function to its 101."""
+"""``$connect``: a WebSocket handshake, from its request to the 101 or the refusal."""
 
 import json
 import re
@@ -49,7 +49,7 @@ Reply = Callable[[Answer | Switch], None]
 
 
 class ConnectGateway(Listener, Protocol):
-    """The gateway, as far as handshakes need it."""
+    """The part of the gateway that handshakes use."""
 
     api: Api
     domain_name: str
@@ -57,28 +57,28 @@ class ConnectGateway(Listener, Protocol):
     def invoke(
         self, route: Route, facts: Facts, event: Mapping[str, Any], then: Callable[[Result], None]
     ) -> None:
-        """Hand an event to a route's function, and its result on, once it is there."""
+        """Invoke a route's function with an event; call ``then`` with the result, now or later."""
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
-        """Take note that the 101 is written."""
+        """Add a connection whose 101 has been written."""
 
 
 class _Opening(NamedTuple):
-    """A handshake on its way through authorizer and ``$connect``."""
+    """A handshake that is being decided by the authorizer and ``$connect``."""
 
     request: Request
     facts: Facts
     upgrade: Upgrade
     reply: Reply
     request_id: str
-    """Of ``$connect``."""
+    """The id of the invocation of ``$connect``."""
     trace_id: str
 
 
 class Connects:
-    """Takes requests for a WebSocket through path, upgrade, throttles, authorizer, ``$connect``.
+    """Handling of handshakes: path, upgrade, throttles, authorizer, ``$connect``, in this order.
 
-    In this order. What comes of each is a 101 and a connection, or a refusal.
+    A handshake ends with a 101 and a connection, or with a refusal.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Connects:
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
 
     def begin(self, request: Request, reply: Reply) -> None:
-        """Answer a request, at once or later."""
+        """Start a handshake; call ``reply`` with its answer, now or later."""
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
             self.refuse(request, opening, reply)
@@ -116,7 +116,7 @@ class Connects:
     def refuse(
         self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
     ) -> None:
-        """Answer a request that becomes no connection."""
+        """Refuse a request, and add the refusal to the trace."""
         self._trace.add(
             RequestRefused(
                 self._clock.now_ms(),
@@ -143,9 +143,9 @@ class Connects:
         identity: Identity = {"sourceIp": request.peer_ip}
         if "user-agent" in headers:
             identity = {"userAgent": headers["user-agent"], **identity}
-        # The owner of a name depends on which connection came first. On AWS two connects hardly
-        # ever share a millisecond; on loopback they do, so the later one is put into the next,
-        # as long as that stays close to the truth.
+        # The owner of a name depends on the order of the connects. On AWS two connects hardly ever
+        # share a millisecond, but on loopback they do. Then the later one gets the next
+        # millisecond, unless that would be more than 500 ms ahead of the clock.
         now_ms = self._clock.now_ms()
         ahead_ms = self._last_connected_at_ms - now_ms
         connected_at_ms = now_ms + (ahead_ms + 1 if 0 <= ahead_ms < 500 else 0)
@@ -164,7 +164,7 @@ class Connects:
         return _Opening(request, facts, upgrade, reply, request_id, trace_id)
 
     def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
-        # Only who has an authorizer waits for it.
+        # Imported here, because only APIs with an authorizer need it.
         from poker_signal.emulator.aws.authorizer import UNAUTHORIZED, judge, lacks_identity
 
         settings, facts, request = self._settings, opening.facts, opening.request
@@ -201,13 +201,13 @@ class Connects:
             )
 
         result = authorizer.integration.invoke(event)
-        assert not isinstance(result, Forward), "it was not asked for one"
+        assert not isinstance(result, Forward), "may_forward was False"
         self._dispatcher.follow(result, settings.integration_timeout_s, judged)
 
     def _connect(
         self, opening: _Opening, at_ms: int, authorizer: dict[str, Any] | None = None
     ) -> None:
-        """Invoke ``$connect``; ``authorizer`` is its context, and how long it took."""
+        """Invoke ``$connect``; ``authorizer`` is the authorizer's context, with its latency."""
         route = self._gateway.api.routes.get("$connect")
         if route is None:
             self._establish(opening, {})
@@ -255,7 +255,7 @@ class Connects:
 
 
 def _reason_of(answer: Answer) -> str:
-    """Return what the client is told, or the status in words."""
+    """Return the message in an answer's body, or the phrase of its status."""
     try:
         body = json.loads(answer.body)
     except ValueError:
@@ -272,7 +272,7 @@ def _refusal(response: Mapping[str, Any] | None) -> Answer:
 
 
 def _header(headers: object, name: str) -> str | None:
-    """Return a header of a function's response, whatever its casing."""
+    """Return a header of a function's response; the case of ``name`` does not matter."""
     if not isinstance(headers, dict):
         return None
     values = [str(value) for key, value in headers.items() if str(key).lower() == name.lower()]

@@ -1,4 +1,4 @@
-"""``@connections``: what a backend may do with a connection, over HTTP.
+"""``@connections`` over HTTP: a backend posts to a connection, looks it up or closes it.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-how-to-call-websocket-api-connections.html
 """
@@ -30,16 +30,16 @@ _SIGNATURE = re.compile(
 
 
 class Target(NamedTuple):
-    """What a path of the management API addresses."""
+    """The stage and connection id in a path of the management API."""
 
     stage: str
     connection_id: str
 
 
 def target_of(request: Request) -> Target | None:
-    """Return what a request addresses; None if it is none of the management API's.
+    """Return the target of a request; None if its path is not of the management API.
 
-    ``@`` may be percent-encoded, ``=`` must be; the id is decoded once.
+    Clients percent-encode ``=``, and may encode ``@``. Each segment is decoded once.
     """
     segments = request.target.partition("?")[0].split("/")
     if "@connections" not in [unquote(segment) for segment in segments]:
@@ -101,26 +101,26 @@ def _malformed(connection_id: str) -> Answer:
 
 
 class ThrottledConnections:
-    """Connections that may be asked for something only so often."""
+    """``@connections`` behind a token bucket."""
 
     def __init__(self, connections: Connections, throttle: TokenBucket) -> None:
         self._connections = connections
         self._throttle = throttle
 
     def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open.
+        """Send a text frame; False: the connection is gone.
 
         Raises:
-            LimitExceeded: this was one call too many.
+            LimitExceeded: the bucket is empty; the call had no effect.
         """
         self._take()
         return self._connections.post(connection_id, data)
 
     def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return what is known of an open connection; None: it is gone.
+        """Return the state of an open connection; None: it is gone.
 
         Raises:
-            LimitExceeded: this was one call too many.
+            LimitExceeded: the bucket is empty; the call had no effect.
         """
         self._take()
         return self._connections.get(connection_id)
@@ -129,7 +129,7 @@ class ThrottledConnections:
         """Close a connection; False: it was gone.
 
         Raises:
-            LimitExceeded: this was one call too many.
+            LimitExceeded: the bucket is empty; the call had no effect.
         """
         self._take()
         return self._connections.delete(connection_id)

@@ -1,4 +1,4 @@
-"""Invocations: results that come late, the integration timeout, and serial dispatch."""
+"""Invocations: results that arrive later, the integration timeout, and serial dispatch."""
 
 from collections import deque
 from collections.abc import Callable, Hashable
@@ -10,18 +10,18 @@ Job = Callable[[], None]
 
 
 class Dispatcher:
-    """Counts the functions that are running, and ends the wait for those that take too long."""
+    """Counter of running functions, which also applies the integration timeout."""
 
     def __init__(self, clock: Clock, when_done: Callable[[], None]) -> None:
         self.running = 0
-        """Functions that have neither returned nor used up their time."""
+        """Functions that have neither returned nor timed out."""
         self._clock = clock
         self._when_done = when_done
 
     def follow(
         self, result: Result | Running, timeout_s: float, then: Callable[[Result], None]
     ) -> None:
-        """Call ``then`` with a result, now or once it is there; after ``timeout_s``: TimedOut."""
+        """Call ``then`` once: with the result, or with TimedOut after ``timeout_s``."""
         if not isinstance(result, Running):
             then(result)
             return
@@ -51,21 +51,28 @@ class _Queue:
         self.is_draining = False
 
 
+# The serial queue of a connection
+#
+# A job handles one event: a message, or $disconnect. A job runs until the gateway calls finished,
+# which happens within the job (the function returned) or later (a timer, a thread's callback).
+# is_busy: a job has started and is not finished. _drain sets it, finished clears it. A job that
+#   raises is finished too.
+# is_draining: the loop in _drain is running. A call of finished from within a job only clears
+#   is_busy, and the loop then runs the next job. So jobs never nest, and a thousand jobs that end
+#   at once need no deeper stack than one. A queue without jobs is deleted.
+# Bound: a queue has no limit of its own. The gateway counts each message as an invocation of its
+#   connection from submit to finished, and the connection stops reading at max_in_flight.
+# Throttle and flood limit: the gateway applies them when a message arrives, before submit.
+# $disconnect is the last job: it is submitted when the TCP connection is gone, after which no
+#   message can arrive. So it runs after all messages that the client sent.
 class SerialQueues:
-    """One queue of jobs for each connection, of which one job runs at a time.
-
-    A job runs until ``finished`` is called, which may happen within the job or later, from a
-    timer or a thread's callback. ``is_busy`` is set from a job's start to that call. Jobs run in
-    the loop of ``_drain``, never from within each other: a thousand jobs that end at once need
-    no deeper stack than one. ``is_draining`` is set while that loop runs, so that a ``finished``
-    within a job leaves the next job to it.
-    """
+    """One queue of jobs per connection; each queue runs one job at a time."""
 
     def __init__(self) -> None:
         self._queues: dict[Hashable, _Queue] = {}
 
     def submit(self, connection: Hashable, job: Job) -> None:
-        """Run a job once all earlier jobs of the connection are finished."""
+        """Run a job as soon as all earlier jobs of its connection are finished."""
         queue = self._queues.get(connection)
         if queue is None:
             queue = self._queues[connection] = _Queue()
@@ -73,7 +80,7 @@ class SerialQueues:
         self._drain(connection, queue)
 
     def finished(self, connection: Hashable) -> None:
-        """End the job that is running, and run the next."""
+        """End the running job of a connection, and run the next one."""
         queue = self._queues[connection]
         queue.is_busy = False
         self._drain(connection, queue)
@@ -89,7 +96,7 @@ class SerialQueues:
                 try:
                     queue.jobs.popleft()()
                 except Exception as error:
-                    # A job that failed is over. `$disconnect` may be among the jobs behind it.
+                    # A failed job is over. The jobs behind it, such as `$disconnect`, must run.
                     queue.is_busy = False
                     failures.append(error)
         finally:

@@ -1,8 +1,8 @@
-"""API Gateway's data plane: connections, routes, and the way of an event to its function.
+"""API Gateway's data plane: connections, routes, and the invocation of functions.
 
-A message takes one way: ``message_received`` → route → event → the function's ``invoke`` → its
-result, told in ``_message_returned``. A function whose only outcome is one post returns that as a
-``Forward``, and the gateway performs it.
+The path of a message: ``message_received`` → route → event → the function's ``invoke`` → its
+result, handled in ``_message_returned``. A function whose only effect is one post may return a
+``Forward`` instead, and the gateway performs the post.
 """
 
 import contextlib
@@ -60,43 +60,42 @@ from poker_signal.emulator.trace.entries import (
 from poker_signal.emulator.trace.trace import Trace
 
 Mount = Callable[[Request, Reply], None]
-"""Answers all requests below a path prefix."""
+"""Function that answers all requests below a path prefix."""
 
 
 class Hooks(Protocol):
-    """Places at which faults may interfere with what the gateway does."""
+    """Points at which faults can change the behaviour of the gateway."""
 
     def around(self, integration: Integration, facts: Facts) -> Integration:
-        """Return the integration as an event of this connection meets it."""
+        """Return the integration to invoke for an event of this connection."""
 
     def finds(self, facts: Facts) -> bool:
-        """Tell whether ``@connections`` finds an open connection; may raise LimitExceeded."""
+        """Tell whether ``@connections`` finds this open connection; may raise LimitExceeded."""
 
     def opened(self, connection: WebSocketConnection) -> None:
         """Handle a connection that was just established."""
 
     def misses_disconnect(self, facts: Facts) -> bool:
-        """Tell whether ``$disconnect`` is not invoked for a connection that closed."""
+        """Tell whether ``$disconnect`` is skipped for a closed connection."""
 
 
 class Gateway:
     """One WebSocket API with one stage.
 
-    A connection exists, for ``post`` and all others, from the moment its 101 is written until it
-    starts to close.
+    A connection exists, for ``post`` and all other methods, from its 101 until it starts to close.
     """
 
     def __init__(
         self, settings: Settings, clock: Clock, trace: Trace, label: Labeler | None = None
     ) -> None:
         self.api = Api(routes={})
-        """Set before the first request: functions need their gateway, to post."""
+        """Set before the first request, because its functions need this gateway to post."""
         self.domain_name = settings.domain_name or settings.host
-        """Host and port, once they are known."""
+        """``domainName`` of events: host and port, set once the port is bound."""
         self.mounts: dict[str, Mount] = {}
-        """By path prefix, without the slash at its end."""
+        """By path prefix, without a trailing slash."""
         self.hooks: Hooks | None = None
-        """None: nothing interferes."""
+        """None: no fault is active."""
         self._settings = settings
         self._clock = clock
         self._trace = trace
@@ -124,7 +123,7 @@ class Gateway:
 
     @property
     def connections(self) -> Connections:
-        """``@connections`` for a function in this process: its calls count as requests."""
+        """``@connections`` for functions in this process; a call takes a token of the throttle."""
         if self._throttle is None:
             return self
         from poker_signal.emulator.gateway.connections_api import ThrottledConnections
@@ -138,7 +137,7 @@ class Gateway:
         return self._send(self._find(connection_id), connection_id, data)
 
     def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return what is known of an open connection; None: it is gone."""
+        """Return the state of an open connection; None: it is gone."""
         connection = self._find(connection_id)
         if connection is None:
             return None
@@ -157,7 +156,7 @@ class Gateway:
         """Return the connection if ``@connections`` finds it.
 
         Raises:
-            LimitExceeded: by a fault.
+            LimitExceeded: a fault throttles the call.
         """
         connection = self._connections.get(connection_id)
         if connection is None or self.hooks is None or self.hooks.finds(connection.facts):
@@ -172,7 +171,7 @@ class Gateway:
         self._trace.add(Posted(now_ms, connection.facts, connection_id, data))
         return True
 
-    # What is mounted can do this beside that.
+    # For mounts, such as the inspector.
 
     @property
     def open_connections(self) -> Mapping[str, WebSocketConnection]:
@@ -180,7 +179,7 @@ class Gateway:
         return self._connections
 
     def receive(self, connection_id: str, text: str) -> bool:
-        """Take a message as if the client had sent it; False: the connection is gone."""
+        """Handle a message as if the client had sent it; False: the connection is gone."""
         connection = self._connections.get(connection_id)
         if connection is None:
             return False
@@ -188,10 +187,10 @@ class Gateway:
         self.message_received(connection, text)
         return True
 
-    # HTTP: requests, before a connection is a WebSocket.
+    # HTTP requests, WebSocket handshakes included.
 
     def respond(self, request: Request, reply: Reply) -> None:
-        """Answer a request: of ``@connections``, below a mount, or a handshake."""
+        """Answer a request: to ``@connections``, to a mount, or a WebSocket handshake."""
         if "@connections" in request.path and (answer := self._manage(request)) is not None:
             reply(answer)
         elif (mount := self._mount_of(request)) is not None:
@@ -202,7 +201,7 @@ class Gateway:
             self._connects.begin(request, reply)
 
     def _mount_of(self, request: Request) -> Mount | None:
-        """Return the mount of a path; a handshake is for a stage, which may have its name."""
+        """Return the mount of a path; None for a handshake, because a stage may share its name."""
         if request.wants_upgrade:
             return None
         first = "/" + request.path[1:].partition("/")[0]
@@ -212,11 +211,11 @@ class Gateway:
         """Add an HTTP connection."""
         self._http.add(connection)
         if self._stopping:
-            # It was in the queue of the socket that is closed by now.
+            # It was accepted from the backlog of the listening socket, which is closed now.
             connection.close()
 
     def http_closed(self, connection: HttpConnection) -> None:
-        """Remove an HTTP connection: it is gone, or has become a WebSocket."""
+        """Remove an HTTP connection: it is closed, or is a WebSocket now."""
         self._http.discard(connection)
         if self._when_empty is not None:
             self._check_empty()
@@ -247,7 +246,7 @@ class Gateway:
         return answer
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
-        """Add a connection: its 101 is written."""
+        """Add a connection whose 101 has been written."""
         self._connections[connection.facts.connection_id] = connection
         self._trace.add(Opened(self._clock.now_ms(), connection.facts))
         if self._stopping:
@@ -255,10 +254,23 @@ class Gateway:
         if self.hooks is not None:
             self.hooks.opened(connection)
 
-    # Messages.
+    # Messages: the fast path, and the count of invocations
+    #
+    # With may_forward, a function whose only effect is one post may return it as a Forward
+    # (core/fast_path.py). Then _route_message posts at once, and one trace entry, Forwarded, stands
+    # for post and result. This is off while hooks are set (a fault is active) or --throttle-rate is
+    # given, because both apply to every post. Serial dispatch and the flood limit leave it on. If
+    # the target is gone, the function is invoked again without may_forward, and the rules decide.
+    # The connection counts invocations, to stop reading at max_in_flight. Each start needs one end:
+    # - not serial: only a Running counts. _await_message starts it; its result or TimedOut ends it.
+    #   Results that are returned at once, and Forwards, are not counted.
+    # - serial: each message counts while it waits and runs. message_received starts it, before the
+    #   queue; _message_done ends it, after no route, a Forward, a result or TimedOut.
+    # A message refused by the throttle or the flood limit is never counted. An integration returns
+    # Raised and must not raise: under serial dispatch the message would stay counted.
 
     def message_received(self, connection: WebSocketConnection, text: str) -> None:
-        """Take a message from a client: limits first, then its route."""
+        """Handle a message from a client: first the limits, then its route."""
         if self._flood is not None and self._is_flood(connection):
             connection.close(CloseCode.POLICY_VIOLATION)
         elif self._throttle is not None and not self._throttle.take():
@@ -267,12 +279,11 @@ class Gateway:
             self._route_message(connection, text, connection.last_received_ms)
         else:
             at_ms = connection.last_received_ms
-            # Until it is finished: what waits is read from the client, and counts.
             connection.invocation_started()
             self._queues.submit(connection, partial(self._route_message, connection, text, at_ms))
 
     def _is_flood(self, connection: WebSocketConnection) -> bool:
-        assert self._flood is not None, "the caller has looked"
+        assert self._flood is not None, "the caller has checked"
         connection_id = connection.facts.connection_id
         was = self._flood_full_at_us.get(connection_id, FULL)
         full_at_us = self._flood.spend(was, connection.last_received_ms)
@@ -297,7 +308,7 @@ class Gateway:
         integration = route.integration
         if self.hooks is not None:
             integration = self.hooks.around(integration, facts)
-        # Faults and the throttle apply to posts: then the function makes its own.
+        # Faults and the throttle apply to every post, which the function then makes itself.
         may_forward = self.hooks is None and self._throttle is None
         result = integration.invoke(event, may_forward)
         if isinstance(result, Forward):
@@ -309,11 +320,11 @@ class Gateway:
                     self._message_done(connection)
                 return
             result = integration.invoke(event)
-            assert not isinstance(result, Forward), "it was not asked for one"
+            assert not isinstance(result, Forward), "may_forward was False"
         if isinstance(result, Running):
             self._await_message(connection, received, result, route)
         else:
-            # Nearly always within the same millisecond: the clock is not read again.
+            # Nearly always the same millisecond, so the clock is not read again.
             self._message_returned(connection, Finished(at_ms, received, result), route)
 
     def _select(self, route_key: str, default: Route | None) -> tuple[str, Route | None]:
@@ -340,7 +351,7 @@ class Gateway:
     def _message_returned(
         self, connection: WebSocketConnection, finished: Finished, route: Route
     ) -> None:
-        """Tell the client of a failure, or what a two-way route answers."""
+        """Send the client an error, or the response of a two-way route."""
         self._trace.add(finished)
         result = finished.result
         response = well_formed(result) if isinstance(result, Returned) else None
@@ -355,7 +366,7 @@ class Gateway:
             self._message_done(connection)
 
     def _message_done(self, connection: WebSocketConnection) -> None:
-        """Run the connection's next message, where one waits for the other."""
+        """End a message under serial dispatch, and run the connection's next one."""
         if self._queues is not None:
             connection.invocation_ended()
             self._queues.finished(connection)
@@ -363,13 +374,13 @@ class Gateway:
     def _turn_away(
         self, connection: WebSocketConnection, text: str, why: Literal["throttled", "no route"]
     ) -> None:
-        """Tell the client of a message that reaches no function."""
+        """Send the client an error for a message that reaches no function."""
         self._trace.add(Unrouted(self._clock.now_ms(), connection.facts, text, why))
         words = TOO_MANY_REQUESTS if why == "throttled" else "Forbidden"
         self._tell(connection, self._ids.request_id(), words)
 
     def _answer(self, connection: WebSocketConnection, request_id: str, body: str) -> None:
-        # UNKNOWN what AWS does with a body that no message can hold.
+        # UNKNOWN: what AWS does with a body that is larger than a message may be.
         if len(body.encode(errors="replace")) > self._settings.max_message_bytes:
             self._tell(connection, request_id, INTERNAL_SERVER_ERROR)
         elif body:
@@ -385,15 +396,15 @@ class Gateway:
             f'"requestId":"{request_id}"}}',
         )
 
-    # The end of a connection.
+    # Closing of a connection.
 
     def connection_closing(self, connection: WebSocketConnection) -> None:
-        """Forget a connection to which nothing can be posted any more."""
+        """Remove a connection to which nothing can be posted any more."""
         self._connections.pop(connection.facts.connection_id, None)
         self._closing.add(connection)
 
     def connection_closed(self, connection: WebSocketConnection, closing: Closing) -> None:
-        """Hand the end of a connection to ``$disconnect``; what that returns goes nowhere."""
+        """Invoke ``$disconnect`` for a closed connection; only the trace gets its result."""
         self._closing.discard(connection)
         self._flood_full_at_us.pop(connection.facts.connection_id, None)
         if self._queues is None:
@@ -428,25 +439,25 @@ class Gateway:
     def invoke(
         self, route: Route, facts: Facts, event: Mapping[str, Any], then: Callable[[Result], None]
     ) -> None:
-        """Hand an event to a route's function; call ``then`` with the result once it is there."""
+        """Invoke a route's function with an event; call ``then`` with the result, now or later."""
         integration = route.integration
         if self.hooks is not None:
             integration = self.hooks.around(integration, facts)
         result = integration.invoke(event)
-        assert not isinstance(result, Forward), "it was not asked for one"
+        assert not isinstance(result, Forward), "may_forward was False"
         if isinstance(result, Running):
             self._dispatcher.follow(result, self.timeout_s(route), then)
         else:
             then(result)
 
     def timeout_s(self, route: Route) -> float:
-        """Return the seconds that a route's function may take."""
+        """Return the integration timeout of a route, in seconds."""
         return route.timeout_s or self._settings.integration_timeout_s
 
-    # The end.
+    # Stopping.
 
     def stop(self, when_empty: Callable[[], None]) -> None:
-        """Close every connection; call back once all are gone and ``$disconnect`` has run."""
+        """Close every connection; call ``when_empty`` once all are gone and no function runs."""
         self._stopping = True
         self._when_empty = when_empty
         for connection in list(self._connections.values()):

@@ -9,11 +9,11 @@ from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Integration
 
 RESERVED = frozenset({"$connect", "$disconnect"})
-"""Routes that only the gateway itself selects."""
+"""Routes that only the gateway itself selects; no message can."""
 
 
 Labeler = Callable[[Request], Label]
-"""Names the client of a handshake, for displays."""
+"""Function that returns the names of a handshake's client for displays."""
 
 
 class Route(NamedTuple):
@@ -21,13 +21,13 @@ class Route(NamedTuple):
 
     integration: Integration
     two_way: bool = False
-    """The function's body is sent to the client."""
+    """True: the body of the function's response is sent to the client."""
     timeout_s: float | None = None
-    """Less than the stage's integration timeout, if anything."""
+    """Integration timeout in seconds; None: that of the stage."""
 
 
 class Authorizer(NamedTuple):
-    """A function that is asked before ``$connect``."""
+    """A REQUEST authorizer, which is invoked before ``$connect``."""
 
     integration: Integration
     identity_sources: tuple[str, ...] = ()
@@ -35,10 +35,10 @@ class Authorizer(NamedTuple):
 
 @dataclass(frozen=True)
 class Api:
-    """A WebSocket API: its routes, and who may connect to it."""
+    """A WebSocket API: its routes, authorizer and stage variables."""
 
     routes: Mapping[str, Route]
     select: Callable[[str], str] | None = None
-    """From a message's text to the route key that it asks for; ``None``: always $default."""
+    """Function from the text of a message to its route key; None: always ``$default``."""
     authorizer: Authorizer | None = None
     stage_variables: Mapping[str, str] = field(default_factory=dict)

@@ -1,6 +1,6 @@
-"""The inspector: a page that shows why a handshake hangs, and the JSON API below it.
+"""The inspector: a page that shows why a WebRTC handshake hangs, and its JSON API.
 
-The rest of it is imported with the first request for it: before, it costs nothing.
+Its other modules are imported at the first request for it, so that it costs nothing until then.
 """
 
 PREFIX = "/_inspect"

@@ -1,4 +1,4 @@
-"""The JSON API of the inspector, and the page above it; documented in docs/inspector.md."""
+"""The JSON API and the page of the inspector; docs/inspector.md documents them."""
 
 import importlib.metadata
 import json
@@ -38,48 +38,48 @@ Reply = Callable[[Answer], None]
 
 
 class InspectedGateway(Protocol):
-    """What the inspector can do with connections."""
+    """The operations on connections that the inspector needs."""
 
     @property
     def open_connections(self) -> Mapping[str, WebSocketConnection]:
         """The open connections by id."""
 
     def post(self, connection_id: str, data: str) -> bool:
-        """Send a text frame; tell whether the connection is open.
+        """Send a text frame; return False if the connection is not open.
 
         Raises:
-            LimitExceeded: by a fault.
+            LimitExceeded: a fault throttles the post.
         """
 
     def receive(self, connection_id: str, text: str) -> bool:
-        """Take a message as if the client had sent it; tell whether the connection is open."""
+        """Handle a message as if the client had sent it; False: the connection is not open."""
 
 
 class FaultSwitch(Protocol):
-    """What can be made to go wrong."""
+    """Adds and removes faults, by their ``--fault`` specification."""
 
     def add(self, spec: str) -> None:
-        """Let it happen from now on; ValueError says what is wrong with the words."""
+        """Activate a fault; ValueError says why the specification is not valid."""
 
     def remove(self, spec: str) -> None:
-        """Let it happen no more; ValueError if it does not."""
+        """Deactivate a fault; ValueError if it is not active."""
 
     def active(self) -> list[str]:
-        """Return what is active."""
+        """Return the specifications of the active faults."""
 
 
 class About(NamedTuple):
-    """What the page tells of the emulator."""
+    """Facts about the emulator, for the page and the guard."""
 
     url: str
     host: str
     token: str | None
-    """What whoever looks from another machine shows; None: nobody else may look."""
+    """Token that requests from other machines must have; None: these are refused."""
     settings: Settings
 
 
 class _Refused(Exception):
-    """The request cannot be answered: status and a sentence."""
+    """The request is answered with this status and sentence."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -87,7 +87,7 @@ class _Refused(Exception):
 
 
 class Inspector:
-    """Answers everything below ``/_inspect``."""
+    """Answers all requests below ``/_inspect``."""
 
     def __init__(
         self,
@@ -98,7 +98,7 @@ class Inspector:
         code_status: "Callable[[], CodeStatus | None]" = lambda: None,
     ) -> None:
         self.run = uuid.uuid4().hex
-        """Another one with every start: numbers of entries belong to a run."""
+        """Id of this start of the emulator; numbers of entries are valid within it."""
         self._gateway = gateway
         self._trace = trace
         self._about = about
@@ -108,12 +108,12 @@ class Inspector:
         self._feed = Feed(trace, self._turns, self.run, now_ms)
 
     def respond(self, request: Request, reply: Reply) -> None:
-        """Answer a request, at once or when there is something to tell."""
+        """Answer a request: at once, or for a waiting request when there are entries."""
         refused = refusal(request, self._about.host, self._about.token)
         if refused is not None:
             reply(refused)
             return
-        # Split before it is decoded: a connection's id may hold what looks like a separator.
+        # Split before decoding: a connection id may hold an encoded slash.
         raw = request.target.partition("?")[0].removeprefix(PREFIX)
         segments = [unquote(segment) for segment in raw.split("/")[1:]]
         if not segments:
@@ -123,7 +123,7 @@ class Inspector:
         else:
             answer = _file(request, segments)
             kept = kept_by(request, self._about.token)
-            # Files are shared: their own headers stay as they are.
+            # Answers with files are cached and shared, so do not change their headers.
             reply(replace(answer, headers=[*answer.headers, *kept]))
 
     def _call(self, request: Request, path: list[str], reply: Reply) -> None:
@@ -139,7 +139,7 @@ class Inspector:
             reply(_json(refused.status, {"message": str(refused)}))
 
     def _now(self, request: Request, path: list[str]) -> Any:
-        """Return what can be told at once."""
+        """Return the value that answers a request at once."""
         match request.method, path:
             case "GET", ["about"]:
                 return self._what()
@@ -162,21 +162,21 @@ class Inspector:
             case _, [name, *_] if name in _RESOURCES:
                 raise _Refused(405, f"{request.method} is not possible here.")
             case _:
-                raise _Refused(404, "There is nothing here; docs/inspector.md tells what there is.")
+                raise _Refused(404, "There is no such resource; docs/inspector.md lists them.")
 
-    # What happened.
+    # Trace entries.
 
     def _entries(self, request: Request, reply: Reply) -> None:
         query = dict(request.query)
         since = _number(query, "since", 0)
         if query.get("run", self.run) != self.run:
             since = 0
-        # From another run, without having said so: everything from the start.
+        # A number that does not exist yet is from another run: start from the beginning.
         since = since if since <= self._trace.next_number else 0
         try:
             self._feed.ask(since, _seconds(query, "wait"), lambda body: reply(_ok(body)))
         except TooManyWait as error:
-            raise _Refused(503, "Too many are waiting already.") from error
+            raise _Refused(503, "Too many requests are waiting already.") from error
 
     def _entry(self, number: str) -> Any:
         return as_json(*self._find(number))
@@ -184,13 +184,11 @@ class Inspector:
     def _find(self, text: str) -> Any:
         wanted = whole_number(text)
         if wanted is None:
-            raise _Refused(400, "The number of an entry is a whole number.")
+            raise _Refused(400, "The number of an entry must be a whole number.")
         for number, entry in self._trace.since(wanted, 1):
             if number == wanted:
                 return number, entry
-        raise _Refused(
-            404, f"Entry {text} is not kept: there is none, or newer ones took its place."
-        )
+        raise _Refused(404, f"Entry {text} does not exist, or newer entries have replaced it.")
 
     def _recording(self, request: Request, reply: Reply) -> None:
         wants_all = dict(request.query).get("redact") == "no"
@@ -209,7 +207,7 @@ class Inspector:
             lambda body: reply(Answer(200, body, headers)),
         )
 
-    # Who is connected.
+    # The emulator and its connections.
 
     def _what(self) -> dict[str, Any]:
         about = self._about
@@ -234,12 +232,12 @@ class Inspector:
             games.setdefault(told.pop("gameId", ""), []).append(told)
         return [{"gameId": game, "players": players} for game, players in games.items()]
 
-    # What can be done.
+    # Actions.
 
     def _resend(self, number: str) -> Any:
         _, entry = self._find(number)
         if not isinstance(entry, Received | Unrouted):
-            raise _Refused(409, f"Entry {number} is no message of a client.")
+            raise _Refused(409, f"Entry {number} is not a message of a client.")
         return self._receive(entry.facts.connection_id, entry.body)
 
     def _receive(self, connection_id: str, text: str) -> Any:
@@ -255,19 +253,19 @@ class Inspector:
         try:
             return {"delivered": self._gateway.post(connection_id, frame)}
         except LimitExceeded as error:
-            raise _Refused(429, "A fault throttles what is posted.") from error
+            raise _Refused(429, "A fault throttles posts to this connection.") from error
 
     def _check_size(self, text: str) -> None:
         limit = self._about.settings.max_message_bytes
         if len(text.encode(errors="replace")) > limit:
-            raise _Refused(413, f"A message has at most {limit} bytes.")
+            raise _Refused(413, f"A message may have at most {limit} bytes.")
 
     def _close(self, connection_id: str, body: dict[str, Any]) -> Any:
         code, reason = body.get("code", 1000), body.get("reason", "")
         if not isinstance(code, int) or not may_close_with(code):
-            raise _Refused(400, "code: 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
+            raise _Refused(400, "“code” must be 1000 to 1003, 1007 to 1014, or 3000 to 4999.")
         if not isinstance(reason, str) or len(reason.encode(errors="replace")) > MAX_REASON_BYTES:
-            raise _Refused(400, f"reason: a text of at most {MAX_REASON_BYTES} bytes.")
+            raise _Refused(400, f"“reason” must be a string of at most {MAX_REASON_BYTES} bytes.")
         connection = self._gateway.open_connections.get(connection_id)
         if connection is None:
             raise _gone(connection_id)
@@ -322,7 +320,7 @@ def _connection(connection: WebSocketConnection) -> dict[str, Any]:
 
 
 def _code(status: "CodeStatus | None") -> dict[str, Any]:
-    """Return what became of the last edit, where anybody watches for edits."""
+    """Return the outcome of the last edit; empty without --reload."""
     if status is None:
         return {}
     place = {} if status.place is None else status.place._asdict()
@@ -348,21 +346,21 @@ def _body(request: Request) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _Refused(400, f"The body is not JSON: {error}") from error
     if not isinstance(value, dict):
-        raise _Refused(400, "The body is a JSON object.")
+        raise _Refused(400, "The body must be a JSON object.")
     return value
 
 
 def _text(body: dict[str, Any], member: str) -> str:
     value = body.get(member)
     if not isinstance(value, str):
-        raise _Refused(400, f"“{member}” is a text.")
+        raise _Refused(400, f"“{member}” must be a string.")
     return value
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:
     number = whole_number(query[name]) if name in query else default
     if number is None:
-        raise _Refused(400, f"{name} is a whole number.")
+        raise _Refused(400, f"{name} must be a whole number.")
     return number
 
 
@@ -372,5 +370,5 @@ def _seconds(query: Mapping[str, str], name: str) -> float:
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= 3600:
-        raise _Refused(400, f"{name} is a number of seconds.")
+        raise _Refused(400, f"{name} must be a number of seconds, at most 3600.")
     return seconds

@@ -1,4 +1,4 @@
-"""The whole ring as a recording, made piece by piece."""
+"""A recording of all entries that the trace keeps, made in small pieces."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _SLICE = 32
 
 
 class Download:
-    """A header and all entries up to now as JSON lines; ``done`` is called with them."""
+    """Makes JSON lines of a header and all entries up to now; calls ``done`` with them."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class Download:
 
     def _take_slice(self, end: float) -> None:
         chosen = self._trace.since(self._next, min(_SLICE, self._until - self._next))
-        # What was not kept long enough is left out, at the beginning.
+        # The oldest entries may have been evicted meanwhile: they are left out.
         self._next = chosen[0][0] if chosen else self._until
         for number, entry in chosen:
             if number >= self._until:

@@ -1,6 +1,6 @@
-"""Long polling: whoever has seen all entries is answered when there is another.
+"""Long polling: a request for newer entries than there are is answered when the next one comes.
 
-However many look, an entry becomes JSON once. While nobody looks, nothing happens here.
+Each entry is encoded as JSON once for all readers. Without readers this module does no work.
 """
 
 import asyncio
@@ -16,14 +16,14 @@ from poker_signal.emulator.trace.trace import Trace
 
 MAX_ENTRIES = 200
 MAX_BYTES = 131_072
-"""Of a chunk; a single entry may be larger."""
+"""Bytes of a chunk; a single entry may be larger."""
 MAX_CHUNKS = 8
 MAX_ANSWER_BYTES = 4 * MAX_BYTES
-"""Of what whoever is behind is given at once. Each chunk is a turn of its own; more of them would
-keep the page waiting where many look."""
+"""Bytes of an answer to a reader that is behind. Each of its chunks takes a turn of its own; with
+more chunks, and many readers, a page would wait too long."""
 BATCH_S = 0.05
-"""How long entries are collected before those who wait are told: twenty times a second is as
-often as anybody can see."""
+"""Seconds for which entries are collected before waiting requests are answered: twenty updates a
+second look continuous."""
 MAX_WAIT_S = 25.0
 MAX_WAITING = 500
 
@@ -33,13 +33,13 @@ Send = Callable[[bytes], None]
 
 
 class Chunk(NamedTuple):
-    """Entries in a row, as the inside of a JSON list."""
+    """Successive entries, as JSON separated by commas."""
 
     next: int
-    """The number to ask for next."""
+    """The number of the entry after it."""
     text: bytes
     is_last: bool
-    """There was nothing after it when it was made."""
+    """True if the trace had no entry after it when it was made."""
 
 
 class _Waiting:
@@ -50,11 +50,11 @@ class _Waiting:
 
 
 class TooManyWait(Exception):
-    """Nobody else can wait: that many pages are no human's."""
+    """``MAX_WAITING`` requests are waiting already, more than any number of real pages."""
 
 
 class Feed:
-    """The entries of a trace, for any number of those who look."""
+    """The entries of a trace, for any number of readers."""
 
     def __init__(self, trace: Trace, turns: Turns, run: str, now_ms: Callable[[], int]) -> None:
         self._trace = trace
@@ -66,9 +66,9 @@ class Feed:
         self._is_armed = False
 
     def ask(self, since: int, wait_s: float, send: Send) -> None:
-        """Call ``send`` with the entries from a number on: now, or when there are some.
+        """Call ``send`` with the entries from a number on: now, or as soon as there are any.
 
-        After ``wait_s`` without any, with none.
+        After ``wait_s`` seconds without any, ``send`` gets an empty list.
 
         Raises:
             TooManyWait: ``send`` is not called.
@@ -87,7 +87,7 @@ class Feed:
             self._trace.when_something_happens(self._soon)
 
     def chunk(self, since: int) -> Chunk:
-        """Return the entries from a number on, as many as a turn takes."""
+        """Return the entries from a number on, as many as fit into one turn."""
         known = self._cache.get(since)
         if known is None or (known.is_last and known.next < self._trace.next_number):
             known = self._make(since)
@@ -113,7 +113,7 @@ class Feed:
         return Chunk(following, b",".join(texts), following == self._trace.next_number)
 
     def _gather(self, since: int, texts: list[bytes], send: Send) -> None:
-        """Add a chunk to those that there are; send them once they are enough, or all."""
+        """Add a chunk to ``texts``; send them if the answer is full or has the last entry."""
         chunk = self.chunk(since)
         if chunk.text:
             texts.append(chunk.text)

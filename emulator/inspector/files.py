@@ -1,4 +1,4 @@
-"""The page's files, as they lie in the package, and the rules of redaction, made of Python's."""
+"""The page's files from the package, and redaction-rules.js, generated from the Python rules."""
 
 import json
 from functools import lru_cache
@@ -14,7 +14,7 @@ _TYPES = {
 }
 
 SAFE: Headers = [
-    # Nothing from elsewhere, no inline script, and nobody frames the page.
+    # No resources of other origins, no inline scripts, no framing of the page.
     (
         "Content-Security-Policy",
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -23,17 +23,17 @@ SAFE: Headers = [
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
-    # An upgrade brings new files, and loopback is fast.
+    # An upgrade changes the files, and loopback is fast without a cache.
     ("Cache-Control", "no-store"),
 ]
-"""Headers of every answer of the inspector."""
+"""Security headers of every answer of the inspector."""
 
 
 @lru_cache(maxsize=64)
 def page_file(name: str) -> Answer | None:
-    """Return a file of the page; None if there is none of that name."""
+    """Return a file of the page; None if there is no file with this name."""
     stem, _, kind = name.rpartition(".")
-    # Names of the page's own, so that no path can leave the folder.
+    # Only letters, digits and hyphens: no path can leave the folder.
     if kind not in _TYPES or not stem.replace("-", "").isalnum():
         return None
     file = files(__package__) / "page" / name

@@ -1,8 +1,8 @@
-"""Who may look: this machine, in a page of our own, and whoever has the token of ``--lan``.
+"""Access control: this machine, except pages of other origins, and holders of ``--lan``'s token.
 
-The inspector shows players' addresses, and can close connections. Everybody's browser reaches
-127.0.0.1, whatever page is open in it, so it is not enough to listen there: a page elsewhere
-must neither read (DNS rebinding: its own name, resolved to 127.0.0.1) nor write (a form).
+The inspector shows players' addresses and can close connections. To listen on 127.0.0.1 only is
+not enough, because any page in a local browser can send requests there. A page of another origin
+must neither read (DNS rebinding: its own name resolves to 127.0.0.1) nor write (with a form).
 """
 
 import ipaddress
@@ -12,8 +12,8 @@ from urllib.parse import urlsplit
 from poker_signal.emulator.aws.http import Answer, Headers, Request, error
 
 OWN_HEADER = "X-Poker-Signal-Inspector"
-"""What requests that change something carry, with any value. No form can send it, and a script
-of another origin has to ask first (CORS), which nobody allows."""
+"""Header, with any value, that requests which change something must have. A form cannot send it,
+and a script of another origin would need a CORS preflight, which is refused."""
 
 READING = frozenset({"GET", "HEAD"})
 
@@ -22,19 +22,19 @@ COOKIE = "poker-signal-inspector"
 
 
 def refusal(request: Request, own_host: str, token: str | None = None) -> Answer | None:
-    """Return why a request is not answered; None if it may be.
+    """Return the refusal of a request; None if it is allowed.
 
-    ``own_host`` is what the emulator was told to listen on, or what others call it. Other
-    machines may look if there is a ``token`` and they show it.
+    ``own_host`` is the address that the emulator listens on, or its public name. Requests from
+    other machines are allowed if there is a ``token`` and they have it.
     """
     is_here = _is_loopback(request.peer_ip) or request.peer_ip == own_host
     if not is_here and token is None:
-        return _forbidden("The inspector answers this machine only.")
+        return _forbidden("The inspector answers requests from this machine only.")
     if not is_here and not (_asks_with(request, token) or _remembers(request, token)):
-        return _forbidden("Open the whole URL that the emulator shows, with its token.")
+        return _forbidden("Open the whole URL that the emulator prints, including its token.")
     host = request.header("Host") or ""
     if not _is_own_name(host, own_host):
-        return _forbidden(f"Host {host[:100]} is no name of this machine: use 127.0.0.1.")
+        return _forbidden(f"Host {host[:100]} is not a name of this machine: use 127.0.0.1.")
     origin = request.header("Origin")
     if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
         return _forbidden("Pages of other origins may not use the inspector.")
@@ -48,7 +48,7 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
 
 
 def kept_by(request: Request, token: str | None) -> Headers:
-    """Return the header that lets a browser remember the token, if it was just shown."""
+    """Return a Set-Cookie header with the token, if the request has it in its URL."""
     if token is None or not _asks_with(request, token):
         return []
     return [("Set-Cookie", f"{COOKIE}={token}; Path=/_inspect; HttpOnly; SameSite=Strict")]
@@ -66,7 +66,7 @@ def _remembers(request: Request, token: str | None) -> bool:
 def _is_token(shown: str | None, token: str | None) -> bool:
     if shown is None or token is None:
         return False
-    # As quick for a token that begins well as for another.
+    # In constant time, so that response times reveal no part of the token.
     return secrets.compare_digest(shown.encode(errors="replace"), token.encode())
 
 
@@ -89,5 +89,5 @@ def _is_loopback(address: str) -> bool:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
         return False
-    # A socket of both families tells of IPv4 in IPv6's clothes.
+    # A dual-stack socket reports IPv4 peers as ::ffff:127.0.0.1.
     return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback

@@ -1,7 +1,7 @@
-"""Does what inspectors ask for, a little at a time.
+"""Limits inspector work to 15 % of the event loop's time.
 
-The gateway comes first: however many pages look, and however much they ask for, they share a
-part of the event loop's time, in pieces that nobody notices. What is too much comes later.
+The gateway has priority: all pages and scripts together share this part of the time, however many
+they are. Work is done in pieces of about 1 ms; what exceeds the share is delayed.
 """
 
 import asyncio
@@ -10,15 +10,15 @@ from collections import deque
 from collections.abc import Callable
 
 SHARE = 0.15
-"""Of the loop's time, at most."""
+"""Largest part of the event loop's time."""
 PIECE_S = 0.001
-"""How long one piece of work should take."""
+"""Seconds that one piece of work should take."""
 OVERHEAD_S = 0.0005
-"""What a request costs beside its piece of work: it is read, and its answer written."""
+"""Seconds that a request costs besides its work, for reading it and writing the answer."""
 
 
 class Turns:
-    """Pieces of work that wait for their turn."""
+    """A queue of pieces of work; each runs in a turn of its own."""
 
     def __init__(self) -> None:
         self._waiting: deque[tuple[Callable[[], None], float]] = deque()
@@ -26,11 +26,11 @@ class Turns:
         self._is_due = False
 
     def soon(self, work: Callable[[], None]) -> None:
-        """Do a request's piece of work after those that wait already."""
+        """Queue the first piece of work of a request."""
         self._wait(work, OVERHEAD_S)
 
     def go_on(self, work: Callable[[], None]) -> None:
-        """Do another piece of work for a request, after those that wait already."""
+        """Queue another piece of work of the same request, without ``OVERHEAD_S``."""
         self._wait(work, 0.0)
 
     def _wait(self, work: Callable[[], None], overhead_s: float) -> None:

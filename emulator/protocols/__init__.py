@@ -1,1 +1,1 @@
-"""Bytes to values and back: HTTP connections, WebSocket connections, the upgrade, TLS."""
+"""Protocols on the TCP connection: HTTP, the upgrade, WebSocket, TLS certificates."""

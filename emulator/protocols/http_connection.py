@@ -1,9 +1,9 @@
-"""One TCP connection as long as it speaks HTTP: h11 reads, the gateway answers.
+"""One TCP connection while it speaks HTTP: h11 parses requests, the gateway answers them.
 
-Fast path: a handshake as nearly every client sends it is read, and its 101 written, without h11.
+Fast path: a typical WebSocket handshake is parsed, and its 101 is written, without h11.
 
-Every connection starts here. One that upgrades is handed to the WebSocket side, which takes
-over its transport; the others may ask again, as boto3's connection pool does.
+Every connection starts here. After an upgrade a WebSocketConnection takes over the transport.
+Other connections stay open for more requests, as boto3's connection pool expects.
 """
 
 import asyncio
@@ -29,41 +29,41 @@ from poker_signal.emulator.aws.http import (
 from poker_signal.emulator.settings import Settings
 
 MAX_BODY_BYTES = 262_144
-"""Twice what may be posted: enough to answer 413 to a body that is too large, and no more."""
+"""Largest body that is read: twice the largest post. A larger body is answered with 413."""
 
 
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
 
-# Not the default: epoll takes a file descriptor, and where none is left connections must close.
+# Not DefaultSelector: epoll takes a file descriptor, and connections must close if none is left.
 _Selector = selectors.SelectSelector if sys.platform == "win32" else selectors.PollSelector
 
-# Stricter than RFC 9112: one space after the colon, and a value of visible ASCII, with spaces
-# only between.
+# Stricter than RFC 9112: exactly one space after the colon, and a value of visible ASCII with
+# spaces only inside it.
 _REQUEST_LINE = re.compile(r"GET ([!-~]+) HTTP/1\.1\r\n")
 _HEADER = re.compile(r"([-!#$%&'*+.^_`|~0-9A-Za-z]+): ([!-~](?:[ -~]*[!-~])?)\r\n")
 
 _MORE_THAN_A_HEAD = {"content-length", "transfer-encoding", "expect"}
-"""What says that a body follows, or waits for a word."""
+"""Headers that announce a body, or ask for 100 Continue."""
 
 
 class Head(NamedTuple):
-    """A handshake's head."""
+    """The head of a WebSocket handshake: request line and headers."""
 
     target: str
     headers: Headers
     size: int
-    """How many bytes it is."""
+    """Bytes, including the blank line."""
 
 
 def read_handshake(data: bytes) -> Head | None:
-    """Return the head that the data begins with; None: h11 reads it."""
-    # Fast path. The server's CPU of a connect is a third more without it: h11 matches each line
-    # by itself, and those of the answer too.
+    """Return the WebSocket handshake that the data begins with; None: h11 must parse the data."""
+    # Fast path. A connect takes a third more server CPU without it: h11 matches each line of
+    # request and answer separately.
     size = data.find(b"\r\n\r\n") + 4
     if size < 4:
         return None
-    # Latin-1 never fails: what is not ASCII matches no line.
+    # Latin-1 decodes every byte. Lines with non-ASCII characters match neither pattern.
     text = data[: size - 2].decode("latin-1")
     line = _REQUEST_LINE.match(text)
     if line is None:
@@ -71,7 +71,7 @@ def read_handshake(data: bytes) -> Head | None:
     headers: Headers = []
     end = line.end()
     while end < len(text):
-        # One after the other, up to the first that is odd: the time grows with the length.
+        # Header by header up to the first unusual one, so that the time is linear in the length.
         header = _HEADER.match(text, end)
         if header is None:
             return None
@@ -94,27 +94,41 @@ def switching_protocols(headers: Headers) -> bytes:
 
 
 class Switch(NamedTuple):
-    """The answer 101: what takes over the transport."""
+    """The answer 101, and the protocol that takes over the transport."""
 
     headers: Headers
     protocol: asyncio.Protocol
     switched: Callable[[], None]
-    """Called when the 101 has been written and the protocol is connected."""
+    """Called after the 101 is written and ``protocol.connection_made`` has returned."""
 
 
 class Responder(Protocol):
-    """Who answers requests."""
+    """The part that answers requests: the gateway."""
 
     def respond(self, request: Request, reply: Callable[[Answer | Switch], None]) -> None:
-        """Answer a request by calling ``reply`` once, at once or later."""
+        """Answer a request: call ``reply`` exactly once, immediately or later."""
 
     def http_opened(self, connection: "HttpConnection") -> None:
-        """Take note of a connection."""
+        """Register a connection."""
 
     def http_closed(self, connection: "HttpConnection") -> None:
-        """Take note that a connection is gone, or no longer speaks HTTP."""
+        """Unregister a connection that is closed or has been upgraded."""
 
 
+# The states of an HTTP connection, for which h11 is made only when it is needed
+#
+# New (_is_new): no bytes yet. The first chunk decides which parser is used. If it holds the whole
+# head of a typical WebSocket handshake (read_handshake) within the size limits, the request goes
+# to the responder without h11. Otherwise h11 parses all bytes of this connection.
+# Handshake (_handshake is its head): no h11 object exists. data_received collects later bytes in
+# _early. If the reply is a Switch (the usual case), _switch writes the 101 and passes _early to the
+# WebSocket. If the reply is an Answer, _tell_h11 gives the head and _early to a new
+# h11.Connection, which writes the refusal and parses later requests.
+# h11: _advance reads events until a request is complete, then waits for _reply. Pipelined
+# requests stay in h11's buffer.
+# Closing (_closing): no more requests are read; only written answers still leave.
+# _pending is True from a complete request until its reply, in both parsers. A peer that sends more
+# than MAX_BODY_BYTES in this time is aborted, because these bytes are kept in memory.
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP."""
 
@@ -122,19 +136,19 @@ class HttpConnection(asyncio.Protocol):
         self._responder = responder
         self._settings = settings
         self._is_new = True
-        """Nothing has been received."""
+        """True until the first bytes arrive."""
         self._handshake: bytes | None = None
-        """The head of one that is pending, which h11 has not been told of."""
+        """Head of the pending handshake that h11 has not seen; None: h11 parses."""
         self._early = bytearray()
-        """What came after that."""
+        """Bytes received after this head."""
         self._transport: asyncio.Transport
         self._request: h11.Request | None = None
         self._body = bytearray()
         self._pending = False
         self._closing = False
-        """No request is taken any more."""
+        """True once no more requests are read."""
         self._unread = False
-        """More is waiting for the peer than it reads."""
+        """True while the write buffer is above its high-water mark."""
         self._turn_is_due = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_is_for_request = False
@@ -145,12 +159,12 @@ class HttpConnection(asyncio.Protocol):
         return h11.Connection(h11.SERVER, max_incomplete_event_size=size)
 
     def close(self) -> None:
-        """Close the connection; an answer that is on its way still arrives, if it is read."""
+        """Close the connection once written answers are sent, at most ``close_timeout_s`` later."""
         self._closing = True
         self._transport.close()
         self._wait(self._settings.close_timeout_s, for_request=False)
 
-    # What asyncio tells.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start waiting for a request."""
@@ -160,7 +174,7 @@ class HttpConnection(asyncio.Protocol):
         self._responder.http_opened(self)
 
     def data_received(self, data: bytes) -> None:
-        """Take what the peer sent."""
+        """Parse bytes from the peer."""
         if self._closing:
             return
         if self._is_new:
@@ -169,7 +183,7 @@ class HttpConnection(asyncio.Protocol):
                 self._take_handshake(head, data)
                 return
         if self._pending and len(self._ahead) > MAX_BODY_BYTES:
-            # Whoever sends that much before it has an answer does not wait for one.
+            # A peer that sends this much before it gets an answer does not wait for answers.
             self._transport.abort()
         elif self._handshake is not None:
             self._early += data
@@ -178,33 +192,33 @@ class HttpConnection(asyncio.Protocol):
             self._advance()
 
     def eof_received(self) -> None:
-        """Take note that the peer sends no more; the transport then closes by itself.
+        """Read no more requests; asyncio closes the transport once the answers are sent.
 
-        Once the answers are written: the peer has ``close_timeout_s`` to read them.
+        The peer has ``close_timeout_s`` to read them.
         """
         self._closing = True
         self._wait(self._settings.close_timeout_s, for_request=False)
 
     def pause_writing(self) -> None:
-        """Take no more requests from a peer that does not read the answers."""
+        """Stop reading requests of a peer that does not read its answers."""
         self._unread = True
         self._transport.pause_reading()
 
     def resume_writing(self) -> None:
-        """Go on: the peer has read."""
+        """Read requests again: the write buffer has drained."""
         self._unread = False
         self._transport.resume_reading()
         self._advance()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take note that the TCP connection is gone."""
+        """Stop the timer and unregister: the TCP connection is gone."""
         self._stop_waiting()
         self._responder.http_closed(self)
 
-    # A handshake as usual.
+    # Handshakes without h11.
 
     def _is_short(self, head: Head) -> bool:
-        """Tell whether no limit can have been passed."""
+        """Tell whether a head is within the size limits."""
         settings = self._settings
         return head.size <= settings.max_header_bytes and len(head.target) <= settings.max_url_chars
 
@@ -217,7 +231,7 @@ class HttpConnection(asyncio.Protocol):
         self._responder.respond(request, self._reply)
 
     def _tell_h11(self, handshake: bytes) -> None:
-        """Let h11 go on: it writes the refusal, and reads what comes next."""
+        """Give h11 the handshake, so that it writes the refusal and parses later requests."""
         self._handshake = None
         self._h11.receive_data(handshake + self._early)
         self._early.clear()
@@ -229,10 +243,10 @@ class HttpConnection(asyncio.Protocol):
 
     @property
     def _ahead(self) -> bytes | bytearray:
-        """What was sent after the request that is pending."""
+        """Bytes received after the pending request."""
         return self._h11.trailing_data[0] if self._handshake is None else self._early
 
-    # One request after the other.
+    # Requests, one after the other.
 
     def _advance_soon(self) -> None:
         if not self._turn_is_due:
@@ -244,7 +258,7 @@ class HttpConnection(asyncio.Protocol):
         self._advance()
 
     def _advance(self) -> None:
-        """Deal with what has been received, for a while."""
+        """Process received requests for at most ``turn_s``; the rest in a later turn."""
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.turn_s
         while not (self._pending or self._closing or self._unread or self._transport.is_closing()):
@@ -269,7 +283,7 @@ class HttpConnection(asyncio.Protocol):
             elif isinstance(event, h11.EndOfMessage):
                 self._ask()
                 if loop.time() >= end and not (self._pending or self._closing):
-                    # Others may be waiting: go on after them.
+                    # The turn is over: other connections run first.
                     self._transport.pause_reading()
                     self._advance_soon()
                     return
@@ -327,7 +341,7 @@ class HttpConnection(asyncio.Protocol):
         self._h11.start_next_cycle()
         self._request = None
         self._wait(self._settings.keep_alive_timeout_s, for_request=False)
-        # A pipelined request may be waiting. Not from here: replies would nest in each other.
+        # A pipelined request may be waiting. Not called directly: replies would nest.
         self._advance_soon()
 
     def _switch(self, switch: Switch) -> None:
@@ -359,7 +373,7 @@ class HttpConnection(asyncio.Protocol):
             self._transport.write(data)
 
     def _refuse(self, malformed: h11.RemoteProtocolError) -> None:
-        """Answer what is not HTTP, and close."""
+        """Answer input that is not valid HTTP, and close."""
         if malformed.error_status_hint != 431:
             self._give_up(bad_request(f"Not a valid HTTP/1.1 request: {malformed}"))
         elif self._first_line_is_endless():
@@ -378,9 +392,9 @@ class HttpConnection(asyncio.Protocol):
         self._close_gently()
 
     def _close_gently(self) -> None:
-        """Close, once the peer has had time to read the answer.
+        """Close once the peer has had time to read the answer.
 
-        A socket that is closed with something unread in it is reset, answer and all.
+        Closing a socket with unread input resets it, and the peer loses the answer.
         """
         self._closing = True
         if self._transport.can_write_eof():
@@ -389,10 +403,10 @@ class HttpConnection(asyncio.Protocol):
         else:
             self._transport.close()
 
-    # Nobody may take for ever.
+    # Timeouts.
 
     def _wait_for_request(self) -> None:
-        """Bound the time from a request's first byte to its last."""
+        """Limit the time from a request's first byte to its last."""
         between_requests = self._h11.their_state is h11.IDLE
         if between_requests and self._first_line_is_endless():
             self._give_up(URI_TOO_LONG)
@@ -418,14 +432,14 @@ class HttpConnection(asyncio.Protocol):
         elif self._is_asked():
             self._wait(self._settings.request_timeout_s, for_request=True)
         else:
-            # Not close(): that waits for a peer that does not read its answer.
+            # Not close(): it would wait for a peer that does not read its answer.
             self._transport.abort()
 
     def _is_asked(self) -> bool:
-        """Tell whether a request has arrived that this loop was too busy to read.
+        """Tell whether the socket has input that the event loop was too busy to read.
 
-        A socket that is closed with something unread in it is reset, and whoever posted does not
-        know whether that arrived: botocore's client must not ask again.
+        Closing a socket with unread input resets it. A client that has sent a post then cannot
+        know whether it arrived, and botocore must not repeat it.
         """
         if self._closing or not self._transport.is_reading():
             return False

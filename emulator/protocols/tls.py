@@ -1,4 +1,4 @@
-"""A certificate for ``--tls``, made on first use and kept in the user's cache folder."""
+"""TLS certificate for ``--tls``, made on first use and kept in the user's cache folder."""
 
 import datetime
 import os
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from poker_signal.core.base_error import PokerSignalError
+from poker_signal.emulator import extras
 
 if TYPE_CHECKING:
     import trustme
@@ -18,21 +19,21 @@ _RENEW_BEFORE = datetime.timedelta(days=30)
 
 
 class NoTls(PokerSignalError):
-    """There is no certificate, and none can be made; the text says what to do."""
+    """No certificate can be made; the message says what to do."""
 
 
 class Certificate(NamedTuple):
-    """Where a certificate and the authority that signed it lie."""
+    """The files of a certificate and of the authority that signed it."""
 
     authority: Path
-    """What has to be trusted, PEM."""
+    """The certificate that clients must trust, PEM."""
     chain: Path
-    """Certificate and private key, PEM; readable to the user alone."""
+    """Certificate and private key, PEM; readable by the user only."""
 
     def bundle(self, trusted: str | None) -> Path:
-        """Return a file with the authority and what is trusted anyway, PEM: for boto3.
+        """Write a CA bundle for boto3, PEM; return its path.
 
-        ``trusted`` is the user's own bundle, if there is one.
+        It holds the authority and ``trusted``, the user's own bundle; None: OpenSSL's default.
         """
         trusted = trusted or ssl.get_default_verify_paths().cafile
         others = Path(trusted).read_bytes() if trusted and Path(trusted).is_file() else b""
@@ -41,7 +42,7 @@ class Certificate(NamedTuple):
         return path
 
     def context(self) -> ssl.SSLContext:
-        """Return what a server needs."""
+        """Return the TLS context for a server."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain)
         return context
@@ -57,7 +58,7 @@ def certificate_for(host: str, folder: Path | None = None) -> Certificate:
         import platformdirs
         import trustme
     except ImportError as error:
-        raise NoTls("--tls needs a library more: pip install 'poker-signal[tls]'") from error
+        raise NoTls(extras.missing("--tls", "tls")) from error
     folder = folder or platformdirs.user_cache_path("poker-signal") / "tls"
     names = NAMES if host in NAMES else (*NAMES, host)
     file = "loopback" if host in NAMES else re.sub(r"\W", "_", host)
@@ -79,16 +80,16 @@ def _make(kept: Certificate, names: tuple[str, ...], authority: "trustme.CA") ->
         *names, not_after=datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=397)
     )
     for other in kept.chain.parent.glob("*.pem"):
-        # Signed by an authority that nobody will trust any more.
+        # Signed by the old authority, which this one replaces.
         other.unlink()
-    # The key of the authority is never written: nobody can sign anything else with it.
+    # The authority's private key is never written, so it can sign nothing else.
     _write(kept.authority, authority.cert_pem.bytes())
     chain = b"".join(blob.bytes() for blob in leaf.cert_chain_pems)
     _write(kept.chain, leaf.private_key_pem.bytes() + chain)
 
 
 def _write(path: Path, data: bytes) -> None:
-    """Write a file that only the user can read, all of it or nothing."""
+    """Write a file atomically, readable by the user only."""
     draft = path.with_suffix(".draft")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(data)
@@ -96,7 +97,7 @@ def _write(path: Path, data: bytes) -> None:
 
 
 def _is_good(kept: Certificate) -> bool:
-    """Tell whether a whole certificate is there, and will be valid for a while."""
+    """Tell whether a certificate is complete and does not expire soon."""
     from cryptography import x509
 
     if not all(path.is_file() for path in kept):

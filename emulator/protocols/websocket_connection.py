@@ -1,8 +1,8 @@
-"""One open WebSocket: frames in, messages out, and every way in which it can end.
+"""One open WebSocket connection: incoming frames, outgoing messages, and every way to close it.
 
-Sans-I/O ``ServerProtocol`` of websockets inside an ``asyncio.Protocol`` of our own, so that a
-frame is routed in the callback that received it, without a task or a queue in between, and
-frame sizes and close codes are ours to decide.
+The sans-I/O ``ServerProtocol`` of websockets runs inside our own ``asyncio.Protocol``. So a frame
+is routed in the callback that received it, without a task or a queue in between, and this module
+decides frame sizes and close codes.
 """
 
 import asyncio
@@ -26,13 +26,13 @@ except ImportError:  # pragma: no cover - wheels for every platform have it
     from websockets.utils import apply_mask
 
 SLICE_BYTES = 4096
-"""How much of a frame is dealt with before it is asked whether others are waiting."""
+"""Bytes of one frame that are parsed before the connection checks whether its turn is over."""
 
 MAX_REASON_BYTES = 123
-"""Space for a reason in a close frame, beside the code (RFC 6455, section 5.5)."""
+"""Largest reason in a close frame, next to the code (RFC 6455, section 5.5)."""
 
 MAX_PLAIN_BYTES = 0xFFFF
-"""What a length of two bytes can tell."""
+"""Largest payload whose length fits into two bytes of the frame header."""
 
 _FIN_TEXT = 0x81
 _MASKED = 0x80
@@ -45,16 +45,16 @@ _VALID_FIRST_BYTES = frozenset(
 
 
 _NEVER_ENDS = sys.maxsize
-"""Length of a frame that nothing can complete."""
+"""Length reported for an invalid frame header, so that websockets gets all further bytes."""
 
 
 def text_at(data: bytes, start: int, max_bytes: int) -> tuple[int, int] | None:
-    """Return begin and end of the payload of the whole text message that begins at ``start``.
+    """Return start and end of the payload of the whole text message that begins at ``start``.
 
-    It is masked by the four bytes before it. None: the frame is of another kind, longer than
-    ``max_bytes``, or not all there; then websockets' parser reads it.
+    The four bytes before the payload are its mask. None: the frame is of another kind, longer
+    than ``max_bytes``, or incomplete; websockets' parser must read it.
     """
-    # Fast path. Python's share of a relayed message costs 27.7 µs without it, 13.1 with it.
+    # Fast path. Python's share of a relayed message is 27.7 µs without it, 13.1 µs with it.
     there = len(data) - start
     if there < 6 or data[start] != _FIN_TEXT or data[start + 1] < _MASKED:
         return None
@@ -68,7 +68,7 @@ def text_at(data: bytes, start: int, max_bytes: int) -> tuple[int, int] | None:
 
 
 def length_at(data: bytes, start: int) -> int | None:
-    """Return how many bytes the frame has that begins at ``start``; None: too little is there."""
+    """Return the length of the frame that begins at ``start``; None: its header is incomplete."""
     there = len(data) - start
     if there < 2:
         return None
@@ -85,8 +85,8 @@ def length_at(data: bytes, start: int) -> int | None:
 
 
 def whole_text(data: bytes) -> bytes:
-    """Return the frame of a text message of at most ``MAX_PLAIN_BYTES``, as a server sends it."""
-    # Fast path. Python's share of a relayed message costs 17.2 µs without it, 13.1 with it.
+    """Return a text message of at most ``MAX_PLAIN_BYTES`` as one unmasked frame."""
+    # Fast path. Python's share of a relayed message is 17.2 µs without it, 13.1 µs with it.
     size = len(data)
     if size < 126:
         return _SHORT_HEADS[size] + data
@@ -94,38 +94,53 @@ def whole_text(data: bytes) -> bytes:
 
 
 def may_close_with(code: int) -> bool:
-    """Tell whether a close frame can have this code, as websockets decides it."""
+    """Tell whether websockets accepts this code in a close frame."""
     return code in EXTERNAL_CLOSE_CODES or 3000 <= code <= 4999
 
 
 class Closing(NamedTuple):
-    """What a ``$disconnect`` event tells of the end of a connection."""
+    """Code and reason of a closed connection, as ``$disconnect`` gets them."""
 
     code: int
     reason: str
 
 
 class Listener(Protocol):
-    """Who is told what happens on a connection."""
+    """The part that handles events of a connection: the gateway."""
 
     def message_received(self, connection: "WebSocketConnection", text: str) -> None:
-        """Take a text message."""
+        """Handle a text message from the client."""
 
     def connection_closing(self, connection: "WebSocketConnection") -> None:
-        """Take note that nothing can be posted any more."""
+        """Handle the start of the closing: nothing can be posted any more."""
 
     def connection_closed(self, connection: "WebSocketConnection", closing: Closing) -> None:
-        """Take note that the TCP connection is gone."""
+        """Handle the end of the TCP connection."""
 
 
 class SilentProtocol(ServerProtocol):
-    """As API Gateway: close frames of its own making give a code and no explanation."""
+    """Protocol whose own close frames have a code and no reason, as API Gateway's have."""
 
     def fail(self, code: CloseCode | int, reason: str = "") -> None:
-        """Fail the connection."""
+        """Fail the connection, without a reason."""
         super().fail(code)
 
 
+# The state of a connection, and what changes it
+#
+# Closing: _closing is set once, by _start_closing, and never changes; _is_closed is set by
+# connection_lost. _can_post turns False with _closing, or a little earlier, as soon as websockets
+# has sent or received a close frame.
+# Reading is paused by invocation_started (at max_in_flight invocations) and by _work (after turn_s
+# of work). Only _take_turn resumes it, once the backlog is processed and both reasons are gone;
+# invocation_ended schedules this turn. Bytes that still arrive meanwhile go to _backlog. Writing is
+# never paused: above the high-water mark, pause_writing aborts the connection.
+# Two parsers read frames. text_at takes whole text messages, which websockets' parser never sees;
+# all other frames go to websockets, in pieces (_take). length_at says where such a frame ends, and
+# _owed counts its bytes still to give. Both must find the same end of each frame: otherwise payload
+# would be read as a header. So text_at only runs between frames (_owed is 0), between messages
+# (_fragments is None) and before closing; tests compare length_at with websockets. An invalid
+# header "never ends": websockets fails the connection and discards the rest.
 class WebSocketConnection(asyncio.Protocol):
     """An established WebSocket connection."""
 
@@ -139,7 +154,7 @@ class WebSocketConnection(asyncio.Protocol):
     ) -> None:
         self.facts = facts
         self.last_received_ms = facts.connected_at_ms
-        """When the client last sent a message."""
+        """Epoch milliseconds of the client's last message; before it, of the connect."""
         self._last_active_ms = facts.connected_at_ms
         self._protocol = protocol
         self._listener = listener
@@ -147,41 +162,41 @@ class WebSocketConnection(asyncio.Protocol):
         self._clock = clock
         self._transport: asyncio.Transport
         self._fragments: bytearray | None = None
-        """What has come of a message; None between messages."""
+        """Payload received of a fragmented message; None between messages."""
         self._closing: Closing | None = None
         self._can_post = True
-        """Neither side has begun to close."""
+        """True until either side begins to close."""
         self._timers: list[Timer] = []
         self._abort_timer: asyncio.TimerHandle | None = None
         self._backlog = b""
-        """What has been received and waits for more, or for the connection's next turn."""
+        """Received bytes that wait for the rest of a frame header, or for the next turn."""
         self._owed = 0
-        """How much of a frame that the protocol has begun to read is still to come."""
+        """Bytes of the current frame not yet given to websockets' parser."""
         is_in_one = settings.outbound_fragment_bytes is None
         self._max_plain = MAX_PLAIN_BYTES if is_in_one else -1
-        """How large a message may be whose frame needs no more than its head."""
+        """Largest message sent with a prebuilt frame header; -1 turns that off."""
         self._max_whole = min(settings.max_frame_bytes, settings.max_message_bytes)
         self._turn_is_due = False
         self._in_flight = 0
         self._max_in_flight = settings.max_in_flight
         self._is_closed = False
 
-    # What the gateway asks for.
+    # Methods for the gateway.
 
     @property
     def is_open(self) -> bool:
-        """Tell whether something can be posted."""
+        """True until the connection starts to close."""
         return self._closing is None
 
     def post(self, text: str, now_ms: int) -> bool:
-        """Send a text message; tell whether the connection is still open afterwards."""
+        """Send a text message; return whether the connection is still open afterwards."""
         if not self._can_post:
             return False
-        # Half a surrogate pair, which JSON can hold and UTF-8 cannot, becomes a question mark.
+        # A lone surrogate, which JSON allows and UTF-8 does not, becomes a question mark.
         data = text.encode(errors="replace")
         self._last_active_ms = now_ms
         if len(data) <= self._max_plain:
-            # Nothing of the protocol's own is waiting to be written before it.
+            # Written directly: the protocol has no unsent frames, because _feed flushes them.
             self._transport.write(whole_text(data))
         else:
             self._send_text(data)
@@ -196,27 +211,27 @@ class WebSocketConnection(asyncio.Protocol):
             self._start_closing(Closing(code, reason))
 
     def abort(self) -> None:
-        """Cut the connection without a word."""
+        """Cut the TCP connection without a close frame."""
         self._transport.abort()
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
 
     def invocation_started(self) -> None:
-        """Count an invocation; read no more from a client that has too many of them."""
+        """Count a started invocation; pause reading once ``max_in_flight`` are running."""
         self._in_flight += 1
         if self._is_busy:
             self._transport.pause_reading()
 
     def invocation_ended(self) -> None:
-        """Count an invocation that is over."""
+        """Count an ended invocation; schedule reading again if it was paused for too many."""
         was_busy = self._is_busy
         self._in_flight -= 1
         if was_busy and not self._is_busy:
             self._take_turn_soon()
 
-    # What asyncio tells.
+    # Callbacks of asyncio.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take over a transport on which 101 has been sent."""
+        """Take over a transport on which the 101 has been written."""
         # Not isinstance: uvloop's transports do not derive from asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self._transport.set_write_buffer_limits(high=self._settings.max_unread_bytes)
@@ -226,7 +241,7 @@ class WebSocketConnection(asyncio.Protocol):
         ]
 
     def data_received(self, data: bytes) -> None:
-        """Take what the peer sent."""
+        """Process bytes from the peer, or keep them for a later turn."""
         if self._backlog:
             data = self._backlog + data
         if self._turn_is_due or self._in_flight >= self._max_in_flight:
@@ -240,17 +255,17 @@ class WebSocketConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._take_turn)
 
     def _take_turn(self) -> None:
-        """Go on with the backlog; read again once nothing is left of it."""
+        """Process the backlog; then resume reading if nothing else pauses it."""
         self._turn_is_due = False
         self._work(self._backlog)
         if not self._turn_is_due and not self._is_busy and not self._is_closed:
             self._transport.resume_reading()
 
     def _work(self, data: bytes) -> None:
-        """Deal with what has been received, for a while; then others may be waiting.
+        """Process frames until the data, the turn or the limit of invocations is used up.
 
-        Most of it is whole messages: they need no more than to be unmasked. Whatever else it
-        is, or what is wrong with it, is for the protocol to decide.
+        Most frames are whole text messages, which only need to be unmasked. websockets' parser
+        handles all others, and everything that is invalid.
         """
         start, size, end_of_turn = 0, len(data), 0.0
         while start < size and self._in_flight < self._max_in_flight and not self._is_closed:
@@ -265,7 +280,7 @@ class WebSocketConnection(asyncio.Protocol):
             else:
                 break
             if start < size:
-                # Not the loop's time, which stands still during a callback of uvloop's.
+                # Not loop.time(), which stands still during a callback of uvloop.
                 now = time.monotonic()
                 if not end_of_turn:
                     end_of_turn = now + self._settings.turn_s
@@ -280,7 +295,7 @@ class WebSocketConnection(asyncio.Protocol):
         return self._in_flight >= self._max_in_flight
 
     def _take(self, data: bytes, start: int) -> int:
-        """Hand the protocol a frame, or a piece of one; return how many bytes that were."""
+        """Give websockets the next piece of a frame; return its size, 0: incomplete header."""
         if not self._owed:
             length = length_at(data, start)
             if length is None:
@@ -292,7 +307,7 @@ class WebSocketConnection(asyncio.Protocol):
         return len(piece)
 
     def _feed(self, data: bytes) -> None:
-        """Let the protocol read."""
+        """Let websockets parse bytes, then handle its frames and send its output."""
         self._protocol.receive_data(data)
         if self._protocol.state is not State.OPEN:
             self._can_post = False
@@ -302,23 +317,23 @@ class WebSocketConnection(asyncio.Protocol):
                 self._frame_received(frame)
         self._flush()
         if self._closing is None and self._protocol.close_sent is not None:
-            # The protocol failed the connection by itself: 1002, 1009.
+            # websockets failed the connection, for example with 1002 or 1009.
             self._start_closing(Closing(self._protocol.close_sent.code, ""))
 
     def eof_received(self) -> None:
-        """Take note that the peer sends no more; the transport then closes by itself.
+        """Start closing; asyncio closes the transport once the write buffer is sent.
 
-        Once what waits for the peer is written: it has ``close_timeout_s`` to read that.
+        The peer has ``close_timeout_s`` to read it.
         """
         self._protocol.receive_eof()
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
 
     def pause_writing(self) -> None:
-        """Cut off a peer that does not read: what waits for it must not fill the memory."""
+        """Abort: a peer that does not read must not fill the memory with unsent messages."""
         self.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Take note that the TCP connection is gone, for whatever reason."""
+        """Report the end of the TCP connection to the listener."""
         self._is_closed = True
         self._start_closing(Closing(1006, self._settings.abnormal_close_reason))
         if self._abort_timer is not None:
@@ -326,7 +341,7 @@ class WebSocketConnection(asyncio.Protocol):
         assert self._closing is not None
         self._listener.connection_closed(self, self._closing)
 
-    # What follows from frames.
+    # Frames.
 
     def _frame_received(self, frame: Frame) -> None:
         match frame.opcode:
@@ -337,7 +352,7 @@ class WebSocketConnection(asyncio.Protocol):
             case Opcode.CLOSE:
                 self._close_received()
             case Opcode.PING | Opcode.PONG:
-                # The protocol has answered the ping already.
+                # websockets has answered the ping already.
                 if self._settings.pings_reset_idle:
                     self._last_active_ms = self._clock.now_ms()
 
@@ -346,7 +361,7 @@ class WebSocketConnection(asyncio.Protocol):
         if self._fragments is not None or not frame.fin:
             if self._fragments is None:
                 self._fragments = bytearray()
-            # Not a list: a hundred thousand empty fragments are one message too.
+            # Not a list: a message may have a hundred thousand empty fragments.
             self._fragments += data
             if len(self._fragments) > self._settings.max_message_bytes:
                 self._fail(CloseCode.MESSAGE_TOO_BIG)
@@ -379,13 +394,13 @@ class WebSocketConnection(asyncio.Protocol):
             self._flush()
         self._start_closing(Closing(code, ""))
 
-    # Time.
+    # Time limits.
 
     def _go_away(self) -> None:
         self.close(CloseCode.GOING_AWAY, "Going away")
 
     def _check_idle(self) -> None:
-        """Close, or look again when the time would be up if nothing more happened."""
+        """Close an idle connection, or check again when it would be idle for long enough."""
         idle_s = (self._clock.now_ms() - self._last_active_ms) / 1000
         left_s = self._settings.idle_timeout_s - idle_s
         if left_s <= 0:
@@ -393,7 +408,7 @@ class WebSocketConnection(asyncio.Protocol):
         else:
             self._timers[1] = self._clock.call_later(left_s, self._check_idle)
 
-    # The end.
+    # Closing and writing.
 
     def _start_closing(self, closing: Closing) -> None:
         if self._closing is not None:
@@ -423,18 +438,18 @@ class WebSocketConnection(asyncio.Protocol):
             if data:
                 self._transport.write(data)
             elif self._transport.can_write_eof():
-                # Half-closed, the peer still gets the close frame; with unread data of its own
-                # in our buffers, close() would reset the connection and lose it.
+                # Half-close, so that the peer still gets the close frame. close() with unread
+                # input would reset the connection and lose the frame.
                 self._transport.write_eof()
             else:
                 self._transport.close()
 
 
 class InflateOnly(PerMessageDeflate):
-    """permessage-deflate that reads compressed messages and sends plain ones.
+    """permessage-deflate that reads compressed messages and sends uncompressed ones.
 
     A server that accepted the extension may send uncompressed frames (RFC 7692, section 6).
-    The limit on the inflated size is that of the message, not of the frame on the wire.
+    The inflated size is limited by ``max_message_bytes``, not by the limit of a frame.
     """
 
     def __init__(self, remote_no_context_takeover: bool, max_message_bytes: int) -> None:
@@ -446,5 +461,5 @@ class InflateOnly(PerMessageDeflate):
         return super().decode(frame, max_size=self._max_message_bytes)
 
     def encode(self, frame: Frame) -> Frame:
-        """Leave an outgoing frame as it is."""
+        """Return an outgoing frame unchanged."""
         return frame

@@ -1,4 +1,4 @@
-"""Recordings: what the trace holds, as JSON lines. Documented in docs/recordings.md."""
+"""Format of recordings: trace entries as JSON lines. Documented in docs/recordings.md."""
 
 import dataclasses
 import enum
@@ -13,37 +13,37 @@ from poker_signal.emulator.trace.as_json import encode
 
 FORMAT = "poker-signal recording"
 VERSION = 1
-"""Of what a line means. Kinds and members may be added to it; a reader passes over them."""
+"""Version of the meaning of lines. New kinds and members keep it: readers ignore them."""
 
 _UNTOLD = frozenset({"host", "port", "shown_host", "domain_name", "ticket_keys", "inspector_token"})
-"""Settings that are addresses or secrets."""
+"""Settings that a header leaves out: addresses and secrets."""
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
-"""Far more than the largest message with the event around it."""
+"""Longest line that is read: far more than the largest message with its event."""
 
 
 MAX_NUMBER = 10**15
-"""Milliseconds since 1970, until thirty thousand years from now."""
+"""Bound for numbers and times: in epoch ms, about 30 000 years from now."""
 
 
 class NotReadable(PokerSignalError):
-    """The file is no recording that this version can read; the text says why."""
+    """The file is not a recording that this version can read; the text says why."""
 
 
 class Recording(NamedTuple):
-    """What was read of a file."""
+    """Contents of a file that was read."""
 
     header: dict[str, Any]
     """Empty if the file has none."""
     entries: list[dict[str, Any]]
     problems: list[str]
-    """What could not be read, in words."""
+    """Sentences about unreadable lines and missing entries."""
 
 
 def header(at_ms: int, made_by: str, settings: Settings | None, redacts: str) -> dict[str, Any]:
-    """Return the first line of a recording.
+    """Return the header, which is the first line of a recording.
 
-    ``redacts`` is what has been replaced: ``addresses and secrets`` or ``secrets``.
+    ``redacts`` names what was replaced: ``addresses and secrets`` or ``secrets``.
     """
     told = {} if settings is None else {"settings": _that_matter(settings)}
     return {
@@ -57,17 +57,17 @@ def header(at_ms: int, made_by: str, settings: Settings | None, redacts: str) ->
 
 
 def line(value: dict[str, Any]) -> bytes:
-    """Return a line."""
+    """Return a JSON object as a line of a recording."""
     return encode(value) + b"\n"
 
 
 def gap(number: int, at_ms: int, dropped: int, why: str) -> dict[str, Any]:
-    """Return what stands in place of entries that are not in the recording."""
+    """Return the entry that replaces ``dropped`` entries missing from the recording."""
     return {"n": number, "at": at_ms, "kind": "gap", "dropped": dropped, "why": why}
 
 
 def is_number(value: object) -> TypeGuard[int | float]:
-    """Tell whether a value of JSON can be a time: Python reads NaN and Infinity as well."""
+    """Return whether a JSON value can be a time; Python's parser also accepts NaN and Infinity."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -MAX_NUMBER < value < MAX_NUMBER
@@ -76,10 +76,11 @@ def is_number(value: object) -> TypeGuard[int | float]:
 def read(path: Path) -> Recording:
     """Read a recording.
 
-    A line that was cut off, as by a crash, is left out and said. The header may be missing.
+    A last line that was cut off, as by a crash, is left out and listed in ``problems``. The header
+    may be missing.
 
     Raises:
-        NotReadable: not to be opened, no recording, more than one, or one of a newer version.
+        NotReadable: the file cannot be opened, is not one recording, or has a newer version.
     """
     try:
         with path.open("rb") as file:
@@ -93,7 +94,7 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
     found = Recording({}, [], [])
     unreadable: list[int] = []
     numbers: set[float] = set()
-    # Held back by one, because only the last may be a part of a line.
+    # The last unreadable line. Without a newline it is the end of a file that was cut off.
     held: bytes | None = None
     for number, raw in enumerate(lines, start=1):
         value = _object(raw)
@@ -101,7 +102,7 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
             if not raw.strip():
                 continue
             if number == 1:
-                raise NotReadable(f"{path}: not a recording: its first line is no JSON object")
+                raise NotReadable(f"{path}: not a recording: its first line is not a JSON object")
             unreadable.append(number)
             held = raw
         elif _begins_another(value, numbers):
@@ -122,7 +123,7 @@ def _read(path: Path, lines: Iterator[bytes]) -> Recording:
         found.problems.append("it is cut off in the middle of its last line, which is left out")
     if unreadable:
         left_out = f"{len(unreadable)}, the first is line {unreadable[0]}"
-        found.problems.append(f"lines that are no entries are left out: {left_out}")
+        found.problems.append(f"lines that are not entries are left out: {left_out}")
     for entry in found.entries:
         if entry["kind"] == "gap":
             why = f"{entry.get('dropped')} entries are missing after number {entry['n'] - 1:.0f}"
@@ -150,7 +151,7 @@ def _is_entry(value: dict[str, Any]) -> bool:
 
 
 def _begins_another(value: dict[str, Any], numbers: set[float]) -> bool:
-    """Return whether another recording was appended: numbers of entries are those of a run."""
+    """Return whether another recording begins here: its numbers repeat, or it has a header."""
     if _is_entry(value):
         return value["n"] in numbers
     return bool(numbers) and value.get("format") == FORMAT
@@ -172,7 +173,7 @@ def _check_header(path: Path, value: dict[str, Any]) -> None:
 
 
 def _that_matter(settings: Settings) -> dict[str, Any]:
-    """Return stage and topology, and what is not as it is by default; no keys, no addresses."""
+    """Return stage, topology, and settings that differ from the default; no keys, no addresses."""
     told: dict[str, Any] = {}
     for field in dataclasses.fields(settings):
         value = getattr(settings, field.name)

@@ -1,7 +1,6 @@
-"""The Lambda function's log lines as entries of a trace.
+"""Import of the Lambda function's log lines as trace entries.
 
-They hold no names and no messages: who connected with which id, what type of message came, and
-what became of it.
+They contain connection ids, types of messages and outcomes, but no names and no messages.
 """
 
 import json
@@ -15,7 +14,7 @@ _decoder = json.JSONDecoder()
 
 
 def log_lines(text: str) -> Iterator[dict[str, Any]]:
-    """Yield the function's own lines, whatever stands around and between them.
+    """Yield the function's own log lines, and skip all text around and between them.
 
     ``text`` is the output of ``aws logs tail`` or ``aws logs filter-log-events``, or the lines
     alone.
@@ -33,9 +32,9 @@ def log_lines(text: str) -> Iterator[dict[str, Any]]:
 
 
 def entries_of(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return the entries that invocations left, in the order in which they began.
+    """Return the trace entries of invocations, in order of time.
 
-    A connection's id stands for its player, the stage for the game.
+    The connection's id is used as the player's name, the stage as the game.
     """
     found: list[dict[str, Any]] = []
     for line in lines:
@@ -45,7 +44,7 @@ def entries_of(lines: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _messages(text: str) -> Iterable[str]:
-    """Return what was logged: of a JSON document of events the messages, else the lines."""
+    """Return the logged messages: those in a JSON document of events, or else the text's lines."""
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
@@ -57,7 +56,7 @@ def _messages(text: str) -> Iterable[str]:
 
 
 def _at_ms(line: dict[str, Any]) -> float | None:
-    """Return when the line was written: the invocation's end."""
+    """Return the epoch ms at which a line was written, which is the invocation's end."""
     aws = line.get("_aws")
     at_ms = aws.get("Timestamp") if isinstance(aws, dict) else None
     return at_ms if is_number(at_ms) else None

@@ -1,7 +1,7 @@
-"""Writes a recording while the emulator runs, in a thread of its own.
+"""Writer of a recording while the emulator runs, in a background thread.
 
-A disk that is slow or full stops nothing: what there is no room for is counted, and said in the
-recording.
+A slow or full disk does not stop the emulator: entries that cannot be written are counted, and the
+recording has a gap in their place.
 """
 
 import contextlib
@@ -24,14 +24,14 @@ from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Received, U
 from poker_signal.emulator.trace.trace import entries_of
 
 MAX_WAITING = 50_000
-"""Entries that wait for the disk; beyond, they are dropped."""
+"""Most entries queued for the disk; beyond, new ones are dropped."""
 MAX_WAITING_TEXT = 64 * 1024 * 1024
-"""Characters of messages and frames that wait."""
+"""Most characters of messages and frames in the queue."""
 BATCH_S = 0.05
-"""How long entries may wait for others, to be written with them."""
+"""Seconds that an entry waits for others, so that they are written together."""
 MAX_BATCH = 256
 STOP_S = 10
-"""How long a slow disk may keep the emulator from ending."""
+"""Most seconds that a slow disk may delay the emulator's exit."""
 
 _TOO_SLOW = "the disk did not keep up"
 
@@ -46,10 +46,10 @@ class _Gap:
 
 
 class Recorder:
-    """An observer of a trace that keeps everything in a file.
+    """Observer of a trace that writes every entry to a file.
 
-    Until ``start`` is called, the file is as it was. ``tell`` is called with a sentence, in the
-    recorder's thread, when something is lost.
+    The file keeps its contents until ``start``. When entries are lost, ``tell`` is called with a
+    sentence, in the writer thread or by ``close``.
 
     Raises:
         CannotRecord: the file cannot be opened, or another emulator writes it.
@@ -67,15 +67,17 @@ class Recorder:
         self._tell = tell
         self._header = recording.line(header)
         self._file = _open(path)
+        # The event loop writes `_next` and `_gap`. The writer thread writes `_whole`, `_why` and
+        # `_lost`; `start` sets `_whole` before it, and `close` reads them when it has ended.
         self._whole = 0
-        """Bytes of the file that are whole lines."""
+        """Bytes of complete lines in the file; 0: not started."""
         self._next = 0
         self._gap: _Gap | None = None
-        """What is being dropped at the moment; it waits as soon as there is room again."""
+        """Entries dropped since the queue became full; queued once it has room again."""
         self._why = ""
-        """What the disk said, the first time."""
+        """The disk's first error message."""
         self._lost: _Gap | None = None
-        """What the disk refused, until it takes something again."""
+        """Entries that the disk refused since the last successful write."""
         self._writer = BackgroundWriter[tuple[int, Entry] | _Gap](
             "recorder",
             self._write,
@@ -84,14 +86,14 @@ class Recorder:
         )
 
     def start(self) -> None:
-        """Replace what was in the file by a recording that begins.
+        """Empty the file, write the header, and start the writer thread.
 
         Raises:
-            CannotRecord: there is no room for it.
+            CannotRecord: the header cannot be written.
         """
         try:
-            # For the user only, also where the file was there: names are in it, and what is said.
-            # Whose file it is not, or a file system that knows no users, cannot be told that.
+            # Readable by the user only, also if the file existed: it contains names and messages.
+            # Not permitted for another user's file, or on a file system without users.
             with contextlib.suppress(PermissionError):
                 os.fchmod(self._file.fileno(), 0o600)
             self._file.truncate(0)
@@ -102,7 +104,7 @@ class Recorder:
         self._writer.start()
 
     def observe(self, entry: Kept) -> None:
-        """Take an entry, to be written soon."""
+        """Queue an entry for writing."""
         for each in entries_of(entry):
             self._observe(each)
 
@@ -115,16 +117,16 @@ class Recorder:
                 return
             self._gap = _Gap(number, entry.at_ms)
         elif self._writer.put(self._gap, weight, MAX_WAITING - 1):
-            # It has taken the room of the entry, too.
+            # The gap was put with the entry's weight and leaves a place for it: this succeeds.
             self._gap = None
             self._writer.put(item, 0, MAX_WAITING)
             return
         self._gap.dropped += 1
 
     def close(self) -> None:
-        """Write what is left; say so if that takes too long."""
+        """Write the queue, for STOP_S at most; report entries that were not written."""
         if not self._whole:
-            # It has not started.
+            # `start` was not called.
             self._file.close()
             return
         if self._gap is not None:
@@ -171,7 +173,7 @@ class Recorder:
         if self._lost is None:
             self._lost = _Gap(gaps[0].number, gaps[0].at_ms)
         self._lost.dropped += sum(each.dropped for each in gaps)
-        # Half a line would spoil what comes after it.
+        # The next line must not follow a partial line.
         with contextlib.suppress(OSError):
             self._file.truncate(self._whole)
             self._file.seek(self._whole)
@@ -179,7 +181,7 @@ class Recorder:
 
 def _open(path: Path) -> BinaryIO:
     try:
-        # Without waiting: a pipe that nobody reads would keep the emulator from starting.
+        # Non-blocking: opening a pipe without a reader would keep the emulator from starting.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o600)
     except OSError as error:
         why = "not a regular file" if error.errno == errno.ENXIO else error.strerror
@@ -194,7 +196,7 @@ def _open(path: Path) -> BinaryIO:
 
 
 def _claim(file: BinaryIO, path: Path) -> None:
-    """Make sure that nobody else writes the file as long as it is open."""
+    """Check that the file is regular and not our own output, and lock it while it is open."""
     status = os.fstat(file.fileno())
     if not stat.S_ISREG(status.st_mode):
         raise CannotRecord(f"{path}: not a regular file")
@@ -205,7 +207,7 @@ def _claim(file: BinaryIO, path: Path) -> None:
     except BlockingIOError as error:
         raise CannotRecord(f"{path}: another emulator is recording to it") from error
     except OSError:
-        # A file system without locks: then nobody can be warned.
+        # The file system has no locks: another emulator cannot be detected.
         pass
 
 

@@ -1,9 +1,9 @@
-"""What a recording must not hold: secrets, ever, and addresses, unless they are asked for.
+"""Redaction of recordings: secrets are always replaced, addresses unless the user keeps them.
 
-A redacted recording can still be analysed. An address becomes another one of its kind, private,
-public, link-local or mDNS, and the same one everywhere in the recording; so do fingerprints.
-Types of candidates, ports and ufrags stay, and so does everything about the shape of a text
-but its length.
+A redacted recording can still be analysed. An address is replaced by another one of its kind
+(private, public, link-local or mDNS), and by the same one everywhere in the recording. So are
+fingerprints. Types of candidates, ports and ufrags stay, and so does the structure of a text, but
+not its length.
 """
 
 import ipaddress
@@ -19,28 +19,28 @@ _GATEWAYS_OWN = frozenset(
     {"kind", "at", "n", "connectionId", "requestId", "extendedRequestId", "messageId", "apiId"}
     | {"requestTime", "routeKey", "eventType", "messageDirection", "stage"}
 )
-"""Members that hold nothing of a peer's."""
+"""Members that contain no data of a peer."""
 _SECRET_MEMBERS = _SECRET_HEADERS | _SECRET_PARAMETERS | {"x-api-key"}
 
-# Each pattern starts with a character or a literal that is rare, and is tried only where a text
-# has a certain part: a recording is written while others play. The inspector's page reads the
-# same patterns (rules_for_page): \w stands in brackets, and no \b, \A, \Z or escaped quote in any.
+# A recording is written during games, so redaction must be fast: each pattern starts with a rare
+# character or literal, and is tried only on texts with a certain part. The inspector's page uses
+# the same patterns (rules_for_page): \w stands in brackets; no \b, \A, \Z and no escaped quotes.
 _FOUR = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])"
 _SIX = (
     r"(?:[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:){1,7}|::(?:[0-9a-fA-F]{0,4}:){0,6})[0-9a-fA-F]{0,4}"
     r"(?![\w:]|\.[0-9])"
 )
 _MDNS = (
-    # What follows a backslash in JSON is no part of the name.
+    # An escape sequence of JSON before the name is not part of it.
     r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|[\w]))|(?<!\\))(?P<name>[\w-]{1,63}\.local)(?![\w])"
 )
 _WORD = r"""[^\s"\\]+"""
 _AFTER_SLASHES = r"""[^\s"'\\/:?#@\[\]<>(),;]+"""
 _DOTTED = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
 _SLASHES = r":\\{0,8}/\\{0,8}/"
-"""Within JSON they may be escaped, and that again."""
+"""Within JSON, slashes may be escaped; within nested JSON, repeatedly."""
 _LOGIN = r"""[^\s"\\/@]{1,200}"""
-"""Name and password in a URL."""
+"""User name and password in a URL."""
 _PARAMETERS = "|".join(sorted(_SECRET_PARAMETERS))
 _MEMBERS = f"{_PARAMETERS}|password|icePwd"
 
@@ -51,7 +51,7 @@ _RULES = {
     "six": _SIX,
     "address": f"{_FOUR}|{_SIX}|{_MDNS}",
     "userName": r"""o=(?P<name>(?!- )[^\s"\\]{1,200})(?= [0-9]+ [0-9]+ IN )""",
-    # ASCII letters, digits, dots, hyphens and colons that are written as \u0031.
+    # ASCII letters, digits, dots, hyphens and colons that are written as an escape such as \u0031.
     "escaped": r"(?<!\\)((?:\\\\)*)\\u00(2[de]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA])",
 }
 _SECRETS_IN_TEXT: list[tuple[str, str]] = [
@@ -63,14 +63,14 @@ _SECRETS_IN_TEXT: list[tuple[str, str]] = [
         '":',
         rf"""(?P<before>"(?:{_MEMBERS})"\s*:\s*")(?P<secret>(?:[^"\\]|\\[^\n])+)""",
     ),
-    # The same in JSON within JSON: so many backslashes are before each quote, more before one
-    # that is part of the secret.
+    # The same in JSON within JSON: all these quotes have the same number of backslashes before
+    # them; a quote that is part of the secret has more.
     (
         '\\":',
         rf"""(?P<before>(?P<many>\\{{1,31}})"(?:{_MEMBERS})(?P=many)"\s*:\s*(?P=many)")"""
         r"""(?P<secret>(?:[^"\\]|(?!(?P=many)")\\{1,63}(?!\\)"?)+)""",
     ),
-    # Three times base64url with dots between: a JSON Web Token, wherever it stands.
+    # A JSON Web Token in any place: three parts in base64url, joined by dots.
     ("eyJ", r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"),
 ]
 _HOST_NAMES: list[tuple[str, str]] = [
@@ -84,9 +84,9 @@ _HOST_NAMES: list[tuple[str, str]] = [
         ("/", f"{_SLASHES}(?:{_LOGIN}@)?", _AFTER_SLASHES),
     )
 ]
-"""Where a name of a host stands in a text."""
+"""Places of host names in a text: a substring to search for, and then the pattern."""
 _PSEUDONYMS = {
-    # Long enough for a session, so that it can be replayed.
+    # Long enough for a session, so that the recording can be replayed.
     "secret": "redacted-{number}",
     "name": "host-{number}.invalid",
     "mdns": "00000000-0000-4000-8000-{twelve}.local",
@@ -98,11 +98,11 @@ _PSEUDONYMS = {
     "link6": "fe80::{hex}",
     "public6": "2001:db8::{hex}",
 }
-"""Addresses that belong to no machine, where there are such (RFC 5737, RFC 3849)."""
+"""Formats by kind. Addresses belong to no machine where possible (RFC 5737, RFC 3849)."""
 
 
 def rules_for_page() -> dict[str, Any]:
-    """Return the rules for texts as page/redact.js reads them, the patterns in JavaScript's way."""
+    """Return the rules for texts for page/redact.js, with patterns in JavaScript's syntax."""
 
     def translated(pattern: str) -> str:
         pattern = pattern.replace("(?P<", "(?<").replace("(?P=many)", r"\k<many>")
@@ -120,12 +120,12 @@ _FIND = {name: re.compile(pattern) for name, pattern in _RULES.items()}
 _FIND_SECRETS = [(needle, re.compile(pattern)) for needle, pattern in _SECRETS_IN_TEXT]
 _FIND_HOST_NAMES = [(needle, re.compile(pattern)) for needle, pattern in _HOST_NAMES]
 _TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
-"""Nothing has groups without it, and it is looked for a hundred times as fast."""
+"""Part of each fingerprint and IPv6 address, and found a hundred times as fast as those."""
 _AUTHORITY = re.compile(r"\A(?P<before>)(?P<host>[^\s:/\[\]]+)(?=(?::\d+)?\Z)")
 
 _PRIVATE = [
     ipaddress.ip_network(network)
-    # RFC 1918; carriers' own (RFC 6598) are no more public than a living room's; RFC 4193.
+    # RFC 1918; RFC 6598 (carrier-grade NAT, which is not public either); RFC 4193.
     for network in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 ]
 
@@ -137,11 +137,11 @@ class Redaction:
         self._keep_addresses = keep_addresses
         self._known: dict[tuple[str, str], str] = {}
         self._addresses: dict[str, str] = {}
-        """By how they were written."""
+        """Pseudonyms by the address as it was written."""
         self._counts: Counter[str] = Counter()
 
     def entry(self, value: Any) -> Any:
-        """Return an entry of the trace, or any part of one, redacted."""
+        """Return a redacted copy of a trace entry, or of any part of one."""
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, list):
@@ -151,7 +151,7 @@ class Redaction:
         return value
 
     def text(self, text: str) -> str:
-        """Return a text, such as a message, redacted."""
+        """Return a redacted copy of a text, such as a message."""
         if "\\u00" in text:
             text = _FIND["escaped"].sub(lambda match: match[1] + chr(int(match[2], 16)), text)
         for needle, pattern in _FIND_SECRETS:
@@ -197,7 +197,7 @@ class Redaction:
         return self._authority(value)
 
     def _authority(self, value: Any) -> Any:
-        """Return a host, perhaps with a port, redacted."""
+        """Return a redacted copy of a host name, which may have a port."""
         if isinstance(value, str) and not self._keep_addresses:
             value = _AUTHORITY.sub(self._host_name, value)
         return self.entry(value)
@@ -214,7 +214,7 @@ class Redaction:
         host = match["host"].lower()
         if _FIND["address"].fullmatch(host) or "%" in host or host == "localhost":
             return match[0]
-        # A header extension of RTP is named by a URL, which is nobody's.
+        # The URL that names an RTP header extension is public.
         if "extmap:" in _before(match, 30):
             return match[0]
         return match["before"] + self._pseudonym("name", host)
@@ -230,7 +230,7 @@ class Redaction:
     def _four(self, match: re.Match[str]) -> str:
         found = match[0]
         before = _before(match, 2)
-        # A version such as Chrome/120.0.0.0 looks like an address; slash and zeros tell.
+        # A version such as Chrome/120.0.0.0 looks like an address, but has a slash and zeros.
         is_version = before[1:] == "/" and before[:1].isalpha() and found.endswith(".0.0")
         if is_version or before.endswith(".") or _continues(match):
             return found
@@ -250,10 +250,10 @@ class Redaction:
         try:
             address = ipaddress.ip_address(found)
         except ValueError:
-            # A time of day has colons too.
+            # No address: a time of day has colons as well.
             return found
         if address.is_loopback or address.is_unspecified:
-            # They say nothing of anybody.
+            # Addresses that identify no machine.
             return found
         kind = "public"
         if address.is_link_local:
@@ -271,7 +271,7 @@ class Redaction:
 
 
 def _continues(match: re.Match[str]) -> bool:
-    """Tell whether what was found is the end of a longer word."""
+    """Return whether a match is the end of a longer word."""
     before = _before(match, 2)
     if not before or before in {"\\n", "\\r", "\\t"}:
         return False
@@ -279,7 +279,7 @@ def _continues(match: re.Match[str]) -> bool:
 
 
 def _without_word(match: re.Match[str]) -> tuple[str, str]:
-    """Split off the end of a word and its colon, as in ``id:2001:db8::1``."""
+    """Split the end of a word and its colon off a match, as in ``id:2001:db8::1``."""
     if not _continues(match):
         return "", match[0]
     word, colon, found = match[0].partition(":")

@@ -1,4 +1,4 @@
-"""Imports code anew beside what runs, and puts it in place in one step."""
+"""Import of edited modules next to the running ones, and their swap in one step."""
 
 import enum
 import importlib
@@ -15,12 +15,28 @@ _T = TypeVar("_T")
 
 CORE = "poker_signal.core"
 
+# The swap of modules, which is process-wide, and what breaks it
+#
+# sys.modules: imported_anew removes the old modules, imports the edited files, puts the fresh
+# modules aside and restores the old ones. This happens in the reload thread while the event loop
+# and handlers run. An import statement that runs in a function meanwhile can get a fresh module,
+# maybe half executed. So the emulator imports core at module level, or when it is set up.
+# Package attributes: import also sets the module on its parent package, so put_in_place does too.
+# Names in other modules: `from core.model import Row` keeps the old class. Rebinding replaces the
+# globals of the emulator's modules, and nothing else: a class attribute, default argument, closure
+# or instance attribute keeps the old object. So Reloader._swap builds the functions anew and renews
+# the rows.
+# Classes: match, except and the == of core's named tuples work only within one class. So all of
+# core is swapped together, on the event loop between two messages, or not at all.
+# sys.path stays as HandlerImports made it; os.environ is not changed. Handlers that are still
+# running finish with the old modules.
+
 
 def modules_below(folders: Iterable[Path]) -> dict[str, ModuleType]:
-    """Return what has been imported from source files in these folders.
+    """Return the imported modules whose source files are in these folders.
 
-    Libraries that are installed there, as in a ``.venv`` beside a handler, are not edited; nor is
-    the emulator itself, whose sockets stay.
+    Libraries that are installed there, as in a ``.venv`` beside a handler, are left out. So is the
+    emulator itself, which is never reloaded because its sockets stay.
     """
     folders = [*folders]
     return {
@@ -37,12 +53,12 @@ def _is_fixed(name: str) -> bool:
 def imported_anew(
     old: Mapping[str, ModuleType], changed: Iterable[Path], load: Callable[[], _T]
 ) -> tuple[dict[str, ModuleType], _T]:
-    """Call ``load`` as if ``old`` had never been imported; return what it imported, and its result.
+    """Call ``load`` without ``old`` in ``sys.modules``; return its fresh modules, and its result.
 
-    What runs goes on with the old modules: ``put_in_place`` changes that.
+    Then ``old`` is in ``sys.modules`` again, until ``put_in_place`` installs the fresh modules.
 
     Raises:
-        BaseException: whatever ``load`` raised; nothing has changed then.
+        BaseException: every exception of ``load``; nothing has changed then.
     """
     _forget_bytecode(changed)
     importlib.invalidate_caches()
@@ -66,7 +82,7 @@ def imported_anew(
 def put_in_place(
     modules: Mapping[str, ModuleType], instead_of: Mapping[str, ModuleType] | None = None
 ) -> None:
-    """Let everybody who imports one of these get it, and a new one of what is in their stead."""
+    """Install ``modules`` in ``sys.modules`` and their packages, in place of ``instead_of``."""
     for name in instead_of or ():
         sys.modules.pop(name, None)
     for name, module in modules.items():
@@ -77,27 +93,27 @@ def put_in_place(
 
 
 def _forget_bytecode(changed: Iterable[Path]) -> None:
-    """Compiled code counts as fresh for a second if the source has the same size."""
+    """Delete cached bytecode, which Python uses if size and time (in s) of the source match."""
     for path in changed:
         if path.suffix == ".py":
             Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
 
 
 class Rebinding:
-    """The emulator's references to the core, exchanged for those of fresh modules."""
+    """Replacement of the emulator's references to core by those to fresh modules."""
 
     def __init__(self, fresh: Mapping[str, ModuleType]) -> None:
         self._fresh = fresh
         self._undo: list[tuple[ModuleType, str, object]] = []
 
     def renewed(self, value: Any) -> Any:
-        """Return a value of the core as one of its fresh classes.
+        """Return a value of core as an instance of its fresh class.
 
-        Its named tuples equal their own kind only: a row of the old class would be nobody's. A
-        field that is gone is left out, a new one has its default.
+        Named tuples of core equal only their own class, so fresh code would not find old rows. A
+        removed field is dropped, and an added field gets its default.
 
         Raises:
-            TypeError: a new field has no default.
+            TypeError: an added field has no default.
         """
         if isinstance(value, frozenset):
             return frozenset(self.renewed(each) for each in value)
@@ -113,7 +129,7 @@ class Rebinding:
         return value
 
     def apply(self) -> None:
-        """Exchange what the emulator's modules have imported by name."""
+        """Replace the objects of core that the emulator's modules have imported by name."""
         for name, module in list(sys.modules.items()):
             if not name.startswith(OWN) or not _is_fixed(name):
                 continue
@@ -124,13 +140,13 @@ class Rebinding:
                     setattr(module, key, fresh)
 
     def undo(self) -> None:
-        """Exchange everything back."""
+        """Restore all replaced references."""
         for module, key, value in self._undo:
             setattr(module, key, value)
         self._undo.clear()
 
     def _counterpart(self, value: Any) -> Any:
-        """Return the fresh class, function or module of this name, if there is one."""
+        """Return the fresh class, function or module of the same name; None: there is none."""
         if isinstance(value, ModuleType):
             return self._fresh.get(value.__name__)
         name = getattr(value, "__qualname__", None)

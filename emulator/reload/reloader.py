@@ -1,6 +1,6 @@
-"""Hot reload: whoever edits the rules or a handler has them a moment later; sockets and rows stay.
+"""Hot reload: edited rules and handlers replace the running ones; sockets and rows stay.
 
-Watched and imported in a thread of its own, swapped on the event loop between two messages.
+A thread watches and imports the code. The event loop swaps it between two messages.
 """
 
 import importlib
@@ -38,44 +38,44 @@ if TYPE_CHECKING:
     from poker_signal.emulator.gateway.config import ApiConfig
 
 DEBOUNCE_MS = 100
-"""Editors write a file in several steps."""
+"""Time in which edits are collected, because editors write a file in several steps."""
 
 LOOK_AGAIN_MS = 1000
-"""How often to see whether the folders are still the same."""
+"""Interval at which the thread checks whether the folders are still the same."""
 
 
 LONG_IMPORT_S = 2.0
-"""After how long it is told that something is being imported still: it may wait for ever."""
+"""Seconds after which a running import is reported, because it may never end."""
 
 
 class CodeStatus(NamedTuple):
-    """Whether what runs is what was written."""
+    """The result of the last edit."""
 
     ok: bool
-    """If not, the code before the last edit runs."""
+    """False: the code from before the last edit runs."""
     message: str
-    """What was swapped, or the mistake."""
+    """The names of the swapped files, or the error."""
     place: Place | None
-    """Where the mistake is."""
+    """The position of the error; None: unknown, or no error."""
     at_ms: int
     swaps: int
-    """How often the code has been swapped since the start."""
+    """Number of swaps since the start."""
 
 
 class Code(NamedTuple):
-    """What is watched, and who runs it."""
+    """The code to watch, and the functions that serve it."""
 
     config: "ApiConfig | None"
     """None: our own rules only."""
     folder: Path
     load: Callable[[str], Handler] | None
-    """Import a handler; None if there is none."""
+    """Function that imports a handler; None: there are no handlers."""
     handlers: Mapping[str, Handler]
-    """Those that run, by function."""
+    """The running handlers, by function name."""
     api: Callable[[], Api]
-    """What is served now."""
+    """Function that returns the API served now."""
     rebuild: Callable[[Mapping[str, Handler]], Api]
-    """Make it anew, with these handlers."""
+    """Function that returns a new API with these handlers."""
     serve: Callable[[Api], None]
 
 
@@ -86,9 +86,9 @@ class _Loaded(NamedTuple):
 
 
 class Reloader:
-    """Watches code and swaps it.
+    """Watcher that swaps edited code.
 
-    ``report`` is called in another thread, with every success and every mistake.
+    ``report`` is called in another thread, after every swap and every error.
     """
 
     def __init__(
@@ -97,27 +97,27 @@ class Reloader:
         call_soon: Callable[[Callable[[], None]], object],
         report: Callable[[CodeStatus], None],
     ) -> None:
-        self.status = CodeStatus(True, "as at the start", None, now_ms(), 0)
+        self.status = CodeStatus(True, "unchanged since the start", None, now_ms(), 0)
         self._code = code
         self._call_soon = call_soon
         self._report = report
         self._references = {} if code.config is None else code.config.handlers
         core = Path(next(iter(poker_signal.core.__path__))).resolve()
         folders = set(self._folders_of_handlers())
-        # The Lambda host runs the core: both are swapped, or none.
+        # lambda_app imports core, so both are swapped together.
         self._core_folders = {core, *(each for each in folders if each.parent == core.parent)}
         self._handler_folders = folders - self._core_folders
-        """All are swapped together: each may import what lies in another."""
+        """All are swapped together, because a handler may import modules of another folder."""
         self._handlers = {**code.handlers}
         self._seen = self._stamps()
         self._waiting: set[Path] = set()
-        """What was edited and is not swapped."""
+        """Edited files that are not swapped yet."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="reload", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
-        """Watch no longer."""
+        """Stop watching."""
         self._stop.set()
         self._thread.join(1)
 
@@ -134,13 +134,13 @@ class Reloader:
                 yield Path(file).resolve().parent
 
     def _watch(self) -> None:
-        """Reload what changes, until closed.
+        """Reload changed files, until closed.
 
-        A folder that is deleted and made again, as when a branch is checked out, has to be watched
-        anew: who watched the former is told nothing.
+        A folder that is deleted and made again, for example by checking out a branch, needs a new
+        watch: that of the old folder reports nothing more.
         """
         while not self._stop.is_set():
-            # What is not there at this moment may be there in the next.
+            # A folder that does not exist now may exist at the next attempt.
             with suppress(FileNotFoundError), _identities(self._folders) as watched:
                 self._watch_while_there(watched)
             self._stop.wait(DEBOUNCE_MS / 1000)
@@ -151,10 +151,10 @@ class Reloader:
             changed = {Path(path) for _, path in changes}
             if changed or not is_watched:
                 now, seen = self._stamps(), self._seen
-                # A file that is written in several steps may be told of once more.
+                # A file that is written in several steps may be reported once more.
                 changed -= {file for file in now if now[file] == seen.get(file)}
                 if not is_watched:
-                    # Of what was written before nobody tells.
+                    # watchfiles does not report edits from before the watch started.
                     changed |= {file for file in now if now[file] != seen.get(file, now[file])}
                 is_watched, self._seen = True, now
             if changed:
@@ -164,7 +164,7 @@ class Reloader:
                     return
 
     def _stamps(self) -> dict[Path, tuple[int, int]]:
-        """Return when files that have been imported were written, and their size; (0, 0): gone."""
+        """Return modification time (ns) and size of the imported files; (0, 0): deleted."""
         stamps = {}
         for module in modules_below(self._folders).values():
             file = Path(str(module.__file__)).resolve()
@@ -188,7 +188,7 @@ class Reloader:
         )
 
     def _reload(self, changed: set[Path]) -> None:
-        # What could not be swapped is tried again with what is edited next: never half of it.
+        # Edits that could not be swapped are tried again with the next ones, all or none.
         changed = self._waiting = self._waiting | changed
         folders: set[Path] = set()
         for group in (self._core_folders, self._handler_folders):
@@ -200,8 +200,8 @@ class Reloader:
             if loaded is not None:
                 self._swap_between_messages(loaded)
         except BaseException as error:
-            # SystemExit too: a module that exits must not end what watches it. Whoever has stopped
-            # meanwhile is not asked to swap anything.
+            # SystemExit too: a module that exits must not end this thread. An emulator that has
+            # stopped meanwhile cannot swap, which is no error.
             if not self._stop.is_set():
                 self._tell_mistake(error)
             return
@@ -213,7 +213,7 @@ class Reloader:
 
     @contextmanager
     def _telling_what_takes_long(self) -> Iterator[None]:
-        """Tell where an import is that is not done soon."""
+        """Report the position of an import that takes longer than LONG_IMPORT_S."""
         importing, lock = threading.get_ident(), threading.Lock()
 
         def tell() -> None:
@@ -221,7 +221,7 @@ class Reloader:
                 if timer.finished.is_set() or self._stop.is_set():
                     return
                 place = place_of_thread(importing, self._folders)
-                message = f"not imported after {LONG_IMPORT_S:g} s, and later edits wait for it"
+                message = f"the import takes more than {LONG_IMPORT_S:g} s; later edits wait for it"
                 self._tell(CodeStatus(False, message, place, now_ms(), self.status.swaps))
 
         timer = threading.Timer(LONG_IMPORT_S, tell)
@@ -230,7 +230,7 @@ class Reloader:
         try:
             yield
         finally:
-            # Whoever is telling it has told it before what comes of it is told.
+            # Wait for a running warning, so that it is reported before the result.
             with lock:
                 timer.cancel()
 
@@ -249,7 +249,7 @@ class Reloader:
         swapped.result()
 
     def _load(self, folders: set[Path], changed: set[Path]) -> _Loaded | None:
-        """Import what is in these folders anew; None if nothing of it is in use."""
+        """Import the modules in these folders anew; None: none of them is in use."""
         old = modules_below(folders)
         if not old:
             return None
@@ -265,7 +265,7 @@ class Reloader:
                 if source in old or any(path.is_relative_to(folder) for folder in folders):
                     assert self._code.load is not None
                     handlers[function] = self._code.load(reference)
-            # What a function imports when it is called: of a mistake there it is told now, too.
+            # Modules that handlers import only when called: their errors are reported now, too.
             for name in old:
                 if name not in sys.modules and _can_be_found(name):
                     importlib.import_module(name)
@@ -275,7 +275,7 @@ class Reloader:
         return _Loaded(old, fresh, handlers)
 
     def _swap(self, loaded: _Loaded) -> None:
-        """Let the next message find the new code; all of it, or nothing."""
+        """Install the fresh code for the next message, all of it or nothing."""
         rebinding = Rebinding({
             name: module for name, module in loaded.fresh.items() if name.startswith(CORE)
         })  # fmt: skip
@@ -310,7 +310,7 @@ class Reloader:
 
 
 def _can_be_found(module: str) -> bool:
-    """Tell whether a module that was imported once is there still."""
+    """Tell whether a module that was imported once can still be found."""
     try:
         return importlib.util.find_spec(module) is not None
     except ModuleNotFoundError:
@@ -320,7 +320,7 @@ def _can_be_found(module: str) -> bool:
 
 @contextmanager
 def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]]:
-    """Yield device and inode of the folders that exist; meanwhile no other gets that inode."""
+    """Yield device and inode of existing folders; kept open, so that no inode is reused."""
     with ExitStack() as stack:
         found = {}
         for folder in folders:
@@ -333,7 +333,7 @@ def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]
 
 
 def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
-    """Give the tables of new hosts the rows of the old ones."""
+    """Store the rows of the old tables in the tables of the new functions."""
     done: set[Integration] = set()
     for key, of_route in rows.items():
         integration = api.routes[key].integration

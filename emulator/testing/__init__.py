@@ -1,4 +1,4 @@
-"""What tests drive the emulator with: the types of the pytest plugin's fixtures.
+"""Types of the pytest plugin's fixtures, with which tests drive the emulator.
 
 Documented in docs/testing.md. ::
 
@@ -34,7 +34,7 @@ __all__ = [
     "SignalPeer",
 ]
 
-# A traceback prints the name under which a test imports it.
+# Tracebacks then print the module from which tests import these names.
 for _name in __all__:
     if _name != "ABSENT":
         globals()[_name].__module__ = __name__

@@ -1,7 +1,7 @@
-"""An event loop in a thread of its own.
+"""An event loop in a background thread.
 
-A test may block, have an event loop of any scope, or have none: the emulator answers all the
-same, and nobody waits for a loop that does not run.
+A test may block, have an event loop of any scope, or have none: the emulator answers in each case,
+and no call waits for a loop that does not run.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from poker_signal.emulator.client.connection import Ended
 T = TypeVar("T")
 
 MAX_BUSY_S = 30
-"""How long the loop may be busy with something else; what takes longest is a handler's import."""
+"""Most seconds that the loop may be busy; what takes longest is a handler's import."""
 
 
 class Stuck(PokerSignalError):
-    """The loop does not answer: something in it blocks."""
+    """The loop does not respond: something in it blocks."""
 
     def __str__(self) -> str:
         return f"the emulator has not answered for {MAX_BUSY_S} s: something blocks its event loop"
@@ -31,7 +31,7 @@ class Background:
 
     def __init__(self) -> None:
         self.failures: list[str] = []
-        """What nobody has caught."""
+        """Errors in the loop that no code caught, in words."""
         self._loop = asyncio.new_event_loop()
         self._loop.set_exception_handler(self._failed)
         self._thread = threading.Thread(target=self._run, name="signal_emulator", daemon=True)
@@ -39,15 +39,15 @@ class Background:
 
     @property
     def is_running(self) -> bool:
-        """Tell whether something can be asked of it."""
+        """True until the loop's thread ends."""
         return self._thread.is_alive()
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call a function in the loop's thread and return what it returns.
+        """Call a function in the loop's thread and return its result.
 
         Raises:
-            Ended: it has been stopped.
-            Stuck: the loop does not come to it.
+            Ended: the loop has been stopped.
+            Stuck: the function has not ended after MAX_BUSY_S.
         """
         __tracebackhide__ = True
 
@@ -57,11 +57,11 @@ class Background:
         return self.run(called())
 
     def run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop's thread and return what it returns.
+        """Run a coroutine in the loop's thread and return its result.
 
         Raises:
-            Ended: it has been stopped.
-            Stuck: it does not end.
+            Ended: the loop has been stopped.
+            Stuck: the coroutine has not ended after MAX_BUSY_S.
         """
         __tracebackhide__ = True
         future = self._start(coroutine)
@@ -69,25 +69,25 @@ class Background:
             return future.result(MAX_BUSY_S)
         except TimeoutError:
             if future.done():
-                # The coroutine's own.
+                # Raised by the coroutine itself.
                 raise
             future.cancel()
             raise Stuck from None
 
     async def wait(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine in the loop's thread; await what it returns on the caller's loop.
+        """Run a coroutine in the loop's thread; await its result on the caller's loop.
 
         Raises:
-            Ended: it has been stopped.
+            Ended: the loop has been stopped.
         """
         __tracebackhide__ = True
         return await asyncio.wrap_future(self._start(coroutine))
 
     def stop(self) -> None:
-        """Cancel what still runs, and end the thread.
+        """Cancel all tasks, close the loop, and wait for the thread to end.
 
         Raises:
-            Stuck: the loop does not come to it.
+            Stuck: the thread has not ended after MAX_BUSY_S.
         """
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(MAX_BUSY_S)
@@ -99,12 +99,12 @@ class Background:
         try:
             return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
         except RuntimeError:
-            # The loop is closed: that nobody ever awaits the coroutine is meant.
+            # The loop is closed. Without this, Python warns that the coroutine never ran.
             coroutine.close()
-            raise Ended("the emulator has stopped: nothing can be asked of it any more") from None
+            raise Ended("the emulator has stopped: it takes no more calls") from None
 
     def _run(self) -> None:
-        # Cancels what is left, and closes the loop.
+        # On exit, the runner cancels all tasks and closes the loop.
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
             runner.get_loop().run_forever()
 

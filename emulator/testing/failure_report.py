@@ -1,4 +1,4 @@
-"""What a failed test shows: who said what to whom, and what each peer heard."""
+"""Transcript for the report of a failed test: all events, and the frames of each peer."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,19 +9,19 @@ from poker_signal.emulator.trace.entries import Entry
 from poker_signal.emulator.trace.summary import Record, record_of
 
 MAX_LINES = 200
-"""Of the transcript, and of what each peer heard: the last ones."""
+"""Most lines of the events, and of the frames of each peer: the last ones."""
 
 MAX_TEXT = 160
-"""Characters of a frame."""
+"""Most characters shown of a frame."""
 
 
 def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) -> str:
-    """Return lines for people: seconds since the first event, milliseconds since the last."""
+    """Return the transcript; lines begin with s since the first event and ms since the last."""
     records = _in_order_of_time(entries)
     times_ms = [entry.at_ms for entry in entries[:1]] + [record.at_ms for record in records[:1]]
     start_ms = min(times_ms, default=0)
-    lines = [f"{url}: at which second, how many ms later, who, what, and what became of it", ""]
-    lines += _last(_events(records, start_ms)) or ["nobody connected"]
+    lines = [f"{url}: seconds, +ms, game, sender → target, type, size, outcome", ""]
+    lines += _last(_events(records, start_ms)) or ["no peer connected"]
     for peer in peers:
         lines += ["", f"{escape(peer.player)} in {escape(peer.game)} heard:"]
         lines += _last(_heard(peer, start_ms)) or ["          nothing"]
@@ -31,8 +31,8 @@ def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) 
 
 
 def _in_order_of_time(entries: Sequence[Entry]) -> list[Record]:
-    # A message is in the trace when its handler is done: after what that has posted, but it came
-    # before.
+    # A message's record is made when its handler ends, after the handler's posts, but has the time
+    # at which the message came.
     records = [record for entry in entries if (record := record_of(entry)) is not None]
     return sorted(records, key=lambda record: record.at_ms)
 
@@ -40,7 +40,7 @@ def _in_order_of_time(entries: Sequence[Entry]) -> list[Record]:
 def _events(records: Sequence[Record], start_ms: int) -> Iterator[str]:
     previous_ms = start_ms
     for record in records:
-        # The time of day, which comes first, tells nobody anything here.
+        # Without the first column, the time of day: a test is about differences.
         _, _, line = format_line(record).partition("  ")
         later = f"+{record.at_ms - previous_ms}"
         yield f"{_seconds(record.at_ms - start_ms)} {later:>7}  {line}".rstrip()

@@ -1,4 +1,4 @@
-"""From ``@pytest.mark.signal_emulator(…)`` to what an emulator is made of."""
+"""Options of ``@pytest.mark.signal_emulator(…)``: checks, and conversion to a Setup."""
 
 import difflib
 import json
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class _Others(msgspec.Struct, frozen=True):
-    """What a marker may say beside settings."""
+    """Options of a marker that are not settings."""
 
     handler: str = CORE
     routes: tuple[str, ...] = ()
@@ -39,29 +39,29 @@ class _Others(msgspec.Struct, frozen=True):
 
 
 NAMES = (*(field.name for field in fields(Settings)), *_Others.__struct_fields__)
-"""Every option that there is."""
+"""Names of all options."""
 
 
 class BadOption(PokerSignalError, ValueError):
-    """An option that there is not, or a value that it cannot have; the text says what can be."""
+    """An unknown option, or a value that is not allowed; the text says what is allowed."""
 
 
 class Setup(NamedTuple):
-    """What an emulator is made of."""
+    """Arguments of an emulator."""
 
     settings: Settings
     api: ApiConfig | None
     folder: Path
-    """What the handlers' files are relative to."""
+    """Base folder of the handlers' files."""
     faults: tuple[str, ...] = ()
     seed: int = 0
 
 
 def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
-    """Check options; files are relative to ``folder``.
+    """Check options; names of files are relative to ``folder``.
 
     Raises:
-        BadOption: the text names the option and says what it can be.
+        BadOption: an option is unknown or its value not allowed; the text says what is allowed.
     """
     for name in options:
         if name not in NAMES:
@@ -95,13 +95,13 @@ def _convert(values: dict[str, Any], kind: type[T]) -> T:
     try:
         return msgspec.convert(values, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
-        # In the words of Python, not of JSON.
+        # msgspec names JSON's types; a test has Python's.
         says = str(error).replace("$.", "").replace("`array", "`list").replace("`object", "`dict")
         raise BadOption(says) from error
 
 
 def _reference(handler: object) -> str:
-    """Return what a handler is loaded by: a function goes by its name in its module."""
+    """Return a handler's reference; for a function ``MODULE:FUNCTION``."""
     if isinstance(handler, str):
         return handler
     module, name = getattr(handler, "__module__", ""), getattr(handler, "__name__", "")
@@ -143,12 +143,12 @@ def _with_api(settings: Settings, others: _Others, given: Set[str], folder: Path
 
 
 def _check_tickets(setup: Setup) -> None:
-    """What the command line refuses would prove nothing in a test."""
+    """Refuse keys that the command line refuses: with them, a test would prove nothing."""
     keys = setup.settings.ticket_keys
     if keys is None:
         return
     try:
-        # As text, in which every byte is a character: what is none of ASCII is refused.
+        # Latin-1 makes a character of each byte; read_keys refuses those outside ASCII.
         read_keys(json.dumps({kid: secret.decode("latin-1") for kid, secret in keys.items()}))
     except BadKeys as error:
         raise BadOption(f"ticket_keys: {error}") from error

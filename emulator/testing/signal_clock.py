@@ -11,11 +11,11 @@ class SignalClock:
 
     def __init__(self) -> None:
         self.virtual = VirtualClock()
-        """What the emulator goes by; its own thread's, once there is an emulator."""
+        """The emulator's clock; once the emulator runs, used in its thread only."""
         self._background: Background | None = None
 
     def attach(self, background: Background) -> None:
-        """Let time pass in an emulator's thread from now on."""
+        """Advance the clock in this emulator's thread from now on."""
         self._background = background
 
     def now_ms(self) -> int:
@@ -23,10 +23,10 @@ class SignalClock:
         return self.virtual.now_ms()
 
     def advance(self, seconds: float) -> None:
-        """Let time pass: what is due has been done when this returns.
+        """Advance the clock; all timers that are due have run when this returns.
 
         Raises:
-            ValueError: time does not run backwards, nor for ever.
+            ValueError: ``seconds`` is negative, NaN or infinite.
         """
         __tracebackhide__ = True
         if not seconds >= 0:

@@ -24,11 +24,11 @@ from poker_signal.emulator.trace.as_json import as_json
 T = TypeVar("T")
 
 GAME = "GAME01"
-"""Where peers meet unless a test says otherwise; no two emulators share a game."""
+"""Default game of peers. Emulators do not share games."""
 
 
 class ConnectPeer(Protocol):
-    """The fixture ``signal_peer``."""
+    """Type of the fixture ``signal_peer``."""
 
     async def __call__(
         self,
@@ -43,15 +43,15 @@ class ConnectPeer(Protocol):
 
 
 class Refused(PokerSignalError):
-    """The handshake was refused."""
+    """The WebSocket handshake was refused."""
 
     def __init__(self, player: str, response: Response) -> None:
         super().__init__(player, response)
         self.player = player
         self.status = response.status_code
-        """Of HTTP."""
+        """HTTP status of the answer."""
         self.said = response.body.decode(errors="replace")
-        """The body of the answer."""
+        """Body of the answer."""
 
     def __str__(self) -> str:
         said = f": {self.said}" if self.said else ""
@@ -59,30 +59,29 @@ class Refused(PokerSignalError):
 
 
 class EmulatorFailed(PokerSignalError, AssertionError):
-    """The emulator itself went wrong while the test ran."""
+    """An error in the emulator itself that no code caught, while the test ran."""
 
 
 class SignalEmulator:
     """The fixture ``signal_emulator``: API Gateway and poker-signal's rules, in this process.
 
-    It runs in a thread of its own, so that tests without an event loop can use it as well as
-    tests with any.
+    It runs in a background thread, so that tests can use it with any event loop, or without one.
     """
 
     def __init__(self, setup: Setup, clock: SignalClock | None = None) -> None:
         self.peers: list[SignalPeer] = []
-        """Everybody who was connected by ``connect``, in this order."""
+        """All peers from ``connect``, in this order."""
         self._setup = setup
         self._signal_clock = clock
         self._stack = AsyncExitStack()
         self._clock: Clock
         self._emulator: Emulator
         self.url = ""
-        """What a WebSocket client connects to."""
+        """URL for WebSocket clients; empty before ``start``."""
         self._background = Background()
 
     def start(self) -> None:
-        """Accept connections.
+        """Start to accept connections.
 
         Raises:
             CannotStart: a handler cannot be loaded, or the port is taken.
@@ -97,12 +96,12 @@ class SignalEmulator:
 
     @property
     def management_url(self) -> str:
-        """What an ``apigatewaymanagementapi`` client takes as ``endpoint_url``."""
+        """``endpoint_url`` for an ``apigatewaymanagementapi`` client of boto3."""
         return self._emulator.management_url
 
     @property
     def port(self) -> int:
-        """The port that it listens on, of 127.0.0.1 unless a marker says otherwise."""
+        """Port of the emulator, on 127.0.0.1 unless a marker has another ``host``."""
         return int(urlsplit(self.url).port or 0)
 
     async def connect(
@@ -114,7 +113,9 @@ class SignalEmulator:
         ticket: str | None = None,
         within: float = PATIENCE_S,
     ) -> SignalPeer:
-        """Connect a player, as the app does; the connection ends with the test at the latest.
+        """Connect a player as the app does; the connection is closed when the test ends.
+
+        ``within``: timeout of the handshake in seconds.
 
         Raises:
             Refused: the handshake was answered with a status other than 101.
@@ -133,13 +134,13 @@ class SignalEmulator:
         return SignalFaults(self._emulator.faults, self._background)
 
     def trace(self) -> list[dict[str, Any]]:
-        """Return what happened, in the shape of docs/trace.md."""
+        """Return all kept trace entries, as the JSON objects of docs/trace.md."""
         return self._in_thread(
             lambda: [as_json(number, entry) for number, entry in self._emulator.trace.since(0)]
         )
 
     def transcript(self) -> str:
-        """Return what happened and what the peers heard, for people."""
+        """Return the events and the frames of each peer as text for people."""
         try:
             return self._in_thread(self._transcript)
         except Stuck as stuck:
@@ -149,7 +150,7 @@ class SignalEmulator:
         """Close all connections and stop.
 
         Raises:
-            EmulatorFailed: something in it went wrong while it ran.
+            EmulatorFailed: there was an error in it that no code caught.
         """
         if not self._background.is_running:
             return

@@ -1,4 +1,4 @@
-"""Trouble that a test makes."""
+"""Faults that a test injects."""
 
 from collections.abc import Callable
 
@@ -7,24 +7,24 @@ from poker_signal.emulator.testing.background import Background
 
 
 class SignalFaults:
-    """AWS's faults on purpose, in a running emulator; what there is: docs/faults.md."""
+    """Fault injection in a running emulator; the faults are listed in docs/faults.md."""
 
     def __init__(self, faults: Faults, background: Background) -> None:
         self._faults = faults
         self._background = background
 
     def add(self, spec: str) -> None:
-        """Let a fault happen from now on, as ``drop:offer#1``; to open connections too.
+        """Activate a fault such as ``drop:offer#1``, also for connections that are open.
 
         Raises:
-            BadFault: it cannot be understood, or is active already; the text says what can be.
+            BadFault: it is invalid, or is active already; the text says what is allowed.
             Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         self._do(lambda: self._faults.add(spec))
 
     def remove(self, spec: str) -> None:
-        """Let a fault happen no more.
+        """Deactivate a fault.
 
         Raises:
             BadFault: it is not active.
@@ -34,7 +34,7 @@ class SignalFaults:
         self._do(lambda: self._faults.remove(spec))
 
     def active(self) -> list[str]:
-        """Return the faults that are active, in the order in which they were added."""
+        """Return the active faults, in the order in which they were added."""
         return self._faults.active()
 
     def _do(self, change: Callable[[], None]) -> None:

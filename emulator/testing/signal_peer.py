@@ -1,4 +1,4 @@
-"""One player whom a test plays."""
+"""A player that a test controls."""
 
 from collections.abc import Coroutine
 from typing import Any, NamedTuple, TypeVar
@@ -10,18 +10,18 @@ from poker_signal.emulator.testing.background import Background
 T = TypeVar("T")
 
 PATIENCE_S = 10
-"""How long an expectation waits unless it says otherwise, on a busy machine too."""
+"""Default timeout of an expectation in seconds, enough for a busy machine."""
 
 
 class TimedFrame(NamedTuple):
-    """A frame, and when it came by the emulator's clock, in epoch milliseconds."""
+    """A frame, and its arrival by the emulator's clock in epoch milliseconds."""
 
     at_ms: int
     frame: Frame
 
 
 class SignalPeer:
-    """A player's connection to the emulator; what it hears is kept until it is expected."""
+    """A player's connection to the emulator; its frames wait until ``expect`` takes them."""
 
     def __init__(self, client: Client, game: str, clock: Clock, background: Background) -> None:
         self.player = client.player
@@ -34,17 +34,17 @@ class SignalPeer:
 
     @property
     def heard(self) -> list[Frame]:
-        """Everything that came so far, in the order in which it came."""
+        """All frames that came so far, in order."""
         return [heard.frame for heard in self._heard]
 
     @property
     def close_code(self) -> int | None:
-        """With what the connection ended; before, ``None``."""
+        """Close code of the connection; ``None`` until it ends."""
         return self._client.close_code
 
     @property
     def close_reason(self) -> str:
-        """Why, in the words of whoever closed it."""
+        """Close reason that the closing side gave."""
         return self._client.close_reason
 
     async def send(
@@ -59,7 +59,7 @@ class SignalPeer:
         await self._do(self._client.send(type, target, payload, id))
 
     async def send_text(self, text: str) -> None:
-        """Send a text frame, whatever it says.
+        """Send a text frame with any text.
 
         Raises:
             Ended: the connection has ended, or the emulator has stopped.
@@ -70,13 +70,13 @@ class SignalPeer:
     async def expect(
         self, type: str | None = None, sender: str | None = None, within: float = PATIENCE_S
     ) -> Frame:
-        """Return the next frame that is of this type and by this sender; without them, the next.
+        """Return the next frame with this type and this sender; None: with any.
 
-        Frames that are of another kind stay where they are, for a later ``expect``. ``within``
-        is in seconds of the machine's time, whatever the emulator's clock says.
+        Other frames stay in the queue for a later ``expect``. ``within`` is the timeout in
+        seconds of the machine's time, not of the emulator's clock.
 
         Raises:
-            NotHeard: none came in time, or the connection ended; the text says what came.
+            NotHeard: none came in time, or the connection ended; the text has what came.
             Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
@@ -85,13 +85,13 @@ class SignalPeer:
         return frame
 
     async def expect_nothing(self) -> None:
-        """Check that nothing has come that was not expected.
+        """Check that no frame has come that was not expected.
 
-        The peer pings, and the answer must be what it hears next: that takes no waiting, but
-        tells only of what was sent to it before. Let whoever caused it be answered first.
+        The peer sends a ping and awaits the pong, so this needs no timeout. It covers the frames
+        sent before the pong: first wait until the action that might cause one has been answered.
 
         Raises:
-            AssertionError: something has come.
+            AssertionError: a frame has come.
             Ended: the connection has ended, or the emulator has stopped.
         """
         __tracebackhide__ = True
@@ -101,7 +101,7 @@ class SignalPeer:
         assert not surplus, f"{self.player} heard {', '.join(surplus)}"
 
     async def expect_close(self, within: float = PATIENCE_S) -> int:
-        """Return the code with which the connection ends.
+        """Wait until the connection ends; return its close code.
 
         Raises:
             NotHeard: it did not end in time.
@@ -111,17 +111,17 @@ class SignalPeer:
         return await self._do(self._client.expect_close(within))
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """End the connection properly.
+        """Close the connection with a close frame.
 
         Raises:
-            ValueError: no such code can be sent, or the reason is too long.
+            ValueError: the code cannot be sent, or the reason is too long.
             Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         await self._do(self._client.close(code, reason))
 
     async def abort(self) -> None:
-        """End the connection as a lost network does: without a word.
+        """End the connection without a close frame, as a lost network does.
 
         Raises:
             Ended: the emulator has stopped.
@@ -133,7 +133,7 @@ class SignalPeer:
         await self._do(abort())
 
     def story(self) -> list[tuple[TimedFrame, bool]]:
-        """Return everything that came, and whether the test has expected it."""
+        """Return all frames that came, each with whether the test has expected it."""
         return [(heard, heard.frame.number in self._expected) for heard in self._heard]
 
     async def _do(self, coroutine: Coroutine[Any, Any, T]) -> T:
@@ -141,5 +141,5 @@ class SignalPeer:
         try:
             return await self._background.wait(coroutine)
         except NotHeard as error:
-            # How it came here from the other thread helps nobody.
+            # The way through the other thread would only make the traceback longer.
             raise error.with_traceback(None) from None

@@ -1,6 +1,6 @@
-"""An entry of the trace as JSON: what the inspector shows and recordings hold.
+"""Trace entries as JSON: the form that the inspector shows and recordings contain.
 
-Documented in docs/trace.md. Members that do not apply are left out, none is ever ``null``.
+Documented in docs/trace.md. Members that do not apply are left out, never ``null``.
 """
 
 import json
@@ -26,15 +26,15 @@ from poker_signal.emulator.trace.summary import peek
 
 
 def as_json(number: int, entry: Entry) -> dict[str, Any]:
-    """Return an entry as a JSON object: ``n``, ``at``, ``kind``, whose, and what."""
+    """Return an entry as a JSON object: ``n``, ``at`` (epoch ms), ``kind``, names, and details."""
     kind, what = _what(entry)
     return {"n": number, "at": entry.at_ms, "kind": kind, **_whose(entry), **what}
 
 
 def encode(value: Any) -> bytes:
-    """Return JSON; a lone surrogate, which UTF-8 cannot carry, stays escaped.
+    """Return compact JSON in ASCII; lone surrogates, which UTF-8 cannot encode, are escaped.
 
-    NaN and the infinities become ``null``: JSON has no word for them, and browsers read none.
+    NaN and the infinities become ``null``: JSON does not have them, and browsers reject them.
     """
     try:
         return _dumps(value)
@@ -61,7 +61,7 @@ def _whose(entry: Entry) -> dict[str, str]:
 
 
 def names(facts: Facts) -> dict[str, str]:
-    """Return whose connection it is."""
+    """Return a connection's id, player and game; empty ones are left out."""
     player, game = facts.label
     found = {"connectionId": facts.connection_id, "playerId": player, "gameId": game}
     return {key: value for key, value in found.items() if value}

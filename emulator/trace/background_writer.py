@@ -1,4 +1,4 @@
-"""A queue that a thread of its own empties: the event loop waits for no terminal and no disk."""
+"""A queue that a background thread empties: the event loop waits for no terminal and no disk."""
 
 import threading
 import time
@@ -10,26 +10,29 @@ Item = TypeVar("Item")
 
 
 class BackgroundWriter(Generic[Item]):
-    """Takes items and hands them, in batches, to ``write`` in a daemon thread.
+    """Queue of items that a daemon thread passes to ``write`` in batches.
 
-    ``write`` gets an iterator; an item waits until it is taken from it. ``write`` may return the
-    seconds after which it is called again though no item was put. An OSError that it raises ends
-    the thread: the reader is gone. ``count`` is the number that a dropped item counts for.
+    ``write`` gets an iterator; an item stays in the queue until ``write`` takes it from there.
+    ``write`` may return a delay in seconds, after which it is called even if no item was put. An
+    OSError from ``write`` ends the thread: the reader of the output is gone. ``count`` returns
+    the number that a dropped item counts for.
     """
 
-    # The thread is in one of three states until it ends:
-    #   idle       no item has come since the last round began
-    #   gathering  `_something` is set: more items come for `batch_s`, unless `close` is called.
-    #              Each awakening costs the event loop a switch of threads: one serves them all
-    #   writing    one round: `write` is given the items that waited when the round began. Items
-    #              that come meanwhile are of the next round; else a fast producer would keep a
-    #              round from ending. The round that begins after `close` is the last.
-    # The producer that finds `_needs_waking` sets `_something`; the thread sets `_needs_waking`
-    # before it counts what waits, so that an item is counted or wakes it.
-    # Appending to a deque needs no lock. `_weight_put` belongs to the one thread that puts items
-    # of weight, or to the holder of `_lock` where several do (`put_newest`). `_weight_taken`,
-    # `_dropped` and the left end of the deque belong to the holder: the thread, or a producer
-    # that drops. It is an RLock: a signal handler that interrupts its holder may print.
+    # Producers put items: the event loop, and for the console any thread that prints. The writer
+    # thread takes them. It is in one of three states until it ends:
+    #   idle       waits for `_something`, or for the delay that `write` returned
+    #   gathering  waits `batch_s` for more items, because each wake-up costs the event loop a
+    #              thread switch; `close` ends this wait
+    #   writing    passes the items that are in the queue to `write`. Later items belong to the next
+    #              round, or a fast producer would keep this one from ending. The round that begins
+    #              after `close` is the last
+    # Wake-up: a producer appends, then reads `_needs_waking`. The writer sets `_needs_waking`, then
+    # counts the queue. So an item is counted, or its producer wakes the writer (`_something`).
+    # Written by producers: `_weight_put`, by the only one that puts items with a weight, or with
+    # several under `_lock` (`put_newest`). By the writer: `_piece`, which `close` reads. By the
+    # writer or a producer that drops items, under `_lock`: `_weight_taken`, `_dropped` and the
+    # left end of `_waiting`. Its right end needs no lock, because `append` is atomic.
+    # `_lock` is an RLock: a signal handler that interrupts its holder may print.
 
     def __init__(
         self,
@@ -53,16 +56,16 @@ class BackgroundWriter(Generic[Item]):
         self._thread = threading.Thread(target=self._write_all, name=name, daemon=True)
 
     def start(self) -> None:
-        """Begin to write."""
+        """Start the writer thread."""
         self._thread.start()
 
     @property
     def is_stopping(self) -> bool:
-        """True from ``close`` on."""
+        """True after ``close`` was called."""
         return self._stopping.is_set()
 
     def put(self, item: Item, weight: int, most: int) -> bool:
-        """Take an item if fewer than ``most`` wait and its weight has room; tell so."""
+        """Add an item if fewer than ``most`` wait and its weight fits; return whether it was."""
         if len(self._waiting) >= most:
             return False
         if weight:
@@ -76,32 +79,32 @@ class BackgroundWriter(Generic[Item]):
         return True
 
     def put_newest(self, item: Item, weight: int, most: int) -> None:
-        """Take an item of any thread; the oldest are dropped until there is room for it."""
+        """Add an item, from any thread; drop the oldest items until it fits."""
         with self._lock:
             while not self.put(item, weight, most):
-                # Nothing is left to drop but an item that is too large by itself.
+                # If the queue is empty, the item is too large by itself: drop it.
                 oldest = next(self._take(1), item)
                 self._dropped += self._count(oldest)
                 if oldest is item:
                     break
 
     def take_dropped(self) -> int:
-        """Return what the items dropped since the last call count for."""
+        """Return the total ``count`` of the items dropped since the last call."""
         with self._lock:
             dropped, self._dropped = self._dropped, 0
         return dropped
 
     def pieces(self, text: str, size: int) -> Iterator[str]:
-        """Yield a text in pieces to ``write``, so that ``close`` sees a reader take them."""
+        """Yield a text in pieces, for ``write``: ``close`` sees whether the reader takes them."""
         for start in range(0, len(text), size):
             self._piece = object()
             yield text[start : start + size]
         self._piece = None
 
     def close(self, within_s: float, piece_s: float | None = None) -> bool:
-        """Write what waits, for ``within_s`` at most; tell whether the thread has ended.
+        """Write the remaining items, for ``within_s`` at most; return whether the thread ended.
 
-        A reader that takes no piece for ``piece_s`` is given up earlier.
+        Stop waiting if the reader takes no piece for ``piece_s`` seconds. None: no such limit.
         """
         self._stopping.set()
         self._something.set()
@@ -109,7 +112,7 @@ class BackgroundWriter(Generic[Item]):
         while self._thread.is_alive() and time.monotonic() < ends:
             piece = self._piece
             self._thread.join(within_s if piece_s is None else piece_s)
-            # Without a piece the thread only waits for the processor: that ends.
+            # No piece in progress: the thread is only waiting for CPU, so keep waiting.
             if piece is not None and piece is self._piece:
                 break
         return not self._thread.is_alive()
@@ -131,7 +134,7 @@ class BackgroundWriter(Generic[Item]):
     def _take(self, most: int) -> Iterator[Item]:
         for _ in range(most):
             with self._lock:
-                # Empty where the other side has just dropped, or written, the last.
+                # The other thread may have taken the last item meanwhile.
                 if not self._waiting:
                     return
                 item, weight = self._waiting.popleft()

@@ -1,7 +1,7 @@
-"""Where stdout and stderr go while the emulator runs: among the console's lines.
+"""Replacement for stdout and stderr while the emulator runs: text joins the console's queue.
 
-Whoever started the emulator may not read its stderr. A handler that prints, or a logger, must not
-wait until somebody does.
+The process that started the emulator may not read its stderr. A handler that prints, or a logger,
+must not block because of that.
 """
 
 import io
@@ -11,11 +11,11 @@ from typing import TextIO
 from poker_signal.emulator.trace.console import Console
 
 MAX_BEGUN = 64 * 1024
-"""Characters of a line that has no end yet; beyond, it is shown without one."""
+"""Most characters kept of a line without a newline; a longer one is shown unfinished."""
 
 
 class _Begun:
-    """A line that has no end yet. If its thread ends, so does the line: Python drops it then."""
+    """The unfinished line of a thread. It is shown when the thread ends: Python deletes it then."""
 
     def __init__(self, console: Console) -> None:
         self.text = ""
@@ -27,17 +27,17 @@ class _Begun:
 
 
 class _OfThread(threading.local):
-    """What each thread has begun."""
+    """The unfinished line of the current thread."""
 
     def __init__(self, console: Console) -> None:
         self.begun = _Begun(console)
 
 
 class Printed(io.TextIOBase):
-    """A text stream: what is printed waits with the console's lines, and nobody waits for it.
+    """Text stream that queues printed text with the console's lines; writing never blocks.
 
-    Lines stay whole, whoever prints at the same time: each thread has its own until it ends.
-    ``flush`` shows what there is of a line, a prompt for example.
+    Lines stay whole when several threads print at once: each has its own unfinished line.
+    ``flush`` shows the unfinished line, for example a prompt.
     """
 
     def __init__(self, console: Console, stream: TextIO) -> None:
@@ -45,32 +45,32 @@ class Printed(io.TextIOBase):
         self._stream = stream
         self._of_thread = _OfThread(console)
         self.buffer = _Bytes(self)
-        """As the streams have it that Python starts with."""
+        """Byte stream, as ``sys.stdout`` and ``sys.stderr`` have one."""
 
     @property
     def encoding(self) -> str:  # type: ignore[override] # typeshed has an attribute
-        """That of the stream on which it is seen."""
+        """Encoding of the stream on which the text is shown."""
         return self._stream.encoding
 
     @property
     def errors(self) -> str | None:  # type: ignore[override] # typeshed has an attribute
-        """What becomes of characters that the stream does not have."""
+        """Name of that stream's error handler for characters outside its encoding."""
         return self._stream.errors
 
     def isatty(self) -> bool:
-        """Tell whether it is seen on a terminal."""
+        """Return whether the text is shown on a terminal."""
         return self._stream.isatty()
 
     def fileno(self) -> int:
-        """Return the descriptor of the stream on which it is seen."""
+        """Return the file descriptor of the stream on which the text is shown."""
         return self._stream.fileno()
 
     def writable(self) -> bool:
-        """Tell that it can be written."""
+        """Return True: the stream can be written."""
         return True
 
     def write(self, text: str) -> int:
-        """Take text; show the lines that are complete."""
+        """Add text; show the lines that it completes."""
         if not isinstance(text, str):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         begun = self._of_thread.begun
@@ -82,7 +82,7 @@ class Printed(io.TextIOBase):
         return len(text)
 
     def flush(self) -> None:
-        """Show the line that this thread has begun, as far as it is there."""
+        """Show the unfinished line of this thread."""
         begun = self._of_thread.begun
         text, begun.text = begun.text, ""
         if text:
@@ -96,6 +96,6 @@ class _Bytes(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
-    def write(self, data: bytes) -> int:  # type: ignore[override] # or whatever has bytes
+    def write(self, data: bytes) -> int:  # type: ignore[override] # any bytes-like object
         self._text.write(bytes(data).decode(self._text.encoding, "backslashreplace"))
         return len(data)

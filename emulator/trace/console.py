@@ -1,41 +1,43 @@
-"""What the developer sees on stderr: a banner, then one aligned line per event."""
+"""Console output on stderr: a banner, then one line per event."""
 
+import math
 import time
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.terminal import can_encode, escape
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import Finished, Forwarded, Kept, Posted, Received
+from poker_signal.emulator.trace.json_lines import JsonLines
 from poker_signal.emulator.trace.summary import Record, RecordKind, details_of, record_of
 
 MAX_WAITING = 20_000
-"""Lines that wait for a terminal that does not keep up; beyond, the oldest are dropped."""
+"""Most texts queued for a slow reader, usually one line each; beyond, the oldest are dropped."""
 
 MAX_CHARACTERS = 8 * 1024 * 1024
-"""Characters of lines that wait for it; beyond, the oldest are dropped."""
+"""Most characters in these texts; beyond, the oldest are dropped."""
 
 MAX_ENTRIES = 300
-"""Entries that wait as they are, messages and all; beyond, it is their lines that wait."""
+"""Queue length up to which entries are queued with their messages; beyond, only as lines."""
 
 MAX_LINES_PER_S = 300
-"""More than anybody can read; beyond, messages that arrived are counted and not shown."""
+"""More than a person can read; beyond, delivered messages are counted and not shown."""
 
 TELL_COUNTED_S = 1
-"""How long messages that are only counted may wait to be told of."""
+"""Seconds after which messages that were only counted are reported."""
 
 BATCH_S = 0.02
-"""How long lines may wait for others, to be written with them."""
+"""Seconds that a line waits for others, so that they are written together."""
 
 MAX_PIECE = 64 * 1024
-"""Characters that are written at once: a reader who takes one is there, and may only be slow."""
+"""Characters per write. A reader that takes one piece is not gone, it may only be slow."""
 
 STOP_S = 5
-"""How long a slow reader may keep the emulator from ending."""
+"""Most seconds that a slow reader may delay the emulator's exit."""
 
 _GAME_WIDTH = 8
 _PLAYERS_WIDTH = 21
@@ -71,17 +73,24 @@ _COLOURS = {
 
 
 class Console:
-    """Writes lines in a thread of its own.
+    """Observer of a trace that writes lines in a background thread.
 
-    The reader of stderr may be slow or gone: a full pipe must not stop the signaling.
+    The reader of stderr may be slow or gone, and a full pipe must not stop the signaling.
     """
 
-    def __init__(self, stream: TextIO, *, colour: bool, verbose: bool = False) -> None:
+    def __init__(
+        self, stream: TextIO, *, colour: bool, verbose: bool = False, as_json: bool = False
+    ) -> None:
         self._stream = stream
-        self._verbose = verbose
-        self._colour = colour
-        self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
-        # Each has one thread that writes it; the difference is what is still to be told.
+        self._format: TextLines | JsonLines
+        if as_json:
+            self._format = JsonLines(verbose=verbose)
+        else:
+            self._format = TextLines(stream, colour=colour, verbose=verbose)
+        # A program reads every line; the limit is for people.
+        self._max_lines_per_s = math.inf if as_json else MAX_LINES_PER_S
+        # The event loop writes the first, the writer thread the second. Their difference is the
+        # number of messages that were counted and not yet reported.
         self._not_shown = 0
         self._told_not_shown = 0
         self._second_ends_ms = 0
@@ -96,10 +105,10 @@ class Console:
         self._writer.start()
 
     def observe(self, entry: Kept) -> None:
-        """Take an entry, to be written soon; most messages are only counted when there are many."""
+        """Queue an entry; beyond MAX_LINES_PER_S, delivered messages are only counted."""
         kind = type(entry)
         if kind is Received or kind is Posted:
-            # What became of the message is told by another entry.
+            # A Finished or Forwarded entry reports the outcome of the message.
             return
         if not self._is_one_too_many(entry.at_ms):
             self._append(entry)
@@ -109,28 +118,35 @@ class Console:
             self._append(entry)
 
     def tell(self, text: str) -> None:
-        """Take a text of any thread, to be written soon as it is.
+        """Queue a text, from any thread, to be written as it is.
 
-        A batch reaches the stream in pieces: what another thread writes meanwhile would land in
-        the middle of a line.
+        Other threads must not write to the stream directly: a batch is written in pieces, so
+        their text could land in the middle of a line.
         """
+        self._put(self._format.of_text(text))
+
+    def note(self, kind: str, **facts: Any) -> None:
+        """Take a fact for programs; in text, it is part of the banner."""
+        self._put(self._format.of_note(kind, facts))
+
+    def _put(self, text: str) -> None:
         self._writer.put_newest(text, len(text), MAX_WAITING)
 
     def close(self, timeout_s: float = 0.5) -> None:
-        """Write what is left, unless the reader takes no piece of it within ``timeout_s``."""
+        """Write the queue; give up if the reader takes no piece of it for ``timeout_s`` seconds."""
         self._writer.close(STOP_S, timeout_s)
 
     def _append(self, entry: Kept) -> None:
         if not self._writer.put(entry, 0, MAX_ENTRIES):
-            # What an entry tells of may be a thousand times as large as its line.
-            self.tell(self._line_of(entry))
+            # The message in an entry may be a thousand times as large as its line.
+            self._put(self._format.of_entry(entry))
 
     def _is_one_too_many(self, at_ms: int) -> bool:
-        # A clock may be set back: then another second begins, too.
+        # A new second begins as well if the clock was set back.
         if not 0 < self._second_ends_ms - at_ms <= 1000:
             self._second_ends_ms, self._taken_in_second = at_ms // 1000 * 1000 + 1000, 0
         self._taken_in_second += 1
-        return self._taken_in_second > MAX_LINES_PER_S
+        return self._taken_in_second > self._max_lines_per_s
 
     def _write(self, taken: Iterator[Kept | str]) -> float | None:
         text = "".join(self._lines(taken))
@@ -144,15 +160,40 @@ class Console:
 
     def _lines(self, taken: Iterator[Kept | str]) -> Iterator[str]:
         for each in taken:
-            yield each if isinstance(each, str) else self._line_of(each)
+            yield each if isinstance(each, str) else self._format.of_entry(each)
         if not_shown := self._not_shown - self._told_not_shown:
-            yield f"… {not_shown} more messages delivered\n"
+            yield self._format.of_counted(not_shown)
             self._told_not_shown += not_shown
         if dropped := self._writer.take_dropped():
-            yield f"… {dropped} lines dropped: nobody reads them fast enough\n"
+            yield self._format.of_dropped(dropped)
 
-    def _line_of(self, entry: Kept) -> str:
-        """Return the line of an entry; empty, if others have told of it."""
+
+class TextLines:
+    """Formatter of entries as aligned lines for people."""
+
+    def __init__(self, stream: TextIO, *, colour: bool, verbose: bool) -> None:
+        self._verbose = verbose
+        self._colour = colour
+        self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
+
+    def of_text(self, text: str) -> str:
+        """Return output of a handler, a logger or the reloader as it is."""
+        return text
+
+    def of_note(self, kind: str, facts: dict[str, Any]) -> str:
+        """Return nothing: the banner holds these facts."""
+        return ""
+
+    def of_counted(self, messages: int) -> str:
+        """Return the line for delivered messages without lines of their own."""
+        return f"… {messages} more messages delivered\n"
+
+    def of_dropped(self, lines: int) -> str:
+        """Return the line for lines that the reader of stderr was too slow for."""
+        return f"… {lines} lines dropped: stderr is not read fast enough\n"
+
+    def of_entry(self, entry: Kept) -> str:
+        """Return the line of an entry; empty: another entry reports it."""
         record = record_of(entry)
         if record is None:
             return ""
@@ -166,7 +207,7 @@ class Console:
 
 
 def format_line(record: Record, arrows: dict[RecordKind, str] = _ARROWS) -> str:
-    """Return the line of a record: time, arrow, game, who → whom, type, bytes, outcome."""
+    """Return the line of a record: time, arrow, game, sender → target, type, bytes, outcome."""
     seconds, ms = divmod(record.at_ms, 1000)
     arrow = arrows[record.kind]
     players = escape(record.who)
@@ -186,11 +227,17 @@ def format_line(record: Record, arrows: dict[RecordKind, str] = _ARROWS) -> str:
 
 
 def banner(
-    url: str, inspector_url: str, management_url: str, version: str, authority: Path | None
+    url: str,
+    inspector_url: str,
+    management_url: str,
+    version: str,
+    authority: Path | None,
+    settings_file: Path | None,
 ) -> str:
-    """Return what is shown once the emulator accepts connections.
+    """Return the text that is printed once the emulator accepts connections.
 
-    ``authority`` is the certificate that has to be trusted for TLS.
+    ``authority`` is the certificate to trust for TLS, ``settings_file`` the file that options were
+    read from; None: there is none.
     """
     lines = [
         f"poker-signal {version}: API Gateway on your machine",
@@ -198,14 +245,16 @@ def banner(
         f'  paste into the client   const SIGNALING_URL = "{url}";',
         f"  it connects to          {url}?playerId=…&gameId=…",
         f"  watch handshakes at     {inspector_url}",
-        f"  make some at            {inspector_url}play",
+        f"  open test players at    {inspector_url}play",
         f"  endpoint_url for boto3  {management_url}",
         "  stop                    Ctrl-C",
         "",
     ]
+    if settings_file is not None:
+        lines.insert(-1, f"  options come from       {settings_file}")
     if authority is not None:
         lines[-2:-2] = [
-            f"  trust this authority    {authority}",
+            f"  trust this certificate  {authority}",
             f"    in Node               NODE_EXTRA_CA_CERTS={authority}",
             f"    in Python             SSL_CERT_FILE={authority}",
             "    in a browser          import it under authorities, or visit the URL as https://",

@@ -1,4 +1,4 @@
-"""What a person is told of an entry of the trace: who, what, to whom, and what became of it.
+"""One-line summaries of trace entries: sender, target, type, size and outcome.
 
 Never a payload.
 """
@@ -30,7 +30,7 @@ RecordKind = Literal["connect", "message", "disconnect", "refused", "management"
 
 
 class Record(NamedTuple):
-    """One line's worth. Names come from peers: escape them before they are shown."""
+    """The contents of one line. Names come from peers: escape them before they are shown."""
 
     at_ms: int
     kind: RecordKind
@@ -44,7 +44,7 @@ class Record(NamedTuple):
 
 
 def record_of(entry: Kept) -> Record | None:
-    """Return what a person is told of an entry; of most of them, nothing."""
+    """Return an entry's summary; None if another entry reports the event."""
     match entry:
         case Forwarded(received=received, result=result):
             return _message(received, received.route_key, describe(result))
@@ -83,7 +83,7 @@ def record_of(entry: Kept) -> Record | None:
 
 
 def details_of(entry: Kept) -> str:
-    """Return what only whoever asks for more is told: connection, route, and how long it took."""
+    """Return the details for ``--verbose``: connection id, route and duration; empty if none."""
     match entry:
         case Finished(at_ms, Received(facts=facts, route_key=route_key) as cause):
             return f"{facts.connection_id} {route_key} {max(at_ms - cause.at_ms, 0)} ms"
@@ -101,8 +101,21 @@ def details_of(entry: Kept) -> str:
             return "" if entry.facts is None else entry.facts.connection_id
 
 
+def connection_of(entry: Kept) -> str:
+    """Return the id of an entry's connection; empty: it has none."""
+    match entry:
+        case Managed(connection_id=connection_id):
+            return connection_id
+        case Finished(cause=cause):
+            return cause.facts.connection_id
+        case Forwarded(received=received):
+            return received.facts.connection_id
+        case _:
+            return "" if entry.facts is None else entry.facts.connection_id
+
+
 def describe(result: Result) -> str:
-    """Return what became of an invocation, in a few words."""
+    """Return an invocation's outcome in a few words."""
     match result:
         case Returned(report=report) if report is not None:
             return f"{report.outcome} {report.code}" if report.code else report.outcome
@@ -121,7 +134,7 @@ def describe(result: Result) -> str:
 
 
 def peek(body: str) -> tuple[str, str]:
-    """Return type and target of a message, empty where it is none of our protocol."""
+    """Return a message's type and target; empty strings if it breaks the wire protocol."""
     try:
         signal = read(Message(ConnectionId(""), body, 0))
     except SignalError:

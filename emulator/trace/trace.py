@@ -1,8 +1,8 @@
-"""What happened, in the order in which it happened: the last entries, for whoever looks.
+"""The trace: a bounded log of the last events, in order.
 
-An entry holds what was at hand, so that taking it costs a message next to nothing; what it
-means is worked out when somebody looks (``trace_json``, ``console``). Names, frames and
-payloads come from peers: escape them before they are shown.
+An entry stores values that exist anyway, so that adding it costs a message almost nothing. It is
+formatted only when it is read (``as_json``, ``summary``). Names, frames and payloads come from
+peers: escape them before they are shown.
 """
 
 from collections import deque
@@ -25,20 +25,20 @@ from poker_signal.emulator.trace.entries import (
 
 MAX_ENTRIES = 20_032
 BLOCK = 64
-"""What is looked after together: one by one would cost as much as keeping them."""
+"""Elements per block. Evicting whole blocks is cheaper than evicting single entries."""
 MAX_TEXT = 32 * 1024 * 1024
-"""Characters of messages and frames that are kept. A handshake has about 20 000."""
+"""Most characters of messages and frames kept. A WebRTC handshake has about 20 000."""
 
 
 class Observer(Protocol):
-    """A part that is told of every entry at once."""
+    """A part that receives every entry as soon as it is added."""
 
     def observe(self, entry: Kept) -> None:
-        """Take an entry; do not keep the caller waiting."""
+        """Handle an entry without blocking the caller."""
 
 
 class _Block(NamedTuple):
-    """Entries that are looked after together."""
+    """A full block of elements, with its number of entries and of characters."""
 
     kept: list[Kept]
     entries: int
@@ -46,25 +46,25 @@ class _Block(NamedTuple):
 
 
 class Trace:
-    """The last entries, numbered from 0 in the order in which they came.
+    """The last entries, numbered from 0 in the order in which they were added.
 
-    Kept in blocks, and dropped in blocks: to keep an entry is to append it to a list.
+    They are stored and evicted in blocks, so that adding an entry is one append to a list.
     """
 
     def __init__(self, observer: Observer | None = None) -> None:
         self._blocks: deque[_Block] = deque()
-        """Those that are full."""
+        """Full blocks, the oldest first."""
         self._newest: list[Kept] = []
         self._first = 0
-        """The number of the oldest entry that is kept."""
+        """Number of the oldest entry kept."""
         self._entries = 0
         self._text = 0
-        """How many entries are in full blocks, and how much text."""
+        """Entries in full blocks, and the characters in them."""
         self._observe = None if observer is None else observer.observe
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, entry: Kept) -> None:
-        """Keep an entry; the oldest make room for it, a block at a time."""
+        """Add an entry; evict the oldest blocks if there are too many entries or characters."""
         self._newest.append(entry)
         if len(self._newest) == BLOCK:
             self._close_block()
@@ -92,11 +92,11 @@ class Trace:
 
     @property
     def next_number(self) -> int:
-        """The number of the entry that comes next."""
+        """Number that the next entry will get."""
         return self._first + self._entries + _count(self._newest)
 
     def since(self, number: int, limit: int = MAX_ENTRIES) -> list[tuple[int, Entry]]:
-        """Return the entries from a number on with their numbers, as far as they are kept."""
+        """Return the kept entries from ``number`` on, each with its number; at most ``limit``."""
         start = max(number, self._first)
         offset = start - self._first
         blocks = iter(self._blocks)
@@ -112,7 +112,7 @@ class Trace:
         return list(enumerate(islice(entries, offset, offset + limit), start))
 
     def when_something_happens(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call once, with the next entry; return what calls it off."""
+        """Call back once, when the next entry is added; return a function that cancels this."""
         self._waiting.append(callback)
 
         def call_off() -> None:
@@ -123,7 +123,7 @@ class Trace:
 
 
 def entries_of(kept: Kept) -> tuple[Entry, ...]:
-    """Return what is kept as one, entry by entry."""
+    """Return the one or two entries that an element stands for."""
     return kept.entries() if isinstance(kept, Forwarded) else (kept,)
 
 
@@ -137,7 +137,7 @@ def _weight(entry: Kept) -> int:
 
 
 def _text_of_result(result: Result) -> int:
-    """Count what a function of somebody's returned or raised; ours is always short."""
+    """Count the characters of a handler's body or error; our own function's are always few."""
     if isinstance(result, Raised):
         return len(result.message)
     if isinstance(result, Returned) and result.report is None and isinstance(result.value, dict):
@@ -147,12 +147,12 @@ def _text_of_result(result: Result) -> int:
 
 
 def _text_of_handshake(event: LambdaEvent | AuthorizerEvent) -> int:
-    """Count cookies, tokens and whatever else a URL and its headers can hold."""
+    """Count the characters of a handshake's query string and headers, with cookies and tokens."""
     found = (event["headers"], event.get("queryStringParameters") or {})
     return sum(len(name) + len(value) for pairs in found for name, value in pairs.items())
 
 
-# By type, because this is done for every message: a look-up costs less than isinstance in turn.
+# By type: this runs for every message, and a look-up is cheaper than a chain of isinstance.
 _WEIGHTS: dict[type, Callable[[Any], int]] = {
     Received: lambda entry: len(entry.body),
     Forwarded: lambda entry: len(entry.frame),

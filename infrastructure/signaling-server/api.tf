@@ -1,10 +1,10 @@
 locals {
-  # Every message that is not an event of the connection itself: the protocol has
-  # `type`, never `action`, so nothing selects a route of its own.
+  # All messages go to $default: the protocol has `type`, never `action`, so no message
+  # selects another route.
   route_keys = toset(["$connect", "$disconnect", "$default"])
 
   # Never the body, the query string or an address: SDP, candidates and names are
-  # nobody's business.
+  # private.
   access_log_format = join(",", [
     "{\"requestId\":\"$context.requestId\"",
     "\"time\":\"$context.requestTime\"",
@@ -35,7 +35,7 @@ resource "aws_apigatewayv2_integration" "this" {
   api_id           = aws_apigatewayv2_api.this.id
   integration_type = "AWS_PROXY"
 
-  # The ARN to invoke the function by, not the function's own.
+  # The ARN for invocations by API Gateway, not the ARN of the function.
   integration_uri           = aws_lambda_function.this.invoke_arn
   integration_method        = "POST"
   content_handling_strategy = "CONVERT_TO_TEXT"
@@ -57,8 +57,8 @@ resource "aws_apigatewayv2_stage" "this" {
   auto_deploy = true
 
   default_route_settings {
-    # Data trace writes whole messages into a log. Detailed metrics are per route, and cost
-    # extra; the alarms need the stage's.
+    # Data trace would log whole messages. Detailed metrics are per route and cost extra; the
+    # alarms need only those of the stage.
     data_trace_enabled       = false
     detailed_metrics_enabled = false
     logging_level            = "OFF"
@@ -75,7 +75,7 @@ resource "aws_apigatewayv2_stage" "this" {
     }
   }
 
-  # The stage comes last: nobody connects to half an API.
+  # The stage is created last, so that no client connects to an incomplete API.
   depends_on = [
     aws_apigatewayv2_route.this,
     aws_lambda_permission.this,
@@ -94,15 +94,15 @@ resource "aws_cloudwatch_log_group" "access" {
   retention_in_days = var.log_retention_days
 }
 
-# One setting for all APIs of an account and region, so it is only touched on demand.
+# One setting for all APIs of an account and region, so it is changed only on request.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
 resource "aws_api_gateway_account" "this" {
   count = var.access_log.set_account_role ? 1 : 0
 
   cloudwatch_role_arn = aws_iam_role.api_gateway[0].arn
 
-  # Or a destroy would leave the account with a role that is gone. Version 6 of the provider
-  # does so unasked, hence the warning.
+  # Without it, the account's setting would name a deleted role after a destroy. Version 6 of
+  # the provider always resets it, so version 5 warns that the argument is deprecated.
   reset_on_delete = true
 
   depends_on = [aws_iam_role_policy_attachment.api_gateway]

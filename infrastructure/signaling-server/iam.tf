@@ -45,7 +45,7 @@ data "aws_iam_policy_document" "lambda" {
     resources = ["${aws_cloudwatch_log_group.lambda.arn}:*"]
   }
 
-  # No kms:Decrypt: the key aws/ssm lets everybody decrypt who may read the parameter.
+  # No kms:Decrypt: with the key aws/ssm, permission to read the parameter is enough.
   dynamic "statement" {
     for_each = var.ticket_secret_parameter == null ? [] : [trimprefix(var.ticket_secret_parameter, "/")]
 
@@ -58,9 +58,9 @@ data "aws_iam_policy_document" "lambda" {
 }
 
 resource "aws_iam_role" "lambda" {
-  # A role's name holds for all regions of an account.
+  # Role names are unique in an account, across all regions.
   name               = "${var.name_prefix}-${var.region}"
-  description        = "What the signaling function may do"
+  description        = "Permissions of the signaling function"
   assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
 }
 

@@ -1,7 +1,7 @@
 locals {
   root = "${path.module}/../.."
 
-  # What the function needs of this repository, and nothing else: file name in
+  # The zip holds these two folders and nothing else of the repository: file name in
   # the zip => file on disk.
   lambda_sources = merge([
     for folder in ["core", "lambda_app"] : {
@@ -10,7 +10,7 @@ locals {
     }
   ]...)
 
-  # AWS's own URL, behind a custom domain too: there the domain's mapping hides the stage.
+  # AWS's own URL, also with a custom domain: the domain's mapping hides the stage.
   management_endpoint = "${replace(aws_apigatewayv2_api.this.api_endpoint, "wss://", "https://")}/${var.stage}"
 }
 
@@ -39,13 +39,13 @@ resource "aws_lambda_function" "this" {
   runtime          = "python3.13"
   architectures    = ["arm64"]
 
-  # The function itself takes 47 MB, but the share of a CPU grows with the memory, and a cold
-  # start is 0.28 s of CPU (`make bench ARGS=lambda-handshake`; the table is in docs/scale.md).
-  # 1024 MB are 0.58 of a CPU: the smallest size at which a join that hits a cold container has
-  # its offer within a second, of the five that a handshake has. 512 MB would need 1.2 s.
+  # The function itself uses 47 MB. But Lambda allots CPU by memory, and a cold start takes
+  # 0.28 s of CPU (`make bench ARGS=lambda-handshake`; the table is in docs/scale.md). 1024 MB
+  # give 0.58 of a vCPU. This is the smallest size at which a join that starts a container gets
+  # its offer within 1 s; a whole handshake has 5 s. With 512 MB it takes 1.2 s.
   memory_size = 1024
 
-  # Below the gateway's 29 s: a function that hangs ends in a line of the log.
+  # Less than the gateway's 29 s, so that the time-out of a hanging function is logged.
   timeout                        = 28
   reserved_concurrent_executions = coalesce(var.throttling.reserved_concurrency, -1)
 
@@ -62,8 +62,8 @@ resource "aws_lambda_function" "this" {
     }, var.ticket_secret_parameter == null ? {} : { TICKET_SECRET_PARAMETER = var.ticket_secret_parameter })
   }
 
-  # Without its policy the table would refuse the first events after a deployment, and
-  # without its log group they would be written nowhere.
+  # The first events after a deployment need the policy to use the table, and the log group
+  # to be logged.
   depends_on = [aws_iam_role_policy.lambda, aws_cloudwatch_log_group.lambda]
 }
 
@@ -75,8 +75,8 @@ resource "aws_lambda_permission" "this" {
   source_arn    = "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
 }
 
-# It exists before the function, which may not make one: a group made by Lambda keeps
-# everything for ever and outlives a destroy.
+# Created before the function, whose role may not create log groups: a group created by Lambda
+# keeps its lines for ever and remains after a destroy.
 resource "aws_cloudwatch_log_group" "lambda" {
   name              = "/aws/lambda/${var.name_prefix}"
   retention_in_days = var.log_retention_days

@@ -1,25 +1,25 @@
 locals {
   alarm_actions = var.alarm_topic_arn == null ? [] : [var.alarm_topic_arn]
 
-  # Written by the function, one line per event (docs/lambda.md).
+  # Of the metrics that the function writes, in one line per event (docs/lambda.md).
   namespace = "poker-signal"
 
-  # Both: another deployment of the account may have a stage of the same name.
+  # Both are needed: another deployment in the account may have a stage of the same name.
   dimensions = {
     function = aws_lambda_function.this.function_name
     stage    = var.stage
   }
 
-  # The same as a dashboard has them: name, value, name, value.
+  # The dimensions in the form of a dashboard: name, value, name, value.
   series = flatten([for name, value in local.dimensions : [name, value]])
 
-  # Too few messages say nothing about a rate: one lost candidate of three is no alarm.
+  # With fewer messages a rate means nothing: one lost candidate of three is no alarm.
   least_messages = 50
 
   # Alarms on one metric.
   alarms = {
     errors = {
-      description = "The function raised, ran into its time-out or did not start: clients hear Internal server error."
+      description = "The function raised, timed out or did not start. Clients get Internal server error."
       namespace   = "AWS/Lambda"
       metric      = "Errors"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -29,7 +29,7 @@ locals {
       periods     = 1
     }
     throttles = {
-      description = "Lambda refused invocations: the account's, or the function's own concurrency is used up."
+      description = "Lambda refused invocations. The concurrency of the account, or the reserved concurrency of the function, is used up."
       namespace   = "AWS/Lambda"
       metric      = "Throttles"
       dimensions  = { FunctionName = aws_lambda_function.this.function_name }
@@ -39,7 +39,7 @@ locals {
       periods     = 1
     }
     slow = {
-      description = "One event in twenty takes two seconds or more, of the five that a handshake has."
+      description = "One event in twenty takes two seconds or more. A whole handshake has five seconds."
       namespace   = local.namespace
       metric      = "Milliseconds"
       dimensions  = local.dimensions
@@ -49,7 +49,7 @@ locals {
       periods     = 3
     }
     gateway = {
-      description = "API Gateway could not call the function, or waited 29 s in vain: clients see 5xx."
+      description = "API Gateway could not call the function, or got no answer within 29 s. Clients get 5xx."
       namespace   = "AWS/ApiGateway"
       metric      = "ExecutionError"
       dimensions  = { ApiId = aws_apigatewayv2_api.this.id, Stage = var.stage }
@@ -60,15 +60,15 @@ locals {
     }
   }
 
-  # Alarms on a share of all messages, in per cent.
+  # Alarms on a rate per 100 messages.
   rates = {
     ghosts = {
-      description = "Of a hundred messages, twenty or more met a connection that is gone: clients leave without a goodbye."
+      description = "Per 100 messages, 20 or more connections were found gone. Clients disappear without closing their connection."
       metric      = "GhostsHealed"
       threshold   = 20
     }
     undelivered = {
-      description = "Of a hundred messages, twenty or more found nobody."
+      description = "Of 100 messages, 20 or more were not delivered."
       metric      = "Undelivered"
       threshold   = 20
     }
@@ -102,7 +102,7 @@ locals {
       ]
     },
     {
-      title = "What should be zero"
+      title = "Errors, which should be zero"
       stat  = "Sum"
       metrics = [
         concat([local.namespace, "Failures"], local.series),

@@ -21,8 +21,8 @@ resource "aws_dynamodb_table" "this" {
     projection_type = "ALL"
   }
 
-  # AWS deletes within days, not at the second; the function takes no notice of what has
-  # expired, so this only keeps the table small.
+  # DynamoDB deletes expired rows within days, not at the second. The function ignores them, so
+  # the expiry only keeps the table small.
   ttl {
     attribute_name = "ttl"
     enabled        = true

@@ -1,5 +1,5 @@
 variable "name_prefix" {
-  description = "What every name begins with. Another one stands next to it in the same account."
+  description = "Prefix of every resource name. A second deployment in the same account needs another prefix."
   type        = string
   default     = "poker-signaling"
   nullable    = false
@@ -35,7 +35,7 @@ variable "stage" {
 }
 
 variable "topology" {
-  description = "Who may address whom: mesh, everybody of a game everybody; star, players only HOST."
+  description = "Topology of a game: mesh, all players may address each other; star, players may address only HOST, and only HOST sends offers."
   type        = string
   default     = "mesh"
   nullable    = false
@@ -47,19 +47,19 @@ variable "topology" {
 }
 
 variable "ticket_secret_parameter" {
-  description = "Name of the SSM parameter with the secrets of join tickets, which the function may then read, and nothing else of SSM; null: nobody needs a ticket."
+  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
   type        = string
   default     = null
 
   validation {
-    # A name and no ARN: the role is granted this account's and region's parameter of that name.
+    # A name, not an ARN: the role gets access to the parameter of this name in this account and region.
     condition     = var.ticket_secret_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ticket_secret_parameter)) && length(var.ticket_secret_parameter) <= 1000
-    error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-', with a '/' first if there is one at all."
+    error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
   }
 }
 
 variable "limits" {
-  description = "Players of a game besides HOST; messages per second of one connection, and how many at once; the largest payload in bytes; the web pages that may connect, empty for all. seats and message_rate of 0: no limit."
+  description = "Limits of the function. seats: players of a game besides HOST, 0: no limit. message_rate: messages per second of one connection, 0: no limit. message_burst: messages of one connection at once. max_payload_bytes: the largest payload. allowed_origins: web pages that may connect, empty: all."
   type = object({
     seats             = optional(number, 24)
     message_rate      = optional(number, 100)
@@ -71,16 +71,16 @@ variable "limits" {
 
   validation {
     condition     = var.limits.seats >= 0 && var.limits.seats <= 1000 && floor(var.limits.seats) == var.limits.seats
-    error_message = "limits.seats must be a whole number from 0 to 1000; 0: any number of players."
+    error_message = "limits.seats must be a whole number from 0 to 1000; 0: no limit."
   }
 
   validation {
     condition     = var.limits.message_rate >= 0 && var.limits.message_rate <= 1000000 && var.limits.message_burst >= 1 && var.limits.message_burst <= 1000000 && floor(var.limits.message_burst) == var.limits.message_burst
-    error_message = "limits must have a message_rate from 0, which is no limit, to 1000000 and a whole message_burst from 1 to 1000000."
+    error_message = "limits must have a message_rate from 0 (no limit) to 1000000 and a whole message_burst from 1 to 1000000."
   }
 
   validation {
-    # More is not what API Gateway posts.
+    # API Gateway posts at most 131072 bytes.
     condition     = var.limits.max_payload_bytes >= 1 && var.limits.max_payload_bytes <= 131072 && floor(var.limits.max_payload_bytes) == var.limits.max_payload_bytes
     error_message = "limits.max_payload_bytes must be a whole number from 1 to 131072."
   }
@@ -92,23 +92,23 @@ variable "limits" {
 }
 
 variable "log_retention_days" {
-  description = "How many days both logs are kept."
+  description = "Days for which both logs are kept."
   type        = number
   default     = 7
   nullable    = false
 
   validation {
-    # What CloudWatch Logs takes. 0 would mean for ever, and that is nobody's wish.
+    # The values of CloudWatch Logs, without 0, which means for ever.
     condition = contains(
       [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
       var.log_retention_days,
     )
-    error_message = "log_retention_days must be a number of days that CloudWatch Logs takes, such as 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365."
+    error_message = "log_retention_days must be a number of days that CloudWatch Logs accepts, such as 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365."
   }
 }
 
 variable "throttling" {
-  description = "Events per second that the stage lets through, and how many at once. reserved_concurrency keeps so many of the account's concurrent executions for the function, which gets no more either; null: it shares."
+  description = "Throttling. rate_limit: events per second that the stage accepts. burst_limit: events at once. reserved_concurrency: concurrent executions of the account that are reserved for the function, which are also its maximum; null: none reserved."
   type = object({
     rate_limit           = optional(number, 500)
     burst_limit          = optional(number, 1000)
@@ -120,7 +120,7 @@ variable "throttling" {
   validation {
     # A limit of 0 answers every handshake with 429.
     condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1 && var.throttling.burst_limit <= 5000 && floor(var.throttling.burst_limit) == var.throttling.burst_limit
-    error_message = "throttling must have a rate_limit of at least 1 and a whole burst_limit from 1 to 5000: a limit of 0 refuses everybody."
+    error_message = "throttling must have a rate_limit of at least 1 and a whole burst_limit from 1 to 5000: a limit of 0 refuses every connection."
   }
 
   validation {
@@ -130,7 +130,7 @@ variable "throttling" {
 }
 
 variable "custom_domain" {
-  description = "A domain name of your own and the ARN of its ACM certificate in the same region; null: AWS's URL."
+  description = "A domain name of your own and the ARN of its ACM certificate, in the region of the API; null: AWS's URL."
   type = object({
     name            = optional(string)
     certificate_arn = optional(string)
@@ -154,7 +154,7 @@ variable "custom_domain" {
 }
 
 variable "alarm_topic_arn" {
-  description = "SNS topic that hears when an alarm rings and when it stops; null: the alarms are only in the console."
+  description = "SNS topic that is notified when an alarm starts and when it ends; null: the alarms show only in the console."
   type        = string
   default     = null
 
@@ -165,7 +165,7 @@ variable "alarm_topic_arn" {
 }
 
 variable "table_protection" {
-  description = "Whether the table refuses to be deleted, and whether it can be restored to any second. Rows live for two hours, so neither is needed to play."
+  description = "Protection of the table. deletion_protection: AWS refuses to delete it. point_in_time_recovery: it can be restored to any second. Rows expire after two hours, so signaling needs neither."
   type = object({
     deletion_protection    = optional(bool, false)
     point_in_time_recovery = optional(bool, false)
@@ -175,7 +175,7 @@ variable "table_protection" {
 }
 
 variable "access_log" {
-  description = "Whether API Gateway writes a line per event, for which the account needs a logging role in the region. set_account_role makes that role and sets it for the whole account and region; destroy takes it away again."
+  description = "Access log of API Gateway. enabled: write a line per event, for which the account needs a logging role in the region. set_account_role: create this role and set it for the whole account and region; destroy removes it again."
   type = object({
     enabled          = optional(bool, true)
     set_account_role = optional(bool, false)
@@ -190,13 +190,13 @@ variable "access_log" {
 }
 
 variable "tags" {
-  description = "Tags of every resource, beside deployment = name_prefix."
+  description = "Tags of every resource, in addition to deployment = name_prefix."
   type        = map(string)
   default     = {}
   nullable    = false
 
   validation {
     condition     = alltrue([for key in keys(var.tags) : !startswith(lower(key), "aws:") && length(key) >= 1 && length(key) <= 128])
-    error_message = "tags must have keys of 1 to 128 characters that do not begin with aws:, which AWS keeps for itself."
+    error_message = "tags must have keys of 1 to 128 characters that do not begin with aws:, which AWS reserves."
   }
 }

@@ -1,8 +1,8 @@
-"""The rules under adversity: whatever order AWS runs things in, and whatever fails.
+"""Tests of the rules under concurrency and faults, in any order in which AWS may run things.
 
-``scheduler.py`` owns every wait of several invocations of the real hosts and explores their
-interleavings, each a number: ``SCHEDULE=1234 pytest tests/adversity`` tells its whole story.
+``scheduler.py`` controls every wait of several invocations of the real hosts and explores their
+interleavings. Each has a number; ``SCHEDULE=1234 pytest tests/adversity`` prints its whole story.
 """
 
-# Its clients are made at import, in the environment of a deployment.
+# The function makes its clients at import; this package sets the environment for them.
 import tests.lambda_app  # noqa: F401

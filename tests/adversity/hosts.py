@@ -1,7 +1,7 @@
-"""The hosts under test, each in the hands of a schedule.
+"""The hosts under test, each controlled by a schedule.
 
-- ``LambdaFunction``: the real function in as many containers as run at once. Every call of AWS
-  and every sleep is a greenlet's switch to the scheduler, which decides who goes on.
+- ``LambdaFunction``: the real function in as many containers as run at once. Every AWS call and
+  every sleep switches to the scheduler's greenlet, which decides which invocation continues.
 - ``InProcess``: the core as the emulator runs it, one event after the other.
 """
 
@@ -31,7 +31,7 @@ IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 
 class Killed(BaseException):
-    """Lambda ended the container: out of time, out of memory, or out of luck."""
+    """Raised in an invocation whose container Lambda ends, for example at its timeout."""
 
 
 class LambdaFunction:
@@ -49,12 +49,12 @@ class LambdaFunction:
         self._hub = greenlet.getcurrent()
 
     def start(self, task: "Task") -> None:
-        """Begin an invocation in a container that is free, or in a new one."""
+        """Start an invocation in an idle container, or in a new one."""
         self._running[task] = greenlet(self._run, self._hub)
         self.resume(task)
 
     def resume(self, task: "Task", error: BaseException | None = None) -> None:
-        """Let an invocation go on until it waits again."""
+        """Run an invocation until its next wait; raise `error` in it first if there is one."""
         running = self._running[task]
         task.wake_ms = None
         self._schedule.current = task
@@ -67,11 +67,11 @@ class LambdaFunction:
             del self._running[task]
 
     def stored(self) -> set[str]:
-        """Return whose rows the table has."""
+        """Return the connection ids of the rows in the table."""
         return {*self.dynamodb.items}
 
     def indexed(self) -> set[str]:
-        """Return whose rows the index has."""
+        """Return the connection ids of the rows in the index."""
         return {*self.dynamodb.index}
 
     def rows(self) -> list[Row]:
@@ -105,7 +105,7 @@ class LambdaFunction:
 
     def _pause(self, what: str) -> None:
         if self._schedule.current is not None:
-            if "→" in what or "sleep" in what:  # it has taken effect
+            if "→" in what or "sleep" in what:  # log a call once, after it has taken effect
                 self._schedule.tell(what)
             self._schedule.current.waits_for = what
             self._hub.switch()
@@ -121,7 +121,7 @@ class LambdaFunction:
 
 
 class CoreConnections:
-    """``@connections`` as the emulator's function calls them, in the same world."""
+    """``@connections`` as the emulator's function calls it, on the schedule's gateway."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._management = ManagementApi(gateway)
@@ -131,7 +131,7 @@ class CoreConnections:
         return self._management.post(ConnectionId(connection_id), data)
 
     def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return that a connection is open; None: it is gone."""
+        """Return facts about an open connection; None: it is gone."""
         is_open = self._management.is_open(ConnectionId(connection_id))
         return ConnectionInfo(0, 0, IDENTITY) if is_open else None
 
@@ -141,7 +141,7 @@ class CoreConnections:
 
 
 class InProcess:
-    """The emulator's host: an invocation is over before the next event comes."""
+    """The emulator's host: each invocation ends before the next event comes."""
 
     def __init__(self, schedule: "Schedule", lagging: bool) -> None:
         self._schedule = schedule
@@ -165,11 +165,11 @@ class InProcess:
             self._schedule.ended(task, RuntimeError(str(result)))
 
     def resume(self, task: "Task", error: BaseException | None = None) -> None:
-        """Nothing waits here."""
+        """Raise: an invocation never waits in this host."""
         raise AssertionError(f"#{task.number} is over")
 
     def stored(self) -> set[str]:
-        """Return whose rows the table has."""
+        """Return the connection ids of the rows in the table."""
         return {row.connection_id for row in self.rows()}
 
     indexed = stored
@@ -181,7 +181,7 @@ class InProcess:
 
 
 Host = LambdaFunction | InProcess
-"""What runs the rules."""
+"""A host: one of the programs that run the rules."""
 
 MakeHost = Callable[["Schedule", bool], Host]
 

@@ -1,6 +1,6 @@
-"""What must hold in every schedule.
+"""Properties that must hold in every schedule.
 
-Compared with what is true (``world.py``), never with what the core thinks of it.
+They are checked against the true state (``world.py``), never against the core's view of it.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from tests.adversity.schedule import Schedule, Task
 
 PATIENCE_MS = 900
-"""A candidate waits for a second, less the last tenth that would be too long."""
+"""Least wait of a candidate for its offer: one second, less 100 ms of tolerance."""
 
 NOT_FOUND = {"TARGET_NOT_FOUND", "HOST_NOT_FOUND"}
 
@@ -21,7 +21,7 @@ class Violation(AssertionError):
 
 
 def inherit_seat(task: "Task") -> None:
-    """Give a newcomer the seat of its former self, if that was there to be seen."""
+    """Give a newcomer the seat of the connection that it replaces, if it saw that one's row."""
     newcomer = task.connection
     former = [
         one.seat
@@ -32,7 +32,7 @@ def inherit_seat(task: "Task") -> None:
 
 
 def check_rows(schedule: "Schedule", stored: set[str]) -> None:
-    """Nobody who is connected is without a row, unless it was taken over."""
+    """Check that every open connection has a row, unless a takeover replaced it."""
     for connection in schedule.connections:
         if connection.state != "open" or connection.key in stored:
             continue
@@ -46,12 +46,12 @@ def check_rows(schedule: "Schedule", stored: set[str]) -> None:
 def check_delivery(
     schedule: "Schedule", task: "Task", target: Connection, frame: dict[str, Any]
 ) -> None:
-    """A message reaches whom it was for, once, after its offer, in its sender's own name."""
+    """Check that a message reaches its target once, after its offer, under its sender's name."""
     said = schedule.said[frame["payload"]]
     name = f"{said.type} {said.number}"
     is_own = task.said is said
     if not is_own or frame["senderId"] != said.sender.player:
-        raise Violation(f"{name} was not {frame['senderId']}'s to send")
+        raise Violation(f"{name} names {frame['senderId']} as its sender, which did not send it")
     if said.delivered_to:
         raise Violation(f"{name} is delivered twice")
     said.delivered_to.append(target)
@@ -65,11 +65,11 @@ def check_delivery(
     for rival in _rivals(schedule, task, target):
         raise Violation(f"{name} is for {rival.key}, and {target.key} got it")
     for rival in _rivals(schedule, task, said.sender):
-        raise Violation(f"{name}: {said.sender.key} speaks in the name of {rival.key}")
+        raise Violation(f"{name}: {said.sender.key} sends under the name of {rival.key}")
 
 
 def check_end(schedule: "Schedule", task: "Task", result: object) -> None:
-    """Whatever an invocation was for has come to an end that somebody notices."""
+    """Check that an invocation's message or connect has an outcome, and the right one."""
     if isinstance(result, Exception):
         return
     if task.kind == "$default":
@@ -79,7 +79,7 @@ def check_end(schedule: "Schedule", task: "Task", result: object) -> None:
 
 
 def check_expiry(schedule: "Schedule") -> None:
-    """Rows of closed connections are gone or expire; nobody's lasts longer than a connection."""
+    """Check that each row expires no later than its connection may last (two hours)."""
     for row in schedule.host.rows():
         (connection,) = schedule.by_key([row.connection_id])
         if row.ttl > (connection.connected_ms + LIFETIME_MS) // 1000:
@@ -113,24 +113,24 @@ def _check_outcome(schedule: "Schedule", task: "Task") -> None:
     name = f"{said.type} {said.number}"
     is_told = task.answers or said.delivered_to or task.connection.state != "open"
     if not is_told:
-        raise Violation(f"{name} ends in silence")
+        raise Violation(f"{name} is neither delivered nor answered")
     if NOT_FOUND & {*task.answers}:
         for one in _still_there(schedule, task):
             if one.player == said.target:
-                raise Violation(f"{name}: {one.key} is there, and not found")
+                raise Violation(f"{name}: {one.key} is connected, but was not found")
     has_row = task.had_row and task.connection.key in schedule.host.stored()
     has_row = has_row and not task.connection.is_expired(task.started_ms)
     if "NOT_CONNECTED" in task.answers and has_row:
-        raise Violation(f"{name}: its sender has a row, and is told that it has none")
+        raise Violation(f"{name}: its sender has a row, but gets NOT_CONNECTED")
     if "DUPLICATE_NAME" in task.answers and not _had_rival(schedule, task):
-        raise Violation(f"{name}: nobody else of that name is alive")
+        raise Violation(f"{name}: no other connection of its sender's name is alive")
 
 
 def _check_admission(schedule: "Schedule", task: "Task") -> None:
     newcomer = task.connection
     if newcomer.state == "refused":
         if not _had_rival(schedule, task) and not _was_taken_over(schedule, newcomer):
-            raise Violation(f"{newcomer.key} is refused, and nobody is in its way")
+            raise Violation(f"{newcomer.key} is refused, but no other connection has its name")
         return
     for one in _still_there(schedule, task):
         protected = newcomer.player == "HOST" and one.session not in (None, newcomer.session)
@@ -141,9 +141,9 @@ def _check_admission(schedule: "Schedule", task: "Task") -> None:
 
 
 def _took_long_to_open(connection: Connection) -> bool:
-    """Tell whether API Gateway said gone of it for so long that it had to be believed.
+    """Return whether API Gateway answered 410 for so long that the host may delete its row.
 
-    A row that is passed over is looked at again for a second, and deleted then.
+    A row that is skipped as possibly still connecting is probed for a second, then deleted.
     """
     if connection.saved_ms is None or connection.opened_ms is None:
         return False
@@ -158,7 +158,7 @@ def _was_taken_over(schedule: "Schedule", connection: Connection) -> bool:
 
 
 def _had_rival(schedule: "Schedule", task: "Task") -> bool:
-    """Tell whether anybody else of the name was alive for a moment of the invocation."""
+    """Return whether another connection of the name was alive at any time of the invocation."""
     return any(
         one is not task.connection
         and one.is_same_name(task.connection)
@@ -170,7 +170,7 @@ def _had_rival(schedule: "Schedule", task: "Task") -> bool:
 
 
 def _still_there(schedule: "Schedule", task: "Task") -> list[Connection]:
-    """Return who was connected and known for as long as the invocation lasted."""
+    """Return the connections that were open and had a row during the whole invocation."""
     stored = schedule.host.stored()
     return [
         one
@@ -180,7 +180,7 @@ def _still_there(schedule: "Schedule", task: "Task") -> list[Connection]:
 
 
 def _rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Connection]:
-    """Return who has a better right to a name than the one that was chosen."""
+    """Return the connections that rank before the chosen one as owners of its name."""
     return [
         one
         for one in _still_there(schedule, task)
@@ -192,7 +192,7 @@ def _rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Conn
 
 
 def _is_crowded(schedule: "Schedule", task: "Task", *some: Connection) -> bool:
-    """Tell whether a player of one of these has several rows: then their seat is in flux."""
+    """Return whether a player of these has several rows: a takeover is still under way."""
     known = schedule.by_key(schedule.host.stored() | schedule.host.indexed())
     return any(
         one.is_same_seat(other) and one is not other

@@ -1,4 +1,4 @@
-"""One schedule: clients, API Gateway and a host, step by step, and the story of it."""
+"""One schedule: clients, API Gateway and a host, step by step, with a log (the story)."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -30,13 +30,13 @@ class Task:
     started_ms: int
     said: Said | None = None
     firm: list[Connection] = field(default_factory=list)
-    """Who was connected and in the index when it began."""
+    """Connections that were open, in the table and in the index when it began."""
     had_row: bool = False
-    """Whether its own connection was in the table when it began."""
+    """True if its own connection was in the table when it began."""
     seen: list[Connection] = field(default_factory=list)
-    """Whose rows it saw, late as the index may be."""
+    """Connections whose rows it read from the index, which may lag; at first those stored."""
     answers: list[str] = field(default_factory=list)
-    """Codes and types that its connection was told, or would have been."""
+    """Error codes, else types, of the frames that it posted other than relayed messages."""
     waits_for: str = ""
     wake_ms: int | None = None
     is_over: bool = False
@@ -44,7 +44,7 @@ class Task:
 
 
 class Schedule:
-    """Whatever happens, happens through one of these methods; each tells of it."""
+    """The state of one schedule; every event is a method call and adds to the story."""
 
     def __init__(self, make_host: MakeHost, lagging: bool = False) -> None:
         self.now_ms = BEGIN_MS
@@ -54,9 +54,9 @@ class Schedule:
         self.connections: list[Connection] = []
         self.said: list[Said] = []
         self.offered: set[tuple[Connection, Connection]] = set()
-        """Pairs of which the second got an offer or answer from the first."""
+        """Pairs of sender and target in which the target got an offer or answer."""
         self.unheard_of: list[Connection] = []
-        """Closed connections whose ``$disconnect`` is still to come."""
+        """Closed connections whose ``$disconnect`` has not come yet."""
         self.violation: properties.Violation | None = None
         self.reorder: Callable[[list[Item]], None] = lambda items: None
         self._numbers = 0
@@ -65,10 +65,10 @@ class Schedule:
         self.gateway.on_frame = self._on_frame
         self.gateway.on_close = lambda connection: self._closed(connection, "by the host")
 
-    # What clients do.
+    # Actions of clients.
 
     def connect(self, key: str, game: str, player: str, session: str | None) -> Connection:
-        """Let a client open a connection."""
+        """Open a client's connection."""
         connection = Connection(ConnectionId(key), game, player, session, self.now_ms)
         self.connections.append(connection)
         self.gateway.connections[key] = connection
@@ -82,7 +82,7 @@ class Schedule:
     def say(
         self, sender: Connection, type_: str, target: str = "HOST", id_: str | None = None
     ) -> Said:
-        """Let a client send a message."""
+        """Send a client's message."""
         number = len(self.said)
         target = "HOST" if type_ == "join" else target
         members: dict[str, object] = {"type": type_, "targetId": target, "payload": number}
@@ -95,38 +95,38 @@ class Schedule:
         return said
 
     def close(self, connection: Connection, disconnects: int = 1) -> None:
-        """Let a connection end; ``$disconnect`` is to come so many times."""
+        """Close a connection; `disconnects` is the number of its ``$disconnect`` events."""
         self._closed(connection, f"by its client, {disconnects} × $disconnect", disconnects)
 
     def die_unnoticed(self, connection: Connection) -> None:
-        """Let a client die, and API Gateway not notice, for as long as the schedule lasts."""
+        """Let a client die; API Gateway does not notice it during the schedule."""
         self.tell(f"{connection.key} dies, and API Gateway does not notice")
         connection.is_stuck = True
 
-    # What AWS does.
+    # Actions of AWS.
 
     def disconnect(self, connection: Connection) -> None:
-        """Let ``$disconnect`` come."""
+        """Invoke ``$disconnect`` for a closed connection."""
         self.unheard_of.remove(connection)
         event = disconnect_event(_facts(connection), 1001, "", "r", self.now_ms)
         self._invoke("$disconnect", connection, event)
 
     def go_on(self, task: Task) -> None:
-        """Let an invocation make its next step."""
+        """Run an invocation until its next wait."""
         self.host.resume(task)
 
     def fail(self, task: Task) -> None:
-        """Let what an invocation waits for fail: a throttle, a 500."""
+        """Fail the call that an invocation waits for, with a 500."""
         task.had_fault = True
         self.tell(f"#{task.number} {task.waits_for}: fails")
         self.host.resume(task, client_error("InternalServerError", 500))
 
     def kill(self, task: Task) -> None:
-        """End an invocation where it is."""
+        """Kill an invocation at its current wait."""
         self.host.resume(task, Killed())
 
     def pass_time(self, ms: int) -> None:
-        """Let time pass; what has run or lived too long is ended."""
+        """Advance the clock; end invocations at their timeout and connections after two hours."""
         self.now_ms += ms
         for task in self.running():
             if self.now_ms - task.started_ms > LAMBDA_TIMEOUT_MS:
@@ -136,20 +136,20 @@ class Schedule:
             if too_old and connection.state == "open" and not connection.is_stuck:
                 self._closed(connection, "after two hours")
 
-    # What can be asked.
+    # Queries.
 
     def running(self) -> list[Task]:
         """Return the invocations that are not over."""
         return [task for task in self.tasks if not task.is_over]
 
     def runnable(self) -> list[Task]:
-        """Return the invocations that can go on now."""
+        """Return the invocations that can continue now."""
         return [
             task for task in self.running() if task.wake_ms is None or task.wake_ms <= self.now_ms
         ]
 
     def open(self) -> list[Connection]:
-        """Return who is connected, and alive."""
+        """Return the open connections whose client is alive."""
         return [one for one in self.connections if one.state == "open" and not one.is_stuck]
 
     def by_key(self, keys: Iterable[str]) -> list[Connection]:
@@ -158,30 +158,30 @@ class Schedule:
         return [one for one in self.connections if one.key in wanted]
 
     def tell(self, what: str) -> None:
-        """Add to the story."""
+        """Add an entry to the story."""
         who = f"#{self.current.number} " if self.current else ""
         self.story.append(f"{(self.now_ms - BEGIN_MS) / 1000:9.3f}  {who}{what}")
 
-    # What hosts report.
+    # Reports of hosts.
 
     def on_query(self, items: list[Item]) -> list[Item]:
-        """Remember whom an invocation saw, in whatever order."""
+        """Reorder and return the rows that an invocation reads, and store their connections."""
         assert self.current is not None
         self.reorder(items)
         self.current.seen = self.by_key(item["connectionId"]["S"] for item in items)
         return items
 
     def killed(self, task: Task) -> None:
-        """End an invocation that came to no end."""
+        """Record that an invocation was killed."""
         self.tell(f"{task.kind} is killed")
         task.is_over = True
         if task.kind == "$connect":
             task.connection.state = "refused"
-            # Its row may be stored, and whoever takes over from that has its seat.
+            # Its row may be stored; a takeover of that row inherits its seat.
             properties.inherit_seat(task)
 
     def ended(self, task: Task, result: object) -> None:
-        """Take the result of an invocation, as API Gateway does."""
+        """Apply the result of an invocation, as API Gateway does, and check it."""
         failed = isinstance(result, Exception)
         self.tell(f"{task.kind} → {type(result).__name__ if failed else result}")
         task.is_over = True
@@ -198,7 +198,7 @@ class Schedule:
         properties.check_end(self, task, result)
 
     def check(self) -> None:
-        """Hold what must be true at any time."""
+        """Check the properties that hold after every step."""
         if self.violation is not None:
             raise self.violation
         stored = self.host.stored()
@@ -239,7 +239,7 @@ class Schedule:
             try:
                 properties.check_delivery(self, self.current, connection, frame)
             except properties.Violation as violation:
-                # A host under test may catch what is raised here.
+                # A host under test might catch an exception that is raised here.
                 self.violation = self.violation or violation
         else:
             payload = frame.get("payload", {})

@@ -1,4 +1,4 @@
-"""Explores interleavings: the number of a schedule decides everything in it."""
+"""Exploration of interleavings; the number of a schedule seeds every choice in it."""
 
 import random
 from collections.abc import Callable
@@ -14,7 +14,7 @@ MAX_CLIENT_ACTIONS = 14
 NAMES = ("HOST", "HOST", "Alice", "Alice", "Bob")
 TYPES = ("join", "join", "offer", "answer", "ice-candidate", "player-connected", "ping")
 PACES = (6, 6, 6, 0.4)
-"""How likely an invocation is to go on: some are slow from their beginning to their end."""
+"""Weights of an invocation's next step, one drawn per invocation; a quarter of them is slow."""
 
 TICKS_MS = (0, 0, 1, 3, 10, 40, 120)
 
@@ -22,7 +22,7 @@ Action = Callable[[], object]
 
 
 class Explorer:
-    """One schedule, chosen step by step by its number."""
+    """A player of one schedule, whose steps are chosen by its number."""
 
     def __init__(self, number: int, host: str = "lambda") -> None:
         self._random = random.Random(number)
@@ -35,7 +35,7 @@ class Explorer:
         self._faults = self._random.choice((0, 0, 1))
 
     def run(self) -> None:
-        """Play the schedule to its end, then ask whether all is well.
+        """Run the schedule to its end, then check the final state.
 
         Raises:
             Violation: a property does not hold.
@@ -54,7 +54,7 @@ class Explorer:
         properties.check_expiry(self.schedule)
 
     def _actions(self) -> list[tuple[float, Action]]:
-        """Return what can happen next, and how likely it is."""
+        """Return the possible next actions with their weights."""
         schedule = self.schedule
         actions: list[tuple[float, Action]] = []
         for task in schedule.runnable():
@@ -103,16 +103,16 @@ class Explorer:
 
     def _trickle(self, sender: Connection) -> None:
         there = {one.player for one in self.schedule.open() if one.game == sender.game}
-        others = sorted(there - {sender.player}) or ["Nobody"]
+        others = sorted(there - {sender.player}) or ["Absent"]
         description = "offer" if sender.player == "HOST" else "answer"
         for target in self._random.sample(others, min(len(others), 2)):
             for type_ in (description, "ice-candidate"):
                 self.schedule.say(sender, type_, target)
 
     def _audit(self) -> None:
-        """Ask, when all is quiet, whether every name has one owner, who is heard and hears."""
+        """Check at the end that every name has one owner, which alone sends and receives."""
         schedule = self.schedule
-        schedule.tell("--- all is quiet ---")
+        schedule.tell("--- final checks ---")
         for game in self._games:
             auditor = schedule.connect(f"z{game}", game, "Zed", None)
             self._settle()
@@ -131,7 +131,7 @@ class Explorer:
             if one.state == "open" and (one.game, one.player) == (auditor.game, name)
         ]
         if any(one.is_stuck for one in namesakes):
-            return  # It is alive for all that can be known, and says nothing.
+            return  # It looks alive to every probe, but never sends.
         if not any(one.key in schedule.host.stored() for one in namesakes):
             return
         asked = schedule.say(auditor, "player-connected", name)
@@ -142,7 +142,7 @@ class Explorer:
         if len(heard) != 1 or asked.delivered_to != heard:
             owners = [one.key for one in asked.delivered_to]
             speakers = [one.key for one in heard]
-            raise properties.Violation(f"{name}: {owners} hear, {speakers} are heard")
+            raise properties.Violation(f"{name}: {owners} receive, {speakers} can send")
 
     def _settle(self) -> None:
         schedule = self.schedule
@@ -163,7 +163,7 @@ def play(number: int, host: str = "lambda") -> list[str]:
     """Play a schedule; return its story.
 
     Raises:
-        Violation: with the whole story.
+        Violation: a property does not hold; the text has the whole story.
     """
     explorer = Explorer(number, host)
     try:
@@ -177,7 +177,7 @@ def play(number: int, host: str = "lambda") -> list[str]:
 
 
 def first_failure(numbers: range, host: str = "lambda") -> tuple[int, str] | None:
-    """Return the first schedule in which a property does not hold, and which."""
+    """Return the first schedule that violates a property, and the text; None if there is none."""
     for number in numbers:
         try:
             play(number, host)

@@ -1,4 +1,4 @@
-"""The double answers as moto's DynamoDB does, whatever is asked of it in whatever order."""
+"""The double of DynamoDB answers any sequence of calls like moto."""
 
 from collections.abc import Generator
 from typing import Any
@@ -34,7 +34,7 @@ CALLS = st.one_of(
 
 @pytest.fixture(scope="module")
 def moto() -> Generator[Any, None, None]:
-    """A client of moto's, with the table as the deployment makes it."""
+    """Yield a client of moto, with the table as the deployment makes it."""
     with moto_client() as client:
         yield client
 
@@ -42,7 +42,7 @@ def moto() -> Generator[Any, None, None]:
 @settings(max_examples=tiers.EXAMPLES, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(CALLS, max_size=15))
 def test_the_double_answers_as_moto_does(moto: Any, calls: list[tuple[Any, ...]]) -> None:
-    """Through the same table class that the function uses."""
+    """The double and moto return the same results through the function's table class."""
     for item in moto.scan(TableName=TABLE)["Items"]:
         moto.delete_item(TableName=TABLE, Key={"connectionId": item["connectionId"]})
     ours, theirs = DynamoTable(DynamoDB(), TABLE), DynamoTable(moto, TABLE)
@@ -58,7 +58,7 @@ def test_the_double_answers_as_moto_does(moto: Any, calls: list[tuple[Any, ...]]
     ],
 )
 def test_a_condition_fails_as_motos_does(moto: Any, condition: str, stored: str | None) -> None:
-    """botocore's error, with the same code and status."""
+    """A failed condition raises botocore's error with the same code and status as moto."""
     item = {"connectionId": {"S": "x"}, "gameId": {"S": "G"}, "connectedAt": {"S": "noon"}}
     values = {"ExpressionAttributeValues": {":at": {"S": "noon"}}} if stored else {}
     errors = []
@@ -74,7 +74,7 @@ def test_a_condition_fails_as_motos_does(moto: Any, condition: str, stored: str 
 
 
 def test_a_lagging_index_hears_of_each_write_in_its_turn() -> None:
-    """The table knows at once; the index write by write."""
+    """The table shows a write at once; the index shows one write per `catch_up`."""
     client = DynamoDB(lagging=True)
     table = DynamoTable(client, TABLE)
     alice = row("Alice", connection_id="a", game_id="G")
@@ -93,7 +93,7 @@ def test_a_lagging_index_hears_of_each_write_in_its_turn() -> None:
 
 
 def test_every_call_can_be_held_up_before_and_after_it_takes_effect() -> None:
-    """That is where others come in between."""
+    """Each call pauses before and after it takes effect, so that others can run in between."""
     said: list[str] = []
     table = DynamoTable(DynamoDB(said.append), TABLE)
     alice: Row = row("Alice", connection_id="a", game_id="G")

@@ -1,6 +1,6 @@
-"""Each rule, broken: at least one property notices, and early.
+"""Mutation tests: each broken rule violates a property within a few hundred schedules.
 
-Otherwise the schedules would prove nothing. ``pytest -s`` shows which one noticed first.
+Otherwise the schedules would prove nothing. ``pytest -s`` prints the first violation of each.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ Mutation = Callable[[], Any]
 
 
 def dead_rows_are_found_out_for_nothing() -> Any:
-    """Rule 3: what found nobody is tried again with the next owner."""
+    """Break rule 3: a message whose target is gone is retried with the next owner."""
 
     def gone(self: invocation.Invocation, effect: Any) -> None:
         self._room = self._room.without(effect.connection_id)
@@ -45,7 +45,7 @@ def dead_rows_are_found_out_for_nothing() -> Any:
 
 
 def joiners_of_a_taken_name_are_refused_unasked() -> Any:
-    """Rule 4: no ghost locks anybody out."""
+    """Break rule 4: a ghost does not block a join."""
     real = routing._pass_on
 
     def pass_on(signal: Signal, *more: Any) -> list[Effect]:
@@ -58,7 +58,7 @@ def joiners_of_a_taken_name_are_refused_unasked() -> Any:
 
 
 def late_losers_throw_the_winner_out() -> Any:
-    """Rule 5: a takeover is fenced; the older newcomer gives way to the one that has won."""
+    """Break rule 5: of two newcomers that take over at once, the older one is refused."""
     real = routing._admit
 
     def admit(event: Connect, room: Room, *more: Any) -> list[Effect]:
@@ -72,7 +72,7 @@ def late_losers_throw_the_winner_out() -> Any:
 
 
 def no_host_is_protected() -> Any:
-    """Rule 5."""
+    """Break rule 5: a HOST with a session is protected."""
     real = routing._admit
 
     def admit(event: Connect, room: Room, *more: Any) -> list[Effect]:
@@ -84,7 +84,7 @@ def no_host_is_protected() -> Any:
 
 
 def protected_hosts_refuse_even_when_dead() -> Any:
-    """Rule 5: while it is alive."""
+    """Break rule 5: a HOST is protected only while it is alive."""
     real = routing._admit
 
     def admit(event: Connect, room: Room, *more: Any) -> list[Effect]:
@@ -97,7 +97,7 @@ def protected_hosts_refuse_even_when_dead() -> Any:
 
 
 def _without_probes(spared: Callable[[Signal], bool]) -> Any:
-    """Let every message through that is not spared, whoever owns its sender's name."""
+    """Skip the check that the sender owns its name, except for messages that are `spared`."""
     real = Room.owner
     speaker: list[Signal] = []
 
@@ -124,7 +124,7 @@ def _without_probes(spared: Callable[[Signal], bool]) -> Any:
 
 
 def _sorted_by(latest_first: bool) -> Mutation:
-    """Let age alone decide who owns a name."""
+    """Let age alone decide which row owns a name."""
     return lambda: mock.patch.object(
         room,
         "_in_order_of_ownership",
@@ -134,7 +134,7 @@ def _sorted_by(latest_first: bool) -> Mutation:
 
 @contextmanager
 def rows_never_expire() -> Iterator[None]:
-    """Rule 2: every look at a room is at a time before all rows expire."""
+    """Break rule 2: a room is always read as at a time before any row expires."""
     named, row = Room.named, Room.row
     with (
         mock.patch.object(Row, "is_live", return_value=True),
@@ -147,19 +147,19 @@ def rows_never_expire() -> Iterator[None]:
 ANYWHERE: dict[str, Mutation] = {
     # Rule 2
     "rows_never_expire": rows_never_expire,
-    # Rule 3: a player's name is who sat down first's, and the game the tablet's that restarted.
-    "whoever_connected_last_owns_a_name": _sorted_by(latest_first=True),
-    "whoever_connected_first_owns_a_name": _sorted_by(latest_first=False),
+    # Rule 3: the oldest seat owns a player's name; the newest HOST owns the game (a restart).
+    "newest_connection_owns_a_name": _sorted_by(latest_first=True),
+    "oldest_connection_owns_a_name": _sorted_by(latest_first=False),
     "dead_rows_are_found_out_for_nothing": dead_rows_are_found_out_for_nothing,
-    # One owner, also of what is said.
-    "anybody_speaks_in_any_name": lambda: _without_probes(lambda signal: signal.type == "join"),
+    # Only the owner of a name sends under it.
+    "any_sender_uses_any_name": lambda: _without_probes(lambda signal: signal.type == "join"),
     # Rule 4
     "joiners_of_a_taken_name_are_let_in": lambda: _without_probes(
         lambda signal: signal.type != "join"
     ),
     "joiners_of_a_taken_name_are_refused_unasked": joiners_of_a_taken_name_are_refused_unasked,
-    # Rule 5: the successor ranks as the row that it replaced, and the newest connection has it.
-    "nobody_takes_over": lambda: mock.patch.object(
+    # Rule 5: a successor has the rank of the row that it replaced; the newest connection wins.
+    "no_newcomer_takes_over": lambda: mock.patch.object(
         routing, "_admit", lambda event, *more: [Save(event.row)]
     ),
     "takers_over_lose_their_seat": lambda: mock.patch.object(
@@ -175,22 +175,22 @@ AT_ONCE: dict[str, Mutation] = {
     "late_losers_throw_the_winner_out": late_losers_throw_the_winner_out,
     # Rule 6: a candidate waits for an offer of its own pair.
     "candidates_do_not_wait": lambda: mock.patch.object(routing, "_is_early", return_value=False),
-    "candidates_wait_for_an_offer_to_anybody": lambda: mock.patch.object(
+    "candidates_wait_for_an_offer_of_any_pair": lambda: mock.patch.object(
         routing,
         "_is_early",
         lambda signal, sender, target: (
             signal.type == "ice-candidate" and not sender.reached and signal.waits < 10
         ),
     ),
-    # A connection opens when its ``$connect`` has returned, and a ghost is one that did not.
+    # A connection opens only after its ``$connect`` has returned; until then it looks like a ghost.
     "ghosts_settle_as_soon_as_they_are_stored": lambda: mock.patch.object(
         model, "OPENING_S", -7200
     ),
-    "who_is_still_connecting_is_forgotten": lambda: mock.patch.object(
+    "connecting_rows_are_deleted": lambda: mock.patch.object(
         Row, "is_settling", return_value=False
     ),
 }
-"""In one process nothing overtakes, and nobody is seen while connecting."""
+"""For `lambda` only: in process no message overtakes and no connection is seen while opening."""
 
 CASES = [("core", name) for name in ANYWHERE]
 if tiers.TIER != "quick":
@@ -200,10 +200,10 @@ if tiers.TIER != "quick":
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("host", "name"), CASES)
 def test_a_broken_rule_is_noticed(host: str, name: str) -> None:
-    """Within a few hundred schedules, by a property: not by an error of the host."""
+    """A broken rule violates a property within 500 schedules, and is no error of the host."""
     with (ANYWHERE | AT_ONCE)[name]():
         failure = first_failure(range(SCHEDULES), host)
-    assert failure is not None, f"{SCHEDULES} schedules, and nobody noticed"
+    assert failure is not None, f"no property was violated in {SCHEDULES} schedules"
     number, story = failure
     first = story.splitlines()[0]
     print(f"{host:6}  {name:45}  {number:3}  {first}")

@@ -1,6 +1,6 @@
-"""The properties hold in every schedule: 200 of them here, more with ``SCHEDULES=10000``.
+"""The properties hold in every schedule: 200 by default, more with ``SCHEDULES=10000``.
 
-``SCHEDULE=1234`` plays that one only and tells its story.
+``SCHEDULE=1234`` plays only that one and prints its story.
 """
 
 import os
@@ -19,15 +19,15 @@ ONE = os.environ.get("SCHEDULE")
 @pytest.mark.timeout(60 + SCHEDULES // 2)
 @pytest.mark.parametrize("host", HOSTS)
 def test_every_schedule_keeps_the_rules(host: str) -> None:
-    """Whoever comes in between, whatever is late, lost or fails."""
+    """The properties hold for any interleaving, delay, loss and failure."""
     failure = first_failure(range(SCHEDULES), host)
     assert failure is None, failure[1]
 
 
-@pytest.mark.skipif(ONE is None, reason="SCHEDULE=1234 tells the story of a schedule")
+@pytest.mark.skipif(ONE is None, reason="SCHEDULE=1234 prints the story of a schedule")
 @pytest.mark.parametrize("host", HOSTS)
 def test_a_schedule_tells_its_story(host: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """The same number, the same story."""
+    """The same number produces the same story."""
     story = play(int(ONE or 0), host)
     assert story == play(int(ONE or 0), host)
     with capsys.disabled():

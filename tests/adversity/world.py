@@ -1,4 +1,4 @@
-"""What is true in a schedule, whatever the hosts believe: who is connected, and who said what."""
+"""The true state of a schedule, independent of the hosts: its connections and messages."""
 
 import json
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ LIFETIME_MS = 7_200_000
 
 @dataclass(eq=False)
 class Connection:
-    """A connection, as API Gateway has it."""
+    """A connection as API Gateway knows it."""
 
     key: ConnectionId
     game: str
@@ -25,28 +25,28 @@ class Connection:
     closed_ms: int | None = None
     was_open: bool = False
     is_stuck: bool = False
-    """Its client is dead, and API Gateway does not notice: it takes whatever is posted."""
+    """True if its client is dead but API Gateway does not notice, and accepts every post."""
     was_saved: bool = False
     saved_ms: int | None = None
-    """When its row was first there."""
+    """Time at which its row was first seen in the table."""
     opened_ms: int | None = None
     seat: tuple[int, str] = (0, "")
-    """When and by which connection the seat was taken that this one has, by takeovers."""
+    """Age of the connection that first took this seat; a takeover inherits it."""
 
     def __post_init__(self) -> None:
         self.seat = self.age
 
     @property
     def age(self) -> tuple[int, str]:
-        """What tells the earlier one of two."""
+        """Sort key: connect time, then key; the earlier connection is smaller."""
         return self.connected_ms, self.key
 
     def is_expired(self, at_ms: int) -> bool:
-        """Tell whether its row has outlived its time."""
+        """Return whether its row has expired."""
         return at_ms // 1000 > self.connected_ms // 1000 + LIFETIME_MS // 1000
 
     def is_same_seat(self, other: "Connection") -> bool:
-        """Tell whether both are one player, by its secret."""
+        """Return whether both are the same player with the same session."""
         return (
             self.is_same_name(other)
             and self.session is not None
@@ -54,13 +54,13 @@ class Connection:
         )
 
     def is_same_name(self, other: "Connection") -> bool:
-        """Tell whether both have one name in one game."""
+        """Return whether both have the same name in the same game."""
         return (self.game, self.player) == (other.game, other.player)
 
     def beats(self, other: "Connection") -> bool:
-        """Tell whether the name is this one's rather than the other's, if both are alive.
+        """Return whether this one owns the name rather than the other, if both are alive.
 
-        The rules in the design's words, and nothing of the core's.
+        Written from the documented rules, without the core.
         """
         if self.is_same_seat(other):
             return self.age > other.age
@@ -88,7 +88,7 @@ class Said:
 
 
 class Gateway:
-    """``@connections``, as botocore's client has it."""
+    """``@connections`` with the methods of botocore's client."""
 
     def __init__(self, pause: Pause = lambda what: None) -> None:
         self.connections: dict[str, Connection] = {}
@@ -106,7 +106,7 @@ class Gateway:
         self._answer(f"PostToConnection {ConnectionId} {kind}", connection)
 
     def get_connection(self, *, ConnectionId: str) -> None:
-        """Ask whether a connection is there."""
+        """Check that a connection is open."""
         self._pause(f"GetConnection {ConnectionId}")
         self._answer(f"GetConnection {ConnectionId}", self._open(ConnectionId))
 
@@ -119,7 +119,7 @@ class Gateway:
         self._answer(f"DeleteConnection {ConnectionId}", connection)
 
     def _open(self, key: str) -> Connection | None:
-        # Until the 101 is written nobody is there, and after the end neither.
+        # The connection is gone (410) before its 101 is written, and after its end.
         connection = self.connections.get(key)
         return connection if connection is not None and connection.state == "open" else None
 

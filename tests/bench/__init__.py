@@ -1,1 +1,1 @@
-"""Measurements; what is right is for the tests beside this folder."""
+"""Measurements of speed and memory; the other folders test correctness."""

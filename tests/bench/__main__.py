@@ -1,4 +1,4 @@
-"""``make bench``: what is measured, one after the other; names as arguments pick some."""
+"""``make bench``: run the benches one after the other; arguments select some by name."""
 
 import time
 
@@ -10,9 +10,9 @@ from tests.bench.runner import BENCHES, USUAL, run
 
 @click.command()
 @click.argument("names", nargs=-1, type=click.Choice(BENCHES), metavar="[NAME]...")
-@click.option("--full", is_flag=True, help="10 000 connections, and peers.")
+@click.option("--full", is_flag=True, help="Use 10 000 connections, and run peers as well.")
 def main(names: tuple[str, ...], full: bool) -> None:
-    """Measure what is named, or what takes about three minutes together."""
+    """Run the named benches; by default those that take about three minutes together."""
     load, began = figures.load_average(), time.perf_counter()
     found = run(names or (BENCHES if full else USUAL), full)
     click.echo(figures.table(found))

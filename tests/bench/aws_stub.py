@@ -1,7 +1,7 @@
 """DynamoDB and @connections on loopback that answer at once.
 
-They run in a process of their own, so that only the caller's CPU time is counted there. TLS and
-AWS's whole list of authorities belong to what a container's first call costs.
+They run in their own process, so that only the caller's CPU time is counted. They use TLS and
+AWS's full list of authorities, because both add to the cost of a container's first call.
 """
 
 import contextlib
@@ -26,7 +26,7 @@ class _Stub(BaseHTTPRequestHandler):
     items: Sequence[dict[str, Any]] = ()
 
     def do_POST(self) -> None:
-        """Answer a query with every row, a look-up with the one of its key, the rest with {}."""
+        """Answer Query with all rows, GetItem with its row, other DynamoDB calls with {}."""
         body = self.rfile.read(int(self.headers["Content-Length"]))
         _, _, operation = self.headers.get("X-Amz-Target", "").rpartition(".")
         answer: dict[str, Any] = {}
@@ -43,7 +43,7 @@ class _Stub(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Keep quiet."""
+        """Write no access log."""
 
 
 def _serve(port: "multiprocessing.Queue[int]", rows: Sequence[Row], certificate: str) -> None:
@@ -72,12 +72,12 @@ def serving(rows: Sequence[Row], certificate: str = "") -> Generator[str, None, 
 
 @contextlib.contextmanager
 def stub(rows: Sequence[Row], folder: Path) -> Generator[dict[str, str], None, None]:
-    """Serve a game's rows behind TLS; yield the environment that sends a function there."""
+    """Serve a game's rows behind TLS; yield environment variables that point a function to it."""
     authority = trustme.CA()
     certificate, bundle = folder / "server.pem", folder / "authorities.pem"
     authority.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
-    everybody = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-    bundle.write_bytes(everybody + authority.cert_pem.bytes())
+    public = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
+    bundle.write_bytes(public + authority.cert_pem.bytes())
     with serving(rows, str(certificate)) as address:
         yield {
             "AWS_ENDPOINT_URL_DYNAMODB": f"https://{address}",

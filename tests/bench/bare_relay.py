@@ -1,6 +1,6 @@
-"""The floor: the smallest honest relay on click, websockets' asyncio server, uvloop and json.
+"""The floor: a minimal relay on click, websockets' asyncio server, uvloop and json.
 
-It knows nothing of API Gateway: no events, no rules, no limits, no trace.
+It has nothing of API Gateway: no events, no rules, no limits, no trace.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ games: dict[str, dict[str, ServerConnection]] = {}
 
 
 async def relay(connection: ServerConnection) -> None:
-    """Pass on what one player says, as long as it is connected."""
+    """Relay the messages of one player until it disconnects."""
     assert connection.request is not None
     query = parse_qs(urlsplit(connection.request.path).query)
     player, game_id = query["playerId"][0], query["gameId"][0]
@@ -45,7 +45,7 @@ async def relay(connection: ServerConnection) -> None:
 
 async def run(port: int) -> None:
     """Print the URL, and serve."""
-    # The same as ours: no compression, and room for a thousand connects at once.
+    # The same as poker-signal: no compression, and a backlog for a thousand connects at once.
     async with serve(relay, "127.0.0.1", port, compression=None, backlog=1024) as server:
         print(f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)
         await asyncio.get_running_loop().create_future()

@@ -1,7 +1,7 @@
-"""The driver's WebSocket client: as little Python per message as it takes.
+"""The driver's WebSocket client, with as little Python per message as possible.
 
-The servers must be what is busy. Frames are made before anything is measured, and only whole,
-unmasked and uncompressed messages are understood: no server here sends others.
+The server must be the bottleneck. Frames are serialized before the measurement, and the client
+reads only unfragmented, unmasked, uncompressed messages: the servers here send no others.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ _CLOSE = Frame(Opcode.CLOSE, Close(CloseCode.NORMAL_CLOSURE, "").serialize()).se
 
 
 class Client(asyncio.Protocol):
-    """One connection; hands every text that it hears to ``heard``."""
+    """One connection; calls ``heard`` with every text message that it receives."""
 
     def __init__(self, request: bytes, heard: Heard, *, greeted: bool) -> None:
         loop = asyncio.get_running_loop()
@@ -40,21 +40,21 @@ class Client(asyncio.Protocol):
         self._rest = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Ask for the upgrade."""
-        # uvloop's transports are no subclass of asyncio's.
+        """Send the upgrade request."""
+        # uvloop's transports are not a subclass of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
         self.write = self._transport.write
         self.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Tell who waits."""
+        """Complete the futures `opened` and `closed`."""
         if not self.opened.done():
             self.opened.set_exception(ConnectionError(f"closed during the handshake: {exc}"))
         if not self.closed.done():
             self.closed.set_result(None)
 
     def data_received(self, data: bytes) -> None:
-        """Take the response apart, then one frame after the other."""
+        """Parse the response to the upgrade, then each complete frame."""
         if self._rest:
             data, self._rest = self._rest + data, b""
         if not self._switched:
@@ -68,7 +68,7 @@ class Client(asyncio.Protocol):
             length, body = data[start + 1], start + 2
             if length >= 126:
                 body += 2 if length == 126 else 8
-                # What is not there yet counts as nothing, and the frame's end says so.
+                # If bytes of the length are missing, it is wrong, but `body > size` ends the loop.
                 length = int.from_bytes(data[start + 2 : body], "big")
             end_ = body + length
             if end_ > size or body > size:
@@ -114,7 +114,7 @@ class Client(asyncio.Protocol):
 
 
 class Address:
-    """Where clients connect to, and how they speak there."""
+    """A server's address and its dialect."""
 
     def __init__(self, url: str, dialect: Dialect) -> None:
         parts = urlsplit(url)
@@ -133,7 +133,7 @@ class Address:
         ).encode()
 
     async def connect(self, game: str, player: str, heard: Heard) -> Client:
-        """Open one connection, until the server listens."""
+        """Open one connection; return once the server reads messages."""
         loop = asyncio.get_running_loop()
         request = self._request(game, player)
         async with asyncio.timeout(TIMEOUT_S):
@@ -144,7 +144,7 @@ class Address:
         return client
 
     async def connect_all(self, seats: Iterable[tuple[str, str, Heard]]) -> list[Client]:
-        """Open connections, sixteen at once."""
+        """Open connections, sixteen at once; return them in the order of `seats`."""
         waiting = list(enumerate(seats))
         clients: dict[int, Client] = {}
         todo = iter(waiting)
@@ -165,7 +165,7 @@ async def close_all(clients: Iterable[Client]) -> None:
 
 
 def drive(load: Coroutine[Any, Any, T]) -> T:
-    """Run a load on the driver's core; what goes wrong in a callback ends it."""
+    """Run a load on the driver's core; an error in a callback ends it and is raised."""
     wrong: list[BaseException] = []
 
     async def watched() -> T:
@@ -179,7 +179,7 @@ def drive(load: Coroutine[Any, Any, T]) -> T:
         try:
             return await task
         except BaseException:
-            # What failed first says more than what fell over it.
+            # The first error is the cause of the others.
             if wrong:
                 raise wrong[0] from None
             raise

@@ -13,7 +13,7 @@ BAR = 0.8
 
 
 async def _connects(address: Address, server: Server) -> tuple[float, float]:
-    """Return connects per second, and the server's CPU of one in microseconds."""
+    """Return connects per second, and the server's CPU per connect in microseconds."""
     count, is_over = 0, False
 
     async def work(worker: int) -> None:

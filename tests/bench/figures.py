@@ -1,4 +1,4 @@
-"""What a bench finds: figures with a bar each, as a table and as JSON."""
+"""Results of the benches: figures with their bars, as a table and as JSON."""
 
 import datetime
 import json
@@ -16,24 +16,24 @@ LATEST = BUILD / "bench.json"
 
 
 class Figure(NamedTuple):
-    """One measured quantity, ours and what it is compared with."""
+    """One measured quantity: our value, and the value that it is compared with."""
 
     bench: str
     name: str
     unit: str
     ours: float
     against: str
-    """What ``floor`` is of."""
+    """Name of the thing that ``floor`` was measured of."""
     floor: float | None
-    """None: the bar is for ``ours`` itself."""
+    """None: the bar applies to ``ours`` itself."""
     bar: float | None
-    """None: stated, and held to nothing."""
+    """None: the figure is reported, without a limit."""
     at_least: bool = False
-    """Whether more is better."""
+    """True: the bar is a minimum. False: it is a maximum."""
 
     @property
     def ratio(self) -> float:
-        """Return what the bar is for."""
+        """Return the value that is compared with the bar."""
         return self.ours if self.floor is None else self.ours / self.floor
 
     @property
@@ -45,7 +45,7 @@ class Figure(NamedTuple):
         return "holds" if is_held else "MISSED"
 
     def bar_text(self) -> str:
-        """Return the bar as people read it."""
+        """Return the bar as text, with its sign and unit."""
         if self.bar is None:
             return "–"
         sign = "≥" if self.at_least else "≤"
@@ -53,7 +53,7 @@ class Figure(NamedTuple):
         return f"{sign} {digits(self.bar)}{unit}"
 
     def cells(self) -> list[str]:
-        """Return a line of a table."""
+        """Return the cells of its row in a table."""
         floor = "" if self.floor is None else f"{digits(self.floor)} ({self.against})"
         ratio = "" if self.floor is None else f"{self.ratio:.2f} ×"
         name = f"{self.name}, {self.unit}"
@@ -64,7 +64,7 @@ HEAD = ["measured", "poker-signal", "compared with", "ratio", "bar", ""]
 
 
 def digits(value: float) -> str:
-    """Return three significant digits, and no fewer than the integer part has."""
+    """Return three significant digits, or all digits of a longer integer part."""
     if abs(value) < 1:
         return f"{value:.3g}"
     places = max(0, 3 - len(str(int(abs(value)))))
@@ -73,12 +73,12 @@ def digits(value: float) -> str:
 
 
 def table(found: Iterable[Figure]) -> str:
-    """Return the figures as docs/performance.md has them."""
+    """Return the figures as the table in docs/performance.md."""
     return markdown([HEAD, ["---", *["--:"] * 4, "---"], *(figure.cells() for figure in found)])
 
 
 def about(is_full: bool, load_before: float, seconds: float) -> dict[str, Any]:
-    """Return what a reader must know of the machine and the run."""
+    """Return the facts about machine and run that a reader needs."""
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "cores": psutil.cpu_count(),
@@ -95,12 +95,12 @@ def about(is_full: bool, load_before: float, seconds: float) -> dict[str, Any]:
 
 
 def load_average() -> float:
-    """Return how many processes wanted a core in the last minute."""
+    """Return the load average of the last minute."""
     return os.getloadavg()[0]
 
 
 def save(path: Path, found: Iterable[Figure], facts: dict[str, Any]) -> None:
-    """Write a run as JSON, no figure with more digits than it deserves."""
+    """Write a run as JSON, its figures rounded to four digits."""
     values = {"about": facts, "figures": [_rounded(figure)._asdict() for figure in found]}
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -112,5 +112,5 @@ def _rounded(figure: Figure) -> Figure:
 
 
 def markdown(lines: Iterable[Sequence[str]]) -> str:
-    """Return a table."""
+    """Return rows of cells as a Markdown table."""
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -1,4 +1,4 @@
-"""Handshakes in a closed loop: who hears a message says the next one at once."""
+"""WebRTC handshakes in a closed loop: a client that gets a message sends the next one at once."""
 
 import asyncio
 import json
@@ -26,19 +26,19 @@ WARM_S = 0.4
 
 
 class Pair:
-    """A host and a player with their frames, and how far they have come."""
+    """A host and a player with their frames, and the progress of their handshake."""
 
     def __init__(self, host: Client, player: Client, frames: list[bytes]) -> None:
         self.host_says, self.player_says, self.frames = host.write, player.write, frames
         self.host_said = self.player_said = self.host_heard = self.player_heard = 0
 
     def offer(self) -> None:
-        """Begin."""
+        """Start a handshake with the offer."""
         self.host_said = self.player_said = self.host_heard = self.player_heard = 0
         self.host_says(self.frames[OFFER])
 
     def heard(self, number: int) -> bool:
-        """Say what follows a message; return whether the handshake is complete."""
+        """Send the messages that follow a received one; return whether the handshake is over."""
         if number == OFFER:
             self.player_says(self.frames[ANSWER])
             self._player_trickles()
@@ -64,13 +64,13 @@ class Pair:
 
 
 class Night(NamedTuple):
-    """Games, and players of each beside the host."""
+    """The number of games, and of players in each besides the host."""
 
     games: int
     players: int
 
     def seats(self) -> Iterator[tuple[str, str]]:
-        """Return every connection, hosts before their players."""
+        """Yield game and name of every connection, each host before its players."""
         for game in range(self.games):
             yield f"game{game}", "HOST"
             for player in range(self.players):
@@ -78,7 +78,7 @@ class Night(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """All are connected, and ``heard`` is told every message with its tag."""
+    """Connected clients; ``heard`` is called with the tag of every message that they receive."""
 
     clients: list[Client]
     pairs: list[Pair]
@@ -88,8 +88,8 @@ class Tables(NamedTuple):
 async def seated(
     address: Address, night: Night, heard: Callable[[int, int], None]
 ) -> AsyncIterator[Tables]:
-    """Connect everybody, let the players join, and close at the end."""
-    joined, everybody = 0, asyncio.Event()
+    """Connect all clients and let the players join; close all connections at the end."""
+    joined, all_joined = 0, asyncio.Event()
     players = night.games * night.players
     begun = False
 
@@ -103,7 +103,7 @@ async def seated(
             raise RuntimeError(f"a message was not relayed: {text[:200]!r}")
         joined += b'"join"' in text
         if joined == players:
-            everybody.set()
+            all_joined.set()
 
     dialect = address.dialect
     clients = await address.connect_all((*seat, hear) for seat in night.seats())
@@ -113,7 +113,7 @@ async def seated(
                 if player != "HOST":
                     client.write(join(player))
             async with asyncio.timeout(30):
-                await everybody.wait()
+                await all_joined.wait()
         begun = True
         pairs = list(_pairs(address, night, clients))
         yield Tables(clients, pairs)
@@ -132,7 +132,7 @@ def _pairs(address: Address, night: Night, clients: list[Client]) -> Iterator[Pa
 
 
 async def check(address: Address) -> None:
-    """Let two clients meet, and compare every message that is heard with what was said."""
+    """Run one handshake, and compare every message that arrives with the one that was sent."""
     dialect = address.dialect
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     host = await address.connect("check", "HOST", heard.put_nowait)
@@ -153,17 +153,17 @@ async def check(address: Address) -> None:
 
 
 class Load(NamedTuple):
-    """What a server did under a closed loop."""
+    """A server's results under a closed loop."""
 
     messages_s: float
     cpu_us: float
-    """Per message, user and system."""
+    """CPU of the server per message, user and system."""
     waited: float
-    """Share of the time in which the server waited for its core."""
+    """Fraction of the time in which the server waited for its core."""
 
 
 async def saturate(address: Address, server: Server, night: Night, seconds: float) -> Load:
-    """Keep every pair in a handshake, one after the other."""
+    """Let every pair do one handshake after the other; return the server's results."""
     count = idle = 0
     pairs: list[Pair] = []
     all_idle = asyncio.Event()
@@ -188,7 +188,7 @@ async def saturate(address: Address, server: Server, night: Night, seconds: floa
         meter, before = Meter(server), count
         await asyncio.sleep(seconds)
         spent, relayed = meter.read(), count - before
-        # Every handshake is completed: a server that loses messages does not get away with it.
+        # Every handshake must be completed, so a server that loses messages fails here.
         stopping = True
         async with asyncio.timeout(10):
             await all_idle.wait()
@@ -197,7 +197,7 @@ async def saturate(address: Address, server: Server, night: Night, seconds: floa
 
 
 async def one_handshake(address: Address) -> None:
-    """Let two clients meet: connect both, join, offer, answer, all candidates."""
+    """Run one handshake of two clients: connect both, join, offer, answer, all candidates."""
     done = asyncio.Event()
     heard_ = 0
 

@@ -1,7 +1,7 @@
-"""One container of the function, from its start: CPU seconds of the start and of each event.
+"""One container of the function: CPU seconds of its start and of each event.
 
-Runs in a fresh process, with nothing on its path but the deployment's zip and boto3. Gets the
-events as JSON on stdin, prints the costs as JSON.
+Runs in a new process with only the deployment's zip and boto3 on its path. Reads the events as
+JSON from stdin, prints the costs as JSON.
 """
 
 import time
@@ -17,7 +17,7 @@ from collections.abc import Callable  # noqa: E402
 
 
 def main() -> None:
-    """Handle the first events once, then all the others again and again."""
+    """Handle the first events once, then each kind of event in every round."""
     report, sys.stdout = sys.stdout, open(os.devnull, "w")  # noqa: SIM115 # until the end
     todo = json.load(sys.stdin)
     first = {name: _cost(_handled(event)) for name, event in todo["first"].items()}
@@ -35,7 +35,7 @@ def _handled(event: object) -> Callable[[], object]:
 
 
 def _two_calls(game: str, target: str, data: str) -> Callable[[], object]:
-    """Return what a candidate takes at least: a query, and a post."""
+    """Return a function that makes the two calls of a candidate: a query and a post."""
     from poker_signal.lambda_app.clients import dynamodb_client, management_client
     from poker_signal.lambda_app.table import INDEX
 

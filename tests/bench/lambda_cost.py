@@ -1,7 +1,7 @@
-"""What the function costs in CPU, from the start of a container to every kind of event.
+"""CPU cost of the function: the start of a container, and every kind of event.
 
-Each sample is a fresh process with the deployment's zip. The handshake's budget and
-docs/scale.md reckon with these figures, so they are kept in a file. ::
+Each sample is a new process with the deployment's zip. The handshake's budget and
+docs/scale.md use these figures, so they are kept in a file. ::
 
     python -m tests.bench.lambda_cost     # measures, and writes lambda_cost.json
 """
@@ -33,7 +33,7 @@ HOST = row("HOST", 0, reached=PLAYERS)
 JOINER = PLAYERS[0]
 
 SDP_BYTES = 2_400
-"""An offer for a data channel with a few candidates in it, as browsers write it."""
+"""Size of a browser's offer for a data channel, with a few candidates in it."""
 
 
 def _offer(type_: str, target: Row) -> str:
@@ -59,7 +59,7 @@ EVENTS: dict[str, Any] = {
 
 
 CALLS = "the two calls alone"
-"""A query and a post, as every message needs them: the floor of a warm candidate."""
+"""A query and a post, which every message needs: the floor of a warm candidate."""
 
 
 class Cost(NamedTuple):
@@ -67,21 +67,21 @@ class Cost(NamedTuple):
 
     about: str
     start: list[float]
-    """From the start of the process until the handler is there."""
+    """From the start of the process until the handler is imported."""
     first_join: list[float]
     """A container's first event, which connects to both services."""
     next_offer: list[float]
-    """Its second one, from a sender that it does not know."""
+    """A container's second event, from a sender whose game it has not cached."""
     warm: dict[str, list[float]]
-    """By kind of event, in a container that has seen a few."""
+    """By kind of event, in a container that has handled some before."""
 
     def warm_s(self, kind: str) -> float:
-        """Return the median of a kind of event."""
+        """Return the median of a kind of event, in seconds."""
         return statistics.median(self.warm[kind])
 
 
 def measure(containers: int = CONTAINERS) -> Cost:
-    """Measure with the newest Python that is here, as the deployment has a new one."""
+    """Measure with the newest Python on this machine, as the deployment has a new one."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         newest = newest_python()
@@ -101,7 +101,7 @@ def measure(containers: int = CONTAINERS) -> Cost:
 
 
 def _all(samples: Iterable[list[float]]) -> list[float]:
-    # The first of each container is not quite warm.
+    # The first sample of each container is not fully warm.
     return [cost for sample in samples for cost in sample[1:]]
 
 
@@ -130,7 +130,7 @@ def _container(python: str, environment: dict[str, str]) -> dict[str, Any]:
 
 
 def save(cost: Cost) -> None:
-    """Keep what was measured; of the warm samples every tenth, sorted, which is their shape."""
+    """Write the figures to FILE; every tenth of the sorted warm samples keeps their shape."""
     warm = {kind: sorted(samples)[5::10] for kind, samples in cost.warm.items()}
     kept = {**cost._asdict(), "warm": warm}
     text = json.dumps(_rounded(kept), indent=1)
@@ -146,7 +146,7 @@ def _rounded(value: Any) -> Any:
 
 
 def kept() -> Cost:
-    """Return what was measured when it was last kept."""
+    """Return the figures in FILE."""
     return Cost(**json.loads(FILE.read_text(encoding="utf-8")))
 
 

@@ -1,8 +1,8 @@
-"""The handshake's budget on Lambda, by memory size: from the join to the delivered offer.
+"""Time budget of a handshake on Lambda, by memory size: from the join to the delivered offer.
 
-CPU is measured, container by container, and stretched by the CPU share of the memory; AWS's
-calls are those that the tests count, 5 ms each of DynamoDB and 10 ms each of @connections.
-Not in it: the players' network and browsers, and AWS's own time to find a container.
+CPU time is measured in containers, and divided by the CPU share of the memory size. The AWS
+calls are those that the tests count: 5 ms for each of DynamoDB, 10 ms for each of @connections.
+Not included: the players' network and browsers, and AWS's own time to find a container.
 """
 
 import random
@@ -23,10 +23,10 @@ MODULE = Path(__file__).parents[2] / "infrastructure" / "signaling-server"
 
 DYNAMODB_S = 0.005
 POST_S = 0.010
-"""The time until a call has its answer, @connections too."""
+"""Seconds until a call is answered: of DynamoDB, and of @connections."""
 
 VCPU_MB = 1769
-"""Lambda developer guide: a function of so much memory has one vCPU, others their share."""
+"""Memory with which a function has one vCPU; less has its share (Lambda developer guide)."""
 
 USD_OF_A_GB_S, USD_OF_AN_INVOCATION = 13.3334e-6, 0.20e-6
 """List prices of us-west-2 on arm64; not verified."""
@@ -43,7 +43,7 @@ JOIN, JOIN_COLD = "`join`, warm container", "`join`, cold container"
 CANDIDATE = "`ice-candidate` after its offer"
 
 HANDSHAKE = {"`$connect` of a player": 1, JOIN: 1, OFFER: 2, CANDIDATE: 8, "`$disconnect`": 1}
-"""Events of a player who connects, joins and leaves: see docs/deploy.md."""
+"""Events of a player who connects, joins and leaves, with their number: see docs/deploy.md."""
 
 BARRED = {
     "warm": "warm containers",
@@ -53,7 +53,7 @@ BARRED = {
 
 
 def default_memory_mb() -> int:
-    """Return the memory that the module gives the function, as its source has it."""
+    """Return the module's default of `memory_size`, read from its source."""
     text = "".join(file.read_text(encoding="utf-8") for file in MODULE.glob("*.tf"))
     found = re.search(r"\bmemory_size\s*=\s*(?:optional\(number, )?(\d+)", text)
     assert found is not None, "the module has no default of memory_size any more"
@@ -61,17 +61,17 @@ def default_memory_mb() -> int:
 
 
 def cpu_share(memory_mb: int) -> float:
-    """Return which part of a vCPU a function of so much memory has; one thread uses one at most."""
+    """Return a function's share of a vCPU, at most 1: one thread cannot use more."""
     return min(1.0, memory_mb / VCPU_MB)
 
 
 def waits_s(calls: list[str]) -> float:
-    """Return how long calls of AWS take, one after the other."""
+    """Return the seconds that AWS calls take, one after the other."""
     return sum(DYNAMODB_S if call in DYNAMODB else POST_S for call in calls)
 
 
 class Size(NamedTuple):
-    """What a memory size means for a handshake; times in seconds, p95 where nothing is said."""
+    """Figures of a handshake with a memory size; seconds, 95th percentile unless stated."""
 
     memory_mb: int
     start: float
@@ -79,26 +79,26 @@ class Size(NamedTuple):
     message: float
     """A warm candidate, median."""
     warm: float
-    """Join and offer in containers that know both players."""
+    """Join and offer in warm containers that have cached the game of both players."""
     cold: float
-    """The join starts a container, at its CPU share; the offer is that one's second event."""
+    """The join starts a container, at its CPU share; the offer is the second event there."""
     cold_boosted: float
-    """The same with a whole vCPU until the handler is there, as AWS is said to give."""
+    """The same with a whole vCPU until the handler is imported, as AWS is said to give."""
     usd: float
-    """A million warm candidates."""
+    """Price of a million warm candidates."""
 
 
 def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
-    """Return what a memory size means, by some thousand handshakes of each kind."""
+    """Return the figures of a memory size, from 5 000 drawn handshakes of each kind."""
     chance, share = random.Random(8), cpu_share(memory_mb)
 
     def delivered_s(*names: str) -> float:
-        # Up to the call that delivers; the note of it comes after.
+        # Up to the call that delivers; the call that records the delivery comes after it.
         until = {name: calls[name].index("PostToConnection") + 1 for name in names}
         return sum(waits_s(calls[name][: until[name]]) for name in names)
 
     def p95(waited_s: float, *parts: tuple[list[float], float]) -> float:
-        """Return the 95th percentile of CPU that is drawn, each part by its share of a vCPU."""
+        """Return the 95th percentile of the waits plus drawn CPU, each part by its vCPU share."""
         drawn = [
             waited_s + sum(chance.choice(samples) / part for samples, part in parts)
             for _ in range(HANDSHAKES)
@@ -121,7 +121,7 @@ def size_of(memory_mb: int, cost: Cost, calls: dict[str, list[str]]) -> Size:
 
 
 def memory_table(cost: Cost, calls: dict[str, list[str]]) -> str:
-    """Return the sizes to choose from, the module's default among them."""
+    """Return a table of memory sizes, with the module's default among them."""
     default = default_memory_mb()
     head = ["memory", "start at its share", "warm candidate", *BARRED.values()]
     lines = [[*head, "USD a million candidates"], ["---"] + 6 * ["--:"]]
@@ -140,7 +140,7 @@ def memory_table(cost: Cost, calls: dict[str, list[str]]) -> str:
 
 
 def zip_bytes() -> int:
-    """Return the size of what is deployed."""
+    """Return the size of the zip that is deployed."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in ("core", "lambda_app"):
@@ -150,11 +150,11 @@ def zip_bytes() -> int:
 
 
 def figures(cost: Cost, calls: dict[str, list[str]]) -> list[Figure]:
-    """Return what has a bar, at the module's default of memory."""
+    """Return the figures that have a bar, at the module's default memory size."""
     size = size_of(default_memory_mb(), cost, calls)
     at = f"join to offer, p95, at {size.memory_mb} MB"
     ours = sum(times * len(calls[name]) for name, times in HANDSHAKE.items())
-    # One write per connect and leave; a read of who is there and a post per message.
+    # One write per connect and leave; one read of the game and one post per message.
     least = sum(times * (1 if "$" in name else 2) for name, times in HANDSHAKE.items())
     bench = "lambda-handshake"
     return [

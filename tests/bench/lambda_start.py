@@ -1,7 +1,7 @@
-"""What a cold start costs: CPU time of a fresh process until the handler is there.
+"""Cost of a cold start: CPU time of a new process until the handler is imported.
 
-Against two floors in the same run: bare botocore clients, and the style of most samples, a boto3
-resource. With this Python and the newest one that is here.
+Compared with two floors in the same run: bare botocore clients, and a boto3 resource, as most
+samples use. Measured with this Python and with the newest one on this machine.
 """
 
 import os
@@ -33,8 +33,8 @@ BARS = (1.05, 0.88)
 MEMORY_BAR_MB = 50
 
 LEAVE = "\nimport os; os._exit(0)"
-"""Without tidying up: a container does not end when its handler is there, and what one program
-spares itself at its end would be counted as a faster start."""
+"""Exit without cleanup: a container does not end after the import, and a program with less to
+clean up would seem to start faster."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "x",
@@ -42,14 +42,14 @@ ENVIRONMENT = {
     "AWS_DEFAULT_REGION": "us-west-2",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://x.example/prod",
     "TABLE_NAME": "poker-signaling-connections",
-    # The zip holds sources alone, and a function's folder cannot be written to: every
-    # container compiles them. boto3 comes compiled with the runtime.
+    # The zip has only sources, and a function's folder is read-only, so every container
+    # compiles them. The runtime has boto3 compiled.
     "PYTHONDONTWRITEBYTECODE": "1",
 }
 
 
 def unzipped(folder: Path) -> Path:
-    """Return a folder that holds what the deployment's zip holds."""
+    """Fill a folder with the contents of the deployment's zip, and return it."""
     for name in ("core", "lambda_app"):
         ignore = shutil.ignore_patterns("__pycache__", "ruff.toml", "py.typed")
         shutil.copytree(ROOT / name, folder / "poker_signal" / name, ignore=ignore)
@@ -57,7 +57,7 @@ def unzipped(folder: Path) -> Path:
 
 
 def newest_python() -> str | None:
-    """Return the newest interpreter that is newer than this one, on the path or pyenv's."""
+    """Return the newest interpreter on the path or of pyenv; None: none is newer than this."""
     versions = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
     for minor in range(30, sys.version_info.minor, -1):
         found = [*map(str, versions.glob(f"3.{minor}.*/bin/python"))]
@@ -68,7 +68,7 @@ def newest_python() -> str | None:
 
 
 def with_boto3(python: str, folder: Path) -> str:
-    """Return an interpreter like ``python`` that has the same boto3 as this one."""
+    """Make a virtual environment of ``python`` with our boto3; return its interpreter."""
     subprocess.run([python, "-m", "venv", folder], check=True)
     inner = str(folder / "bin" / "python")
     pip = [inner, "-m", "pip", "install", "--quiet", "boto3"]
@@ -77,7 +77,7 @@ def with_boto3(python: str, folder: Path) -> str:
 
 
 def _cost(python: str, program: str, path: Path) -> tuple[float, float]:
-    """Return CPU seconds and peak megabytes of a fresh process."""
+    """Return CPU seconds and peak megabytes of a new process."""
     environment = {**os.environ, **ENVIRONMENT, "PYTHONPATH": str(path)}
     process = subprocess.Popen([python, "-c", program + LEAVE], env=environment)
     _, status, usage = os.wait4(process.pid, 0)
@@ -89,7 +89,7 @@ def _cost(python: str, program: str, path: Path) -> tuple[float, float]:
 
 def _figures(python: str, path: Path) -> list[Figure]:
     programs = [OURS, *FLOORS.values()]
-    in_turns(programs, 1, lambda program: _cost(python, program, path))  # into the disk cache
+    in_turns(programs, 1, lambda program: _cost(python, program, path))  # fills the disk cache
     (ours_s, ours_mb), *floors = in_turns(programs, ROUNDS, lambda one: _cost(python, one, path))
     version = subprocess.check_output([python, "--version"], text=True).strip()
     label = f"cold start, {version}"
@@ -103,7 +103,7 @@ def _figures(python: str, path: Path) -> list[Figure]:
 
 
 def measure(is_full: bool) -> list[Figure]:
-    """Measure with this Python, and with the newest one that is here."""
+    """Measure with this Python, and with the newest one on this machine."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = unzipped(folder / "zip")

@@ -1,7 +1,7 @@
-"""What a message costs a warm container: CPU time against the two botocore calls alone.
+"""CPU cost of a message in a warm container, compared with its two botocore calls alone.
 
-DynamoDB and @connections are stubs on loopback that answer at once; they run in a process of
-their own, so that only the caller's CPU time is counted.
+DynamoDB and @connections are stubs on loopback that answer at once. They run in their own
+process, so that only the caller's CPU time is counted.
 """
 
 from tests.bench import lambda_cost
@@ -12,7 +12,7 @@ BAR = 1.3
 
 
 def measure(is_full: bool) -> list[Figure]:
-    """Compare a candidate with the calls that it takes."""
+    """Compare a candidate with the two calls that it needs."""
     cost = lambda_cost.measure(CONTAINERS)
     ours, floor = (cost.warm_s(kind) * 1e6 for kind in ("ice-candidate", lambda_cost.CALLS))
     name = "CPU of a warm message"

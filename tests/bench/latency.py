@@ -1,4 +1,4 @@
-"""Latency at 100 messages a second, sent when they are due and not when the last one is back."""
+"""Latency at 100 messages a second; each is sent when it is due, even if others are late."""
 
 import asyncio
 import random
@@ -20,7 +20,7 @@ NIGHT = Night(games=10, players=8)
 
 
 async def _latencies(address: Address, seconds: float) -> list[float]:
-    """Return every message's time from when it was due until it was heard, in seconds."""
+    """Return the seconds of every message from its due time until it was received."""
     waiting: dict[tuple[int, int], deque[float]] = {}
     taken: list[float] = []
     total = int(RATE_S * seconds)
@@ -35,10 +35,10 @@ async def _latencies(address: Address, seconds: float) -> list[float]:
     async with seated(address, NIGHT, heard) as tables:
         due = time.perf_counter() + 0.2
         for sent in range(total):
-            # A handshake of one pair after the other; people do not act on the beat.
+            # Pairs take turns, one handshake each, at random intervals as people would.
             number, pair = sent % MESSAGES, sent // MESSAGES % len(tables.pairs)
             due += chance.expovariate(RATE_S)
-            # Sleeping would add the timer's millisecond: the driver has a core for itself.
+            # A sleep would add a timer's millisecond; the driver may spin, on a core of its own.
             while time.perf_counter() < due:  # noqa: ASYNC110
                 await asyncio.sleep(0)
             waiting.setdefault((pair, number), deque()).append(due)
@@ -50,7 +50,7 @@ async def _latencies(address: Address, seconds: float) -> list[float]:
 
 
 def percentiles(taken: list[float]) -> dict[int, float]:
-    """Return what is barred, in milliseconds."""
+    """Return the percentiles that have a bar, in milliseconds."""
     cuts = statistics.quantiles(taken, n=100, method="inclusive")
     return {percent: cuts[percent - 1] * 1e3 for percent in BARS}
 

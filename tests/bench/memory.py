@@ -1,4 +1,4 @@
-"""Memory of idle connections, and what a connect costs when many are there already."""
+"""Memory of idle connections, and the cost of a connect when many exist already."""
 
 import gc
 
@@ -14,14 +14,14 @@ MEMORY_BAR, GROWTH_BAR = 1.3, 1.15
 QUICK, FULL = (1_000,), (1_000, 10_000)
 WARM = 64
 PLAYERS = 9
-"""Beside the host; a game has ten connections."""
+"""Players of a game besides the host; a game has ten connections."""
 
 
 async def _fill(server: Server, counts: tuple[int, ...]) -> list[float]:
-    """Return the CPU of a connect, last tenth and first, in µs, and kB of one at each count."""
+    """Return CPU per connect in the last and first tenth, in µs, then kB per connection."""
     address = Address(server.url, server.spec.dialect)
     seats = [(*seat, lambda text: None) for seat in Night(counts[-1] // 10, PLAYERS).seats()]
-    # Buffers and caches that the first connections make are nobody's idle connection.
+    # Buffers and caches that the first connections create do not belong to idle connections.
     await close_all(await address.connect_all(seats[:WARM]))
     before, tenth = server.rss_bytes(), counts[-1] // 10
     clients: list[Client] = []
@@ -46,7 +46,7 @@ def measure(is_full: bool) -> list[Figure]:
     allow_descriptors(counts[-1])
 
     def one(spec: Spec) -> list[float]:
-        # A process of its own each time: what closed connections leave behind would count.
+        # A new process each time: memory that closed connections leave behind would count.
         with running(spec) as server:
             return drive(_fill(server, counts))
 

@@ -1,6 +1,6 @@
-"""How far it is to PeerJS server: relay and start.
+"""Comparison with PeerJS server: relay and start.
 
-npm installs it outside of the repository, in the user's cache.
+npm installs it in the user's cache, outside of the repository.
 """
 
 import shutil
@@ -24,22 +24,22 @@ HERE = Path(__file__).parent
 
 
 class PeerJs(Dialect):
-    """PeerJS's protocol: a peer's name is unique on the server, and nobody says that it joins."""
+    """PeerJS's protocol: a peer's name is unique on the server, and there is no join."""
 
     kinds: Mapping[str, str] = {"offer": "OFFER", "answer": "ANSWER", "ice-candidate": "CANDIDATE"}
     joins = False
     greets = True
 
     def path(self, game: str, player: str) -> str:
-        """Return what to append to the server's URL."""
+        """Return the query to append to the server's URL."""
         return f"?key=peerjs&id={game}-{player}&token=t"
 
     def address(self, game: str, player: str) -> dict[str, str]:
-        """Return whom a message is for."""
+        """Return the members of a message that name its target."""
         return {"dst": f"{game}-{player}"}
 
     def sender(self, heard: dict[str, Any]) -> dict[str, str]:
-        """Return the address of whom a message that was heard says it is from."""
+        """Return the address of a received message's sender."""
         return {"dst": heard["src"]}
 
 
@@ -47,7 +47,7 @@ PEERJS = Spec("PeerJS server", ("node", str(HERE / "peerjs_server.cjs")), PeerJs
 
 
 def installed() -> Path | None:
-    """Return the folder of Node's packages, or None without Node; npm installs it once."""
+    """Return the folder of Node's packages, which npm installs once; None if it cannot."""
     npm = shutil.which("npm")
     if npm is None or shutil.which("node") is None:
         return None

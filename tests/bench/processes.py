@@ -1,4 +1,4 @@
-"""Servers in processes of their own, on a core of their own, and what they cost."""
+"""Servers in their own processes on their own core, and a meter of their cost."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ FLOOR = Spec("bare relay", (sys.executable, str(Path(__file__).with_name("bare_r
 
 
 class Server(Usage):
-    """A server that runs."""
+    """A running server."""
 
     def __init__(self, spec: Spec, process: Process, url: str) -> None:
         super().__init__(process.pid)
@@ -37,7 +37,7 @@ class Server(Usage):
         self.url = url
 
     def waited_s(self) -> float:
-        """Return how long it has waited for a core that others had; 0 where nobody counts."""
+        """Return the seconds that it waited for a busy core; 0 on systems other than Linux."""
         if sys.platform != "linux":
             return 0.0
         # proc(5): time on the core, time waiting for it, both in nanoseconds, and time slices.
@@ -46,7 +46,7 @@ class Server(Usage):
 
 
 def cores() -> tuple[set[int], set[int]]:
-    """Return the server's and the driver's core, or all for both where there is only one."""
+    """Return the cores of server and driver: the same if only one, empty without affinity."""
     if not hasattr(os, "sched_getaffinity"):
         return set(), set()
     here = sorted(os.sched_getaffinity(0))
@@ -55,7 +55,7 @@ def cores() -> tuple[set[int], set[int]]:
 
 @contextmanager
 def pinned(core: set[int]) -> Iterator[None]:
-    """Stay on a core for a while; who is started meanwhile stays there for ever."""
+    """Pin this process to a core during the block; processes started in it stay pinned."""
     if not core:
         yield
         return
@@ -68,10 +68,10 @@ def pinned(core: set[int]) -> Iterator[None]:
 
 
 def environment() -> dict[str, str]:
-    """Return what servers run with: where one is installed by pip, its bytecode is there.
+    """Return the environment of the servers, in which Python may write bytecode.
 
-    Of an editable install the first start writes it. Where that is forbidden, ours would be
-    compiled at every start, and the floor's libraries at none.
+    pip compiles what it installs, except an editable install: its first start does. If that
+    were forbidden, ours would be compiled at every start, and the floor's libraries never.
     """
     return {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
 
@@ -80,7 +80,7 @@ def environment() -> dict[str, str]:
 def running(spec: Spec) -> Iterator[Server]:
     """Start a server on its core, and stop it as Ctrl-C does."""
     with tempfile.TemporaryFile() as log, ExitStack() as stack:
-        # Into a file, as a log is: nobody reads along.
+        # Into a file, like a log: a pipe would need a reader.
         server = serving(*spec.command, stderr=log, env=environment(), stop=signal.SIGINT)
         with pinned(cores()[0]):
             served = stack.enter_context(server)
@@ -88,16 +88,16 @@ def running(spec: Spec) -> Iterator[Server]:
 
 
 class Spent(NamedTuple):
-    """What a server took while something was measured."""
+    """Time and CPU of a server during a measurement."""
 
     seconds: float
     cpu_s: float
     waited_s: float
-    """Runnable, without a core: somebody else disturbed."""
+    """Time in which it was runnable without a core: another process disturbed it."""
 
 
 class Meter:
-    """Measures a server from its making on."""
+    """A meter of a server, from the meter's creation on."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -105,7 +105,7 @@ class Meter:
         self._began = time.perf_counter()
 
     def read(self) -> Spent:
-        """Return what it took until now."""
+        """Return time and CPU since the meter's creation."""
         return Spent(
             time.perf_counter() - self._began,
             self._server.cpu_s() - self._cpu_s,

@@ -18,7 +18,7 @@ def _load(server: Server) -> Load:
 
 
 def loads(specs: Sequence[Spec]) -> list[Load]:
-    """Load servers in turns, after a look at what they relay."""
+    """Load servers in turns, after a check that they relay correctly."""
     with all_running(*specs) as servers:
         for server in servers:
             drive(check(Address(server.url, server.spec.dialect)))
@@ -26,7 +26,7 @@ def loads(specs: Sequence[Spec]) -> list[Load]:
 
 
 def figures(bench: str, ours: Load, other: Load, name: str, bar: float | None) -> list[Figure]:
-    """Return the figures of a comparison, and how disturbed it was."""
+    """Return the figures of a comparison, and the time lost to other processes."""
     rates = ours.messages_s, name, other.messages_s
     costs = ours.cpu_us, name, other.cpu_us
     waited = max(ours.waited, other.waited) * 100

@@ -1,4 +1,4 @@
-"""The benches, and how they are run; none of this in ``__main__``, which no other process has."""
+"""The benches and their runner; not in ``__main__``, which a new process cannot import."""
 
 import multiprocessing
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ BENCHES = (*USUAL, "peers")
 
 
 def module_of(name: str) -> ModuleType:
-    """Return the module that a bench's name stands for."""
+    """Return the module of a bench, by the bench's name."""
     return import_module(f"tests.bench.{name.replace('-', '_')}")
 
 
@@ -29,7 +29,7 @@ def _measured(name: str, is_full: bool) -> list[Figure]:
 
 
 def run(names: Sequence[str], is_full: bool) -> list[Figure]:
-    """Run benches, each in a new process: the memory of this one would count as the servers'."""
+    """Run benches, each in a new process: this one's memory would count as the servers'."""
     found: list[Figure] = []
     for name in names:
         click.echo(f"measuring {name}", err=True)

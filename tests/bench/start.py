@@ -1,4 +1,4 @@
-"""From the start of the process to the first completed handshake of two clients."""
+"""Time from the start of the process to the first completed handshake of two clients."""
 
 import time
 
@@ -13,7 +13,7 @@ BAR = 1.5
 
 
 def seconds_to_handshake(spec: Spec) -> tuple[float]:
-    """Start a server, let two clients meet, and return how long that took."""
+    """Start a server, run one handshake, and return the seconds that both took."""
     began = time.perf_counter()
     with running(spec) as server:
         drive(one_handshake(Address(server.url, spec.dialect)))

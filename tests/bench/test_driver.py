@@ -1,4 +1,4 @@
-"""The load driver: its frames, its handshakes, and that it notices what goes wrong."""
+"""Tests of the load driver: its frames, its handshakes, and its detection of errors."""
 
 import asyncio
 import json
@@ -26,7 +26,7 @@ from tests.bench.workload import (
 
 
 def spoken(frames: list[bytes]) -> list[dict[str, object]]:
-    """Return what a server makes of a client's bytes: it fails a frame without a mask."""
+    """Return the messages that a server parses from a client's bytes; all must be masked."""
     server = Protocol(Side.SERVER, state=OPEN)
     server.receive_data(b"".join(frames))
     assert server.parser_exc is None
@@ -36,7 +36,7 @@ def spoken(frames: list[bytes]) -> list[dict[str, object]]:
 
 
 def test_a_handshake_is_what_the_page_says() -> None:
-    """Two descriptions of 2.5 kB, and eight candidates of 200 B of each side; all are tagged."""
+    """A handshake has two descriptions of 2.5 kB and 2 × 8 candidates of 200 B, all tagged."""
     messages = spoken(handshake(POKER_SIGNAL, "AAAAAA", "Alice", 7))
     targets = [message["targetId"] for message in messages]
     assert targets == ["Alice" if from_host(number) else "HOST" for number in range(MESSAGES)]
@@ -53,7 +53,7 @@ def test_a_handshake_is_what_the_page_says() -> None:
 
 @pytest.fixture(params=["bare relay", "emulator"])
 async def address(request: pytest.FixtureRequest) -> AsyncIterator[Address]:
-    """Both servers that are compared."""
+    """Yield the address of each of the two servers that are compared."""
     if request.param == "emulator":
         async with Emulator(Settings(port=0)) as emulator:
             yield Address(emulator.url, POKER_SIGNAL)
@@ -64,7 +64,7 @@ async def address(request: pytest.FixtureRequest) -> AsyncIterator[Address]:
 
 
 async def test_both_servers_relay_the_same(address: Address) -> None:
-    """What is compared does the same work, message by message."""
+    """The bare relay and the emulator do the same work, message by message."""
     await check(address)
     await one_handshake(address)
     async with seated(address, Night(2, 3), lambda pair, number: None) as tables:
@@ -73,7 +73,7 @@ async def test_both_servers_relay_the_same(address: Address) -> None:
 
 
 async def test_a_server_that_alters_a_message_is_found_out() -> None:
-    """Before anything is measured."""
+    """A server that alters a message fails the check that precedes the measurement."""
 
     async def alter(connection: ServerConnection) -> None:
         async for _ in connection:
@@ -86,7 +86,7 @@ async def test_a_server_that_alters_a_message_is_found_out() -> None:
 
 
 def test_what_goes_wrong_in_a_callback_ends_the_load() -> None:
-    """An error there would leave the load waiting for ever."""
+    """An error in a callback ends the load, which would wait for ever otherwise."""
 
     async def load() -> None:
         def fail() -> None:

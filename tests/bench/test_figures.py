@@ -37,19 +37,19 @@ STATED = Figure("connects", "CPU", "µs", 300.0, "bare relay", 200.0, None)
     ],
 )
 def test_a_ratio_is_ours_by_theirs(figure: Figure, ratio: float, verdict: str) -> None:
-    """And a bar is held where it is reached exactly."""
+    """A ratio is ours divided by theirs, and a bar that is reached exactly holds."""
     assert figure.ratio == pytest.approx(ratio)
     assert figure.verdict == verdict
 
 
 def test_quantities_are_medians_of_turns() -> None:
-    """A B A B, each quantity by itself."""
+    """Things are measured in turns, A B A B, and each quantity has its own median."""
     left = {"a": [(1, 9), (3, 8), (2, 1)], "b": [(0, 0), (0, 0), (5, 5)]}
     assert in_turns("ab", 3, lambda thing: left[thing].pop()) == [[2, 8], [0, 0]]
 
 
 def test_rate_and_cpu_are_two_sides_of_a_comparison() -> None:
-    """A goal of twice the rate is one of half the CPU."""
+    """A bar of twice the rate is a bar of half the CPU per message."""
     rate, cpu, waited = compared(
         "peers", Load(200, 20, 0.2), Load(100, 40, 0.5), "PeerJS server", 2.0
     )
@@ -59,13 +59,13 @@ def test_rate_and_cpu_are_two_sides_of_a_comparison() -> None:
 
 
 def test_percentiles_are_milliseconds() -> None:
-    """Of everything that was sent."""
+    """Percentiles of latencies in seconds are returned in milliseconds."""
     found = percentiles([number / 1e3 for number in range(101)])
     assert found == {50: pytest.approx(50), 99: pytest.approx(99)}
 
 
 def test_a_table_names_what_was_missed() -> None:
-    """With unit, ratio and bar, and three digits."""
+    """A row of the table has unit, ratio, bar and verdict, and numbers have three digits."""
     missed = LESS._replace(ours=0.4).cells()
     assert missed == ["start, s", "0.4", "0.2 (bare relay)", "2.00 ×", "≤ 1.5 ×", "MISSED"]
     assert ALONE.cells() == ["zip, kB", "61", "", "", "≤ 60 kB", "MISSED"]
@@ -74,7 +74,7 @@ def test_a_table_names_what_was_missed() -> None:
 
 
 def test_a_run_is_saved_with_no_more_digits_than_it_deserves(tmp_path: Path) -> None:
-    """As JSON, with what a reader must know of the machine."""
+    """A run is saved as JSON, rounded, with facts about the machine."""
     file = tmp_path / "bench.json"
     figures.save(file, [LESS._replace(ours=1 / 3), ALONE], figures.about(False, 1.0, 9.6))
     saved = json.loads(file.read_text(encoding="utf-8"))
@@ -83,12 +83,12 @@ def test_a_run_is_saved_with_no_more_digits_than_it_deserves(tmp_path: Path) -> 
 
 
 def test_a_name_stands_for_a_bench() -> None:
-    """Modules are imported when they are asked for, so a typing error would show late."""
+    """Every bench's name has a module; it is imported late, so a typing error would show late."""
     assert all(callable(module_of(name).measure) for name in BENCHES)
 
 
 def test_a_handshake_is_within_its_budget_at_the_modules_memory() -> None:
-    """With the CPU that is kept, and the calls and the zip as they are now."""
+    """With the CPU figures kept in the file, and the present calls and zip, every bar holds."""
     cost = lambda_cost.kept()
     assert min(cost.start) > max(cost.first_join) > max(cost.next_offer) > 0
     found = lambda_handshake.figures(cost, measured())
@@ -100,7 +100,7 @@ def test_a_handshake_is_within_its_budget_at_the_modules_memory() -> None:
 def test_what_cannot_be_measured_is_told_before(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """An unknown name, a machine without Node, and too few open files."""
+    """An unknown name, a missing Node and too few open files are reported before measuring."""
     assert CliRunner().invoke(main, ["start", "nonsense"]).exit_code == 2
     monkeypatch.setenv("PATH", "")
     assert peers.measure(False) == []

@@ -1,4 +1,4 @@
-"""Measuring in turns, A B A B: what disturbs the machine disturbs all that is compared."""
+"""Measurement in turns, A B A B: a disturbance of the machine affects all servers alike."""
 
 import statistics
 from collections.abc import Callable, Generator, Sequence
@@ -23,6 +23,6 @@ def in_turns(
 
 @contextmanager
 def all_running(*specs: Spec) -> Generator[list[Server], None, None]:
-    """Run several servers at a time."""
+    """Run several servers at the same time."""
     with ExitStack() as stack:
         yield [stack.enter_context(running(spec)) for spec in specs]

@@ -1,8 +1,8 @@
-"""A poker night: what the players and the host of a game say to one another.
+"""A poker night: the messages between the host of a game and its players.
 
-A player connects and joins; the host offers, the player answers, and each side trickles eight
-candidates. Every payload carries a tag, so that whoever hears a message knows which one it is
-without parsing it.
+A player connects and joins; the host offers, the player answers, and each side sends eight
+candidates. Every payload has a tag, so that the receiver can identify a message without
+parsing it.
 """
 
 import json
@@ -12,22 +12,22 @@ from typing import Any
 from websockets.frames import Frame, Opcode
 
 CANDIDATES = 8
-"""Of each side."""
+"""Candidates of each side."""
 
 SDP_BYTES = 2_500
 
 OFFER, ANSWER, HOSTS, PLAYERS = 0, 1, 2, 2 + CANDIDATES
-"""Where a handshake's messages begin: host's candidates and player's, after offer and answer."""
+"""Numbers of a handshake's messages; the last two are the first candidate of either side."""
 
 MESSAGES = 2 + 2 * CANDIDATES
-"""Of a handshake."""
+"""Messages of a handshake."""
 
 TAG = b"@@"
 _TAG_DIGITS = 10
 
 
 class Dialect:
-    """How a server wants to be talked to: this is poker-signal's wire protocol."""
+    """A server's wire protocol: this one is poker-signal's."""
 
     kinds: Mapping[str, str] = {
         "offer": "offer",
@@ -35,20 +35,20 @@ class Dialect:
         "ice-candidate": "ice-candidate",
     }
     joins = True
-    """Whether a player says that it is there, and HOST hears it."""
+    """True if a player sends a join, which HOST gets."""
     greets = False
-    """Whether the server speaks first, and listens only then."""
+    """True if the server sends the first message, and reads only after that."""
 
     def path(self, game: str, player: str) -> str:
-        """Return what to append to the server's URL."""
+        """Return the query to append to the server's URL."""
         return f"?playerId={player}&gameId={game}"
 
     def address(self, game: str, player: str) -> dict[str, str]:
-        """Return whom a message is for."""
+        """Return the members of a message that name its target."""
         return {"targetId": player}
 
     def sender(self, heard: dict[str, Any]) -> dict[str, str]:
-        """Return the address of whom a message that was heard says it is from."""
+        """Return the address of a received message's sender."""
         return {"targetId": heard["senderId"]}
 
 
@@ -66,12 +66,12 @@ def kind_of(number: int) -> str:
 
 
 def tag(pair: int, number: int) -> str:
-    """Return what marks one message of one pair."""
+    """Return the tag of one message of one pair."""
     return f"{TAG.decode()}{pair * 32 + number:0{_TAG_DIGITS}d}"
 
 
 def tagged(text: bytes) -> tuple[int, int] | None:
-    """Return pair and number of a message that was heard, or None if it has no tag."""
+    """Return pair and number of a received message, or None if it has no tag."""
     start = text.find(TAG)
     if start < 0:
         return None
@@ -104,7 +104,7 @@ def message(dialect: Dialect, game: str, target: str, pair: int, number: int) ->
 
 
 def frame(value: Any) -> bytes:
-    """Return a message as its client puts it on the wire: one frame, masked."""
+    """Return a message as one masked frame, as its client sends it."""
     text = json.dumps(value, separators=(",", ":")).encode()
     return Frame(Opcode.TEXT, text).serialize(mask=True)
 

@@ -9,6 +9,6 @@ from tests.support.process import emulate
 
 @pytest.fixture(scope="module")
 def url() -> Generator[str, None, None]:
-    """The URL of an emulator in a process of its own."""
+    """URL of an emulator that runs in its own process."""
     with emulate("--port", "0") as served:
         yield served.url

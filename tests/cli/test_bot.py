@@ -1,4 +1,4 @@
-"""Far ends as processes: a host, and a party of players."""
+"""Bots as processes: a host, and several players."""
 
 import signal
 
@@ -10,12 +10,10 @@ pytestmark = pytest.mark.process
 
 
 def test_a_host_and_players_open_their_channels(url: str) -> None:
-    """And hear what is said there; Ctrl-C ends them with 0."""
-    with start("bot", "host", url, "--game", "G1", "--say", "welcome") as host:
+    """Both sides receive data channel messages; SIGINT and SIGTERM end a bot with exit code 0."""
+    with start("bot", url, "--player", "HOST", "--game", "G1", "--say", "welcome") as host:
         assert until(host, "connected")["player"] == "HOST"
-        with start(
-            "bot", "player", url, "--game", "G1", "--count", "3", "--say", "hello"
-        ) as players:
+        with start("bot", url, "--game", "G1", "--count", "3", "--say", "hello") as players:
             said = [until(host, "channel-message") for _ in range(3)]
             heard = [until(players, "channel-message") for _ in range(3)]
             players.send_signal(signal.SIGINT)
@@ -29,10 +27,10 @@ def test_a_host_and_players_open_their_channels(url: str) -> None:
 
 
 def test_a_peer_that_answers_is_a_bot_with_a_keyboard(url: str) -> None:
-    """Its frames are printed as well."""
+    """With `--answer`, `peer` opens data channels as a bot does and prints its frames as well."""
     with start("peer", url, "--player", "HOST", "--game", "G2", "--answer") as host:
         until(host, "connected")
-        with start("bot", "player", url, "--game", "G2", "--name", "Zoë") as player:
+        with start("bot", url, "--game", "G2", "--player", "Zoë") as player:
             opened = until(player, "channel-open")
             assert until(host, "frame")["frame"]["type"] == "join"
             assert until(host, "channel-open")["other"] == "Zoë"
@@ -43,22 +41,22 @@ def test_a_peer_that_answers_is_a_bot_with_a_keyboard(url: str) -> None:
 
 
 def test_closed_by_the_server_is_3() -> None:
-    """The whole party ends."""
+    """When the server closes a connection, all players end and the exit code is 3."""
     with emulate("--port", "0", "--max-duration", "2") as (_, line):
-        code, told, _ = play("bot", "player", line.strip(), "--game", "G3", "--count", "2")
+        code, told, _ = play("bot", line.strip(), "--game", "G3", "--count", "2")
     assert code == 3
     assert told[-1]["event"] == "closed"
     assert (told[-1]["by"], told[-1]["code"]) == ("the server", 1001)
 
 
 def test_a_reader_who_leaves_ends_it(url: str) -> None:
-    """Without a word, at the next thing to tell."""
-    with start("bot", "host", url, "--game", "G4") as host:
+    """A closed stdout ends the bot at its next event, with exit code 1 and no message."""
+    with start("bot", url, "--player", "HOST", "--game", "G4") as host:
         assert host.stdout is not None
         assert host.stderr is not None
         until(host, "connected")
         host.stdout.close()
-        with start("bot", "player", url, "--game", "G4") as player:
+        with start("bot", url, "--game", "G4") as player:
             try:
                 assert host.wait(20) == 1
             finally:

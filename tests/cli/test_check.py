@@ -1,4 +1,4 @@
-"""The check as a command: its table, its document, its exit codes."""
+"""The `check` command: its table, its JSON document and its exit codes."""
 
 import json
 
@@ -18,7 +18,7 @@ def check(*arguments: str) -> Result:
 
 
 def test_all_rules_hold_at_the_emulator(url: str) -> None:
-    """A row each, by groups, and what it comes to."""
+    """The table has one line per rule, in groups, and a summary in the last line."""
     result = check(url)
     assert (result.exit_code, result.stderr) == (0, "")
     head, *rows, last = result.stdout.splitlines()
@@ -34,7 +34,7 @@ def test_all_rules_hold_at_the_emulator(url: str) -> None:
 
 
 def test_a_document_is_all_of_stdout(url: str) -> None:
-    """For machines; a slash at the end does no harm."""
+    """`--json` prints one JSON document; a trailing slash of the URL is ignored."""
     result = check(f"{url}/", "--json", "--pause", "0.01")
     document = json.loads(result.stdout)
     assert (result.exit_code, document["ok"], document["url"]) == (0, True, url)
@@ -43,16 +43,17 @@ def test_a_document_is_all_of_stdout(url: str) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)], ids=["table", "json"])
 def test_a_wrong_stage_is_explained(url: str, options: tuple[str, ...]) -> None:
-    """The table is on stdout all the same; what to do is on stderr."""
+    """One line on stderr says what to do; rules that cannot be played are not printed."""
     result = check(url.replace("/prod", "/dev"), *options)
     assert result.exit_code == 1
     assert result.stderr.startswith("Error: the handshake was refused with 403 Forbidden: is the")
     assert result.stderr.count("\n") == 1
-    assert result.stdout.count("nobody can connect") == len(RULES) - 1
+    # No line for each of the rules that could not be played.
+    assert ("connects again" in result.stdout, len(RULES) > 30) == (False, True)
 
 
 def test_a_rule_that_does_not_hold_is_exit_1() -> None:
-    """What is in front of the function has a say, too."""
+    """A limit in front of the handler can break a rule; the exit code is then 1."""
     with emulate("--port", "0", "--max-url-chars", "180") as (_, line):
         result = check(line.strip())
     assert (result.exit_code, result.stderr) == (1, "")
@@ -61,7 +62,7 @@ def test_a_rule_that_does_not_hold_is_exit_1() -> None:
 
 
 def test_only_this_machine_needs_no_pause() -> None:
-    """Elsewhere a row may take a moment until DynamoDB's index shows it."""
+    """Only loopback URLs need no pause: elsewhere DynamoDB's index may lag behind a new row."""
     from poker_signal.cli.check import _is_this_machine
 
     assert _is_this_machine("ws://localhost:3001/prod")

@@ -1,4 +1,4 @@
-"""Colours are for terminals, and for whoever wants them."""
+"""Coloured output: on for terminals, unless NO_COLOR is set."""
 
 import sys
 
@@ -14,7 +14,7 @@ from poker_signal.cli.colour import wants_colour
 def test_colours_are_for_terminals(
     monkeypatch: pytest.MonkeyPatch, is_terminal: bool, no_color: str | None, expected: bool
 ) -> None:
-    """NO_COLOR with any value, also none, is a no."""
+    """Only terminals get colours; NO_COLOR turns them off, even with an empty value."""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
     monkeypatch.delenv("NO_COLOR", raising=False)
     if no_color is not None:

@@ -1,4 +1,4 @@
-"""Whoever cannot be heard says so once."""
+"""Commands whose stdout cannot be written print one error line."""
 
 import errno
 import subprocess
@@ -24,12 +24,12 @@ FULL = Path("/dev/full")
         ["emulate", "--port", "0"],
         ["check", "URL"],
         ["peer", "URL", "--player", "Alice", "--game", "G1"],
-        ["bot", "host", "URL", "--game", "G2"],
+        ["bot", "URL", "--player", "HOST", "--game", "G2"],
     ],
     ids=lambda arguments: arguments[0],
 )
 def test_a_full_disk_is_one_line(url: str, arguments: list[str]) -> None:
-    """Whatever prints; Python does not complain once more at the end."""
+    """A full disk ends any command with one line, and Python adds no second complaint at exit."""
     command = [*COMMAND, *(url if each == "URL" else each for each in arguments)]
     with FULL.open("w") as full:
         done = subprocess.run(
@@ -47,7 +47,7 @@ def test_a_full_disk_is_one_line(url: str, arguments: list[str]) -> None:
     ids=["a file", "a socket"],
 )
 def test_other_errors_are_no_matter_of_stdout(error: OSError) -> None:
-    """Nobody has foreseen them: they are shown as they are."""
+    """An OSError that is not about stdout is raised unchanged."""
 
     @click.command()
     def fails() -> None:

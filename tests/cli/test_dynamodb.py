@@ -1,4 +1,4 @@
-"""Where the Lambda host's rows are while it runs in the emulator."""
+"""DynamoDB behind `--handler lambda`: moto, or an endpoint of the user's choice."""
 
 import os
 
@@ -19,7 +19,7 @@ REGION = "us-west-2"
 
 
 def tables() -> list[str]:
-    """Return the tables that the environment leads to."""
+    """Return the names of the tables at the endpoint that the environment sets."""
     client = botocore.session.get_session().create_client("dynamodb")
     try:
         names: list[str] = client.list_tables()["TableNames"]
@@ -30,7 +30,7 @@ def tables() -> list[str]:
 
 @pytest.fixture
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of AWS is set, and moto has no tables: in one process all its servers share them."""
+    """An environment without AWS settings, and moto without tables (its servers share them)."""
     for regions in dynamodb_backends.values():
         for backend in regions.values():
             backend.reset()
@@ -41,7 +41,7 @@ def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("bare_environment")
 def test_moto_gets_the_deployments_table_and_the_environment_is_restored() -> None:
-    """The function finds it by the variables that the deployment sets."""
+    """The handler finds moto's table by the same variables that the deployment sets."""
     before = dict(os.environ)
     with dynamodb("moto", Rules(Topology.STAR, seats=9), REGION):
         assert os.environ["TABLE_NAME"] == DEFAULT_TABLE
@@ -53,7 +53,7 @@ def test_moto_gets_the_deployments_table_and_the_environment_is_restored() -> No
 
 @pytest.mark.usefixtures("bare_environment")
 def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is made where it is missing, and left alone where it is not."""
+    """A missing table is created at the given endpoint; an existing one is left unchanged."""
     with dynamodb("moto", Rules(), REGION):
         endpoint = os.environ["AWS_ENDPOINT_URL_DYNAMODB"]
         assert os.environ["READ_TIMEOUT_S"] == "10"
@@ -65,14 +65,14 @@ def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("bare_environment")
 def test_an_endpoint_that_does_not_answer_is_explained() -> None:
-    """One line that names it."""
+    """An endpoint that does not answer is reported in one line that names it."""
     with pytest.raises(click.ClickException, match=r"--dynamodb http://127\.0\.0\.1:9: "):
         with dynamodb("http://127.0.0.1:9", Rules(), REGION):
             pass
 
 
 def test_the_function_runs_behind_the_emulator_in_one_command() -> None:
-    """No AWS account, no Docker; its log lines are on stderr."""
+    """The Lambda handler runs without an AWS account or Docker; its log lines go to stderr."""
     with emulate("--port", "0", "--handler", "lambda") as (process, line):
         url = f"{line.strip()}?playerId=Alice&gameId=GAME01"
         with connect(url) as client:

@@ -28,7 +28,7 @@ def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[str, s
 
 
 def assert_ended(process: subprocess.Popen[str]) -> None:
-    """Assert that SIGTERM ends it, although its pipes are not read."""
+    """Assert that SIGTERM ends the process, although its pipes are not read."""
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=20) == 0
 
@@ -46,7 +46,7 @@ def ping(client: ClientConnection, message: str = '{"type":"ping"}') -> None:
 
 
 def handshake(line: str, query: str = "") -> socket.socket:
-    """Send a handshake from a client that says nothing else."""
+    """Send a WebSocket handshake on a plain socket; return the socket."""
     port = int(line.rsplit(":", 1)[1].split("/")[0])
     client = socket.create_connection(("127.0.0.1", port), timeout=10)
     head = "Host: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -56,7 +56,7 @@ def handshake(line: str, query: str = "") -> socket.socket:
 
 
 def close_code(client: ClientConnection) -> int | None:
-    """Return the code of the close frame that ends what the client hears."""
+    """Read until the connection closes; return the code of the server's close frame."""
     try:
         while True:
             client.recv(timeout=10)
@@ -66,7 +66,7 @@ def close_code(client: ClientConnection) -> int | None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_it_prints_one_line_serves_and_ends_with_0(number: signal.Signals) -> None:
-    """stdout is the URL and nothing else; the rest is for people, on stderr."""
+    """The URL is all of stdout; the banner and the trace lines go to stderr."""
     with emulate("--port", "0") as (process, line):
         assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/prod\n", line)
         with connect(line.strip() + ALICE) as client:
@@ -81,7 +81,7 @@ def test_it_prints_one_line_serves_and_ends_with_0(number: signal.Signals) -> No
 
 
 def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
-    """No traceback, and what to do."""
+    """A taken port is reported in one line that says what to do, without a traceback."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = subprocess.run(
@@ -89,12 +89,13 @@ def test_a_taken_port_is_one_clear_line_and_exit_1() -> None:
         )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == (
-        f"Error: 127.0.0.1:{port} is taken; choose another --port, or --port 0 for any free one\n"
+        f"Error: 127.0.0.1:{port} is taken; choose another --port, or --port 0 for any free one "
+        '(make emulate ARGS="--port 0")\n'
     )
 
 
 def test_options_reach_the_gateway() -> None:
-    """Shortened limits are how front-end developers try them."""
+    """A lower `--max-frame-bytes` applies: 100 bytes pass, 101 bytes close the connection."""
     with (
         emulate("--port", "0", "--max-frame-bytes", "100") as (_, line),
         connect(line.strip() + ALICE, compression=None) as client,
@@ -105,7 +106,7 @@ def test_options_reach_the_gateway() -> None:
 
 
 def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
-    """Test suites start it with a pipe and forget about it."""
+    """The emulator serves on when its stderr is a pipe that a test suite never reads."""
     with emulate("--port", "0") as (process, line):
         with connect(line.strip() + ALICE) as client:
             for _ in range(5_000):
@@ -115,7 +116,7 @@ def test_a_stderr_that_nobody_reads_stops_nothing() -> None:
 
 @pytest.mark.parametrize("closed", ["<&-", "2>&-", "<&- 2>&-"])
 def test_a_standard_stream_that_is_closed_takes_no_socket_s_place(closed: str) -> None:
-    """As a process manager may start it."""
+    """The emulator serves when a process manager has started it without stdin or stderr."""
     command = ("sh", "-c", f'exec "$@" {closed}', "sh", *EMULATE, "--port", "0")
     with serving(*command) as (process, line):
         assert_served(line.strip())
@@ -124,7 +125,7 @@ def test_a_standard_stream_that_is_closed_takes_no_socket_s_place(closed: str) -
 
 
 def test_a_closed_stdout_keeps_the_banner() -> None:
-    """Whoever closes stdout finds the URL on stderr."""
+    """With stdout closed, the URL is still in the banner on stderr."""
     with running("sh", "-c", 'exec "$@" >&-', "sh", *EMULATE, "--port", "0") as process:
         assert process.stderr is not None
         said = ""
@@ -149,7 +150,7 @@ def handler(event, context):
 
 
 def test_a_handler_that_prints_to_a_stderr_that_nobody_reads_goes_on(tmp_path: Path) -> None:
-    """A pipe holds 64 KB: with the next line, whoever writes to it waits for ever."""
+    """A handler that prints is not blocked when the pipe's 64 KB are full."""
     (tmp_path / "fn.py").write_text(PRINTS)
     with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
         for _ in range(60):
@@ -166,12 +167,12 @@ def handler(event, context):
     logging.getLogger().warning("something odd")
     if event.get("body") == "boom":
         raise RuntimeError("boom")
-    return {"statusCode": 200, "body": "nobody hears this"}
+    return {"statusCode": 200, "body": "no client hears this"}
 """
 
 
 def test_a_handler_of_ones_own_is_served_and_its_output_is_seen(tmp_path: Path) -> None:
-    """On stderr, with its log lines and tracebacks; stdout is the URL's."""
+    """A handler's prints, log lines and tracebacks go to stderr; stdout has only the URL."""
     (tmp_path / "fn.py").write_text(HANDLER)
     with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
         with connect(line.strip()) as client:
@@ -187,7 +188,7 @@ def test_a_handler_of_ones_own_is_served_and_its_output_is_seen(tmp_path: Path) 
 
 
 def test_a_handler_that_hangs_keeps_nobody_from_leaving(tmp_path: Path) -> None:
-    """Ctrl-C means now, also where the client is deaf."""
+    """Ctrl-C ends the emulator at once, even if a handler hangs and a client reads nothing."""
     code = "import threading\ndef handler(event, context): threading.Event().wait()\n"
     (tmp_path / "fn.py").write_text(code)
     with emulate("--port", "0", "--handler", f"{tmp_path}/fn.py:handler") as (process, line):
@@ -204,7 +205,7 @@ def test_a_handler_that_hangs_keeps_nobody_from_leaving(tmp_path: Path) -> None:
 def test_an_import_that_hangs_keeps_nobody_from_leaving(
     tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
-    """Nothing is served yet; what a handler does on import can be interrupted."""
+    """A signal interrupts the import of a handler, before anything is served."""
     (tmp_path / "fn.py").write_text("import threading\nprint('here')\nthreading.Event().wait()\n")
     options = ("--port", "0", "--handler", f"{tmp_path}/fn.py:handler")
     with running(*EMULATE, *options, env={**os.environ, "PYTHONUNBUFFERED": "1"}) as process:
@@ -216,7 +217,7 @@ def test_an_import_that_hangs_keeps_nobody_from_leaving(
 
 
 def test_a_second_ctrl_c_does_not_wait_for_anybodys_goodbye() -> None:
-    """It comes from an impatient human, or from make and the terminal at once: exit 0 as well."""
+    """A second SIGINT, from the user or from make, ends the wait for clients with exit code 0."""
     patient = "import poker_signal.emulator.server as server; server.STOP_TIMEOUT_S = 300"
     code = f"{patient}\nimport poker_signal.cli.__main__"
     with serving(sys.executable, "-c", code, "emulate", "--port", "0") as (process, line):
@@ -232,7 +233,7 @@ def test_a_second_ctrl_c_does_not_wait_for_anybodys_goodbye() -> None:
 
 
 def test_open_shows_the_inspector_in_a_browser(tmp_path: Path) -> None:
-    """Whatever BROWSER names; the banner has the URL for everybody else."""
+    """`--open` starts the browser that BROWSER names; the banner has the URL as well."""
     seen = tmp_path / "seen"
     browser = tmp_path / "browser"
     os.mkfifo(seen)
@@ -240,7 +241,7 @@ def test_open_shows_the_inspector_in_a_browser(tmp_path: Path) -> None:
     browser.chmod(0o755)
     with emulate("--port", "0", "--open", BROWSER=f"{browser} %s") as (process, line):
         port = int(line.rsplit(":", 1)[1].split("/")[0])
-        # Opening waits for the browser to write.
+        # Opening the pipe waits until the browser writes.
         assert seen.read_text() == f"http://127.0.0.1:{port}/_inspect/"
         _, err = stop(process, signal.SIGINT)
     assert process.returncode == 0
@@ -248,7 +249,7 @@ def test_open_shows_the_inspector_in_a_browser(tmp_path: Path) -> None:
 
 
 def test_a_fault_strikes_and_is_told_on_the_console() -> None:
-    """The first message is lost, the second is not; --seed is taken."""
+    """`drop:ping#1` drops only the first ping and is printed; `--seed` is accepted."""
     options = ("--port", "0", "--fault", "drop:ping#1", "--seed", "7")
     with emulate(*options) as (process, line):
         with connect(f"{line.strip()}?playerId=Alice&gameId=G") as alice:
@@ -268,11 +269,11 @@ RARE = {
     *("emulator.gateway.connections_api", "emulator.inspector.api", "emulator.protocols.tls"),
     *("emulator.recording.recorder", "emulator.reload", "cli.lan", "core.tickets"),
 }
-"""Modules of ours that a plain start does not need."""
+"""Modules of poker_signal that a plain start does not need."""
 
 
 def test_a_start_does_not_wait_for_what_is_rare() -> None:
-    """QR codes, watchers, clients, what records or goes wrong: imports are most of a start."""
+    """A plain start imports no optional feature: imports take most of the start time."""
     assert all(find_spec(f"poker_signal.{module}") for module in RARE)
     others = {"boto3", "jsonpath", "msgspec", "segno", "simplejson", "watchfiles", "aiortc"}
     others |= {"prompt_toolkit", "websockets.asyncio"}
@@ -286,7 +287,7 @@ def test_a_start_does_not_wait_for_what_is_rare() -> None:
 
 
 def test_verbose_shows_ids_routes_and_times_and_no_payload() -> None:
-    """For whoever looks for a connection in a log."""
+    """`--verbose` prints connection ids, route keys and durations, but no payload."""
     with emulate("--port", "0", "-v") as (process, line):
         with connect(line.strip() + ALICE) as client:
             ping(client, '{"type":"ping","payload":"TOP"}')

@@ -1,4 +1,4 @@
-"""poker-signal import-logs: what comes out is a recording."""
+"""The `import-logs` command: log lines become a recording."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.emulator.recording.test_log_import import LINES
 
 
 def test_logs_become_a_recording(tmp_path: Path) -> None:
-    """With header and entries, from a pipe too."""
+    """Log lines from a pipe become a recording with a header and entries."""
     text = "\n".join(json.dumps(line) for line in LINES)
     result = CliRunner().invoke(main, ["import-logs", "-"], input=text)
     assert result.exit_code == 0
@@ -20,14 +20,14 @@ def test_logs_become_a_recording(tmp_path: Path) -> None:
     found = read(path)
     assert found.header["redacted"] == "names, messages"
     assert (len(found.entries), found.problems) == (11, [])
-    # Nothing of what was said is in a log.
+    # Logs do not contain the messages.
     result = CliRunner().invoke(main, ["replay", str(path), "--url", "ws://127.0.0.1:9/prod"])
     assert result.exit_code == 2
-    assert "what was said is not in it" in result.stderr
+    assert "it has no message texts" in result.stderr
 
 
 def test_a_file_without_such_lines_is_called_so() -> None:
-    """And how to get them is said."""
+    """A file without log lines of the Lambda function is an error that says so."""
     result = CliRunner().invoke(main, ["import-logs", "-"], input="START RequestId: x\n")
     assert (result.exit_code, result.stdout) == (1, "")
-    assert "there is no line of poker-signal's function in it" in result.stderr
+    assert "the file has no log line of poker-signal's function" in result.stderr

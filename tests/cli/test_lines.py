@@ -1,4 +1,4 @@
-"""Lines of standard input, whatever pieces they come in."""
+"""Lines from standard input: piped or typed at a prompt."""
 
 import asyncio
 import os
@@ -12,7 +12,7 @@ from poker_signal.cli.lines import piped, typed
 
 
 async def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
-    """Also the last one, which may have no end, and characters that were cut in two."""
+    """Chunks are joined to lines; the last line needs no end, and a character may be split."""
     read_end, write_end = os.pipe()
     lines = piped(read_end)
     os.write(write_end, b"one\ntw")
@@ -28,7 +28,7 @@ async def test_lines_are_whole_whatever_pieces_they_come_in() -> None:
 
 
 async def test_a_prompt_leaves_the_handler_of_ctrl_c_where_it_is() -> None:
-    """Else Ctrl-C would do nothing while what was typed is waited for."""
+    """The prompt keeps the SIGINT handler, or Ctrl-C would not interrupt `/expect`."""
     loop = asyncio.get_running_loop()
     with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
         loop.add_signal_handler(signal.SIGINT, lambda: None)
@@ -44,7 +44,7 @@ async def test_a_prompt_leaves_the_handler_of_ctrl_c_where_it_is() -> None:
 
 
 async def test_ctrl_c_at_a_prompt_is_the_end() -> None:
-    """As Ctrl-D is."""
+    """Ctrl-C at a prompt ends the input, as Ctrl-D does."""
     with create_pipe_input() as keyboard, create_app_session(keyboard, DummyOutput()):
         async with asyncio.timeout(10):
             keyboard.send_text("\x03")

@@ -1,4 +1,4 @@
-"""Help, versions and wrong usage."""
+"""Help, version and lazy imports."""
 
 import subprocess
 import sys
@@ -13,7 +13,7 @@ from poker_signal.cli.main import main
 
 @pytest.mark.parametrize("command", [[], *([name] for name in main.commands)], ids=" ".join)
 def test_every_command_explains_itself(command: list[str]) -> None:
-    """One line at least for each of its options."""
+    """The help of a command has at least one line for each option."""
     result = CliRunner().invoke(main, [*command, "--help"])
     assert result.exit_code == 0
     assert result.output.startswith("Usage: ")
@@ -24,7 +24,7 @@ def test_every_command_explains_itself(command: list[str]) -> None:
 
 
 def test_the_version_is_that_of_the_distribution() -> None:
-    """pyproject.toml takes it from here."""
+    """pyproject.toml takes the version from `poker_signal.cli.VERSION`."""
     from importlib.metadata import version
 
     result = CliRunner().invoke(main, ["--version"])
@@ -34,7 +34,7 @@ def test_the_version_is_that_of_the_distribution() -> None:
 
 @pytest.mark.process
 def test_help_loads_neither_websockets_nor_boto3() -> None:
-    """It answers at once; heavy modules are imported inside the commands."""
+    """Help is printed at once, because heavy modules are imported inside the commands."""
     code = (
         "import sys; from poker_signal.cli.main import main\n"
         "heavy = {'websockets', 'boto3', 'botocore', 'h11', 'asyncio', 'uvloop', 'aiortc'}\n"

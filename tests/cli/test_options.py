@@ -1,4 +1,4 @@
-"""Every setting that has an option is one, and reaches the settings."""
+"""Options and environment variables of the settings."""
 
 import dataclasses
 
@@ -28,11 +28,11 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "int": ("7", 7),
     "str": ("other", "other"),
 }
-"""By field or by kind: what the environment says, and what is made of it."""
+"""Text in the environment and resulting value, by field name or by type of the default."""
 
 
 def parsed(*arguments: str, **environment: str) -> Settings:
-    """Return the settings that a command line makes."""
+    """Return the settings of a command line and an environment."""
     seen: list[Settings] = []
 
     @click.command()
@@ -47,13 +47,13 @@ def parsed(*arguments: str, **environment: str) -> Settings:
 
 
 def test_without_options_everything_is_as_on_aws() -> None:
-    """The defaults live in one place."""
+    """Without options, the defaults of `Settings` apply."""
     assert parsed() == Settings()
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)
 def test_every_setting_can_be_set_in_the_environment(field: dataclasses.Field[object]) -> None:
-    """POKER_SIGNAL_ and the option's name."""
+    """The variable's name is POKER_SIGNAL_ and the option's name."""
     name = (field.metadata["option"].name or field.name).replace("-", "_").upper()
     text, value = EXAMPLES.get(field.name) or EXAMPLES[type(field.default).__name__]
     assert value != field.default
@@ -61,12 +61,12 @@ def test_every_setting_can_be_set_in_the_environment(field: dataclasses.Field[ob
 
 
 def test_what_is_on_can_be_switched_off() -> None:
-    """--no- before the name."""
+    """The prefix `--no-` turns an option off."""
     assert not parsed("--no-permessage-deflate").permessage_deflate
 
 
 def test_the_command_has_them_all() -> None:
-    """None is forgotten on the way."""
+    """`emulate` has an option for every setting that declares one."""
     names = {param.name for param in main.commands["emulate"].params}
     assert {field.name for field in FIELDS} <= names
 
@@ -82,7 +82,7 @@ def test_the_command_has_them_all() -> None:
     ],
 )
 def test_numbers_are_finite(command: str, option: str, number: str) -> None:
-    """Whoever waits for nan seconds waits for nothing, or for ever."""
+    """Options refuse nan and infinity: a time-out of nan ends at once or never."""
     result = CliRunner().invoke(main, [command, option, number])
     assert result.exit_code == 2
     assert f"'{option}': {number} is " in result.stderr

@@ -1,10 +1,11 @@
-"""One peer, played by a script or at a terminal."""
+"""The `peer` command, driven by a script or by a user at a terminal."""
 
 import json
 import os
 import pty
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -16,7 +17,7 @@ SESSION = ("--session", "a-secret-of-alice")
 
 
 def test_a_script_plays_a_handshake(url: str) -> None:
-    """Commands in, NDJSON out, 0 when it closes by itself."""
+    """A script writes commands and reads NDJSON; after `/close` the exit code is 0."""
     with start("peer", url, "--player", "HOST", "--game", "G1") as host:
         until(host, "connected")
         code, told, err = play(
@@ -24,7 +25,7 @@ def test_a_script_plays_a_handshake(url: str) -> None:
             says="/join\n/ping\n/expect pong\n/close 4001 so long\n/never\n",
         )
         heard = until(host, "frame")["frame"]
-        # HOST speaks to whoever joined last, without saying so.
+        # Without a `/to`, HOST sends to the player that joined last.
         out, _ = host.communicate("/candidate x\n", timeout=20)
     assert heard == {"type": "join", "senderId": "Zoë 🂡", "payload": {"playerName": "Zoë 🂡"}}
     candidate, undelivered, _ = (json.loads(line) for line in out.splitlines())
@@ -38,7 +39,7 @@ def test_a_script_plays_a_handshake(url: str) -> None:
 
 
 def test_a_script_without_a_last_word_hears_what_is_answered(url: str) -> None:
-    """For as long as --linger says."""
+    """Answers that arrive after the last line are printed, for `--linger` seconds at most."""
     code, told, _ = play(
         *("peer", url, "--player", "Alice", "--game", "G2", "--linger", "5"),
         says='{"type":"fold"}\n/send x\n/to Bob\n/connected\n/expect undelivered\n/close',
@@ -61,8 +62,8 @@ def test_a_script_without_a_last_word_hears_what_is_answered(url: str) -> None:
     ids=["no command", "not heard"],
 )
 def test_a_script_that_fails_ends_with_1(url: str, says: str, problem: str) -> None:
-    """At once: the lines that follow are not played."""
-    # Within the time-out it has to connect as well.
+    """A failing line ends the script at once, and the lines after it are not executed."""
+    # Connecting has to fit into the time-out as well.
     code, told, _ = play(
         *("peer", url, "--player", "Alice", "--game", "G3", "--timeout", "3"), says=says
     )
@@ -72,7 +73,7 @@ def test_a_script_that_fails_ends_with_1(url: str, says: str, problem: str) -> N
 
 
 def test_closed_by_the_server_is_3(url: str) -> None:
-    """Also while it waits for a line; with the server's code."""
+    """A close by the server ends the command, even while it waits for a line."""
     with start("peer", url, "--player", "Alice", "--game", "G4", *SESSION) as first:
         until(first, "connected")
         code, _, _ = play(
@@ -85,7 +86,7 @@ def test_closed_by_the_server_is_3(url: str) -> None:
 
 
 def test_a_signal_closes_properly(url: str) -> None:
-    """As in any script that has seen enough."""
+    """SIGTERM closes the connection with a close frame, and the exit code is 0."""
     with start("peer", url, "--player", "Alice", "--game", "G5") as process:
         until(process, "connected")
         process.send_signal(signal.SIGTERM)
@@ -94,20 +95,22 @@ def test_a_signal_closes_properly(url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "client", [("peer", "--player", "HOST", "--answer"), ("bot", "host")], ids=["peer", "bot"]
+    "client",
+    [("peer", "--player", "HOST", "--answer"), ("bot", "--player", "HOST")],
+    ids=["peer", "bot"],
 )
 def test_the_extra_is_named_when_it_is_missing(url: str, client: tuple[str, ...]) -> None:
-    """With the command that installs it, and no traceback."""
+    """A missing extra is reported with the command that installs it, without a traceback."""
     hidden = "import sys; sys.modules['aiortc'] = None"
     assert play(*client, url, "--game", "G", code=hidden) == (
         1,
         [],
-        "Error: a WebRTC far end needs a library more: pip install 'poker-signal[rtc]'\n",
+        f"Error: A WebRTC peer needs more packages: {sys.executable} -m pip install aiortc\n",
     )
 
 
 def test_a_reader_who_leaves_ends_it(url: str) -> None:
-    """As every filter: without a word, and at once, although nobody closes standard input."""
+    """A closed stdout ends the command without a message, although stdin stays open."""
     with start("peer", url, "--player", "HOST", "--game", "G7") as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -125,7 +128,7 @@ def test_a_reader_who_leaves_ends_it(url: str) -> None:
 
 @pytest.mark.parametrize("hidden", ["", "prompt_toolkit"], ids=["editing", "plain"])
 def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
-    """With line editing where it is installed; a mistake is told and costs nothing."""
+    """A terminal has line editing if that is installed; a wrong line is reported and ignored."""
     code = f"import sys; sys.modules[{hidden!r}] = None\n" if hidden else ""
     arguments = ["peer", url, "--player", "Alice", "--game", f"G6{hidden}"]
     ours, theirs = pty.openpty()
@@ -135,14 +138,14 @@ def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
-        # Nobody answers here when it asks where the cursor is.
+        # No terminal answers here when prompt_toolkit asks for the cursor's position.
         env={**os.environ, "TERM": "xterm", "PROMPT_TOOLKIT_NO_CPR": "1"},
     ) as process:
         os.close(theirs)
         try:
             _read_until(ours, b"connected as Alice")
             if hidden:
-                _read_until(ours, b"poker-signal[terminal]")
+                _read_until(ours, b"Line editing with a history needs more packages: ")
             os.write(ours, b"/fold\r")
             _read_until(ours, b"! /fold is no command")
             os.write(ours, b"/help\r")
@@ -150,8 +153,8 @@ def test_a_human_plays_at_a_terminal(url: str, hidden: str) -> None:
             os.write(ours, b"/ping\r")
             _read_until(ours, "← pong".encode())
             if not hidden:
-                # While something is printed the terminal is not raw, and a Ctrl-D is lost: the
-                # prompt is back when the cursor is.
+                # While output is printed, the terminal is not raw and a Ctrl-D is lost. The
+                # prompt is back when the cursor is shown.
                 _read_until(ours, b"\x1b[?25h")
             os.write(ours, b"\x04")
             _read_until(ours, b"closed by us with 1000")

@@ -1,4 +1,4 @@
-"""What can be typed, and what it means."""
+"""The lines that `peer` accepts, and their meaning."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ SDP = "v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\n"
 
 
 def meaning(line: str) -> Action | None:
-    """Return what a line means that Alice types, who speaks with Bob."""
+    """Return the action of a line that Alice types while Bob is the target."""
     return parse(line, "Alice", "Bob")
 
 
@@ -34,13 +34,13 @@ def sent(line: str) -> object:
 
 
 def test_frames_are_sent_as_they_are() -> None:
-    """Also those that are none."""
+    """JSON lines and the text after `/send` are sent unchanged, even if not valid."""
     assert meaning('  {"type" : "ping"}\r') == Send('{"type" : "ping"}')
     assert meaning("/send [1]  x") == Send("[1]  x")
 
 
 def test_commands_make_messages_of_the_wire_protocol() -> None:
-    """With names as they were typed."""
+    """Each command makes a message of the wire protocol, with the names as typed."""
     assert sent("/join") == {"type": "join", "targetId": "HOST", "payload": {"playerName": "Alice"}}
     assert sent("/connected") == {"type": "player-connected", "targetId": "Bob"}
     assert sent("/ping") == {"type": "ping"}
@@ -58,7 +58,7 @@ def test_commands_make_messages_of_the_wire_protocol() -> None:
 
 @pytest.mark.parametrize("type_", ["offer", "answer"])
 def test_descriptions_come_from_files(type_: str, tmp_path: Path) -> None:
-    """As SDP with its line ends, or as the JSON of a description."""
+    """A file holds the SDP with its line ends, or a description as JSON."""
     (tmp_path / "a description.sdp").write_bytes(SDP.encode())
     (tmp_path / "description.json").write_text(json.dumps({"sdp": SDP}))
     assert sent(f"/{type_} {tmp_path}/a description.sdp") == {
@@ -74,7 +74,7 @@ def test_descriptions_come_from_files(type_: str, tmp_path: Path) -> None:
 
 
 def test_other_commands_are_actions() -> None:
-    """Names may have blanks."""
+    """Other commands become actions; names may contain spaces."""
     assert meaning("/to Zoë the 2nd ") == To("Zoë the 2nd")
     assert meaning("/expect offer") == Expect("offer", None)
     assert meaning("/expect offer Zoë the 2nd") == Expect("offer", "Zoë the 2nd")
@@ -107,12 +107,12 @@ def test_other_commands_are_actions() -> None:
     ],
 )
 def test_what_is_no_command_is_explained(line: str, says: str) -> None:
-    """Nothing is sent."""
+    """A line that is not a valid command raises BadLine with the reason."""
     with pytest.raises(BadLine) as caught:
         meaning(line)
     assert says in str(caught.value)
 
 
 def test_the_help_names_every_command() -> None:
-    """And no other."""
+    """The help lists every command and no other."""
     assert {line.split()[0] for line in HELP.splitlines()} == COMMANDS

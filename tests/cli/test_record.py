@@ -1,4 +1,4 @@
-"""emulate --record: complete, redacted, and nobody's delay."""
+"""The option `emulate --record`: complete and redacted recordings."""
 
 import json
 import resource
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.process
 
 
 def test_a_recording_holds_what_happened_when_the_emulator_has_stopped(tmp_path: Path) -> None:
-    """All of it, and neither addresses nor sessions; --record-raw keeps addresses."""
+    """A recording is complete, without addresses and sessions; `--record-raw` keeps addresses."""
     offer = '{"type":"ping","payload":"a=candidate:1 1 udp 1 192.168.7.7 9 typ host"}'
     for options, address in ((["--record-raw"], "192.168.7.7"), ([], "10.0.0.1")):
         file = tmp_path / "recording.jsonl"
@@ -48,7 +48,7 @@ def refused(*options: str) -> str:
 
 
 def test_a_start_that_fails_leaves_an_older_recording_as_it_was(tmp_path: Path) -> None:
-    """Whether the port is taken, as by another emulator that records to it, or the handler bad."""
+    """A start that fails (recording or port in use, bad handler) leaves the file unchanged."""
     file = tmp_path / "recording.jsonl"
     with emulate("--port", "0", "--record", str(file)) as (process, line):
         port = line.rpartition(":")[2].partition("/")[0]
@@ -68,7 +68,7 @@ def test_a_start_that_fails_leaves_an_older_recording_as_it_was(tmp_path: Path) 
 
 
 def test_the_output_of_the_emulator_is_no_recording(tmp_path: Path) -> None:
-    """The URL and the entries would overwrite each other."""
+    """`--record` refuses the emulator's stdout, where URL and entries would mix."""
     output = tmp_path / "output"
     output.write_text("what was there\n")
     with output.open("a") as file:
@@ -82,7 +82,7 @@ def test_the_output_of_the_emulator_is_no_recording(tmp_path: Path) -> None:
 
 
 def test_a_disk_that_fills_up_stops_nothing_and_is_said_once(tmp_path: Path) -> None:
-    """The recording has whole lines, and says what it lacks once there is room again."""
+    """The recording has whole lines, and a gap entry counts the missing ones once there is room."""
     file = tmp_path / "recording.jsonl"
     with emulate("--port", "0", "--record", str(file)) as (process, line):
         with connect(line.strip() + ALICE) as client:

@@ -1,6 +1,6 @@
-"""emulate --reload: whoever edits has it a moment later, and nobody is disconnected.
+"""The option `emulate --reload`: edited code is swapped in, and connections stay open.
 
-The core that is edited is a copy: never the working tree.
+The edited core is a copy, never the working tree.
 """
 
 import shutil
@@ -27,7 +27,7 @@ def package(tmp_path: Path) -> Path:
     for folder in ("core", "emulator", "lambda_app", "cli"):
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / folder, copy / folder, ignore=ignored)
-    # A whole package comes before one that is put together by an import hook.
+    # A regular package takes precedence over one that an import hook provides.
     (copy / "__init__.py").touch()
     return copy
 
@@ -47,7 +47,7 @@ def peer(url: str, player: str) -> ClientConnection:
 
 
 def said(stderr: IO[str], start: str) -> str:
-    """Return the next line that begins so."""
+    """Return the next line that begins with `start`."""
     for line in stderr:
         if line.startswith(start):
             return line
@@ -55,7 +55,7 @@ def said(stderr: IO[str], start: str) -> str:
 
 
 def edit(path: Path, old: str, new: str) -> None:
-    """Edit as many editors do: a new file in place of the old one."""
+    """Edit as many editors do: write a new file, and rename it over the old one."""
     text = path.read_text()
     assert old in text
     draft = path.with_suffix(".draft")
@@ -64,13 +64,13 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def ping(client: ClientConnection) -> str:
-    """Return what a ping is answered with."""
+    """Send a ping; return the answer."""
     client.send('{"type":"ping"}')
     return str(client.recv(timeout=10))
 
 
 def test_ten_peers_stay_while_the_core_is_edited(package: Path) -> None:
-    """0 closes, rows and all, and the new behaviour as soon as it is told."""
+    """No connection closes, all rows stay, and new code applies once the swap is reported."""
     with emulate(package) as (stderr, url), ExitStack() as stack:
         host, *players = [
             stack.enter_context(peer(url, name)) for name in ("HOST", *map(str, range(9)))
@@ -83,7 +83,7 @@ def test_ten_peers_stay_while_the_core_is_edited(package: Path) -> None:
             assert said(stderr, "code") == "code swapped: messages.py\n"
             assert {ping(each) for each in (host, *players)} == {newer}
             older = newer
-        # Everybody still sits where they sat, for whoever comes as well.
+        # All rows are still there, also for a new player.
         newcomer = stack.enter_context(peer(url, "newcomer"))
         for player in (*players, newcomer):
             player.send('{"type":"join"}')
@@ -93,7 +93,7 @@ def test_ten_peers_stay_while_the_core_is_edited(package: Path) -> None:
 
 
 def test_an_edited_outcome_is_that_of_every_message(package: Path) -> None:
-    """Also of those between two who have met, whose decision is remembered."""
+    """An edited outcome also applies to messages that take the fast path."""
     with emulate(package) as (stderr, url), peer(url, "HOST") as host, peer(url, "Anna") as anna:
         edit(package / "core" / "invocation.py", 'Outcome("delivered")', 'Outcome("arrived")')
         said(stderr, "code swapped: invocation.py")
@@ -104,7 +104,7 @@ def test_an_edited_outcome_is_that_of_every_message(package: Path) -> None:
 
 
 def test_rows_get_the_fields_that_are_added(package: Path) -> None:
-    """Rows are values of the classes that were edited."""
+    """Stored rows become instances of the edited class."""
     with emulate(package) as (stderr, url), peer(url, "HOST") as host, peer(url, "Anna") as anna:
         edit(
             package / "core" / "model.py",
@@ -125,7 +125,7 @@ def test_rows_get_the_fields_that_are_added(package: Path) -> None:
 
 
 def test_a_mistake_keeps_what_runs_and_is_said(package: Path) -> None:
-    """With file and line, of syntax or while it is imported; until it is mended."""
+    """An error is reported with file and line, and the old code runs until it is fixed."""
     routing = package / "core" / "routing.py"
     good = routing.read_text()
     with emulate(package) as (stderr, url), peer(url, "HOST") as host:
@@ -137,10 +137,10 @@ def test_a_mistake_keeps_what_runs_and_is_said(package: Path) -> None:
             line = good[: good.index("WAIT_S = ")].count("\n") + 1
             routing.write_text(good.replace("WAIT_S = 0.1", mistake))
             assert said(stderr, "code") == (
-                f"code not swapped: {routing}:{line}: {words}; what was there before goes on\n"
+                f"code not swapped: {routing}:{line}: {words}; the old code goes on\n"
             )
             assert ping(host) == PONG
-        # What cannot work with the rows that are there is a mistake as well.
+        # A class that cannot hold the stored rows is an error as well.
         routing.write_text(good)
         assert said(stderr, "code") == "code swapped: routing.py\n"
         edit(
@@ -158,7 +158,7 @@ def test_a_mistake_keeps_what_runs_and_is_said(package: Path) -> None:
 
 
 def configured(tmp_path: Path, routes: str) -> tuple[Path, Path]:
-    """Make a folder for chat.py, and a configuration of it and of the core."""
+    """Make a folder for chat.py, and a configuration with chat.py and the core as functions."""
     folder = tmp_path / "chat"
     folder.mkdir()
     functions = (
@@ -169,7 +169,7 @@ def configured(tmp_path: Path, routes: str) -> tuple[Path, Path]:
 
 
 def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path: Path) -> None:
-    """Without the core in between; the connection stays."""
+    """A handler file and its imports are swapped without the core; the connection stays open."""
     folder, config = configured(tmp_path, '"$default" = { function = "chat", two_way = true }')
     (folder / "words.py").write_text("HELLO = 'hello'\n")
     (folder / "chat.py").write_text(
@@ -178,7 +178,7 @@ def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path:
     )
     with emulate(package, "--config", str(config)) as (stderr, url), peer(url, "Anna") as anna:
         assert ping(anna) == "hello"
-        # The same size within the same second: compiled code would count as fresh.
+        # The same size within the same second: Python would take the old bytecode for current.
         for word in ("salut", "ciao!", "hallo"):
             (folder / "words.py").write_text(f"HELLO = '{word}'\n")
             assert said(stderr, "code") == "code swapped: words.py\n"
@@ -205,7 +205,7 @@ def handler(event, context):
 
 
 def test_an_edited_core_leaves_handlers_alone(package: Path, tmp_path: Path) -> None:
-    """They keep what they have in their modules, until they are edited themselves."""
+    """Handlers keep the state of their modules until their own files are edited."""
     routes = (
         '"$connect" = { function = "rules" }\n"$default" = { function = "chat", two_way = true }'
     )
@@ -217,7 +217,7 @@ def test_an_edited_core_leaves_handlers_alone(package: Path, tmp_path: Path) -> 
             assert ping(anna) == count
             edit(errors, "\n", "\n")
             assert said(stderr, "code") == "code swapped: errors.py\n"
-        # A mistake that is there still is not forgotten when something else is edited.
+        # An error that is still there is reported again when another file is edited.
         chat.write_text("1 / 0\n")
         assert f"code not swapped: {chat}:1: ZeroDivisionError" in said(stderr, "code")
         edit(errors, "\n", "\n")

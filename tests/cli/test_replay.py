@@ -1,4 +1,4 @@
-"""poker-signal replay: what it prints, and its exit codes."""
+"""The `replay` command: its output and its exit codes."""
 
 import asyncio
 from pathlib import Path
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.process
 
 @pytest.fixture(scope="module")
 def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recorded table."""
+    """A recording of one game."""
     path = tmp_path_factory.mktemp("recording") / "r.jsonl"
     return write(path, asyncio.run(entries_of(table)))
 
@@ -27,7 +27,7 @@ def replay(path: Path, url: str, *options: str) -> Result:
 
 
 def test_the_same_is_exit_code_0(recording: Path, url: str) -> None:
-    """One line tells how much was compared."""
+    """A replay without differences prints one line that counts what was compared."""
     result = replay(recording, url)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout == (
@@ -37,7 +37,7 @@ def test_the_same_is_exit_code_0(recording: Path, url: str) -> None:
 
 
 def test_a_server_that_asks_for_tickets_gets_them(recording: Path, tmp_path: Path) -> None:
-    """Who was let in then is let in now."""
+    """With the secret file, each recorded player gets a ticket; without it, each is refused."""
     secrets = tmp_path / "tickets.json"
     secrets.write_text('{"2026-11": "a-secret-of-november-with-entropy"}')
     options = ("--ticket-secret-file", str(secrets))
@@ -50,7 +50,7 @@ def test_a_server_that_asks_for_tickets_gets_them(recording: Path, tmp_path: Pat
 
 
 def test_a_difference_is_exit_code_1(recording: Path) -> None:
-    """With a line for every frame that only one of both has."""
+    """Each frame that only one of the two has is printed on its own line."""
     with emulate("--port", "0", "--topology", "star") as (_, line):
         result = replay(recording, line.strip(), "--timeout", "1")
     assert result.exit_code == 1
@@ -62,12 +62,12 @@ def test_a_difference_is_exit_code_1(recording: Path) -> None:
 
 
 def test_what_is_of_no_use_is_exit_code_2(recording: Path, url: str, tmp_path: Path) -> None:
-    """A URL, a file, a server: one line each."""
+    """A bad URL, a server that does not answer or a bad file is reported in one line."""
     junk = tmp_path / "junk"
     junk.write_text("not a recording\n")
     for path, where, words in (
         (recording, "http://127.0.0.1/prod", "a WebSocket URL starts with ws://"),
-        (recording, "ws://127.0.0.1:9/prod", "nobody listens at 127.0.0.1:9"),
+        (recording, "ws://127.0.0.1:9/prod", "no server listens at 127.0.0.1:9"),
         (tmp_path / "none", url, "No such file or directory"),
         (junk, url, "not a recording"),
     ):
@@ -79,7 +79,7 @@ def test_what_is_of_no_use_is_exit_code_2(recording: Path, url: str, tmp_path: P
 def test_a_recording_that_is_cut_off_is_played_as_far_as_it_goes(
     recording: Path, url: str, tmp_path: Path
 ) -> None:
-    """And says so."""
+    """Whole lines are played, and a note on stderr says that the last line is incomplete."""
     data = recording.read_bytes()
     cut = tmp_path / "cut.jsonl"
     cut.write_bytes(data[: data.index(b'"targetId":"Anna"') + 10])

@@ -1,4 +1,4 @@
-"""Commands that somebody ends."""
+"""Commands that run until a signal or until they end by themselves."""
 
 import asyncio
 import os
@@ -11,7 +11,7 @@ from poker_signal.cli.running import run_until_interrupted
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
 def test_a_signal_ends_it_properly(number: signal.Signals) -> None:
-    """What was begun is cleaned up; the exit code is 0."""
+    """A signal ends the command: its cleanup runs, and the exit code is 0."""
     steps = []
 
     async def main() -> int:
@@ -27,7 +27,7 @@ def test_a_signal_ends_it_properly(number: signal.Signals) -> None:
 
 
 def test_its_own_exit_code_counts() -> None:
-    """When nobody interrupts."""
+    """Without a signal, the command's own exit code is returned."""
 
     async def main() -> int:
         return 3

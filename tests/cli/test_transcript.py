@@ -1,4 +1,4 @@
-"""Lines for people, NDJSON for programs."""
+"""Transcripts: lines for people, NDJSON for programs."""
 
 import io
 import json
@@ -9,7 +9,7 @@ from poker_signal.emulator.client.connection import Frame
 
 
 def frame(text: str, body: Any) -> Frame:
-    """Return a frame that was heard."""
+    """Return a received frame."""
     return Frame(0, 0.1, text, body)
 
 
@@ -17,7 +17,7 @@ OFFER = {"type": "offer", "senderId": "Zoë", "payload": {"sdp": "x" * 1000}}
 
 
 def printed(*frames: Frame, for_people: bool) -> list[str]:
-    """Return what is printed when frames are heard."""
+    """Return the lines that are printed for received frames and for one problem."""
     stream = io.StringIO()
     transcript = Transcript(stream, for_people=for_people)
     for one in frames:
@@ -27,7 +27,7 @@ def printed(*frames: Frame, for_people: bool) -> list[str]:
 
 
 def test_people_see_who_said_what() -> None:
-    """Not all of it; and nothing that a peer says moves their cursor."""
+    """Frames are shortened and escaped: no text of a peer moves the user's cursor."""
     offer, pong, other, problem = printed(
         frame(json.dumps(OFFER), OFFER),
         frame("", {"type": "pong"}),
@@ -42,7 +42,7 @@ def test_people_see_who_said_what() -> None:
 
 
 def test_programs_get_all_of_it() -> None:
-    """One JSON object per line, in ASCII."""
+    """Each frame is one line with a whole JSON object, in ASCII."""
     lines = printed(frame(json.dumps(OFFER), OFFER), frame("x\n", None), for_people=False)
     assert all(line.isascii() for line in lines)
     offer, other, problem = (json.loads(line) for line in lines)

@@ -1,4 +1,4 @@
-"""Wrong usage and bad files: one clear line, no traceback, no word of a secret."""
+"""Wrong usage and bad files: one line, no traceback, no secret in the output."""
 
 import shlex
 import sys
@@ -36,7 +36,7 @@ WRONG_USAGE = {
     "emulate surplus": "surplus",
     "emulate --seats -1": "-1 is not in the range x>=0",
     "emulate --message-rate -0.5": "-0.5 is not in the range x>=0",
-    "emulate --message-rate nan": "nan is no number",
+    "emulate --message-rate nan": "nan is not a finite",
     "emulate --message-burst 0": "0 is not in the range x>=1",
     "emulate --max-payload-bytes 131073": "131073 is not in the range 1<=x<=131072",
     "emulate --flood-rate 0": "0.0 is not in the range x>0",
@@ -67,36 +67,36 @@ WRONG_USAGE = {
     "emulate --ticket-secret-file good.json --handler lambda --dynamodb http://127.0.0.1:9": (
         "it needs --dynamodb moto"
     ),
-    "invoke": "Missing argument",
-    "invoke no-such-file.json": "no-such-file.json",
+    "effects": "Missing argument",
+    "effects no-such-file.json": "no-such-file.json",
     "ticket --game G": "Missing option '--player'",
-    "ticket --game G --player P": "Missing option '--secret-file'",
-    "ticket --game G --player P --secret-file .": "is a directory",
-    "ticket --game G --player P --secret-file good.json --lifetime 0": "1<=x<=3600",
-    "ticket --game G --player P --secret-file good.json --lifetime 3601": "1<=x<=3600",
-    "ticket --game ' ' --player P --secret-file good.json": "--game must be 1 to 128 characters",
-    "ticket --game G --player 'a\n' --secret-file good.json": "--player must be 1 to 128",
+    "ticket --game G --player P": "Missing option '--ticket-secret-file'",
+    "ticket --game G --player P --ticket-secret-file .": "is a directory",
+    "ticket --game G --player P --ticket-secret-file good.json --lifetime 0": "1<=x<=3600",
+    "ticket --game G --player P --ticket-secret-file good.json --lifetime 3601": "1<=x<=3600",
+    "ticket --game ' ' --player P --ticket-secret-file good.json": "--game must be 1 to 128 characters",
+    "ticket --game G --player 'a\n' --ticket-secret-file good.json": "--player must be 1 to 128",
     "check": "Missing argument 'URL'",
     "check http://127.0.0.1:3001/prod": "ws:// in place of http://",
     "check https://x.example.org/prod": "wss:// in place of https://",
     "check 127.0.0.1:3001/prod": "starts with wss://",
-    "check ws://127.0.0.1:3001/prod?playerId=a": "leave out what comes after the path",
+    "check ws://127.0.0.1:3001/prod?playerId=a": "leave out the query string",
     "check ws://127.0.0.1:3001/prod --timeout 0": "--timeout",
     "check ws://127.0.0.1:3001/prod --pause -1": "--pause",
     "peer http://x/prod --player A --game G": "ws:// in place of http://",
     "peer ws://x/prod --player ' ' --game G": "--player: a name has",
     "peer ws://x/prod --player A --game ''": "--game: a name has",
     "peer ws://x/prod --player A": "Missing option '--game'",
-    "bot dealer ws://x/prod --game G": "'dealer' is not one of",
-    "bot host http://x/prod --game G": "ws:// in place of http://",
-    "bot host ws://x/prod --game G --count 2": "a game has one host",
-    "bot player ws://x/prod --game G --count 0": "--count",
-    "bot player ws://x/prod --game G --name ' '": "--name: a name has",
-    "bot host ws://x/prod --game G --ice-server x": "--ice-server x: a server is",
-    "bot player ws://x/prod --game G --timeout nan": "'--timeout': nan is no",
-    "bot player ws://x/prod": "Missing option '--game'",
+    "bot ws://x/prod ws://y/prod --game G": "bot takes one URL",
+    "bot http://x/prod --game G --player HOST": "ws:// in place of http://",
+    "bot ws://x/prod --game G --player HOST --count 2": "a game has one host",
+    "bot ws://x/prod --game G --count 0": "--count",
+    "bot ws://x/prod --game G --player ' '": "--player: a name has",
+    "bot ws://x/prod --game G --ice-server x": "--ice-server x: an ICE server is",
+    "bot ws://x/prod --game G --timeout nan": "'--timeout': nan is not",
+    "bot ws://x/prod": "Missing option '--game'",
 }
-"""Exit code 2, by command lines: the sentence says what may be written."""
+"""Command lines with exit code 2, and a part of the message."""
 
 WEAK = "the secret of ticket key 1 is too weak"
 BAD_FILES = {
@@ -109,23 +109,23 @@ BAD_FILES = {
     "emulate --record no/file": "--record no/file: No such file or directory",
     "emulate --ticket-secret-file none.json": "none.json: No such file or directory",
     "emulate --ticket-secret-file short.json": WEAK,
-    "invoke torn.json": "torn.json: not JSON: ",
-    "invoke array.json": "an event is a JSON object",
-    "ticket --game G --player P --secret-file none.json": (
-        "--secret-file none.json: No such file or directory"
+    "effects torn.json": "torn.json: not JSON: ",
+    "effects array.json": "an event is a JSON object",
+    "ticket --game G --player P --ticket-secret-file none.json": (
+        "--ticket-secret-file none.json: No such file or directory"
     ),
-    "ticket --game G --player P --secret-file short.json": WEAK,
-    "ticket --game G --player P --secret-file text.json": "not the JSON of ticket keys",
-    "ticket --game G --player P --secret-file bytes.json": "--secret-file bytes.json: not UTF-8",
-    "ticket --game G --player P --secret-file /dev/zero": "not the JSON of ticket keys",
-    "ticket --game G --player P --secret-file good.json --kid 3": (
+    "ticket --game G --player P --ticket-secret-file short.json": WEAK,
+    "ticket --game G --player P --ticket-secret-file text.json": "not the JSON of ticket keys",
+    "ticket --game G --player P --ticket-secret-file bytes.json": "--ticket-secret-file bytes.json: not UTF-8",
+    "ticket --game G --player P --ticket-secret-file /dev/zero": "not the JSON of ticket keys",
+    "ticket --game G --player P --ticket-secret-file good.json --kid 3": (
         "--kid 3: good.json has 2026-11, old"
     ),
     "check ws://127.0.0.1:9/prod --ticket-secret-file short.json": WEAK,
     "peer ws://127.0.0.1:9/prod --player A --game G --ticket-secret-file short.json": WEAK,
-    "bot host ws://127.0.0.1:9/prod --game G --ticket-secret-file short.json": WEAK,
+    "bot ws://127.0.0.1:9/prod --game G --ticket-secret-file short.json": WEAK,
 }
-"""Exit code 1: what is there and wrong."""
+"""Command lines with exit code 1, and a part of the message."""
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ BAD_FILES = {
 def test_what_cannot_be_is_one_clear_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, line: str, code: int, says: str
 ) -> None:
-    """Nothing is served, connected or printed on stdout."""
+    """The error is on stderr and stdout is empty: nothing is served or connected."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", [*sys.path])
     monkeypatch.delitem(sys.modules, "fn", raising=False)
@@ -155,24 +155,29 @@ def test_what_cannot_be_is_one_clear_line(
 
 
 @pytest.mark.parametrize(
-    ("hidden", "option", "extra"),
+    ("hidden", "option", "packages"),
     [
-        ("watchfiles", "--reload", "reload"),
-        ("segno", "--lan", "lan"),
-        ("poker_signal.cli.dynamodb", "--handler=lambda", "aws,moto"),
-        ("moto.moto_server.werkzeug_app", "--handler=lambda", "moto"),
+        ("watchfiles", "--reload", "watchfiles"),
+        ("segno", "--lan", "segno"),
+        ("trustme", "--tls", "platformdirs trustme"),
+        ("botocore", "--handler=lambda", 'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors'),
+        (
+            "moto.moto_server.werkzeug_app",
+            "--handler=lambda",
+            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+        ),
     ],
-    ids=["reload", "lan", "aws", "moto"],
+    ids=["reload", "lan", "tls", "aws", "moto"],
 )
 def test_an_extra_is_named_when_it_is_missing(
-    monkeypatch: pytest.MonkeyPatch, hidden: str, option: str, extra: str
+    monkeypatch: pytest.MonkeyPatch, hidden: str, option: str, packages: str
 ) -> None:
-    """With the command that installs it, before anything listens."""
+    """A missing extra is reported with its install command, before the emulator listens."""
     monkeypatch.setitem(sys.modules, hidden, None)
-    # Another test may have imported what imports it.
+    # Another test may have imported the module that imports it.
     monkeypatch.delitem(sys.modules, "poker_signal.emulator.reload.reloader", raising=False)
     result = CliRunner().invoke(main, ["emulate", "--port", "0", option])
     assert (result.exit_code, result.stdout) == (1, "")
     (told,) = result.stderr.splitlines()
     assert told.startswith("Error: ")
-    assert told.endswith(f"pip install 'poker-signal[{extra}]'")
+    assert told.endswith(f"needs more packages: {sys.executable} -m pip install {packages}")

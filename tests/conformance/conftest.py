@@ -1,4 +1,4 @@
-"""What is tested: an API of a test's own, or poker-signal's, here or at a URL."""
+"""The API under test: one of scripted functions, or poker-signal's, local or at a URL."""
 
 import os
 from collections.abc import AsyncGenerator
@@ -13,7 +13,7 @@ from tests.conformance.harness import Api, Endpoint, Serve
 
 @pytest.fixture
 def no_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing that would lead boto3 elsewhere, unless it is to be led to --endpoint."""
+    """Remove variables that point boto3 elsewhere, unless --endpoint needs them."""
     if not request.config.getoption("--endpoint"):
         for name in [name for name in os.environ if name.startswith("AWS_")]:
             monkeypatch.delenv(name)
@@ -21,20 +21,20 @@ def no_aws(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 async def serve(request: pytest.FixtureRequest, no_aws: None) -> AsyncGenerator[Serve, None]:
-    """Start APIs of scripted functions, on a clock that the test advances."""
+    """Yield a function that starts APIs of scripted functions on a clock that the test sets."""
     async with AsyncExitStack() as stack:
         yield Serve(stack, is_skipped=bool(request.config.getoption("--endpoint")))
 
 
 @pytest.fixture
 async def api(serve: Serve) -> Api:
-    """An API with the usual routes, and production's settings."""
+    """Return an API with the usual routes and production's settings."""
     return await serve()
 
 
 @pytest.fixture
 async def endpoint(request: pytest.FixtureRequest, no_aws: None) -> AsyncGenerator[Endpoint, None]:
-    """poker-signal's own API: that of --endpoint, or else one for this test."""
+    """Yield poker-signal's own API: the one at --endpoint, or one started for this test."""
     url = request.config.getoption("--endpoint")
     if url:
         management_url = request.config.getoption("--management") or url.replace("ws", "http", 1)

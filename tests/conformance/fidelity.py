@@ -1,4 +1,4 @@
-"""Writes docs/fidelity.md: ``python -m tests.conformance.fidelity``."""
+"""Generator of docs/fidelity.md: ``python -m tests.conformance.fidelity``."""
 
 import inspect
 import re
@@ -34,30 +34,32 @@ SECTIONS = {
 }
 
 INTRODUCTION = """\
-# How close it is to API Gateway
+# How close the emulator is to API Gateway
 
 <!-- Written by: python -m tests.conformance.fidelity -->
 
-Each row of these tables is a rule that the emulator keeps, and the test that proves it over real
-sockets, with production's settings. What AWS documents has a link; other rules were recorded from
-the real service or reported by its users. Where nobody has told yet what AWS does, the default is
-ours.
+The emulator follows the 100 rules of API Gateway listed below. A test proves each rule over real
+sockets with production's settings. *Known from* is the source: a link to AWS's documentation, a
+recording of the real service, or reports of its users. Where AWS's behaviour is unknown, the
+emulator has a default of its own.
+"""
+
+RUN = """\
+## Run these tests
 
 ```sh
 make conformance
 ```
 
-runs all of them. To see whether an endpoint of your own keeps the same rules, deployed or local,
-name it:
+To check your own endpoint, deployed or local, name it:
 
 ```sh
 make conformance URL=wss://API.execute-api.REGION.amazonaws.com/STAGE
 ```
 
-It has to be poker-signal that runs there, because the tests connect as its players do. On AWS
-boto3 has to find credentials that may call @connections. `ARGS="--management https://…"` says
-where @connections is, if it is elsewhere. Rules that need functions, settings or a clock of their
-own are skipped then.
+The endpoint has to run poker-signal, because the tests connect as its players do. On AWS, boto3
+needs credentials that may call @connections. `ARGS="--management https://…"` sets the URL of
+@connections if it is elsewhere. Rules that need their own functions, settings or clock are skipped.
 """
 
 DEVIATIONS = [
@@ -67,66 +69,66 @@ DEVIATIONS = [
     ),
     (
         "two connections of the same millisecond get `connectedAt` a millisecond apart, so that "
-        "the first is the first",
+        "their order is known",
         "test_connections_of_one_millisecond_are_in_order",
     ),
     (
-        "a peer that lets more than 1 MiB wait is cut off",
+        "a client with more than 1 MiB of unread data is cut off",
         "test_a_client_that_never_reads_is_cut_off_and_nobody_else_notices",
     ),
     (
-        "`domainName` carries the port, so that callback URLs made of it work here; "
+        "`domainName` includes the port, so that callback URLs built from it work; "
         "`--domain-name` sets another",
         "test_the_domain_name_carries_the_port",
     ),
     (
-        "the order of keys in events is not kept: JSON objects have none",
+        "keys in events may have another order: JSON objects have none",
         "test_a_connect_has_the_context_of_a_recorded_one",
     ),
     (
-        "`ws://` is served as well as, with `--tls`, `wss://`; events say https in any case",
+        "`ws://` is served, and `wss://` with `--tls`; events always say https",
         "test_031_the_gateway_adds_where_the_request_came_from",
     ),
     (
-        "signatures of @connections requests are looked at with `--strict-sigv4` only, and not "
-        "verified: any credentials do",
+        "@connections requests need a signature only with `--strict-sigv4`; it is not verified, so "
+        "any credentials work",
         "test_097_requests_have_to_be_signed",
     ),
     (
-        "functions run in threads of one process, which share its environment and its modules; "
-        "what handlers brought goes when the emulator stops",
+        "functions run in threads of one process and share its environment and modules; "
+        "modules that handlers imported are removed when the emulator stops",
         "test_a_handler_is_called_with_event_and_context_in_a_thread",
     ),
     (
-        "a client that has 128 invocations running is not read from until one of them ends",
+        "reading from a client pauses while 128 of its invocations are running",
         "test_a_client_with_too_many_invocations_has_to_wait",
     ),
 ]
 
 LEFT_OUT = """\
-Left out: IAM authorization and API keys at `$connect`, custom domains with mappings, integrations
-other than Lambda proxies and with them models and templates, per-route throttles, access logs,
-metrics.
+Not emulated: IAM authorization and API keys at `$connect`, custom domains with mappings,
+integrations other than Lambda proxies (and therefore models and templates), per-route throttles,
+access logs, metrics.
 """
 
 KNOBS = {
-    "--pings-reset-idle": "whether control pings keep a connection open",
+    "--pings-reset-idle": "whether control pings reset the idle time-out",
     "--dispatch": "whether messages of one connection may run at the same time",
-    "--permessage-deflate": "what a browser's offer to compress is answered with",
-    "--outbound-fragment-bytes": "whether clients get long messages in several frames",
-    "--abnormal-close-reason": "which reason `$disconnect` is given beside 1006",
-    "--max-header-bytes": "how long request line and headers may be; the default is REST's",
-    "--max-url-chars": "what happens to a longer URL; here it is refused with 414",
-    "--integration-timeout": "what a `$connect` that takes longer is answered with; here 504",
-    "--throttle-rate": "what a client hears of a message too many; here `Too Many Requests`",
-    "--throttle-burst": "the same, for how many may come at once",
-    "--flood-rate": "from how many messages on a client is closed with 1008",
+    "--permessage-deflate": "the answer to a browser's offer to compress",
+    "--outbound-fragment-bytes": "whether long messages reach clients in several frames",
+    "--abnormal-close-reason": "the reason in `$disconnect` beside 1006",
+    "--max-header-bytes": "the limit of request line and headers; the default is that of REST APIs",
+    "--max-url-chars": "the answer to a longer URL; here 414",
+    "--integration-timeout": "the answer to a `$connect` that takes longer; here 504",
+    "--throttle-rate": "the answer to a message above the rate; here `Too Many Requests`",
+    "--throttle-burst": "the same, for messages above the burst",
+    "--flood-rate": "the message rate at which a client is closed with 1008",
     "--enforce-new-connection-rate": "whether refused handshakes count; here they do",
-    "--strict-sigv4": "which answer an unsigned request gets; here REST's",
+    "--strict-sigv4": "the answer to an unsigned request; here that of REST APIs",
 }
-"""Options, and what AWS does not say."""
+"""Options, each with the behaviour that AWS does not document."""
 
-KNOBS_TITLE = "What `poker-signal emulate` lets you choose"
+KNOBS_TITLE = "Options of `poker-signal emulate` for undocumented behaviour"
 
 
 class Rule(NamedTuple):
@@ -148,19 +150,20 @@ def rules_of(module: ModuleType) -> Iterator[Rule]:
 
 
 def document() -> str:
-    """Return what docs/fidelity.md should be."""
+    """Return the text of docs/fidelity.md."""
     parts = [INTRODUCTION]
+    rows = [f"| {difference} | `{test}` |" for difference, test in DEVIATIONS]
+    parts.append(_table("Differences on purpose", "| difference | tested by |", rows))
+    parts.append(LEFT_OUT)
     for title, module in SECTIONS.items():
         rows = [
             f"| {rule.number} | {rule.text} | {rule.known_from} | ✓ | `{rule.test}` |"
             for rule in sorted(rules_of(module))
         ]
-        parts.append(_table(title, "| | what holds | known from | status | test |", rows))
-    rows = [f"| {difference} | `{test}` |" for difference, test in DEVIATIONS]
-    parts.append(_table("Where it differs on purpose", "| difference | pinned by |", rows))
-    parts.append(LEFT_OUT)
+        parts.append(_table(title, "| | rule | known from | status | test |", rows))
     rows = [f"| `{name}` | {_default(name)} | {text} |" for name, text in KNOBS.items()]
-    parts.append(_table(KNOBS_TITLE, "| option | default | what AWS does not say |", rows))
+    parts.append(_table(KNOBS_TITLE, "| option | default | undocumented by AWS |", rows))
+    parts.append(RUN)
     parts += [f"[{title}]: {url}" for title, url in PAGES.items()]
     return "\n".join(parts) + "\n"
 
@@ -186,7 +189,7 @@ def _default(option: str) -> str:
 
 
 def main() -> None:
-    """Write it."""
+    """Write docs/fidelity.md."""
     DOCUMENT.parent.mkdir(exist_ok=True)
     DOCUMENT.write_text(document(), encoding="utf-8")
 

@@ -1,7 +1,7 @@
-"""Lambda functions that do what a test says, and remember what they were called with.
+"""Scripted Lambda functions, which record the events that they are called with.
 
-All APIs under test share these functions; an event's ``apiId`` says whose it is, so that what
-still runs when a test has ended cannot be taken for the next test's.
+All APIs under test share these functions. An event's ``apiId`` selects the script, so that a
+call still running at the end of a test is not counted in the next test.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Call(NamedTuple):
 
 
 class Script:
-    """What the functions of one API do, and every call of them, in order."""
+    """The behaviour of one API's functions, and a list of all their calls, in order."""
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
@@ -35,15 +35,15 @@ class Script:
         self._loop = asyncio.get_running_loop()
 
     def on(self, function: str, behaviour: Behaviour) -> None:
-        """Let a function do something else than to return 200, or to allow everybody."""
+        """Replace a function's usual behaviour: to return 200, to echo, or to allow."""
         self._behaviours[function] = behaviour
 
     def returning(self, function: str, value: object) -> None:
-        """Let a function return always the same."""
+        """Let a function always return the same value."""
         self.on(function, lambda event: value)
 
     def raising(self, function: str, message: str) -> None:
-        """Let a function fail."""
+        """Let a function raise an error."""
 
         def fail(event: Event) -> object:
             raise RuntimeError(message)
@@ -51,7 +51,7 @@ class Script:
         self.on(function, fail)
 
     def stalling(self, function: str, value: object = None) -> threading.Event:
-        """Let a function wait until the event that is returned is set, or the test ends."""
+        """Let a function wait until the returned event is set, or the test ends."""
         gate = threading.Event()
         self._gates.append(gate)
 
@@ -63,7 +63,7 @@ class Script:
         return gate
 
     def release(self) -> None:
-        """Let nobody wait any more."""
+        """Let all waiting functions continue."""
         for gate in self._gates:
             gate.set()
 
@@ -77,12 +77,12 @@ class Script:
         return [call.event for call in self.calls if call.function == function]
 
     def play(self, function: str, event: Event) -> object:
-        """Do what the test said; in a thread of the function's own."""
-        # Looked up first: a test that hears of the call may at once say what the next one does.
+        """Run a function's behaviour; called in the function's own thread."""
+        # Read first: a test that sees the call may at once set the behaviour of the next one.
         behaviour = self._behaviours.get(
             function, _USUAL.get(function, lambda _: {"statusCode": 200})
         )
-        # The test may be over: then nobody is left to be told.
+        # The test may be over, and its event loop closed.
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._take, Call(function, event))
         return behaviour(event)
@@ -93,13 +93,13 @@ class Script:
 
 
 scripts: dict[str, Script] = {}
-"""By ``apiId``."""
+"""The script of each API, by ``apiId``."""
 
 
 def policy(event: Event, effect: str = "Allow", **more: object) -> dict[str, object]:
-    """Return what an authorizer returns."""
+    """Return the answer of an authorizer, for the connection of its event."""
     statement = {"Action": "execute-api:Invoke", "Effect": effect, "Resource": event["methodArn"]}
-    return {"principalId": "somebody", "policyDocument": {"Statement": [statement]}, **more}
+    return {"principalId": "user-1", "policyDocument": {"Statement": [statement]}, **more}
 
 
 _USUAL: dict[str, Behaviour] = {
@@ -117,4 +117,4 @@ def _handler(function: str) -> Callable[[Event, object], object]:
 
 connect, disconnect, default = _handler("connect"), _handler("disconnect"), _handler("default")
 join, echo, authorizer = _handler("join"), _handler("echo"), _handler("authorizer")
-"""The routes of these names, of which ``echo`` is two-way; ``authorizer`` allows everything."""
+"""Handlers of the routes of these names; ``echo`` is two-way, ``authorizer`` allows all."""

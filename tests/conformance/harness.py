@@ -1,4 +1,4 @@
-"""What the conformance tests hold in their hands: an API, its clients, and a backend."""
+"""Tools of the conformance tests: an API, its clients, and a backend."""
 
 import asyncio
 import uuid
@@ -38,7 +38,7 @@ ROUTES = {
     "join": RouteConfig(function="join"),
     "echo": RouteConfig(function="echo", two_way=True),
 }
-"""The routes of an API under test, if its test does not say otherwise."""
+"""The default routes of an API under test."""
 
 ECHO = '{"action":"echo"}'
 """A message that the API under test sends back."""
@@ -47,18 +47,18 @@ AUTHORIZER = AuthorizerConfig(function="authorizer")
 
 
 def routes_without(*keys: str) -> dict[str, RouteConfig]:
-    """Return the usual routes, some left out."""
+    """Return the default routes without some."""
     return {key: route for key, route in ROUTES.items() if key not in keys}
 
 
 def client_of(url: str, **options: Any) -> connect:
-    """Return a client; it sends no pings and compresses nothing, unless told to."""
+    """Return a client that by default sends no pings and does not compress."""
     usual = {"ping_interval": None, "compression": None, "open_timeout": PATIENCE_S}
     return connect(url, **(usual | options))
 
 
 async def assert_echo(client: ClientConnection) -> None:
-    """Prove that a client is connected, and has heard everything before."""
+    """Check that a client is connected and has read all earlier messages."""
     await client.send(ECHO)
     assert await hear_text(client) == ECHO
 
@@ -78,7 +78,7 @@ class Backend:
         return await self._call(self.client.post_to_connection, connection_id, Data=data)
 
     async def get(self, connection_id: str) -> Any:
-        """Ask about a connection."""
+        """Return the state of a connection."""
         return await self._call(self.client.get_connection, connection_id)
 
     async def delete(self, connection_id: str) -> Any:
@@ -86,7 +86,7 @@ class Backend:
         return await self._call(self.client.delete_connection, connection_id)
 
     def close(self) -> None:
-        """Close its connections."""
+        """Close the HTTP connections of the client."""
         self.client.close()
 
     async def _call(self, operation: Any, connection_id: str, **more: object) -> Any:
@@ -95,7 +95,7 @@ class Backend:
 
 
 class Refusal(NamedTuple):
-    """How boto3 tells that a request was refused."""
+    """The facts of a request that boto3 reports as refused."""
 
     exception: str
     code: str
@@ -105,7 +105,7 @@ class Refusal(NamedTuple):
 
 
 async def refusal_of(request: Awaitable[object]) -> Refusal:
-    """Return how a request is refused."""
+    """Send a request that must be refused; return the facts."""
     with pytest.raises(ClientError) as refused:
         await request
     response = refused.value.response
@@ -144,7 +144,7 @@ class Target:
 
     @property
     def query(self) -> str:
-        """The query string of a handshake, if its test does not say otherwise."""
+        """The default query string of a handshake."""
         return ""
 
     def wire(self) -> AbstractAsyncContextManager[Wire]:
@@ -154,14 +154,14 @@ class Target:
     async def handshake(
         self, query: str | None = None, headers: Mapping[str, str] = NOTHING, path: str = ""
     ) -> Answer:
-        """Ask for a WebSocket, and leave again."""
+        """Do a WebSocket handshake, close the connection, and return the answer."""
         async with self.wire() as wire:
             target = (path or self.path) + (self.query if query is None else query)
             return await wire.upgrade(target, headers)
 
 
 class Endpoint(Target):
-    """poker-signal's own API: started for a test, or wherever --endpoint says."""
+    """poker-signal's own API: started for a test, or at the URL of --endpoint."""
 
     def __init__(self, url: str, management_url: str, *, is_foreign: bool) -> None:
         super().__init__(url)
@@ -170,7 +170,7 @@ class Endpoint(Target):
 
     @property
     def query(self) -> str:
-        """The query string of a host, of a game of its own."""
+        """The query string of a host, in a new game."""
         return f"?playerId=HOST&gameId={uuid.uuid4()}"
 
     def player(self, name: str, game: str) -> connect:
@@ -178,13 +178,13 @@ class Endpoint(Target):
         return client_of(f"{self.url}?playerId={quote(name)}&gameId={quote(game)}")
 
     def backend(self, management_url: str = "") -> "closing[Backend]":
-        """Return a backend, of this API if no other URL is given."""
+        """Return a backend of the URL, by default of this API."""
         url = management_url or self.management_url
         return closing(Backend(url, own_credentials=self.is_foreign))
 
 
 class Api(Target):
-    """An API of a test's own: scripted functions, and a time of its own."""
+    """An API for one test, with scripted functions and its own clock."""
 
     def __init__(
         self, url: str, backend: Backend, clock: VirtualClock, script: Script, stack: AsyncExitStack
@@ -200,13 +200,13 @@ class Api(Target):
         return client_of(self.url + query, **options)
 
     async def connected(self) -> str:
-        """Return the id of the connection whose ``$connect`` comes next."""
+        """Wait for the next ``$connect``; return its connection id."""
         event = await self.script.called("connect")
         return str(event["requestContext"]["connectionId"])
 
 
 class Serve:
-    """Starts APIs, which last as long as the test."""
+    """A function that starts APIs, which are stopped at the end of the test."""
 
     _numbers = count()
 
@@ -215,7 +215,7 @@ class Serve:
         self._is_skipped = is_skipped
 
     async def __call__(self, *, real_time: bool = False, **more: Any) -> Api:
-        """Start one; ``more`` are members of ApiConfig and of Settings."""
+        """Start an API; ``more`` are members of ApiConfig and of Settings."""
         if self._is_skipped:
             pytest.skip("needs handlers, settings or a clock of its own, which no URL offers")
         members: dict[str, Any] = {"functions": FUNCTIONS, "routes": ROUTES}

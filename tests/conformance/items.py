@@ -1,8 +1,8 @@
-"""Marks a conformance test with what is known of its rule, and from where.
+"""Marks of conformance tests: how well their rule is known, and from which source.
 
 ``@item(confidence, section, source)``: the confidence is CONFIRMED (AWS says so, or a recording
-of the real service shows it), REPORTED (users say so) or UNKNOWN (nobody does, and the test pins
-our default); the section is that of the data-plane reference which the rules were collected in.
+of the real service shows it), REPORTED (users say so) or UNKNOWN (no source says so, and the test
+pins our default). The section is that of the data-plane reference that lists the rules.
 """
 
 from collections.abc import Callable
@@ -17,9 +17,9 @@ SOURCES = {
     "reported": "reported by users",
     "default": "AWS does not say: our default",
     "model": "AWS's own service model",
-    "boto3": "observed of boto3",
+    "boto3": "observed in boto3",
 }
-"""Where a rule is known from, if it is not one of the ``PAGES``."""
+"""Sources of rules other than ``PAGES``, with their text in the table."""
 
 _GUIDE = "https://docs.aws.amazon.com/apigateway/latest/developerguide"
 
@@ -58,18 +58,18 @@ _USUAL: dict[Confidence, str] = {
 
 
 class Item(NamedTuple):
-    """What is known of a rule."""
+    """The source of a rule, and the confidence in it."""
 
     confidence: Confidence
     section: str
     source: str
     """A key of ``SOURCES`` or ``PAGES``."""
     but: str
-    """How much of the rule it does not cover."""
+    """The part of the rule that the source does not cover; empty: none."""
 
     @property
     def known_from(self) -> str:
-        """What the table of docs/fidelity.md says."""
+        """The cell “known from” in the table of docs/fidelity.md."""
         known = SOURCES.get(self.source) or f"AWS docs: [{self.source}]"
         return f"{known}; {self.but}" if self.but else known
 
@@ -77,14 +77,14 @@ class Item(NamedTuple):
 def item(
     confidence: Confidence, section: str, source: str = "", *, but: str = ""
 ) -> pytest.MarkDecorator:
-    """Mark a test; without a source, with that which its confidence usually has."""
+    """Mark a test; the default of the source depends on the confidence."""
     source = source or _USUAL[confidence]
     assert source in SOURCES | PAGES, source
     return pytest.mark.item(Item(confidence, section, source, but))
 
 
 def item_of(test: Callable[..., Any]) -> Item:
-    """Return what a test was marked with."""
+    """Return the mark of a test."""
     (mark,) = (mark for mark in getattr(test, "pytestmark", []) if mark.name == "item")
     assert isinstance(mark.args[0], Item)
     return mark.args[0]

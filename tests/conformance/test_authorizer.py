@@ -1,4 +1,4 @@
-"""REQUEST authorizers: who may connect, asked once per connection."""
+"""REQUEST authorizers, which are called once per connection."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SOURCES = ("route.request.header.Auth", "route.request.querystring.token")
 
 @pytest.fixture
 async def guarded(serve: Serve) -> Api:
-    """An API with an authorizer that asks for nothing."""
+    """Return an API whose authorizer needs no identity source."""
     return await serve(authorizer=AUTHORIZER)
 
 
@@ -25,7 +25,7 @@ async def guarded(serve: Serve) -> Api:
 async def test_038_without_an_identity_nobody_is_asked(
     serve: Serve, query: str, headers: dict[str, str]
 ) -> None:
-    """If an identity source is missing or empty, the answer is 401 and nobody is asked."""
+    """If an identity source is missing or empty, the client gets 401 without an authorizer call."""
     sources = AuthorizerConfig(function="authorizer", identity_sources=list(SOURCES))
     api = await serve(authorizer=sources)
     assert (await api.handshake(query, headers)).status == 401
@@ -36,7 +36,7 @@ async def test_038_without_an_identity_nobody_is_asked(
 
 @item("CONFIRMED", "1.5", "Lambda authorizers of REST APIs")
 async def test_039_unauthorized_is_a_401(guarded: Api) -> None:
-    """An authorizer that raises exactly `Unauthorized` makes it a 401."""
+    """If the authorizer raises exactly `Unauthorized`, the client gets 401."""
     guarded.script.raising("authorizer", "Unauthorized")
     assert (await guarded.handshake()).status == 401
 
@@ -52,7 +52,7 @@ def _allowed_elsewhere(event: Event) -> object:
 def _allowed_and_denied(event: Event) -> object:
     everything = {"Action": "*", "Resource": "arn:aws:execute-api:*"}
     statements = [{**everything, "Effect": effect} for effect in ("Allow", "Deny")]
-    return {"principalId": "somebody", "policyDocument": {"Statement": statements}}
+    return {"principalId": "user-1", "policyDocument": {"Statement": statements}}
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def _allowed_and_denied(event: Event) -> object:
 )
 @item("CONFIRMED", "1.5", "$connect and $disconnect")
 async def test_040_who_is_not_allowed_gets_403(guarded: Api, behaviour: object) -> None:
-    """A policy that denies, or does not allow, this very connection makes it a 403."""
+    """If the policy denies this connection, or does not allow it, the client gets 403."""
     assert callable(behaviour)
     guarded.script.on("authorizer", behaviour)
     assert (await guarded.handshake()).status == 403
@@ -91,9 +91,9 @@ def _raises(event: Event) -> object:
         *("list-in-context", "object-in-context", "above-8-kib"),
     ],
 )
-@item("REPORTED", "1.5", but="AWS says so of REST APIs")
+@item("REPORTED", "1.5", but="documented for REST APIs")
 async def test_041_a_broken_authorizer_is_a_500(guarded: Api, behaviour: object) -> None:
-    """Any other error of an authorizer, and whatever is no valid answer, makes it a 500."""
+    """After any other error, or an invalid answer, of the authorizer the client gets 500."""
     assert callable(behaviour)
     guarded.script.on("authorizer", behaviour)
     assert (await guarded.handshake()).status == 500
@@ -102,7 +102,7 @@ async def test_041_a_broken_authorizer_is_a_500(guarded: Api, behaviour: object)
 
 @item("CONFIRMED", "2.3", "Lambda authorizers")
 async def test_042_the_authorizer_sees_the_whole_request(guarded: Api) -> None:
-    """An authorizer's event has a type, the ARN of `$connect`, and the hop by hop headers too."""
+    """An authorizer's event has a type, the ARN of `$connect`, and also hop-by-hop headers."""
     await guarded.handshake(headers={"X-Seat": "3"})
     event = await guarded.script.called("authorizer")
     assert event["type"] == "REQUEST"
@@ -116,14 +116,14 @@ async def test_042_the_authorizer_sees_the_whole_request(guarded: Api) -> None:
 
 @item("CONFIRMED", "2.1", "Lambda authorizers")
 async def test_043_the_authorizer_always_sees_stage_variables(guarded: Api) -> None:
-    """An authorizer's `stageVariables` are an empty object where the stage has none."""
+    """In an authorizer's event, `stageVariables` is an empty object if the stage has none."""
     await guarded.handshake()
     assert (await guarded.script.called("authorizer"))["stageVariables"] == {}
 
 
 @item("CONFIRMED", "8.2", "model")
 async def test_044_the_authorizer_is_asked_every_time(guarded: Api) -> None:
-    """An authorizer is asked for every handshake: its answers are not cached."""
+    """The authorizer is called for every handshake; its answers are not cached."""
     for _ in range(3):
         assert (await guarded.handshake("?token=same")).status == 101
     assert len(guarded.script.events("authorizer")) == 3
@@ -131,7 +131,7 @@ async def test_044_the_authorizer_is_asked_every_time(guarded: Api) -> None:
 
 @item("CONFIRMED", "8.3", "$context")
 async def test_045_connect_sees_what_the_authorizer_said(guarded: Api) -> None:
-    """`$connect` sees the authorizer's context as text, its principal, and how long it took."""
+    """`$connect` gets the authorizer's context as strings, its principal, and its latency."""
     context = {"seat": 3, "stake": 2.5, "host": True, "name": "Zoë"}
     guarded.script.on("authorizer", lambda event: policy(event, context=context))
     assert (await guarded.handshake()).status == 101
@@ -139,26 +139,26 @@ async def test_045_connect_sees_what_the_authorizer_said(guarded: Api) -> None:
     latency_ms = told.pop("integrationLatency")
     assert type(latency_ms) is int
     assert told == {
-        "principalId": "somebody",
+        "principalId": "user-1",
         **{"seat": "3", "stake": "2.5", "host": "true", "name": "Zoë"},
     }
 
 
 @item("CONFIRMED", "8.3")
 async def test_046_later_events_repeat_it_without_the_latency(guarded: Api) -> None:
-    """Messages and the disconnect carry the same authorizer object, without the latency."""
+    """Events of messages and of the disconnect have that authorizer object without the latency."""
     guarded.script.on("authorizer", lambda event: policy(event, context={"seat": 3}))
     async with guarded.client() as client:
         await client.send("hello")
         message = await guarded.script.called("default")
     disconnect = await guarded.script.called("disconnect")
     for event in message, disconnect:
-        assert event["requestContext"]["authorizer"] == {"principalId": "somebody", "seat": "3"}
+        assert event["requestContext"]["authorizer"] == {"principalId": "user-1", "seat": "3"}
 
 
 @item("CONFIRMED", "8.1", "$connect and $disconnect")
 async def test_047_open_connections_are_not_judged_again(guarded: Api) -> None:
-    """Whoever is connected stays so when the authorizer changes its mind."""
+    """An open connection stays open when the authorizer would refuse it now."""
     async with guarded.client() as client:
         guarded.script.on("authorizer", _denied)
         assert (await guarded.handshake()).status == 403
@@ -166,7 +166,7 @@ async def test_047_open_connections_are_not_judged_again(guarded: Api) -> None:
 
 
 async def test_a_throttled_handshake_asks_no_authorizer(serve: Serve) -> None:
-    """It costs no invocation."""
+    """A throttled handshake invokes neither the authorizer nor `$connect`."""
     api = await serve(authorizer=AUTHORIZER, throttle_rate=1)
     assert [(await api.handshake()).status for _ in range(2)] == [101, 429]
     assert [call.function for call in api.script.calls[:2]] == ["authorizer", "connect"]

@@ -1,4 +1,4 @@
-"""What the function of `$connect` is called with."""
+"""The event of `$connect`."""
 
 import json
 import re
@@ -25,7 +25,7 @@ async def connect_event(api: Api, query: str = "", headers: dict[str, str] | Non
 
 @item("CONFIRMED", "2.1", "integration requests")
 async def test_023_it_says_what_it_is(api: Api) -> None:
-    """A `$connect` event has that `routeKey`, `eventType` CONNECT and `messageDirection` IN."""
+    """The event has `routeKey` `$connect`, `eventType` CONNECT and `messageDirection` IN."""
     context = (await connect_event(api))["requestContext"]
     told = context["routeKey"], context["eventType"], context["messageDirection"]
     assert told == ("$connect", "CONNECT", "IN")
@@ -33,7 +33,7 @@ async def test_023_it_says_what_it_is(api: Api) -> None:
 
 @item("CONFIRMED", "2.1")
 async def test_024_what_does_not_apply_is_left_out(api: Api) -> None:
-    """A `$connect` event has neither a body nor a message id, and never a null."""
+    """A `$connect` event has no body, no message id, and no null values."""
     event = await connect_event(api)
     assert "body" not in event
     assert "messageId" not in event["requestContext"]
@@ -42,14 +42,14 @@ async def test_024_what_does_not_apply_is_left_out(api: Api) -> None:
 
 @item("CONFIRMED", "1.6")
 async def test_025_without_a_query_string_there_are_no_parameters(api: Api) -> None:
-    """Without a query string both maps of parameters are absent."""
+    """Without a query string, both maps of parameters are absent."""
     event = await connect_event(api)
     assert not event.keys() & {"queryStringParameters", "multiValueQueryStringParameters"}
 
 
 @item("REPORTED", "1.6")
 async def test_026_of_a_repeated_parameter_the_last_value_counts(api: Api) -> None:
-    """Of a repeated parameter the simple map has the last value, the other one all in order."""
+    """If a parameter repeats, the simple map has the last value, the other map all in order."""
     event = await connect_event(api, "?x=1&x=2")
     assert event["queryStringParameters"] == {"x": "2"}
     assert event["multiValueQueryStringParameters"] == {"x": ["1", "2"]}
@@ -60,9 +60,9 @@ async def test_026_of_a_repeated_parameter_the_last_value_counts(api: Api) -> No
     [("a%20b", "a b"), ("Zo%C3%AB", "Zoë"), ("a%2526", "a%26")],
     ids=["space", "unicode", "once"],
 )
-@item("REPORTED", "1.6", "known issues", but="it speaks of REST APIs")
+@item("REPORTED", "1.6", "known issues", but="for REST APIs")
 async def test_027_parameters_are_decoded(api: Api, sent: str, seen: str) -> None:
-    """Percent-encoding in parameters is undone, once."""
+    """Percent-encoding in parameters is decoded once."""
     event = await connect_event(api, f"?q={sent}")
     assert event["queryStringParameters"] == {"q": seen}
 
@@ -70,7 +70,7 @@ async def test_027_parameters_are_decoded(api: Api, sent: str, seen: str) -> Non
 @pytest.mark.parametrize("query", ["?flag", "?flag="], ids=["bare", "equals"])
 @item("UNKNOWN", "1.6")
 async def test_028_a_parameter_without_a_value_is_empty(api: Api, query: str) -> None:
-    """A parameter without a value is the empty string."""
+    """A parameter without a value is an empty string."""
     event = await connect_event(api, query)
     assert event["queryStringParameters"] == {"flag": ""}
     assert event["multiValueQueryStringParameters"] == {"flag": [""]}
@@ -78,7 +78,7 @@ async def test_028_a_parameter_without_a_value_is_empty(api: Api, query: str) ->
 
 @item("CONFIRMED", "2.4")
 async def test_029_headers_keep_their_casing(api: Api) -> None:
-    """Header names arrive as the client wrote them, in both maps."""
+    """Header names keep the letter case that the client sent, in both maps."""
     sent = {"x-lower": "1", "X-UPPER": "2", "Cookie": "seat=3", "AuThOrIzAtIoN": "me"}
     event = await connect_event(api, headers=sent)
     for name, value in sent.items():
@@ -89,7 +89,7 @@ async def test_029_headers_keep_their_casing(api: Api) -> None:
 
 @item("CONFIRMED", "2.4")
 async def test_030_hop_by_hop_headers_are_removed(api: Api) -> None:
-    """Connection, Upgrade and Content-Length are not among the headers."""
+    """The headers Connection, Upgrade and Content-Length are removed."""
     event = await connect_event(api, headers={"Content-Length": "0"})
     for headers in event["headers"], event["multiValueHeaders"]:
         assert not {name.lower() for name in headers} & {"connection", "upgrade", "content-length"}
@@ -97,7 +97,7 @@ async def test_030_hop_by_hop_headers_are_removed(api: Api) -> None:
 
 @item("CONFIRMED", "2.4")
 async def test_031_the_gateway_adds_where_the_request_came_from(api: Api) -> None:
-    """The client's address, port 443, https and a trace id are added as headers."""
+    """Headers with the client's address, port 443, https and a trace id are added."""
     headers = (await connect_event(api))["headers"]
     assert headers["X-Forwarded-For"] == "127.0.0.1"
     assert (headers["X-Forwarded-Port"], headers["X-Forwarded-Proto"]) == ("443", "https")
@@ -138,7 +138,7 @@ async def test_035_times_are_milliseconds(serve: Serve) -> None:
         connected_at, requested_at = context["connectedAt"], context["requestTimeEpoch"]
         assert type(connected_at) is type(requested_at) is int
         if api.clock.now_ms() < before_ms:
-            # By a clock that stands still: on a busy machine they may be far apart.
+            # Only with the virtual clock: on a busy machine real times may be far apart.
             assert 0 <= requested_at - connected_at < 1000
         else:
             assert before_ms <= connected_at <= requested_at <= time.time_ns() // 1_000_000
@@ -148,7 +148,7 @@ async def test_035_times_are_milliseconds(serve: Serve) -> None:
 def zone(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Generator[None, None, None]:
-    """The machine's time zone."""
+    """Set the machine's time zone to the parameter."""
     with monkeypatch.context() as patch:
         patch.setenv("TZ", request.param)
         time.tzset()
@@ -163,7 +163,7 @@ def zone(
 )
 @item("CONFIRMED", "2.1")
 async def test_036_the_request_time_is_utc(zone: None, days: int, api: Api) -> None:
-    """`requestTime` is `requestTimeEpoch` as access logs write it, in UTC on every machine."""
+    """`requestTime` is `requestTimeEpoch` in the format of access logs, always in UTC."""
     for _ in MONTHS:
         api.clock.advance(days * 86_400)
         context = (await connect_event(api))["requestContext"]
@@ -174,7 +174,7 @@ async def test_036_the_request_time_is_utc(zone: None, days: int, api: Api) -> N
 
 @item("REPORTED", "2.1")
 async def test_037_stage_variables_are_told_only_if_there_are_any(serve: Serve) -> None:
-    """`stageVariables` are those of the stage, and absent if it has none."""
+    """`stageVariables` has the variables of the stage, and is absent if there are none."""
     assert "stageVariables" not in await connect_event(await serve())
     event = await connect_event(await serve(stage_variables={"table": "seats"}))
     assert event["stageVariables"] == {"table": "seats"}

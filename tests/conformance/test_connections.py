@@ -1,4 +1,4 @@
-"""@connections: what a backend can do with a connection."""
+"""@connections: the operations of a backend on a connection."""
 
 import json
 import re
@@ -19,7 +19,7 @@ NEVER_EXISTED = "AAAAAAAAAAICAAA="
 
 @item("CONFIRMED", "6.2", "@connections")
 async def test_088_a_post_is_one_text_message(api: Api) -> None:
-    """POST is answered with 200 and no body; the client hears the bytes as one text frame."""
+    """POST is answered with 200 and no body; the client gets the bytes as one text frame."""
     async with api.wire() as wire:
         await wire.upgrade(api.path)
         path = f"{api.path}/@connections/{quote(await api.connected())}"
@@ -44,7 +44,7 @@ async def test_089_the_at_sign_may_be_encoded(api: Api, at: str) -> None:
 
 @item("CONFIRMED", "6.2", "model")
 async def test_090_a_connection_can_be_asked_about(api: Api) -> None:
-    """GET tells when a connection was made, when it was last active, and from which address."""
+    """GET returns when a connection was made, when it was last active, and its address."""
     async with api.client(user_agent_header="Phone/1.0"), api.wire() as backend:
         connection_id = await api.connected()
         answer = await backend.ask(f"{api.path}/@connections/{quote(connection_id)}")
@@ -81,7 +81,7 @@ async def _all_refusals(backend: Backend, connection_id: str) -> list[Refusal]:
 
 @item("CONFIRMED", "6.3", "410 Gone", but="its header is reported by users")
 async def test_092_who_is_not_there_is_gone(endpoint: Endpoint, serve: Serve) -> None:
-    """An id that never was, or is no more, is an empty 410 that boto3 knows as GoneException."""
+    """For an unknown or closed connection the answer is an empty 410: boto3's GoneException."""
     with endpoint.backend() as backend:
         refusals = await _all_refusals(backend, NEVER_EXISTED)
     if not endpoint.is_foreign:
@@ -99,7 +99,7 @@ async def test_092_who_is_not_there_is_gone(endpoint: Endpoint, serve: Serve) ->
 @pytest.mark.parametrize("connection_id", ["not-an-id", "AAAAAAAAAAICAAA", "a/b"])
 @item("REPORTED", "6.3")
 async def test_093_what_is_no_id_is_a_bad_request(endpoint: Endpoint, connection_id: str) -> None:
-    """An id that the gateway cannot have made is a 400 that names it."""
+    """For an id that the gateway cannot have made, the answer is a 400 that names it."""
     with endpoint.backend() as backend:
         refusal = await refusal_of(backend.post(connection_id, "hello"))
     assert (refusal.status, refusal.code) == (400, "BadRequestException")
@@ -109,7 +109,7 @@ async def test_093_what_is_no_id_is_a_bad_request(endpoint: Endpoint, connection
 
 @item("CONFIRMED", "6.4", "410 Gone")
 async def test_094_connect_cannot_post_to_itself(api: Api) -> None:
-    """As long as `$connect` runs, posting to its own connection is a 410."""
+    """While `$connect` runs, a post to its own connection is answered with 410."""
     gone = []
 
     def post(event: Event) -> object:
@@ -130,7 +130,7 @@ async def test_094_connect_cannot_post_to_itself(api: Api) -> None:
 
 @item("CONFIRMED", "6.3", "model")
 async def test_095_a_post_above_128_kib_is_too_large(api: Api) -> None:
-    """Posting more than 131,072 bytes is a 413, and the client hears nothing of them."""
+    """A post above 131,072 bytes is answered with 413, and the client gets none of it."""
     async with api.client() as client:
         connection_id = await api.connected()
         refusal = await refusal_of(api.backend.post(connection_id, "x" * 131_073))
@@ -142,7 +142,7 @@ async def test_095_a_post_above_128_kib_is_too_large(api: Api) -> None:
 @pytest.mark.parametrize("path", ["/no-such-stage", ""], ids=["unknown", "none"])
 @item("REPORTED", "6.3")
 async def test_096_the_stage_must_be_right(endpoint: Endpoint, path: str) -> None:
-    """With another stage, or without any, the answer is 403 `Forbidden`."""
+    """With another stage, or without a stage, the answer is 403 `Forbidden`."""
     url = urlsplit(endpoint.management_url)._replace(path=path).geturl()
     with endpoint.backend(url) as backend:
         refusal = await refusal_of(backend.post(NEVER_EXISTED, "hello"))
@@ -150,9 +150,9 @@ async def test_096_the_stage_must_be_right(endpoint: Endpoint, path: str) -> Non
     assert refusal.headers["x-amzn-ErrorType"] == "ForbiddenException"
 
 
-@item("CONFIRMED", "6.5", "@connections", but="what it is answered with is that of REST APIs")
+@item("CONFIRMED", "6.5", "@connections", but="the answer is that of REST APIs")
 async def test_097_requests_have_to_be_signed(serve: Serve) -> None:
-    """With `--strict-sigv4` a request without a signature is a 403."""
+    """With `--strict-sigv4`, a request without a signature is answered with 403."""
     api = await serve(strict_sigv4=True)
     async with api.client() as client, api.wire() as backend:
         connection_id = await api.connected()
@@ -167,7 +167,7 @@ async def test_097_requests_have_to_be_signed(serve: Serve) -> None:
 
 @item("UNKNOWN", "3.4")
 async def test_098_posts_arrive_in_order(api: Api) -> None:
-    """What a backend posts one after the other arrives in that order."""
+    """Posts that a backend makes one after the other arrive in that order."""
     async with api.client() as client:
         connection_id = await api.connected()
         for n in range(20):
@@ -177,7 +177,7 @@ async def test_098_posts_arrive_in_order(api: Api) -> None:
 
 @item("CONFIRMED", "6.6", "service-specific endpoints")
 async def test_099_handlers_find_the_emulator(api: Api) -> None:
-    """boto3 in a handler finds the emulator by its environment, without an `endpoint_url`."""
+    """boto3 in a handler finds the emulator from the environment, without an `endpoint_url`."""
 
     def post(event: Event) -> object:
         backend = boto3.session.Session().client("apigatewaymanagementapi")
@@ -194,9 +194,9 @@ async def test_099_handlers_find_the_emulator(api: Api) -> None:
         assert await hear(client) == "from the handler"
 
 
-@item("REPORTED", "5", but="of the time before, AWS does not say")
+@item("REPORTED", "5", but="before the first message, AWS does not say")
 async def test_100_last_active_is_when_the_client_last_spoke(api: Api) -> None:
-    """`lastActiveAt` is when the client last sent a message, and before that, when it connected."""
+    """`lastActiveAt` is the time of the client's last message, or before the first, its connect."""
 
     async def last_active_ms() -> int:
         told = await backend.ask(f"{api.path}/@connections/{quote(connection_id)}")

@@ -1,4 +1,4 @@
-"""Where the emulator differs from API Gateway on purpose, as far as no other test shows it."""
+"""Intended differences from API Gateway that no other test shows."""
 
 from urllib.parse import urlsplit
 
@@ -7,7 +7,7 @@ from tests.support.client import hear_text as hear
 
 
 async def test_the_domain_name_carries_the_port(serve: Serve) -> None:
-    """Handlers make callback URLs of it: they have to work here, too; it can be set, however."""
+    """`domainName` has the port, for callback URLs of handlers, unless `domain_name` is set."""
     for name in (None, "cards.example"):
         api = await serve(domain_name=name)
         assert (await api.handshake()).status == 101
@@ -19,7 +19,7 @@ async def test_the_domain_name_carries_the_port(serve: Serve) -> None:
 
 
 async def test_a_client_with_too_many_invocations_has_to_wait(serve: Serve) -> None:
-    """One client cannot start threads without end, and others do not notice."""
+    """A client at its limit of invocations has to wait, while others are served."""
     api = await serve(max_in_flight=2)
     gate = api.script.stalling("join")
     async with api.client() as busy, api.client() as other:

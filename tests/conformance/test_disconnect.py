@@ -1,4 +1,4 @@
-"""The function of `$disconnect`: when it is called, and what it is told."""
+"""The function of `$disconnect`: the time of its call, and its event."""
 
 import asyncio
 import threading
@@ -19,12 +19,12 @@ def told(event: Event) -> tuple[int, str]:
 
 
 def connection_of(event: Event) -> str:
-    """Return whose event it is."""
+    """Return the connection id of an event."""
     return str(event["requestContext"]["connectionId"])
 
 
 async def told_after_close_frame(api: Api, payload: bytes) -> tuple[int, str]:
-    """Close with a close frame; return what `$disconnect` is told."""
+    """Close with a close frame; return code and reason in the `$disconnect` event."""
     async with api.wire() as wire:
         await wire.upgrade(api.path)
         wire.send_frame(CLOSE, payload)
@@ -33,7 +33,7 @@ async def told_after_close_frame(api: Api, payload: bytes) -> tuple[int, str]:
 
 
 async def stop_with_the_last_disconnect(api: Api, connection_id: str) -> None:
-    """Stop an API that one client is left on: it has to wait for that one's function."""
+    """Stop an API with one client left; it has to wait for the function of that client."""
     gate = threading.Event()
 
     def linger(event: Event) -> object:
@@ -53,14 +53,14 @@ async def stop_with_the_last_disconnect(api: Api, connection_id: str) -> None:
 
 @item("CONFIRMED", "4.2", "integration requests")
 async def test_079_a_close_without_a_code_is_1005(api: Api) -> None:
-    """A close frame without a code is told as 1005, and with a reason that says so."""
+    """A close frame without a code is reported as 1005, with a reason that says so."""
     expected = (1005, "Client-side close frame status not set")
     assert await told_after_close_frame(api, b"") == expected
 
 
 @item("CONFIRMED", "4.2")
 async def test_080_a_page_that_is_left_is_1001(api: Api) -> None:
-    """A client that closes with 1001 and no reason is told as 1001 and an empty reason."""
+    """A close frame with 1001 and no reason is reported as 1001 and an empty reason."""
     assert await told_after_close_frame(api, b"\x03\xe9") == (1001, "")
 
 
@@ -71,7 +71,7 @@ async def test_080_a_page_that_is_left_is_1001(api: Api) -> None:
 )
 @item("UNKNOWN", "4.2")
 async def test_081_what_a_client_says_is_passed_on(api: Api, code: int, reason: str) -> None:
-    """Any other code and reason are told as the client gave them."""
+    """Any other code and reason of a client are reported unchanged."""
     payload = code.to_bytes(2, "big") + reason.encode()
     assert await told_after_close_frame(api, payload) == (code, reason)
 
@@ -79,7 +79,7 @@ async def test_081_what_a_client_says_is_passed_on(api: Api, code: int, reason: 
 @pytest.mark.parametrize("reset", [False, True], ids=["end", "reset"])
 @item("CONFIRMED", "4.2", "overview")
 async def test_082_a_connection_that_breaks_is_1006(api: Api, reset: bool) -> None:
-    """A TCP connection that ends without a close frame is told as 1006."""
+    """A TCP connection that ends without a close frame is reported as 1006."""
     async with api.wire() as wire:
         await wire.upgrade(api.path)
         wire.abort(reset=reset)
@@ -88,7 +88,7 @@ async def test_082_a_connection_that_breaks_is_1006(api: Api, reset: bool) -> No
 
 @item("CONFIRMED", "4.2")
 async def test_083_an_idle_connection_is_1001_going_away(api: Api) -> None:
-    """An idle connection is told as 1001 and `Going away`."""
+    """An idle connection is reported as 1001 and `Going away`."""
     async with api.client() as client:
         api.clock.advance(600)
         assert await closed(client) == (1001, "Going away")
@@ -97,7 +97,7 @@ async def test_083_an_idle_connection_is_1001_going_away(api: Api) -> None:
 
 @item("REPORTED", "4.2")
 async def test_084_a_deleted_connection_is_1000(api: Api) -> None:
-    """A deleted connection is told as 1000 and `Connection Closed Normally`, its client of 1000."""
+    """DELETE closes with 1000, and is reported as 1000 and `Connection Closed Normally`."""
     async with api.client() as client:
         await api.backend.delete(await api.connected())
         assert (await closed(client))[0] == 1000
@@ -106,7 +106,7 @@ async def test_084_a_deleted_connection_is_1000(api: Api) -> None:
 
 @item("CONFIRMED", "2.5", "integration requests")
 async def test_085_the_handshakes_headers_do_not_come_back(serve: Serve) -> None:
-    """A `$disconnect` event has four headers: the host, and three empty ones."""
+    """A `$disconnect` event has four headers: the host and three empty ones."""
     api = await serve(domain_name="cards.example")
     async with api.client(additional_headers={"X-Seat": "3", "x-api-key": "secret"}):
         pass
@@ -118,7 +118,7 @@ async def test_085_the_handshakes_headers_do_not_come_back(serve: Serve) -> None
 
 @item("CONFIRMED", "2.1")
 async def test_086_a_disconnect_is_a_request_of_its_own(api: Api) -> None:
-    """A `$disconnect` event has a request id of its own, and neither message id nor body."""
+    """A `$disconnect` event has its own request id, and neither a message id nor a body."""
     async with api.client("?x=1"):
         connect = await api.script.called("connect")
     event = await api.script.called("disconnect")
@@ -132,7 +132,7 @@ async def test_086_a_disconnect_is_a_request_of_its_own(api: Api) -> None:
 
 @item("UNKNOWN", "4.2")
 async def test_087_every_connection_disconnects_once(api: Api) -> None:
-    """Every connection causes one `$disconnect`, however it ends, and its failure harms nobody."""
+    """Every connection causes one `$disconnect`; a failure of it affects no other client."""
     api.script.raising("disconnect", "no table")
     async with api.client() as witness:
         witness_id = await api.connected()

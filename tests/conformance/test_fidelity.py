@@ -1,4 +1,4 @@
-"""docs/fidelity.md says what the tests prove, all of it and nothing else."""
+"""docs/fidelity.md lists exactly the rules that the tests check."""
 
 import asyncio
 import re
@@ -15,22 +15,22 @@ RULES = [rule for module in SECTIONS.values() for rule in rules_of(module)]
 
 
 def test_the_document_is_up_to_date() -> None:
-    """Run ``python -m tests.conformance.fidelity`` when this fails."""
+    """The document is up to date; ``python -m tests.conformance.fidelity`` writes it."""
     assert DOCUMENT.read_text(encoding="utf-8") == document()
 
 
 def test_every_number_has_one_test() -> None:
-    """Of the hundred rules none is missing, and none is there twice."""
+    """Each of the hundred rules has exactly one test."""
     assert sorted(rule.number for rule in RULES) == list(range(1, 101))
 
 
 def test_every_rule_is_a_sentence() -> None:
-    """The table has room for one, and needs one."""
+    """The docstring of every rule is one sentence of 20 to 100 characters for the table."""
     assert [rule for rule in RULES if not re.fullmatch(r"[^|]{20,100}\.", rule.text)] == []
 
 
 def test_every_pinning_test_exists() -> None:
-    """Also those of other folders."""
+    """Every test that pins a deviation exists, in this or another folder."""
     sources = [path.read_text(encoding="utf-8") for path in ROOT.glob("tests/**/test_*.py")]
     existing = {name for source in sources for name in re.findall(r"def (test_\w+)\(", source)}
     assert {test for _, test in DEVIATIONS} <= existing
@@ -46,7 +46,7 @@ def test_every_pinning_test_exists() -> None:
     ],
 )
 async def test_the_suite_runs_at_a_url(selected: str, told: str) -> None:
-    """As ``make conformance URL=…`` does: nothing fails, and not all of it is skipped."""
+    """With a URL, as in ``make conformance URL=…``, no test fails and not all are skipped."""
     async with Emulator(Settings(port=0)) as emulator:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", selected),

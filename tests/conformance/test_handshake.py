@@ -1,4 +1,4 @@
-"""The handshake: who is let in, and what everybody else is told."""
+"""The WebSocket handshake: accepted clients, and the answers to refused ones."""
 
 import asyncio
 import base64
@@ -34,7 +34,7 @@ async def test_002_a_slash_after_the_stage_changes_nothing(endpoint: Endpoint) -
 
 @item("CONFIRMED", "1.2", "$connect and $disconnect")
 async def test_003_nothing_is_answered_before_connect_has_returned(api: Api) -> None:
-    """As long as `$connect` runs, the client gets not a single byte."""
+    """The client gets no byte before `$connect` has returned."""
     gate = api.script.stalling("connect")
     async with api.wire() as wire, api.wire() as other:
         wire.send_request(api.path, headers=upgrade_headers())
@@ -50,7 +50,7 @@ async def test_003_nothing_is_answered_before_connect_has_returned(api: Api) -> 
 
 @item("CONFIRMED", "1.2", "$connect and $disconnect")
 async def test_004_without_a_connect_route_everybody_is_let_in(serve: Serve) -> None:
-    """An API needs no `$connect` route: clients connect, and no function is called for it."""
+    """Without a `$connect` route, clients can connect and no function is called for it."""
     api = await serve(routes=routes_without("$connect"))
     async with api.client() as client:
         await client.send('{"action":"echo"}')
@@ -60,28 +60,28 @@ async def test_004_without_a_connect_route_everybody_is_let_in(serve: Serve) -> 
 
 @item("REPORTED", "1.2")
 async def test_005_connect_may_return_201(api: Api) -> None:
-    """201 from `$connect` lets a client in as 200 does."""
+    """A 201 from `$connect` accepts a client, as 200 does."""
     api.script.returning("connect", {"statusCode": 201})
     assert (await api.handshake()).status == 101
 
 
 @item("CONFIRMED", "1.5", "subprotocols")
 async def test_006_connect_refuses_with_400(endpoint: Endpoint) -> None:
-    """A 400 that `$connect` returns is what the client gets."""
+    """If `$connect` returns 400, the client gets 400."""
     assert (await endpoint.handshake("")).status == 400
 
 
 @pytest.mark.parametrize("status", [301, 304, 401, 501])
-@item("REPORTED", "1.5", but="only 301, 400, 401 and 501 were")
+@item("REPORTED", "1.5", but="only for 301, 400, 401 and 501")
 async def test_007_connect_refuses_with_any_status(api: Api, status: int) -> None:
-    """Any other status from 300 to 599 that `$connect` returns reaches the client as it is."""
+    """The client also gets any other status from 300 to 599 that `$connect` returns."""
     api.script.returning("connect", {"statusCode": status, "body": "no"})
     assert (await api.handshake()).status == status
 
 
 @item("REPORTED", "1.5", "Lambda errors", but="the status is reported by users")
 async def test_008_a_connect_that_raises_is_a_502(api: Api) -> None:
-    """When the function of `$connect` fails, the client gets 502 and `Internal server error`."""
+    """If the function of `$connect` fails, the client gets 502 and `Internal server error`."""
     api.script.raising("connect", "no table")
     answer = await api.handshake()
     assert (answer.status, answer.body) == (502, b'{"message":"Internal server error"}')
@@ -102,14 +102,14 @@ async def test_008_a_connect_that_raises_is_a_502(api: Api) -> None:
 )
 @item("UNKNOWN", "1.5")
 async def test_009_a_connect_without_a_status_is_a_502(api: Api, value: object) -> None:
-    """Without a status code in what `$connect` returns, the client gets 502."""
+    """If `$connect` returns no status code, or an invalid response, the client gets 502."""
     api.script.on("connect", lambda event: value)
     assert (await api.handshake()).status == 502
 
 
 @item("CONFIRMED", "1.5", "Lambda errors")
 async def test_010_a_connect_that_must_not_be_invoked_is_a_500(serve: Serve) -> None:
-    """Without the permission to invoke the function of `$connect`, the client gets 500."""
+    """Without permission to invoke the function of `$connect`, the client gets 500."""
     forbidden = FunctionConfig(handler=FUNCTIONS["connect"].handler, invoke_permission=False)
     api = await serve(functions={**FUNCTIONS, "connect": forbidden})
     assert (await api.handshake()).status == 500
@@ -118,7 +118,7 @@ async def test_010_a_connect_that_must_not_be_invoked_is_a_500(serve: Serve) -> 
 
 @item("UNKNOWN", "1.5")
 async def test_011_a_connect_that_takes_too_long_is_a_504(api: Api) -> None:
-    """After 29 seconds of `$connect` the client gets 504 and `Endpoint request timed out`."""
+    """If `$connect` takes 29 seconds, the client gets 504 and `Endpoint request timed out`."""
     api.script.stalling("connect")
     async with api.wire() as wire:
         wire.send_request(api.path, headers=upgrade_headers())
@@ -130,7 +130,7 @@ async def test_011_a_connect_that_takes_too_long_is_a_504(api: Api) -> None:
 
 @item("REPORTED", "1.5")
 async def test_012_an_unknown_stage_is_forbidden(endpoint: Endpoint) -> None:
-    """An unknown stage is 403 `Forbidden`, with the header by which SDKs know the error."""
+    """An unknown stage is answered with 403 `Forbidden` and the error header of AWS's SDKs."""
     answer = await endpoint.handshake(path="/no-such-stage")
     assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
     assert answer.headers["x-amzn-ErrorType"] == "ForbiddenException"
@@ -139,7 +139,7 @@ async def test_012_an_unknown_stage_is_forbidden(endpoint: Endpoint) -> None:
 @pytest.mark.parametrize("below", ["", "/", "/deeper"], ids=["stage", "slash", "deeper"])
 @item("REPORTED", "1.5")
 async def test_013_a_plain_request_is_told_to_upgrade(endpoint: Endpoint, below: str) -> None:
-    """A GET that asks for no WebSocket is answered with 426."""
+    """A GET without an upgrade to WebSocket is answered with 426."""
     async with endpoint.wire() as wire:
         assert (await wire.ask(endpoint.path + below)).status == 426
 
@@ -156,7 +156,7 @@ async def test_014_every_refusal_has_a_request_id(endpoint: Endpoint, refusal: s
 
 @item("UNKNOWN", "1.5")
 async def test_015_a_refused_client_never_disconnects(api: Api) -> None:
-    """A client that was refused causes no `$disconnect`."""
+    """A refused client causes no `$disconnect`."""
     api.script.returning("connect", {"statusCode": 403})
     assert (await api.handshake()).status == 403
     api.script.raising("connect", "no table")
@@ -178,7 +178,7 @@ async def test_015_a_refused_client_never_disconnects(api: Api) -> None:
 async def test_016_too_many_handshakes_are_429(
     serve: Serve, settings: dict[str, Any], allowed: int
 ) -> None:
-    """Above the rate of requests, or of new connections, the client gets 429 for a while."""
+    """Above the rate of requests or of new connections, clients get 429 for a while."""
     core = FunctionConfig(handler="core")
     api = await serve(functions=dict.fromkeys(FUNCTIONS, core), **settings)
     async with api.wire() as wire:
@@ -191,7 +191,7 @@ async def test_016_too_many_handshakes_are_429(
 
 @item("CONFIRMED", "1.3", "subprotocols")
 async def test_017_connect_chooses_the_subprotocol(api: Api) -> None:
-    """The subprotocol that `$connect` returns as a header is the one in the 101."""
+    """The 101 has the subprotocol that `$connect` returns as a header."""
     api.script.on(
         "connect", lambda event: {"statusCode": 200, "headers": {"Sec-WebSocket-Protocol": "b"}}
     )
@@ -203,7 +203,7 @@ async def test_017_connect_chooses_the_subprotocol(api: Api) -> None:
 
 @item("CONFIRMED", "1.3", "subprotocols")
 async def test_018_a_subprotocol_that_nobody_chose_is_not_confirmed(endpoint: Endpoint) -> None:
-    """If `$connect` returns no subprotocol, the 101 has none either."""
+    """If `$connect` returns no subprotocol, the 101 has none."""
     answer = await endpoint.handshake(headers={"Sec-WebSocket-Protocol": "a, b"})
     assert answer.status == 101
     assert "Sec-WebSocket-Protocol" not in answer.headers
@@ -211,7 +211,7 @@ async def test_018_a_subprotocol_that_nobody_chose_is_not_confirmed(endpoint: En
 
 @item("REPORTED", "1.2")
 async def test_019_nothing_else_that_connect_returns_is_seen(api: Api) -> None:
-    """Other headers and the body that `$connect` returns do not reach a client that is let in."""
+    """An accepted client gets neither other headers nor the body that `$connect` returns."""
     headers = {"Set-Cookie": "a=b", "X-Secret": "1", "Content-Type": "text/plain"}
     api.script.returning("connect", {"statusCode": 200, "headers": headers, "body": "welcome"})
     async with api.wire() as wire:
@@ -223,9 +223,9 @@ async def test_019_nothing_else_that_connect_returns_is_seen(api: Api) -> None:
 
 
 @pytest.mark.parametrize("offer", ["", "; client_max_window_bits"], ids=["bare", "browser"])
-@item("CONFIRMED", "1.4", but="once, with other parameters")
+@item("CONFIRMED", "1.4", but="only once, and with other parameters")
 async def test_020_compression_is_accepted(endpoint: Endpoint, serve: Serve, offer: str) -> None:
-    """permessage-deflate is negotiated, unless `--no-permessage-deflate` declines it."""
+    """permessage-deflate is negotiated, unless `--no-permessage-deflate` is given."""
     headers = {"Sec-WebSocket-Extensions": f"permessage-deflate{offer}"}
     answer = await endpoint.handshake(headers=headers)
     assert answer.headers["Sec-WebSocket-Extensions"] == "permessage-deflate"
@@ -237,14 +237,14 @@ async def test_020_compression_is_accepted(endpoint: Endpoint, serve: Serve, off
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "nonsense"])
 @item("CONFIRMED", "1.6")
 async def test_021_any_origin_is_let_in(endpoint: Endpoint, origin: str) -> None:
-    """Any Origin is let in: the header is for `$connect` to judge."""
+    """Every Origin is accepted, unless `$connect` refuses it."""
     answer = await endpoint.handshake(headers={"Origin": origin})
     assert answer.status == 101
 
 
-@item("CONFIRMED", "7", "quotas", but="how it is refused is our default")
+@item("CONFIRMED", "7", "quotas", but="the answer is our default")
 async def test_022_a_url_above_4096_characters_is_refused(endpoint: Endpoint) -> None:
-    """A URL of 4096 characters is taken, a longer one is refused."""
+    """A URL of 4096 characters is accepted; a longer one is refused."""
     query = f"{endpoint.query}&more="
     query += "x" * (4096 - len(endpoint.path + query))
     assert (await endpoint.handshake(query)).status == 101

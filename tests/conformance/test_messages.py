@@ -1,4 +1,4 @@
-"""Messages: which route gets them, what its function sees, and what the client hears."""
+"""Messages: their routes, the events of the functions, and the answers to the client."""
 
 import re
 from typing import Any
@@ -13,7 +13,7 @@ from tests.support.client import hear_text as hear
 
 
 def error_frame(event: Event, message: str) -> str:
-    """Return what the client of a failed invocation hears."""
+    """Return the frame that a client gets after a failed invocation."""
     context = event["requestContext"]
     return (
         f'{{"message": "{message}", "connectionId":"{context["connectionId"]}", '
@@ -22,7 +22,7 @@ def error_frame(event: Event, message: str) -> str:
 
 
 async def route_of(api: Api, text: str, function: str) -> str:
-    """Send a message that a function must get; return the route key that it sees."""
+    """Send a message that a function must get; return the route key in its event."""
     async with api.client() as client:
         await client.send(text)
         event = await api.script.called(function)
@@ -37,13 +37,13 @@ async def route_of(api: Api, text: str, function: str) -> str:
 )
 @item("CONFIRMED", "3.1", "routes")
 async def test_048_a_message_reaches_the_route_it_names(api: Api, text: str) -> None:
-    """A message goes to the route it names, whose function sees the text exactly as it was sent."""
+    """A message goes to the route it names, and its function gets the text exactly as sent."""
     assert await route_of(api, text, "join") == "join"
 
 
 @item("CONFIRMED", "2.1")
 async def test_049_a_message_event_has_no_headers_and_no_query(serve: Serve) -> None:
-    """A message event has context, body and one flag, and stage variables if there are any."""
+    """The event has context, body, `isBase64Encoded`, and stage variables if there are any."""
     usual = {"requestContext", "body", "isBase64Encoded"}
     for variables, keys in [({}, usual), ({"table": "seats"}, usual | {"stageVariables"})]:
         api = await serve(stage_variables=variables)
@@ -56,7 +56,7 @@ async def test_049_a_message_event_has_no_headers_and_no_query(serve: Serve) -> 
 
 @item("CONFIRMED", "2.1", "$context")
 async def test_050_every_message_has_an_id(api: Api) -> None:
-    """`messageId` is another one for each message, and not the request's."""
+    """Each message has its own `messageId`, which differs from the request id."""
     async with api.client() as client:
         ids = set()
         for text in ("one", "two", "three"):
@@ -68,7 +68,7 @@ async def test_050_every_message_has_an_id(api: Api) -> None:
 
 @item("CONFIRMED", "2.1")
 async def test_051_a_message_knows_its_connection(api: Api) -> None:
-    """`connectionId` and `connectedAt` of a message are those of `$connect`, however much later."""
+    """A message has the `connectionId` and `connectedAt` of its `$connect`, however much later."""
     async with api.client() as client:
         connect = (await api.script.called("connect"))["requestContext"]
         api.clock.advance(300)
@@ -82,26 +82,26 @@ async def test_051_a_message_knows_its_connection(api: Api) -> None:
 @pytest.mark.parametrize("text", ["hello", "", "join", "{'action':'join'}"])
 @item("CONFIRMED", "3.1", "overview")
 async def test_052_what_is_no_json_reaches_default(api: Api, text: str) -> None:
-    """A message that is no JSON goes to `$default`."""
+    """A message that is not JSON goes to `$default`."""
     assert await route_of(api, text, "default") == "$default"
 
 
 @pytest.mark.parametrize("text", ['{"type":"join"}', "[1]", '"join"', '{"action":null}'])
-@item("CONFIRMED", "3.1", "routes", but="of arrays, texts and null it does not say")
+@item("CONFIRMED", "3.1", "routes", but="arrays, strings and null are not mentioned")
 async def test_053_what_names_no_route_reaches_default(api: Api, text: str) -> None:
-    """JSON without the member that selects routes goes to `$default`."""
+    """JSON without the member that selects the route goes to `$default`."""
     assert await route_of(api, text, "default") == "$default"
 
 
 @item("CONFIRMED", "3.1", "routes")
 async def test_054_what_names_an_unknown_route_reaches_default(api: Api) -> None:
-    """A message for an unknown route goes to `$default`, and that is the route key it sees."""
+    """A message for an unknown route goes to `$default`, which is its `routeKey` then."""
     assert await route_of(api, '{"action":"fold"}', "default") == "$default"
 
 
 @item("CONFIRMED", "3.2")
 async def test_055_without_a_default_route_it_is_forbidden(serve: Serve) -> None:
-    """Without `$default`, an unknown route is answered with `Forbidden`, spaced as AWS does it."""
+    """Without `$default`, an unknown route is answered with `Forbidden`, spaced as by AWS."""
     api = await serve(routes=routes_without("$default"))
     async with api.client() as client:
         connection_id = re.escape(await api.connected())
@@ -126,7 +126,7 @@ async def test_056_an_expression_may_join_several_values(serve: Serve) -> None:
 
 @item("CONFIRMED", "3.1", "routes")
 async def test_057_an_expression_may_look_deeper(serve: Serve) -> None:
-    """`$request.body.data.type` selects by a member within a member."""
+    """`$request.body.data.type` selects the route by a nested member."""
     api = await serve(route_selection_expression="$request.body.data.type")
     assert await route_of(api, '{"data":{"type":"join"}}', "join") == "join"
 
@@ -134,7 +134,7 @@ async def test_057_an_expression_may_look_deeper(serve: Serve) -> None:
 @pytest.mark.parametrize("text", ['{"action":"JOIN"}', '{"action":"Join"}', '{"ACTION":"join"}'])
 @item("CONFIRMED", "3.1", "routes")
 async def test_058_letter_case_matters(api: Api, text: str) -> None:
-    """A route key that differs in letter case alone is another one."""
+    """Route keys, and the member that selects them, are case-sensitive."""
     assert await route_of(api, text, "default") == "$default"
 
 
@@ -149,7 +149,7 @@ async def test_059_clients_cannot_pretend_to_connect(api: Api, key: str) -> None
 
 @item("CONFIRMED", "3.2")
 async def test_060_a_function_that_raises_is_told(api: Api) -> None:
-    """If a function fails, the client hears `Internal server error` and stays connected."""
+    """If a function fails, the client gets `Internal server error` and stays connected."""
     api.script.raising("join", "no table")
     async with api.client() as client:
         await client.send('{"action":"join"}')
@@ -160,7 +160,7 @@ async def test_060_a_function_that_raises_is_told(api: Api) -> None:
 
 @item("CONFIRMED", "3.2")
 async def test_061_a_function_that_takes_too_long_is_told(api: Api) -> None:
-    """After 29 seconds the client hears `Endpoint request timed out` and stays connected."""
+    """After 29 seconds, the client gets `Endpoint request timed out` and stays connected."""
     gate = api.script.stalling("echo", {"statusCode": 200, "body": "late"})
     async with api.client() as client:
         await client.send(ECHO)
@@ -187,7 +187,7 @@ async def test_062_a_one_way_route_says_nothing(serve: Serve) -> None:
 
 @item("CONFIRMED", "3.3", "route responses")
 async def test_063_a_two_way_route_answers_with_the_body(api: Api) -> None:
-    """A two-way route sends the body alone, as one text frame."""
+    """A two-way route sends only the body, as one text frame."""
     answer = {"statusCode": 200, "headers": {"X-Seat": "3"}, "body": "Zoë sits\n{}"}
     api.script.returning("echo", answer)
     async with api.client() as client:
@@ -197,7 +197,7 @@ async def test_063_a_two_way_route_answers_with_the_body(api: Api) -> None:
 
 @item("REPORTED", "3.3")
 async def test_064_a_two_way_route_answers_also_with_500(api: Api) -> None:
-    """A two-way route sends the body also with status code 500."""
+    """A two-way route sends the body even if the status code is 500."""
     api.script.returning("echo", {"statusCode": 500, "body": "sorry"})
     async with api.client() as client:
         await client.send(ECHO)
@@ -221,7 +221,7 @@ async def test_065_without_a_body_nothing_is_sent(serve: Serve, rest: dict[str, 
 @pytest.mark.parametrize("function", ["join", "echo"], ids=["one-way", "two-way"])
 @item("REPORTED", "3.3")
 async def test_066_a_response_with_other_members_is_an_error(api: Api, function: str) -> None:
-    """A response with members of its own making is answered with `Internal server error`."""
+    """If a response has unknown members, the client gets `Internal server error`."""
     api.script.returning(function, {"statusCode": 200, "body": "x", "connectionId": "me"})
     async with api.client() as client:
         await client.send(f'{{"action":"{function}"}}')
@@ -229,11 +229,9 @@ async def test_066_a_response_with_other_members_is_an_error(api: Api, function:
         assert await hear(client) == error_frame(event, "Internal server error")
 
 
-@item(
-    "CONFIRMED", "3.4", "routes and integrations", but="it may be so, that it is so is our default"
-)
+@item("CONFIRMED", "3.4", "routes and integrations", but="AWS may do so, our default always does")
 async def test_067_a_slow_message_holds_up_no_other(api: Api) -> None:
-    """Messages of one client run at the same time, and answers come as they are ready."""
+    """Messages of one client run at the same time, and each answer is sent when it is ready."""
     gate = api.script.stalling("echo", {"statusCode": 200, "body": "first"})
     async with api.client() as client:
         await client.send(ECHO)
@@ -247,7 +245,7 @@ async def test_067_a_slow_message_holds_up_no_other(api: Api) -> None:
 
 @item("CONFIRMED", "3.2", "Lambda errors")
 async def test_068_nothing_is_tried_twice(api: Api) -> None:
-    """A function is invoked once per message, also when it fails."""
+    """A function is invoked once per message, even if it fails."""
     api.script.raising("echo", "no table")
     async with api.client() as client:
         for body in ("1", "2", "3"):

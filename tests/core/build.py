@@ -1,4 +1,4 @@
-"""Rows, events and a host made of values: what the core's tests are built from."""
+"""Builders for the core's tests: rows, events, and a simulated host."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -25,7 +25,7 @@ from poker_signal.core.model import (
 )
 
 AT = 1_707_503_040
-"""When tests happen, in epoch seconds: 2024-02-09T18:24:00Z, after every row has connected."""
+"""Time of the tests in epoch seconds: 2024-02-09T18:24:00Z, after every row has connected."""
 
 
 json_values: st.SearchStrategy[Any] = st.recursive(
@@ -37,7 +37,7 @@ json_values: st.SearchStrategy[Any] = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=6,
 )
-"""Whatever JSON can hold."""
+"""All values of JSON, nested."""
 
 
 def row(
@@ -50,7 +50,7 @@ def row(
     ttl: int = AT + 7000,
     reached: Iterable[Row] = (),
 ) -> Row:
-    """Return a row that connected in a second of the minute before ``AT``: ``Alice-1``."""
+    """Return a row that connected ``second`` s into the minute before ``AT``; id ``Alice-1``."""
     return Row(
         connection_id=ConnectionId(connection_id or f"{player_id}-{second}"),
         player_id=PlayerId(player_id),
@@ -63,7 +63,7 @@ def row(
 
 
 def connect(newcomer: Row) -> Connect:
-    """Return the event that asks to let somebody in."""
+    """Return the event of a newcomer's WebSocket handshake."""
     return Connect(newcomer, AT)
 
 
@@ -82,21 +82,21 @@ def signal(
     waits: int = 0,
     looks: int = 0,
 ) -> Signal:
-    """Return a message as it is after reading; ``payload`` is JSON text."""
+    """Return a message as it is after parsing; ``payload`` is JSON text."""
     target = None if target_id is None else PlayerId(target_id)
     return Signal(sender.connection_id, AT, type_, target, payload, id_, waits, looks=looks)
 
 
 def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:
-    """Do a host's part: every connection is open, except those of ``gone``."""
+    """Act as the host; every connection is open, except those of ``gone``."""
     nobody_there = {dead.connection_id for dead in gone}
     return perform_if(lambda connection_id: connection_id not in nobody_there, invocation)
 
 
 def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) -> list[Effect]:
-    """Do a host's part; each Post and each Probe asks ``is_open`` anew.
+    """Act as the host; ask ``is_open`` anew for each Post, Probe and LookAgain.
 
-    Returned is what others notice: not who was reached, nor how long a candidate waited.
+    Return the effects that others notice: no Reach, Wait, ReadAgain or LookAgain.
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
@@ -118,5 +118,5 @@ def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) 
 
 
 def heard(effects: Iterable[Effect]) -> list[tuple[str, str]]:
-    """Return which connection was sent which frame."""
+    """Return the connection and the frame of each post."""
     return [(effect.connection_id, effect.data) for effect in effects if isinstance(effect, Post)]

@@ -1,4 +1,4 @@
-"""Coverage of the core by its own tests: measured in ``make test``'s one run, reported after it."""
+"""Coverage of the core by its own tests, measured during ``make test`` and reported after it."""
 
 from collections.abc import Generator
 
@@ -9,6 +9,6 @@ from tests.support import core_coverage
 
 @pytest.fixture(autouse=True)
 def measured() -> Generator[None, None, None]:
-    """Trace this test, and no other folder's: tracing doubles what a test takes."""
+    """Trace only the tests of this folder: tracing doubles the time of a test."""
     with core_coverage.traced():
         yield

@@ -1,4 +1,4 @@
-"""API Gateway's events read, and its handshakes answered."""
+"""Parsing of API Gateway's events, and the responses to them."""
 
 import hashlib
 import json
@@ -87,20 +87,20 @@ def changed(name: str, **context: object) -> dict[str, Any]:
 
 
 def declared(event: dict[str, Any]) -> list[tuple[Any, dict[str, Any]]]:
-    """Return each declared shape, with what of an event should have it."""
+    """Return each declared TypedDict with the part of an event that it describes."""
     context = event["requestContext"]
     return [(LambdaEvent, event), (RequestContext, context), (Identity, context["identity"])]
 
 
 def row_of(event: Mapping[str, Any]) -> Row:
-    """Return the row that a connect asks to be saved."""
+    """Return the row of a connect event."""
     parsed = parse_event(event)
     assert isinstance(parsed, Connect)
     return parsed.row
 
 
 def test_connect_becomes_a_row() -> None:
-    """The row is all that later events know of a connection."""
+    """The row has all that later events need to know about the connection."""
     assert parse_event(recorded("connect")) == Connect(
         Row(
             connection_id=ConnectionId("ShDEC76bIAMCUrA="),
@@ -116,7 +116,7 @@ def test_connect_becomes_a_row() -> None:
 
 
 def test_message_is_what_was_sent() -> None:
-    """The body is untouched, even an empty one: whatever is in it is judged later."""
+    """The body is unchanged, even an empty one; it is validated later."""
     for body in ('{"type":"join"}', ""):
         assert parse_event(recorded("message") | {"body": body}) == Message(
             ConnectionId("ShDEC76bIAMCUrA="), body, 1707503008, at_ms=1707503008401
@@ -137,7 +137,7 @@ def test_message_is_what_was_sent() -> None:
     ids=["small", "capital", "another header", "no text", "empty", "null", "no object"],
 )
 def test_the_origin_is_that_of_the_header(headers: object, origin: str | None) -> None:
-    """In whatever case a client writes it, and if it writes it at all."""
+    """The header's name may be in any case; without a header of text, the origin is None."""
     event = recorded("connect") | {"headers": headers}
     parsed = parse_event(event)
     assert isinstance(parsed, Connect)
@@ -146,20 +146,20 @@ def test_the_origin_is_that_of_the_header(headers: object, origin: str | None) -
 
 @pytest.mark.parametrize("route_key", ["$default", "join", "$connect"], ids=str)
 def test_the_event_type_decides_and_not_the_route_key(route_key: str) -> None:
-    """A message is a message, whichever route an API was set up with."""
+    """A message is a message, whatever route the API is configured with."""
     assert isinstance(parse_event(changed("message", routeKey=route_key)), Message)
     event = changed("disconnect", routeKey=route_key)
     assert parse_event(event) == Disconnect(event["requestContext"]["connectionId"])
 
 
 def test_names_arrive_decoded_and_of_a_repeated_parameter_the_last_counts() -> None:
-    """As API Gateway does: otherwise two parts of one deployment saw two players."""
+    """The last value counts, as in API Gateway, so that all parts see the same player."""
     assert row_of(recorded("connect-unicode")).player_id == "Zoë 🃏"
     assert row_of(recorded("connect-repeated-query")).player_id == "Bob"
 
 
 def test_a_connect_without_query_is_refused() -> None:
-    """API Gateway leaves the key out altogether then; recordings made by hand have null."""
+    """API Gateway omits the key for an empty query; events written by hand may have null."""
     event = recorded("connect-without-query")
     for query in ({}, {"queryStringParameters": None}):
         with pytest.raises(InvalidConnect) as caught:
@@ -172,7 +172,7 @@ def test_a_connect_without_query_is_refused() -> None:
     "value", [None, 7, *BAD_NAMES.values()], ids=["missing", "number", *BAD_NAMES]
 )
 def test_a_connect_without_a_proper_name_is_refused(parameter: str, value: object) -> None:
-    """Without a player or a game there is nobody to signal for."""
+    """A connect without a valid player and game is refused with 400."""
     with pytest.raises(InvalidConnect) as caught:
         parse_event(connect_event(**{parameter: value}))
     assert str(caught.value) == f"Query parameter {parameter} must be {NAME_RULE}."
@@ -188,7 +188,7 @@ def test_names_are_kept_exactly(name: str) -> None:
 
 @given(st.text(st.characters(codec=None), max_size=130) | st.text("\x1f \x7f\x9f\u00a0\ud800A"))
 def test_a_name_is_refused_exactly_if_the_rule_says_so(name: str) -> None:
-    """Unicode's own categories say what a control character is."""
+    """A name must not be empty, blank or too long, nor have characters of Cc or Cs."""
     allowed = (
         1 <= len(name) <= 128
         and not name.isspace()
@@ -204,7 +204,7 @@ def test_a_name_is_refused_exactly_if_the_rule_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("session", [7, *BAD_SESSIONS.values()], ids=["number", *BAD_SESSIONS])
 def test_a_session_that_breaks_the_rule_is_refused(session: object) -> None:
-    """A secret that is guessed easily, or that proxies change, protects nobody."""
+    """Sessions that are easy to guess, or that proxies may change, are refused."""
     with pytest.raises(InvalidConnect) as caught:
         parse_event(connect_event(session=session))
     assert str(caught.value) == f"Query parameter session must be {SESSION_RULE}."
@@ -213,7 +213,7 @@ def test_a_session_that_breaks_the_rule_is_refused(session: object) -> None:
 
 @pytest.mark.parametrize("session", GOOD_SESSIONS.values(), ids=GOOD_SESSIONS)
 def test_of_a_session_only_its_sha256_is_kept(session: str) -> None:
-    """Who reads the table, or a log of an event, cannot take over anybody's seat."""
+    """A reader of the table, or of a logged event, cannot take over a seat."""
     event = parse_event(connect_event(session=session))
     assert isinstance(event, Connect)
     assert event.row.session == hashlib.sha256(session.encode()).hexdigest()
@@ -231,13 +231,13 @@ def test_of_a_session_only_its_sha256_is_kept(session: str) -> None:
     ids=["epoch", "leading zeros", "leap day", "last"],
 )
 def test_moments_are_written_in_iso_8601(epoch_ms: int, expected: str) -> None:
-    """UTC, milliseconds and Z, always as long: as text it sorts as it does in time."""
+    """Times are UTC with milliseconds and Z, of one length, so they sort as text."""
     assert iso_time(epoch_ms) == expected
 
 
 @given(st.integers(0, 253_402_300_799_999), st.integers(0, 253_402_300_799_999))
 def test_moments_sort_as_they_happened(one_ms: int, other_ms: int) -> None:
-    """Ownership of a name is decided by comparing these texts."""
+    """Times sort as text, because ownership of a name depends on their order."""
     assert (iso_time(one_ms) < iso_time(other_ms)) is (one_ms < other_ms)
 
 
@@ -247,7 +247,7 @@ def test_moments_sort_as_they_happened(one_ms: int, other_ms: int) -> None:
     ids=["missing", "text", "before 1970", "after 9999"],
 )
 def test_a_connect_without_its_moment_is_malformed(connected_at_ms: object) -> None:
-    """Without it the row could neither be ordered nor expire."""
+    """Without connectedAt, the row could neither be ordered nor expire."""
     with pytest.raises(MalformedEvent, match="connectedAt"):
         parse_event(changed("connect", connectedAt=connected_at_ms))
 
@@ -284,14 +284,14 @@ def test_a_connect_without_its_moment_is_malformed(connected_at_ms: object) -> N
 def test_what_is_no_event_of_a_websocket_api_is_malformed(
     event: Mapping[str, Any], missing: str
 ) -> None:
-    """The integration is set up wrongly: that is no client's fault, and must be loud."""
+    """Any other event means a misconfigured integration, not an error of the client."""
     with pytest.raises(MalformedEvent, match=missing):
         parse_event(event)
 
 
 @pytest.mark.parametrize("name", WEBSOCKET_EVENTS, ids=str)
 def test_recorded_events_have_the_declared_shape(name: str) -> None:
-    """The emulator builds what is declared: it must be what API Gateway sends."""
+    """The emulator builds the declared shape, so it must match API Gateway's events."""
     event = recorded(name)
     for shape, value in declared(event):
         assert shape.__required_keys__ <= value.keys()
@@ -301,7 +301,7 @@ def test_recorded_events_have_the_declared_shape(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["connected", "disconnected", "delivered", "pong", "undelivered"])
 def test_a_refused_handshake_has_its_errors_status_and_all_else_200(name: str) -> None:
-    """The status is all that a browser's console shows; of a message it says that we worked."""
+    """Browsers show only the status of a refused handshake; a message is always answered 200."""
     for error in (HostProtected(), InvalidConnect("gameId", "there")):
         refused = {"statusCode": error.status_code, "body": str(error)}
         assert response_for(Outcome("refused", error)) == refused
@@ -316,7 +316,7 @@ def test_a_refused_handshake_has_its_errors_status_and_all_else_200(name: str) -
 def test_an_event_that_is_wrong_somewhere_is_read_or_refused(
     name: str, key: str, value: object
 ) -> None:
-    """Nothing else comes out than an event, a client's fault or a wrong set-up."""
+    """A changed event is parsed, refused as the client's error, or malformed."""
     event = changed(name, **{key: value}) | ({"body": value} if key == "body" else {})
     with suppress(InvalidConnect, MalformedEvent):
         assert isinstance(parse_event(event), Connect | Message | Disconnect)
@@ -324,7 +324,7 @@ def test_an_event_that_is_wrong_somewhere_is_read_or_refused(
 
 @pytest.mark.parametrize("query", ["playerId=Alice", ["playerId"]], ids=["text", "list"])
 def test_a_query_that_is_no_object_is_malformed(query: object) -> None:
-    """Events are also written by hand, for ``invoke``: what is wrong with one is to be said."""
+    """Events may be written by hand, so the error names the wrong member."""
     with pytest.raises(MalformedEvent, match="queryStringParameters"):
         parse_event(recorded("connect") | {"queryStringParameters": query})
 
@@ -342,13 +342,13 @@ def test_a_query_that_is_no_object_is_malformed(query: object) -> None:
     ids=["there", "not there", "empty", "no text", "another", "no query"],
 )
 def test_the_ticket_is_a_parameter_of_the_handshake(parameters: Any, ticket: str | None) -> None:
-    """Beside the names."""
+    """The ticket is the query parameter ``ticket``, or None if that is not text."""
     assert ticket_of({"queryStringParameters": parameters}) == ticket
     assert ticket_of({}) is None
 
 
 def test_no_value_of_the_core_holds_the_ticket() -> None:
-    """What no row, effect or error holds cannot be stored, logged or shown."""
+    """The parsed event has no ticket, so that it cannot be stored, logged or shown."""
     raw = json.loads((EVENTS / "connect-unicode.json").read_text(encoding="utf-8"))
     without = parse_event(raw)
     raw["queryStringParameters"]["ticket"] = "a-ticket"

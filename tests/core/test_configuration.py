@@ -1,20 +1,20 @@
-"""What may be set: the defaults are for everybody, and bad origins are told."""
+"""Rules: the defaults, and the parsing of origins and numbers."""
 
 import pytest
 
 from poker_signal.core.configuration import BadOrigin, Rules, Topology, parse_origins, whole_number
 
 CANDIDATES = 60
-"""Of one peer, at most: every address of every network, by UDP and TCP, direct and relayed."""
+"""Most ICE candidates of one peer: all addresses, by UDP and TCP, direct and relayed."""
 
 
 def test_defaults_are_the_promised_ones() -> None:
-    """Whoever sets nothing gets a mesh, 24 seats, 64 KB, any page, and as much as it can take."""
+    """The defaults are a mesh, 24 seats, no rate limit, 64 KB of payload and any origin."""
     assert Rules() == Rules(Topology.MESH, 24, 0, 2500, 65_536, frozenset())
 
 
 def test_the_deployments_rate_never_meets_a_whole_table_that_joins_at_once() -> None:
-    """HOST offers to everybody, trickles to everybody, and tells everybody of everybody else."""
+    """The limits allow HOST to send every player an offer, candidates and the others' names."""
     rules = Rules(message_rate=100)  # limits.message_rate in variables.tf
     per_player = 1 + CANDIDATES + (rules.seats - 1)
     assert rules.seats * per_player <= rules.message_burst
@@ -35,7 +35,7 @@ def test_the_deployments_rate_never_meets_a_whole_table_that_joins_at_once() -> 
     ids=["empty", "commas", "one", "two", "twice", "IPv6", "app"],
 )
 def test_origins_are_separated_by_commas(text: str, origins: set[str]) -> None:
-    """As they stand in an environment variable."""
+    """An environment variable lists origins with commas between them."""
     assert parse_origins(text) == origins
 
 
@@ -55,7 +55,7 @@ def test_origins_are_separated_by_commas(text: str, origins: set[str]) -> None:
     ],
 )
 def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
-    """It would never match, and nobody would know why."""
+    """An origin that no browser sends is an error, because it would never match."""
     with pytest.raises(BadOrigin) as caught:
         parse_origins(f"https://good.example,{origin}")
     assert str(caught.value) == (
@@ -73,6 +73,6 @@ def test_what_no_browser_sends_is_no_origin(origin: str) -> None:
     ],
 )
 def test_a_whole_number_is_ascii_digits_within_a_range(text: str, number: int | None) -> None:
-    """Of at most fifteen."""
+    """A number has at most fifteen digits."""
     assert whole_number(text, 1, 7) == number
     assert whole_number("9" * 15) == 10**15 - 1

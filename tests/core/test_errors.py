@@ -1,4 +1,4 @@
-"""What a client is told of its own mistakes."""
+"""Error codes, status codes and sentences for clients."""
 
 import pytest
 
@@ -16,7 +16,7 @@ ERRORS: list[tuple[SignalError, str]] = [
         errors.InvalidTicket("it has expired"),
         "INVALID_TICKET 403: This ticket is not valid: it has expired.",
     ),
-    (errors.HostProtected(), "HOST_PROTECTED 409: Somebody else is hosting this game already."),
+    (errors.HostProtected(), "HOST_PROTECTED 409: This game already has another host."),
     (errors.Superseded(), "SUPERSEDED 409: You have connected again meanwhile."),
     (
         errors.OriginNotAllowed(),
@@ -35,7 +35,7 @@ ERRORS: list[tuple[SignalError, str]] = [
     (errors.InvalidJoin(), "INVALID_JOIN 400: The host cannot join its own game."),
     (
         errors.HostNotFound(),
-        "HOST_NOT_FOUND 400: Nobody is hosting this game. Please check the code.",
+        "HOST_NOT_FOUND 400: This game has no host. Please check the code.",
     ),
     (
         errors.DuplicateName(PlayerId("Zoë 🃏")),
@@ -55,11 +55,11 @@ ERRORS: list[tuple[SignalError, str]] = [
 
 @pytest.mark.parametrize(("error", "told"), ERRORS, ids=[error.code for error, _ in ERRORS])
 def test_each_error_has_its_code_status_and_sentence(error: SignalError, told: str) -> None:
-    """Clients decide by the code and show the sentence: both are part of the protocol."""
+    """Clients decide by the code and show the sentence, so both are part of the protocol."""
     assert f"{error.code} {error.status_code}: {error}" == told
 
 
 def test_no_error_is_missing_from_the_table_above_and_no_code_is_there_twice() -> None:
-    """A new error is a new promise; two meanings of one code could not be told apart."""
+    """Every error class is in the table, and each code belongs to one class."""
     assert {type(error) for error, _ in ERRORS} == set(SignalError.__subclasses__())
     assert len({error.code for error in SignalError.__subclasses__()}) == len(ERRORS)

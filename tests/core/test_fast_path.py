@@ -1,4 +1,4 @@
-"""The fast path returns what an invocation would do."""
+"""The fast path: it returns the post that an invocation would cause."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.core.build import AT, json_values, message, row
 TABLET = row("HOST", 0)
 BOB = row("Bob", 2)
 ALICE = row("Alice", 1)._replace(reached=frozenset({BOB.connection_id}))
-"""Alice has made Bob an offer."""
+"""Alice's offer has reached Bob."""
 CANDIDATE = '{"type":"ice-candidate","targetId":"Bob","payload":{"candidate":"…"}}'
 OFFER = '{"type":"offer","targetId":"Bob","payload":{"sdp":"v=0"}}'
 JOIN = '{"type":"join","payload":null}'
@@ -24,7 +24,7 @@ RULES = Rules()
 
 
 def effects_of(event: Message, room: Room, rules: Rules = RULES) -> list[Effect]:
-    """Return the effects of an invocation; all that is posted arrives."""
+    """Return the effects of an invocation; every post is delivered."""
     invocation, found = Invocation(event, room, rules), list[Effect]()
     for effect in invocation.effects():
         found.append(effect)
@@ -34,7 +34,7 @@ def effects_of(event: Message, room: Room, rules: Rules = RULES) -> list[Effect]
 
 
 def learnt(event: Message, room: Room, rules: Rules = RULES) -> bool:
-    """Invoke the rules as a host does; tell whether the next such message takes the fast path."""
+    """Invoke the rules as a host does; return whether the fast path takes the next message."""
     effects = effects_of(event, room, rules)
     if len(effects) == 1 and isinstance(effects[0], Post):
         fast_path.learn(event, effects[0], room, rules)
@@ -48,7 +48,7 @@ def met() -> Room:
 
 @pytest.mark.parametrize("text", [CANDIDATE, OFFER, JOIN])
 def test_a_message_whose_only_effect_is_one_post_is_learnt(text: str) -> None:
-    """The next one goes to the same connection, as the same frame with its own payload."""
+    """The next such message goes to the same connection, with its own payload."""
     room, event = met(), message(ALICE, text)
     assert fast_path.find(event, room) is None
     assert learnt(event, room)
@@ -85,12 +85,12 @@ def test_a_message_whose_only_effect_is_one_post_is_learnt(text: str) -> None:
     ],
 )
 def test_all_other_messages_are_not(text: str, room: Room) -> None:
-    """Their invocation has more effects or another one, or they are written in an unusual way."""
+    """Messages with more or other effects, or with unusual JSON, are not learnt."""
     assert not learnt(message(ALICE, text), room)
 
 
 def test_a_lane_is_of_one_room() -> None:
-    """A row that comes or goes may change every decision; one that reaches another does not."""
+    """A row that is added or removed drops all lanes; a row that reaches another keeps them."""
     room, event = met(), message(ALICE, CANDIDATE)
     assert learnt(event, room)
     assert fast_path.find(event, room.adding(row("Carol", 3))) is None
@@ -102,7 +102,7 @@ def test_a_lane_is_of_one_room() -> None:
 
 
 def test_a_lane_ends_when_a_row_expires() -> None:
-    """Nor is it for an event that is older than its decision, or that is over the limit."""
+    """A lane is not used for events before its decision, nor for messages over the limit."""
     room = Room([TABLET._replace(ttl=AT + 5), ALICE, BOB])
     event = message(ALICE, CANDIDATE)
     assert learnt(event, room)
@@ -122,7 +122,7 @@ def test_a_lane_ends_when_a_row_expires() -> None:
 def test_a_payload_that_may_be_too_long_is_for_the_invocation(
     max_payload_bytes: int, payload: str, is_found: bool
 ) -> None:
-    """A quarter of the limit in characters is within it; beyond, its bytes have to be counted."""
+    """A quarter of the limit in characters is always within it; for more, bytes are counted."""
     rules, room = Rules(max_payload_bytes=max_payload_bytes), met()
     assert learnt(message(ALICE, CANDIDATE), room, rules)
     event = message(ALICE, CANDIDATE.replace('{"candidate":"…"}', f'"{payload}"'))
@@ -130,7 +130,7 @@ def test_a_payload_that_may_be_too_long_is_for_the_invocation(
 
 
 def test_the_number_of_lanes_is_bounded() -> None:
-    """A player who addresses ever new names must not fill the memory."""
+    """A player that sends to ever new names must not fill the memory."""
     room, (post,) = met(), effects_of(message(ALICE, CANDIDATE), met())
     assert isinstance(post, Post)
     for number in range(fast_path.MAX_LANES + 2):
@@ -179,7 +179,7 @@ def test_what_is_found_is_the_only_effect_of_an_invocation(
     topology: Topology,
     reached: tuple[int, int],
 ) -> None:
-    """In whatever order events come, and also in the room after a row has reached another."""
+    """Random events in any order give the same post, also after a row has reached another."""
     room, rules = Room(members), Rules(topology=topology, max_payload_bytes=60)
     sender, target = (ConnectionId(f"c{number}") for number in reached)
     for turn, (number, text, moment) in enumerate(said * 4):

@@ -1,4 +1,4 @@
-"""One event and whatever follows from it, with a host that performs and reports."""
+"""One event and all its effects, with a host that performs and reports them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -64,10 +64,10 @@ ACK = '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
 
 
 def play(invocation: Invocation, answer: Callable[[Effect], Any]) -> list[Effect]:
-    """Do a host's part: ``answer`` tells what became of an effect.
+    """Act as the host; ``answer`` returns the outcome of an effect.
 
-    Of a Wait the sender's row, of a ReadAgain the room, of anything else whether the connection
-    is open; None: the gateway refused the call for now.
+    It is the sender's row for a Wait, the room for a ReadAgain, and for others whether the
+    connection is open (None: the call was throttled).
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
@@ -91,12 +91,12 @@ def play(invocation: Invocation, answer: Callable[[Effect], Any]) -> list[Effect
 
 
 def kinds(effects: list[Effect]) -> list[type]:
-    """Return of which kind effects are."""
+    """Return the types of effects."""
     return [type(effect) for effect in effects]
 
 
 def is_tablets(effect: Effect) -> bool:
-    """Tell whether an effect is for the tablet's connection."""
+    """Return whether an effect is for the tablet's connection."""
     assert isinstance(effect, Post | Probe | LookAgain)
     return effect.connection_id == TABLET.connection_id
 
@@ -105,7 +105,7 @@ def is_tablets(effect: Effect) -> bool:
 
 
 def test_a_message_that_arrives_is_delivered() -> None:
-    """The usual case: one post; a host logs its type once it has been read, and the outcome."""
+    """A delivered message is one post; the host can log its type and its outcome."""
     invocation = Invocation(message(ALICE, JOIN), ROOM)
     assert invocation.signal is None
     assert perform(invocation) == [Post(TABLET.connection_id, JOINED, signal(ALICE, "join"), HOST)]
@@ -114,17 +114,17 @@ def test_a_message_that_arrives_is_delivered() -> None:
 
 
 def test_a_ping_ends_as_a_pong() -> None:
-    """Also of somebody without a row, and whatever else it says."""
+    """A ping gets a pong, even without a row, and whatever other members it has."""
     invocation = Invocation(message(ALICE, '{"type":"ping","id":"7","targetId":7}'), Room())
     assert heard(perform(invocation)) == [(ALICE.connection_id, '{"type":"pong"}')]
     assert invocation.outcome == Outcome("pong")
 
 
-# --- healed ---
+# --- dead rows ---
 
 
 def test_a_dead_row_costs_no_live_player_a_message() -> None:
-    """It is forgotten, the next owner of the name hears it, and an ack says so."""
+    """A dead row is deleted, the next owner of the name gets the message, and an ack is sent."""
     second, third = row("Bob", 8), row("Bob", 9)
     invocation = Invocation(message(ALICE, OFFER_WITH_ID), Room([ALICE, BOB, second, third]))
     cause = signal(ALICE, "offer", "Bob", id_="7")
@@ -142,7 +142,7 @@ def test_a_dead_row_costs_no_live_player_a_message() -> None:
 
 
 def test_a_pong_to_a_closed_connection_is_not_tried_again() -> None:
-    """The row goes, however young: it has sent a message, so it was open."""
+    """Even a young row is deleted: its connection has sent a message, so it was open."""
     alice = young(ALICE)
     invocation = Invocation(message(alice, '{"type":"ping"}'), ROOM.adding(alice))
     assert perform(invocation, gone=[alice]) == [
@@ -166,7 +166,7 @@ def test_a_pong_to_a_closed_connection_is_not_tried_again() -> None:
 def test_who_comes_is_saved_and_who_leaves_is_forgotten(
     event: Connect | Disconnect, effect: Effect, outcome: str
 ) -> None:
-    """Peers are not told: they notice by their own data channels."""
+    """Peers get no message about it: they notice by their own data channels."""
     invocation = Invocation(event, Room([TABLET, ALICE]))
     assert invocation.needs_room()
     assert perform(invocation) == [effect]
@@ -174,7 +174,7 @@ def test_who_comes_is_saved_and_who_leaves_is_forgotten(
 
 
 def test_a_ghost_makes_room_for_a_newcomer() -> None:
-    """It is forgotten, and nobody else is asked."""
+    """The ghost is deleted, and no further connection is probed."""
     carol = row("Carol", 9)
     asks = connect(carol)
     found = asks._replace(seated=frozenset({ALICE.player_id}))
@@ -199,7 +199,7 @@ SENTENCES = {
 
 @pytest.mark.parametrize(("type_", "frame_type"), SENTENCES.items(), ids=SENTENCES)
 def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: str) -> None:
-    """Nobody is taken for gone, nothing is noted as reached, nothing is tried again."""
+    """No row is deleted, nothing is noted as reached, and nothing is retried."""
     body = json.dumps({"type": type_, "targetId": "Bob"})
     alice = ALICE._replace(reached=frozenset({BOB.connection_id}))
     invocation = Invocation(message(ALICE, body), ROOM.adding(alice))
@@ -214,7 +214,7 @@ def test_a_post_that_is_throttled_is_told_to_its_sender(type_: str, frame_type: 
 
 
 def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
-    """Whoever is there must not lose the seat for want of an answer."""
+    """The connection that could not be probed keeps its seat; the newcomer gets 429."""
     protected = row("HOST", 0, session="s1")
     invocation = Invocation(connect(row("HOST", 9)), Room([protected]))
     assert kinds(play(invocation, lambda effect: None)) == [Probe]
@@ -228,15 +228,15 @@ def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
 
 
 def young(member: Row) -> Row:
-    """Return a row that was stored a moment ago: its handshake may still be going on."""
+    """Return a row as if it was just stored: its WebSocket handshake may still be going on."""
     return member._replace(ttl=AT + ROW_LIFETIME_S)
 
 
 @pytest.mark.parametrize("opens", ["HOST-9", "HOST-8", "none", "throttled"])
 def test_a_connection_that_still_opens_is_passed_over_and_looked_for_later(opens: str) -> None:
-    """API Gateway says gone of it; the next owner hears what was to be said, without a delay.
+    """A row that answers 410 but may be opening is skipped; the next owner gets the message.
 
-    A ghost is not there a second later and goes; for want of an answer no row does.
+    The row is probed one second later: it is deleted if it is gone, but not if that is throttled.
     """
     newest, ghost = young(row("HOST", 9)), young(row("HOST", 8))
     invocation = Invocation(message(ALICE, JOIN), Room([TABLET, ghost, newest, ALICE]))
@@ -259,7 +259,7 @@ def test_a_connection_that_still_opens_is_passed_over_and_looked_for_later(opens
 
 
 def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
-    """Two hosts at once: the one without the session is let in, and owns nothing."""
+    """The second host, without the session, is let in and owns nothing."""
     protected, newcomer = young(row("HOST", 0, session="s1")), row("HOST", 9)
     effects = perform(Invocation(connect(newcomer), Room([protected])), gone=[protected])
     assert [type(effect) for effect in effects] == [Probe, Save]
@@ -267,7 +267,7 @@ def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
 
 @pytest.mark.parametrize("opens_after", [1, 3])
 def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
-    """Its handshake ends a moment later, and it hears the message once."""
+    """A target whose handshake ends a moment later gets the message once."""
     invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
 
     def answer(effect: Effect) -> Row | bool:
@@ -282,7 +282,7 @@ def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
 
 
 def test_whoever_never_comes_is_not_found() -> None:
-    """After a second; and then its row goes."""
+    """After one second the sender gets an error, and the target's row is deleted."""
     invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
     effects = play(
         invocation, lambda effect: ALICE if isinstance(effect, Wait) else not is_tablets(effect)
@@ -292,7 +292,7 @@ def test_whoever_never_comes_is_not_found() -> None:
 
 
 def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> None:
-    """The index follows the table; a ghost that it still knows is not tried a second time."""
+    """The index lags behind the table; a ghost that it still returns is not tried again."""
     ghost = row("HOST", 9)
     invocation = Invocation(message(ALICE, JOIN), Room([ghost, ALICE]))
     rooms = iter([Room([ghost, ALICE]), Room([ghost, ALICE, TABLET])])
@@ -304,7 +304,7 @@ def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> No
     assert invocation.outcome == Outcome("delivered")
 
 
-# --- anything ---
+# --- any event ---
 
 NAMES = ["HOST", "Alice", "Bob", "Zoë 🃏"]
 OUTCOMES_OF_MESSAGES = {"delivered", "pong", "undelivered", "error"}
@@ -341,7 +341,7 @@ topologies = st.sampled_from(Topology)
 
 
 def sent_to(effects: list[Effect]) -> Iterator[ConnectionId]:
-    """Return whom a host was to post to, or to ask for a sign of life."""
+    """Return the connections that a host had to post to or to probe."""
     return (effect.connection_id for effect in effects if isinstance(effect, Post | Probe))
 
 
@@ -349,7 +349,7 @@ def sent_to(effects: list[Effect]) -> Iterator[ConnectionId]:
 def test_any_event_comes_to_an_end_whatever_hosts_report(
     event: Connect | Message | Disconnect, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
-    """Only the game is disturbed; a connection found gone is forgotten, not tried again."""
+    """Only connections of the game are contacted; one found gone is deleted, not tried again."""
     found_gone: list[ConnectionId] = []
 
     def is_open(connection_id: ConnectionId) -> bool:
@@ -372,7 +372,7 @@ def test_any_event_comes_to_an_end_whatever_hosts_report(
 def test_any_message_ends_in_one_outcome_which_its_sender_hears(
     event: Message, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
-    """Nothing is silent, and a log that says delivered where an error was heard would mislead."""
+    """Every message has an answer or a delivery, and the logged outcome agrees with it."""
     invocation = Invocation(event, room, Rules(topology))
     effects = perform_if(lambda _: data.draw(st.booleans()), invocation)
     posts = [effect for effect in effects if isinstance(effect, Post)]
@@ -399,7 +399,7 @@ def test_any_message_ends_in_one_outcome_which_its_sender_hears(
 def test_a_message_reaches_the_first_owner_whose_connection_is_open(
     target_id: str, type_: str, members: list[Row], dead: set[str]
 ) -> None:
-    """However many dead rows are before it."""
+    """Dead rows before the owner are skipped, however many there are."""
     sender = row("Sender", 5)
     room = Room([*members, sender])
     invocation = Invocation(
@@ -418,7 +418,7 @@ def test_a_message_reaches_the_first_owner_whose_connection_is_open(
 def test_a_join_is_lost_only_to_a_rival_that_is_alive_or_for_want_of_a_host(
     members: list[Row], dead: set[str]
 ) -> None:
-    """No ghost, of player or host, keeps anybody out of a game."""
+    """No ghost of a player or a host keeps a player out of a game."""
     joiner = row("Alice", 2, connection_id="joiner")
     room = Room([*members, joiner])
     invocation = Invocation(message(joiner, JOIN), room)
@@ -443,7 +443,7 @@ def test_a_join_is_lost_only_to_a_rival_that_is_alive_or_for_want_of_a_host(
 def test_a_new_name_is_refused_only_if_every_seat_is_somebodys_who_is_alive(
     members: list[Row], dead: set[str], seats: int
 ) -> None:
-    """However many ghosts there are; and nobody alive is asked twice."""
+    """Ghosts do not count, however many there are, and no connection is probed twice."""
     room = Room(members)
     newcomer = row("Zoe", 9, connection_id="newcomer")
     invocation = Invocation(connect(newcomer), room, Rules(seats=seats))
@@ -465,7 +465,7 @@ CANDIDATE = '{"type":"ice-candidate","targetId":"Bob"}'
 
 
 def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
-    """What another invocation did meanwhile is seen in the sender's row."""
+    """A candidate is sent once the sender's row shows that its offer was delivered."""
     invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
     rows = iter([ALICE, ALICE, ALICE._replace(reached=frozenset([BOB.connection_id]))])
     effects = play(invocation, lambda effect: not isinstance(effect, Wait) or next(rows))
@@ -475,7 +475,7 @@ def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
 
 @pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
 def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> None:
-    """Its pair's offer found nobody there and went to the next owner of the name."""
+    """The offer found a ghost and went to the next owner of the name, so the candidate does too."""
     ghost, again = young(BOB) if is_young else BOB, row("Bob", 9)
     alice = ALICE._replace(reached=frozenset([again.connection_id]))
     invocation = Invocation(message(ALICE, CANDIDATE), Room([ALICE, ghost, again]))
@@ -488,7 +488,7 @@ def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> N
 
 
 def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None:
-    """It cannot be delivered in the name of nobody."""
+    """A sender without a row has no name to send as, and gets NOT_CONNECTED."""
     invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
     effects = play(invocation, lambda effect: None if isinstance(effect, Wait) else True)
     [(connection_id, frame)] = heard(effects)
@@ -496,7 +496,7 @@ def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None
     assert "NOT_CONNECTED" in frame
 
 
-# What a host may spare itself
+# --- reads that a host may skip ---
 
 
 @pytest.mark.parametrize(
@@ -512,7 +512,7 @@ def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None
     ids=["join", "offer", "ping", "unknown type", "no target", "no json"],
 )
 def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> None:
-    """And where it does not, the answer is the same with it and without it."""
+    """A message that does not need the room gets the same answer with it and without it."""
     invocation = Invocation(message(ALICE, body), Room())
     assert invocation.needs_room() is is_needed
     invocation.enter(ROOM)

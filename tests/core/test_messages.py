@@ -1,4 +1,4 @@
-"""The wire protocol: what clients may say, and the frames that they hear."""
+"""The wire protocol: messages of clients, and frames for them."""
 
 import json
 from typing import Any
@@ -94,8 +94,7 @@ json_members = st.fixed_dictionaries(
     },
 ).flatmap(lambda named: st.dictionaries(st.text(), json_values).map(lambda more: more | named))
 
-# Every part of JSON's grammar, and what resembles one: most of what is joined from these is
-# broken, and some of it is not.
+# Parts of JSON's grammar, and look-alikes: most texts joined from these are invalid, not all.
 json_like = st.lists(
     st.sampled_from(
         [
@@ -114,7 +113,7 @@ def refuse(constant: str) -> None:
 
 
 def loads(text: str) -> Any:
-    """Parse JSON as the standard says; numbers as floats, which have no digits limit."""
+    """Parse JSON by the standard; numbers become floats, which have no digit limit."""
     return json.loads(text, parse_int=float, parse_constant=refuse)
 
 
@@ -133,7 +132,7 @@ def read(body: str) -> Signal:
 
 
 def test_a_message_is_read() -> None:
-    """Type, target, payload and id are all that the protocol knows."""
+    """A message has a type, a target, a payload and an id."""
     body = '{"type":"offer","targetId":"Bob","payload":{"sdp":"v=0"},"id":"7"}'
     assert read(body) == Signal(ALICE.connection_id, AT, "offer", BOB, '{"sdp":"v=0"}', "7")
     without = read('{"type":"offer","targetId":"Bob"}')
@@ -142,7 +141,7 @@ def test_a_message_is_read() -> None:
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS)
 def test_a_payload_is_passed_on_as_the_client_wrote_it(payload: str) -> None:
-    """No number is rounded, no key moved; the client in the field reads these three keys."""
+    """No number is rounded, no key moved; deployed clients read these three keys of a frame."""
     said = read(f'{{"type":"offer","payload": {payload} ,"targetId":"Bob"}}')
     assert said.payload == payload
     frame = messages.relayed_frame(said, PlayerId("Alice"))
@@ -155,7 +154,7 @@ def test_a_payload_is_passed_on_as_the_client_wrote_it(payload: str) -> None:
     ids=["player", "number", "empty", "absent"],
 )
 def test_a_join_goes_to_the_host_whatever_target_it_names(target: str) -> None:
-    """The target of a join is ignored, even one that would be no name."""
+    """The target of a join is ignored, even if it is not a valid name."""
     assert read(f'{{{target}"type":"join"}}').target_id == HOST
 
 
@@ -171,7 +170,7 @@ def test_a_join_goes_to_the_host_whatever_target_it_names(target: str) -> None:
     ],
 )
 def test_what_names_no_possible_player_is_no_target(target: str) -> None:
-    """Who could not connect by a name cannot be addressed by it."""
+    """A name that cannot connect cannot be a target."""
     assert read(f'{{"type":"offer","targetId":{target}}}').target_id is None
 
 
@@ -186,20 +185,20 @@ def test_what_names_no_possible_player_is_no_target(target: str) -> None:
     ids=["escaped", "as it is", "quotes and spaces", "128 characters"],
 )
 def test_a_target_is_the_name_that_was_meant(target: str, name: str) -> None:
-    """A name is compared by its characters, however JSON wrote them."""
+    """A name is compared by its characters, with or without JSON escapes."""
     assert read(f'{{"type":"offer","targetId":{target}}}').target_id == name
 
 
 @pytest.mark.parametrize("key", [r"t\u0079pe", r"\u0074\u0079\u0070\u0065"], ids=["one", "all"])
 def test_a_key_may_be_escaped(key: str) -> None:
-    """JSON says so, and some other language's library may do it."""
+    """JSON allows escaped keys, and libraries of other languages may write them."""
     assert read(f'{{"{key}":"join"}}').type == "join"
     assert read(f'{{"type":"ping","{key}":"join"}}').type == "join"
     assert read(f'{{"{key}":"join","type":"ping"}}').type == "ping"
 
 
 def test_of_duplicate_keys_the_last_counts() -> None:
-    """As in every browser: a gateway that saw another message could be lied to."""
+    """The last key counts as in browsers: a gateway that used the first could be deceived."""
     body = (
         '{"type":"ping","targetId":"HOST","payload":1,"id":"1",'
         '"type":"offer","targetId":"Bob","payload":2,"id":"2"}'
@@ -209,7 +208,7 @@ def test_of_duplicate_keys_the_last_counts() -> None:
 
 @pytest.mark.parametrize("body", NOT_AN_OBJECT.values(), ids=NOT_AN_OBJECT)
 def test_what_is_not_a_json_object_is_refused(body: str) -> None:
-    """What one library forgives, the target's own would not."""
+    """The parser is as strict as the target's parser may be."""
     with pytest.raises(InvalidMessage) as caught:
         read(body)
     assert caught.value.reason == "it is not a JSON object"
@@ -221,7 +220,7 @@ def test_what_is_not_a_json_object_is_refused(body: str) -> None:
     ids=["empty", "absent", "null", "number", "array", "upper case"],
 )
 def test_a_message_without_a_type_is_refused(body: str) -> None:
-    """Nothing can be done with it."""
+    """A message needs a type of text; the error carries the message's id."""
     with pytest.raises(InvalidMessage) as caught:
         read(body)
     assert caught.value.reason == "“type” must be a string"
@@ -237,7 +236,7 @@ def test_a_message_without_a_type_is_refused(body: str) -> None:
     ids=["null", "number", "true", "array", "empty", "65 characters", "65 characters beyond BMP"],
 )
 def test_an_id_that_breaks_the_rule_is_refused(id_: str) -> None:
-    """What comes back must be what was given, and short."""
+    """An id must be a short string, because it is sent back unchanged."""
     with pytest.raises(InvalidMessage) as caught:
         read(f'{{"type":"join","id":{id_}}}')
     assert caught.value.reason == "“id” must be a string of 1 to 64 characters"
@@ -245,7 +244,7 @@ def test_an_id_that_breaks_the_rule_is_refused(id_: str) -> None:
 
 @pytest.mark.parametrize("id_", ["i", "i" * 64, "🃏" * 64, " "], ids=["1", "64", "emoji", "space"])
 def test_an_id_is_anything_short(id_: str) -> None:
-    """It is the client's own, and means nothing here."""
+    """The server does not interpret an id; any string of 1 to 64 characters is valid."""
     assert read(json.dumps({"type": "join", "id": id_})).id == id_
 
 
@@ -259,14 +258,14 @@ def test_an_id_is_anything_short(id_: str) -> None:
     ids=["arrays", "objects", "not closed"],
 )
 def test_a_message_that_is_nested_too_deeply_is_refused(payload: str) -> None:
-    """Whoever sends it must not bring the server down."""
+    """A deeply nested message must not crash the server."""
     with pytest.raises(InvalidMessage) as caught:
         read(f'{{"type":"offer","targetId":"Bob","payload":{payload}}}')
     assert caught.value.reason == "it is nested too deeply"
 
 
 def assert_judged_as_json_does(text: str) -> None:
-    """Our scanner reads what the standard library reads, cuts out the same, and no more."""
+    """Assert that our scanner accepts what `json` accepts, with the same members, and no more."""
     try:
         members = loads(text)
     except ValueError:
@@ -294,7 +293,7 @@ def assert_judged_as_json_does(text: str) -> None:
 @example('{"type":"ping"}')
 @example('{"type":"ping","type":1}')
 def test_what_json_refuses_is_refused_and_nothing_else(text: str) -> None:
-    """Neither laxer nor stricter than the parser at the other end."""
+    """The scanner is neither laxer nor stricter than the parser of the target."""
     assert_judged_as_json_does(text)
 
 
@@ -303,7 +302,7 @@ def test_what_json_refuses_is_refused_and_nothing_else(text: str) -> None:
 def test_members_are_what_json_says_and_one_wrong_character_is_judged_as_json_judges_it(
     members: dict[str, Any], space: str, as_ascii: bool, data: st.DataObject
 ) -> None:
-    """Nearly right is where parsers differ."""
+    """The scanner agrees with `json` on valid texts and on texts with one wrong character."""
     assert_judged_as_json_does(spaced(members, space))
     text = json.dumps({"type": "offer", **members}, ensure_ascii=as_ascii)
     assert_judged_as_json_does(text)
@@ -327,14 +326,14 @@ def test_members_are_what_json_says_and_one_wrong_character_is_judged_as_json_ju
     ids=["Unicode", "quotes", "JSON", "line separator"],
 )
 def test_a_senders_name_is_quoted(name: str, quoted: str) -> None:
-    """A name must not be able to write the rest of the frame."""
+    """A name is escaped, so that it cannot change the rest of the frame."""
     frame = messages.relayed_frame(signal(ALICE, "offer"), PlayerId(name))
     assert frame == f'{{"type":"offer","senderId":{quoted},"payload":null}}'
 
 
 @pytest.mark.parametrize("character", ["x", "é", "€", "🃏"], ids=["1", "2", "3", "4"])
 def test_a_frame_may_be_as_long_as_api_gateway_posts(character: str) -> None:
-    """131072 bytes, however many of them a character needs."""
+    """The limit is 131072 bytes, with one to four bytes per character."""
     empty = len(messages.relayed_frame(signal(ALICE, "offer", payload='""'), ALICE.player_id))
     count, rest = divmod(MAX_FRAME_BYTES - empty, len(character.encode()))
     longest = signal(ALICE, "offer", payload=f'"{"x" * rest}{character * count}"')
@@ -368,7 +367,7 @@ UNDELIVERED_FRAMES = [
 def test_a_valid_message_that_did_not_arrive_is_undelivered(
     type_: str, error: SignalError, frame: str, id_: str | None, suffix: str
 ) -> None:
-    """Never an error: a candidate that comes too late must not tear down a live game."""
+    """The answer is never an error: a late candidate must not end a live game."""
     late = signal(ALICE, type_, "Bob", id_=id_)
     assert messages.answer_to(late, error) == (
         "undelivered",
@@ -390,11 +389,11 @@ def test_a_valid_message_that_did_not_arrive_is_undelivered(
     st.none() | st.text(st.characters(codec=None), min_size=1, max_size=64),
 )
 def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None) -> None:
-    """Even an id that no UTF-8 carries comes back as it was given."""
+    """Even an id that cannot be encoded as UTF-8 is sent back unchanged."""
     name, frame = messages.answer_to(signal(ALICE, type_, "Bob", id_=id_), error)
     answer = json.loads(frame)
     assert frame == json.dumps(answer, separators=(",", ":"))
-    # A join is always answered by an error, and so is the sender's own mistake.
+    # Joins, and mistakes of the sender, are always answered with an error.
     may_arrive_later = isinstance(error, UNDELIVERED)
     assert name == ("undelivered" if may_arrive_later and type_ != "join" else "error")
     assert answer["type"] == name
@@ -417,7 +416,7 @@ def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None)
 def test_the_order_of_keys_makes_no_difference(
     type_: str, target_id: str, payload: Any, over: bool
 ) -> None:
-    """Also not to what is read in one step, as nearly every client writes it."""
+    """The usual order, which is read in one step, gives the same result as any other."""
     members = {"type": type_, "targetId": target_id, "payload": payload}
     orders = [("type", "targetId", "payload"), ("payload", "targetId", "type")]
     usual, unusual = (

@@ -1,4 +1,4 @@
-"""Values: what is remembered of a connection, and for how long."""
+"""Values of the model: the lifetime and the rank of a row."""
 
 import pytest
 
@@ -26,12 +26,12 @@ C1 = ConnectionId("c1")
     ids=["a second left", "its last second", "a second ago", "long ago"],
 )
 def test_row_is_live_until_its_ttl_has_passed(ttl: int, live: bool) -> None:
-    """DynamoDB deletes an expired row only days later: whoever reads it must not believe it."""
+    """DynamoDB deletes an expired row only days later, so readers must check the ttl."""
     assert row("Alice", ttl=ttl).is_live(AT) is live
 
 
 def test_words_are_the_protocols() -> None:
-    """The client in the field is frozen and compares exactly; two hours are API Gateway's."""
+    """Deployed clients compare these words exactly; two hours are API Gateway's limit."""
     assert (HOST, Topology("mesh"), Topology("star")) == ("HOST", Topology.MESH, Topology.STAR)
     assert ROW_LIFETIME_S == 2 * 60 * 60
 
@@ -42,7 +42,7 @@ def test_words_are_the_protocols() -> None:
     ids=["another value", "another kind", "tuple", "text", "nothing"],
 )
 def test_a_value_equals_only_its_like(other: object) -> None:
-    """Otherwise a test could compare an effect with something else and pass."""
+    """A value equals only values of its own type, or tests could confuse two effects."""
     assert Forget(C1) != other
     assert not Forget(C1) == other  # noqa: SIM201
     assert Forget(C1) == Forget(ConnectionId("c1"))
@@ -63,7 +63,7 @@ def test_a_value_equals_only_its_like(other: object) -> None:
 def test_a_row_settles_for_half_a_minute_or_two_seconds_after_it_was_stored(
     saved_at: int | None, seat: str | None, until: int
 ) -> None:
-    """API Gateway gives a handshake 29 s; until then nobody can tell a ghost from a newcomer."""
+    """API Gateway gives a handshake 29 s; until then a ghost and a newcomer look alike."""
     newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
     assert newcomer.is_settling(AT - 1)
     assert newcomer.is_settling(AT)
@@ -73,7 +73,7 @@ def test_a_row_settles_for_half_a_minute_or_two_seconds_after_it_was_stored(
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:
-    """As text, in the order of time; of the same millisecond by the connection."""
+    """The rank sorts as text in the order of time, then by connection id."""
     first, second = row("Alice", 1), row("Alice", 2)
     assert first.rank < second.rank
     assert first.rank == "2024-02-09T18:23:01.000Z Alice-1"

@@ -1,4 +1,4 @@
-"""The core is made of values: what it may not know, it does not load, and the linter says so."""
+"""The core's imports: the standard library only, and no module that does I/O."""
 
 import subprocess
 import sys
@@ -25,7 +25,7 @@ BANNED: dict[str, dict[str, str]] = tomllib.loads((ROOT / "core" / "ruff.toml").
 
 @pytest.fixture(scope="module")
 def loaded() -> set[str]:
-    """Every module that a fresh interpreter loads for the sake of the core."""
+    """The modules that a fresh interpreter loads when it imports the core."""
     done = subprocess.run(
         [sys.executable, "-c", LOAD_THE_CORE], capture_output=True, cwd=ROOT, text=True, check=True
     )
@@ -33,13 +33,13 @@ def loaded() -> set[str]:
 
 
 def test_every_module_of_the_core_was_loaded(loaded: set[str]) -> None:
-    """Otherwise the tests below would prove nothing."""
+    """All modules of the core are imported; otherwise the tests below would prove nothing."""
     files = (ROOT / "core").glob("[!_]*.py")
     assert {f"poker_signal.core.{file.stem}" for file in files} <= loaded
 
 
 def test_the_core_loads_nothing_but_the_standard_library(loaded: set[str]) -> None:
-    """The Lambda zip holds only our code, and every package costs milliseconds at a cold start."""
+    """The Lambda zip has only our code; each package would cost milliseconds at a cold start."""
     top_level = {name.partition(".")[0] for name in loaded}
     assert top_level - sys.stdlib_module_names == {"poker_signal"}
 
@@ -54,5 +54,5 @@ def test_the_core_loads_nothing_but_the_standard_library(loaded: set[str]) -> No
     ids=str,
 )
 def test_the_core_does_not_load_what_does_io(loaded: set[str], module: str) -> None:
-    """Values in, values out: what is not loaded cannot be called."""
+    """The core takes and returns values; a module that is not loaded cannot be called."""
     assert module not in loaded

@@ -1,4 +1,4 @@
-"""Token buckets: so many messages per second, and so many at once."""
+"""Token buckets: a rate in messages per second, and a burst."""
 
 from fractions import Fraction
 
@@ -14,7 +14,7 @@ AT_MS = 1_707_503_040_000
 
 
 def passed(meter: Meter, at_ms: int, connection_id: str = "c1") -> bool:
-    """Tell whether a message is within the limit."""
+    """Return whether a message is within the limit."""
     event = Message(ConnectionId(connection_id), "{}", at_ms // 1000, at_ms)
     checked = meter.checked(event)
     assert isinstance(checked, Message)
@@ -23,7 +23,7 @@ def passed(meter: Meter, at_ms: int, connection_id: str = "c1") -> bool:
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:
-    """The bucket refills, not beyond its size; each connection has its own, for messages only."""
+    """Each connection has its own bucket, for messages only, which refills up to the burst."""
     meter = Meter(Rules(message_rate=2, message_burst=3))
     assert [passed(meter, AT_MS) for _ in range(4)] == [True, True, True, False]
     assert passed(meter, AT_MS, "c2")
@@ -34,7 +34,7 @@ def test_a_burst_passes_and_then_the_rate() -> None:
 
 
 def test_without_a_rate_nothing_is_counted() -> None:
-    """And the event is the very same."""
+    """A rate of 0 means no limit, and the event is returned as it is."""
     meter = Meter(Rules(message_rate=0))
     event = Message(ConnectionId("c1"), "{}", AT_MS // 1000, AT_MS)
     assert all(meter.checked(event) is event for _ in range(10_000))
@@ -42,7 +42,7 @@ def test_without_a_rate_nothing_is_counted() -> None:
 
 
 def test_buckets_that_are_full_again_are_forgotten_and_no_others() -> None:
-    """A host that runs for weeks does not fill up; and nobody gains by it."""
+    """Memory stays small on a host that runs for weeks, and no client gains a token by it."""
     meter = Meter(Rules(message_rate=1, message_burst=1))
     for number in range(WORTH_A_LOOK - 1):
         assert passed(meter, AT_MS, f"old-{number}")
@@ -54,14 +54,14 @@ def test_buckets_that_are_full_again_are_forgotten_and_no_others() -> None:
 
 
 class PlainBucket:
-    """A token bucket as textbooks have it, without rounding."""
+    """A textbook token bucket with exact fractions."""
 
     def __init__(self, interval_us: int, burst: int, at_ms: int) -> None:
         self.interval_us, self.burst, self.at_ms = interval_us, burst, at_ms
         self.tokens = Fraction(burst)
 
     def take(self, at_ms: int) -> bool:
-        """Tell whether there was a token."""
+        """Take a token; return whether there was one."""
         refilled = Fraction((at_ms - self.at_ms) * 1000, self.interval_us)
         self.tokens, self.at_ms = min(self.tokens + refilled, Fraction(self.burst)), at_ms
         if self.tokens < 1:
@@ -78,7 +78,7 @@ class PlainBucket:
 def test_one_number_decides_as_a_token_bucket_does(
     interval_us: int, burst: int, pauses_ms: list[int]
 ) -> None:
-    """Whatever the rate, and whenever messages come."""
+    """One timestamp replaces the bucket, for any rate and any times of messages."""
     rate, plain = Rate(1_000_000 / interval_us, burst), PlainBucket(interval_us, burst, AT_MS)
     at_ms, full_at_us = AT_MS, FULL
     for pause_ms in pauses_ms:
@@ -96,7 +96,7 @@ def test_one_number_decides_as_a_token_bucket_does(
 def test_a_clock_that_jumps_lets_nobody_send_more_than_a_burst_at_once(
     per_s: float, burst: int, jumps_ms: list[int]
 ) -> None:
-    """Events of one connection may be handled in another order than they came in."""
+    """Events of one connection may be handled in another order than they arrived."""
     rate, full_at_us = Rate(per_s, burst), FULL
     for jump_ms in jumps_ms:
         spent = rate.spend(full_at_us, AT_MS + jump_ms)

@@ -1,4 +1,4 @@
-"""Who is in a game, and who owns which name."""
+"""The rows of a game, and the owners of its names."""
 
 from itertools import permutations
 
@@ -37,33 +37,33 @@ rows = st.lists(members, max_size=6)
     ids=lambda order: ", ".join(member.connection_id for member in order),
 )
 def test_a_name_belongs_to_who_connected_first(order: tuple[Row, ...]) -> None:
-    """Nobody takes a seat by merely connecting later, however DynamoDB orders its rows."""
+    """A later connection takes no seat, in whatever order DynamoDB returns the rows."""
     assert Room(order).owner(PLAYER, AT) == ALICE
 
 
 def test_the_host_is_who_connected_last() -> None:
-    """A tablet that restarts must get its game back from its own dead connection."""
+    """A tablet that restarts gets its game back from its own dead connection."""
     assert Room([TABLET, RESTARTED_TABLET]).owner(HOST, AT) == RESTARTED_TABLET
     assert Room([RESTARTED_TABLET, TABLET]).owner(HOST, AT) == RESTARTED_TABLET
 
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
 def test_of_the_same_millisecond_the_smaller_connection_id_owns_the_name(name: str) -> None:
-    """Two Lambdas that look at the same rows must come to the same answer."""
+    """Two invocations with the same rows must find the same owner."""
     smaller, greater = row(name, connection_id="A="), row(name, connection_id="B=")
     assert Room([smaller, greater]).owner(PlayerId(name), AT) == smaller
     assert Room([greater, smaller]).owner(PlayerId(name), AT) == smaller
 
 
 def test_milliseconds_decide() -> None:
-    """Two devices of one table connect within the same second."""
+    """Two devices may connect within the same second; the earlier one owns the name."""
     first = row("Alice", connection_id="Z=")
     second = Row(ConnectionId("A="), PLAYER, first.game_id, "2024-02-09T18:23:00.001Z", first.ttl)
     assert Room([second, first]).owner(PLAYER, AT) == first
 
 
 def test_the_owner_is_named_first_and_the_next_owners_after_it() -> None:
-    """When an owner turns out to be gone, the next one is asked."""
+    """When an owner turns out to be gone, the next row is tried."""
     assert Room([LATEST_ALICE, BOB, LATER_ALICE, ALICE]).named(PLAYER, AT) == [
         ALICE,
         LATER_ALICE,
@@ -78,13 +78,13 @@ def test_the_owner_is_named_first_and_the_next_owners_after_it() -> None:
     ids=["lower", "upper", "trailing space", "leading space", "full width", "empty"],
 )
 def test_names_are_compared_exactly(name: str) -> None:
-    """Who types another name is another player."""
+    """Names that differ in case, spaces or Unicode form are different players."""
     assert Room([ALICE]).named(PlayerId(name), AT) == []
     assert Room([row("Zo\u00eb")]).owner(PlayerId("Zoe\u0308"), AT) is None
 
 
 def test_a_row_is_found_by_its_connection_until_it_expires() -> None:
-    """Who sent a message is known by the connection alone."""
+    """The sender of a message is known by its connection id alone."""
     room = Room([ALICE, BOB, EXPIRED_ALICE])
     assert room.row(BOB.connection_id, AT) == BOB
     assert room.row(LATER_ALICE.connection_id, AT) is None
@@ -93,7 +93,7 @@ def test_a_row_is_found_by_its_connection_until_it_expires() -> None:
 
 
 def test_a_room_is_equal_to_one_of_the_same_rows() -> None:
-    """The order in which rows were read says nothing; a failing test names who was there."""
+    """The order of the rows does not matter; the repr shows them when a test fails."""
     assert Room([ALICE, BOB]) == Room([BOB, ALICE])
     assert hash(Room([ALICE, BOB])) == hash(Room([BOB, ALICE]))
     assert Room([ALICE]) != Room([BOB])
@@ -104,27 +104,27 @@ def test_a_room_is_equal_to_one_of_the_same_rows() -> None:
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
 def test_of_one_session_the_latest_row_has_the_seat(name: str) -> None:
-    """A takeover holds from the moment that it is written, whatever is left of the old row."""
+    """A takeover holds once the new row is saved, even if the old row is still there."""
     old, new = row(name, 1, session="s1"), row(name, 9, session="s1")
     bystander = row(name, 5)
     assert Room([old, bystander, new]).named(PlayerId(name), AT) == [new, old, bystander]
 
 
 def test_a_successor_ranks_as_the_row_that_it_replaced() -> None:
-    """Who connected in between has not come first because Alice changed to mobile."""
+    """Alice keeps her rank when she reconnects, ahead of connections made in between."""
     successor = row("Alice", 9, session="s1")._replace(seat=ALICE.rank)
     assert Room([LATER_ALICE, successor]).owner(PLAYER, AT) == successor
     assert Room([LATER_ALICE, successor._replace(seat=None)]).owner(PLAYER, AT) == LATER_ALICE
 
 
 def test_an_expired_row_passes_no_seat_on() -> None:
-    """It does not exist."""
+    """An expired row counts as deleted."""
     old, new = row("Alice", 0, session="s1", ttl=AT - 1), row("Alice", 9, session="s1")
     assert Room([old, ALICE, new]).named(PLAYER, AT) == [ALICE, new]
 
 
 def test_a_protected_host_comes_before_one_that_is_not() -> None:
-    """Both connected at once, and neither saw the other: nobody steals a game like that."""
+    """The host with a session owns the name, even if two hosts were saved at the same time."""
     protected, later = row("HOST", 1, session="s1"), row("HOST", 9)
     another = row("HOST", 8, session="s2")
     named = Room([later, another, TABLET, protected]).named(HOST, AT)
@@ -132,7 +132,7 @@ def test_a_protected_host_comes_before_one_that_is_not() -> None:
 
 
 def test_whoever_is_in_doubt_owns_nothing_and_is_still_there() -> None:
-    """Its handshake may be going on: the next one hears what was to be said, and no row goes."""
+    """A row in doubt is skipped, but not deleted: its handshake may still be going on."""
     room = Room([ALICE, LATER_ALICE, BOB])
     doubting = room.doubting(ALICE.connection_id)
     assert doubting.named(PLAYER, AT) == [LATER_ALICE]
@@ -146,7 +146,7 @@ def test_whoever_is_in_doubt_owns_nothing_and_is_still_there() -> None:
 
 
 def test_a_room_takes_no_row_of_another_game() -> None:
-    """Whatever a host mixes up: no message ever gets into another game."""
+    """A host's mistake raises ValueError, so that no message gets into another game."""
     other_game = row("Bob", connection_id="elsewhere", game_id="4712")
     with pytest.raises(ValueError, match="of another"):
         Room([ALICE, other_game])
@@ -156,7 +156,7 @@ def test_a_room_takes_no_row_of_another_game() -> None:
 
 @given(rows)
 def test_every_name_has_one_owner_and_whoever_came_first_is_first(some: list[Row]) -> None:
-    """Expired rows own nothing."""
+    """Expired rows own nothing, and owners are sorted by the time they connected."""
     room = Room(some)
     owners = room.owners(AT)
     names = {member.player_id for member in room if member.ttl >= AT}
@@ -170,7 +170,7 @@ def test_every_name_has_one_owner_and_whoever_came_first_is_first(some: list[Row
 
 @given(rows)
 def test_the_owner_is_the_first_of_the_name(some: list[Row]) -> None:
-    """The quick look-up and the whole list must never disagree."""
+    """The quick look-up of the owner always agrees with the list of the name's rows."""
     room = Room(some)
     for name in {member.player_id for member in some}:
         named = room.named(name, AT)
@@ -184,7 +184,7 @@ def test_the_owner_is_the_first_of_the_name(some: list[Row]) -> None:
 def test_changing_a_room_is_the_same_as_reading_it_anew(
     first: list[Row], changes: list[Row | ConnectionId]
 ) -> None:
-    """The emulator changes its room, Lambda reads it: both must see the same owners."""
+    """The emulator changes its room and Lambda reads it; both must see the same owners."""
     room, table = Room(first), {member.connection_id: member for member in first}
     for change in changes:
         before = room, list(room)
@@ -202,10 +202,10 @@ def test_changing_a_room_is_the_same_as_reading_it_anew(
 
 
 def test_who_was_reached_by_whom_is_in_the_rows() -> None:
-    """Nobody was by somebody who is not there."""
+    """A row notes the connections that it reached; an unknown connection has reached none."""
     bob = row("Bob", 0)
     alice = row("Alice", 1, reached=[bob])
     room = Room([alice, bob])
     assert room.has_reached(alice.connection_id, bob.connection_id)
     assert not room.has_reached(bob.connection_id, alice.connection_id)
-    assert not room.has_reached(ConnectionId("nobody"), bob.connection_id)
+    assert not room.has_reached(ConnectionId("unknown"), bob.connection_id)

@@ -1,4 +1,4 @@
-"""The rules: what an event causes, given who is in the game."""
+"""The rules: the effects of an event in a given room."""
 
 import pytest
 
@@ -54,13 +54,13 @@ DIRECTED = sorted(messages.DIRECTED)
 
 
 def relay(cause: Signal, sender: Row, target: Row) -> Post:
-    """Return the Post that passes a message on, with no payload."""
+    """Return the Post that relays a message without payload."""
     frame = f'{{"type":"{cause.type}","senderId":"{sender.player_id}","payload":null}}'
     return Post(target.connection_id, frame, cause, target.player_id)
 
 
 def expired(member: Row) -> Row:
-    """Return a row as DynamoDB may still return it, a second after its end."""
+    """Return the row a second after its expiry, as DynamoDB may still return it."""
     return row(member.player_id, connection_id=member.connection_id, ttl=AT - 1)
 
 
@@ -68,7 +68,7 @@ def expired(member: Row) -> Row:
 
 
 def at_last(said: Signal) -> Signal:
-    """Return a signal that has waited as long as it may."""
+    """Return a signal that has waited and looked as often as it may."""
     return said._replace(waits=MAX_WAITS, looks=MAX_WAITS)
 
 
@@ -79,7 +79,7 @@ def at_last(said: Signal) -> Signal:
     ids=["host to player", "player to host", "player to player"],
 )
 def test_a_directed_message_goes_to_its_target_only(type_: str, sender: Row, target: Row) -> None:
-    """A handshake is between two devices."""
+    """A WebRTC handshake is between two devices, so no other connection gets its messages."""
     waits = MAX_WAITS if type_ == "ice-candidate" else 0
     sends = signal(sender, type_, target.player_id, waits=waits)
     assert route(sends, ROOM) == [relay(sends, sender, target)]
@@ -105,7 +105,7 @@ def test_a_message_goes_to_who_owns_the_name(
 
 
 def test_the_same_names_in_another_game_hear_nothing() -> None:
-    """A room is one game's: each game has its own HOST and its own Alice."""
+    """A room has the rows of one game: each game has its own HOST and its own Alice."""
     tablet, alice = row("HOST", 0, connection_id="h2"), row("Alice", 1, connection_id="a2")
     joins = signal(alice, "join")
     assert route(joins, Room([tablet, alice])) == [relay(joins, alice, tablet)]
@@ -123,7 +123,7 @@ def test_the_same_names_in_another_game_hear_nothing() -> None:
 def test_a_target_that_is_not_there_is_not_found(
     type_: str, target: Row, error: type[SignalError]
 ) -> None:
-    """The sender is told, and may try again; only a join asks for a host of any kind."""
+    """The sender gets an error and may try again; only a join asks for a host of any kind."""
     for others in ([], [expired(target)]):
         with pytest.raises(error) as caught:
             route(at_last(signal(ALICE, type_, target.player_id)), Room([ALICE, *others]))
@@ -132,9 +132,9 @@ def test_a_target_that_is_not_there_is_not_found(
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
 def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> None:
-    """Whoever has just connected may not be in the index yet; four reads, a second in all.
+    """A new connection may not be in the index yet: four more reads within one second.
 
-    A candidate's offer looks for the same player at the same time: neither may be lost.
+    A candidate and its offer may look for the same player at once; neither may be lost.
     """
     said, delays = signal(ALICE, type_, "HOST"), []
     while said.looks < MAX_WAITS:
@@ -152,7 +152,7 @@ def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> Non
     "room", [Room([TABLET, BOB]), Room([TABLET, BOB, expired(ALICE)])], ids=["forgotten", "expired"]
 )
 def test_a_sender_without_a_row_is_not_connected(type_: str, room: Room) -> None:
-    """Its row was taken over or has expired: nobody could tell who speaks."""
+    """A sender whose row was taken over or has expired has no name to send as."""
     with pytest.raises(NotConnected):
         route(signal(ALICE, type_, "Bob"), room)
 
@@ -163,14 +163,14 @@ def test_a_sender_without_a_row_is_not_connected(type_: str, room: Room) -> None
     ids=repr,
 )
 def test_an_unknown_type_is_refused(type_: str) -> None:
-    """What we send ourselves, a client must not be able to send in our name."""
+    """Clients must not be able to send the types that only the server sends."""
     with pytest.raises(UnknownType):
         route(signal(ALICE, type_, "Bob"), ROOM)
 
 
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
 def test_a_directed_message_needs_a_target(type_: str) -> None:
-    """Nothing is broadcast."""
+    """Nothing is broadcast, so a message without a target is refused."""
     with pytest.raises(InvalidMessage) as caught:
         route(signal(ALICE, type_, None), ROOM)
     assert caught.value.reason == (
@@ -183,14 +183,14 @@ def test_a_directed_message_needs_a_target(type_: str) -> None:
 
 
 def test_the_host_cannot_join() -> None:
-    """It would answer itself with an offer."""
+    """A join of HOST would make it send an offer to itself."""
     with pytest.raises(InvalidJoin):
         route(signal(TABLET, "join"), ROOM)
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
 def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: str) -> None:
-    """Otherwise a stranger who connects as Alice could answer the host as Alice."""
+    """The owner is probed first, or a stranger named Alice could answer the host as Alice."""
     again, newest = row("Alice", 9), row("HOST", 9)
     says = signal(again, type_, "HOST", waits=MAX_WAITS)
     assert route(says, Room([TABLET, ALICE, again])) == [
@@ -206,7 +206,7 @@ def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: 
 
 @pytest.mark.parametrize("type_", ["join", "answer"])
 def test_whoever_may_still_be_connecting_is_waited_for(type_: str) -> None:
-    """A tablet that restarts is back in a moment; after a second it is not there."""
+    """A tablet that restarts is back in a moment; after one second it counts as gone."""
     room = Room([TABLET, ALICE]).doubting(TABLET.connection_id)
     early = signal(ALICE, type_, "HOST", waits=MAX_WAITS - 1)
     assert route(early, room) == [Wait(WAIT_S, early)]
@@ -215,7 +215,7 @@ def test_whoever_may_still_be_connecting_is_waited_for(type_: str) -> None:
 
 
 def test_a_rival_that_is_alive_is_a_duplicate_name() -> None:
-    """Two players of one name could not be told apart by the host."""
+    """The host could not tell two players of one name apart."""
     with pytest.raises(DuplicateName) as caught:
         route(Alive(PlayerId("Alice"), signal(row("Alice", 9), "join")), ROOM)
     assert caught.value.player_id == "Alice"
@@ -230,7 +230,7 @@ TO_HOST = "In this game players may send messages only to the host."
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
 @pytest.mark.parametrize("sender", [ALICE, TABLET], ids=["player", "host"])
 def test_nobody_addresses_itself(topology: Topology, type_: str, sender: Row) -> None:
-    """Nor by another connection of the same player."""
+    """A player cannot send to itself, not even from another connection."""
     again = row(sender.player_id, 9)
     for members, speaks in ((ROOM, sender), (Room([ALICE, again]), again)):
         with pytest.raises(NotAllowed, match="to itself"):
@@ -246,7 +246,7 @@ def test_nobody_addresses_itself(topology: Topology, type_: str, sender: Row) ->
     ids=["player to host", "host to player"],
 )
 def test_in_a_star_the_host_is_the_centre(sender: Row, types: list[str], target: Row) -> None:
-    """It offers, and the others answer."""
+    """HOST sends offers, and the other players answer."""
     for type_ in types:
         sends = signal(sender, type_, target.player_id, waits=MAX_WAITS)
         assert route(sends, ROOM, STAR) == [relay(sends, sender, target)]
@@ -255,12 +255,12 @@ def test_in_a_star_the_host_is_the_centre(sender: Row, types: list[str], target:
 @pytest.mark.parametrize(
     ("type_", "target_id", "says"),
     [
-        *((type_, target_id, TO_HOST) for type_ in DIRECTED for target_id in ("Bob", "Nobody")),
+        *((type_, target_id, TO_HOST) for type_ in DIRECTED for target_id in ("Bob", "Carol")),
         ("offer", "HOST", "In this game only the host may send offers."),
     ],
 )
 def test_in_a_star_players_may_not(type_: str, target_id: str, says: str) -> None:
-    """Address players, not even to find out who is there; nor offer: two offers would cross."""
+    """Players may not send to players, present or not, nor send offers, which would cross."""
     with pytest.raises(NotAllowed) as caught:
         route(signal(ALICE, type_, target_id), ROOM, STAR)
     assert str(caught.value) == says
@@ -271,7 +271,7 @@ def test_in_a_star_players_may_not(type_: str, target_id: str, says: str) -> Non
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
 def test_a_newcomer_with_the_same_session_takes_over(name: str) -> None:
-    """The new row comes first: the name has an owner throughout. All its ghosts go, unprobed."""
+    """The new row is saved first, so the name always has an owner; no old row is probed."""
     first, second = (row(name, at, session="s1") for at in (1, 2))
     new = row(name, 9, session="s1")
     assert route(connect(new), Room([BOB, first, second])) == [
@@ -309,12 +309,12 @@ def test_a_newcomer_with_the_same_session_takes_over(name: str) -> None:
     ],
 )
 def test_who_does_not_know_the_secret_takes_nothing_over(old: Row, new: Row) -> None:
-    """The session is what proves that two connections are one player."""
+    """The session proves that two connections are one player."""
     assert route(connect(new), Room([old])) == [Save(new)]
 
 
 def test_a_seat_is_passed_on_and_on() -> None:
-    """Whoever connects between two takeovers has not come first for that."""
+    """A seat keeps its first rank over takeovers, ahead of connections made in between."""
     second = row("Alice", 5, session="s1")._replace(seat=row("Alice", 1).rank)
     third = row("Alice", 9, session="s1")
     saves, *_ = route(connect(third), Room([second, row("Alice", 3)]))
@@ -322,7 +322,7 @@ def test_a_seat_is_passed_on_and_on() -> None:
 
 
 def test_a_newcomer_that_was_overtaken_by_its_next_self_is_refused() -> None:
-    """A late loser undoes no takeover: its own connection is the older one."""
+    """A late invocation undoes no takeover: its own connection is the older one."""
     newer, late = row("Alice", 9, session="s1"), row("Alice", 5, session="s1")
     with pytest.raises(Superseded):
         route(connect(late), Room([newer]))
@@ -333,7 +333,7 @@ def test_a_newcomer_that_was_overtaken_by_its_next_self_is_refused() -> None:
 def test_a_newcomer_without_a_protected_hosts_session_is_decided_by_a_probe(
     session: str | None, other: Row
 ) -> None:
-    """Only a host that is alive is worth protecting, also behind one that is not protected."""
+    """Only a live host is protected, so it is probed, whatever other rows there are."""
     protected, newcomer = row("HOST", 0, session="s1"), row("HOST", 9, session=session)
     asks = connect(newcomer)
     assert route(asks, Room([other, protected])) == [
@@ -342,7 +342,7 @@ def test_a_newcomer_without_a_protected_hosts_session_is_decided_by_a_probe(
 
 
 def test_a_protected_host_that_is_alive_refuses_the_newcomer() -> None:
-    """Nobody steals a running game."""
+    """A running game cannot be stolen: the newcomer gets 409."""
     with pytest.raises(HostProtected) as caught:
         route(Alive(HOST, connect(row("HOST", 9))), ROOM)
     assert caught.value.status_code == 409
@@ -350,7 +350,7 @@ def test_a_protected_host_that_is_alive_refuses_the_newcomer() -> None:
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
 def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) -> None:
-    """A retry makes nothing worse: the row that is found is the newcomer's own."""
+    """A retry does no harm: the row that it finds is the newcomer's own."""
     newcomer, former = row(name, 9, session="s1"), row(name, 1, session="s1")
     assert route(connect(newcomer), Room([newcomer, former])) == [
         Save(newcomer._replace(seat=former.rank)),
@@ -369,7 +369,7 @@ def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) ->
 )
 @pytest.mark.parametrize("room", [ROOM, Room()], ids=["known", "unknown"])
 def test_who_is_gone_is_forgotten(event: Event, room: Room) -> None:
-    """A dead row never survives being found out, and forgetting twice does no harm."""
+    """A dead row is deleted as soon as it is found, and deleting it twice does no harm."""
     assert route(event, room) == [Forget(BOB.connection_id)]
 
 
@@ -379,7 +379,7 @@ def test_who_is_gone_is_forgotten(event: Event, room: Room) -> None:
 def test_a_delivery_is_noted_once_and_acknowledged(
     type_: str, is_known: bool, id_: str | None
 ) -> None:
-    """Only a description lets candidates through, and only who gave an id asked for an answer."""
+    """Only offers and answers let candidates through, and only messages with an id get an ack."""
     told = signal(ALICE, type_, "Bob", id_=id_)
     room = Room([TABLET, row("Alice", 1, reached=[BOB] if is_known else []), BOB])
     is_noted = type_ in ("offer", "answer") and not is_known
@@ -399,7 +399,7 @@ def test_a_delivery_is_noted_once_and_acknowledged(
     ids=["no offer", "after its offer", "target has connected anew"],
 )
 def test_a_candidate_waits_for_the_offer_of_its_pair(reached: list[Row], waits: bool) -> None:
-    """The client in the field throws away what it has of candidates when the offer comes."""
+    """Deployed clients drop candidates that came before the offer."""
     alice = row("Alice", 1, reached=reached)
     assert pytest.approx(1) == WAIT_S * MAX_WAITS
     early = signal(alice, "ice-candidate", "Bob", looks=MAX_WAITS)
@@ -408,7 +408,7 @@ def test_a_candidate_waits_for_the_offer_of_its_pair(reached: list[Row], waits: 
 
 
 def test_a_candidate_whose_offer_went_past_the_owner_asks_whether_the_owner_lives() -> None:
-    """The owner is a ghost, for whose offer it would wait in vain; or it has just connected."""
+    """The owner is either a ghost, whose offer will never come, or has just connected."""
     ghost, again = row("Bob", 2), row("Bob", 9)
     tablet = row("HOST", 0, reached=[again])
     early = signal(tablet, "ice-candidate", "Bob", waits=1)
@@ -418,7 +418,7 @@ def test_a_candidate_whose_offer_went_past_the_owner_asks_whether_the_owner_live
 
 
 def test_a_candidate_waits_for_the_offer_to_an_owner_that_lives() -> None:
-    """A tablet was started again: the player's next answer is for that one; it is asked once."""
+    """A restarted tablet gets the next answer, so the candidate waits; one probe is enough."""
     started_again = row("HOST", 9)
     alice = row("Alice", 1, reached=[TABLET])
     early = signal(alice, "ice-candidate", waits=1)
@@ -433,7 +433,7 @@ def test_a_candidate_waits_for_the_offer_to_an_owner_that_lives() -> None:
 
 @pytest.mark.parametrize("ttl", [AT - 1, AT + 7000], ids=["expired", "of another player"])
 def test_only_a_live_row_of_the_name_shows_that_the_owner_was_passed_over(ttl: int) -> None:
-    """Who has left shows nothing: the next offer goes to the owner."""
+    """Expired rows and rows of other players do not count: the candidate waits for its offer."""
     other = row("Bob" if ttl < AT else "Carol", 1, ttl=ttl)
     tablet = row("HOST", 0, reached=[other])
     early = signal(tablet, "ice-candidate", "Bob", waits=1)
@@ -472,13 +472,13 @@ CAROL = row("Carol", 9)
     ],
 )
 def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> None:
-    """Nobody is asked for a sign of life for their sake."""
+    """No connection is probed if the newcomer needs no seat or a seat is free."""
     assert route(connect(newcomer), room, TWO_SEATS) == [Save(newcomer)]
     assert route(connect(CAROL), ROOM, Rules(seats=0)) == [Save(CAROL)]
 
 
 def test_a_player_that_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
-    """Each once; when all are alive the game is full, and the handshake is refused."""
+    """Each player is probed once; if all are alive, the handshake is refused."""
     asks = connect(CAROL)
     probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)
     assert route(asks, Room([TABLET, BOB, ALICE]), TWO_SEATS) == [probe]
@@ -505,7 +505,7 @@ LISTED = frozenset({"https://poker.example.com"})
 def test_a_page_on_the_list_may_connect_and_so_may_what_is_no_page(
     origin: str | None, origins: frozenset[str]
 ) -> None:
-    """Only browsers tell the truth, and only their users need protection from other pages."""
+    """The list protects users of browsers; other clients may send any origin or none."""
     asks = connect(BOB)._replace(origin=origin)
     assert route(asks, Room([ALICE]), Rules(origins=origins)) == [Save(BOB)]
 
@@ -516,7 +516,7 @@ def test_a_page_on_the_list_may_connect_and_so_may_what_is_no_page(
     ["null", "", "http://poker.example.com", "https://poker.example.com.evil.example"],
 )
 def test_any_other_page_is_refused(name: str, origin: str) -> None:
-    """Compared exactly."""
+    """Origins are compared exactly."""
     with pytest.raises(OriginNotAllowed) as caught:
         route(connect(row(name))._replace(origin=origin), ROOM, Rules(origins=LISTED))
     assert caught.value.status_code == 403
@@ -524,7 +524,7 @@ def test_any_other_page_is_refused(name: str, origin: str) -> None:
 
 @pytest.mark.parametrize("type_", sorted(messages.TYPES - {"ping"}))
 def test_a_message_too_many_goes_nowhere(type_: str) -> None:
-    """Decided before anybody is looked up; but a ping is answered, and a mistake told, first."""
+    """The limit applies before any look-up, but after pings and mistakes in the message."""
     many = signal(ALICE, type_, "Bob")._replace(is_over_limit=True)
     with pytest.raises(RateLimited, match="That was too much at once"):
         route(many, Room())
@@ -536,7 +536,7 @@ def test_a_message_too_many_goes_nowhere(type_: str) -> None:
 
 
 def test_a_payload_is_as_large_as_it_may_be() -> None:
-    """In bytes of UTF-8, quotes and all."""
+    """The limit counts bytes of UTF-8, including the quotes."""
     rules = Rules(max_payload_bytes=8)
     fits = signal(ALICE, "player-connected", "Bob", payload='"äää"')
     assert [type(effect) for effect in route(fits, ROOM, rules)] == [Post]

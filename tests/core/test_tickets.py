@@ -1,4 +1,4 @@
-"""Join tickets, held against PyJWT: what it makes is accepted, what it would refuse is refused."""
+"""Join tickets compared with PyJWT: its tickets are accepted, and those it refuses are refused."""
 
 import base64
 import hashlib
@@ -39,7 +39,7 @@ names = st.text(min_size=1, max_size=40).filter(is_name)
 
 
 def made(secret: str = SECRET, algorithm: str = "HS256", kid: Any = "new", **claims: Any) -> str:
-    """Return a ticket of PyJWT's; a claim or a kid that is None is left out."""
+    """Return a ticket made by PyJWT; claims and a kid that are None are left out."""
     payload = {key: value for key, value in {**CLAIMS, **claims}.items() if value is not None}
     headers = {} if kid is None else {"kid": kid}
     return jwt.encode(payload, secret, algorithm, headers)
@@ -52,34 +52,34 @@ def encoded(content: str | bytes) -> str:
 
 
 def signed(header: str | bytes, claims: str | bytes, secret: str = SECRET) -> str:
-    """Return what PyJWT would never make: any text as header and claims, signed well."""
+    """Return a validly signed ticket with any text as header and claims, unlike PyJWT's."""
     return signed_text(f"{encoded(header)}.{encoded(claims)}", secret)
 
 
 def signed_text(text: str, secret: str = SECRET) -> str:
-    """Return a text with a signature that fits."""
+    """Return a text with a valid signature."""
     return f"{text}.{encoded(hmac.digest(secret.encode(), text.encode(), hashlib.sha256))}"
 
 
 def refusal(ticket: str | None, keys: dict[str, bytes] = KEYS, at: int = AT) -> str:
-    """Return why a ticket is refused."""
+    """Return the reason why a ticket is refused."""
     with pytest.raises(InvalidTicket) as refused:
         verify(ticket, keys, GAME, PLAYER, at)
     return refused.value.reason
 
 
-# What lets a player in
+# Tickets that are accepted
 
 
 @given(names, names)
 def test_pyjwts_tickets_are_accepted(game: str, player: str) -> None:
-    """Whatever the names; a backend needs nothing of ours."""
+    """A backend can make tickets for any names without code of ours."""
     verify(made(gameId=game, playerId=player), KEYS, GameId(game), PlayerId(player), AT)
 
 
 @given(names, names, st.sampled_from([*KEYS]))
 def test_pyjwt_accepts_ours(game: str, player: str, kid: str) -> None:
-    """And reads the same in them."""
+    """PyJWT accepts our tickets and reads the same claims."""
     ticket = sign(KEYS, kid, GameId(game), PlayerId(player), AT + 300)
     assert jwt.get_unverified_header(ticket) == {"alg": "HS256", "kid": kid, "typ": "JWT"}
     claims = jwt.decode(ticket, KEYS[kid], ["HS256"], options={"verify_exp": False})
@@ -88,7 +88,7 @@ def test_pyjwt_accepts_ours(game: str, player: str, kid: str) -> None:
 
 
 def test_ours_fits_into_a_url_with_the_longest_names() -> None:
-    """128 emoji each: the names are there as well, percent-encoded."""
+    """A ticket leaves room in the URL for two percent-encoded names of 128 emoji."""
     name = "🃏" * 128
     ticket = sign(KEYS, "new", GameId(name), PlayerId(name), AT + 300)
     assert len(ticket) < MAX_CHARACTERS / 2
@@ -115,29 +115,29 @@ def test_ours_fits_into_a_url_with_the_longest_names() -> None:
     ],
 )
 def test_what_is_well_is_accepted(ticket: str) -> None:
-    """Everything that a careful issuer may do."""
+    """A ticket may have all that a careful issuer may write."""
     verify(ticket, KEYS, GAME, PLAYER, AT)
 
 
 def test_a_single_key_needs_no_name() -> None:
-    """Many libraries put no kid into the header unasked."""
+    """A single key needs no kid, because many libraries write none by default."""
     verify(made(kid=None), ONE, GAME, PLAYER, AT)
     assert refusal(made(kid=None)) == "it names no key, and there are several"
 
 
-# What does not
+# Tickets that are refused
 
 
 @pytest.mark.parametrize("ticket", [None, ""])
 def test_none_is_another_mistake_than_a_bad_one(ticket: str | None) -> None:
-    """401, not 403."""
+    """A missing ticket is answered 401, not 403."""
     with pytest.raises(MissingTicket):
         verify(ticket, KEYS, GAME, PLAYER, AT)
 
 
 @pytest.mark.parametrize("kid", ["older", "", "NEW", "🃏", "x" * 2000])
 def test_an_unknown_key_is_told_apart(kid: str) -> None:
-    """It may be a new one: the host may look again."""
+    """An unknown kid has its own error, so that the host can read the keys again."""
     with pytest.raises(UnknownTicketKey):
         verify(made(kid=kid), KEYS, GAME, PLAYER, AT)
 
@@ -163,12 +163,12 @@ def with_claims(text: str) -> str:
 
 
 def with_exp(text: str) -> str:
-    """Return a ticket whose exp is spelt so."""
+    """Return a ticket whose exp is the given JSON text."""
     return with_claims(f'{{"gameId":"4711","playerId":"Zoë 🃏","exp":{text}}}')
 
 
 def respelt(part: str) -> str:
-    """Return the same content with another last character: its spare bits are not zero."""
+    """Return base64url of the same content, with unused bits in the last character."""
     assert len(part) % 4 != 0
     return part[:-1] + CHARACTERS[CHARACTERS.index(part[-1]) + 1]
 
@@ -243,14 +243,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_what_is_not_well_is_refused(case: str) -> None:
-    """Each for a reason that the issuer of tickets can do something with."""
+    """Each refusal has a reason that helps the issuer of tickets."""
     ticket, reason = REFUSED[case]
     assert refusal(ticket) == reason
 
 
 @pytest.mark.parametrize("case", REFUSED)
 def test_no_refusal_quotes_the_ticket(case: str) -> None:
-    """It goes to the client, and to the emulator's console."""
+    """A refusal does not quote the ticket, since it goes to the client and the console."""
     ticket, _ = REFUSED[case]
     with pytest.raises(InvalidTicket) as refused:
         verify(ticket, KEYS, GAME, PLAYER, AT)
@@ -260,7 +260,7 @@ def test_no_refusal_quotes_the_ticket(case: str) -> None:
 
 @pytest.mark.parametrize("character", CHARACTERS + ".=+/ %\n🃏")
 def test_any_changed_character_is_refused(character: str) -> None:
-    """Wherever it is: every one counts, and none has two spellings."""
+    """Every character counts at every position, and none has two spellings."""
     for position, there in enumerate(GOOD):
         changed = GOOD[:position] + character + GOOD[position + 1 :]
         if character != there:
@@ -269,14 +269,14 @@ def test_any_changed_character_is_refused(character: str) -> None:
 
 @given(st.integers(0, len(GOOD) - 1), st.text(min_size=1, max_size=9), st.integers(1, len(GOOD)))
 def test_anything_inserted_or_left_out_is_refused(position: int, text: str, count: int) -> None:
-    """Nothing is skipped, as base64 decoders like to, and nothing is optional."""
+    """No character is skipped, as base64 decoders often do, and none is optional."""
     assert refusal(GOOD[:position] + text + GOOD[position:])
     assert refusal((GOOD[:position] + GOOD[position + count :]) or ".")
 
 
 @given(st.text(min_size=1, max_size=200), st.text(max_size=200))
 def test_no_text_is_a_mistake_of_ours(header: str, claims: str) -> None:
-    """Signed by whoever has the key, and still nothing that is understood."""
+    """Any text that is signed with the key is refused, without another exception."""
     ticket = signed(header.encode(errors="replace"), claims.encode(errors="replace"))
     assert refusal(ticket)
 
@@ -293,14 +293,14 @@ MANY = st.none() | st.booleans() | st.floats() | st.integers(AT - 9, AT + 9)
     ),
 )
 def test_what_we_accept_pyjwt_accepts_as_well(header: Any, claims: Any) -> None:
-    """Of good tickets with anything in them changed: we are stricter, never laxer."""
+    """Valid tickets with changed members show that we are stricter than PyJWT, never laxer."""
     header = {"alg": "HS256", "kid": "new"} | header
     ticket = signed(json.dumps(header), json.dumps(CLAIMS | claims))
     try:
         verify(ticket, ONE, GAME, PLAYER, AT)
     except InvalidTicket:
         return
-    # What PyJWT thinks of the time depends on when the tests run; of other claims we think nothing.
+    # PyJWT would compare times with the clock of this test run; we do not check sub and jti.
     ignored = ("exp", "iat", "nbf", "sub", "jti")
     options: Any = {f"verify_{name}": False for name in ignored}
     found = jwt.decode(ticket, SECRET, ["HS256"], options=options)
@@ -311,7 +311,7 @@ def test_what_we_accept_pyjwt_accepts_as_well(header: Any, claims: Any) -> None:
 
 
 def test_keys_are_read_in_their_order() -> None:
-    """The first one signs."""
+    """Keys keep their order, because the first one signs."""
     text = json.dumps({"b": SECRET, "a": OTHER})
     assert [*read_keys(text).items()] == [("b", SECRET.encode()), ("a", OTHER.encode())]
 
@@ -339,7 +339,7 @@ def test_keys_are_read_in_their_order() -> None:
     ],
 )
 def test_what_holds_no_keys_is_refused(text: str, says: str) -> None:
-    """With what to do, and without a character of any secret."""
+    """The error says what to do, and quotes no character of a secret."""
     with pytest.raises(BadKeys) as error:
         read_keys(text)
     said = str(error.value)

@@ -12,23 +12,23 @@ from poker_signal.emulator.trace.summary import Record, record_of
 
 
 class Records(list[Record]):
-    """An observer that remembers what a person is told."""
+    """An observer that keeps the records that a user would see."""
 
     def observe(self, entry: Kept) -> None:
-        """Take an entry."""
+        """Keep the record of an entry, if it has one."""
         if record := record_of(entry):
             self.append(record)
 
 
 @pytest.fixture
 def records() -> Records:
-    """What the emulator has told so far."""
+    """Records of the emulator so far."""
     return Records()
 
 
 @pytest.fixture
 def clock() -> VirtualClock:
-    """The emulator's time, under control."""
+    """Clock of the emulator, which the test advances."""
     return VirtualClock()
 
 

@@ -1,4 +1,4 @@
-"""Recordings for tests: what players did at an emulator of this process."""
+"""Recordings for tests: scenes of players at an emulator in this process."""
 
 import json
 from collections.abc import Awaitable, Callable
@@ -22,7 +22,7 @@ CANDIDATE = {"candidate": "candidate:1 1 udp 1 192.168.7.7 50000 typ host"}
 
 
 async def entries_of(scene: Scene, clock: Clock | None = None, **settings: Any) -> list[Any]:
-    """Return what is recorded of a scene; read from JSON, as from a file."""
+    """Return the recorded entries of a scene, parsed from JSON as from a file."""
     async with Emulator(Settings(port=0, **settings), clock=clock) as emulator:
         await scene(emulator)
     redaction = Redaction()
@@ -38,7 +38,7 @@ def write(path: Path, entries: list[Any]) -> Path:
 
 
 async def table(emulator: Emulator) -> None:
-    """A host and two players shake hands; one message finds nobody, one is none."""
+    """Play a game: two players meet a host, one message is undelivered and one is invalid."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
         async with peer(emulator, "Zoë") as zoe:
             for name, player in (("Anna", anna), ("Zoë", zoe)):
@@ -60,12 +60,12 @@ async def table(emulator: Emulator) -> None:
 
 
 async def take_over(emulator: Emulator) -> None:
-    """A host comes back with its secret; somebody else wants its seat, and a player vanishes."""
+    """Play a host's takeover, the refusal of another host, and a player that vanishes."""
     async with peer(emulator, "HOST", session="secret-of-the-host") as before:
         async with peer(emulator, "HOST", session="secret-of-the-host") as host:
             await before.wait_closed()
             with pytest.raises(InvalidStatus):
-                await peer(emulator, "HOST", session="somebody-elses")
+                await peer(emulator, "HOST", session="secret-of-a-stranger")
             async with peer(emulator, "Anna") as anna:
                 await tell(anna, type="join")
                 await hear(host)

@@ -7,7 +7,7 @@ from poker_signal.emulator.clock import LoopClock, VirtualClock
 
 
 async def test_the_loops_clock_tells_the_time_of_day_and_calls() -> None:
-    """Epoch milliseconds; timers are the event loop's."""
+    """The time is in epoch milliseconds, and timers are the event loop's."""
     clock = LoopClock()
     before = time.time_ns() // 1_000_000
     called = asyncio.Event()
@@ -18,7 +18,7 @@ async def test_the_loops_clock_tells_the_time_of_day_and_calls() -> None:
 
 
 def test_virtual_time_passes_only_when_it_is_advanced() -> None:
-    """What is due happens in order, each at its own time, what it starts included."""
+    """Due timers run in order, each at its own time, also those that another timer started."""
     clock = VirtualClock(0)
     seen: list[tuple[str, int]] = []
 

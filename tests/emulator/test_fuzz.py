@@ -1,4 +1,4 @@
-"""Whatever arrives on the port: the emulator stays, its other clients do not notice, nothing leaks.
+"""Random bytes on the port: the emulator runs on, other clients are not affected, nothing leaks.
 
 ``make fuzz`` runs forty times as many cases.
 """
@@ -36,7 +36,7 @@ from tests.support.frames import HANDSHAKE, frame
 CASES = tiers.FUZZ_CASES
 
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {"asyncio": asyncio.new_event_loop}
-"""The emulator runs on either; they differ in what they forgive."""
+"""Event loops for the emulator; they differ in the errors that they tolerate."""
 with suppress(ImportError):
     import uvloop
 
@@ -44,16 +44,16 @@ with suppress(ImportError):
 
 ROOT = Path(__file__).parents[2]
 
-# What arrives.
+# Bytes that arrive.
 
 COMPRESSED_HANDSHAKE = HANDSHAKE.replace(
     b"Host:", b"Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\nHost:"
 )
 
-SOMEBODY = b"AAAAAAAAAAAAAAA%3D"
-"""In a case: the id of a connection that may be posted to."""
+BYSTANDER = b"AAAAAAAAAAAAAAA%3D"
+"""Placeholder in a case for the id of a connection that may be posted to."""
 
-_PATH = b"/prod/@connections/" + SOMEBODY
+_PATH = b"/prod/@connections/" + BYSTANDER
 REQUESTS = (
     b"POST " + _PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello",
     b"POST " + _PATH + b" HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n\xf0\x9f\x82\xa1",
@@ -72,7 +72,7 @@ MESSAGES = (
     b'{"type":"ping","id":"1"}',
     b'{"type":"offer","targetId":"raw","payload":{"sdp":"v=0"},"id":"2"}',
     b'{"type":"answer","targetId":"\\ud800","payload":"\\udfff","id":"\\ud83c"}',
-    b'{"type":"ice-candidate","targetId":"nobody","payload":' + b"[" * 500,
+    b'{"type":"ice-candidate","targetId":"absent","payload":' + b"[" * 500,
     b'{"type":1e999,"targetId":-0}',
     b'"\xc3\xa9"',
     b"{}",
@@ -86,7 +86,7 @@ SIZES = (125, 126, 127, 32_768, 32_769, 65_535, 65_536, 131_072, 131_073)
 
 
 def deflated(message: bytes) -> bytes:
-    """Return a message as permessage-deflate has it."""
+    """Return a message compressed as in permessage-deflate."""
     compressor = zlib.compressobj(wbits=-15)
     return (compressor.compress(message) + compressor.flush(zlib.Z_SYNC_FLUSH))[:-4]
 
@@ -95,7 +95,7 @@ Edit = tuple[int, Literal["insert", "delete", "replace", "repeat", "cut"], bytes
 
 
 def edited(data: bytes, edits: list[Edit]) -> bytes:
-    """Return bytes that are no longer quite what they were."""
+    """Return the bytes with these edits."""
     for where, kind, new in edits:
         at = where % (len(data) + 1)
         left = {
@@ -154,7 +154,7 @@ DATA = st.one_of(
 
 
 class Case(NamedTuple):
-    """What a client sends, in two pieces, and how it ends."""
+    """Bytes that a client sends, in two pieces, and the way it ends the connection."""
 
     data: bytes
     split: int
@@ -162,17 +162,17 @@ class Case(NamedTuple):
 
 
 REFUSED = Case(HANDSHAKE.replace(b"&gameId", b""), 0, "close")
-"""A handshake that the core refuses, which chance alone hardly ever makes."""
+"""A handshake that the core refuses, which random edits hardly ever make."""
 
 ENDINGS = (*("half-close", "close", "reset") * 10, "wait")
 
 ANYTHING = st.builds(Case, DATA, st.integers(0, 2**12), st.sampled_from(ENDINGS))
 
-# Whom it must not concern.
+# Clients that must not be affected.
 
 
 def whoami(event: Any, context: object) -> dict[str, object]:
-    """Be a handler that tells a client its connection's id."""
+    """Return the connection id to the client; this is a handler."""
     return {"statusCode": 200, "body": event["requestContext"]["connectionId"]}
 
 
@@ -191,7 +191,7 @@ API = ApiConfig(
 
 
 class World:
-    """An emulator in a thread, a host and a player who talk, and somebody who is posted to."""
+    """An emulator in a thread, a host and a player that talk, and a bystander that gets posts."""
 
     def __init__(self, new_loop: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self.cases = 0
@@ -210,8 +210,8 @@ class World:
             self._emulator = Emulator(self._settings, api=API, folder=ROOT)
             self._run(self._emulator.__aenter__())
             self._port = self._emulator.port
-            # A client that an earlier test kept may hold what is left of connections to a
-            # server that is gone, and the system gives that server's port again.
+            # A client of an earlier test may still hold connections to a server that is gone,
+            # and the system may assign that server's port again.
             self._not_ours = {(local, remote) for local, remote in self._ends() if remote}
             self._stack.callback(lambda: self._run(self._emulator.__aexit__(None, None, None)))
             self._host = self._stack.enter_context(self._connect("HOST"))
@@ -225,7 +225,7 @@ class World:
         self._stack.close()
 
     def bear(self, case: Case) -> None:
-        """Let a case happen; for everybody else everything is as before."""
+        """Play a case; assert that it does not affect the other clients."""
         self.cases += 1
         self._happen(case)
         self.talk()
@@ -234,7 +234,7 @@ class World:
         assert unhandled == []
 
     def talk(self) -> None:
-        """Let the two who have nothing to do with it talk to each other."""
+        """Let the two clients that are not part of the case talk to each other."""
         self._said += 1
         for speaker, listener, target in (
             (self._host, self._alice, "Alice"),
@@ -245,7 +245,7 @@ class World:
             assert heard.endswith(f'"payload":{self._said}}}'), heard
 
     def holdings(self) -> dict[str, int]:
-        """Count what could leak."""
+        """Count the objects that could leak."""
 
         async def tasks() -> int:
             return len(asyncio.all_tasks())
@@ -254,7 +254,7 @@ class World:
         kinds = Counter(
             type(thing)
             for thing in gc.get_objects()
-            # Those of an earlier test may go at any time.
+            # Connections of an earlier test may be freed at any time.
             if type(thing) in {HttpConnection, WebSocketConnection}
             and thing._settings is self._settings
         )
@@ -266,16 +266,16 @@ class World:
         }
 
     def settles_at(self, holdings: dict[str, int]) -> None:
-        """Wait until nothing more is held than that; connections take a moment to end."""
+        """Wait until the counts are these; connections take a moment to end."""
         end = time.monotonic() + 10
         while (held := self.holdings()) != holdings and time.monotonic() < end:
             self.talk()
-            # It may have been closed by the last case, and hear of it only now.
+            # The last case may have closed its connection, and the close frame arrives only now.
             self._calm_bystander()
         assert held == holdings
 
     def sockets(self) -> int:
-        """Count the emulator's and its clients'."""
+        """Count the sockets of the emulator and its clients."""
         return len(self._ends() - self._not_ours)
 
     def _ends(self) -> set[Any]:
@@ -302,17 +302,17 @@ class World:
     def _connect(self, player: str, game: str = "HEALTHY") -> ClientConnection:
         url = f"{self._emulator.url}?playerId={player}&gameId={game}"
         for _ in range(4):
-            # A client that is silent for as long as a request may take is cut off.
+            # A client that is silent for the whole request time-out is disconnected.
             with suppress(InvalidMessage, ConnectionClosed, ConnectionError):
                 return connect(url, ping_interval=None)
         return connect(url, ping_interval=None)
 
     def _happen(self, case: Case) -> None:
-        data = case.data.replace(SOMEBODY, self._bystander_id)
+        data = case.data.replace(BYSTANDER, self._bystander_id)
         split = case.split % (len(data) + 1)
         with socket.create_connection(("127.0.0.1", self._port), timeout=10) as client:
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            # The emulator may have ended the connection before: that is its right.
+            # The emulator may have ended the connection before, which is allowed.
             with suppress(ConnectionError):
                 client.sendall(data[:split])
                 client.sendall(data[split:])
@@ -330,7 +330,7 @@ class World:
         self._bystander_id = quote(str(self._bystander.recv(timeout=10)), safe="").encode()
 
     def _calm_bystander(self) -> None:
-        """Take what was posted to it; another one comes when somebody hit upon DELETE."""
+        """Read the bystander's frames; connect another one if a case has deleted its connection."""
         try:
             while True:
                 self._bystander.recv(timeout=0)
@@ -346,7 +346,7 @@ def hear_out(client: socket.socket) -> None:
     heard = client.recv(65_536)
     assert not heard or heard.startswith(b"HTTP/1.1 "), heard
     if heard.startswith(b"HTTP/1.1 101 "):
-        with suppress(OSError):  # it may be over on both sides
+        with suppress(OSError):  # it may be closed on both sides
             client.shutdown(socket.SHUT_WR)
     while heard:
         heard = client.recv(65_536)
@@ -357,9 +357,9 @@ def hear_out(client: socket.socket) -> None:
 def test_nothing_that_arrives_does_any_harm(
     new_loop: Callable[[], asyncio.AbstractEventLoop], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A healthy pair keeps talking after every case, and at the end everything is given back."""
+    """Two healthy clients keep talking after each case, and at the end nothing has leaked."""
     caplog.set_level(logging.WARNING)
-    new_loop().close()  # the first one of a process opens what all of them share
+    new_loop().close()  # the first loop of a process opens shared resources
     with World(new_loop) as world:
         world.talk()
         before = world.holdings()

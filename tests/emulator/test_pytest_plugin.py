@@ -29,10 +29,10 @@ def handler(event, context):
 
 @pytest.fixture
 def inner(pytester: pytest.Pytester) -> pytest.Pytester:
-    """A project of somebody else's, with a folder called ``core``."""
+    """A user's project, with a folder called ``core``."""
     pytester.makeini(
         "[pytest]\nasyncio_mode = strict\nasyncio_default_fixture_loop_scope = function\n"
-        # In this process plugins have been imported before assertions could be rewritten.
+        # Plugins were imported in this process before assertions could be rewritten.
         "filterwarnings =\n error\n ignore:Module already:pytest.PytestAssertRewriteWarning"
     )
     pytester.mkpydir("core").joinpath("rules.py").write_text("BLINDS = 2\n")
@@ -43,7 +43,7 @@ ARGUMENTS = ("-p", "no:cacheprovider", "-p", "no:randomly")
 
 
 async def test_peers_shake_hands(signal_peer: ConnectPeer) -> None:
-    """In as many lines as it takes to say so."""
+    """A WebRTC handshake takes one line per message."""
     host, alice = await signal_peer("HOST"), await signal_peer("Alice")
     await alice.send("join", payload={"playerName": "Alice"}, id="1")
     assert (await host.expect("join", sender="Alice")).payload == {"playerName": "Alice"}
@@ -54,7 +54,7 @@ async def test_peers_shake_hands(signal_peer: ConnectPeer) -> None:
 
 
 def test_a_test_without_an_event_loop_can_use_it(signal_emulator: SignalEmulator) -> None:
-    """Nothing waits for a loop that does not run."""
+    """The emulator does not need an event loop of the test."""
     with connect(f"{signal_emulator.url}?playerId=Alice&gameId=G") as alice:
         alice.send('{"type":"ping"}')
         assert alice.recv(timeout=10) == '{"type":"pong"}'
@@ -65,7 +65,7 @@ def test_a_test_without_an_event_loop_can_use_it(signal_emulator: SignalEmulator
 async def test_ten_minutes_pass_at_once(
     signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
-    """And not a moment more than is said."""
+    """No more time passes than the test says."""
     alice = await signal_peer("Alice")
     before_ms = signal_clock.now_ms()
     signal_clock.advance(599.9)
@@ -83,17 +83,17 @@ async def test_ten_minutes_pass_at_once(
 
 @pytest.mark.signal_emulator(topology="star", max_message_bytes=1000)
 class TestOptions:
-    """Those of the test win over those of the class."""
+    """Options of a test take precedence over those of its class."""
 
     async def test_of_the_class(self, signal_peer: ConnectPeer) -> None:
-        """As ``--topology star``."""
+        """Options of the class apply, here that of ``--topology star``."""
         alice = await signal_peer("Alice")
         await alice.send("offer", "Bob")
         assert (await alice.expect()).code == "NOT_ALLOWED"
 
     @pytest.mark.signal_emulator(topology="mesh")
     async def test_of_the_test(self, signal_peer: ConnectPeer) -> None:
-        """The others of the class stay."""
+        """The other options of the class still apply."""
         alice = await signal_peer("Alice")
         await alice.send("offer", "Bob")
         assert (await alice.expect()).code == "TARGET_NOT_FOUND"
@@ -105,7 +105,7 @@ class TestOptions:
 
 @pytest.mark.signal_emulator(ticket_keys=KEYS)
 async def test_players_show_tickets(signal_peer: ConnectPeer) -> None:
-    """And are refused without, with the status that they would see."""
+    """Without a ticket, a player gets the status that a real client would get."""
     with pytest.raises(Refused, match="refused with 401: A ticket is needed") as refused:
         await signal_peer("Alice", "TABLE1")
     assert refused.value.status == 401
@@ -118,7 +118,7 @@ async def test_players_show_tickets(signal_peer: ConnectPeer) -> None:
 async def test_a_session_takes_over_and_what_happened_can_be_looked_at(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer
 ) -> None:
-    """In the shape of docs/trace.md."""
+    """The trace has the format of docs/trace.md."""
     old = await signal_peer("Alice", session="secret-of-alice")
     alice = await signal_peer("Alice", session="secret-of-alice")
     assert await old.expect_close() == 1000
@@ -130,7 +130,7 @@ async def test_a_session_takes_over_and_what_happened_can_be_looked_at(
 
 
 async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPeer) -> None:
-    """Without the way that the error took from the emulator's thread."""
+    """The traceback does not show the emulator's thread."""
     alice = await signal_peer("Alice")
     await alice.send("join")
     await alice.send("ping")
@@ -143,9 +143,9 @@ async def test_what_does_not_come_is_told_with_what_came(signal_peer: ConnectPee
 
 
 def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
-    """Relative to the project, with routes; or a whole configuration.
+    """The handler is relative to the project, with routes; or there is a whole configuration.
 
-    A clock that is asked for after the emulator has started comes too late.
+    It is an error to request the clock after the emulator has started.
     """
     inner.makepyfile(hello=HANDLER)
     inner.makefile(
@@ -191,14 +191,14 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
 
 WRONG = {
     "topologie='star'": "there is no option 'topologie'; did you mean 'topology'?",
-    "'star'": "name the options: 'star' is of which?",
+    "'star'": "options need names: 'star' has none",
     "handler='nothing.py:handler'": "*nothing.py: no such file",
     "handler=wait": "*:wait: wait is a coroutine function, which Lambda does not await; *",
 }
 
 
 def test_a_wrong_option_is_told_in_one_line(inner: pytest.Pytester) -> None:
-    """With what it could be; no traceback of ours."""
+    """The line suggests a valid option, without a traceback of the plugin."""
     tests = [
         f"@pytest.mark.signal_emulator({options})\ndef test_{number}(signal_emulator): pass\n"
         for number, options in enumerate(WRONG)
@@ -213,7 +213,7 @@ def test_a_wrong_option_is_told_in_one_line(inner: pytest.Pytester) -> None:
 
 
 def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) -> None:
-    """In a section of its own, also in strict mode, and beside a folder called core."""
+    """The report has its own section, also in strict mode, and next to a folder called core."""
     inner.makepyfile(
         """
         import pytest
@@ -252,7 +252,7 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
 
 @pytest.mark.process
 def test_nothing_is_imported_before_a_fixture_is_used() -> None:
-    """Every pytest of whoever has poker-signal installed pays for what is."""
+    """Every pytest run in an environment with poker-signal pays for the plugin's imports."""
     code = (
         "import sys, pytest, asyncio\n"
         "before = set(sys.modules)\n"

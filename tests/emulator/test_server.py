@@ -1,4 +1,4 @@
-"""Starting, stopping, and everything that can be in the way."""
+"""Starting and stopping the emulator, and errors on the way."""
 
 import asyncio
 import socket
@@ -14,7 +14,7 @@ from tests.support.frames import HANDSHAKE, client_frame, raw_connection
 
 
 async def test_port_0_is_any_free_one() -> None:
-    """And the URL says which."""
+    """The URL has the port that was chosen."""
     async with Emulator(Settings(port=0)) as one, Emulator(Settings(port=0)) as other:
         assert one.port != other.port
         assert one.url == f"ws://127.0.0.1:{one.port}/prod"
@@ -24,7 +24,7 @@ async def test_port_0_is_any_free_one() -> None:
     ("host", "says"), [("192.0.2.1", "--host"), ("x" * 64, r"cannot listen on x+:0: .*label")]
 )
 async def test_an_address_that_cannot_be_had_is_explained(host: str, says: str) -> None:
-    """That of another machine (RFC 5737), or what is no name (RFC 1035)."""
+    """The address is another machine's (RFC 5737), or the name is not valid (RFC 1035)."""
     with pytest.raises(CannotStart, match=says):
         async with Emulator(Settings(host=host, port=0)):
             pass
@@ -46,7 +46,7 @@ async def test_ipv6_works() -> None:
 async def test_stopping_closes_every_socket_with_1012_and_forgets_everybody(
     records: Records, clock: VirtualClock
 ) -> None:
-    """Service restart; and ``$disconnect`` has run for each of them."""
+    """1012 means service restart; ``$disconnect`` has run for each connection."""
     async with Emulator(Settings(port=0), records, clock) as emulator:
         clients = [await peer(emulator, f"Player {n}") for n in range(20)]
         await settle(clients[0])
@@ -58,7 +58,7 @@ async def test_stopping_closes_every_socket_with_1012_and_forgets_everybody(
 
 
 async def test_stopping_does_not_wait_for_peers_that_do_not_answer() -> None:
-    """A phone that fell asleep keeps nobody from leaving: it is told, and cut off."""
+    """A sleeping phone gets the close frame and is then disconnected."""
     emulator = Emulator(Settings(port=0, close_timeout_s=0.05))
     await emulator.__aenter__()
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(STOP_TIMEOUT_S):

@@ -1,4 +1,4 @@
-"""Defaults are API Gateway's quotas."""
+"""Settings: their checks, and the rules made from them."""
 
 from typing import Any
 
@@ -10,26 +10,26 @@ from poker_signal.emulator.settings import Settings
 
 @pytest.mark.parametrize("name", ["idle_timeout_s", "integration_timeout_s", "throttle_rate"])
 def test_nan_is_no_number(name: str) -> None:
-    """It is in every range, and no timer can be set to it."""
+    """NaN is refused: it would pass range checks, and no timer can be set to it."""
     wrong: dict[str, Any] = {name: float("nan")}
     with pytest.raises(ValueError, match=f"{name}: nan"):
         Settings(**wrong)
 
 
 def test_an_empty_host_is_none() -> None:
-    """It would bind every address and make a URL without one."""
+    """An empty host would bind every address and give a URL without a host."""
     with pytest.raises(ValueError, match="host: empty"):
         Settings(host="")
 
 
 def test_the_keys_of_tickets_are_not_shown() -> None:
-    """Settings are printed when a test fails, and by whoever looks for a mistake."""
+    """Settings are printed when a test fails, and while debugging."""
     secret = b"a-secret-of-november-with-entropy"
     assert "entropy" not in repr(Settings(ticket_keys={"1": secret}))
 
 
 def test_the_rules_are_what_was_set() -> None:
-    """And unset, those of production."""
+    """Options that are not set have the values of production."""
     assert Settings().rules() == Rules()
     settings = Settings(
         topology=Topology.STAR,

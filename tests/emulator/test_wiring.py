@@ -1,4 +1,4 @@
-"""From a configuration to an API that is served."""
+"""Building an API from a configuration."""
 
 import asyncio
 import os
@@ -20,7 +20,7 @@ from poker_signal.emulator.wiring import configured_api
 async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
     tmp_path: Path,
 ) -> None:
-    """boto3 in the handler finds the emulator by it."""
+    """The handler's boto3 finds the emulator by these variables."""
     before = dict(os.environ)
     (tmp_path / "one.py").write_text("def handler(event, context): ...")
     api = of_handler("one.py:handler")
@@ -31,7 +31,7 @@ async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
 
 
 async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None:
-    """A message's JSON is read once, by whoever it is for."""
+    """The JSON of a message is parsed only once, by its function."""
     gateway = Gateway(Settings(), LoopClock(), Trace())
     built = [
         configured_api(config, Settings(), gateway, {}, Faults())
@@ -41,7 +41,7 @@ async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None
 
 
 async def test_a_handler_that_cannot_be_loaded_keeps_the_port_free(tmp_path: Path) -> None:
-    """Nothing listens, and nothing stays set."""
+    """No port is opened, and no variable stays set."""
     before = dict(os.environ)
     emulator = Emulator(Settings(port=0), api=of_handler("nowhere.py:handler"), folder=tmp_path)
     with pytest.raises(CannotStart, match="no such file") as cannot:

@@ -1,4 +1,4 @@
-"""Pages of a real browser that run the browser client of ``examples/``."""
+"""Pages of a real browser, which run the browser client of ``examples/``."""
 
 import asyncio
 import contextlib
@@ -15,22 +15,22 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright
 
 Route = Callable[[WebSocketRoute], None]
-"""What stands between a page's socket and the gateway."""
+"""A handler of the WebSocket between a page and the gateway."""
 
 CLIENT = Path(__file__).parents[2] / "examples" / "browser-client.js"
 
 PATIENCE_S = 30
-"""How long a whole handshake may take on a busy machine; it takes a fraction of a second."""
+"""Seconds for a whole handshake on a busy machine; it usually takes a fraction of a second."""
 
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
-    # A test talks to nobody but the emulator.
+    # A test connects only to the emulator.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
     "--no-first-run",
-    # Names like ….local are asked for on the network, and a busy machine does not always answer.
+    # Names like ….local need mDNS, which a busy machine does not always answer in time.
     "--disable-features=WebRtcHideLocalIpsWithMdns",
 ]
 
@@ -41,7 +41,7 @@ _EMPTY_PAGE = (
 
 _NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"]
 
-# What the client does, told to the test as it happens; and hands for the test to act with.
+# Script of a page: it reports the client's events to the test, and lets the test act.
 _HARNESS = """
 const channels = new Map();
 const sent = [];
@@ -90,18 +90,18 @@ def installed_browser() -> str:
 
 
 class Seat:
-    """A page with a seat at a table; the queues tell what its client does, as it happens."""
+    """A page with a seat in a game; its queues get the events of its client at once."""
 
     def __init__(self, page: Page) -> None:
         self.channels: asyncio.Queue[str] = asyncio.Queue()
-        """The other end's name of each data channel that has opened."""
+        """Name of the other peer, for each data channel that has opened."""
         self.heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        """Who said it, and what."""
+        """Sender and text of each message that arrived on a data channel."""
         self.problems: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._page = page
 
     async def sit(self, url: str, game: str, name: str, ticket: str | None = None) -> bool:
-        """Connect; tell whether the gateway lets the player in."""
+        """Connect as a player; return whether the gateway accepts the connection."""
         page = self._page
         await page.expose_function("tellChannel", self.channels.put_nowait)
         await page.expose_function(
@@ -117,25 +117,25 @@ class Seat:
         await self._page.evaluate("say => channels.get(say[0]).send(say[1])", [other, text])
 
     async def leave(self) -> None:
-        """Close the socket, and wait until the gateway knows."""
+        """Close the socket, and wait until its close event."""
         await self._page.evaluate("table.socket.close()")
         while (await self.problems.get())["type"] != "close":
             pass
 
     async def signal(self, text: str) -> None:
-        """Send the gateway what the client would not."""
+        """Send the gateway a text that the client itself would not send."""
         await self._page.evaluate("text => table.socket.send(text)", text)
 
     async def sent(self, other: str) -> list[dict[str, Any]]:
-        """Return all that was sent to the gateway, once there are no more candidates to send."""
+        """Return all messages sent to the gateway, once all candidates are gathered."""
         await self._page.evaluate("other => gathered(other)", other)
         return [json.loads(text) for text in await self._page.evaluate("sent")]
 
 
 class Laptop:
-    """A browser, and the web server that a front-end developer tests pages with.
+    """A browser, and a web server for its pages.
 
-    From a page of no server, ``about:blank``, Chromium lets nobody connect to this machine:
+    Without a server, from ``about:blank``, Chromium allows no connection to this machine:
     https://developer.chrome.com/docs/modern-web-guidance/guides/security/local-network-access
     """
 
@@ -145,10 +145,10 @@ class Laptop:
 
     @asynccontextmanager
     async def page(self, route: Route | None = None) -> AsyncGenerator[Seat, None]:
-        """Open a page of its own profile; ``route`` may stand between it and the gateway.
+        """Open a page with its own profile; ``route`` handles its WebSocket to the gateway.
 
         Raises:
-            TimeoutError: the test waits for something that does not come.
+            TimeoutError: the block takes longer than PATIENCE_S.
         """
         async with await self._browser.new_context() as context:
             page = await context.new_page()
@@ -164,7 +164,7 @@ class Laptop:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncGenerator[Browser, None]:
-    """One browser for all tests of a process: it takes a second to start."""
+    """Yield one browser for all tests of a process, because its start takes a second."""
     path = installed_browser()
     async with async_playwright() as playwright:
         chromium = playwright.chromium
@@ -174,7 +174,7 @@ async def browser() -> AsyncGenerator[Browser, None]:
 
 @asynccontextmanager
 async def serving_pages(browser: Browser) -> AsyncGenerator[Laptop, None]:
-    """Start the web server."""
+    """Start the web server; yield it with the browser."""
     async with await asyncio.start_server(_serve_empty_page, "127.0.0.1", 0) as server:
         host, port = server.sockets[0].getsockname()
         yield Laptop(browser, f"http://{host}:{port}/")

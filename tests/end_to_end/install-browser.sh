@@ -1,5 +1,5 @@
-# The browser tests drive an installed Chromium or Chrome. On Debian, root gets one; elsewhere
-# the tests that need it say that they were skipped. In CI a missing browser is a failure.
+# The browser tests need an installed Chromium or Chrome. On Debian, this script installs one if it
+# runs as root; elsewhere these tests are skipped. In CI a missing browser is a failure.
 set -eu
 
 for browser in "${CHROMIUM_PATH:-}" chromium chromium-browser google-chrome google-chrome-stable; do

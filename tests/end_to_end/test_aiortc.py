@@ -1,4 +1,4 @@
-"""aiortc peers, the emulator between them, and data channels at the end."""
+"""aiortc peers that open data channels, with the emulator between them."""
 
 import asyncio
 import signal
@@ -19,7 +19,7 @@ from tests.support.process import serving
 GAME = "AB12CD"
 
 PATIENCE_S = 30
-"""How long a whole test may wait on a busy machine; a handshake takes a fraction of a second."""
+"""Seconds for a whole test on a busy machine; a handshake takes a fraction of a second."""
 
 UNDELIVERED = '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND",'
 
@@ -27,7 +27,7 @@ COMMAND = Path(sysconfig.get_path("scripts")) / "poker-signal"
 
 
 def be_strict(happened: Happened) -> None:
-    """Fail at whatever a handshake trips over: a candidate before its offer, an undelivered."""
+    """Fail at every problem of a handshake: a candidate before its offer, an undelivered."""
     assert happened.kind != "problem", happened
 
 
@@ -35,7 +35,7 @@ def be_strict(happened: Happened) -> None:
 async def seat(
     url: str, game: str, name: str, tell: Callable[[Happened], None] = be_strict
 ) -> AsyncGenerator[Peer, None]:
-    """Connect to the signaling server; what goes wrong in a handshake ends the block."""
+    """Connect a peer to the signaling server; a failure in a handshake ends the block."""
     async with signal_client(url, name, game) as client:
         peer = Peer(client, tell)
         async with taking_part(peer):
@@ -43,7 +43,7 @@ async def seat(
 
 
 async def exchange(url: str, name: str) -> list[str]:
-    """Let a host and a player shake hands and talk; return what each heard."""
+    """Connect a host and a player and let both send; return what player and host received."""
     async with (
         asyncio.timeout(PATIENCE_S),
         seat(url, GAME, HOST) as host,
@@ -58,20 +58,20 @@ async def exchange(url: str, name: str) -> list[str]:
 
 @pytest.mark.process
 async def test_host_and_player_meet_at_the_command() -> None:
-    """What is on stdout is all that a front-end developer needs to know."""
+    """The URL on stdout is all that two peers need to connect to each other."""
     with command() as url:
         assert await exchange(url, "Zoë 🂡") == ["Your cards", "I fold"]
 
 
 async def test_eight_players_join_at_once(signal_emulator: SignalEmulator) -> None:
-    """A whole party sits down in the same moment, and nobody gets another's cards."""
+    """Eight players join at the same time, and no player gets another player's messages."""
     await play_a_party(signal_emulator.url)
 
 
 @pytest.mark.process
 @pytest.mark.aws
 async def test_eight_players_join_at_once_on_the_lambda_host() -> None:
-    """The function that is deployed, many of it at a time: no candidate overtakes its offer."""
+    """With many concurrent runs of the deployed function, no candidate overtakes its offer."""
     with command("--handler", "lambda", "--dynamodb", "moto") as url:
         await play_a_party(url)
 
@@ -88,13 +88,13 @@ def command(*options: str) -> Generator[str, None, None]:
 
 
 async def play_a_party(url: str) -> None:
-    """Let a host and eight players open their channels at once, and talk on all of them."""
+    """Let a host and eight players open their channels at once, and send on all of them."""
     names = [f"Player {number}" for number in range(1, 9)]
     is_over = asyncio.Event()
 
     def tell_host(happened: Happened) -> None:
-        # A channel opens with the first candidates that fit. Another one may be under way still
-        # when the player it is for leaves: then it is undelivered, as it should be.
+        # A channel opens with the first candidates that work. Another candidate may still be on
+        # its way when its player leaves. Then it is undelivered, which is correct.
         if not (is_over.is_set() and happened.text.startswith(UNDELIVERED)):
             be_strict(happened)
 
@@ -115,7 +115,7 @@ async def play_a_party(url: str) -> None:
 
 
 async def talk(peer: Peer, other: str, about: str) -> list[str]:
-    """Say a hundred things, and return as many answers."""
+    """Send a hundred messages, and return as many received ones."""
     channel = await peer.channel(other)
     for text in script(about):
         channel.send(text)
@@ -123,5 +123,5 @@ async def talk(peer: Peer, other: str, about: str) -> list[str]:
 
 
 def script(about: str) -> list[str]:
-    """Return a hundred messages that cannot be mistaken for each other."""
+    """Return a hundred messages that all differ."""
     return [f"{number} {about}" for number in range(100)]

@@ -1,4 +1,4 @@
-"""Two pages of a real browser, the browser client in each, and the emulator between them."""
+"""Two pages of a real browser with the browser client, and the emulator between them."""
 
 import json
 import time
@@ -22,19 +22,19 @@ KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def laptop(browser: Browser) -> AsyncGenerator[Laptop, None]:
-    """One browser and one web server for all tests."""
+    """Yield one browser and one web server for all tests."""
     async with serving_pages(browser) as started:
         yield started
 
 
 @pytest.fixture
 def url(signal_emulator: SignalEmulator) -> str:
-    """An emulator for each test."""
+    """Return the URL of an emulator for each test."""
     return signal_emulator.url
 
 
 async def meet(host: Seat, player: Seat, url: str, name: str) -> None:
-    """Let both sit down, and wait for the channel between them."""
+    """Connect both, and wait for the channel between them."""
     assert await host.sit(url, GAME, "HOST")
     assert await player.sit(url, GAME, name)
     assert await host.channels.get() == name
@@ -42,7 +42,7 @@ async def meet(host: Seat, player: Seat, url: str, name: str) -> None:
 
 
 async def talk(host: Seat, player: Seat, name: str) -> None:
-    """Let each say something to the other."""
+    """Send a message in either direction."""
     await host.say(name, f"Your cards, {name}")
     await player.say("HOST", "I fold")
     assert await player.heard.get() == ("HOST", f"Your cards, {name}")
@@ -51,7 +51,7 @@ async def talk(host: Seat, player: Seat, name: str) -> None:
 
 @pytest.mark.signal_emulator(ticket_keys=KEYS)
 async def test_a_ticket_lets_a_player_in_where_one_is_asked_for(laptop: Laptop, url: str) -> None:
-    """The backend that knows the player makes it, and the page passes it on."""
+    """If tickets are required, only a player with a ticket from the backend is accepted."""
     ticket = sign(KEYS, "1", GameId(GAME), PlayerId("Zoë 🃏"), int(time.time()) + 60)
     async with laptop.page() as stranger, laptop.page() as player:
         assert not await stranger.sit(url, GAME, "Zoë 🃏")
@@ -59,10 +59,10 @@ async def test_a_ticket_lets_a_player_in_where_one_is_asked_for(laptop: Laptop, 
 
 
 async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str) -> None:
-    """No message of the game goes through the gateway.
+    """The messages of the game go over the data channel, not through the gateway.
 
-    Candidates are trickled and their end is not: clients in the field do not know what to do with
-    a null candidate.
+    Candidates are trickled, but not the null candidate at their end, which clients in the field
+    cannot handle.
     """
     async with laptop.page() as host, laptop.page() as player:
         await meet(host, player, url, "Alice")
@@ -86,14 +86,14 @@ async def test_host_and_player_talk_over_a_data_channel(laptop: Laptop, url: str
     ids=["emoji", "plus-and-percent", "host-and-space", "proto"],
 )
 async def test_a_player_is_called_what_a_human_typed(laptop: Laptop, url: str, name: str) -> None:
-    """Percent-encoded by the browser, decoded by the gateway, and never trimmed or folded."""
+    """A name is percent-encoded by the browser, decoded by the gateway, and otherwise unchanged."""
     async with laptop.page() as host, laptop.page() as player:
         await meet(host, player, url, name)
         await talk(host, player, name)
 
 
 def overtaking(description: str) -> Route:
-    """Let one candidate pass, then the description that it belongs to, then no candidate more."""
+    """Relay one candidate, then the description that it belongs to, and no further candidate."""
 
     def relay(route: WebSocketRoute) -> None:
         server = route.connect_to_server()
@@ -120,7 +120,7 @@ def overtaking(description: str) -> Route:
 
 
 def without_candidates(route: WebSocketRoute) -> None:
-    """Let no candidate pass."""
+    """Relay everything but candidates."""
     server = route.connect_to_server()
 
     def from_server(frame: str | bytes) -> None:
@@ -138,14 +138,14 @@ def without_candidates(route: WebSocketRoute) -> None:
 async def test_candidates_that_overtake_their_description_are_kept(
     laptop: Laptop, url: str, host_route: Route, player_route: Route
 ) -> None:
-    """On AWS messages are handled at once: here the early candidate is the only one there is."""
+    """A candidate that overtakes its description, as it can on AWS, is kept until that arrives."""
     async with laptop.page(host_route) as host, laptop.page(player_route) as player:
         await meet(host, player, url, "Alice")
         await talk(host, player, "Alice")
 
 
 async def test_a_player_that_joins_again_gets_a_new_channel(laptop: Laptop, url: str) -> None:
-    """A reloaded page is the same player."""
+    """A player whose page was reloaded gets a new channel to the same host."""
     async with laptop.page() as host:
         async with laptop.page() as player:
             await meet(host, player, url, "Alice")
@@ -160,20 +160,20 @@ async def test_a_player_that_joins_again_gets_a_new_channel(laptop: Laptop, url:
 async def test_no_other_player_can_pose_as_the_host(
     laptop: Laptop, url: str, signal_peer: ConnectPeer
 ) -> None:
-    """In a mesh everybody may send offers; whoever answers them plays at the wrong table."""
+    """A page ignores offers from players other than HOST, although a mesh delivers them."""
     async with laptop.page() as host, laptop.page() as player:
         mallory = await signal_peer("Mallory", GAME)
         await meet(host, player, url, "Alice")
         await mallory.send("offer", "Alice", {"type": "offer", "sdp": "v=0"}, id="1")
         await mallory.expect("ack")
-        # What comes to the page after the offer: had it touched the offer, that would be first.
+        # Comes after the offer: a problem caused by the offer would come first.
         await player.signal("later")
         assert (await player.problems.get())["payload"]["code"] == "INVALID_MESSAGE"
         await talk(host, player, "Alice")
 
 
 async def test_a_player_without_a_host_is_told(laptop: Laptop, url: str) -> None:
-    """The join screen has something to show."""
+    """A player that joins a game without a host gets an error that its page can show."""
     async with laptop.page() as player:
         assert await player.sit(url, GAME, "Alice")
         problem = await player.problems.get()
@@ -184,7 +184,7 @@ async def test_a_player_without_a_host_is_told(laptop: Laptop, url: str) -> None
 async def test_a_host_is_told_of_what_did_not_arrive(
     laptop: Laptop, url: str, signal_peer: ConnectPeer
 ) -> None:
-    """Somebody who has left after joining is no mystery."""
+    """A host is informed when its offer to a player that has left is undelivered."""
     alice = await signal_peer("Alice", GAME)
 
     def route(page: WebSocketRoute) -> None:
@@ -207,7 +207,7 @@ async def test_a_host_is_told_of_what_did_not_arrive(
 async def test_a_refused_browser_sees_its_socket_fail_and_others_can_play(
     laptop: Laptop, url: str
 ) -> None:
-    """A handshake that is answered with 400 is an ordinary event, for both sides."""
+    """A handshake refused with 400 closes that socket with 1006 and does not affect others."""
     async with laptop.page() as refused:
         assert not await refused.sit(url, GAME, "")
         problem = await refused.problems.get()

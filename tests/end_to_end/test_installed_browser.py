@@ -1,4 +1,4 @@
-"""What becomes of the browser's tests where there is no browser."""
+"""The browser tests on machines without a browser."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from tests.end_to_end.browser import installed_browser
 
 @pytest.fixture
 def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
-    """A machine without a browser, and not that of a continuous integration."""
+    """Remove browsers and `CI` from the environment."""
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("CHROMIUM_PATH", raising=False)
     monkeypatch.delenv("CI", raising=False)
@@ -19,7 +19,7 @@ def bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> pytest.MonkeyPatch:
 
 
 def test_without_a_browser_a_laptop_skips_and_ci_fails(bare: pytest.MonkeyPatch) -> None:
-    """All else can still be run; in continuous integration a skip would pass for a test."""
+    """Without a browser, tests are skipped; in CI they fail, because a skip looks like a pass."""
     with pytest.raises(pytest.skip.Exception, match="CHROMIUM_PATH"):
         installed_browser()
     bare.setenv("CI", "true")
@@ -28,12 +28,12 @@ def test_without_a_browser_a_laptop_skips_and_ci_fails(bare: pytest.MonkeyPatch)
 
 
 def test_a_chosen_browser_is_taken(bare: pytest.MonkeyPatch) -> None:
-    """Several may be installed."""
+    """The browser in `CHROMIUM_PATH` is used before any on the path."""
     bare.setenv("CHROMIUM_PATH", "/opt/chrome/chrome")
     assert installed_browser() == "/opt/chrome/chrome"
 
 
 def test_a_browser_is_looked_for_on_the_path(bare: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Distributions call it by different names."""
+    """A browser on the path is found under any of the names that distributions use."""
     (tmp_path / "google-chrome").symlink_to(sys.executable)
     assert installed_browser() == os.fspath(tmp_path / "google-chrome")

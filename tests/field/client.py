@@ -1,11 +1,11 @@
-"""The client in the field: what it sends, what it expects, and what it cannot cope with.
+"""The client in the field: the messages that it sends, expects, and cannot handle.
 
-Written from its description in the design. It cannot be changed any more, so what it does is
-a rule for us. It joins once, a second after it began to connect, and not at all if the socket
-is not open by then. A player who gets an offer begins anew and throws away which candidates
-came before. The host ignores who joins again while it still deals with them, and gives up five
-seconds after the join. On the join screen any frame of type ``error`` ends everything; types
-that it does not know are ignored. It sends no action, no id, no ping and nothing binary.
+Written from its description in the design. It cannot be changed any more, so its behaviour is
+a rule for us. It joins once, a second after it began to connect, and never if the socket is
+not open by then. A player that gets an offer starts again and discards the candidates that
+came before. The host ignores another join of a player while it handles the first, and gives up
+five seconds after the join. On the join screen a frame of type ``error`` ends everything;
+unknown types are ignored. It sends no action, no id, no ping and nothing binary.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ from websockets.exceptions import ConnectionClosed
 JOIN_AFTER_S = 1
 GIVE_UP_AFTER_S = 5
 CANDIDATES = 2
-"""What each end sends of them; all are needed."""
+"""Candidates that each peer sends; all are needed."""
 
 TOO_LATE = "the socket was not open after a second"
 GAVE_UP = "the host gave up"
 
 PATIENCE_S = 30
-"""For what has no time limit of its own: a machine that is busy is no failure."""
+"""Seconds for steps without their own time limit: a busy machine is not a failure."""
 
 _ENCODE_URI_COMPONENT_LEAVES = "-_.!~*'()"
 
 
 def address(url: str, player: str, game: str) -> str:
-    """Return what the client connects to: no slash before the question mark."""
+    """Return the URL that the client connects to, without a slash before the question mark."""
     player, game = (quote(text, safe=_ENCODE_URI_COMPONENT_LEAVES) for text in (player, game))
     return f"{url}?playerId={player}&gameId={game}"
 
 
 class Peer:
-    """One end of a WebRTC connection, as far as signaling goes."""
+    """The signaling state of one end of a WebRTC connection."""
 
     def __init__(self) -> None:
         self.has_description = False
@@ -47,22 +47,22 @@ class Peer:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether it has all that the other end sent."""
+        """Return whether it has everything that the other end sent."""
         return self.has_description and len(self.candidates) == CANDIDATES
 
 
 class Client:
-    """What host and player have in common: a socket, and somebody who is told of news."""
+    """The base of host and player: a socket, and an event that is set after each frame."""
 
     name: str
 
     def __init__(self, socket: ClientConnection) -> None:
         self._socket = socket
         self.news = asyncio.Event()
-        """Set whenever something may have changed."""
+        """Set when the state may have changed."""
 
     async def send(self, type_: str, target: str, payload: object) -> None:
-        """Send a message, or drop it if the socket is not open any more."""
+        """Send a message; drop it if the socket is closed."""
         try:
             await self._socket.send(
                 json.dumps({"type": type_, "targetId": target, "payload": payload})
@@ -71,25 +71,25 @@ class Client:
             return
 
     async def send_candidates(self, target: str) -> None:
-        """Trickle candidates, whether or not the description has arrived by then."""
+        """Send all candidates, even if the description has not arrived yet."""
         for number in range(CANDIDATES):
             candidate = {"candidate": f"candidate:{number}", "sdpMLineIndex": 0, "sdpMid": "0"}
             await self.send("ice-candidate", target, candidate)
 
     async def listen(self) -> None:
-        """Deal with what arrives, until the socket closes."""
+        """Handle the frames that arrive, until the socket closes."""
         async for text in self._socket:
             frame = json.loads(text)
             await self.received(frame.get("type"), frame.get("senderId"), frame.get("payload"))
             self.news.set()
 
     async def received(self, type_: str, sender: str | None, payload: Any) -> None:
-        """Deal with a frame."""
+        """Handle a frame."""
         raise NotImplementedError
 
 
 class Host(Client):
-    """The tablet: offers to whoever joins."""
+    """The tablet: sends an offer to every player that joins."""
 
     name = "HOST"
 
@@ -101,7 +101,7 @@ class Host(Client):
         self._give_up_after_s = give_up_after_s
 
     async def received(self, type_: str, sender: str | None, payload: Any) -> None:
-        """Deal with a frame; one without a sender is not for the host."""
+        """Handle a frame; the host ignores a frame without a sender."""
         if sender is None:
             return
         if type_ == "join":
@@ -130,7 +130,7 @@ class Host(Client):
 
 
 class Player(Client):
-    """A phone: joins once, answers the offer."""
+    """A phone: joins once, and answers the offer."""
 
     def __init__(self, socket: ClientConnection, name: str) -> None:
         super().__init__(socket)
@@ -139,15 +139,15 @@ class Player(Client):
         self.error: str | None = None
         """The code of the frame that ended everything."""
         self.is_too_late = False
-        """The socket was not open when the moment to join had come: it never joins."""
+        """True if the socket was not open at the time of the join: then it never joins."""
         self._early: list[str] = []
 
     async def join(self) -> None:
-        """Ask the host to be let in."""
+        """Send the join to the host."""
         await self.send("join", "HOST", {"playerName": self.name})
 
     async def received(self, type_: str, sender: str | None, payload: Any) -> None:
-        """Deal with a frame."""
+        """Handle a frame."""
         if type_ == "error":
             self.error = payload["code"]
             await self._socket.close()
@@ -168,7 +168,7 @@ class Player(Client):
 async def host_of(
     url: str, game: str, give_up_after_s: float = GIVE_UP_AFTER_S
 ) -> AsyncGenerator[Host, None]:
-    """Open a game."""
+    """Connect as the host of a game."""
     async with _open(url, "HOST", game, lambda socket: Host(socket, give_up_after_s)) as client:
         assert isinstance(client, Host)
         yield client
@@ -178,9 +178,9 @@ async def host_of(
 async def player_of(
     url: str, game: str, name: str, join_after_s: float | None = JOIN_AFTER_S
 ) -> AsyncGenerator[Player, None]:
-    """Enter a game's code, and join a second later: by then the socket should be open.
+    """Connect as a player, and join `join_after_s` later: by then the socket should be open.
 
-    ``None`` joins once it is open: a second less, where how long that takes is not the question.
+    None: join as soon as it is open, which saves a second in tests of other things.
     """
     loop = asyncio.get_running_loop()
     started = loop.time()
@@ -219,7 +219,7 @@ async def _open(
 
 
 async def verdict_on(host: Host, player: Player) -> str:
-    """Return ``connected``, or why two devices do not come together."""
+    """Return ``connected``, or the reason why two devices do not connect."""
     while (verdict := _verdict(host, player)) is None:
         host.news.clear()
         player.news.clear()

@@ -27,33 +27,33 @@ OURS = ("core", "lambda")
 
 
 class Weather(NamedTuple):
-    """An emulator, and what can be done to it."""
+    """An emulator with its faults, records and trace."""
 
     url: str
     faults: Faults
     records: Records
     trace: Trace
     patience_s: float = 15
-    """Of the hosts; more than in the field, because a machine that is busy is no failure."""
+    """Seconds until a host gives up; more than in the field, because a test machine is busy."""
 
 
 SWITCH_S = 0.0005
-"""How long a thread computes before another may: a tenth of Python's own."""
+"""Switch interval of the interpreter, in seconds: a tenth of Python's default."""
 
 _current: Callable[[Any, Any], Any]
 
 
 def current(event: Any, context: Any) -> Any:
-    """Call the handler of the test that runs."""
+    """Call the handler of the running test."""
     return _current(event, context)
 
 
 @asynccontextmanager
 async def _threads_give_way() -> AsyncGenerator[None, None]:
-    """Let nobody wait long for the event loop.
+    """Shorten the wait of the event loop for the GIL.
 
-    The function's threads, its rows and all clients share one interpreter here, and each time the
-    loop has waited for a socket it waits for every thread that computes as well.
+    The function's threads, its rows and all clients share one interpreter here. Each time the
+    loop has waited for a socket, it also has to wait for every thread that computes.
     """
     before_s = sys.getswitchinterval()
     sys.setswitchinterval(SWITCH_S)
@@ -83,8 +83,8 @@ async def serving(
         return
     api = of_handler(f"{__name__}:current")
     emulator = Emulator(of_stage, records, clock, api=api, faults=faults)
-    # What the function keeps open is closed when nobody is left to be told of anything; else it
-    # would stay at a port that may be a later test's.
+    # The function's HTTP connections are closed last, after all its invocations. Otherwise they
+    # would stay open to a port that a later test may get.
     with ExitStack() as at_last:
         async with _threads_give_way(), emulator:
             url = emulator.management_url

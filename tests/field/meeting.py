@@ -1,4 +1,4 @@
-"""Two devices meet, and meet again where the machine was slower than the rules promise."""
+"""Handshakes of two devices, repeated if the machine was slower than the rules allow."""
 
 import asyncio
 
@@ -8,19 +8,19 @@ from tests.field.client import Host, Player, host_of, player_of, verdict_on
 from tests.field.hosts import Weather
 
 CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
-"""A description that takes longer is overtaken: the rules promise no more."""
+"""Seconds that a candidate waits for its description; a later description is overtaken."""
 
 GOES = 3
-"""A machine that is busy may need that long, a host that needs it does so every time."""
+"""Attempts: a busy machine may need several, a faulty host fails every time."""
 
-WAITS_FOR_EVER = "nobody gives up"
-"""The player's screen says “Please wait”; the host has not heard of the player."""
+WAITS_FOR_EVER = "waits for ever"
+"""The player's screen shows “Please wait”; the host never got the join."""
 
 
 async def meet(weather: Weather, game: str, name: str) -> str:
-    """Let two devices meet, and meet again as long as `is_overtaken`; return the last verdict.
+    """Let two devices connect, again as long as `is_overtaken`; return the last verdict.
 
-    Only where the first go changes nothing for the next: a ghost, once found, is gone.
+    Only for tests in which an attempt does not affect the next: a ghost, once found, is deleted.
     """
     for _ in range(GOES):
         begun = weather.trace.next_number
@@ -31,16 +31,16 @@ async def meet(weather: Weather, game: str, name: str) -> str:
 
 
 async def meet_once(weather: Weather, game: str, name: str) -> str:
-    """Let two devices meet; return the verdict."""
+    """Let two devices connect; return the verdict."""
     async with host_of(weather.url, game, weather.patience_s) as host:
         async with player_of(weather.url, game, name, join_after_s=None) as player:
             return await verdict_in_time(weather, host, player)
 
 
 async def verdict_in_time(weather: Weather, host: Host, player: Player) -> str:
-    """Return ``connected``, or why two devices do not come together; never wait for ever."""
+    """Return ``connected``, or the reason why two devices do not connect, in limited time."""
     try:
-        # The host's patience begins with the join, which a busy machine may deliver late.
+        # The host's time limit starts with the join, which a busy machine may deliver late.
         async with asyncio.timeout(2 * weather.patience_s):
             return await verdict_on(host, player)
     except TimeoutError:
@@ -48,10 +48,10 @@ async def verdict_in_time(weather: Weather, host: Host, player: Player) -> str:
 
 
 def is_overtaken(weather: Weather, game: str, since: int = 0) -> bool:
-    """Tell whether an offer or answer was dealt with for longer than a candidate waits for it.
+    """Return whether the handling of an offer or answer took longer than a candidate waits.
 
-    That says how busy the machine is, and nothing of who dealt with it, unless it is so each time.
-    Of the trace, entries count from the number ``since`` on.
+    If so, the machine is busy; the handler is only at fault if this happens each time.
+    Only trace entries from the number ``since`` on are counted.
     """
     spans_ms = [
         entry.at_ms - entry.cause.at_ms

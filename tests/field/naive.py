@@ -1,7 +1,7 @@
-"""A handler as one writes it on the first evening: it works as long as nothing goes wrong.
+"""A naive handler, as in a first version: it works only without faults.
 
-Small, and faithful to what users of such handlers suffer from (docs/weaknesses.md). Everything
-that it returns beside a status goes nowhere: routes are one-way.
+It is small, and has the typical weaknesses of such handlers (docs/weaknesses.md). The bodies
+that it returns reach no client, because its routes are one-way.
 """
 
 import json
@@ -44,7 +44,7 @@ class _Table:
             ExpressionAttributeValues={":game": {"S": game}},
         )
         rows = [row for row in map(_plain, answer["Items"]) if row["playerId"] == player]
-        # DynamoDB promises no order, and the tests one failure.
+        # DynamoDB guarantees no order, but the tests need the same failure each time.
         return sorted(rows, key=lambda row: row["connectedAt"])
 
 

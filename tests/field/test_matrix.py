@@ -1,6 +1,6 @@
-"""Fault × host × the client in the field: of a hundred handshakes, a hundred succeed.
+"""Every fault with every host and the client in the field: all handshakes succeed.
 
-The table of every run is in pytest's summary.
+pytest's summary has the table of the run.
 """
 
 import asyncio
@@ -22,22 +22,22 @@ AT_ONCE = {"core": 20, "lambda": 4}
 NAME = "Zoë Ω 🂡"
 
 Prelude = Callable[[Weather, str], Coroutine[Any, Any, None]]
-"""What happens in a game before its two devices meet."""
+"""Events in a game before its two devices connect."""
 
 
 async def nothing(weather: Weather, game: str) -> None:
-    """Nothing has happened."""
+    """Do nothing."""
 
 
 async def ghost_host(weather: Weather, game: str) -> None:
-    """A host has died in this game, unnoticed."""
+    """Leave a ghost of HOST in the game."""
     async with connect(address(weather.url, "HOST", game), open_timeout=PATIENCE_S) as host:
         with pytest.raises(ConnectionClosed):
             await host.recv()
 
 
 async def two_visits(weather: Weather, game: str) -> None:
-    """The player has been here twice, and left; every second time unnoticed."""
+    """Let the player connect and leave twice; every second ``$disconnect`` is dropped."""
     for _ in range(2):
         async with connect(address(weather.url, NAME, game), open_timeout=PATIENCE_S):
             pass
@@ -58,12 +58,12 @@ CELLS: dict[str, tuple[tuple[str, ...], Prelude]] = {
 async def test_all_handshakes_succeed(
     host: str, fault: str, record_property: Callable[[str, object], None]
 ) -> None:
-    """Whatever AWS does, with the client that is out there.
+    """All handshakes of the client in the field succeed under each fault.
 
-    A game whose offer or answer took this machine longer than the rules promise goes again, alone.
+    A game whose offer or answer took longer than the rules allow is repeated, alone.
     """
     specs, prelude = CELLS[fault]
-    # A hundred devices that connect in the same instant would measure this machine.
+    # A hundred devices that connect at the same time would only measure this machine.
     door = asyncio.Semaphore(AT_ONCE[host])
     games = [f"G{number:05}" for number in range(HANDSHAKES)]
 
@@ -77,7 +77,7 @@ async def test_all_handshakes_succeed(
             weather.faults.remove("ghost:HOST")
         first = await asyncio.gather(*(in_turn(meet_once(weather, game, NAME)) for game in games))
         failed = {game: how for game, how in zip(games, first, strict=True) if how != "connected"}
-        row = f"{fault:<20} {host:<7} {HANDSHAKES - len(failed):>3} of {HANDSHAKES} at the first go"
+        row = f"{fault:<20} {host:<7} {HANDSHAKES - len(failed):>3} of {HANDSHAKES} at first try"
         record_property("field", row)
         for game, verdict in failed.items():
             assert is_overtaken(weather, game), (game, verdict)

@@ -1,7 +1,7 @@
-"""Before and after: what each fault does to a handler of the first evening, and to ours.
+"""The effect of each fault on a naive handler and on ours.
 
-Each script plays the client in the field, or asks for no more than it could. It returns whether
-everybody got what they came for, or was told why not.
+Each script acts as the client in the field, or does no more than it could. It returns True if
+all clients succeeded, or got an error that says why they did not.
 """
 
 import asyncio
@@ -23,7 +23,7 @@ NAME = "Zoë"
 GAME = "GAME01"
 
 AT_HAND_S = 0.1
-"""Enough to take what has arrived already."""
+"""Seconds: enough to read a frame that has already arrived."""
 
 NEVER = 3600.0
 
@@ -31,26 +31,26 @@ Script = Callable[[Weather], Awaitable[bool]]
 
 
 async def two_meet(weather: Weather) -> bool:
-    """Two devices meet."""
+    """Let two devices connect."""
     return await meet_once(weather, GAME, NAME) == "connected"
 
 
 @asynccontextmanager
 async def visit(weather: Weather, name: str = NAME) -> Any:
-    """Be connected for a while."""
+    """Connect during the block."""
     async with connect(address(weather.url, name, GAME), open_timeout=PATIENCE_S) as socket:
         yield socket
 
 
 async def come_back(weather: Weather) -> bool:
-    """A player who has just left comes back."""
+    """Let a player leave and come back at once."""
     async with visit(weather):
         pass
     return await two_meet(weather)
 
 
 async def come_back_after_late_news(weather: Weather) -> bool:
-    """A player leaves; only then the connect is handled once more."""
+    """Let a player leave; its ``$connect`` is invoked again only after that."""
     async with visit(weather):
         pass
     async with asyncio.timeout(PATIENCE_S):
@@ -60,21 +60,21 @@ async def come_back_after_late_news(weather: Weather) -> bool:
 
 
 async def news(weather: Weather) -> None:
-    """Return once something happens."""
+    """Wait for the next trace entry."""
     happened = asyncio.Event()
     weather.trace.when_something_happens(happened.set)
     await happened.wait()
 
 
 async def returned(weather: Weather, count: int) -> None:
-    """Return once so many invocations have ended."""
+    """Wait until `count` invocations have ended."""
     async with asyncio.timeout(PATIENCE_S):
         while sum(isinstance(e, Finished) for _, e in weather.trace.since(0)) < count:
             await news(weather)
 
 
 async def sent_away(weather: Weather) -> bool:
-    """A player who is sent away comes back at once."""
+    """Let a player come back at once after the server has closed its connection."""
     async with visit(weather) as socket:
         with pytest.raises(ConnectionClosed):
             await socket.recv()
@@ -82,7 +82,7 @@ async def sent_away(weather: Weather) -> bool:
 
 
 async def host_is_replaced(weather: Weather) -> bool:
-    """A host dies; the tablet is started again."""
+    """Let a host die and connect again."""
     async with visit(weather, "HOST") as socket:
         with pytest.raises(ConnectionClosed):
             await socket.recv()
@@ -90,7 +90,7 @@ async def host_is_replaced(weather: Weather) -> bool:
 
 
 async def ask(socket: ClientConnection, weather: Weather, **message: Any) -> list[Any]:
-    """Send a message; return what the sender has heard by the time it is dealt with."""
+    """Send a message; return the frames that its sender got until it was handled."""
     before = sum(isinstance(entry, Finished) for _, entry in weather.trace.since(0))
     await socket.send(json.dumps(message))
     await returned(weather, before + 1)
@@ -98,9 +98,9 @@ async def ask(socket: ClientConnection, weather: Weather, **message: Any) -> lis
 
 
 async def at_hand(socket: ClientConnection) -> list[Any]:
-    """Return what has been sent to a client by now."""
+    """Return the frames that have been sent to a client by now."""
     heard: list[Any] = []
-    # A ping of WebSocket's own: what was sent before its pong has arrived.
+    # A WebSocket ping: when its pong arrives, all earlier frames have arrived too.
     await asyncio.wait_for(await socket.ping(), PATIENCE_S)
     while True:
         try:
@@ -110,7 +110,7 @@ async def at_hand(socket: ClientConnection) -> list[Any]:
 
 
 async def say_until_acknowledged(weather: Weather) -> bool:
-    """A sender that asks for a receipt repeats what gets none."""
+    """Let a sender that asks for an ``ack`` repeat its message until it gets one."""
     async with visit(weather, "HOST") as host, visit(weather) as player:
         for attempt in range(3):
             heard = await ask(
@@ -122,7 +122,7 @@ async def say_until_acknowledged(weather: Weather) -> bool:
 
 
 async def hear_why(weather: Weather) -> bool:
-    """A player whose join reaches nobody is told, and gets in once it may."""
+    """Expect a player's first join to be delivered or answered; then let the player join again."""
     async with visit(weather, "HOST") as host, visit(weather) as player:
         heard = await ask(player, weather, type="join", targetId="HOST", payload={})
         if not heard and not await at_hand(host):
@@ -131,7 +131,7 @@ async def hear_why(weather: Weather) -> bool:
 
 
 async def reload(weather: Weather) -> bool:
-    """A player's new connection is there before the former one ends, which is not seen at once."""
+    """Open a player's new connection before the old one ends, in an index that lags."""
     async with host_of(weather.url, GAME, weather.patience_s) as host, visit(weather) as former:
         async with player_of(weather.url, GAME, NAME, NEVER) as player:
             weather.faults.add("index-lag=60s")
@@ -142,7 +142,7 @@ async def reload(weather: Weather) -> bool:
 
 
 class Case(NamedTuple):
-    """Some weather, and what is done in it."""
+    """Faults, and a script that runs under them."""
 
     faults: tuple[str, ...]
     script: Script
@@ -165,12 +165,12 @@ CASES = {
 
 
 NO_PATIENCE_S = 0.75
-"""Half of what passes until a client is taken to wait for ever; each fault takes less."""
+"""Half of the seconds until a client counts as waiting for ever; each fault takes less."""
 
 
 @pytest.mark.parametrize("fault", CASES)
 async def test_a_handler_of_the_first_evening_fails(fault: str) -> None:
-    """Or else the fault would show nothing."""
+    """A naive handler fails under each fault; otherwise the fault would prove nothing."""
     case = CASES[fault]
     async with serving("naive", *case.faults) as weather:
         assert not await case.script(weather._replace(patience_s=NO_PATIENCE_S))
@@ -179,7 +179,7 @@ async def test_a_handler_of_the_first_evening_fails(fault: str) -> None:
 @pytest.mark.parametrize("host", OURS)
 @pytest.mark.parametrize("fault", CASES)
 async def test_ours_stands_it(fault: str, host: str) -> None:
-    """On both hosts; and the fault has struck."""
+    """Our rules succeed under each fault on both hosts, and the fault was injected."""
     case = CASES[fault]
     for _ in range(GOES):
         async with serving(host, *case.faults) as weather:
@@ -192,13 +192,13 @@ async def test_ours_stands_it(fault: str, host: str) -> None:
 
 @pytest.mark.parametrize("host", OURS)
 async def test_who_joins_at_once_is_found_in_an_index_that_is_late(host: str) -> None:
-    """Host and player have both just come: each is looked for until the second is over."""
+    """A join right after both connects succeeds, because targets are looked up for a second."""
     async with serving(host, "index-lag=900ms") as weather:
         assert await meet(weather, GAME, NAME) == "connected"
 
 
 @pytest.mark.parametrize("host", [*OURS, "naive"])
 async def test_in_fair_weather_messages_arrive(host: str) -> None:
-    """On every one of them: what fails above, fails by the weather."""
+    """Without faults messages arrive with every handler, so only faults cause failures."""
     async with serving(host, serial=True) as weather:
         assert await meet(weather, GAME, NAME) == "connected"

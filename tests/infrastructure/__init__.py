@@ -1,7 +1,7 @@
-"""The deployment, run by the real AWS provider without AWS: from its text to a game played on it.
+"""Tests of the deployment with the real AWS provider, but without AWS: from text to a game.
 
-Needed are a Terraform or OpenTofu binary and a file-system mirror with the AWS provider. Without
-them the tests are skipped, the end of a run says so, and where ``CI`` is set they fail.
+They need a Terraform or OpenTofu binary and a file-system mirror with the AWS provider. Without
+these they are skipped, which the end of a run reports, and if ``CI`` is set they fail.
 """
 
 import pytest

@@ -1,7 +1,7 @@
-"""A stand-in for the archive provider, which makes the zip where only the AWS provider is at hand.
+"""A stand-in for the archive provider, which makes the zip if only the AWS provider is installed.
 
-It proves the wiring, not HashiCorp's own bytes. Like theirs it sorts the files and gives all of
-them one date, so that the same sources are the same zip.
+It tests the wiring, not the bytes that HashiCorp's provider writes. Like that one, it sorts the
+files and gives them all the same date, so that the same sources make the same zip.
 """
 
 # The framework has no types of its own.
@@ -32,12 +32,12 @@ class ArchiveFile(DataSource):
 
     @classmethod
     def get_name(cls) -> str:
-        """Return what follows the provider's prefix."""
+        """Return the name after the provider's prefix."""
         return "file"
 
     @classmethod
     def get_schema(cls) -> Schema:
-        """Return the part of the real one that the module uses."""
+        """Return the part of the real schema that the module uses."""
         source = [Attribute(name, String(), required=True) for name in ("content", "filename")]
         return Schema(
             version=0,
@@ -51,7 +51,7 @@ class ArchiveFile(DataSource):
         )
 
     def read(self, ctx: ReadDataContext, config: dict[str, Any]) -> dict[str, Any]:
-        """Write the zip and say what it is."""
+        """Write the zip; return its attributes."""
         del ctx
         data = zipped({source["filename"]: source["content"] for source in config["source"]})
         path = Path(config["output_path"])
@@ -65,7 +65,7 @@ class ArchiveProvider(Provider):
     """``hashicorp/archive``."""
 
     def get_model_prefix(self) -> str:
-        """Return what the names begin with."""
+        """Return the prefix of all names."""
         return "archive_"
 
     def full_name(self) -> str:
@@ -73,27 +73,27 @@ class ArchiveProvider(Provider):
         return "hashicorp/archive"
 
     def get_provider_schema(self, diags: Diagnostics) -> Schema:
-        """Return that there is nothing to configure."""
+        """Return an empty schema."""
         del diags
         return Schema(version=0, attributes=[], block_types=[])
 
     def validate_config(self, diags: Diagnostics, config: dict[str, Any]) -> None:
-        """Take any."""
+        """Accept every configuration."""
 
     def configure_provider(self, diags: Diagnostics, config: dict[str, Any]) -> None:
-        """Need nothing."""
+        """Do nothing."""
 
     def get_data_sources(self) -> list[type[DataSource]]:
-        """Return the only one."""
+        """Return the only data source."""
         return [ArchiveFile]
 
     def get_resources(self) -> list[Any]:
-        """Return none."""
+        """Return no resource."""
         return []
 
 
 def zipped(contents: dict[str, str]) -> bytes:
-    """Return a zip of texts by their file names; the same texts, the same bytes."""
+    """Return a zip of texts by their file names; the same texts give the same bytes."""
     buffer = BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         for name in sorted(contents):

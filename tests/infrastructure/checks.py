@@ -1,4 +1,4 @@
-"""What must hold of every resource once it is applied; each check is one of them."""
+"""Checks of the applied resources, one function for each."""
 
 import json
 import re
@@ -24,7 +24,7 @@ GATEWAY_LIMIT_S: Final = 29
 
 
 def outputs(stack: Stack) -> None:
-    """Exactly the four that are promised."""
+    """Check that the outputs are the four documented ones."""
     api = stack.outputs["websocket_api_id"]
     assert stack.outputs == {
         "websocket_url": f"wss://{api}.execute-api.{REGION}.amazonaws.com/prod",
@@ -35,7 +35,7 @@ def outputs(stack: Stack) -> None:
 
 
 def api(stack: Stack) -> None:
-    """A WebSocket API."""
+    """Check the WebSocket API."""
     found = stack.gateway("get_api")
     assert found["ProtocolType"] == "WEBSOCKET"
     assert found["Name"] == PREFIX
@@ -44,7 +44,7 @@ def api(stack: Stack) -> None:
 
 
 def integration(stack: Stack) -> None:
-    """One, by the ARN that invokes the function."""
+    """Check that one integration calls the function by its invoke ARN."""
     (found,) = stack.gateway("get_integrations")
     function = stack.function()["FunctionArn"]
     assert found["IntegrationType"] == "AWS_PROXY"
@@ -56,7 +56,7 @@ def integration(stack: Stack) -> None:
 
 
 def routes(stack: Stack) -> None:
-    """Three, all to the integration, open to everybody."""
+    """Check that the three routes lead to the integration, without authorization."""
     (integration,) = stack.gateway("get_integrations")
     found = stack.gateway("get_routes")
     target = f"integrations/{integration['IntegrationId']}"
@@ -67,7 +67,7 @@ def routes(stack: Stack) -> None:
 
 
 def stage(stack: Stack) -> None:
-    """Deploys by itself, lets something through, and never traces data."""
+    """Check that the stage deploys automatically, has throttles, and never traces data."""
     (found,) = stack.gateway("get_stages")
     assert found["StageName"] == "prod"
     assert found["AutoDeploy"] is True
@@ -81,7 +81,7 @@ def stage(stack: Stack) -> None:
 
 
 def access_log(stack: Stack) -> None:
-    """A line of JSON with route key, status and error, and nothing of what was said."""
+    """Check that the log is JSON with route key, status and error, without data of clients."""
     (found,) = stack.gateway("get_stages")
     settings = found["AccessLogSettings"]
     assert settings["DestinationArn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{ACCESS_LOG}"
@@ -92,7 +92,7 @@ def access_log(stack: Stack) -> None:
 
 
 def function(stack: Stack) -> None:
-    """The handler, on arm64, within the gateway's time, told where everything is."""
+    """Check the function: handler, arm64, a time-out below the gateway's, and environment."""
     found = stack.function()
     api = stack.outputs["websocket_api_id"]
     assert found["FunctionName"] == PREFIX
@@ -112,7 +112,7 @@ def function(stack: Stack) -> None:
 
 
 def permission(stack: Stack) -> None:
-    """API Gateway may invoke the function for this API and stage, nobody else may."""
+    """Check that only API Gateway may invoke the function, for this API and stage."""
     answer = stack.aws.client("lambda").get_policy(FunctionName=PREFIX)
     (statement,) = json.loads(answer["Policy"])["Statement"]
     api = stack.outputs["websocket_api_id"]
@@ -125,7 +125,7 @@ def permission(stack: Stack) -> None:
 
 
 def table(stack: Stack) -> None:
-    """As the function's own tests make it."""
+    """Check that the table equals the one of the function's own tests."""
     found = stack.aws.client("dynamodb").describe_table(TableName=TABLE)["Table"]
     expected = schema(TABLE)
     (index,) = found["GlobalSecondaryIndexes"]
@@ -141,14 +141,14 @@ def table(stack: Stack) -> None:
 
 
 def expiry(stack: Stack) -> None:
-    """Rows expire by the attribute that the function writes."""
+    """Check that rows expire by the attribute that the function writes."""
     client = stack.aws.client("dynamodb")
     found = client.describe_time_to_live(TableName=TABLE)["TimeToLiveDescription"]
     assert found == {"TimeToLiveStatus": "ENABLED", "AttributeName": "ttl"}
 
 
 def role(stack: Stack) -> None:
-    """Only Lambda may take it, and it has one policy."""
+    """Check that only Lambda may assume the role, and that it has one policy."""
     iam = stack.aws.client("iam")
     (found,) = iam.list_roles()["Roles"]
     assert found["RoleName"] == ROLE
@@ -161,7 +161,7 @@ def role(stack: Stack) -> None:
 
 
 def policy(stack: Stack) -> None:
-    """Exact actions that exist, on exact resources."""
+    """Check that the policy allows exact, existing actions on exact resources."""
     assert findings(stack.policy) == []
     api = stack.outputs["websocket_api_id"]
     rows = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{TABLE}"
@@ -184,12 +184,12 @@ def policy(stack: Stack) -> None:
 
 
 def log_groups(stack: Stack) -> None:
-    """Both logs are kept for a week."""
+    """Check that both logs are kept for a week."""
     assert stack.retention() == {FUNCTION_LOG: 7, ACCESS_LOG: 7}
 
 
 def alarms(stack: Stack) -> None:
-    """Six, on metrics that somebody writes, silent while nobody plays."""
+    """Check that the six alarms use metrics that exist, and are silent without players."""
     found = stack.alarms()
     assert {alarm["AlarmName"] for alarm in found} == {f"{PREFIX}-{name}" for name in ALARMS}
     api = stack.outputs["websocket_api_id"]
@@ -215,7 +215,7 @@ def alarms(stack: Stack) -> None:
 
 
 def dashboard(stack: Stack) -> None:
-    """All that the function counts can be seen, of this deployment alone."""
+    """Check that the dashboard shows all metrics of the function, for this deployment only."""
     client = stack.aws.client("cloudwatch")
     body = json.loads(client.get_dashboard(DashboardName=PREFIX)["DashboardBody"])
     shown = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
@@ -226,7 +226,7 @@ def dashboard(stack: Stack) -> None:
 
 
 def account(stack: Stack) -> None:
-    """What all APIs of the account share is left alone."""
+    """Check that the settings shared by all APIs of the account are not changed."""
     assert not stack.aws.client("apigateway").get_account().get("cloudwatchRoleArn")
 
 
@@ -240,7 +240,7 @@ CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
 
 
 def left(aws: Aws) -> list[str]:
-    """Return what there is of anything that the module makes."""
+    """Return the names of all resources of the kinds that the module makes."""
     gateway, iam = aws.client("apigatewayv2"), aws.client("iam")
     cloudwatch = aws.client("cloudwatch")
     return [

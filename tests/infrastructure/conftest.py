@@ -1,4 +1,4 @@
-"""The deployment that several files share, and the program that makes it."""
+"""Fixtures of the deployment that several files share, and of the program that applies it."""
 
 import os
 from collections.abc import Generator
@@ -12,7 +12,7 @@ from tests.infrastructure.tools import Mirror, Missing, Workspace
 
 @pytest.fixture(scope="session")
 def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
-    """The program and its providers; without them a test is skipped, and fails in CI."""
+    """Return the program and its providers; without them skip the test, or fail it in CI."""
     try:
         return Mirror(tmp_path_factory.mktemp("mirror"))
     except Missing as missing:
@@ -23,7 +23,7 @@ def mirror(tmp_path_factory: pytest.TempPathFactory) -> Mirror:
 
 @pytest.fixture(scope="session")
 def stack(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
-    """The module applied with its defaults. The last test of test_apply.py destroys it."""
+    """Yield the module applied with its defaults; test_apply.py's last test destroys it."""
     folder = tmp_path_factory.mktemp("stack")
     with stand_in(folder / "server") as aws:
         yield Stack.applied(Workspace.copy(folder / "clone", mirror).initialised(), aws)

@@ -1,4 +1,4 @@
-"""The module, deployed where connections are real: a stack on MiniStack, and clients of it."""
+"""The module deployed to MiniStack, which takes real connections, and its clients."""
 
 import asyncio
 from collections.abc import Callable, Generator
@@ -14,8 +14,8 @@ from tests.signaling.sockets import SocketHost
 
 PATIENCE_S: Final = 10
 
-# The module takes the endpoint of @connections from API Gateway, whose address here is made
-# for a host name of the API's own.
+# The module takes the endpoint of @connections from API Gateway. MiniStack's answer has a host
+# name for each API; this override uses the address of MiniStack with a path instead.
 OVERRIDE: Final = """
 locals {
   management_endpoint = "%s/_aws/execute-api/${aws_apigatewayv2_api.this.id}/${var.stage}"
@@ -33,22 +33,22 @@ def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Wait for what nobody announces: ask, again and again.
+    """Wait for a condition by polling.
 
     Raises:
-        TimeoutError: it does not come about.
+        TimeoutError: it is not true within PATIENCE_S.
     """
     async with asyncio.timeout(PATIENCE_S):
-        # Neither DynamoDB nor a log group has an event that could be waited for.
+        # DynamoDB and log groups have no event to wait for.
         while not true():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
 class LiveHost(SocketHost):
-    """The deployed module, whose table tells who is there."""
+    """The deployed module, whose table has the connection ids of clients."""
 
     def __init__(self, stack: Stack, clients: AsyncExitStack) -> None:
-        # The output names AWS's own host.
+        # The output has AWS's host name.
         url = stack.aws.url.replace("http", "ws", 1)
         api = stack.outputs["websocket_api_id"]
         super().__init__(f"{url}/_aws/execute-api/{api}/prod", clients)
@@ -56,7 +56,7 @@ class LiveHost(SocketHost):
         self._items: dict[str, dict[str, Any]] = {}
 
     def items(self) -> dict[str, dict[str, Any]]:
-        """Return the items of the table by their connections."""
+        """Return the items of the table by connection id."""
         found = self._table.scan(TableName=TABLE, ConsistentRead=True)["Items"]
         return {item["connectionId"]["S"]: item for item in found}
 
@@ -80,12 +80,12 @@ class LiveHost(SocketHost):
         await until(lambda: self.connection(key) not in self.items())
 
     def become_a_ghost(self, key: str) -> None:
-        """Put the item of somebody who left back: AWS owes nobody a ``$disconnect``."""
+        """Restore the item of a client that left, as if AWS had sent no ``$disconnect``."""
         self._table.put_item(TableName=TABLE, Item=self._items[key])
 
 
 def texts(stack: Stack, group: str) -> list[str]:
-    """Return what is in a log group, oldest first, without what Lambda writes around it."""
+    """Return the lines in a log group, oldest first, without those of Lambda itself."""
     pages = stack.aws.client("logs").get_paginator("filter_log_events")
     found = [
         event["message"] for page in pages.paginate(logGroupName=group) for event in page["events"]

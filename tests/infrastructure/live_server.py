@@ -1,7 +1,7 @@
-"""MiniStack as a process: an AWS whose API Gateway takes connections and whose Lambda runs code.
+"""MiniStack as a process: its API Gateway takes connections, and its Lambda runs code.
 
-Left as it is but for one thing: it throws away what a Python function prints when a WebSocket
-calls it.
+With one change: MiniStack discards the output of a Python function that is called by a
+WebSocket.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ SETTINGS = {
     "BIND_HOST": "127.0.0.1",
     "LAMBDA_EXECUTOR": "local",
     "LAMBDA_STRICT": "0",
-    # What nobody here asks for, and what would look for Docker or open further ports.
+    # Services that the tests do not need, and that would look for Docker or open more ports.
     "DOCKER_HOST": "unix:///nonexistent.sock",
     "IOT_MTLS_ENABLED": "0",
     "SFTP_ENABLED": "0",
@@ -50,19 +50,19 @@ def keep_what_functions_say() -> None:
 
 
 def main() -> None:
-    """Serve until somebody says that it is enough; the first line is the address."""
+    """Print the address, then serve until the process is ended."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     os.environ.update(SETTINGS, GATEWAY_PORT=str(port))
 
-    # It reads its environment when it is imported.
+    # MiniStack reads its environment when it is imported.
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack.app import app
 
     keep_what_functions_say()
     config = Config()
-    # hypercorn closes it.
+    # hypercorn closes the socket.
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
     print(f"http://127.0.0.1:{port}", flush=True)

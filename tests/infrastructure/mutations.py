@@ -1,7 +1,7 @@
-"""Twenty mistakes of one line, and some more: each is caught, and at the point that is named.
+"""Twenty mistakes in one line, and some more, with the step that catches each.
 
-Twelve by ``validate``, four by a plan. The others are taken by everything that runs before AWS,
-and by moto as well: only the assertions on the applied resources see them.
+``validate`` catches twelve, a plan four. The others are accepted by every step before AWS, and by
+moto as well; only the assertions on the applied resources catch them.
 """
 
 import re
@@ -16,7 +16,7 @@ class Mutation(NamedTuple):
     name: str
     file: str
     caught: str
-    """What is said of it, or the name of the check that fails."""
+    """A part of the error message, or the name of the check that fails."""
     old: str
     new: str
 
@@ -26,7 +26,7 @@ class Mutation(NamedTuple):
 
 
 def catalogue(text: str) -> tuple[Mutation, ...]:
-    """Read mistakes: a line ``name | file | caught``, then the change as a diff has it."""
+    """Parse mistakes: a line ``name | file | caught``, then the change as in a diff."""
     found = []
     for mistake in re.split(r"\n(?![-+])", text.strip()):
         title, *diff = mistake.splitlines()
@@ -109,7 +109,7 @@ misspelt action | iam.tf | policy
 + "dynamodb:PutItems"
 """)
 
-# Not among the twenty, but as easily made, and as quietly taken by all that comes before.
+# Not among the twenty, but as easily made, and also accepted by every step before.
 CHECK_TOO = catalogue(r"""
 whole messages in a log | api.tf | stage
 - data_trace_enabled       = false
@@ -120,16 +120,16 @@ players' addresses in the access log | api.tf | access_log
 a function that outlasts the gateway | lambda.tf | function
 - timeout                        = 28
 + timeout                        = 60
-anybody's API may invoke | lambda.tf | permission
+every API may invoke | lambda.tf | permission
 - "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
 + replace(aws_apigatewayv2_api.this.execution_arn, aws_apigatewayv2_api.this.id, "*")
 index without the names | table.tf | table
 - projection_type = "ALL"
 + projection_type = "KEYS_ONLY"
-expiry by an attribute that nobody writes | table.tf | expiry
+expiry by an attribute that is never written | table.tf | expiry
 - attribute_name = "ttl"
 + attribute_name = "expires"
-an alarm on a metric that nobody writes | monitoring.tf | alarms
+an alarm on a metric that is never written | monitoring.tf | alarms
 - metric      = "GhostsHealed"
 + metric      = "Ghosts"
 a log that is kept for ever | lambda.tf | log_groups

@@ -1,4 +1,4 @@
-"""What a policy allows, and whether its actions exist."""
+"""Analysis of policies: the actions that they allow, and whether these exist."""
 
 import json
 import sys
@@ -15,15 +15,15 @@ Statement = dict[str, Any]
 
 
 def listed(value: str | list[str]) -> list[str]:
-    """Return one or several as several."""
+    """Return one value or several as a list."""
     return [value] if isinstance(value, str) else value
 
 
 def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
-    """Tell whether a policy of allowing statements allows an action on a resource.
+    """Return whether a policy of plain Allow statements allows an action on a resource.
 
     Raises:
-        AssertionError: it has statements of another kind.
+        AssertionError: the policy has other statements.
     """
     for statement in policy["Statement"]:
         assert statement["Effect"] == "Allow"
@@ -36,18 +36,18 @@ def allows(policy: dict[str, Any], action: str, resource: str) -> bool:
 
 
 def findings(policy: dict[str, Any]) -> list[str]:
-    """Return what parliament, which knows every action of AWS, finds odd."""
+    """Return the findings of parliament, which has a list of all actions of AWS."""
     analyse = _parliament().analyze_policy_string
     return [f"{found.issue}: {found.detail}" for found in analyse(json.dumps(policy)).findings]
 
 
 @cache
 def _parliament() -> Any:
-    # It asks a part of setuptools that is no more where its two files of data are.
+    # It finds its two data files with pkg_resources, which setuptools has no longer.
     pkg_resources = ModuleType("pkg_resources")
     vars(pkg_resources)["resource_filename"] = _resource_filename
     with warnings.catch_warnings(), mock.patch.dict(sys.modules, pkg_resources=pkg_resources):
-        # Nor does it close them.
+        # It does not close these files.
         warnings.simplefilter("ignore", ResourceWarning)
         import parliament  # type: ignore[import-untyped]
     return parliament

@@ -1,4 +1,4 @@
-"""Servers that stand in for AWS, each in a process of its own and on a port of its own."""
+"""Servers that stand in for AWS, each in its own process and on its own port."""
 
 import os
 import sys
@@ -13,13 +13,13 @@ from botocore.config import Config
 from tests.infrastructure.tools import ENVIRONMENT, ROOT
 from tests.support import process
 
-# moto's.
+# The account of moto.
 ACCOUNT: Final = "123456789012"
 REGION: Final = "us-west-2"
 
 
 class Aws:
-    """An AWS at an address, and boto3's clients for it."""
+    """A stand-in for AWS at an address, and boto3's clients for it."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -29,16 +29,16 @@ class Aws:
 
     def client(self, service: str) -> Any:
         """Return a client of a service."""
-        # Now and then MiniStack trips over what another of its threads changes: 500.
+        # MiniStack sometimes answers 500, because its threads change shared state.
         config = Config(retries={"mode": "standard", "total_max_attempts": 5})
         return self._session.client(service, endpoint_url=self.url, config=config)
 
 
 @contextmanager
 def serving(module: str, folder: Path, **environment: str) -> Generator[Aws, None, None]:
-    """Run a module that prints its address once it listens, and then serves.
+    """Run a module that prints its address once it listens; yield its clients.
 
-    What it says on stderr is in the folder, and so is whatever it leaves lying about.
+    Its stderr and its temporary files are in the folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     env = {**ENVIRONMENT, "HOME": str(folder), "PATH": os.environ["PATH"], "TMPDIR": str(folder)}
@@ -49,5 +49,5 @@ def serving(module: str, folder: Path, **environment: str) -> Generator[Aws, Non
 
 
 def stand_in(folder: Path) -> AbstractContextManager[Aws]:
-    """Run moto, empty but for the policies that AWS itself has."""
+    """Run moto, empty except for AWS's managed policies."""
     return serving("tests.infrastructure.stand_in", folder, MOTO_IAM_LOAD_MANAGED_POLICIES="true")

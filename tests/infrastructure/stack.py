@@ -1,4 +1,4 @@
-"""An applied module, and what of it is asked for after it is gone."""
+"""An applied module, with the values that tests read."""
 
 import json
 from typing import Any, NamedTuple
@@ -14,11 +14,11 @@ class Stack(NamedTuple):
     aws: Aws
     outputs: dict[str, str]
     policy: dict[str, Any]
-    """What the function's role allows, as it was rendered."""
+    """The policy of the function's role, as applied."""
 
     @classmethod
     def applied(cls, workspace: Workspace, aws: Aws, *arguments: str) -> "Stack":
-        """Apply the module of a workspace."""
+        """Apply the module of a workspace; return the stack."""
         workspace.at(aws.url).apply(*arguments)
         outputs = workspace.outputs()
         iam = aws.client("iam")
@@ -34,7 +34,7 @@ class Stack(NamedTuple):
         return {**answer["Configuration"], "Tags": answer.get("Tags", {})}
 
     def gateway(self, call: str, **more: str) -> Any:
-        """Return the answer to a call about the API, or its items."""
+        """Call an operation on the API; return the answer, or its items."""
         client = self.aws.client("apigatewayv2")
         answer = getattr(client, call)(ApiId=self.outputs["websocket_api_id"], **more)
         return answer.get("Items", answer)
@@ -47,6 +47,6 @@ class Stack(NamedTuple):
         return found
 
     def retention(self) -> dict[str, int]:
-        """Return how many days each log is kept; KeyError: one is kept for ever."""
+        """Return the days that each log is kept; KeyError: one is kept for ever."""
         groups = self.aws.client("logs").describe_log_groups()["logGroups"]
         return {group["logGroupName"]: group["retentionInDays"] for group in groups}

@@ -1,7 +1,7 @@
-"""moto as a process: an AWS on the loopback, and the little of API Gateway that it lacks.
+"""moto as a process on loopback, with a few operations of API Gateway that it lacks.
 
-moto takes much that AWS refuses, so an apply here proves the module and not AWS: see
-tests/infrastructure/test_mutations.py for what it would let through.
+moto accepts much that AWS refuses, so an apply here tests the module and not AWS. See
+tests/infrastructure/test_mutations.py for mistakes that it accepts.
 """
 
 import json
@@ -29,7 +29,7 @@ _STAGE = {
 
 
 def _update_stage(self: Any) -> tuple[int, dict[str, str], str]:
-    """Be UpdateStage, for what the module changes in place."""
+    """Implement UpdateStage, for the settings that the module changes in place."""
     parts = self.path.strip("/").split("/")
     stage = self.apigatewayv2_backend.get_stage(parts[2], parts[4])
     for key, value in json.loads(self.body).items():
@@ -38,9 +38,9 @@ def _update_stage(self: Any) -> tuple[int, dict[str, str], str]:
 
 
 def _domain_to_json(self: DomainName) -> dict[str, Any]:
-    """Add what AWS makes of a domain: whether it is ready, and where DNS has to point."""
+    """Add the attributes that AWS gives a domain: its status, and the target of DNS."""
     found: dict[str, Any] = DOMAIN_TO_JSON(self)
-    # AWS has no empty one.
+    # AWS leaves out empty attributes.
     found = {key: value for key, value in found.items() if value or key == "tags"}
     made = {
         "apiGatewayDomainName": f"d-a1b2c3d4e5.execute-api.{REGION}.amazonaws.com",
@@ -52,14 +52,14 @@ def _domain_to_json(self: DomainName) -> dict[str, Any]:
 
 
 def _patch_account(self: Account, patch_operations: list[dict[str, Any]]) -> Account:
-    """Take an operation without a value: that is how the provider takes a role away."""
+    """Accept an operation without a value, with which the provider removes a role."""
     return PATCH_ACCOUNT(self, [{"value": None, **each} for each in patch_operations])
 
 
 def _one_at_a_time(application: WSGIApplication) -> WSGIApplication:
-    """Call moto for one request after another: a dict that it walks, another thread may change.
+    """Call moto for one request at a time, because its threads change dicts that others iterate.
 
-    The server keeps its threads: a client may well connect before it has something to ask.
+    The server itself stays threaded: a client may connect before it sends a request.
     """
     lock = threading.Lock()
 
@@ -75,7 +75,7 @@ PATCH_ACCOUNT = Account.apply_patch_operations
 
 
 def main() -> None:
-    """Serve until somebody says that it is enough; the first line is the address."""
+    """Print the address, then serve until the process is ended."""
     application = _one_at_a_time(DomainDispatcherApplication(create_backend_app))
     with (
         mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),

@@ -1,6 +1,6 @@
-"""The module applied by the real provider, from nothing to nothing.
+"""The module applied, changed and destroyed by the real provider.
 
-The tests of this file are one story, in the order in which they stand: the last one destroys.
+The tests of this file depend on their order: the last one destroys the deployment.
 """
 
 import base64
@@ -46,12 +46,12 @@ DEV = (
 
 @pytest.mark.parametrize("check", CHECKS)
 def test_a_resource_is_as_it_must_be(stack: Stack, check: str) -> None:
-    """Asked of AWS's own interfaces, not of what the plan says."""
+    """Each applied resource passes its check, by AWS's own API and not by the plan."""
     CHECKS[check](stack)
 
 
 def test_the_zip_is_made_of_two_folders_of_sources(stack: Stack) -> None:
-    """Nothing else gets in, and the same sources are the same zip."""
+    """The zip has only the sources of two folders, and the same sources make the same zip."""
     root = stack.workspace.root
     contents = {
         f"poker_signal/{path.relative_to(root)}": path.read_text(encoding="utf-8")
@@ -63,14 +63,14 @@ def test_the_zip_is_made_of_two_folders_of_sources(stack: Stack) -> None:
 
 
 def test_a_second_plan_is_empty(stack: Stack) -> None:
-    """What was applied is what was asked for."""
+    """After an apply, a second plan has no changes."""
     plan = stack.workspace.plan()
     assert plan.returncode == 0, plan.stdout
 
 
 @pytest.mark.nightly
 def test_a_change_by_hand_is_noticed_and_healed_by_a_change_in_place(stack: Stack) -> None:
-    """In the console; and no connection is lost to a change of a setting."""
+    """A manual change is found by a plan and repaired in place, as are changes of settings."""
     stack.aws.client("dynamodb").update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
     )
@@ -99,7 +99,7 @@ def test_a_change_by_hand_is_noticed_and_healed_by_a_change_in_place(stack: Stac
 def test_dev_stands_next_to_prod(
     stack: Stack, mirror: Mirror, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """In one account, with everything switched on; what it makes and takes is its own."""
+    """A second deployment with all options in the same account does not change the first."""
     prod = sorted(left(stack.aws))
     copy = Workspace.copy(tmp_path_factory.mktemp("dev"), mirror).initialised()
     try:
@@ -128,7 +128,7 @@ def test_dev_stands_next_to_prod(
 
 
 def _may_read_exactly_its_parameter(dev: Stack) -> None:
-    """Tickets are asked for: the function knows where the secret is, and gets at no other."""
+    """Check that the function gets the name of its ticket secret, and may read no other."""
     assert dev.function()["Environment"]["Variables"][TICKET_SECRET_PARAMETER] == PARAMETER
     assert findings(dev.policy) == []
     (statement,) = (each for each in dev.policy["Statement"] if "ssm" in str(each["Action"]))
@@ -139,7 +139,7 @@ def _may_read_exactly_its_parameter(dev: Stack) -> None:
 
 @pytest.mark.nightly
 def test_destroy_leaves_nothing(stack: Stack) -> None:
-    """Nothing that costs, nothing that is in the way of the next deployment."""
+    """A destroy leaves no resource that costs money or blocks the next deployment."""
     assert left(stack.aws)
     stack.workspace.destroy(*CHANGED)
     assert left(stack.aws) == []

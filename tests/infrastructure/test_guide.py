@@ -1,4 +1,4 @@
-"""docs/deploy.md: what its numbers are made of, and how it ends."""
+"""docs/deploy.md: the numbers in its table of costs."""
 
 import re
 from typing import Final
@@ -23,8 +23,8 @@ MESSAGES: Final = {
 HANDSHAKE: Final = {"`$connect` of a player": 1, **MESSAGES, "`$disconnect`": 1}
 HOST: Final = {"`$connect` of `HOST`": 1, "`$disconnect`": 1}
 
-# A write is once in the table and once in the index. A query is of the index, so not consistent:
-# half a unit for 4 KB.
+# A write costs one unit in the table and one in the index. A query reads the index, so it is not
+# consistent: half a unit for 4 KB.
 UNITS: Final[dict[str, dict[str, float]]] = {
     "write": dict.fromkeys(("PutItem", "UpdateItem", "DeleteItem"), 2.0),
     "read": {"Query": 0.5, "GetItem": 1},
@@ -32,7 +32,7 @@ UNITS: Final[dict[str, dict[str, float]]] = {
 
 
 def units(kind: str, events: dict[str, int]) -> float:
-    """Return the units of DynamoDB that some events take."""
+    """Return the units of DynamoDB that events need."""
     rows = [line.strip("| ").split(" | ") for line in written_table().splitlines()[2:]]
     calls = {row[0]: row[-1].split(", ") for row in rows}
     return sum(
@@ -41,7 +41,7 @@ def units(kind: str, events: dict[str, int]) -> float:
 
 
 def used(events: dict[str, int], messages: int) -> dict[str, float]:
-    """Return what is paid for, by the first words of the rows of the table."""
+    """Return the billed amounts, by the first words of the table's rows."""
     count = sum(events.values())
     return {
         "API Gateway, messages": messages,
@@ -56,7 +56,7 @@ def used(events: dict[str, int], messages: int) -> dict[str, float]:
 
 
 def rows() -> list[list[str]]:
-    """Return the rows of the table of costs, head and sum left out."""
+    """Return the rows of the table of costs, without head and sum."""
     section = GUIDE.partition("## What it costs")[2].partition("\n## ")[0]
     table = [line for line in section.splitlines() if line.startswith("| ")]
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[1:-1]]
@@ -68,7 +68,7 @@ HOST_USES = used(HOST, 0)
 
 @pytest.mark.parametrize("row", rows(), ids=lambda row: row[0])
 def test_a_row_is_what_its_calls_cost(row: list[str]) -> None:
-    """The calls are measured; what is multiplied with them is in the row."""
+    """The cost in each row is its measured calls times the price in the row."""
     (name,) = (name for name in PLAYER_USES if row[0].startswith(name))
     price = float(row[2].partition(" per million")[0])
     game = PLAYERS * PLAYER_USES[name] + HOST_USES[name]
@@ -79,7 +79,7 @@ def test_a_row_is_what_its_calls_cost(row: list[str]) -> None:
 
 
 def test_the_sums_are_sums() -> None:
-    """And the formula gives them as well."""
+    """The last row has the sums of the columns, and the formula gives the same result."""
     assert len(rows()) == len(PLAYER_USES)
     together = re.search(
         r"\| \*\*together\*\* \| \| \| \*\*([\d.]+)\*\* \| \*\*([\d.]+)\*\* \|", GUIDE
@@ -96,7 +96,7 @@ def test_the_sums_are_sums() -> None:
 
 
 def test_what_it_costs_to_keep_is_counted_right() -> None:
-    """Ten metrics that alarms look at, five that the function writes."""
+    """The fixed costs are for ten metrics that alarms read and five that the function writes."""
     monitoring = (ROOT / MODULE / "monitoring.tf").read_text(encoding="utf-8")
     rates = len(re.findall(r"^    \w+ = \{\n      description.*\n      metric ", monitoring, re.M))
     assert (len(ALARMS) - rates + 3 * rates, len(METRICS)) == (10, 5)

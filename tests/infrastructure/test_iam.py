@@ -1,4 +1,4 @@
-"""The role of the function: enough, and no more."""
+"""The role of the function allows its calls, and no others."""
 
 import re
 
@@ -21,7 +21,7 @@ CONNECTION = "@connections/ShDEC76bIAMCUrA="
 METHODS = {"PostToConnection": "POST", "GetConnection": "GET", "DeleteConnection": "DELETE"}
 
 CALLED = sorted(set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection)|Query", written_table())))
-"""What the function calls, from a table that its tests hold to what they measure."""
+"""Calls of the function, from a table that its tests compare with measured calls."""
 
 
 def connection(stack: Stack, method: str, stage: str = "prod") -> str:
@@ -31,13 +31,13 @@ def connection(stack: Stack, method: str, stage: str = "prod") -> str:
 
 
 def test_the_calls_are_all_known() -> None:
-    """A new one needs a permission, and a line here."""
+    """The function makes only calls that this file maps to permissions."""
     assert set(CALLED) == DYNAMODB | METHODS.keys()
 
 
 @pytest.mark.parametrize("call", [*CALLED, "logs:CreateLogStream", "logs:PutLogEvents"])
 def test_every_call_of_the_function_is_allowed(stack: Stack, call: str) -> None:
-    """Or it fails in production and nowhere else; its log group is there already."""
+    """Every call of the function is allowed; its log group exists and need not be created."""
     if call.startswith("logs:"):
         assert allows(stack.policy, call, STREAM)
     elif call in METHODS:
@@ -63,12 +63,12 @@ REFUSED = (
 
 @pytest.mark.parametrize(("action", "resource"), REFUSED)
 def test_anything_else_is_refused(stack: Stack, action: str, resource: str) -> None:
-    """Nor can it be done by an attacker who got hold of the function."""
+    """Other actions and resources are refused, also to an attacker with the function's role."""
     assert not allows(stack.policy, action, resource)
 
 
 def test_connections_of_another_stage_or_api_are_out_of_reach(stack: Stack) -> None:
-    """dev cannot talk to the players of prod."""
+    """A deployment cannot post to connections of another stage or API, for example of prod."""
     action = "execute-api:ManageConnections"
     ours = connection(stack, "POST")
     api = stack.outputs["websocket_api_id"]
@@ -79,7 +79,7 @@ def test_connections_of_another_stage_or_api_are_out_of_reach(stack: Stack) -> N
 
 
 def test_every_action_exists(stack: Stack) -> None:
-    """IAM takes a misspelt one without a word; here it would be found."""
+    """All actions in the policy exist; IAM itself would accept a misspelt one."""
     assert findings(stack.policy) == []
     statement = {"Effect": "Allow", "Action": "dynamodb:PutItems", "Resource": ROWS}
     (found,) = findings({"Version": "2012-10-17", "Statement": [statement]})

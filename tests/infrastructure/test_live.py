@@ -1,7 +1,7 @@
-"""The module deployed where connections are real: host and player talk through the deployed zip.
+"""Host and player connect to the deployed zip, over real connections.
 
 MiniStack takes the place of AWS: its API Gateway takes WebSockets, its Lambda runs the zip, its
-DynamoDB keeps the rows. The tests of this file are one story, in the order in which they stand.
+DynamoDB stores the rows. The tests of this file depend on their order.
 """
 
 import asyncio
@@ -33,57 +33,57 @@ MESH, STAR = (
 )
 
 # MiniStack answers every refused $connect with 403, whatever status the function returned.
-# If it becomes true to AWS, a test fails, so that this stays true.
+# If a later MiniStack behaves like AWS, a test fails and this entry has to go.
 DEVIATIONS = {
     "a protected host": r"status=409, origin=None\)\nassert 403 == 409",
     "no names, no connection": r"status=400, origin=None\)\nassert 403 == 400",
 }
 
-# No word of ours holds it, so that wherever it is found, somebody's secret is.
+# This mark is in no text of ours: if a log contains it, the log has data of a client.
 MARK = "Zq7"
 ALICE, GAME, SESSION = f"Alice {MARK} 🂡", f"GAME-{MARK}", f"session-{MARK}"
 
 
 @pytest.fixture(scope="module")
 def live(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
-    """The module deployed where connections are real."""
+    """Yield the module deployed to MiniStack."""
     with deployed(tmp_path_factory.mktemp("live"), mirror) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def star(live: Stack) -> None:
-    """The module deployed as a star; without effect after the test that changes it to one."""
+    """Deploy the module as a star; no change after the test that does the same."""
     live.workspace.apply("-var=topology=star")
 
 
 @pytest_asyncio.fixture
 async def clients() -> AsyncGenerator[AsyncExitStack, None]:
-    """Clients, which are gone at the end of a test."""
+    """Yield a stack that closes clients at the end of a test."""
     async with AsyncExitStack() as clients:
         yield clients
 
 
 @pytest.fixture
 def host(live: Stack, clients: AsyncExitStack) -> LiveHost:
-    """The deployed module."""
+    """Return the deployed module as a host for transcripts."""
     return LiveHost(live, clients)
 
 
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", MESH)
 async def test_a_transcript_is_the_same_where_it_is_deployed(name: str, host: LiveHost) -> None:
-    """Byte for byte, as on the other hosts of tests/signaling, but for known deviations."""
+    """A transcript is byte for byte as on the hosts of tests/signaling, but for DEVIATIONS."""
     deviation = DEVIATIONS.get(name)
     with pytest.raises(AssertionError, match=deviation) if deviation else nullcontext():
         await hold(MESH[name], host)
 
 
 async def test_ghosts_and_a_takeover_do_not_stop_a_handshake(live: Stack, host: LiveHost) -> None:
-    """Both names are held by connections that ended without anybody noticing."""
+    """A handshake succeeds although both names have a ghost, and after a takeover."""
     as_host, as_alice = query_of("HOST", GAME, None), query_of(ALICE, GAME, None)
     with_session = query_of(ALICE, GAME, SESSION)
-    # The first of a player's name owns it, the last of HOST's.
+    # The first connection owns a player's name, the last one the name HOST.
     await haunt(host, "ghost of alice", as_alice)
     assert await host.connect("host", as_host) == 101
     await haunt(host, "ghost of host", as_host)
@@ -110,7 +110,7 @@ async def test_ghosts_and_a_takeover_do_not_stop_a_handshake(live: Stack, host: 
 
 
 async def haunt(host: LiveHost, key: str, query: str) -> None:
-    """Connect, leave, and stay in the table all the same."""
+    """Connect and leave, and restore the row."""
     assert await host.connect(key, query) == 101
     await host.leave(key)
     host.become_a_ghost(key)
@@ -131,10 +131,10 @@ def _said(frame: str) -> tuple[str, str, Any]:
 async def logged(
     live: Stack, host: LiveHost, count: int, *connections: str
 ) -> list[dict[str, Any]]:
-    """Return the lines about some connections, once there are so many.
+    """Return the lines about some connections, once there are `count` of them.
 
-    MiniStack collects what a function writes for 50 ms after its answer; what is later waits for
-    the next invocation of that process. A bystander's pings are some.
+    MiniStack collects the output of a function for 50 ms after its answer. Later output appears
+    with the next invocation of that process, which a bystander's pings cause.
     """
     bystander = f"bystander {count}"
     assert await host.connect(bystander, query_of("HOST", f"{GAME}-{count}-PINGS", None)) == 101
@@ -149,7 +149,7 @@ async def logged(
 
 
 async def _holds_the_log(live: Stack, host: LiveHost) -> None:
-    """One line for each event, and nothing in any of them that is somebody's."""
+    """Check that the log has one line for each event, without data of clients."""
     ids = [host.connection(key) for key in ("host", "alice", "alice again")]
     expected = {
         ids[0]: ["connected", "offer", "offer"],
@@ -163,7 +163,7 @@ async def _holds_the_log(live: Stack, host: LiveHost) -> None:
     } == expected
     (join,) = (line for line in found if line.get("type") == "join")
     assert (join["outcome"], join["GhostsHealed"]) == ("delivered", 2)
-    # If they were still young, it looked again a second later: that is this machine's affair.
+    # On a fast machine the ghosts were young, and the function looked again a second later.
     assert join["effects"].pop("LookAgain", 0) <= 2
     assert join["effects"] == {"Probe": 1, "Gone": 2, "Forget": 2, "Post": 2}
     assert {(line["level"], line["function"], line["stage"]) for line in found} == {
@@ -175,12 +175,12 @@ async def _holds_the_log(live: Stack, host: LiveHost) -> None:
 
 @pytest.mark.nightly
 async def test_a_change_reaches_who_is_connected_already(live: Stack, host: LiveHost) -> None:
-    """Of the code and of a setting, in place: nobody is cut off."""
+    """A change of code and of a setting reaches open connections, which stay open."""
     game = f"{GAME}-2"
     assert await host.connect("host", query_of("HOST", game, None)) == 101
     assert await host.connect("alice", query_of(ALICE, game, None)) == 101
     connection = host.connection("alice")
-    # With its code the process goes that may not have been asked for it yet.
+    # The change of code ends the process, which may not have written its log line yet.
     await logged(live, host, 1, connection)
     log = live.workspace.root / "lambda_app" / "log.py"
     text = log.read_text(encoding="utf-8")
@@ -211,5 +211,5 @@ async def test_a_change_reaches_who_is_connected_already(live: Stack, host: Live
 async def test_a_transcript_in_a_star_is_the_same_where_it_is_deployed(
     name: str, host: LiveHost
 ) -> None:
-    """Byte for byte, as on the other hosts of tests/signaling."""
+    """A transcript in a star is byte for byte as on the other hosts of tests/signaling."""
     await hold(STAR[name], host)

@@ -1,4 +1,4 @@
-"""Every mistake is caught, and at the point at which it is said to be caught."""
+"""Every mistake is caught, by the step that its entry names."""
 
 from collections.abc import Generator
 
@@ -15,14 +15,14 @@ pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 @pytest.fixture(scope="module")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Generator[Aws, None, None]:
-    """An AWS of this file alone."""
+    """Yield a stand-in for AWS for this file only."""
     with stand_in(tmp_path_factory.mktemp("server")) as aws:
         yield aws
 
 
 @pytest.fixture(scope="module")
 def wrong(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Stack:
-    """The module with all of the quiet mistakes; it applies without a word."""
+    """Return the module applied with all mistakes that raise no error before the checks."""
     copy = Workspace.copy(tmp_path_factory.mktemp("wrong"), mirror).initialised()
     for mutation in (*CHECK, *CHECK_TOO):
         mutation.make(copy)
@@ -30,13 +30,13 @@ def wrong(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 def test_the_twenty_are_twenty() -> None:
-    """None is lost, and none counts twice."""
+    """There are twenty mistakes with different names."""
     names = [mutation.name for mutation in (*VALIDATE, *PLAN, *CHECK)]
     assert (len(names), len(set(names))) == (20, 20)
 
 
 def test_a_plan_catches(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Each in a child module of its own; validation takes all of them."""
+    """A plan catches each of its mistakes, in its own child module; validation accepts them."""
     copy = Workspace.copy(tmp_path_factory.mktemp("plans"), mirror).at(aws.url)
     targets = []
     for number, mutation in enumerate(PLAN):
@@ -51,12 +51,12 @@ def test_a_plan_catches(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempP
 
 @pytest.mark.parametrize("mutation", [*CHECK, *CHECK_TOO], ids=lambda mutation: mutation.name)
 def test_a_check_catches(wrong: Stack, mutation: Mutation) -> None:
-    """And nothing before it does."""
+    """A check catches a mistake that no earlier step has caught."""
     with pytest.raises((AssertionError, KeyError)):
         CHECKS[mutation.caught](wrong)
 
 
 def test_the_other_checks_are_content(wrong: Stack) -> None:
-    """A check that fails of everything proves nothing."""
+    """Checks that no mistake concerns succeed: a check that always fails would prove nothing."""
     for name in CHECKS.keys() - {mutation.caught for mutation in (*CHECK, *CHECK_TOO)}:
         CHECKS[name](wrong)

@@ -1,4 +1,4 @@
-"""The real provider's opinion, and what an operator hears who mistypes."""
+"""Validation of the module by the real provider, and of an operator's input."""
 
 import re
 import shutil
@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
 
 CERTIFICATE = "arn:aws:acm:us-west-2:123456789012:certificate/1"
 
-# The sentence that refuses, then the variables that it refuses, as on the command line.
+# Part of the error message, then the values that cause it, as on the command line.
 REFUSED = r"""
 name_prefix must have 3 to 40 characters | name_prefix=Poker name_prefix=p name_prefix=poker-
 name_prefix must have 3 to 40 characters | name_prefix=9poker name_prefix=poker_dev
@@ -32,7 +32,7 @@ limits.allowed_origins must be origins | limits={allowed_origins=["*"]}
 limits.allowed_origins must be origins | limits={allowed_origins=["https://poker.example.com/"]}
 log_retention_days must be a number of days | log_retention_days=8 log_retention_days=0
 log_retention_days must be a number of days | log_retention_days=-1 log_retention_days=7.5
-a limit of 0 refuses everybody | throttling={rate_limit=0} throttling={burst_limit=1.5}
+a limit of 0 refuses every connection | throttling={rate_limit=0} throttling={burst_limit=1.5}
 with 0 the function never runs | throttling={reserved_concurrency=0}
 custom_domain needs both | custom_domain={} custom_domain={name="x.example"}
 custom_domain needs both | custom_domain={certificate_arn="CERT"}
@@ -54,7 +54,7 @@ TAKEN = (
     "throttling={rate_limit=0.5e2,burst_limit=5000,reserved_concurrency=1}",
     f'custom_domain={{name="signal.example.com",certificate_arn="{CERTIFICATE}"}}',
     "alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
-    # Left open in a file, which means: as it is by default.
+    # null in a file means the default.
     "throttling=null",
     'tags={"team"="games"}',
 )
@@ -62,7 +62,7 @@ TAKEN = (
 
 @pytest.fixture(scope="module")
 def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """All that one process says: of the module, and of a child for each mistake."""
+    """Return the reports of one process about the module, and about a child for each mistake."""
     copy = Workspace.copy(tmp_path_factory.mktemp("validate"), mirror)
     for number, mutation in enumerate(VALIDATE):
         mutation.make(copy.adopt(f"child{number}"))
@@ -70,7 +70,7 @@ def reports(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> list[st
 
 
 def test_the_text_is_formatted(mirror: Mirror, tmp_path: Path) -> None:
-    """As the program itself would write it."""
+    """The module's text is formatted as the program itself would format it."""
     said = Workspace.copy(tmp_path, mirror).run(
         "fmt", "-check", "-diff", "-recursive", codes=(0, 3)
     )
@@ -78,7 +78,7 @@ def test_the_text_is_formatted(mirror: Mirror, tmp_path: Path) -> None:
 
 
 def test_the_real_provider_takes_the_module(reports: list[str]) -> None:
-    """Every argument is known to it; of what it warns, an operator finds an explanation."""
+    """The real provider accepts every argument, and README explains its one warning."""
     (found,) = (text for text in reports if "../child" not in text)
     assert found.startswith("warning")
     assert '"reset_on_delete"' in found
@@ -87,7 +87,7 @@ def test_the_real_provider_takes_the_module(reports: list[str]) -> None:
 
 @pytest.mark.parametrize("number", range(len(VALIDATE)), ids=lambda number: VALIDATE[number].name)
 def test_validation_catches(reports: list[str], number: int) -> None:
-    """With the real provider: its schema knows more than the language does."""
+    """Validation with the real provider's schema catches each mistake."""
     where, _, what = VALIDATE[number].caught.partition(": ")
     said = [text for text in reports if f"../child{number}/" in text]
     assert any(text.startswith("error") and where in text and what in text for text in said), said
@@ -95,7 +95,7 @@ def test_validation_catches(reports: list[str], number: int) -> None:
 
 @pytest.fixture
 def variables(mirror: Mirror, tmp_path: Path) -> Workspace:
-    """A call of the variables alone: whether they are taken is decided before any provider."""
+    """Return a workspace with the variables only, which are validated before any provider."""
     workspace = Workspace(tmp_path, mirror)
     workspace.folder.mkdir(parents=True)
     (workspace.folder.parent / "variables").mkdir()
@@ -104,14 +104,14 @@ def variables(mirror: Mirror, tmp_path: Path) -> Workspace:
 
 
 def _call(workspace: Workspace, name: str, variable: str) -> None:
-    """Call the variables with one that is written as on the command line."""
+    """Call the module of variables with one, written as on the command line."""
     key, _, value = variable.partition("=")
     text = value if re.match(r"[{-]|\d+$|null", value) else f'"{value}"'
     workspace.call(name, "variables", f"{key} = {text}")
 
 
 def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
-    """With a sentence that says what to write instead."""
+    """A bad value is refused at the plan, with a sentence about the accepted values."""
     rows = [line.split(" | ") for line in REFUSED.strip().splitlines()]
     cases = [(sentence, each) for sentence, inputs in rows for each in inputs.split(" ")]
     assert len(cases) == 40
@@ -127,7 +127,7 @@ def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
 
 
 def test_good_input_is_taken(variables: Workspace) -> None:
-    """The limits are where they are said to be."""
+    """Values at the limits are accepted."""
     for number, variable in enumerate(TAKEN):
         _call(variables, f"call{number}", variable)
     assert variables.initialised().plan().returncode == 0
@@ -135,7 +135,7 @@ def test_good_input_is_taken(variables: Workspace) -> None:
 
 @pytest.mark.parametrize("file", ["defaults", "options"])
 def test_the_modules_own_tests_pass(mirror: Mirror, tmp_path: Path, file: str) -> None:
-    """All runs of a file, as a user starts them with ``tofu test``: no AWS, no credentials."""
+    """The module's own tests pass with ``tofu test``, without AWS and without credentials."""
     name = f"tests/{file}.tftest.hcl"
     runs = re.findall(r'^run "', (ROOT / MODULE / name).read_text(encoding="utf-8"), re.MULTILINE)
     copy = Workspace.copy(tmp_path, mirror).initialised()

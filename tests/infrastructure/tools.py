@@ -1,4 +1,4 @@
-"""Terraform or OpenTofu with the real AWS provider, wherever this machine has them."""
+"""Terraform or OpenTofu with the real AWS provider, as found on this machine."""
 
 import json
 import os
@@ -16,22 +16,22 @@ ARCHIVE_VERSION = "2.7.1"
 PROVIDER_MODE = 0o755
 
 COMMAND_S = 300
-"""The longest command takes 25 s of the processor, of which a busy machine may have a tenth."""
+"""Seconds: the longest command takes 25 s of CPU, of which a busy machine may give a tenth."""
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
     "AWS_EC2_METADATA_DISABLED": "true",
     "CHECKPOINT_DISABLE": "1",
-    # The provider's schema is big, and looking for garbage in it is a seventh of all the work.
+    # The provider's schema is big, and its garbage collection would take a seventh of the CPU.
     "GOGC": "400",
-    # Somebody's own settings are nobody's business here.
+    # The developer's own settings must not affect the tests.
     "TF_CLI_CONFIG_FILE": os.devnull,
     "TF_IN_AUTOMATION": "1",
 }
 
 OVERRIDE = """provider "aws" {
-  # A call that a stand-in does not know fails soon, not after 25 attempts.
+  # A call that the stand-in does not support fails soon, not after 25 attempts.
   max_retries = 3
 }
 """
@@ -42,11 +42,11 @@ class Missing(Exception):
 
 
 class Failed(Exception):
-    """A command failed; the text is what it said."""
+    """A command failed; the text is its output."""
 
 
 def binary() -> Path:
-    """Return the program.
+    """Return the path of the program.
 
     Raises:
         Missing: there is none.
@@ -64,10 +64,10 @@ def aws_provider() -> Path:
         Missing: there is none.
     """
     named = [os.environ.get(name) for name in ("TF_MIRROR", "TF_PLUGIN_CACHE_DIR")]
-    # Where `tofu init` in this checkout has put it, and at last the whole machine.
+    # The folder of `tofu init` in this checkout, and last the whole machine.
     places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
     for place in places:
-        # Packages of other languages are most of a machine's files, and never hold a mirror.
+        # Packages of other languages are most of a machine's files, and never contain a mirror.
         skipped = "( -name .git -o -name site-packages -o -name node_modules -o -path /proc )"
         wanted = "-prune -o -name terraform-provider-aws_v5* -size +0 -print"
         command = ["find", place, "-xdev", *skipped.split(), *wanted.split()]
@@ -79,14 +79,14 @@ def aws_provider() -> Path:
 
 
 class Mirror:
-    """Both providers as the program looks for them: the real one, and one that makes zips."""
+    """A file-system mirror of both providers: the real one of AWS, and one that makes zips."""
 
     def __init__(self, folder: Path) -> None:
         self.binary = binary()
         self.folder = folder
         provider = aws_provider()
         platform = provider.parts[-2]
-        # The program knows under which address it looks for them.
+        # The addresses of the providers depend on the program.
         wanted = Workspace.copy(folder / "asked", self).addresses()
         mirrored = {wanted["aws"]: provider.parent}
         if real_archive := [*provider.parents[3].glob(f"archive/*/{platform}")]:
@@ -114,13 +114,13 @@ class Workspace:
         self.root = root
         self.folder = root / MODULE
         self._mirror = mirror
-        # The stand-in is no package; it finds what it imports by itself.
+        # No PYTHONPATH: the stand-in of the provider imports only installed packages.
         own = {"HOME": str(root), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
         self.environment = {**ENVIRONMENT, **own}
 
     @classmethod
     def copy(cls, root: Path, mirror: Mirror) -> "Workspace":
-        """Copy what a clone has: the module, and the sources that the function is made of."""
+        """Copy the files of a clone: the module, and the sources of the function."""
         ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "build", "__pycache__")
         for name in (*SOURCES, str(MODULE)):
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
@@ -129,35 +129,35 @@ class Workspace:
         return workspace
 
     def at(self, url: str) -> "Workspace":
-        """Let the provider take this address for all of AWS."""
+        """Let the provider use this address for all services of AWS."""
         self.environment["AWS_ENDPOINT_URL"] = url
         return self
 
     def initialised(self) -> "Workspace":
-        """Have the providers installed, from the mirror and from nowhere else."""
+        """Install the providers, only from the mirror."""
         self.run("init", "-input=false", f"-plugin-dir={self._mirror.folder}")
         return self
 
     def adopt(self, name: str) -> "Workspace":
-        """Add a copy of the module as a child: one process looks at all of them."""
+        """Add a copy of the module as a child, so that one process can check several."""
         child = Workspace(self.root, self._mirror)
         child.folder = self.root / MODULE.parent / name
         child.folder.mkdir()
         for file in (ROOT / MODULE).glob("*.tf"):
             shutil.copy(file, child.folder)
         versions = child.folder / "versions.tf"
-        # It takes its parent's provider.
+        # A child inherits its parent's provider.
         versions.write_text(versions.read_text().partition('\nprovider "aws"')[0])
         self.call(name)
         return child
 
     def call(self, name: str, source: str = "", inputs: str = "") -> None:
-        """Call a module that lies beside this one."""
+        """Add a call of a module in a folder beside this one."""
         with (self.folder / "children.tf").open("a") as file:
             file.write(f'module "{name}" {{\n  source = "../{source or name}"\n  {inputs}\n}}\n')
 
     def addresses(self) -> dict[str, str]:
-        """Return what the providers are called, with the registry that is the program's own."""
+        """Return the addresses of the providers, with the program's default registry."""
         said = self.run("providers").stdout
         found = [part.partition("]")[0] for part in said.split("provider[")[1:]]
         return {address.rpartition("/")[2]: address for address in found}
@@ -168,7 +168,7 @@ class Workspace:
         """Run a command.
 
         Raises:
-            Failed: it ended with another code.
+            Failed: it ended with a code that is not in `codes`.
         """
         command = [str(self._mirror.binary), *arguments]
         if arguments[0] not in ("version", "providers") or len(arguments) > 1:
@@ -205,15 +205,15 @@ class Workspace:
         ]
 
     def apply(self, *arguments: str) -> str:
-        """Apply, and return what was said."""
+        """Apply; return the output."""
         return self.run("apply", "-auto-approve", "-input=false", *arguments).stdout
 
     def plan(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Plan: code 0, nothing is to be done; code 2, something is."""
+        """Plan; the exit code is 0 without changes, 2 with changes."""
         return self.run("plan", "-detailed-exitcode", "-input=false", *arguments, codes=(0, 2))
 
     def destroy(self, *arguments: str) -> str:
-        """Destroy, and return what was said."""
+        """Destroy; return the output."""
         return self.run("destroy", "-auto-approve", "-input=false", *arguments).stdout
 
     def outputs(self) -> dict[str, Any]:

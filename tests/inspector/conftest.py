@@ -1,4 +1,4 @@
-"""The inspector's page in a real browser: one browser, a profile of its own for every test."""
+"""The inspector's page in a real browser: one browser, with a new profile for every test."""
 
 from collections.abc import AsyncGenerator
 
@@ -12,21 +12,21 @@ from tests.inspector.inspected import Inspected, inspect
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def emulator() -> AsyncGenerator[Emulator, None]:
-    """An emulator per test."""
+    """Yield an emulator for each test."""
     async with Emulator(Settings(port=0)) as started:
         yield started
 
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def inspected(browser: Browser, emulator: Emulator) -> AsyncGenerator[Inspected, None]:
-    """The inspector of that emulator, in a page."""
+    """Yield the inspector of that emulator, in a page."""
     async with inspect(browser, emulator.inspector_url) as page:
         yield page
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def reader(browser: Browser) -> AsyncGenerator[Inspected, None]:
-    """One page for all tests of a module that only read recordings."""
+    """Yield one page for all tests of a module that only read recordings."""
     async with Emulator(Settings(port=0)) as started:
         async with inspect(browser, started.inspector_url) as page:
             yield page

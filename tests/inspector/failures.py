@@ -1,4 +1,4 @@
-"""Failures of handshakes, and what the inspector says of them: each verdict with its scene."""
+"""Failures of handshakes: scenes, each with the verdict of the inspector."""
 
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
@@ -7,7 +7,7 @@ from tests.inspector.scenes import GAME, HOST, Scene, sdp
 
 
 class Failure(NamedTuple):
-    """A scene, the player whose attempt it is about, and its verdict."""
+    """A scene with a failed attempt, its verdict, and the player of the attempt."""
 
     code: str
     says: str
@@ -46,9 +46,10 @@ def _beside(here: Scene, there: Scene) -> Scene:
     return here
 
 
-failure("NO_ANSWER", "Offer delivered after 0.4 s; no answer; the host gave up at 5.0 s.")(
-    lambda: Scene().join().wait(400).offer().wait(6000)
-)
+failure(
+    "NO_ANSWER",
+    "The offer was delivered after 0.4 s. No answer came before the host gave up at 5.0 s.",
+)(lambda: Scene().join().wait(400).offer().wait(6000))
 
 
 @failure("EARLY_CANDIDATES", "3 candidates arrived before the offer; this client discards them.")
@@ -58,7 +59,7 @@ def _early_candidates() -> Scene:
     return scene.wait(40).answer().trickle("Alice", HOST, "192.168.1.23").wait(3000)
 
 
-@failure("HOST_NOT_FOUND", "No host in game “AB12CD”: nobody is connected as HOST.")
+@failure("HOST_NOT_FOUND", "No host in game “AB12CD”: no client is connected as HOST.")
 def _nobody_hosts(game: str = GAME) -> Scene:
     scene = Scene(game).connect("Alice").wait(1000)
     return scene.refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
@@ -91,7 +92,7 @@ def _no_longer_there_either() -> Scene:
 failure("HOST_LATER", "No host in game “TEST02” yet: HOST connected 1.3 s after the join.")(
     lambda: _beside(Scene("TEST01").connect(HOST), _host_later("TEST02"))
 )
-failure("HOST_NOT_FOUND", "No host in game “TEST02”: nobody is connected as HOST.")(
+failure("HOST_NOT_FOUND", "No host in game “TEST02”: no client is connected as HOST.")(
     lambda: _beside(
         Scene("TEST01").connect(HOST).wait(100).close(HOST, 1001), _nobody_hosts("TEST02")
     )
@@ -100,7 +101,7 @@ failure("HOST_NOT_FOUND", "No host in game “TEST02”: nobody is connected as 
 
 @failure(
     "HOST_NOT_FOUND",
-    "“Alice” was told that nobody hosts game “AB12CD”, but the connection of HOST has not ended.",
+    "“Alice” got HOST_NOT_FOUND for game “AB12CD”, although HOST was connected.",
 )
 def _left_after_the_error() -> Scene:
     scene = Scene().connect(HOST).connect("Alice").wait(1000)
@@ -109,7 +110,7 @@ def _left_after_the_error() -> Scene:
 
 @failure(
     "GHOST",
-    "HOST is a ghost: its row is there, its connection is gone (410); the join reached nobody.",
+    "HOST is a ghost: its row exists, but its connection is gone (410). The join was not delivered.",
 )
 def _ghost_host() -> Scene:
     scene = Scene().connect(HOST).wait(9000).connect("Alice").wait(1000)
@@ -119,7 +120,7 @@ def _ghost_host() -> Scene:
     return scene.returned("Alice", request_id, result={"statusCode": 500}).wait(8000)
 
 
-@failure("DUPLICATE_NAME", "The name “Alice” is taken: another connection has it, and is alive.")
+@failure("DUPLICATE_NAME", "The name “Alice” is taken: another open connection has it.")
 def _duplicate() -> Scene:
     scene = Scene().connect(HOST).connect("other", "Alice").connect("Alice").wait(1000)
     return scene.refuse("Alice", "join", HOST, "DUPLICATE_NAME")
@@ -136,7 +137,7 @@ def _late_answer() -> Scene:
 
 @failure(
     "ONLY_MDNS",
-    "“Alice” told only mDNS names (….local): they resolve on the same network, and not for every stack.",
+    "“Alice” sent only mDNS names (….local): they resolve only on the same network, and not in every WebRTC stack.",
 )
 def _mdns() -> Scene:
     scene = Scene().join().wait(20).offer().trickle(HOST, "Alice", "192.168.1.10").wait(30).answer()
@@ -156,15 +157,16 @@ def _foreign_ufrag() -> Scene:
 failure("NO_CANDIDATES", "“Alice” sent no candidate: there is no address to connect to.")(
     lambda: Scene().join().offer().trickle(HOST, "Alice", "192.168.1.10").answer().wait(3000)
 )
-failure("HANDLER_FAILED", "The handler raised at the offer: KeyError: 'sdp'")(
+failure("HANDLER_FAILED", "The handler raised on the offer: KeyError: 'sdp'")(
     lambda: _handler(failure="raised", error="KeyError: 'sdp'")
 )
-failure("HANDLER_FAILED", "The handler timed out at the offer.")(
+failure("HANDLER_FAILED", "The handler timed out on the offer.")(
     lambda: _handler(failure="timed out")
 )
-failure("LEFT", "“Alice” left in the middle, 0.8 s after the join: closed with 1001, Going away.")(
-    lambda: Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000)
-)
+failure(
+    "LEFT",
+    "“Alice” left during the handshake, 0.8 s after the join: closed with 1001, Going away.",
+)(lambda: Scene().join().wait(20).offer().wait(780).close("Alice", 1001, "Going away").wait(6000))
 
 
 @failure("TOO_LARGE", "A message of HOST was too large: its connection was closed with 1009.")
@@ -174,7 +176,7 @@ def _too_large() -> Scene:
 
 @failure(
     "TWO_HOSTS",
-    "2 connections are HOST of game “AB12CD”: the join goes to the newest, the others hear nothing.",
+    "2 connections are HOST of game “AB12CD”: the newest gets the join, the others do not.",
 )
 def _two_hosts() -> Scene:
     scene = Scene().connect("old", HOST).wait(100).connect(HOST).wait(100)
@@ -188,9 +190,10 @@ failure(
 failure("NO_JOIN", "“Alice” has been connected for 8.0 s and has sent no join.")(
     lambda: Scene().connect(HOST).connect("Alice").wait(8000).connect("Bob")
 )
-failure("SLOW_CONNECT", "$connect took 1.4 s, longer than the client's 1.0 s: its join was lost.")(
-    lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500)
-)
+failure(
+    "SLOW_CONNECT",
+    "$connect took 1.4 s, longer than the client waits (1.0 s): its join was lost.",
+)(lambda: Scene().connect(HOST).connect("Alice", opening_ms=1400).wait(500))
 failure("NO_OFFER", "HOST got the join after 0.00 s and sent no offer within 5.0 s.")(
     lambda: Scene().join().wait(6000).connect("Bob")
 )
@@ -211,7 +214,7 @@ def _refused() -> Scene:
 
 @failure(
     "SILENT",
-    "The handler returned 404 for the answer: API Gateway tells the client nothing of that.",
+    "The handler returned 404 for the answer: API Gateway does not report this to the client.",
 )
 def _silent() -> Scene:
     scene = Scene().join().wait(20).offer().wait(30)
@@ -221,20 +224,23 @@ def _silent() -> Scene:
     return scene.returned("Alice", request_id, result={"statusCode": 404}).wait(300)
 
 
-@failure("THROTTLED", "The join reached no function: throttled.")
+@failure("THROTTLED", "The join did not reach a handler: throttled.")
 def _throttled() -> Scene:
     scene = Scene().connect(HOST).wait(10).connect("Alice").wait(1000)
     scene.add("unrouted", "Alice", body='{"type":"join"}', size=15, why="throttled", type="join")
     return scene.wait(6000)
 
 
-@failure("TARGET_NOT_FOUND", "The offer found nobody called “Alice”, but “Alice ” is there.")
+@failure(
+    "TARGET_NOT_FOUND",
+    "The offer was not delivered: no player is called “Alice”, but “Alice ” is connected.",
+)
 def _nobody() -> Scene:
     scene = Scene().join("Alice ").wait(20)
     return scene.refuse(HOST, "offer", "Alice", "TARGET_NOT_FOUND", "undelivered").wait(300)
 
 
-failure("SETUP", "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.")(
+failure("SETUP", "The answer says a=setup:actpass, so neither side starts DTLS.")(
     lambda: Scene().join().wait(20).offer().wait(20).answer(setup="actpass")
 )
 
@@ -248,10 +254,10 @@ def _same_fingerprint() -> Scene:
     return scene.answer(print_="AA").trickle("Alice", HOST, "192.168.1.23").wait(3000)
 
 
-failure("FLOODED", "“Alice” sent too much too fast: its connection was closed with 1008.")(
+failure("FLOODED", "“Alice” sent too many messages too fast: its connection was closed with 1008.")(
     lambda: Scene().join().wait(30).close("Alice", 1008).wait(6000)
 )
-failure("TOLD", "“Alice” was told “GAME_FULL” at its join.")(
+failure("TOLD", "“Alice” got the error “GAME_FULL” for its join.")(
     lambda: Scene().connect(HOST).connect("Alice").refuse("Alice", "join", HOST, "GAME_FULL")
 )
 
@@ -282,7 +288,7 @@ def _host_joins() -> Scene:
     return Scene().connect(HOST).wait(1000).refuse(HOST, "join", HOST, "INVALID_JOIN")
 
 
-@failure("GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.")
+@failure("GLARE", "Both sides sent an offer: each side refuses the other's unless one rolls back.")
 def _glare() -> Scene:
     scene = Scene().join().wait(20).offer()
     text = sdp("aL1c", "actpass", print_="BB")

@@ -1,4 +1,4 @@
-"""A page of the inspector, and what a test asks of it."""
+"""A page of the inspector, with helpers for tests."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ class Inspected:
         await self.page.set_input_files("#file", file)
 
     async def verdicts(self, scene: Scene, **options: Any) -> list[dict[str, Any]]:
-        """Return what the analysis says of a scene, without the page around it."""
+        """Return the analysis' verdicts on a scene, without opening it in the page."""
         arguments = [f"{self.url}analysis.js", scene.entries, {"ended": True, **options}]
         told: list[dict[str, Any]] = await self.page.evaluate(_VERDICTS, arguments)
         return told
@@ -55,7 +55,7 @@ class Inspected:
         return self.page.get_by_role("article").filter(has=heading)
 
     async def labels(self) -> list[str]:
-        """Return what the rows say, in their order."""
+        """Return the labels of the rows, in their order."""
         told: list[str] = await self.page.evaluate(
             """() => [...document.querySelectorAll("#rows .row")]
                 .sort((a, b) => a.dataset.place - b.dataset.place)
@@ -83,7 +83,7 @@ async def inspect(
 ) -> AsyncGenerator[Inspected, None]:
     """Open the inspector.
 
-    Nothing may be thrown in the page, and nothing asked of anybody but the emulator.
+    It fails if the page throws an error, or sends a request to a host other than the emulator.
     """
     async with await browser.new_context(**context_options) as context:
         page = await context.new_page()

@@ -1,4 +1,4 @@
-"""Traces written by hand: entries as docs/trace.md has them, one scene per failure."""
+"""Hand-written traces: entries as docs/trace.md describes them, one scene per failure."""
 
 import json
 from typing import Any
@@ -40,7 +40,7 @@ def candidate(address: str, ufrag: str, typ: str = "host") -> dict[str, Any]:
 
 
 class Scene:
-    """Builds a trace entry by entry; times are milliseconds since the scene began."""
+    """A builder of a trace, entry by entry; times are milliseconds since the scene's start."""
 
     def __init__(self, game: str = GAME) -> None:
         self.entries: list[Entry] = []
@@ -51,7 +51,7 @@ class Scene:
 
     @property
     def now_ms(self) -> int:
-        """The time of the scene's last wait."""
+        """The scene's current time, in epoch milliseconds."""
         return START_MS + self.at_ms
 
     def add(self, kind: str, who: str | None = None, **more: Any) -> Entry:
@@ -65,24 +65,24 @@ class Scene:
         return entry
 
     def wait(self, ms: int) -> "Scene":
-        """Let time pass."""
+        """Advance the time."""
         self.at_ms += ms
         return self
 
     def request_id(self) -> str:
-        """Return an id that no other request has."""
+        """Return a new request id."""
         self._count += 1
         return f"req{self._count}="
 
     def connect(self, who: str, player: str | None = None, *, opening_ms: int = 1) -> "Scene":
-        """Let a player connect; ``who`` names the connection, where a player has two."""
+        """Let a player connect; ``who`` names the connection, if a player has several."""
         self.ask(who, player)
         self.wait(opening_ms)
         self.add("opened", who)
         return self
 
     def ask(self, who: str, player: str | None = None) -> "Scene":
-        """Hand a handshake to ``$connect``."""
+        """Start a connect: ``$connect`` is invoked."""
         self._ids[who] = (f"{who}Conn=", player or who)
         request_id = self.request_id()
         query = {"playerId": player or who, "gameId": self.game}
@@ -121,7 +121,7 @@ class Scene:
         return self
 
     def send(self, who: str, type_: str, target: str, payload: Any = None) -> "Scene":
-        """Let a message arrive at once."""
+        """Let a client send a message, which is delivered at once."""
         request_id = self.message(who, type_, target, payload)
         sender = self._ids[who][1]
         self.post(target, {"type": type_, "senderId": sender, "payload": payload})
@@ -142,7 +142,7 @@ class Scene:
         self.add("disconnect", who, event=event, requestId=request_id, code=code, reason=reason)
         return self
 
-    # The handshake's usual course.
+    # Steps of a successful handshake.
 
     def join(self, who: str = "Alice") -> "Scene":
         """Let the host and a player connect, and the player join as the client does."""
@@ -152,17 +152,17 @@ class Scene:
         return self.send(who, "join", HOST, {"playerName": who})
 
     def offer(self, who: str = "Alice", **more: Any) -> "Scene":
-        """Let the host offer."""
+        """Let the host send an offer."""
         text = sdp(UFRAGS[HOST], "actpass", **more)
         return self.send(HOST, "offer", who, {"type": "offer", "sdp": text})
 
     def answer(self, who: str = "Alice", setup: str = "active", print_: str = "BB") -> "Scene":
-        """Let a player answer."""
+        """Let a player send an answer."""
         text = sdp(UFRAGS.get(who, "uFrg"), setup, print_=print_)
         return self.send(who, "answer", HOST, {"type": "answer", "sdp": text})
 
     def trickle(self, who: str, target: str, *addresses: str, ufrag: str | None = None) -> "Scene":
-        """Let candidates follow."""
+        """Let a side send candidates."""
         for address in addresses:
             typ = "srflx" if address.startswith("203.") else "host"
             payload = candidate(address, ufrag or UFRAGS.get(who, "uFrg"), typ)

@@ -1,4 +1,4 @@
-"""Whose attempt something belongs to, where a name has several connections or begins anew."""
+"""Assignment of events to attempts, if a name has several connections or joins again."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ def two_hosts() -> Scene:
 
 
 def host_reconnects() -> Scene:
-    """A host takes over with its session, and goes on where it was."""
+    """A host reconnects with its session and continues the handshake."""
     scene = Scene().connect("old", HOST).connect("Alice").wait(1000)
     request_id = scene.message("Alice", "join", HOST, {"playerName": "Alice"})
     scene.post("old", {"type": "join", "senderId": "Alice", "payload": {}})
@@ -32,7 +32,7 @@ def host_reconnects() -> Scene:
 
 
 def joins_twice() -> Scene:
-    """A host that gets two joins offers once, and that is for the second."""
+    """A host gets two joins and sends one offer, which belongs to the second join."""
     scene = Scene().join().wait(100).send("Alice", "join", HOST).wait(300).offer()
     scene.trickle(HOST, "Alice", "192.168.1.10").answer().trickle("Alice", HOST, "192.168.1.23")
     return scene.wait(9000)
@@ -46,7 +46,7 @@ def joins_again() -> Scene:
 
 
 def intruder_is_refused() -> Scene:
-    """A second Alice gets no seat while the first one shakes hands."""
+    """A second Alice is refused during the handshake of the first."""
     scene = Scene().join().wait(20).ask("intruder", "Alice")
     scene.add("refused", "intruder", status=409, reason="", method="GET", path="/prod")
     scene.offer().trickle(HOST, "Alice", "192.168.1.10").answer()
@@ -54,7 +54,7 @@ def intruder_is_refused() -> Scene:
 
 
 def intruder_is_told() -> Scene:
-    """The host's messages for a taken name go on to its owner."""
+    """A second Alice is not the owner of the name, so the first still gets the messages."""
     scene = Scene().join().wait(20).offer().connect("intruder", "Alice").wait(10)
     scene.refuse("intruder", "join", HOST, "DUPLICATE_NAME").wait(10)
     scene.trickle(HOST, "Alice", "192.168.1.10").answer().trickle("Alice", HOST, "192.168.1.23")
@@ -62,26 +62,26 @@ def intruder_is_told() -> Scene:
 
 
 def joins_too_early() -> Scene:
-    """A player asks again on the same connection; the host hears that."""
+    """A player joins before there is a host, and again on the same connection."""
     scene = Scene().connect("Alice").wait(1000).refuse("Alice", "join", HOST, "HOST_NOT_FOUND")
     return scene.connect(HOST).wait(1000).send("Alice", "join", HOST).wait(9000)
 
 
 def star() -> Scene:
-    """Players who may not connect to each other owe the host a join."""
+    """Two players of a star send no join; an offer between them is refused."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)
     return scene.refuse("Alice", "offer", "Bob", "NOT_ALLOWED").wait(9000)
 
 
 def other_protocol() -> Scene:
-    """Handlers of other people have protocols of their own."""
+    """A handler uses another protocol than ours, without a join."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)
     scene.message("Alice", "chat", None, "hello")
     return scene.wait(60_000)
 
 
 def both_hide() -> Scene:
-    """On one laptop two browsers hide their addresses in every handshake."""
+    """Both browsers hide their addresses in mDNS names, as they do on one laptop."""
     scene = Scene().join().wait(20).offer()
     name = "5a1b2c3d-1111-4222-8333-44445555666{}.local"
     scene.trickle(HOST, "Alice", name.format(1)).answer().trickle("Alice", HOST, name.format(2))
@@ -89,7 +89,7 @@ def both_hide() -> Scene:
 
 
 def by_hand(code: str) -> Scene:
-    """A frame that the page's form offers comes after the handshake."""
+    """After the handshake, a developer sends an error frame with the page's form."""
     frame = {"type": "error", "payload": {"code": code, "message": "A sentence."}}
     return Scene().complete().post("Alice", frame).wait(1000)
 
@@ -118,7 +118,7 @@ SCENES = {
     "1 bad NO_JOIN, 1 bad NO_JOIN, 1 bad NOT_ALLOWED OFFER_LOST NO_SDP": [star()],
     "1 waiting WAITING, 1 waiting WAITING": [other_protocol()],
 }
-"""By what the attempts of a scene are: number, state, verdict, and other findings."""
+"""Scenes by their attempts: number, state, verdict, and other findings."""
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ SCENES = {
 async def test_an_attempt_has_the_verdict_of_its_own_connection(
     reader: Inspected, scene: Scene, attempts: str
 ) -> None:
-    """Other connections of a name, and what comes after a handshake, do not spoil it."""
+    """An attempt's verdict does not depend on other connections of its name or later events."""
     told = await reader.verdicts(scene, now=scene.now_ms)
     found = [
         " ".join(
@@ -142,7 +142,7 @@ async def test_an_attempt_has_the_verdict_of_its_own_connection(
 
 
 async def test_who_reconnects_is_not_blamed_for_the_attempt_before(reader: Inspected) -> None:
-    """With its session a player takes over its own seat, and the old socket is closed."""
+    """A player's attempt is superseded, not failed, when the player reconnects with its session."""
     scene = Scene().join().wait(20).offer().wait(1500)
     scene.ask("again", "Alice").close("Alice", 1000).wait(1).add("opened", "again")
     scene.wait(1000).send("again", "join", HOST).wait(20)
@@ -159,7 +159,7 @@ async def test_who_reconnects_is_not_blamed_for_the_attempt_before(reader: Inspe
 
 
 async def test_a_superseded_attempt_is_not_red(reader: Inspected) -> None:
-    """The game counts what failed, and that did not."""
+    """A superseded attempt has no verdict, and does not count as failed in its game."""
     await reader.open_recording(Scene().join().wait(20).complete())
     card = reader.card("Alice → HOST").filter(has_text="Superseded by attempt 2")
     await expect(card.locator(".badge")).to_have_text("No verdict")
@@ -167,7 +167,7 @@ async def test_a_superseded_attempt_is_not_red(reader: Inspected) -> None:
 
 
 async def test_players_among_themselves_owe_no_host_a_join(reader: Inspected) -> None:
-    """As long as there is none."""
+    """Players need no join to a host as long as their game has none."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)
     scene.send("Bob", "offer", "Alice", OFFER)
     answer = sdp("aL1c", "active", print_="BB")
@@ -188,7 +188,7 @@ async def test_players_among_themselves_owe_no_host_a_join(reader: Inspected) ->
 
 
 async def test_what_spans_a_gap_is_unknown(reader: Inspected) -> None:
-    """What is missed may have been dropped; what was settled before stays."""
+    """An attempt across a gap in the trace is unknown; verdicts from before the gap stay."""
     scene = Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Zoë").wait(500)
     scene.add("gap", **GAP)
     scene.wait(9000).close("Zoë", 1001).connect("Carol").close("Carol", 1001)
@@ -197,22 +197,22 @@ async def test_what_spans_a_gap_is_unknown(reader: Inspected) -> None:
     assert codes == {"Alice": "COMPLETE", "Bob": "NO_ANSWER", "Zoë": "UNKNOWN", "Carol": "LEFT"}
     assert (told["Zoë"]["state"], told["Zoë"]["headline"]) == (
         "neutral",
-        "What became of it is not known: 40 entries are missing 0.5 s after the connect.",
+        "The outcome is unknown: 40 entries are missing 0.5 s after the connect.",
     )
 
 
 async def test_what_begins_in_a_gap_is_unknown(reader: Inspected) -> None:
-    """Nobody answers what was not offered."""
+    """An attempt whose beginning is in a gap is unknown, even if its answer is recorded."""
     scene = Scene()
     scene.add("gap", dropped=1, why="the disk did not keep up")
     whole = Scene().join().offer().answer().wait(6000)
     scene.entries += [entry | {"n": entry["n"] + 1} for entry in whole.entries[-3:]]
     (told,) = await reader.verdicts(scene, now=whole.now_ms)
-    assert told["headline"] == "What became of it is not known: 1 entry is missing before it."
+    assert told["headline"] == "The outcome is unknown: 1 entry is missing before this attempt."
 
 
 async def test_a_gap_is_seen_in_every_game(reader: Inspected) -> None:
-    """Nobody knows whose entries are missing."""
+    """A gap is shown in every game, because the missing entries may belong to any."""
     scene = Scene().join()
     scene.add("gap", **GAP)
     await reader.open_recording(scene.offer())

@@ -1,4 +1,4 @@
-"""What somebody who looks at the page for the first time has to understand of it."""
+"""Texts and marks that a developer has to understand at the first look at the page."""
 
 import pytest
 from playwright.async_api import expect
@@ -14,7 +14,7 @@ LONG = "x" * 200
 
 
 async def test_a_long_name_pushes_nothing_out_of_sight(inspected: Inspected) -> None:
-    """Somebody without a valid name is exactly whose verdict has to be read."""
+    """A name of 200 characters does not push its verdict out of the panel."""
     scene = Scene().connect(HOST).ask(LONG)
     scene.add("refused", LONG, status=400, reason="Too long.", method="GET", path="/prod")
     await inspected.open_recording(scene.complete("Alice"))
@@ -25,7 +25,7 @@ async def test_a_long_name_pushes_nothing_out_of_sight(inspected: Inspected) -> 
 
 
 async def test_a_game_says_the_worst_that_is_in_it(inspected: Inspected) -> None:
-    """A game that says ✓ need not be looked through."""
+    """A game shows the worst verdict of its attempts."""
     for scene, told in (
         (Scene().complete().complete("Bob"), "2 ✓ complete"),
         (Scene().complete().join("Bob").offer("Bob").answer("Bob", "active", "AA"), "1 warning"),
@@ -36,7 +36,7 @@ async def test_a_game_says_the_worst_that_is_in_it(inspected: Inspected) -> None
 
 
 async def test_certificates_are_compared(inspected: Inspected) -> None:
-    """One of its own for each side, or ✕."""
+    """Each side is marked ✓ if both have their own certificate, ✕ if they share one."""
     shared = Scene().join().offer().answer(print_="AA")
     await inspected.open_recording(shared.complete("Bob"))
     for name, mark in (("Alice", "AA:AA:AA… ✕"), ("Bob", "BB:BB:BB… ✓")):
@@ -45,7 +45,7 @@ async def test_certificates_are_compared(inspected: Inspected) -> None:
 
 
 async def test_a_restart_that_worked_is_no_mismatch(inspected: Inspected) -> None:
-    """Candidates from before it belong to the description before it."""
+    """After an ICE restart, older candidates belong to the older description: no mismatch."""
     scene = Scene().complete()
     restart(scene, HOST, "offer", "Alice", "hCCC")
     restart(scene, "Alice", "answer", HOST, "pDDD")
@@ -53,7 +53,7 @@ async def test_a_restart_that_worked_is_no_mismatch(inspected: Inspected) -> Non
 
 
 async def test_a_restart_that_did_not_arrive_is_not_shown_as_heard(inspected: Inspected) -> None:
-    """The other side knows nothing of it, and drops its candidates."""
+    """An undelivered ICE restart is not shown, and its candidates are a mismatch."""
     payload = {"type": "offer", "sdp": sdp("hCCC", "actpass")}
     refused = Scene().complete()
     refused.returned(HOST, refused.message(HOST, "offer", "Alice", payload))
@@ -63,21 +63,21 @@ async def test_a_restart_that_did_not_arrive_is_not_shown_as_heard(inspected: In
 
 
 def restart(scene: Scene, who: str, type_: str, target: str, ufrag: str) -> None:
-    """Let a side describe itself anew, with a candidate."""
+    """Let a side restart ICE: send a new description and a candidate."""
     setup = "actpass" if type_ == "offer" else "active"
     scene.send(who, type_, target, {"type": type_, "sdp": sdp(ufrag, setup, print_=who[0] * 2)})
     scene.trickle(who, target, "192.168.1.10", ufrag=ufrag)
 
 
 async def assert_ufrags(inspected: Inspected, scene: Scene, *told: str) -> None:
-    """Assert what the card says of each side's."""
+    """Check the card's text about the ufrag of each side."""
     await inspected.open_recording(scene)
     cells = inspected.card("Alice → HOST").locator(".sides tbody tr td:nth-child(3)")
     await expect(cells).to_have_text(list(told))
 
 
 async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
-    """It is what one searches for."""
+    """An error code is shown in full, because developers search for it."""
     scene = Scene().join().refuse("Alice", "offer", "Bob", "TARGET_NOT_FOUND", "undelivered")
     await inspected.open_recording(scene)
     row = inspected.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
@@ -86,7 +86,7 @@ async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
 
 
 async def test_card_and_details_say_what_became_of_it(inspected: Inspected) -> None:
-    """A connection is accepted, a message delivered."""
+    """The details show outcomes: a connection is accepted, a message delivered."""
     await inspected.open_recording(Scene().complete())
     # The budget of five seconds counts from the join, a second after connecting.
     marks = inspected.card("Alice → HOST").locator(".mark")
@@ -98,7 +98,7 @@ async def test_card_and_details_say_what_became_of_it(inspected: Inspected) -> N
 
 
 async def test_every_fault_is_offered_as_it_is_written(inspected: Inspected) -> None:
-    """Nobody knows the words by heart."""
+    """The page suggests a valid spec for every kind of fault."""
     offered = await inspected.page.locator("#fault-kinds option").evaluate_all(
         "all => all.map((each) => each.value)"
     )

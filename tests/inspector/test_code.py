@@ -1,4 +1,4 @@
-"""A mistake in edited code is shown in red, until it is mended."""
+"""An error in edited code is shown in red until it is fixed."""
 
 import sys
 from pathlib import Path
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_a_mistake_is_red_until_it_is_mended(
     browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With file and line; the API tells the same."""
+    """A syntax error is shown with file and line until it is fixed; the API returns the same."""
     monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "watched_handler.py"
     file.write_text(HANDLER)

@@ -1,4 +1,4 @@
-"""What is copied from the page: for a colleague, for a bug tracker, for a test."""
+"""Texts copied from the page: for a colleague, for a bug tracker, for a test."""
 
 import ast
 import json
@@ -16,9 +16,9 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def copied(inspected: Inspected, player: str, button: str) -> str:
-    """Press a button of a card; return what is on the clipboard then."""
+    """Press a button of a card; return the text on the clipboard."""
     await inspected.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    # The newest, if there are several.
+    # The newest attempt, if there are several.
     card = inspected.card(f"{player} → HOST").first
     await card.get_by_role("button", name=button).click()
     await expect(card.get_by_text("Copied")).to_be_visible()
@@ -27,7 +27,7 @@ async def copied(inspected: Inspected, player: str, button: str) -> str:
 
 
 async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: Inspected) -> None:
-    """It is pasted where strangers read it."""
+    """A report has verdict and diagram, but no address, because strangers may read it."""
     await inspected.open_recording(Scene().complete())
     report = await copied(inspected, "Alice", "Copy report")
     assert report.startswith("## Signaling is complete")
@@ -43,7 +43,7 @@ async def test_a_bug_report_holds_verdict_and_diagram_and_no_address(inspected: 
 async def test_no_copy_holds_an_address_or_a_secret_of_a_peer(
     inspected: Inspected, button: str
 ) -> None:
-    """In a name, a type, a candidate, a description, and the reason of a close."""
+    """No copy has an address or secret of a name, type, candidate, description or close reason."""
     name, kind = "8.8.8.8", "x?ticket=SECRET-1"
     scene = Scene().complete(name).send(name, kind, HOST, {"credential": "SECRET-2"})
     payload = candidate("9.9.9.9", "uFrg", "ice-pwd:SECRET-4|*markup*")
@@ -58,7 +58,7 @@ async def test_no_copy_holds_an_address_or_a_secret_of_a_peer(
 
 
 async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
-    """And nothing that a name could break out of."""
+    """The Mermaid text has one arrow for each row, and names are escaped."""
     await inspected.open_recording(Scene().complete("a;b %%{init}"))
     text = await copied(inspected, "a;b %%{init}", "Mermaid")
     lines = text.splitlines()
@@ -69,7 +69,7 @@ async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
 
 
 async def test_the_pytest_is_python_whatever_names_hold(inspected: Inspected) -> None:
-    """Quotes, backslashes, and what would end a comment."""
+    """The copied test is valid Python, even if a name has quotes and backslashes."""
     await inspected.open_recording(Scene().complete('A"\\lice'))
     text = await copied(inspected, 'A"\\lice', "pytest")
     strings = {node.value for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Constant)}
@@ -77,18 +77,18 @@ async def test_the_pytest_is_python_whatever_names_hold(inspected: Inspected) ->
 
 
 def undelivered(scene: Scene, type_: str, who: str = HOST, target: str = "Alice") -> Scene:
-    """Let a side send something that finds nobody."""
+    """Let a side send a message that is answered with TARGET_NOT_FOUND."""
     return scene.refuse(who, type_, target, "TARGET_NOT_FOUND", "undelivered")
 
 
 def fault(scene: Scene, who: str, spec: str, detail: str = "") -> Scene:
-    """Let a fault strike a connection, or what is sent there."""
+    """Add a fault that strikes a connection, or a message to it."""
     scene.add("fault", who, fault=spec, detail=detail)
     return scene
 
 
 def found_nobody() -> Scene:
-    """A fault that was switched on after the join strikes as often as the core asks."""
+    """A fault that was added after the join strikes at each call of the core."""
     scene = Scene().join()
     scene.message(HOST, "offer", "Alice")
     for _ in range(12):
@@ -98,7 +98,7 @@ def found_nobody() -> Scene:
 
 
 def lost(scene: Scene, spec: str, times: int) -> Scene:
-    """Let the host's next offers reach no function."""
+    """Let a fault drop the host's next offers before the function."""
     for _ in range(times):
         scene.message(HOST, "offer", "Alice", {"sdp": "lost"})
         fault(scene, HOST, spec, "offer")
@@ -107,7 +107,7 @@ def lost(scene: Scene, spec: str, times: int) -> Scene:
 
 COPIES = {
     "complete": (Scene().complete(), '(await host.expect("answer")).sender == "Alice"'),
-    # In a star a player asks for what it may not.
+    # In a star a player sends a message that is not allowed.
     "star": (
         Scene().complete().refuse("Alice", "offer", HOST, "NOT_ALLOWED"),
         '(await player.expect("error")).code == "NOT_ALLOWED"',
@@ -153,12 +153,12 @@ COPIES = {
         lost(Scene().join(), "drop:offer#1", 1).offer().answer(),
         'lost\\"}, \\"targetId\\": \\"Alice\\"}")\n    await host.send_text(',
     ),
-    # The host's network fails, of which no function hears.
+    # The host's network fails; no function is informed.
     "broken": (
         undelivered(fault(Scene().join().offer(), HOST, "ghost:HOST=5s"), "answer", "Alice", HOST),
         'signal_faults.add("ghost:HOST")',
     ),
-    # The handlers do not hear that Alice has left.
+    # The handlers get no ``$disconnect`` when Alice leaves.
     "missed": (
         undelivered(fault(Scene().join(), "Alice", "miss-disconnect=1/2"), "offer"),
         'signal_faults.add("miss-disconnect#1")\n    await player.close()',
@@ -171,7 +171,7 @@ COPIES = {
 async def test_the_copied_tests_pass_with_the_plugin(
     inspected: Inspected, pytester: pytest.Pytester
 ) -> None:
-    """As they are: what was said then is said, and what was heard is heard again."""
+    """Copied tests pass unchanged: they send the same messages and expect the same frames."""
     for name, (scene, says) in COPIES.items():
         settings = {"topology": "star" if name == "star" else "mesh"}
         header = json.dumps({"version": 1, "settings": settings})
@@ -184,13 +184,13 @@ async def test_the_copied_tests_pass_with_the_plugin(
     done.assert_outcomes(passed=len(COPIES))
 
 
-async def test_an_event_file_is_what_invoke_takes(inspected: Inspected) -> None:
-    """Copied from a row, given to the command as it is."""
+async def test_an_event_file_is_what_effects_takes(inspected: Inspected) -> None:
+    """An event copied from a row is valid input of the command ``effects``."""
     scene = Scene().complete()
     await inspected.open_recording(scene)
     join = next(each for each in scene.entries if each.get("type") == "join" and "event" in each)
     join["event"]["requestContext"] |= {"requestTimeEpoch": join["at"]}
     text = await inspected.run("export.js", "m.eventFile(a[0])", {"entries": [join]})
-    done = CliRunner().invoke(main, ["invoke", "-"], input=text)
+    done = CliRunner().invoke(main, ["effects", "-"], input=text)
     assert done.exit_code == 0, done.output
     assert json.loads(done.output.splitlines()[-1]) == {"statusCode": 200}

@@ -1,4 +1,4 @@
-"""The diagram of a full table, which is wider than any screen."""
+"""The diagram of a game with so many players that it is wider than the screen."""
 
 import pytest
 from playwright.async_api import expect
@@ -24,7 +24,7 @@ _IN_VIEW = """
 
 
 def full_table() -> Scene:
-    """A host, so many players, and at last one who leaves in the middle."""
+    """A host and BOTS players, of whom the last one loses its connection."""
     scene = Scene()
     for number in range(BOTS):
         scene.complete(f"Bot {number}")
@@ -32,7 +32,7 @@ def full_table() -> Scene:
 
 
 async def test_rows_can_be_read_wherever_one_has_scrolled_to(inspected: Inspected) -> None:
-    """When, what, how much, whose, and what came of it."""
+    """Time, label and note of a row stay in view at every horizontal scroll position."""
     page = inspected.page
     await page.set_viewport_size({"width": 1400, "height": 700})
     await inspected.open_recording(full_table())
@@ -44,7 +44,7 @@ async def test_rows_can_be_read_wherever_one_has_scrolled_to(inspected: Inspecte
 
 
 async def test_a_filter_leaves_the_lanes_that_its_rows_need(inspected: Inspected) -> None:
-    """One player among many is seen as if there were no others."""
+    """A filter for one player removes the lanes of all other players."""
     page = inspected.page
     await inspected.open_recording(full_table())
     lanes = page.locator(".lane b")
@@ -59,7 +59,7 @@ async def test_a_filter_leaves_the_lanes_that_its_rows_need(inspected: Inspected
 
 
 async def test_keys_bring_the_arrow_into_view(inspected: Inspected) -> None:
-    """Where it has no room, its head."""
+    """Selecting a row by key scrolls its arrow into view; if it does not fit, its head."""
     page = inspected.page
     await inspected.open_recording(full_table())
     await expect(page.locator(".lane")).to_have_count(BOTS + 2)

@@ -1,4 +1,4 @@
-"""The page while an emulator runs: what happens appears, and what is asked for is done."""
+"""The page while an emulator runs: it shows events and executes actions."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ ANSWER = {"type": "answer", "sdp": sdp("aL1c", "active", print_="BB")}
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def host(emulator: Emulator) -> AsyncGenerator[ClientConnection, None]:
-    """The host's tablet."""
+    """Yield the client of a host."""
     async with peer(emulator, "HOST") as client:
         yield client
 
@@ -41,7 +41,7 @@ async def host(emulator: Emulator) -> AsyncGenerator[ClientConnection, None]:
 async def alice(
     emulator: Emulator, host: ClientConnection
 ) -> AsyncGenerator[ClientConnection, None]:
-    """A player's phone."""
+    """Yield the client of a player."""
     async with peer(emulator, "Alice") as client:
         yield client
 
@@ -49,7 +49,7 @@ async def alice(
 async def relay(
     sender: ClientConnection, target: ClientConnection, type_: str, name: str, payload: object
 ) -> None:
-    """Send, and wait until it has arrived."""
+    """Send a message, and wait until it has arrived."""
     await tell(sender, type=type_, targetId=name, payload=payload)
     assert (await hear(target))["type"] == type_
 
@@ -57,7 +57,7 @@ async def relay(
 async def test_a_handshake_appears_arrow_by_arrow(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """Each as soon as it has happened, and at the end the verdict."""
+    """Each message appears as soon as it was sent, and at the end the verdict."""
     card = inspected.card("Alice → HOST")
     await expect(inspected.rows()).to_have_count(2)
     await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
@@ -69,7 +69,7 @@ async def test_a_handshake_appears_arrow_by_arrow(
     await relay(alice, host, "answer", "HOST", ANSWER)
     await relay(alice, host, "ice-candidate", "HOST", candidate("192.168.1.23", "aL1c"))
     await expect(inspected.rows()).to_have_count(7)
-    # A message that is drawn while it is dealt with has come as far as the gateway.
+    # A message that is still being handled is drawn up to the gateway.
     undecided = re.compile("(join|offer|answer|ice-candidate) from [^ ]+ to gateway")
     await expect(inspected.page.get_by_role("option", name=undecided)).to_have_count(0)
     assert await inspected.labels() == [
@@ -93,7 +93,7 @@ async def test_who_has_been_silent_longer_than_entries_are_kept_is_there(
     alice: ClientConnection,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the list, where they can be sent to and closed, and in the diagram."""
+    """A connection stays in list and diagram when its entries are no longer kept."""
     monkeypatch.setattr("poker_signal.emulator.trace.trace.MAX_ENTRIES", 64)
     async with peer(emulator, "Idle") as idle, peer(emulator, "Carol", "OTHER") as carol:
         for _ in range(80):
@@ -112,7 +112,7 @@ async def test_who_has_been_silent_longer_than_entries_are_kept_is_there(
 async def test_a_host_that_never_answers_is_told_of_as_time_passes(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """Without another event: five seconds on the page's own clock."""
+    """The missing answer is reported after five seconds on the page's clock, without an event."""
     await inspected.page.clock.install()
     await inspected.page.reload()
     await relay(alice, host, "join", "HOST", None)
@@ -120,14 +120,14 @@ async def test_a_host_that_never_answers_is_told_of_as_time_passes(
     card = inspected.card("Alice → HOST")
     await expect(card).to_contain_text("no answer yet")
     await inspected.page.clock.run_for(6000)
-    await expect(card).to_contain_text("no answer; the host gave up at 5.0 s.")
+    await expect(card).to_contain_text("No answer came before the host gave up at 5.0 s.")
     await expect(card).to_contain_text("Failed")
 
 
 async def test_a_message_can_be_sent_again_as_long_as_its_client_is_there(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """The host hears it twice; then nothing is offered, and what was unfolded stays so."""
+    """A message can be resent while its client is connected; open sections stay open after."""
     payload = {"playerName": "Alice"}
     await relay(alice, host, "join", "HOST", payload)
     await inspected.rows().nth(2).click()
@@ -146,10 +146,10 @@ async def test_a_message_can_be_sent_again_as_long_as_its_client_is_there(
 async def test_a_frame_can_be_sent_to_a_connection_and_a_code_can_close_it(
     inspected: Inspected, alice: ClientConnection
 ) -> None:
-    """Any text, also what no gateway sends: to see what the client makes of it."""
+    """Any text can be sent to a connection, and any close code, to test the client."""
     page, dialog = inspected.page, inspected.page.get_by_role("dialog")
     await page.get_by_role("button", name="Send a frame to Alice").click()
-    await dialog.get_by_label("Text, as the client").fill('{"type":"surprise"}')
+    await dialog.get_by_label("Text of the frame").fill('{"type":"surprise"}')
     await dialog.get_by_role("button", name="Send").click()
     assert await hear(alice) == {"type": "surprise"}
     await page.get_by_role("button", name="Close the connection of Alice").click()
@@ -166,7 +166,7 @@ async def test_a_frame_can_be_sent_to_a_connection_and_a_code_can_close_it(
 async def test_what_a_handler_asks_of_connections_is_a_row(
     inspected: Inspected, emulator: Emulator, alice: ClientConnection
 ) -> None:
-    """With its status, beside the frame that it sends."""
+    """A request of a handler to @connections is a row with its status."""
     connections = (await ask(emulator, "GET", "/api/connections")).json["connections"]
     ids = {each["playerId"]: quote(each["connectionId"], safe="") for each in connections}
     posting = Request(
@@ -182,7 +182,7 @@ async def test_what_a_handler_asks_of_connections_is_a_row(
 
 
 def status_of(request: Request) -> int:
-    """Return what a request is answered with."""
+    """Return the status of the answer to a request."""
     try:
         with urlopen(request, timeout=10) as answer:
             return int(answer.status)
@@ -194,7 +194,7 @@ def status_of(request: Request) -> int:
 async def test_pausing_keeps_what_happens_for_later(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """Nothing is lost, nothing moves."""
+    """While paused, the rows do not change; on resume, no event is lost."""
     page = inspected.page
     await expect(inspected.rows()).to_have_count(2)
     await page.keyboard.press("p")
@@ -209,7 +209,7 @@ async def test_pausing_keeps_what_happens_for_later(
 async def test_it_says_when_the_emulator_goes_away_and_resumes(
     browser: Browser, is_paused: bool
 ) -> None:
-    """With the new run's entries, whose numbers start anew; paused, once it is resumed."""
+    """After a restart the page shows the new run's entries; while paused, only on resume."""
     async with AsyncExitStack() as first:
         emulator = await first.enter_async_context(Emulator(Settings(port=0)))
         port = emulator.port
@@ -222,7 +222,7 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
                     await page.keyboard.press("p")
             await first.aclose()
             await expect(status).to_have_attribute("data-state", "gone")
-            await expect(page.locator("#announcer")).to_contain_text("gone away")
+            await expect(page.locator("#announcer")).to_contain_text("does not answer")
             async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
                 if is_paused:
                     await expect(page.locator("#notice")).to_contain_text("until you resume")
@@ -237,7 +237,7 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
                 await expect(games).to_contain_text("NEW")
                 await expect(games).not_to_contain_text("OLD")
                 await expect(inspected.rows()).to_have_count(1)
-            # Without an emulator a recording leads back to the sentence that nothing answers.
+            # Without an emulator, closing a recording leads back to the text about waiting.
             await expect(status).to_have_attribute("data-state", "gone")
             await inspected.open_recording(Scene().complete())
             await page.get_by_role("button", name="Back to live").click()
@@ -253,7 +253,7 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
 async def test_a_whole_recording_can_be_saved_and_opened_again(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """Redacted, and still with its verdict."""
+    """A saved recording is redacted, and has the same verdict when it is opened."""
     await relay(alice, host, "join", "HOST", None)
     await relay(host, alice, "offer", "Alice", OFFER)
     await relay(alice, host, "answer", "HOST", ANSWER)
@@ -276,7 +276,7 @@ async def test_a_whole_recording_can_be_saved_and_opened_again(
 async def test_a_handshake_of_real_browsers_is_complete(
     browser: Browser, emulator: Emulator, inspected: Inspected
 ) -> None:
-    """Their descriptions and candidates are read as they come; nothing is called a mistake."""
+    """Real browsers' descriptions and candidates are parsed, and cause no finding."""
     async with serving_pages(browser) as laptop:
         async with laptop.page() as host, laptop.page() as player:
             assert await host.sit(emulator.url, "GAME01", "HOST")
@@ -291,7 +291,7 @@ async def test_a_handshake_of_real_browsers_is_complete(
 async def test_faults_are_switched_on_and_off(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """What strikes is in the diagram, a mistake is told; axe finds no serious violation."""
+    """Faults can be added and removed; strikes and wrong specs are shown, accessibly."""
     page = inspected.page
     panel = inspected.page.get_by_role("region", name="Faults")
     await panel.get_by_label("New fault").fill("drop:join")
@@ -315,7 +315,7 @@ async def test_faults_are_switched_on_and_off(
 async def test_faults_of_others_are_seen(
     browser: Browser, emulator: Emulator, inspected: Inspected
 ) -> None:
-    """Another page and a script change them, too; what somebody is told meanwhile stays."""
+    """Faults changed by another page or a script appear, and a shown error message stays."""
     panel = inspected.page.get_by_role("region", name="Faults")
     await panel.get_by_label("New fault").fill("nonsense")
     await inspected.page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""The page while it fetches what is kept: thousands of entries, some at a time."""
+"""The page while it loads the kept entries: thousands, in several requests."""
 
 import asyncio
 import re
@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_it_says_that_it_loads_and_how_much_there_is(
     browser: Browser, emulator: Emulator
 ) -> None:
-    """Whoever looks at half of it would draw conclusions from what is not there."""
+    """While entries are loading, the page says so, with the number loaded and the total."""
     for _ in range(KEPT):
         emulator.trace.add(RequestRefused(1, None, "GET", "/", 403, ""))
     may_go_on = asyncio.Event()
@@ -31,7 +31,7 @@ async def test_it_says_that_it_loads_and_how_much_there_is(
         await page.route(re.compile(r"api/entries\?since=[1-9]"), hold)
         await page.goto(emulator.inspector_url)
         status = page.locator("#status")
-        # How many the first answer holds is a matter of time.
+        # The number of entries in the first answer depends on timing.
         loading = re.compile(rf"loading… \d+ of {KEPT} entries")
         await expect(status).to_have_text(loading, timeout=PATIENCE_MS)
         may_go_on.set()

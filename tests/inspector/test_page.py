@@ -1,4 +1,4 @@
-"""The page with a recording open: what it shows, and what it withstands."""
+"""The page with a recording open: its views, and hostile or broken input."""
 
 import json
 
@@ -14,15 +14,15 @@ EVIL = "<img src=x onerror=alert(1)>"
 
 
 def failed() -> Scene:
-    """A handshake that works, and one that does not."""
+    """A handshake that succeeds, and one that fails."""
     return Scene().complete().join("Bob").wait(400).offer("Bob").wait(6000).connect("Carol")
 
 
-# Looking around.
+# Navigation.
 
 
 async def test_details_show_event_response_and_decoded_description(inspected: Inspected) -> None:
-    """All that is known of a row."""
+    """The details of a row show its event, response and decoded session description."""
     await inspected.open_recording(Scene().complete())
     await inspected.page.locator("#rows").get_by_role("option", name="offer from HOST").click()
     details = inspected.page.locator("#details")
@@ -36,7 +36,7 @@ async def test_details_show_event_response_and_decoded_description(inspected: In
 
 
 async def test_the_keyboard_is_enough(inspected: Inspected) -> None:
-    """Into the diagram, down, open, close, and where one was."""
+    """Keys select a row, open and close its details, and return to the row before."""
     await inspected.open_recording(Scene().complete())
     await expect(inspected.rows()).to_have_count(9)
     page = inspected.page
@@ -56,7 +56,7 @@ async def test_the_keyboard_is_enough(inspected: Inspected) -> None:
 
 
 async def test_the_filter_leaves_what_was_asked_for(inspected: Inspected) -> None:
-    """By player, type, outcome, text, and attempt."""
+    """Rows can be filtered by player, type, outcome, text, and attempt."""
     await inspected.open_recording(failed())
     page = inspected.page
     total = 13
@@ -82,7 +82,7 @@ async def test_the_filter_leaves_what_was_asked_for(inspected: Inspected) -> Non
 
 
 async def test_candidates_that_overtake_are_drawn_as_two_arrows(inspected: Inspected) -> None:
-    """One arrow each would hide the order in which they arrived."""
+    """A candidate that overtakes its offer has two arrows, which show the order of arrival."""
     scene = Scene().connect(HOST).connect("Alice").wait(1000)
     first = scene.message(HOST, "ice-candidate", "Alice", candidate("10.0.0.1", "h0St"))
     second = scene.message(HOST, "offer", "Alice", {"type": "offer", "sdp": sdp("h0St", "actpass")})
@@ -100,9 +100,9 @@ async def test_candidates_that_overtake_are_drawn_as_two_arrows(inspected: Inspe
 
 
 async def test_the_theme_is_turned_and_kept(inspected: Inspected) -> None:
-    """Whatever the system says."""
+    """The chosen theme has priority over the system's, and is kept on a reload."""
     page = inspected.page
-    for name, shown in (("Light", "light"), ("Dark", "dark")):
+    for name, shown in (("Theme: light", "light"), ("Theme: dark", "dark")):
         await page.locator("#theme").click()
         await expect(page.locator("#theme")).to_have_text(name)
         assert await page.evaluate("document.documentElement.dataset.theme") == shown
@@ -111,7 +111,7 @@ async def test_the_theme_is_turned_and_kept(inspected: Inspected) -> None:
 
 
 async def test_the_page_fills_the_window(inspected: Inspected) -> None:
-    """With nothing to show, with a recording, and with a notice above it."""
+    """The page fills the window when empty, with a recording, and with a notice."""
     page = inspected.page
     bottom = "document.querySelector('main').getBoundingClientRect().bottom"
     height = await page.evaluate("innerHeight")
@@ -126,7 +126,7 @@ async def test_the_page_fills_the_window(inspected: Inspected) -> None:
 
 
 async def test_a_phone_shows_one_view_at_a_time(inspected: Inspected) -> None:
-    """And nothing wider than itself."""
+    """On a phone, one view is shown at a time, and no view is wider than the screen."""
     page = inspected.page
     await page.set_viewport_size({"width": 390, "height": 780})
     await inspected.open_recording(failed())
@@ -140,11 +140,11 @@ async def test_a_phone_shows_one_view_at_a_time(inspected: Inspected) -> None:
     assert await page.evaluate("document.documentElement.scrollWidth") == 390
 
 
-# What peers send.
+# Data from peers.
 
 
 async def test_names_are_text_and_never_markup(inspected: Inspected) -> None:
-    """In the diagram, the cards, the details, the lists, and the announcement."""
+    """Names are shown as text in diagram, cards, details, lists, and announcements."""
     scene = Scene(EVIL).complete(EVIL).close(EVIL, 1006, EVIL)
     scene.refuse(HOST, EVIL, EVIL, EVIL, "undelivered")
     await inspected.open_recording(scene, EVIL)
@@ -161,7 +161,7 @@ async def test_names_are_text_and_never_markup(inspected: Inspected) -> None:
 
 
 async def test_what_is_large_or_deep_is_shown(inspected: Inspected) -> None:
-    """100 KB pass the gateway; what is so deep that it cannot be read stays text."""
+    """A message of 100 KB is shown, and JSON that is too deep to parse stays text."""
     lines = [f"candidate:{i} 1 udp 1 10.0.{i % 250}.1 9 typ host ufrag h0St" for i in range(1700)]
     scene = Scene().join().offer(candidates=lines)
     assert max(each.get("size", 0) for each in scene.entries) > 100_000
@@ -182,7 +182,7 @@ async def test_what_is_large_or_deep_is_shown(inspected: Inspected) -> None:
 async def test_a_recording_of_a_newer_version_is_shown_as_far_as_it_is_known(
     inspected: Inspected,
 ) -> None:
-    """Kinds and members that nobody knows yet break nothing."""
+    """Unknown kinds and members in a recording cause no error."""
     scene = Scene().complete()
     scene.add("teleport", "Alice", speed={"of": "light"}, event=7)
     scene.entries[0]["event"]["novel"] = [1]
@@ -191,13 +191,13 @@ async def test_a_recording_of_a_newer_version_is_shown_as_far_as_it_is_known(
     await expect(inspected.page.locator("#notice")).to_contain_text("is of version 2")
     await inspected.page.locator("#rows").get_by_role("option", name="teleport").click()
     await expect(inspected.page.locator("#details")).to_contain_text('"of": "light"')
-    # A body that is no text can be searched.
+    # A body that is not text can be searched.
     await inspected.page.locator("#search").fill("by hand")
     await expect(inspected.rows()).to_have_count(1)
 
 
 async def test_a_file_that_is_no_recording_is_refused_in_words(inspected: Inspected) -> None:
-    """What was shown stays; a cut-off line is left out, unless it is the only one."""
+    """A wrong file changes nothing; a truncated last line is skipped, unless it is the only one."""
     await inspected.open_recording(Scene().complete().lines()[:-40])
     await expect(inspected.page.locator("#notice")).to_contain_text("ends in the middle of line")
     await expect(inspected.rows()).to_have_count(9)
@@ -211,7 +211,7 @@ async def test_a_file_that_is_no_recording_is_refused_in_words(inspected: Inspec
 
 @pytest.mark.parametrize("header", ["", '{"format": "poker-signal recording", "version": 1}\n'])
 async def test_two_recordings_in_one_file_are_refused(inspected: Inspected, header: str) -> None:
-    """Sorted into each other they would be a game that nobody played."""
+    """Two recordings in one file are refused, because mixing them would show a wrong game."""
     text = header + Scene().complete().lines()
     await inspected.open_recording(text + text)
     told = f"another begins in line {text.count(chr(10)) + 1}"
@@ -219,11 +219,11 @@ async def test_two_recordings_in_one_file_are_refused(inspected: Inspected, head
     await expect(inspected.rows()).to_have_count(0)
 
 
-# Thousands of events, and everybody who looks.
+# Large recordings, accessibility, and ends of connections.
 
 
 def large(count: int) -> Scene:
-    """A game of eight players who trickle for ever."""
+    """A game of eight players with a very large number of candidates."""
     scene = Scene().connect(HOST)
     names = [f"Player {number}" for number in range(8)]
     for name in names:
@@ -250,7 +250,7 @@ _SCROLL = """
 
 @pytest.mark.timeout(180)
 async def test_of_three_thousand_events_those_in_view_are_drawn(inspected: Inspected) -> None:
-    """From top to bottom: a page that draws all of them is too slow to scroll."""
+    """Only the rows in view are drawn, because drawing all would make scrolling too slow."""
     page = inspected.page
     await inspected.open_recording(large(3_000))
     await expect(page.locator("#count")).to_contain_text("events")
@@ -263,7 +263,7 @@ async def test_of_three_thousand_events_those_in_view_are_drawn(inspected: Inspe
 async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
     inspected: Inspected,
 ) -> None:
-    """The page lets older entries go; who is silent since then is still there."""
+    """An idle connection stays in the list when the page drops its old entries."""
     scene = Scene().connect(HOST).connect("Idle").connect("Gone").close("Gone", 1000)
     for _ in range(60_001):
         scene.add("teleport", gameId="OTHER", connectionId="other=")
@@ -272,12 +272,12 @@ async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
     await inspected.open_recording(scene)
     await inspected.page.locator("#games").get_by_role("button", name=GAME).click()
     await expect(inspected.page.locator("#connected li > span")).to_have_text(["Idle", "Alice"])
-    # Who has left since was there as well.
+    # A connection that has closed since is remembered as well.
     await expect(inspected.card("Alice → HOST")).to_contain_text("HOST left 1.0 s before the join")
 
 
 async def test_axe_finds_no_serious_violation(inspected: Inspected) -> None:
-    """With cards, with details, on a phone."""
+    """Axe finds no serious violation with cards, with details, and on a phone."""
     page = inspected.page
     await inspected.open_recording(failed())
     await expect(inspected.card("Bob → HOST")).to_be_visible()
@@ -289,7 +289,7 @@ async def test_axe_finds_no_serious_violation(inspected: Inspected) -> None:
 
 
 async def test_how_a_connection_ended_stays_in_its_row(inspected: Inspected) -> None:
-    """Whatever the function that hears of it returns."""
+    """A row keeps its close code and reason, whatever the ``$disconnect`` function returns."""
     scene = Scene().connect(HOST).connect("Alice").connect("Bob").connect("Carol").wait(10)
     closes = [("Alice", 4002, "because I said so"), ("Bob", 1006, ""), ("Carol", 1001, "")]
     for who, code, reason in closes:

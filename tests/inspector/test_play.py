@@ -1,4 +1,4 @@
-"""A table in one page: real WebRTC connections, through the emulator."""
+"""Test players in one page: real WebRTC connections, with the emulator for signaling."""
 
 import asyncio
 from contextlib import AsyncExitStack
@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 async def test_a_host_and_three_players_connect_and_talk(
     browser: Browser, emulator: Emulator
 ) -> None:
-    """One button; what the host says arrives everywhere, and what a player says at the host."""
+    """One button connects all; the host's text reaches all players, a player's text the host."""
     async with await browser.new_page() as page:
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
@@ -38,7 +38,7 @@ async def test_a_host_and_three_players_connect_and_talk(
         await page.get_by_label("Say as HOST").fill(text)
         await page.get_by_label("Say as HOST").press("Enter")
         for name in ("Anna", "Ben", "Chloé"):
-            heard = page.get_by_label(f"What {name} hears")
+            heard = page.get_by_label(f"Log of {name} in")
             await expect(heard).to_contain_text(f"HOST: {text}", timeout=PATIENCE_MS)
         assert await page.locator("img").count() == 0
         await page.get_by_label("Say as Ben").fill("fold")
@@ -47,7 +47,7 @@ async def test_a_host_and_three_players_connect_and_talk(
         anna = seats.filter(has=page.get_by_role("heading", name="Anna"))
         await anna.get_by_role("button", name="Leave").click()
         await expect(host.locator("ol")).to_contain_text("Anna is gone", timeout=PATIENCE_MS)
-    # Nothing comes from elsewhere.
+    # The page makes requests only to the emulator.
     assert {url.split("/")[2] for url in asked if not url.startswith("data:")} == {
         emulator.inspector_url.split("/")[2]
     }
@@ -55,12 +55,12 @@ async def test_a_host_and_three_players_connect_and_talk(
 
 def seats_in(page: Page, game: str = "") -> Locator:
     """Return the seats of a game, or all."""
-    seats = page.get_by_role("list", name="Seats in this page").locator("> li")
+    seats = page.get_by_role("list", name="Test players in this page").locator("> li")
     return seats.filter(has=page.get_by_role("heading", name=f"in {game}"))
 
 
 async def expect_states(seats: Locator, count: int, state: str) -> None:
-    """Wait until so many seats are all in a state."""
+    """Wait until there are `count` seats, all in a state."""
     await expect(seats).to_have_count(count, timeout=PATIENCE_MS)
     for index in range(count):
         await expect(seats.nth(index)).to_have_attribute("data-state", state, timeout=PATIENCE_MS)
@@ -68,7 +68,7 @@ async def expect_states(seats: Locator, count: int, state: str) -> None:
 
 @pytest.mark.parametrize("host_first", [True, False], ids=["host", "party"])
 async def test_a_table_is_opened_anew_after_a_restart(browser: Browser, host_first: bool) -> None:
-    """With one click: a seat whose signaling has closed waits for nothing, and is replaced."""
+    """After a restart, one click replaces all seats whose signaling connection is closed."""
     async with AsyncExitStack() as first, await browser.new_page() as page:
         emulator = await first.enter_async_context(Emulator(Settings(port=0)))
         port = emulator.port
@@ -85,7 +85,7 @@ async def test_a_table_is_opened_anew_after_a_restart(browser: Browser, host_fir
             await expect(status).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
             if host_first:
                 await page.get_by_role("button", name="Host the game").click()
-                heard = page.get_by_label("What Anna hears")
+                heard = page.get_by_label("Log of Anna in")
                 await expect(heard).to_contain_text("HOST is gone", timeout=PATIENCE_MS)
                 anna = seats.filter(has=page.get_by_role("heading", name="Anna"))
                 await expect(anna).to_have_attribute("data-state", "closed")
@@ -94,7 +94,7 @@ async def test_a_table_is_opened_anew_after_a_restart(browser: Browser, host_fir
 
 
 async def test_two_games_have_a_table_each(browser: Browser, emulator: Emulator) -> None:
-    """Another code is another host, whose players may have the same names."""
+    """Two games in one page have their own hosts and players, even with the same names."""
     async with await browser.new_page() as page:
         await page.goto(f"{emulator.inspector_url}play?game=PLAYA")
         party = page.get_by_role("button", name="Host and 3 players")
@@ -107,23 +107,23 @@ async def test_two_games_have_a_table_each(browser: Browser, emulator: Emulator)
 
 
 async def test_the_inspector_leads_there(inspected: Inspected) -> None:
-    """From where nothing has happened yet; a recording has no table to play at."""
+    """The inspector links to the test players, but not while a recording is open."""
     page = inspected.page
     async with page.context.expect_page() as opening:
-        await page.get_by_role("link", name="play a table", exact=True).click()
+        await page.get_by_role("link", name="open test players", exact=True).click()
     table = await opening.value
     await table.get_by_role("button", name="Host and 3 players").click()
     for name in ("Anna", "Ben", "Chloé"):
         await expect(inspected.card(f"{name} → HOST")).to_have_attribute(
             "data-state", "ok", timeout=PATIENCE_MS
         )
-    await expect(page.get_by_role("link", name="Play a table")).to_be_visible()
+    await expect(page.get_by_role("link", name="Open test players")).to_be_visible()
     await inspected.open_recording(Scene().complete())
-    await expect(page.get_by_role("link", name="Play a table")).to_be_hidden()
+    await expect(page.get_by_role("link", name="Open test players")).to_be_hidden()
 
 
 async def test_nothing_can_be_clicked_before_it_works(browser: Browser, emulator: Emulator) -> None:
-    """On a slow machine a click came before anything listened, and was lost."""
+    """Buttons are disabled until they work, because an early click would be lost."""
     is_told = asyncio.Event()
 
     async def tell_later(route: Route) -> None:
@@ -143,7 +143,7 @@ async def test_nothing_can_be_clicked_before_it_works(browser: Browser, emulator
 
 
 async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulator) -> None:
-    """A game is opened by its code; who joins nobody hears why, and joins again once it may."""
+    """A player in a game without a host sees the reason, and can join once there is one."""
     async with await browser.new_page() as page:
         await page.goto(f"{emulator.inspector_url}play?game=EMPTY1")
         await expect(page.get_by_label("Game")).to_have_value("EMPTY1", timeout=PATIENCE_MS)
@@ -151,11 +151,11 @@ async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulato
         zoe = seats.filter(has=page.get_by_role("heading", name="Zoë"))
         await page.get_by_label("Name").fill("Zoë")
         await page.get_by_role("button", name="Join as a player").click()
-        await expect(zoe).to_contain_text("Nobody is hosting this game", timeout=PATIENCE_MS)
+        await expect(zoe).to_contain_text("This game has no host", timeout=PATIENCE_MS)
         await expect(zoe).to_contain_text("could not join")
         for _ in range(2):
             await page.get_by_role("button", name="Host the game").click()
-        await expect(page.get_by_role("alert")).to_have_text("HOST sits in this page already.")
+        await expect(page.get_by_role("alert")).to_have_text("HOST is in this page already.")
         await expect(seats.last).to_contain_text("waiting for players", timeout=PATIENCE_MS)
         await page.get_by_label("Name").fill("Zoë")
         await page.get_by_role("button", name="Join as a player").click()
@@ -163,7 +163,7 @@ async def test_a_phone_is_told_what_is_wrong(browser: Browser, emulator: Emulato
 
 
 async def test_axe_finds_no_serious_violation(browser: Browser, emulator: Emulator) -> None:
-    """Without seats, with a seat that failed, and on a phone."""
+    """Axe finds no serious violation without seats, with a failed seat, and on a phone."""
     async with await browser.new_page() as page:
         await page.goto(f"{emulator.inspector_url}play")
         await expect(page.locator("#status")).to_have_attribute("data-state", "live")
@@ -177,7 +177,7 @@ async def test_axe_finds_no_serious_violation(browser: Browser, emulator: Emulat
 
 
 async def test_the_client_is_the_one_that_is_documented() -> None:
-    """Only an export more."""
+    """The page's client is the documented one plus an export."""
     documented = (ROOT / "examples" / "browser-client.js").read_text(encoding="utf-8")
     page = (ROOT / "emulator" / "inspector" / "page" / "client.js").read_text(encoding="utf-8")
     _, _, client = page.partition("\n")

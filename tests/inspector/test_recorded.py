@@ -1,4 +1,4 @@
-"""What --record and import-logs write can be looked at without an emulator that runs it."""
+"""Files of --record and import-logs, opened in the inspector."""
 
 import pytest
 from playwright.async_api import expect
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
 async def test_a_recording_is_opened_with_its_header_and_its_gaps(inspected: Inspected) -> None:
-    """A redacted handshake has its card, as a live one."""
+    """A redacted recording opens with its header and gaps, and a handshake has its card."""
     header = recording.header(1, "poker-signal", None, "addresses and secrets")
     entries = await entries_of(table)
     gap = recording.gap(len(entries), entries[-1]["at"], 3, "the disk did not keep up")
@@ -28,7 +28,7 @@ async def test_a_recording_is_opened_with_its_header_and_its_gaps(inspected: Ins
 
 
 async def test_the_functions_log_is_seen_as_arrows(inspected: Inspected) -> None:
-    """Its lanes are connections; what failed is seen."""
+    """An imported log of the function is shown as arrows, with connections as lanes."""
     header = recording.header(1, "poker-signal", None, "names, messages")
     lines = [recording.line(value).decode() for value in (header, *entries_of_logs(LINES))]
     await inspected.open_recording("".join(lines))

@@ -1,4 +1,4 @@
-"""The page's redaction is that of recordings: the same cases, and texts made of their pieces."""
+"""The page redacts like recordings: the same cases, and texts made of their pieces."""
 
 import json
 import random
@@ -15,7 +15,7 @@ _REDACTED = "a[0].map((text) => new m.Redaction().text(text))"
 
 
 def mixtures(count: int) -> list[str]:
-    """Return texts that hold pieces of the cases, in an order that is the same in each run."""
+    """Return texts made of pieces of the cases, the same texts in each run."""
     chance = random.Random(7)
     whole = [case["text"] for case in CASES]
     pieces = [text[start : start + 24] for text in whole for start in range(0, len(text), 9)]
@@ -28,7 +28,7 @@ def mixtures(count: int) -> list[str]:
 
 
 async def test_the_page_redacts_as_recordings_are_redacted(reader: Inspected) -> None:
-    """Cases with their outcome; each also within JSON, and mixed, as Python redacts it."""
+    """The page redacts each case like Python, also within JSON and mixed with others."""
     texts = [case["text"] for case in CASES]
     found = await reader.run("redact.js", _REDACTED, texts)
     assert found == [case["redacted"] for case in CASES]
@@ -44,7 +44,7 @@ async def test_the_page_redacts_as_recordings_are_redacted(reader: Inspected) ->
 
 
 async def test_one_copy_has_one_pseudonym_for_one_original(reader: Inspected) -> None:
-    """Also past what two digits can number."""
+    """One copy has one pseudonym for each original, also for hundreds of originals."""
     texts = [f"192.168.{i // 250}.{i % 250} {i:x}::77 ice-pwd:{i}" for i in range(600)] * 2
     one = "((redaction) => a[0].map((text) => redaction.text(text)))(new m.Redaction())"
     redaction = Redaction()

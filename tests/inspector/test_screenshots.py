@@ -1,7 +1,7 @@
 """The screenshots of docs/inspector.md.
 
-``POKER_SIGNAL_SCREENSHOTS=1 pytest tests/inspector/test_screenshots.py`` writes them anew; look
-at them before they are committed.
+``POKER_SIGNAL_SCREENSHOTS=1 pytest tests/inspector/test_screenshots.py`` writes them again. Check
+them before you commit them.
 """
 
 import os
@@ -24,7 +24,7 @@ PHONE = {"width": 390, "height": 800}
 
 
 def evening() -> Scene:
-    """Three players at a table: two sit, one sends candidates before there is an offer."""
+    """Three players: two are connected, the third gets candidates before the offer."""
     scene = Scene().complete().complete("Zoë 🂡")
     scene.join("Bob").wait(20)
     scene.trickle(HOST, "Bob", "192.168.1.10", "203.0.113.7").offer("Bob")
@@ -32,14 +32,14 @@ def evening() -> Scene:
 
 
 def hung() -> Scene:
-    """A player whose phone never answers."""
+    """A player that never answers the offer."""
     scene = Scene().complete().wait(1000).join("Bob").wait(400).offer("Bob")
     scene.trickle(HOST, "Bob", "192.168.1.10", "203.0.113.7").wait(9000)
     return scene.close("Bob", 1001, "Going away")
 
 
 async def show(inspected: Inspected, scene: Scene, cards: int) -> None:
-    """Open a scene, and wait until all of it is there."""
+    """Open a scene, and wait until all cards are shown."""
     await inspected.open_recording(scene, "friday-night.jsonl")
     await expect(inspected.page.get_by_role("article")).to_have_count(cards)
     await inspected.page.mouse.move(0, 0)
@@ -63,7 +63,7 @@ async def test_a_screenshot_of_the_documentation(
     scheme: str,
     size: dict[str, int],
 ) -> None:
-    """The page as the documentation shows it; the file is named there, and small."""
+    """Each screenshot of docs/inspector.md can be made, and its file is small."""
     folder = DOCS / "images" if os.environ.get("POKER_SIGNAL_SCREENSHOTS") else tmp_path
     options = {"viewport": size, "color_scheme": scheme, "timezone_id": "UTC"}
     async with inspect(browser, emulator.inspector_url, **options) as inspected:

@@ -1,4 +1,4 @@
-"""What the analysis says of handshakes: a pure module, run where it is used, in a browser."""
+"""Verdicts of the analysis on handshakes; the JavaScript module runs in a browser."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ REFUSALS = [
     (429, "RATE_LIMITED", "try again"),
     (403, None, "The path is not that of the stage"),
 ]
-"""Status, the code of the rules that refused, and what the hint speaks of."""
+"""Status, error code of the rules, and a part of the hint."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -32,14 +32,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
     "failure", FAILURES, ids=[f"{number}-{each.code}" for number, each in enumerate(FAILURES)]
 )
 async def test_a_failure_has_its_verdict(reader: Inspected, failure: Failure) -> None:
-    """The cause before its consequences, and on the card of the attempt in the same words."""
+    """The verdict names the cause, not a consequence, and the card shows the same headline."""
     scene = failure.play()
     told = await reader.verdicts(scene, now=scene.now_ms)
     mine = [each for each in told if each["player"] == failure.player]
     assert (mine[-1]["code"], mine[-1]["headline"]) == (failure.code, failure.says)
     assert mine[-1]["state"] in {"bad", "warn"}
     game = scene.entries[-1].get("gameId", "no game")
-    # A recording ends with its last entry: another player comes when the scene is over.
+    # A recording ends with its last entry, so a later entry is needed to show that time passed.
     scene.add("connect", "onlooker", event={}, requestId="onlooker=")
     await reader.page.reload()
     await reader.open_recording(scene)
@@ -52,7 +52,7 @@ async def test_a_failure_has_its_verdict(reader: Inspected, failure: Failure) ->
 
 
 async def test_a_handshake_that_succeeds_is_told_to(reader: Inspected) -> None:
-    """Without a word of warning."""
+    """A successful handshake is complete and has no findings."""
     (told,) = await reader.verdicts(Scene().complete())
     assert told["state"] == "ok"
     assert told["headline"] == (
@@ -62,7 +62,7 @@ async def test_a_handshake_that_succeeds_is_told_to(reader: Inspected) -> None:
 
 
 async def test_a_handshake_under_way_is_waited_for(reader: Inspected) -> None:
-    """And a recording that ends in it says no more than it knows."""
+    """A handshake under way is waiting; a recording that ends in it says only that it ends."""
     scene = Scene().join().wait(20).offer().wait(800)
     (told,) = await reader.verdicts(scene, ended=False, now=scene.now_ms)
     assert (told["state"], told["headline"]) == (
@@ -74,7 +74,7 @@ async def test_a_handshake_under_way_is_waited_for(reader: Inspected) -> None:
 
 
 async def test_players_may_connect_to_each_other(reader: Inspected) -> None:
-    """In a mesh there is no join and no host."""
+    """In a mesh, players connect to each other without a join and without a host."""
     scene = Scene().connect("Alice").connect("Bob").wait(10)
     scene.send("Bob", "offer", "Alice", {"type": "offer", "sdp": "v=0\r\n"})
     scene.send("Alice", "answer", "Bob", {"type": "answer", "sdp": "v=0\r\n"})
@@ -88,7 +88,7 @@ async def test_players_may_connect_to_each_other(reader: Inspected) -> None:
 async def test_who_is_refused_is_told_what_to_do(
     reader: Inspected, status: int, code: str | None, advice: str
 ) -> None:
-    """A status has several reasons: the code of the rules says which."""
+    """The hint for a refusal depends on its error code, because a status has several reasons."""
     scene = Scene().connect(HOST).ask("Alice")
     if code is not None:
         refusal = {"result": {"statusCode": status}, "outcome": "refused", "code": code}
@@ -101,15 +101,15 @@ async def test_who_is_refused_is_told_what_to_do(
 
 
 async def test_every_code_of_a_refusal_has_its_advice() -> None:
-    """Those that docs/protocol.md names."""
-    table = PROTOCOL.partition("| status | code in the log | why |")[2].partition("\n\n")[0]
+    """Every code of a refusal in docs/protocol.md is tested for its advice."""
+    table = PROTOCOL.partition("| status | code in the log | reason |")[2].partition("\n\n")[0]
     cells = [row.split("|")[2] for row in table.splitlines() if "|" in row]
     named = {code for cell in cells for code in re.findall(r"`(\w+)`", cell)}
     assert named == {code for _, code, _ in REFUSALS if code}
 
 
 async def test_a_fault_is_named_beside_what_it_causes(reader: Inspected) -> None:
-    """Nobody shall look for the cause of what was asked for."""
+    """A fault that struck is named in the verdict that it may have caused."""
     scene = Scene().join().wait(20)
     scene.add("fault", "Alice", fault="delay:offer:6s", detail="held for 6 s")
     (told,) = await reader.verdicts(scene.wait(6000), now=scene.now_ms)
@@ -117,12 +117,12 @@ async def test_a_fault_is_named_beside_what_it_causes(reader: Inspected) -> None
     assert "delay:offer:6s" in told["findings"][0]["text"]
     assert told["hint"] == (
         "An injected fault struck: delay:offer:6s. "
-        "The host's page may have thrown: look at its console."
+        "The host's page may have thrown an exception: look at its console."
     )
 
 
 async def test_a_fault_takes_no_advice_away(reader: Inspected) -> None:
-    """It may be off by now, and it need not be the cause."""
+    """A fault is named in addition to the usual advice, because it need not be the cause."""
     scene = Scene().join()
     scene.add("fault", "Alice", fault="duplicate:join", detail="join, once more")
     scene.offer().trickle(HOST, "Alice", "192.168.1.10").answer().wait(3000)
@@ -133,7 +133,7 @@ async def test_a_fault_takes_no_advice_away(reader: Inspected) -> None:
 
 
 async def test_a_fault_that_comes_too_late_is_not_told(reader: Inspected) -> None:
-    """Signaling was complete: nothing that is wrong afterwards comes from it."""
+    """A fault that strikes after signaling was complete is not named."""
     scene = Scene().complete().wait(100)
     scene.add("fault", "Alice", fault="go-away:Alice=300ms", detail="")
     (told,) = await reader.verdicts(scene.wait(9000), now=scene.now_ms)
@@ -141,7 +141,7 @@ async def test_a_fault_that_comes_too_late_is_not_told(reader: Inspected) -> Non
 
 
 async def test_a_fault_of_the_host_is_told_to_those_it_concerns(reader: Inspected) -> None:
-    """It may have struck before they came."""
+    """A fault of the host is named for players that it affects, even if it struck before."""
     ghost = Scene().connect(HOST)
     ghost.add("fault", HOST, fault="ghost:HOST", detail="")
     ghost.connect("Alice").wait(1000).message("Alice", "join", HOST)
@@ -160,7 +160,7 @@ async def test_a_fault_of_the_host_is_told_to_those_it_concerns(reader: Inspecte
 
 @pytest.mark.parametrize("word", ["constructor", "toString", "__proto__", "hasOwnProperty"])
 async def test_no_word_of_a_peer_is_mistaken_for_a_property(reader: Inspected, word: str) -> None:
-    """Tables are looked up with what peers, handlers and recordings say."""
+    """Words from peers, handlers and recordings are never read as properties of objects."""
     scene = Scene().join().refuse("Alice", "offer", HOST, word)
     scene.returned("Alice", scene.message("Alice", "offer", HOST), failure=word)
     scene.returned("Alice", scene.message("Alice", "chat", None), outcome=word)
@@ -170,8 +170,8 @@ async def test_no_word_of_a_peer_is_mistaken_for_a_property(reader: Inspected, w
     scene.add("refused", "Bob", status=403, reason="", method="GET", path="/prod")
     scene.add(word, "Alice")
     alice, bob = await reader.verdicts(scene)
-    assert (alice["headline"], bob["code"]) == ("The handler failed at the offer.", "REFUSED")
-    assert f"was told “{word}” at its offer" in str(alice["findings"])
+    assert (alice["headline"], bob["code"]) == ("The handler failed on the offer.", "REFUSED")
+    assert f"got the error “{word}” for its offer" in str(alice["findings"])
     assert bob["hint"].startswith("The path is not")
     outcomes = await reader.run(
         "analysis.js", "m.analyse(a[0]).games.get(a[1]).rows.map((row) => row.outcome)",

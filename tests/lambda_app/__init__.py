@@ -1,7 +1,7 @@
 """The Lambda function without AWS.
 
-Its clients are made while it is imported, so that happens here, in an environment such as a
-deployment has; what other tests see is left as it was.
+The function makes its clients at import. This package imports it with the environment of a
+deployment, and restores the environment after that.
 """
 
 import os
@@ -18,6 +18,6 @@ ENVIRONMENT = {
 }
 
 with mock.patch.dict(os.environ, ENVIRONMENT):
-    # Somebody's own profile is nobody's business here.
+    # The developer's own profile must not affect the tests.
     os.environ.pop("AWS_PROFILE", None)
     import poker_signal.lambda_app.handler  # noqa: F401

@@ -1,4 +1,4 @@
-"""Events and stand-ins: what the tests of the Lambda host are built from."""
+"""Events and stand-ins for the tests of the Lambda host."""
 
 import json
 from collections.abc import Callable
@@ -38,7 +38,7 @@ Capture = pytest.CaptureFixture[str]
 
 
 def connect(sender: Row, query: str | None = None) -> Any:
-    """Return the event of a handshake; ``query`` instead of the row's own name and game."""
+    """Return the event of a WebSocket handshake; ``query`` replaces the row's name and game."""
     query = f"?playerId={sender.player_id}&gameId={sender.game_id}" if query is None else query
     request = Request("GET", f"/prod{query}", [("Host", DOMAIN)], "192.0.2.1")
     return connect_event(_facts(sender), request, "r", "t", AT * 1000)
@@ -62,7 +62,7 @@ def _facts(sender: Row) -> Facts:
 
 
 class DictTable(DynamoTable):
-    """Rows in a dict; the index may know less than the table."""
+    """Rows in a dict; the index may have fewer rows than the table."""
 
     def __init__(self, *rows: Row) -> None:
         self.rows = {row.connection_id: row for row in rows}
@@ -70,9 +70,9 @@ class DictTable(DynamoTable):
         self.unreadable = 0
         self.calls: list[str] = []
         self.failures: dict[str, BaseException] = {}
-        """What a call raises, by its name."""
+        """Errors that calls raise, by the name of the call."""
         self.before_read: Callable[[], None] = lambda: None
-        """Called whenever the index is read."""
+        """Called before each read of the index."""
 
     def row(self, connection_id: ConnectionId) -> Row | None:
         """Return a row, read consistently."""
@@ -80,7 +80,7 @@ class DictTable(DynamoTable):
         return self.rows.get(connection_id)
 
     def read_room(self, game_id: GameId) -> Reading:
-        """Return what the index knows."""
+        """Return the rows of a game that are in the index."""
         self.before_read()
         self._called("read_room")
         known = [row for key, row in self.rows.items() if key not in self.not_yet_in_index]
@@ -99,7 +99,7 @@ class DictTable(DynamoTable):
         self.rows.pop(connection_id, None)
 
     def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add to what a row has reached, if it is there."""
+        """Add a target to the ones that a row has reached, if the row exists."""
         self._called("reach")
         if row := self.rows.get(connection_id):
             self.rows[connection_id] = row._replace(reached=row.reached | {target})
@@ -111,20 +111,20 @@ class DictTable(DynamoTable):
 
 
 class ScriptedConnections(ManagementApi):
-    """Connections that are open until they are said to be gone."""
+    """Connections that are open, except those in ``gone``."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
         self.busy_for: set[str] = set()
-        """Of whom every call is one too many."""
+        """Connections for which AWS throttles every call."""
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.failures: dict[str, BaseException] = {}
-        """What a call raises, by its name."""
+        """Errors that calls raise, by the name of the call."""
         self.before_post: Callable[[], None] = lambda: None
 
     def post(self, connection_id: ConnectionId, data: str) -> bool:
-        """Remember what was posted."""
+        """Record a post; False: the connection is gone."""
         self.before_post()
         self._fail("post", connection_id)
         if connection_id in self.gone:
@@ -133,12 +133,12 @@ class ScriptedConnections(ManagementApi):
         return True
 
     def is_open(self, connection_id: ConnectionId) -> bool:
-        """Tell whether nobody said otherwise."""
+        """Return whether the connection is not in ``gone``."""
         self._fail("is_open", connection_id)
         return connection_id not in self.gone
 
     def close(self, connection_id: ConnectionId) -> bool:
-        """Remember what was closed, unless that is refused."""
+        """Record a close; False: AWS throttles it."""
         if connection_id in self.busy_for:
             return False
         self._fail("close", connection_id)
@@ -167,7 +167,7 @@ class Container:
         self.endpoints: list[str] = []
         self.slept: list[float] = []
         self.epoch_s = float(AT)
-        """What the container's clock says."""
+        """Time of the container's clock, in epoch seconds."""
         self.now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
         self.host = SignalingHandler(
@@ -181,11 +181,11 @@ class Container:
         )
 
     def __call__(self, event: Any) -> dict[str, Any]:
-        """Hand an event to the function."""
+        """Invoke the function with an event."""
         return {**self.host(event, None)}
 
     def heard(self, row: Row) -> list[str]:
-        """Return what a connection was sent."""
+        """Return the frames that were posted to a connection."""
         return [data for key, data in self.connections.posted if key == row.connection_id]
 
     def _connections_at(self, endpoint: str) -> ManagementApi:
@@ -193,7 +193,7 @@ class Container:
         return self.connections
 
     def pass_time(self, seconds: float) -> None:
-        """Let time pass on the function's own clock."""
+        """Advance the function's monotonic clock."""
         self.now_s += seconds
 
     def _sleep(self, seconds: float) -> None:
@@ -203,7 +203,7 @@ class Container:
 
 
 def logged(capsys: Capture) -> dict[str, Any]:
-    """Return the one line that was written since the last time."""
+    """Return the one log line that was written since the last call."""
     (line,) = capsys.readouterr().out.splitlines()
     found: dict[str, Any] = json.loads(line)
     return found
@@ -215,18 +215,18 @@ def recorded(name: str) -> Any:
 
 
 def frame(type_: str, sender: Row, payload: str = "null") -> str:
-    """Return what a target hears."""
+    """Return the frame that a target gets."""
     return f'{{"type":"{type_}","senderId":"{sender.player_id}","payload":{payload}}}'
 
 
 def with_session(newcomer: Row, session: str = SECRET) -> Any:
-    """Return the event of a handshake with a session."""
+    """Return the event of a WebSocket handshake with a session."""
     query = f"?playerId={newcomer.player_id}&gameId={newcomer.game_id}&session={session}"
     return connect(newcomer, query)
 
 
 def saved(newcomer: Row, session: str = SECRET) -> Row:
-    """Return the row that a handshake with a session leaves."""
+    """Return the row that a WebSocket handshake with a session stores."""
     event = parse_event(with_session(newcomer, session))
     assert isinstance(event, Connect)
     return event.row

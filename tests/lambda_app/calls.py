@@ -1,6 +1,6 @@
-"""What an event costs: the calls of AWS that the function makes for it, counted.
+"""AWS calls that the function makes for each event.
 
-They are counted where botocore sends them, retries included; DynamoDB is moto's. ::
+They are counted when botocore sends them, including retries; DynamoDB is moto's. ::
 
     python -m tests.lambda_app.calls        # writes the table into docs/lambda.md
 """
@@ -47,19 +47,19 @@ DYNAMODB = frozenset({"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"}
 ENDPOINT = "https://calls.example/prod"
 
 NEWCOMER = row("Alice", 9)
-"""Alice once more: the row that connected first owns her name."""
+"""A second Alice: the row that connected first owns the name."""
 
 YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
 
 PING = '{"type":"ping"}'
 JOIN_WITH_ID = '{"type":"join","id":"1"}'
 
-TO_NOBODY = '{"type":"player-connected","targetId":"nobody"}'
-"""Makes a container know its sender, and changes nothing."""
+TO_NOBODY = '{"type":"player-connected","targetId":"Absent"}'
+"""A message that only makes a container cache its sender's game."""
 
 
 class Aws:
-    """moto's DynamoDB, connections that are open unless they are ``gone``, and what was called."""
+    """moto's DynamoDB, connections that are open unless ``gone``, and a list of the calls."""
 
     def __init__(self, dynamodb: Any) -> None:
         self.calls: list[str] = []
@@ -98,13 +98,13 @@ class Situation(NamedTuple):
     rows: tuple[Row, ...]
     event: Any
     warm: Row | None = None
-    """Whom the container knows already."""
+    """Sender whose game the container has cached; None: a cold container."""
     gone: tuple[Row, ...] = ()
     """Rows of connections that are closed."""
     reached_after: int | None = None
-    """How many waits later the offer arrives."""
+    """Number of waits until the offer arrives; None: it does not."""
     open_after: int | None = None
-    """How many waits later those that are gone turn out to have been connecting."""
+    """Number of waits until the connections in ``gone`` open; None: they stay gone."""
     rules: Rules = Rules()
 
 
@@ -143,7 +143,7 @@ SITUATIONS = (
     Situation("`join`, cold container", BOTH, message(ALICE, JOIN)),
     Situation("`join` with an `id`, acknowledged", BOTH, message(ALICE, JOIN_WITH_ID), ALICE),
     Situation("`join` with a name that is taken", TWICE, message(NEWCOMER, JOIN), NEWCOMER),
-    Situation("`join` after one's own ghost", TWICE, message(NEWCOMER, JOIN), NEWCOMER, (ALICE,)),
+    Situation("`join` after its own ghost", TWICE, message(NEWCOMER, JOIN), NEWCOMER, (ALICE,)),
     Situation("`offer` or `answer`", BOTH, message(HOST, OFFER), HOST),
     Situation("`offer` or `answer`, cold container", BOTH, message(HOST, OFFER)),
     Situation("`ice-candidate` after its offer", AFTER_OFFER, message(HOST, CANDIDATE), HOST),
@@ -159,15 +159,15 @@ SITUATIONS = (
         *((*BOTH, NEW_HOST), message(ALICE, JOIN), ALICE, (NEW_HOST,)),
     ),
     Situation(
-        "any message in a name that another connection owns",
+        "any message of a sender whose name another connection owns",
         *(TWICE, message(NEWCOMER, TO_HOST), NEWCOMER),
     ),
     Situation(
-        "any message to somebody who connects meanwhile, a tenth of a second later",
+        "any message to a player whose connection opens a tenth of a second later",
         *((HOST, YOUNG_BOB), message(HOST, TO_BOB), HOST, (YOUNG_BOB,)),
         open_after=1,
     ),
-    Situation("any message to nobody, told a second later", (HOST,), message(HOST, OFFER), HOST),
+    Situation("any message to a name that is not in the game", (HOST,), message(HOST, OFFER), HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
     Situation("any message beyond the limit", BOTH, message(ALICE, JOIN), ALICE, rules=ONE_A_DAY),
     Situation("any message that cannot be read, or names no target", BOTH, message(ALICE, "?")),
@@ -192,10 +192,10 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
         if number == situation.reached_after:
             counted = len(aws.calls)
             aws.table.reach(HOST.connection_id, ALICE.connection_id)
-            # That was the offer's own invocation.
+            # This call belongs to the offer's own invocation.
             del aws.calls[counted:]
 
-    # The line of each invocation is not what is asked for here.
+    # The log lines of the invocations are not needed.
     with contextlib.redirect_stdout(io.StringIO()):
         if situation.warm is not None:
             container(message(situation.warm, TO_NOBODY), None)
@@ -212,13 +212,13 @@ def measured() -> dict[str, list[str]]:
         try:
             return {situation.name: measure(aws, situation) for situation in SITUATIONS}
         finally:
-            # The client is the process's one for this endpoint: another measuring has its own.
+            # The process caches this client, and another measurement registers its own hook.
             aws.management.meta.events.unregister("before-send", aws.before_send)
             aws.management.close()
 
 
 def table_of(calls: dict[str, list[str]]) -> str:
-    """Return Markdown."""
+    """Return the calls as a Markdown table."""
     lines = ["| event | DynamoDB | `@connections` | calls in order |", "|---|---|---|---|"]
     for name, called in calls.items():
         dynamodb = sum(operation in DYNAMODB for operation in called)
@@ -234,7 +234,7 @@ def _counted(called: Iterable[str]) -> list[str]:
 
 
 def written_table() -> str:
-    """Return the table that the document has."""
+    """Return the table in the document."""
     text = DOC.read_text(encoding="utf-8")
     _, begun, rest = text.partition(f"{BEGIN}\n")
     table, ended, _ = rest.partition(f"\n{END}")

@@ -11,7 +11,7 @@ from tests.lambda_app.loopback import Endpoint
 
 @pytest.fixture(autouse=True)
 def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What AWS's clients read, dummy credentials above all."""
+    """Set the variables that AWS's clients read, with dummy credentials."""
     monkeypatch.delenv("AWS_PROFILE", raising=False)
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
@@ -19,7 +19,7 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Generator[Endpoint, None, None]:
-    """An HTTP server that all of AWS's services are; clients made now go there."""
+    """Yield an HTTP server in place of AWS, which all clients made from now on use."""
     management_client.cache_clear()
     with Endpoint() as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
@@ -30,7 +30,7 @@ def endpoint(monkeypatch: pytest.MonkeyPatch) -> Generator[Endpoint, None, None]
 
 @pytest.fixture
 def dynamodb(endpoint: Endpoint) -> Generator[object, None, None]:
-    """The function's own client of DynamoDB, on the loopback."""
+    """Yield the function's own client of DynamoDB, on the loopback."""
     client = dynamodb_client()
     yield client
     client.close()
@@ -38,7 +38,7 @@ def dynamodb(endpoint: Endpoint) -> Generator[object, None, None]:
 
 @pytest.fixture
 def management(endpoint: Endpoint) -> Generator[object, None, None]:
-    """The function's own client of @connections, on the loopback."""
+    """Yield the function's own client of @connections, on the loopback."""
     client = management_client(endpoint.url)
     yield client
     client.close()
@@ -46,7 +46,7 @@ def management(endpoint: Endpoint) -> Generator[object, None, None]:
 
 @pytest.fixture
 def ssm(endpoint: Endpoint) -> Generator[object, None, None]:
-    """The function's own client of SSM, on the loopback."""
+    """Yield the function's own client of SSM, on the loopback."""
     client = ssm_client()
     yield client
     client.close()

@@ -1,4 +1,4 @@
-"""An AWS that answers what it is told to, over real sockets: what is sent can be counted."""
+"""A server with scripted answers in place of AWS, over real sockets; it records all requests."""
 
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +11,7 @@ class Answer(NamedTuple):
 
     status: int = 200
     error_type: str | None = None
-    """The header by which botocore names an error."""
+    """Value of the header from which botocore takes the error's name."""
 
 
 class Sent(NamedTuple):
@@ -26,18 +26,18 @@ class Sent(NamedTuple):
 
 
 class Endpoint:
-    """A server on a port of its own; it hangs where ``answer`` is None, until it is closed."""
+    """A server on its own port; if ``answer`` is None, it does not answer until it is closed."""
 
     def __init__(self) -> None:
         self.answer: Answer | None = Answer()
         self.hangs_up = False
-        """Whether it ends the connection instead of answering."""
+        """True: it closes the connection instead of answering."""
         self.forgets = False
-        """Whether it keeps connections, as AWS does, and then drops them without a word."""
+        """True: it offers keep-alive, as AWS does, but closes each connection after one answer."""
         self.ended = threading.Semaphore(0)
-        """Counts the connections that ended on its side."""
+        """Released for each connection that it has closed."""
         self.arrived = threading.Semaphore(0)
-        """Counts the requests that arrived, which a client that gives up may do first."""
+        """Released for each request that arrived, perhaps after its client has given up."""
         self.sent: list[Sent] = []
         self._closing = threading.Event()
         self._server = _Server(self)
@@ -45,11 +45,11 @@ class Endpoint:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The URL at which it listens."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def wait_for_answer(self, sent: Sent) -> Answer | None:
-        """Remember a request; return the answer to it once there is one."""
+        """Record a request; return its answer, if None after the server is closed."""
         self.sent.append(sent)
         self.arrived.release()
         if self.answer is None:
@@ -78,7 +78,7 @@ class _Server(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Exchange)
 
     def shutdown_request(self, request: Any) -> None:
-        """End a connection, and say so."""
+        """Close a connection, and release ``ended``."""
         super().shutdown_request(request)
         self.endpoint.ended.release()
 
@@ -87,7 +87,7 @@ class _Exchange(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        """Answer as told; a connection carries one request."""
+        """Send the scripted answer; a connection carries one request."""
         if self.server.endpoint.forgets:
             self.protocol_version = "HTTP/1.1"
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -108,4 +108,4 @@ class _Exchange(BaseHTTPRequestHandler):
     do_DELETE = do_POST
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing."""
+        """Write no access log."""

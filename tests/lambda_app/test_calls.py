@@ -1,4 +1,4 @@
-"""What an event costs is known, held, and told to the operator."""
+"""docs/lambda.md lists the AWS calls of each event, as measured."""
 
 import re
 
@@ -11,12 +11,12 @@ from tests.lambda_app.calls import DOC, measured, table_of, written_table
 
 
 def test_the_operators_table_is_the_measured_one() -> None:
-    """Each call is milliseconds and money; ``python -m tests.lambda_app.calls`` writes it."""
+    """The table equals the measured calls; ``python -m tests.lambda_app.calls`` writes it."""
     assert written_table() == table_of(measured())
 
 
 def test_the_operators_page_names_everything() -> None:
-    """Variables, attributes, metrics, and every field of the line."""
+    """The page names all variables, attributes, metrics, and fields of the log line."""
     text = DOC.read_text(encoding="utf-8")
     line = log.line_of({}, None, type_=None, effects={}, unreadable_items=1, ms=0, at_ms=0)
     attributes = ("connectionId", "playerId", "gameId", "connectedAt", "ttl", "session", "reached")
@@ -27,7 +27,7 @@ def test_the_operators_page_names_everything() -> None:
 
 
 def test_the_operators_page_has_the_time_outs() -> None:
-    """As they are."""
+    """The page has the time-outs of the clients."""
     text = DOC.read_text(encoding="utf-8")
     assert re.findall(r"connects? within (\d+) s", text) == [str(CONNECT_TIMEOUT_S)]
     assert re.findall(r"answers? within (\d+) s", text) == [str(READ_TIMEOUT_S)]

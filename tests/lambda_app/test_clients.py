@@ -1,4 +1,4 @@
-"""Time-outs and retries: what is sent how often, and how long it may take."""
+"""Time-outs, retries, and TLS of the clients."""
 
 import ssl
 from collections.abc import Generator
@@ -28,11 +28,11 @@ from tests.lambda_app.loopback import Answer, Endpoint
 KEY = {"connectionId": {"S": "a"}}
 
 BACKOFF_S = 1
-"""What botocore waits at most before a second attempt, of a throttled call; of others less."""
+"""Longest wait of botocore before a second attempt, after throttling; otherwise it is less."""
 
 
 def attempts(client: Any) -> int:
-    """Return how often a client sends a request that fails."""
+    """Return the number of times that a client sends a failing request."""
     return int(client.meta.config.retries["total_max_attempts"])
 
 
@@ -66,7 +66,7 @@ def test_only_dynamodb_is_asked_twice(
     answer: Answer,
     times: int,
 ) -> None:
-    """Reads and our writes may be repeated. A post may have arrived; who connects tries again."""
+    """DynamoDB calls are retried once; a post might arrive twice, and a connect is repeated."""
     service, operation, arguments = call
     endpoint.answer = answer
     with pytest.raises(ClientError):
@@ -81,7 +81,7 @@ def test_what_hangs_is_asked_no_more_often(
     call: tuple[str, str, dict[str, Any]],
     times: int,
 ) -> None:
-    """A post may have arrived all the same."""
+    """After a read time-out a post is not retried, because it may have arrived."""
     monkeypatch.setattr(clients, "READ_TIMEOUT_S", 0.1)
     endpoint.answer = None
     service, operation, arguments = call
@@ -95,32 +95,32 @@ def test_what_hangs_is_asked_no_more_often(
 
 
 def test_requests_say_who_asks(endpoint: Endpoint, dynamodb: Any, management: Any) -> None:
-    """In one constant word: putting botocore's own together costs a tenth of a warm message."""
+    """The user agent is one constant word: building botocore's costs a tenth of a message."""
     dynamodb.get_item(TableName="rows", Key=KEY)
     management.post_to_connection(ConnectionId="a", Data=b"x")
     assert [sent.user_agent for sent in endpoint.sent] == ["poker-signal"] * 2
 
 
 def test_a_container_makes_one_client_per_endpoint(endpoint: Endpoint) -> None:
-    """Making one costs more than a whole invocation."""
+    """A client is cached by endpoint, because making one costs more than an invocation."""
     first = management_client(endpoint.url)
     other = management_client("https://other.example/prod")
     assert management_client(endpoint.url) is first
     assert other is not first
-    # They arrive in events: not all can be remembered.
+    # The endpoints come from events, so the cache has a limit.
     assert management_client.cache_info().maxsize == 16
     assert other.meta.endpoint_url == "https://other.example/prod"
 
 
 def test_all_clients_time_out_as_declared(dynamodb: Any, management: Any, ssm: Any) -> None:
-    """What the sums below are made of."""
+    """All clients have the declared time-outs, which the sums below use."""
     for client in (dynamodb, management, ssm):
         config = client.meta.config
         assert (config.connect_timeout, config.read_timeout) == (CONNECT_TIMEOUT_S, READ_TIMEOUT_S)
 
 
 def test_a_stand_in_for_aws_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the emulator has it; what makes no sense is named."""
+    """READ_TIMEOUT_S changes the time-out, as the emulator needs, and a bad value is named."""
     monkeypatch.setenv("READ_TIMEOUT_S", "10")
     client = dynamodb_client()
     assert client.meta.config.read_timeout == 10
@@ -133,16 +133,16 @@ def test_a_stand_in_for_aws_may_take_longer(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_slowest_event_ends_before_api_gateway_and_lambda_give_up(
     dynamodb: Any, management: Any, ssm: Any
 ) -> None:
-    """A sender hears of a failure once, from us, while our line is written."""
+    """The time-outs of an event's calls add up to less than those of API Gateway and Lambda."""
     attempt_s = CONNECT_TIMEOUT_S + READ_TIMEOUT_S
     post_s = attempts(management) * attempt_s
     row_s = attempts(dynamodb) * attempt_s + (attempts(dynamodb) - 1) * BACKOFF_S
     assert (attempts(management), attempts(dynamodb)) == (1, 2)
-    # On a cold container the sender's row and the game, then the post.
+    # In a cold container: read the sender's row and the game, then post.
     assert 2 * row_s + post_s < 20
-    # The same for an offer with an id, which is noted and acknowledged.
+    # The same for an offer with an id, whose target is recorded and which is acknowledged.
     assert 2 * row_s + post_s + row_s + post_s < Settings().integration_timeout_s
-    # A connect: the first ticket of a container, and a HOST that is gone: read, probe, two writes.
+    # A connect with the container's first ticket and a HOST that is gone: read, probe, two writes.
     assert attempts(ssm) * attempt_s + 3 * row_s + post_s < 28
 
 
@@ -151,7 +151,7 @@ def test_the_slowest_event_ends_before_api_gateway_and_lambda_give_up(
 
 @pytest.fixture
 def tls(tmp_path: Path) -> Generator[dict[str, str], None, None]:
-    """An AWS behind TLS, and a container that has connected to nothing yet."""
+    """Yield the environment of a stub behind TLS, with no client or TLS context cached."""
     clients._tls_context.cache_clear()
     with stub([HOST], tmp_path) as environment:
         yield environment
@@ -161,7 +161,7 @@ def tls(tmp_path: Path) -> Generator[dict[str, str], None, None]:
 
 @pytest.mark.process
 def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """For both services, and for every connection that is made later."""
+    """The authorities are read once for both services and all later connections."""
     read: list[object] = []
     read_them = ssl.SSLContext.load_verify_locations
 
@@ -191,7 +191,7 @@ def test_authorities_are_read_once(tls: dict[str, str], monkeypatch: pytest.Monk
 def test_only_a_server_that_an_authority_vouches_for_is_talked_to(
     tls: dict[str, str], monkeypatch: pytest.MonkeyPatch, is_known: bool, name: str, error: str
 ) -> None:
-    """Sharing what is read of authorities must not mean to trust every server."""
+    """Servers without a known authority or with another name are refused despite the sharing."""
     if is_known:
         monkeypatch.setenv("AWS_CA_BUNDLE", tls["AWS_CA_BUNDLE"])
     url = tls["AWS_ENDPOINT_URL_DYNAMODB"].replace("127.0.0.1", name)
@@ -203,6 +203,6 @@ def test_only_a_server_that_an_authority_vouches_for_is_talked_to(
 
 
 def test_a_botocore_that_is_built_otherwise_works_as_it_does() -> None:
-    """What is shared is only a matter of time."""
+    """An unknown structure of botocore's client is left unchanged: sharing only saves time."""
     client = object()
     assert clients._sharing_tls(client) is client

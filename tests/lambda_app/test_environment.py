@@ -1,4 +1,4 @@
-"""The environment, read once: what is missing or wrong is named."""
+"""The environment of the function, and its error messages."""
 
 import pytest
 
@@ -19,7 +19,7 @@ EVERYTHING = {
 
 
 def test_every_variable_is_read() -> None:
-    """Under the names that the deployment sets."""
+    """All variables are read under the names that the deployment sets."""
     origins = frozenset({"https://a.example", "https://b.example"})
     rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
     expected = FunctionSettings("rows", rules, "https://signal.example.com", "/poker/tickets")
@@ -28,7 +28,7 @@ def test_every_variable_is_read() -> None:
 
 @pytest.mark.parametrize("environ", [{}, dict.fromkeys(EVERYTHING, "")], ids=["not set", "empty"])
 def test_a_table_is_all_that_is_required(environ: dict[str, str]) -> None:
-    """Everything else has a default, also where it is empty, as templates leave it."""
+    """All other variables have a default, also if they are empty, as templates leave them."""
     settings = FunctionSettings.from_env({**environ, "TABLE_NAME": "rows"})
     assert settings == FunctionSettings("rows", Rules(), None)
 
@@ -42,7 +42,7 @@ def test_a_table_is_all_that_is_required(environ: dict[str, str]) -> None:
     ids=["defaults", "everything"],
 )
 def test_what_is_written_for_the_function_is_what_it_reads(rules: Rules) -> None:
-    """The emulator sets its environment."""
+    """The function reads the same rules that the emulator writes into its environment."""
     environ = {"TABLE_NAME": "rows", **environment_of(rules)}
     assert FunctionSettings.from_env(environ).rules == rules
 
@@ -78,7 +78,7 @@ NUMBERS = {
     ],
 )
 def test_what_is_wrong_is_named(environ: dict[str, str], says: str) -> None:
-    """In the error that Lambda shows of a container that does not start."""
+    """A wrong value is named in the error that Lambda shows when a container does not start."""
     with pytest.raises(BadSetting) as error:
         FunctionSettings.from_env({"TABLE_NAME": "rows", **environ})
     assert str(error.value) == says

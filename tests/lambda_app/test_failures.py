@@ -1,6 +1,6 @@
-"""When an event is none, or AWS fails: the function raises and says so once.
+"""Invalid events and failures of AWS: the function raises, and logs the failure once.
 
-Each test says what is left then, and that trying again makes nothing worse.
+Each test checks the state after the failure, and that a retry works.
 """
 
 from typing import Any
@@ -47,7 +47,7 @@ each_failure = pytest.mark.parametrize("failure", FAILURES.values(), ids=FAILURE
 def assert_fails(
     container: Container, event: Any, failure: BaseException, capsys: Capture
 ) -> dict[str, Any]:
-    """Hand over an event; it must raise, and write one line with a traceback, which is returned."""
+    """Invoke with an event, which must raise; return the one log line, with a traceback."""
     capsys.readouterr()
     with pytest.raises(type(failure)) as raised:
         container(event)
@@ -59,14 +59,14 @@ def assert_fails(
     return line
 
 
-# What is no event
+# Invalid events
 
 
 @pytest.mark.parametrize("field", ["domainName", "stage"])
 def test_an_event_without_domain_or_stage_needs_the_deployments_endpoint(
     field: str, capsys: Capture
 ) -> None:
-    """Otherwise nobody knows where to post to, and that is a failure."""
+    """Without domain or stage and without an endpoint in the settings, the event fails."""
     event = message(ALICE, JOIN)
     del event["requestContext"][field]
     assert Container(HOST, ALICE)(event) == OK
@@ -79,7 +79,7 @@ def test_an_event_without_domain_or_stage_needs_the_deployments_endpoint(
 
 
 def test_an_http_apis_event_is_a_failure(capsys: Capture) -> None:
-    """A route of the wrong kind of API points here."""
+    """An event of an HTTP API, whose route leads here by mistake, is a failure."""
     container = Container()
     with pytest.raises(MalformedEvent):
         container(recorded("http-api"))
@@ -88,14 +88,14 @@ def test_an_http_apis_event_is_a_failure(capsys: Capture) -> None:
     assert container.table.calls == []
 
 
-# What nobody foresaw
+# Unforeseen failures
 
 
 @pytest.mark.parametrize("failure", [RuntimeError("a bug"), KeyboardInterrupt()], ids=["bug", "^C"])
 def test_an_unforeseen_failure_is_never_answered_as_success(
     failure: BaseException, capsys: Capture
 ) -> None:
-    """It raises, is logged once with its frames, and the next event is not touched by it."""
+    """An unforeseen error is raised and logged once with its traceback; the next event works."""
     container = Container(HOST, ALICE)
     container.connections.failures["post"] = failure
     line = assert_fails(container, message(ALICE, JOIN), failure, capsys)
@@ -132,7 +132,7 @@ def test_a_call_that_fails_leaves_everything_as_it_was(
     failure: BotoCoreError | ClientError,
     capsys: Capture,
 ) -> None:
-    """No row is written, forgotten or noted, no frame posted; trying again works as ever."""
+    """A failing call changes nothing: no row written or deleted, no frame posted; a retry works."""
     container = Container(*rows)
     before = dict(container.table.rows)
     container.table.failures[call] = container.connections.failures[call] = failure
@@ -150,7 +150,7 @@ def test_a_call_that_fails_leaves_everything_as_it_was(
 def test_a_disconnect_that_fails_leaves_a_ghost(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """The first message to it finds it out, and DynamoDB's TTL takes it in the end."""
+    """After a failed ``$disconnect`` a ghost is left, which the first message to it deletes."""
     container = Container(HOST, ALICE)
     container.table.failures["forget"] = failure
     assert_fails(container, disconnect(ALICE), failure, capsys)
@@ -165,7 +165,7 @@ def test_a_disconnect_that_fails_leaves_a_ghost(
 def test_an_offer_that_cannot_be_noted_has_arrived(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """Candidates wait their second and are sent; the offer's id is not acknowledged."""
+    """A delivered offer that is not recorded gets no ack, and its candidates wait a second."""
     container = Container(HOST, ALICE)
     container.table.failures["reach"] = failure
     line = assert_fails(container, message(HOST, OFFER_WITH_ID), failure, capsys)
@@ -182,7 +182,7 @@ def test_an_offer_that_cannot_be_noted_has_arrived(
 def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
     call: str, closed: list[str], failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """Both rows are there: the newest of a session owns the name, and trying again takes over."""
+    """A failed takeover leaves both rows, of which the newest owns the name; a retry works."""
     container = Container(saved(ALICE))
     container.table.failures[call] = container.connections.failures[call] = failure
     assert_fails(container, with_session(row("Alice", 9)), failure, capsys)
@@ -196,7 +196,7 @@ def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
 
 
 def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
-    """The seat is the newcomer's; the old connection has no row, and hears so when it speaks."""
+    """A takeover succeeds without a close; the old connection gets NOT_CONNECTED if it sends."""
     container = Container(saved(ALICE), HOST)
     container.connections.busy_for.add(ALICE.connection_id)
     capsys.readouterr()
@@ -213,7 +213,7 @@ def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
 def test_a_failure_after_healing_keeps_what_was_found_out(
     failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """The ghost is gone for good; the message was heard by nobody."""
+    """A ghost stays deleted if a later call fails, and the message is not delivered."""
     ghost = row("HOST", 9)
     container = Container(HOST, ghost, ALICE)
     container.connections.gone.add(ghost.connection_id)

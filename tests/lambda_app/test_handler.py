@@ -1,6 +1,6 @@
-"""The Lambda host: what each event reads, does and answers.
+"""The Lambda host: reads, effects and answers of each event.
 
-What is left when something fails is in test_failures.py.
+The state after failures is tested in test_failures.py.
 """
 
 import json
@@ -46,7 +46,7 @@ from tests.lambda_app.loopback import Endpoint
 def test_a_player_without_a_session_costs_no_read_where_seats_do_not_count(
     capsys: Capture,
 ) -> None:
-    """No rule needs to know who else is there."""
+    """Without seats and session no rule needs the game, so a connect reads nothing."""
     container = Container(rules=Rules(seats=0))
     assert container(connect(ALICE)) == OK
     assert container.table.calls == ["save"]
@@ -61,7 +61,7 @@ def test_a_player_without_a_session_costs_no_read_where_seats_do_not_count(
 def test_a_ghost_is_looked_for_again_only_while_it_may_still_be_opening(
     stored_s_ago: int, looks: int, capsys: Capture
 ) -> None:
-    """Whoever comes back after a few seconds, as people do, keeps no container for a second."""
+    """A ghost older than two seconds is not probed again, so no container waits for it."""
     container = Container(row("HOST", 1))
     again, newest = row("Alice", 59), row("HOST", 58)
     container.epoch_s = AT - stored_s_ago + 0.9
@@ -80,7 +80,7 @@ def test_a_ghost_is_looked_for_again_only_while_it_may_still_be_opening(
 
 
 def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> None:
-    """The index is a moment behind, the table is not; odd items of it are counted in the line."""
+    """A sender missing in the index is read from the table; unreadable items are logged."""
     container = Container(HOST)
     container(connect(ALICE))
     container.table.not_yet_in_index.add(ALICE.connection_id)
@@ -94,7 +94,7 @@ def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> 
 
 
 def test_remembering_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A container may live for hours; who is forgotten costs one read more."""
+    """The cache of connections has a limit; a connection that is not in it costs one more read."""
     assert MAX_REMEMBERED == 4096
     monkeypatch.setattr(module, "MAX_REMEMBERED", 2)
     container = Container(HOST)
@@ -112,7 +112,7 @@ def test_remembering_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("is_told", [False, True], ids=["vanished", "disconnected"])
 def test_who_is_gone_is_not_remembered(is_told: bool) -> None:
-    """Its connection may speak for a moment yet, and is not worth the game's rows."""
+    """A deleted connection leaves the cache: its message reads its row, but not its game."""
     container = Container(HOST)
     container(connect(ALICE))
     if is_told:
@@ -127,7 +127,7 @@ def test_who_is_gone_is_not_remembered(is_told: bool) -> None:
 
 @pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
 def test_a_sender_without_a_row_is_told_so(is_warm: bool, capsys: Capture) -> None:
-    """It was taken over, or expired; a join's answer is final, another's tears nothing down."""
+    """Without a row (taken over or expired), a join gets an error, other types undelivered."""
     container = Container(HOST)
     if is_warm:
         container(connect(ALICE))
@@ -148,7 +148,7 @@ def test_a_sender_without_a_row_is_told_so(is_warm: bool, capsys: Capture) -> No
     ids=["fast", "slow DynamoDB"],
 )
 def test_a_candidate_does_not_wait_longer_than_a_second(more_s: float, slept: list[float]) -> None:
-    """Reading takes time too, and the host gives up after five; then it is sent."""
+    """A candidate is sent after one second, in which slow reads of DynamoDB are counted."""
     container = Container(HOST, ALICE)
     container.while_asleep = lambda: container.pass_time(more_s)
     container(message(HOST, CANDIDATE))
@@ -163,7 +163,7 @@ def test_a_candidate_does_not_wait_longer_than_a_second(more_s: float, slept: li
 def test_the_last_look_for_somebody_is_not_earlier_than_after_a_second(
     sender: Row, body: str, target: Row, read_s: float
 ) -> None:
-    """However long the reads before it took: the index may need all of that second."""
+    """The last read for a target comes after a full second, even if earlier reads were slow."""
     container = Container(sender)
     reads: list[float] = []
 
@@ -182,7 +182,7 @@ def test_the_last_look_for_somebody_is_not_earlier_than_after_a_second(
 
 
 def test_nobody_is_looked_for_once_more_when_dynamodb_is_hopelessly_slow() -> None:
-    """Lambda's time-out must not end what could still be answered."""
+    """If reads take seconds, there is no retry, so that the answer precedes Lambda's time-out."""
     container = Container(ALICE)
     container.table.before_read = lambda: container.pass_time(7)
     container(message(ALICE, JOIN))
@@ -201,12 +201,12 @@ def test_nobody_is_looked_for_once_more_when_dynamodb_is_hopelessly_slow() -> No
         ('{"type":"offer","targetId":"Bob"}', "offer", "undelivered", "TARGET_NOT_FOUND", 6),
         ('{"type":"offer","targetId":"Alice"}', "offer", "error", "NOT_ALLOWED", 2),
     ],
-    ids=["ping", "no json", "unknown type", "no target", "nobody there", "oneself"],
+    ids=["ping", "no json", "unknown type", "no target", "unknown target", "itself"],
 )
 def test_every_message_is_answered_and_logged(
     body: str, type_: str | None, outcome: str, code: str | None, reads: int, capsys: Capture
 ) -> None:
-    """Nothing is silent or a failure of ours; what the game does not decide costs no read."""
+    """Every message gets one frame and one log line; it reads only if the rules need the game."""
     container = Container(HOST, ALICE)
     assert container(message(ALICE, body)) == OK
     assert len(container.heard(ALICE)) == 1
@@ -216,17 +216,14 @@ def test_every_message_is_answered_and_logged(
     assert line["level"] == "INFO"
 
 
-# $disconnect
-
-
-# Where posts go
+# The endpoint of posts
 
 
 @pytest.mark.parametrize("endpoint", ["https://signal.example.com", None], ids=["set", "not set"])
 def test_posts_go_to_the_deployments_endpoint_or_where_the_event_comes_from(
     endpoint: str | None,
 ) -> None:
-    """A custom domain's has no stage, and only the deployment knows that."""
+    """Posts go to the configured endpoint, as a custom domain needs, or to the event's domain."""
     container = Container(HOST, ALICE, management_endpoint=endpoint)
     container(message(ALICE, JOIN))
     assert container.endpoints == [endpoint or f"https://{DOMAIN}/prod"]
@@ -238,7 +235,7 @@ def test_posts_go_to_the_deployments_endpoint_or_where_the_event_comes_from(
 def test_the_environments_handler_works_from_end_to_end(
     endpoint: Endpoint, capsys: Capture
 ) -> None:
-    """With clients of its own, made before the first event where that is possible."""
+    """A handler made from the environment works, and makes its clients before the first event."""
     environ = {**ENVIRONMENT, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint.url}
     host = make_handler(environ)
     assert management_client.cache_info().currsize == 1
@@ -253,15 +250,15 @@ def test_the_environments_handler_works_from_end_to_end(
 
 
 def test_the_function_that_lambda_calls_is_made_at_import() -> None:
-    """Its name is part of the deployment; without a table no container starts."""
+    """The deployed handler is made at import, and without TABLE_NAME it raises."""
     assert isinstance(module.handler, module.SignalingHandler)
     assert os.environ["TABLE_NAME"] == ENVIRONMENT["TABLE_NAME"]
     with pytest.raises(BadSetting, match="TABLE_NAME"):
         make_handler({})
 
 
-# Join tickets: which are good is in tests/core/test_tickets.py, when keys are read in
-# test_ticket_keys.py.
+# Join tickets: tests/core/test_tickets.py tests their verification, test_ticket_keys.py the
+# reading of keys.
 
 
 TICKET_SECRET = '{"1":"a-secret-of-november-with-entropy"}'
@@ -274,13 +271,13 @@ def ticket_query(ticket: str) -> str:
 
 
 def good_ticket() -> str:
-    """Return one that lets Alice in."""
+    """Return a valid ticket for Alice."""
     keys = read_keys(TICKET_SECRET)
     return sign(keys, "1", ALICE.game_id, ALICE.player_id, AT + 60)
 
 
 def test_a_good_ticket_is_let_in_and_is_stored_nowhere(capsys: Capture) -> None:
-    """It is a secret as long as it lives."""
+    """A valid ticket is accepted, and is neither stored nor logged, because it is a secret."""
     container = Container(ticket_keys=TicketKeys(Ssm(TICKET_SECRET), "tickets"))
     assert container(connect(ALICE, ticket_query(good_ticket()))) == OK
     (stored,) = container.table.rows.values()
@@ -301,7 +298,7 @@ def test_a_good_ticket_is_let_in_and_is_stored_nowhere(capsys: Capture) -> None:
 def test_who_has_no_good_ticket_costs_no_read(
     who: Row, query: str | None, status: int, code: str, capsys: Capture
 ) -> None:
-    """It is refused before anybody looks who is there; one line says why."""
+    """A connect without a valid ticket is refused before any read, with one log line."""
     container = Container(saved(HOST), ticket_keys=TicketKeys(Ssm(TICKET_SECRET), "tickets"))
     capsys.readouterr()
     response = container(connect(who, query))
@@ -312,7 +309,7 @@ def test_who_has_no_good_ticket_costs_no_read(
 
 
 def test_an_ssm_that_is_down_is_a_failure_and_tells_nothing(capsys: Capture) -> None:
-    """Not a refusal: the client may try again, and an alarm rings."""
+    """If SSM fails, the connect fails, is not refused, and the log contains no secret."""
     container = Container(ticket_keys=TicketKeys(DOWN, "tickets"))
     with pytest.raises(ConnectionError):
         container(connect(ALICE, ticket_query(good_ticket())))
@@ -325,7 +322,7 @@ def test_an_ssm_that_is_down_is_a_failure_and_tells_nothing(capsys: Capture) -> 
 
 
 def test_the_deployments_parameter_is_asked_over_the_wire(endpoint: Endpoint) -> None:
-    """By the name that the environment gives, decrypted; nothing happens while importing."""
+    """The parameter is read decrypted, by its name in the environment, and not at import."""
     host = make_handler({**ENVIRONMENT, "TICKET_SECRET_PARAMETER": "/poker/tickets"})
     assert endpoint.sent == []
     with pytest.raises(KeyError):
@@ -339,7 +336,7 @@ def test_the_deployments_parameter_is_asked_over_the_wire(endpoint: Endpoint) ->
 
 
 def test_a_message_too_many_reads_nothing_and_is_told(capsys: Capture) -> None:
-    """It costs one post; whoever else plays notices nothing."""
+    """A message above the rate costs one post and no read, and other players are not affected."""
     container = Container(HOST, ALICE, BOB, rules=Rules(message_rate=0.001, message_burst=1))
     container(message(ALICE, JOIN))
     container.table.calls.clear()
@@ -355,7 +352,7 @@ def test_a_message_too_many_reads_nothing_and_is_told(capsys: Capture) -> None:
 
 
 def test_a_post_that_aws_throttles_is_told_to_the_sender(capsys: Capture) -> None:
-    """No crash, nobody is forgotten, nothing is noted as reached."""
+    """A throttled post is undelivered; no row is deleted, and no target is recorded."""
     container = Container(HOST, ALICE)
     container.connections.busy_for.add(ALICE.connection_id)
     assert container(message(HOST, OFFER)) == OK

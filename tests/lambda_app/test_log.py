@@ -1,4 +1,4 @@
-"""One line per invocation: what it has, and what it never has."""
+"""The log line of each invocation: its fields, and data that it never contains."""
 
 import contextlib
 import io
@@ -21,14 +21,14 @@ from tests.core.build import AT, row
 from tests.lambda_app.build import Container, connect, disconnect, message
 
 MARKER = "Z7q"
-"""Part of whatever a line must not have; no word of ours holds it."""
+"""Part of every text that a line must not contain; no text of ours contains it."""
 
 secrets = st.text(max_size=20).map(lambda text: f"{MARKER}{text}")
 names = secrets.filter(is_name)
 
 
 def line(event: Any = None, outcome: Outcome | None = None, **facts: Any) -> dict[str, Any]:
-    """Return a line about Alice, most of it as usual."""
+    """Return a line about Alice, with defaults for most facts."""
     usual: dict[str, Any] = {
         "type_": None,
         "effects": {},
@@ -49,7 +49,7 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
 
 
 def written(container: Container, event: Any) -> str:
-    """Return what an invocation prints, whatever becomes of it."""
+    """Return the output of an invocation, even if it raises."""
     stream = io.StringIO()
     with contextlib.redirect_stdout(stream), contextlib.suppress(Exception):
         container(event)
@@ -57,7 +57,7 @@ def written(container: Container, event: Any) -> str:
 
 
 def test_a_line_says_who_where_and_how_it_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In API Gateway's words."""
+    """A line has ids, outcome and metrics, with API Gateway's names for its fields."""
     found = line(outcome=Outcome("delivered"), type_="join", effects={"Post": 1})
     assert {key: value for key, value in found.items() if key != "_aws"} == {
         "level": "INFO",
@@ -101,14 +101,14 @@ def test_a_line_says_who_where_and_how_it_ended(monkeypatch: pytest.MonkeyPatch)
 def test_the_metrics_count_what_became_of_it(
     outcome: Outcome | None, facts: dict[str, Any], metrics: dict[str, int]
 ) -> None:
-    """What is not counted is zero, not absent: a rate needs both."""
+    """Each outcome is counted in its metrics; all others are 0, which a rate needs."""
     found = line(outcome=outcome, **facts)
     counted = {name: found[name] for name in log.METRICS if name != "Milliseconds"}
     assert counted == {**dict.fromkeys(counted, 0), **metrics}
 
 
 def test_the_line_is_of_the_embedded_metric_format() -> None:
-    """Every metric and dimension that it declares is at its top, of the right kind."""
+    """Every declared metric and dimension is a member of the line, with the right type."""
     found = line()
     assert found["_aws"]["Timestamp"] == AT * 1000
     (directive,) = found["_aws"]["CloudWatchMetrics"]
@@ -123,12 +123,12 @@ def test_the_line_is_of_the_embedded_metric_format() -> None:
 
 @pytest.mark.parametrize("type_", [*sorted(TYPES), "", "Join", "🃏"])
 def test_only_a_known_type_is_named(type_: str) -> None:
-    """Any other is a client's text."""
+    """Only known types are logged, because any other is a client's text."""
     assert line(type_=type_)["type"] == (type_ if type_ in TYPES else "other")
 
 
 def test_a_failure_has_its_frames_but_not_its_words() -> None:
-    """boto's errors quote requests; causes come first, as in Python's own traceback."""
+    """A failure is logged with frames and causes, without its text, which may quote a request."""
     cause = raised(KeyError(MARKER))
     found = line(error=raised(RuntimeError(MARKER), cause))
     assert (found["level"], found["outcome"], found["error"]) == ("ERROR", "failed", "RuntimeError")
@@ -145,13 +145,13 @@ def test_a_failure_has_its_frames_but_not_its_words() -> None:
     ids=["empty", "null context", "list for context", "null", "list", "text"],
 )
 def test_what_is_no_event_has_a_line_too(event: Any) -> None:
-    """Somebody tries the function in the console."""
+    """An invalid event has a log line, for example one that a developer sends in the console."""
     (found,) = written(Container(), event).splitlines()
     assert (json.loads(found)["outcome"], json.loads(found)["stage"]) == ("failed", "unknown")
 
 
 def with_secrets(event: Any, secret: str) -> Any:
-    """Return an event with a secret wherever a client or its network can put one."""
+    """Return an event with a secret in every field that a client or its network can set."""
     event["requestContext"]["identity"] = {"sourceIp": secret, "userAgent": secret}
     event["requestContext"]["disconnectReason"] = secret
     for key in ("headers", "queryStringParameters"):
@@ -164,7 +164,7 @@ def with_secrets(event: Any, secret: str) -> Any:
 
 
 def failing(service: str) -> Container:
-    """Return a container with a host; every call of a service fails, in words with a marker."""
+    """Return a container with a host; calls of a service fail, with the marker in the text."""
     container = Container(row("HOST", game_id=f"{MARKER}-game"))
     response = {
         "Error": {"Code": "ValidationException", "Message": MARKER},
@@ -195,7 +195,7 @@ def failing(service: str) -> Container:
 def test_no_line_has_what_a_client_said_or_where_it_is(
     names: tuple[str, str], secret: str, body: Mapping[str, Any], service: str
 ) -> None:
-    """SDP and candidates hold addresses, names are people's, a query string has the session."""
+    """No line contains a payload, name, query string or address of a client."""
     player = row(names[0], connection_id="A", game_id=names[1])
     query = {"playerId": names[0], "gameId": names[1], "session": "Z7q-session"}
     connecting = connect(player)
@@ -221,6 +221,6 @@ def test_no_line_has_what_a_client_said_or_where_it_is(
 
 
 def test_the_marker_would_be_seen() -> None:
-    """Otherwise the test above would prove nothing."""
+    """A marker in a logged field is found; otherwise the test above would prove nothing."""
     event = message(row("Alice", connection_id=MARKER), "{}")
     assert MARKER in written(Container(), event)

@@ -1,4 +1,4 @@
-"""Who is gone is a value; whatever else API Gateway answers is an error."""
+"""Calls of @connections: 410 is a return value, other errors are raised."""
 
 from collections.abc import Callable, Generator
 from contextlib import nullcontext
@@ -38,7 +38,7 @@ each_question = pytest.mark.parametrize(
 
 @pytest.fixture
 def stubber() -> Generator[Any, None, None]:
-    """A client that answers what it is told to."""
+    """Yield a client with scripted answers."""
     client = management_client("https://k3x9wq7p2a.execute-api.us-west-2.amazonaws.com/prod")
     with Stubber(client) as stubber:
         yield stubber
@@ -47,7 +47,7 @@ def stubber() -> Generator[Any, None, None]:
 
 @each_call
 def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -> None:
-    """AWS answers 200, or 204 to a DELETE."""
+    """A successful answer means that the connection is open."""
     stubber.add_response(operation, {})
     assert call(ManagementApi(stubber.client)) is True
     stubber.assert_no_pending_responses()
@@ -60,7 +60,7 @@ def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -
         (429, "LimitExceededException", CallThrottled),
         (400, "BadRequestException", ClientError),
         (403, "ForbiddenException", ClientError),
-        # A code alone proves nothing.
+        # Only the status 410 counts, not the code alone.
         (500, "GoneException", ClientError),
     ],
     ids=str,
@@ -68,7 +68,7 @@ def test_an_open_connection_is_there(stubber: Any, operation: str, call: Call) -
 def test_whatever_else_is_answered_is_an_error(
     stubber: Any, operation: str, call: Call, status: int, code: str, error: type[Exception]
 ) -> None:
-    """Nobody is forgotten because a permission is missing or AWS is busy."""
+    """Other statuses raise, so no row is deleted because of throttling or a permission."""
     stubber.add_client_error(operation, service_error_code=code, http_status_code=status)
     with pytest.raises(error):
         call(ManagementApi(stubber.client))
@@ -79,7 +79,7 @@ def test_whatever_else_is_answered_is_an_error(
 def test_410_says_that_the_connection_is_gone(
     endpoint: Endpoint, management: Any, operation: str, call: Call, error_type: str | None
 ) -> None:
-    """With an empty body, as AWS sends it, and with or without its header."""
+    """A 410 with an empty body, with or without its header, means that the connection is gone."""
     endpoint.answer = Answer(410, error_type)
     assert call(ManagementApi(management)) is False
     assert len(endpoint.sent) == 1
@@ -90,20 +90,20 @@ def test_410_says_that_the_connection_is_gone(
     [(410, True), (429, False), (500, False), (503, False), (400, None), (403, None), (499, None)],
 )
 def test_a_close_is_done_or_not(stubber: Any, status: int, is_done: bool | None) -> None:
-    """No seat is refused because AWS is busy; a missing permission, which never mends, is loud."""
+    """A close returns False if AWS is busy, and raises if a permission is missing."""
     stubber.add_client_error("delete_connection", "Anything", http_status_code=status)
     with nullcontext() if is_done is not None else pytest.raises(ClientError):
         assert ManagementApi(stubber.client).close(ALICE) is is_done
 
 
 def test_a_close_without_an_answer_is_not_done(management: Any) -> None:
-    """Time-outs are the other way to be busy."""
+    """A close that times out returns False."""
     refuse(management, [ReadTimeoutError(endpoint_url="https://nowhere.example")])
     assert ManagementApi(management).close(ALICE) is False
 
 
 def test_a_stage_and_an_id_end_up_in_the_path_and_a_frame_in_the_body(endpoint: Endpoint) -> None:
-    """The endpoint ends in the stage, where no custom domain hides it; a frame is UTF-8."""
+    """A request has stage and encoded id in its path, and the frame as UTF-8 in its body."""
     client = management_client(f"{endpoint.url}/prod")
     connections = ManagementApi(client)
     connections.post(ALICE, '{"senderId":"Zoë 🃏"}')
@@ -118,13 +118,13 @@ def test_a_stage_and_an_id_end_up_in_the_path_and_a_frame_in_the_body(endpoint: 
     ]
 
 
-# A container that was frozen, and a network that hiccups
+# Dropped keep-alive connections, and network errors
 
 
 def test_a_connection_that_was_dropped_meanwhile_costs_nothing(
     endpoint: Endpoint, management: Any
 ) -> None:
-    """A container may sleep for minutes between two posts; both arrive, each once."""
+    """A keep-alive connection that AWS closed meanwhile loses no post and duplicates none."""
     endpoint.forgets = True
     connections = ManagementApi(management)
     for number in range(2):
@@ -134,7 +134,7 @@ def test_a_connection_that_was_dropped_meanwhile_costs_nothing(
 
 
 def refuse(management: Any, failures: list[Exception]) -> list[str]:
-    """Let requests fail before they are sent; return what was tried, which grows."""
+    """Let requests fail before they are sent; return the list of attempts, which grows."""
     tried: list[str] = []
 
     def before_send(event_name: str, **_: object) -> None:
@@ -158,7 +158,7 @@ TOO_SLOW = ConnectTimeoutError(endpoint_url="https://management")
 def test_a_post_that_found_no_way_is_sent_once_again(
     endpoint: Endpoint, management: Any, failures: list[Exception], tries: int, is_sent: bool
 ) -> None:
-    """Nothing was sent the first time; but a time-out has cost the message's second already."""
+    """A post that was not sent is retried once, but not after a time-out, which takes a second."""
     expected = nullcontext() if is_sent else pytest.raises(type(failures[0]))
     tried = refuse(management, [*failures])
     with expected:
@@ -170,7 +170,7 @@ def test_a_post_that_found_no_way_is_sent_once_again(
 def test_a_post_whose_answer_was_cut_off_is_not_repeated(
     endpoint: Endpoint, management: Any
 ) -> None:
-    """It may have arrived."""
+    """A post whose answer is missing is not retried, because it may have arrived."""
     endpoint.hangs_up = True
     with pytest.raises(ConnectionClosedError):
         ManagementApi(management).post(ALICE, "x")

@@ -1,4 +1,4 @@
-"""Rows in DynamoDB: what is stored comes back, and what is no row is nobody's."""
+"""Rows in DynamoDB: stored rows are read unchanged, and invalid items are ignored."""
 
 from collections.abc import Callable, Generator
 from typing import Any
@@ -20,14 +20,14 @@ HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
 
 @pytest.fixture(scope="module")
 def aws() -> Generator[Any, None, None]:
-    """moto's DynamoDB, with the table as the deployment makes it."""
+    """Yield moto's DynamoDB, with the table as the deployment makes it."""
     with moto_client() as client:
         yield client
 
 
 @pytest.fixture
 def client(aws: Any) -> Any:
-    """A client of an empty table."""
+    """Return a client, after emptying the table."""
     for item in aws.scan(TableName=TABLE)["Items"]:
         aws.delete_item(TableName=TABLE, Key={"connectionId": item["connectionId"]})
     return aws
@@ -35,7 +35,7 @@ def client(aws: Any) -> Any:
 
 @pytest.fixture
 def table(client: Any) -> DynamoTable:
-    """An empty table."""
+    """Return an empty table."""
     return DynamoTable(client, TABLE)
 
 
@@ -66,14 +66,14 @@ def put(client: Any, **attributes: Any) -> None:
     ids=["plain", "unicode", "session", "reached", "seat", "when it was stored"],
 )
 def test_a_row_comes_back_as_it_was_saved(table: DynamoTable, stored: Row) -> None:
-    """By its key and in its game, every attribute of it."""
+    """A stored row is read with all attributes, by its key and in its game."""
     table.save(stored)
     assert table.row(stored.connection_id) == stored
     assert table.read_room(stored.game_id) == Reading(Room([stored]))
 
 
 def test_an_item_has_the_attributes_that_the_design_names(table: DynamoTable, client: Any) -> None:
-    """Others read the table too: the console, and DynamoDB's own TTL."""
+    """An item has the documented attributes, which the console and DynamoDB's TTL use."""
     table.save(ALICE)
     (item,) = client.scan(TableName=TABLE)["Items"]
     assert item == {
@@ -86,7 +86,7 @@ def test_an_item_has_the_attributes_that_the_design_names(table: DynamoTable, cl
 
 
 def test_saving_twice_wipes_nothing_out(table: DynamoTable) -> None:
-    """A retry may come after others have written; what is reached adds up."""
+    """A repeated save changes nothing, and reached targets are added to each other."""
     for stored in (HOST, HOST):
         table.save(stored)
         for target in (ALICE, BOB, ALICE):
@@ -97,7 +97,7 @@ def test_saving_twice_wipes_nothing_out(table: DynamoTable) -> None:
 
 
 def test_a_room_is_one_game(table: DynamoTable) -> None:
-    """Nobody is found in another one."""
+    """A room contains only the rows of its game."""
     table.save(HOST)
     table.save(ALICE)
     table.save(row("Bob", 3, game_id="4712"))
@@ -106,7 +106,7 @@ def test_a_room_is_one_game(table: DynamoTable) -> None:
 
 
 def test_a_forgotten_row_is_gone(table: DynamoTable, client: Any) -> None:
-    """From the table and from its game; forgetting twice or reaching does not bring it back."""
+    """A deleted row is in neither table nor game, also after another delete or a reach."""
     assert table.row(ALICE.connection_id) is None
     table.save(ALICE)
     table.forget(ALICE.connection_id)
@@ -137,7 +137,7 @@ def test_a_forgotten_row_is_gone(table: DynamoTable, client: Any) -> None:
 def test_an_item_that_is_no_row_is_nobody_and_is_counted(
     table: DynamoTable, client: Any, attributes: dict[str, Any]
 ) -> None:
-    """One odd item must not silence its whole game."""
+    """An invalid item is counted and ignored, and the game's other rows are read."""
     put(client, **attributes)
     table.save(HOST)
     assert table.read_room(GAME) == Reading(Room([HOST]), unreadable=1)
@@ -158,13 +158,13 @@ class Pages:
 
 
 def test_every_page_of_the_index_is_read(client: Any) -> None:
-    """A page ends after a mebibyte; or earlier, and then it may be empty."""
+    """All pages of the index are read; a page ends after a MiB or earlier, and may be empty."""
     put(client)
     (item,) = client.scan(TableName=TABLE)["Items"]
     start = {"connectionId": {"S": "x"}, "gameId": {"S": GAME}}
-    nobody = {"connectionId": {"S": "odd"}}
+    odd = {"connectionId": {"S": "odd"}}
     pages = Pages(
-        {"Items": [nobody], "LastEvaluatedKey": start},
+        {"Items": [odd], "LastEvaluatedKey": start},
         {"LastEvaluatedKey": start},
         {"Items": [item]},
     )
@@ -175,7 +175,7 @@ def test_every_page_of_the_index_is_read(client: Any) -> None:
 
 @pytest.fixture
 def stubber() -> Generator[Any, None, None]:
-    """A client that answers what it is told to."""
+    """Yield a client with scripted answers."""
     client = dynamodb_client()
     with Stubber(client) as stubber:
         yield stubber
@@ -183,7 +183,7 @@ def stubber() -> Generator[Any, None, None]:
 
 
 def test_a_row_is_read_consistently(stubber: Any) -> None:
-    """The index may be a moment behind; this is how the moment is bridged."""
+    """A row is read consistently, because the index may lag."""
     expected = {
         "TableName": TABLE,
         "Key": {"connectionId": {"S": "Alice-1"}},
@@ -198,7 +198,7 @@ def test_a_row_is_read_consistently(stubber: Any) -> None:
     "operation", ["get_item", "query", "put_item", "delete_item", "update_item"]
 )
 def test_what_dynamodb_cannot_do_is_an_error(stubber: Any, operation: str) -> None:
-    """Only a condition that failed is an answer."""
+    """Errors of DynamoDB are raised, except a failed condition."""
     stubber.add_client_error(operation, "InternalServerError", http_status_code=500)
     table = DynamoTable(stubber.client, TABLE)
     calls: dict[str, Callable[[], object]] = {
@@ -213,7 +213,7 @@ def test_what_dynamodb_cannot_do_is_an_error(stubber: Any, operation: str) -> No
 
 
 def test_the_schema_is_the_designs(client: Any) -> None:
-    """One key, one index with every attribute, paid by request."""
+    """The table has one key, one index with all attributes, and is paid by request."""
     described = client.describe_table(TableName=TABLE)["Table"]
     (index,) = described["GlobalSecondaryIndexes"]
     assert described["KeySchema"] == [{"AttributeName": "connectionId", "KeyType": "HASH"}]
@@ -223,6 +223,6 @@ def test_the_schema_is_the_designs(client: Any) -> None:
 
 
 def test_rows_live_as_long_as_api_gateway_lets_a_connection_live() -> None:
-    """Two hours, in the unit of DynamoDB's TTL."""
+    """A row lives two hours, in seconds, as long as API Gateway allows a connection."""
     assert ROW_LIFETIME_S == 2 * 60 * 60
     assert PlayerId("Alice") == ALICE.player_id

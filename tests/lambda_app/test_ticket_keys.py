@@ -1,4 +1,4 @@
-"""Keys from SSM: read once, again when one is new, and never because somebody makes them be."""
+"""Keys from SSM: read once, and again for an unknown key, at most once a minute."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ CONNECT = Connect(ALICE, AT)
 
 
 class Container:
-    """What a container remembers, and its clock."""
+    """The key cache of a container, with its clock."""
 
     def __init__(self, secrets: dict[str, str]) -> None:
         self.ssm = Ssm(json.dumps(secrets))
@@ -28,11 +28,11 @@ class Container:
         self.keys = TicketKeys(self.ssm, PARAMETER, lambda: self.now_s)
 
     def verify(self, ticket: str | None) -> None:
-        """Let Alice pass."""
+        """Verify a ticket of Alice."""
         self.keys.verify(ticket, CONNECT)
 
     def refuses(self, ticket: str | None) -> SignalError:
-        """Return why Alice does not pass."""
+        """Return the error with which a ticket of Alice is refused."""
         with pytest.raises(SignalError) as refused:
             self.verify(ticket)
         return refused.value
@@ -44,7 +44,7 @@ def ticket(secrets: dict[str, str], kid: str, row: Any = ALICE) -> str:
 
 
 def test_the_secret_is_read_once_when_the_first_ticket_comes() -> None:
-    """Decrypted, and by its name; a container that nobody joins through reads nothing."""
+    """The parameter is read once, decrypted, at the first ticket and not before."""
     container = Container(OLD)
     assert container.ssm.calls == []
     for _ in range(3):
@@ -56,7 +56,7 @@ def test_the_secret_is_read_once_when_the_first_ticket_comes() -> None:
 
 @pytest.mark.parametrize("none", [None, ""])
 def test_who_has_no_ticket_costs_no_read(none: str | None) -> None:
-    """Whoever scans the internet has none."""
+    """A connect without a ticket, as scanners send, reads no parameter."""
     container = Container(OLD)
     assert isinstance(container.refuses(none), MissingTicket)
     assert container.ssm.calls == []
@@ -66,7 +66,7 @@ def test_who_has_no_ticket_costs_no_read(none: str | None) -> None:
 def test_a_key_that_was_added_is_found_and_one_that_was_removed_is_forgotten(
     is_old_kept: bool,
 ) -> None:
-    """Keys rotate without a deployment; both happen in one reading."""
+    """One more read finds an added key and drops a removed one, without a deployment."""
     container = Container(OLD)
     container.verify(ticket(OLD, "old"))
     container.ssm.value = json.dumps(OLD | NEW if is_old_kept else NEW)
@@ -80,7 +80,7 @@ def test_a_key_that_was_added_is_found_and_one_that_was_removed_is_forgotten(
 
 
 def test_made_up_keys_make_it_read_once_a_minute() -> None:
-    """Anybody can write a kid into a header: SSM allows 40 reads a second for the whole account."""
+    """Unknown kids cause one read a minute, because SSM allows 40 reads a second per account."""
     container = Container(OLD)
     container.verify(ticket(OLD, "old"))
     for _ in range(100):
@@ -90,7 +90,7 @@ def test_made_up_keys_make_it_read_once_a_minute() -> None:
     for _ in range(100):
         assert isinstance(container.refuses(ticket(NEW, "new")), UnknownTicketKey)
     container.now_s += REREAD_S
-    # Their key is known: nothing newer would help.
+    # These keys are known, so another read would not help.
     assert type(container.refuses(ticket(OLD, "old", BOB))) is InvalidTicket
     assert type(container.refuses(ticket(OLD, "old").replace("e", "f", 1))) is InvalidTicket
     assert len(container.ssm.calls) == 2
@@ -98,7 +98,7 @@ def test_made_up_keys_make_it_read_once_a_minute() -> None:
 
 
 def test_an_ssm_that_fails_is_asked_again_by_the_next_ticket() -> None:
-    """The invocation raises; nothing of it is remembered."""
+    """A failed read raises, and the next ticket reads again."""
     container = Container(OLD)
     container.ssm.failure = ConnectionError("SSM is down")
     for _ in range(2):
@@ -110,7 +110,7 @@ def test_an_ssm_that_fails_is_asked_again_by_the_next_ticket() -> None:
 
 
 def test_an_ssm_that_fails_later_costs_nobody_with_a_known_key_anything() -> None:
-    """And is not asked all the time by those whose key is not."""
+    """While SSM fails, known keys work, and unknown ones cause no further reads."""
     container = Container(OLD)
     container.verify(ticket(OLD, "old"))
     container.ssm.failure = ConnectionError("SSM is down")
@@ -124,7 +124,7 @@ def test_an_ssm_that_fails_later_costs_nobody_with_a_known_key_anything() -> Non
 
 @pytest.mark.parametrize("value", ["", "secret", '{"old":"too-short"}'])
 def test_a_parameter_without_keys_lets_nobody_in(value: str) -> None:
-    """It is the operator's mistake: a failure, with an alarm; mended without a deployment."""
+    """A parameter without keys raises, and works once it is corrected, without a deployment."""
     container = Container(OLD)
     container.ssm.value = value
     with pytest.raises(BadKeys):

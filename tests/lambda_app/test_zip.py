@@ -1,4 +1,4 @@
-"""What is deployed: two folders of our code, on what Lambda's runtime carries."""
+"""The deployed zip: two folders of our code, run with the packages of Lambda's runtime."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ FOLDERS = ("core", "lambda_app")
 MAX_ZIP_BYTES = 60_000
 
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
-"""boto3 and what it needs: Lambda's Python has it, and nothing else of PyPI."""
+"""boto3 and its dependencies, the only packages of PyPI in Lambda's runtime."""
 
 NOT_THERE = ("click", "h11", "jsonpath", "moto", "msgspec", "simplejson", "trustme", "websockets")
 
@@ -39,7 +39,7 @@ print(json.dumps({
 
 @pytest.fixture(scope="module")
 def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The zip as the deployment makes it."""
+    """Return the zip as the deployment makes it."""
     path = tmp_path_factory.mktemp("zip") / "lambda.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in FOLDERS:
@@ -50,7 +50,7 @@ def zipped(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runtime(tmp_path: Path) -> Path:
-    """The packages that Lambda's runtime carries, and no others."""
+    """Return a folder with only the packages of Lambda's runtime."""
     folder = tmp_path / "runtime"
     folder.mkdir()
     for name in RUNTIME:
@@ -64,7 +64,7 @@ def runtime(tmp_path: Path) -> Path:
 
 
 def test_the_zip_is_small(zipped: Path) -> None:
-    """A cold start begins with its download."""
+    """The zip is below its limit, because a cold start downloads it."""
     assert zipped.stat().st_size <= MAX_ZIP_BYTES
 
 
@@ -72,12 +72,12 @@ def test_the_zip_is_small(zipped: Path) -> None:
 def test_the_zip_runs_on_what_the_runtime_carries(
     zipped: Path, runtime: Path, tmp_path: Path, endpoint: Endpoint
 ) -> None:
-    """Neither this checkout nor any other package can be imported there."""
+    """The zip works with the runtime's packages only, and imports nothing else."""
     task = tmp_path / "task"
     shutil.unpack_archive(zipped, task)
     event = json.loads((ROOT / "tests" / "events" / "disconnect.json").read_text(encoding="utf-8"))
     done = subprocess.run(
-        # Without site there is no editable install either.
+        # -S: without site, the editable install is not on the path.
         [sys.executable, "-S", "-B", "-c", INVOKE, *NOT_THERE],
         input=json.dumps(event),
         env={
@@ -98,7 +98,7 @@ def test_the_zip_runs_on_what_the_runtime_carries(
     assert report["path"] == [str(task / "poker_signal")]
     assert report["findable"] == []
     loaded = {name.partition(".")[0] for name in report["modules"]}
-    # Nobody asked for tickets: what they need is not loaded.
+    # Without tickets in the settings, their modules are not loaded.
     assert not {"poker_signal.core.tickets", "poker_signal.lambda_app.ticket_keys"} & {
         *report["modules"]
     }

@@ -1,4 +1,4 @@
-"""How the emulator bears a crowd, bad peers and a long day.
+"""Load tests of the emulator: a crowd, bad peers and a long day.
 
-``make load`` plays all of it at full size; the tests play the same, smaller.
+``make load`` runs them at full size; by default they are smaller.
 """

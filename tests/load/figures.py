@@ -1,4 +1,4 @@
-"""Figures of memory and of what is held, and the table that shows them."""
+"""Figures of memory and of held objects, and the table that shows them."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from tests.support import tiers
 from tests.support.client import PATIENCE_S
 
 IS_FULL = tiers.LOAD_IS_FULL
-"""Whether this is ``make load``."""
+"""True in ``make load`` and in nightly runs."""
 
 
 class Sample(NamedTuple):
@@ -20,7 +20,7 @@ class Sample(NamedTuple):
 
 
 def growth_mib(samples: Sequence[Sample]) -> float:
-    """Return by how much memory grew in the second half of the time, by its trend."""
+    """Return the growth of memory in the second half of the time, by linear regression."""
     middle = (samples[0].at_s + samples[-1].at_s) / 2
     half = [sample for sample in samples if sample.at_s >= middle]
     slope, _ = linear_regression([s.at_s for s in half], [s.mib for s in half])
@@ -28,16 +28,16 @@ def growth_mib(samples: Sequence[Sample]) -> float:
 
 
 class Holding(Protocol):
-    """A process that can count what it holds."""
+    """A process that can count the objects that it holds."""
 
     def holdings(self) -> dict[str, int]:
-        """Count it."""
+        """Return the number of held objects by kind."""
 
 
 def settled(emulated: Holding, before: dict[str, int]) -> dict[str, int]:
-    """Return what is held once that is as before, or after ``PATIENCE_S`` seconds.
+    """Return the holdings once they equal `before`, or after ``PATIENCE_S`` seconds.
 
-    A count takes a millisecond, and a busy emulator notices later than that who has left.
+    A count takes a millisecond; a busy emulator notices a closed connection later than that.
     """
     ends = time.monotonic() + PATIENCE_S
     while (held := emulated.holdings()) != before and time.monotonic() < ends:
@@ -49,7 +49,7 @@ Record = Callable[[str, object], None]
 
 
 def show(record: Record, title: str, **figures: object) -> None:
-    """Keep figures for the table at the end."""
+    """Record figures for the table in pytest's summary."""
     for name, figure in figures.items():
         shown = f"{figure:.1f}" if isinstance(figure, float) else str(figure)
         record("load", f"{title:<29} {name.replace('_', ' '):<44} {shown:>22}")

@@ -1,7 +1,7 @@
-"""``python -m tests.load.observed emulate …``: the command, and a thread that counts what it holds.
+"""``python -m tests.load.observed emulate …``: the command, with a thread that counts objects.
 
-For each line on stdin there is one of JSON on stdout, after the URL. What a process holds in
-objects nobody can see from outside.
+After the URL, it prints a line of JSON on stdout for each line on stdin. The objects of a process
+cannot be counted from outside.
 """
 
 import gc
@@ -27,7 +27,7 @@ from tests.support.process import ROOT, Process, Usage, serving
 
 
 def holdings() -> dict[str, int]:
-    """Count what could leak."""
+    """Return the number of objects that could leak, by kind."""
     gc.collect()
     kinds: Counter[type] = Counter()
     rows = 0
@@ -46,13 +46,13 @@ def holdings() -> dict[str, int]:
 
 
 def answer() -> None:
-    """Count whenever somebody asks."""
+    """Print the counts for each line on stdin."""
     for _ in sys.stdin:
         os.write(1, f"{json.dumps(holdings())}\n".encode())
 
 
 class Observed(Usage):
-    """The process, seen from the test."""
+    """The emulator's process, as the test uses it."""
 
     def __init__(self, process: Process, url: str) -> None:
         super().__init__(process.pid)
@@ -60,7 +60,7 @@ class Observed(Usage):
         self._child = process
 
     def holdings(self) -> dict[str, int]:
-        """Count what it holds; it has to look at every object for that."""
+        """Return its counts; the process has to visit every object for that."""
         assert self._child.stdin is not None
         assert self._child.stdout is not None
         print(file=self._child.stdin, flush=True)
@@ -68,11 +68,11 @@ class Observed(Usage):
         return held
 
     def memory_mib(self) -> float:
-        """Return what it has in memory now."""
+        """Return its resident memory."""
         return self.rss_bytes() / 2**20
 
     def peak_mib(self) -> float:
-        """Return the most that it ever had in memory."""
+        """Return the peak of its resident memory."""
         status = Path(f"/proc/{self.id}/status").read_text()
         (kib,) = re.findall(r"^VmHWM:\s+(\d+)", status, re.MULTILINE)
         return int(kib) / 1024
@@ -80,7 +80,7 @@ class Observed(Usage):
 
 @contextmanager
 def emulator(*options: str) -> Generator[Observed, None, None]:
-    """Run an emulator as long as the block lasts."""
+    """Run an emulator during the block."""
     if sys.platform != "linux":
         pytest.skip("memory and descriptors of another process are read from /proc: Linux only")
     command = (sys.executable, "-m", "tests.load.observed", "emulate", "--port", "0", *options)

@@ -1,6 +1,6 @@
-"""``python -m tests.load.pair URL``: a host and a player who talk until stdin ends.
+"""``python -m tests.load.pair URL``: a host and a player that exchange messages until stdin ends.
 
-Prints how many messages were heard. A process of its own: what is measured is the emulator's load.
+Prints the number of messages received. It is a separate process, because the emulator is measured.
 """
 
 import select
@@ -14,25 +14,25 @@ from tests.support.client import PATIENCE_S
 from tests.support.process import ROOT, running
 
 EVERY_S = 0.02
-"""Half as often as a connection may send for ever."""
+"""Half the rate at which a connection may send without limit."""
 
 
 def say(speaker: ClientConnection, listener: ClientConnection, target: str, number: int) -> None:
-    """Send a message, and hear it on the other side."""
+    """Send a message, and check that the other side receives it."""
     speaker.send(f'{{"type":"offer","targetId":"{target}","payload":{number}}}')
     heard = str(listener.recv(timeout=PATIENCE_S))
     assert heard.endswith(f'"payload":{number}}}'), heard
 
 
 def main(url: str) -> None:
-    """Talk."""
+    """Exchange messages until stdin has a line or ends; print their number."""
     said = 0
     query = f"{url}?gameId=HEALTHY&playerId="
     with (
         connect(f"{query}HOST", ping_interval=None, open_timeout=PATIENCE_S) as host,
         connect(f"{query}Alice", ping_interval=None, open_timeout=PATIENCE_S) as alice,
     ):
-        # At least once, however soon the others are done.
+        # At least once, even if the test is already over.
         while not said or not select.select([sys.stdin], [], [], EVERY_S)[0]:
             say(host, alice, "Alice", said)
             say(alice, host, "HOST", said + 1)
@@ -41,21 +41,21 @@ def main(url: str) -> None:
 
 
 class Pair:
-    """The process, seen from the test."""
+    """The pair's process, as the test uses it."""
 
     messages = 0
-    """That were heard, once it has ended."""
+    """Number of messages received; 0 until the process has ended."""
 
 
 @contextmanager
 def healthy_pair(url: str) -> Generator[Pair, None, None]:
-    """Let two talk as long as the block lasts."""
+    """Run a pair during the block."""
     pair = Pair()
     module = (sys.executable, "-m", "tests.load.pair", url)
     with running(*module, stderr=None, cwd=ROOT) as process:
         yield pair
         out, _ = process.communicate("\n", timeout=PATIENCE_S + 10)
-    assert process.returncode == 0, "the pair did not come through: see stderr"
+    assert process.returncode == 0, "a message of the pair was lost: see stderr"
     pair.messages = int(out)
 
 

@@ -1,4 +1,4 @@
-"""A network that stops forwarding without a word, and lets nobody notice."""
+"""A network that silently stops forwarding, without closing a connection."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 
 class Proxy:
-    """Forwards TCP both ways until it is told to freeze; it closes nothing by then."""
+    """A TCP proxy that forwards both ways until `freeze`, which closes no connection."""
 
     def __init__(self, host: str, port: int) -> None:
         self._target = host, port
@@ -17,11 +17,11 @@ class Proxy:
         self._pumps: set[asyncio.Task[None]] = set()
 
     def freeze(self) -> None:
-        """Forward nothing any more, in no direction, not even the end of a connection."""
+        """Stop forwarding in both directions, also the end of a connection."""
         self._flows.clear()
 
     async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Connect somebody to the target."""
+        """Connect a client to the target."""
         far_reader, far_writer = await asyncio.open_connection(*self._target)
         self._writers += [writer, far_writer]
         for pump in (self._pump(reader, far_writer), self._pump(far_reader, writer)):
@@ -35,7 +35,7 @@ class Proxy:
         writer.close()
 
     async def close(self) -> None:
-        """End everything."""
+        """Stop forwarding and abort all connections."""
         for pump in self._pumps:
             pump.cancel()
         await asyncio.gather(*self._pumps, return_exceptions=True)

@@ -1,4 +1,4 @@
-"""Peers that do not read, and peers that are gone without a word."""
+"""Peers that do not read, and peers that vanish without closing their connection."""
 
 import asyncio
 import socket
@@ -31,19 +31,19 @@ SLOW = 40 if IS_FULL else 5
 
 MESSAGE_BYTES = 30_000
 MESSAGES = 100
-"""Three times what may wait for somebody: the kernel takes some of it."""
+"""Three times the limit of the write buffer: the kernel buffers a part."""
 
 UNREAD_MIB = 1
-"""What may wait for a peer before it is cut off."""
+"""Limit of a peer's write buffer, above which it is disconnected."""
 
 IDLE_S = 600
 GOODBYE_S = 1
-"""What a peer gets to answer the close frame that it does not."""
+"""Seconds that the emulator waits for the answer to its close frame."""
 
 
 @asynccontextmanager
 async def lost(url: str, player: str, session: str = "") -> AsyncGenerator[None, None]:
-    """Connect a player whose network will freeze: no goodbye is answered there."""
+    """Connect a player whose network will freeze, so that it cannot answer a close frame."""
     client = await peer(url, player, session=session)
     try:
         yield
@@ -54,7 +54,7 @@ async def lost(url: str, player: str, session: str = "") -> AsyncGenerator[None,
 
 @asynccontextmanager
 async def deaf(url: str, player: str, game: str) -> AsyncGenerator[socket.socket, None]:
-    """Connect somebody who never reads more than the answer to the handshake."""
+    """Connect a client that reads only the answer to the handshake."""
     parts = urlsplit(url)
     loop = asyncio.get_running_loop()
     with socket.socket() as client:
@@ -69,7 +69,7 @@ async def deaf(url: str, player: str, game: str) -> AsyncGenerator[socket.socket
 
 
 async def overwhelm(url: str, number: int) -> int:
-    """Send somebody who does not read more than may wait; return how many messages that took."""
+    """Send to a client that does not read until it is disconnected; return the message count."""
     game = f"SLOW{number}"
     payload = "x" * MESSAGE_BYTES
     async with peer(url, "HOST", game) as host, deaf(url, "Deaf", game):
@@ -83,7 +83,7 @@ async def overwhelm(url: str, number: int) -> int:
 @pytest.mark.process
 @pytest.mark.timeout(240)
 async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Record) -> None:
-    """What waits for them is bounded, and a pair that has nothing to do with it goes on talking."""
+    """The write buffer of a slow reader is bounded, and an unrelated pair is not affected."""
     with emulator() as emulated:
         before, empty_mib = emulated.holdings(), emulated.memory_mib()
         with healthy_pair(emulated.url) as pair:
@@ -103,7 +103,7 @@ async def test_who_does_not_read_is_cut_off_and_harms_nobody(record_property: Re
 
 
 async def until(weather: Weather, is_so: Callable[[list[Entry]], bool]) -> None:
-    """Return once the trace tells of something."""
+    """Wait until the trace entries satisfy a condition."""
     async with asyncio.timeout(PATIENCE_S):
         while not is_so([entry for _, entry in weather.trace.since(0)]):
             happened = asyncio.Event()
@@ -112,22 +112,22 @@ async def until(weather: Weather, is_so: Callable[[list[Entry]], bool]) -> None:
 
 
 def count_of(entries: list[Entry], *kinds: type[Entry]) -> int:
-    """Return how many entries are of these kinds."""
+    """Return the number of entries of these kinds."""
     return sum(isinstance(entry, kinds) for entry in entries)
 
 
 def is_quiet(entries: list[Entry]) -> bool:
-    """Tell whether no invocation runs: none is to be out of time when time passes."""
+    """Return whether no invocation runs: one would time out when the clock is advanced."""
     return count_of(entries, Asked, Received, Closed) == count_of(entries, Finished)
 
 
 def left(weather: Weather) -> list[str]:
-    """Return which players' ``$disconnect`` has been told of."""
+    """Return the players whose ``$disconnect`` was recorded."""
     return [record.who for record in weather.records if record.kind == "disconnect"]
 
 
 async def idle_timeout(weather: Weather, clock: VirtualClock, awake: ClientConnection) -> None:
-    """Let the idle time-out pass, to the second, for one player; another is awake meanwhile."""
+    """Let the idle time-out of one player pass, to the second, while another is active."""
     await until(weather, is_quiet)
     before = left(weather)
     for seconds in (IDLE_S / 2, IDLE_S / 2 - 1):
@@ -143,7 +143,7 @@ async def idle_timeout(weather: Weather, clock: VirtualClock, awake: ClientConne
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
-    """``undelivered``, once the idle time-out has passed, and then the name is free again."""
+    """After a silent peer's idle time-out, its sender gets ``undelivered`` and its name is free."""
     clock = VirtualClock()
     async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as (proxy, url):
         async with (
@@ -168,7 +168,7 @@ async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_who_has_a_session_need_not_wait_for_the_idle_timeout(handler: str) -> None:
-    """Its own silent connection is taken over at once, and so is the game of a silent tablet."""
+    """With a session, a newcomer takes over its own silent connection at once, also as HOST."""
     async with serving(handler) as weather, proxy_to(weather.url) as through:
         proxy, url = through
         phone, tablet = "phone-of-alice", "tablet-at-home"

@@ -1,6 +1,6 @@
-"""Many at once: idle connections, games that begin, everybody at the same moment.
+"""Many clients at once: idle connections, games that start, simultaneous connects.
 
-Bars are counts, memory and processor time: they hold on a machine that does other things as well.
+Bars are counts, memory and CPU time, which also hold on a machine that runs other programs.
 """
 
 import asyncio
@@ -30,36 +30,35 @@ pytestmark = pytest.mark.process
 IDLE = 5_000 if IS_FULL else 200
 GAMES = 200 if IS_FULL else 20
 HANDSHAKES = 20 if IS_FULL else 4
-"""Of each game."""
+"""Handshakes of each game."""
 
 AT_ONCE = 1_000 if IS_FULL else 300
 
 CONNECTING_AT_A_TIME = 50
 
 PAUSE_S = 3 if IS_FULL else 0.5
-"""Between two handshakes of a game: the load is to be the emulator's, not ours."""
+"""Seconds between two handshakes of a game, so that the clients are not the bottleneck."""
 
 GIVES_UP_AFTER_S = 30
-"""Longer than in the field: all clients are one process, which may be busier than the emulator."""
+"""Longer than in the field, because all clients are one process, which may be busy."""
 
 SAMPLE_EVERY_S = 0.25
 
 GROWTH_MIB = 6
-"""In half of the time; at full size that would be 1 KiB for each handshake."""
+"""Limit for the second half of the time; at full size this is 1 KiB for each handshake."""
 
 MESSAGES_OF_A_HANDSHAKE = 3 + 2 * CANDIDATES
 CPU_OF_A_MESSAGE_MS = 3
-"""A handshake of HTTP and three entries of the trace included; what looks at every connection for
-each message costs more.
-"""
+"""Includes an HTTP handshake and three trace entries; a server that visits every connection for
+each message needs more."""
 
 TRACED = 20_000
-"""Entries that the emulator keeps to show: they are no leak, but memory until there are so many."""
+"""Entries that the trace keeps: no leak, but memory grows until there are so many."""
 
 
 @asynccontextmanager
 async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnection], None]:
-    """Keep connections open that say nothing, each a game's only player."""
+    """Keep connections open that send nothing, each the only player of its game."""
     gate = asyncio.Semaphore(CONNECTING_AT_A_TIME)
 
     async def open_one(number: int) -> ClientConnection:
@@ -74,7 +73,7 @@ async def idle_ones(url: str, count: int) -> AsyncGenerator[list[ClientConnectio
 
 
 async def fill_the_trace(url: str) -> None:
-    """Make the emulator remember as much as it ever does: three entries a ping."""
+    """Fill the emulator's trace with pings, of three entries each."""
 
     async def ping_on(number: int) -> None:
         async with peer(url, "Ping", f"PING{number}") as client:
@@ -85,10 +84,10 @@ async def fill_the_trace(url: str) -> None:
 
 
 async def play(url: str, number: int) -> Counter[str]:
-    """Let a player come, shake hands and go, again and again; return how often it ended how."""
+    """Let one player after the other connect and leave; return the number of each verdict."""
     verdicts: Counter[str] = Counter()
     game = f"GAME{number}"
-    await asyncio.sleep(PAUSE_S * number / GAMES)  # not all in step
+    await asyncio.sleep(PAUSE_S * number / GAMES)  # games out of step
     async with host_of(url, game, GIVES_UP_AFTER_S) as host:
         for time in range(HANDSHAKES):
             name = f"Player {time}"
@@ -100,7 +99,7 @@ async def play(url: str, number: int) -> Counter[str]:
 
 
 async def sample(emulated: Observed, samples: list[Sample]) -> None:
-    """Look at the memory every now and then."""
+    """Sample the memory every SAMPLE_EVERY_S."""
     while True:
         samples.append(Sample(len(samples) * SAMPLE_EVERY_S, emulated.memory_mib()))
         await asyncio.sleep(SAMPLE_EVERY_S)
@@ -108,7 +107,7 @@ async def sample(emulated: Observed, samples: list[Sample]) -> None:
 
 @pytest.mark.timeout(240 + 10 * HANDSHAKES * PAUSE_S)
 async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: Record) -> None:
-    """Thousands who are silent, hundreds who shake hands; a pair besides misses no message."""
+    """Idle and active clients leave nothing in memory, and an unrelated pair loses no message."""
     allow_descriptors(IDLE + 3 * GAMES)
     samples: list[Sample] = []
     with emulator() as emulated:
@@ -153,7 +152,7 @@ async def test_a_crowd_leaves_nothing_behind_and_delays_nobody(record_property: 
 
 @pytest.mark.timeout(120)
 async def test_all_who_connect_at_once_are_let_in(record_property: Record) -> None:
-    """And get an answer; when they have gone nothing is left of them."""
+    """All simultaneous clients are accepted and answered, and leave nothing in memory."""
     allow_descriptors(AT_ONCE)
 
     async def visit(url: str, number: int) -> None:

@@ -1,4 +1,4 @@
-"""A day and a night in seconds: real sockets, and a clock that is told what time it is."""
+"""24 hours in seconds: real sockets with a virtual clock."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -21,11 +21,11 @@ from tests.support.client import PATIENCE_S, closed, hear, peer, tell
 
 DAY_S = 24 * 3600
 STEP_S = 61
-"""No divisor of ten minutes or two hours: nothing is due in the very moment of a step."""
+"""No divisor of ten minutes or two hours: no time-out is due exactly at a step."""
 
 TALK_EVERY = 5
 SWITCH_EVERY = 60
-"""Steps; a phone changes its network about once an hour."""
+"""In steps; a phone changes its network about once an hour."""
 
 PASS_BY_EVERY = 4
 
@@ -40,7 +40,7 @@ class _Counted:
 
 
 class CountingClock(VirtualClock):
-    """A virtual clock that knows how many timers are set."""
+    """A virtual clock that counts the timers that are set."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class CountingClock(VirtualClock):
         self.most_pending = 0
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Call once, and count until then."""
+        """Call once, and count the timer until then."""
         this = object()
 
         def fire() -> None:
@@ -66,7 +66,7 @@ class CountingClock(VirtualClock):
 
 
 class World(NamedTuple):
-    """What is being watched for a day."""
+    """The server under test and its clock."""
 
     clock: CountingClock
     host: SignalingFunction
@@ -74,13 +74,13 @@ class World(NamedTuple):
 
     @property
     def now_s(self) -> float:
-        """The time of day."""
+        """The time of the clock, in seconds."""
         return self.clock.now_ms() / 1000
 
 
 @asynccontextmanager
 async def world() -> AsyncGenerator[World, None]:
-    """Serve the core, whose ``$disconnect`` never hears of a passer-by."""
+    """Serve the core, with a fault that drops every ``$disconnect`` of a passer-by."""
     clock, settings = CountingClock(), Settings(port=0)
     faults = Faults(["miss-disconnect:Passer-by"])
     gateway = make_gateway(settings, clock, Trace(), faults)
@@ -99,13 +99,13 @@ async def world() -> AsyncGenerator[World, None]:
 
 
 class Guest:
-    """Somebody who comes back whenever the connection is closed."""
+    """A client that connects again when its connection is closed."""
 
     def __init__(self, world: World, name: str, game: str, session: str = "") -> None:
         self.times = 0
         self.client: ClientConnection
         self.active_s = 0.0
-        """When something was last said or heard."""
+        """Time at which it last sent or received a message."""
         self._world = world
         self._name, self._game, self._session = name, game, session
         self._opened_s = 0.0
@@ -117,13 +117,13 @@ class Guest:
         self.times += 1
 
     async def switch(self) -> None:
-        """Connect anew, from another network: the session takes the seat over."""
+        """Connect again, as from another network: the session takes the seat over."""
         old = self.client
         await self.come()
         assert (await closed(old))[0] == 1000
 
     async def come_back_if_due(self) -> None:
-        """Be closed with 1001 exactly when that is due."""
+        """Check that the connection is closed with 1001 exactly when due, then reconnect."""
         due_s = min(self._opened_s + LONGEST_S, self.active_s + IDLE_S)
         if due_s > self._world.now_s:
             assert self.client.close_code is None, "closed before its time"
@@ -133,7 +133,7 @@ class Guest:
 
 
 class Game:
-    """A host and a player who talk, and somebody who sleeps."""
+    """A host and a player that exchange messages, and a player that is idle."""
 
     def __init__(self, world: World, code: str) -> None:
         self._world = world
@@ -144,7 +144,7 @@ class Game:
         self.said = 0
 
     async def talk(self) -> None:
-        """Say something both ways."""
+        """Send a message in either direction."""
         self.said += 2
         await tell(self.talker.client, type="join", payload=self.said)
         assert await hear(self.host.client) == {
@@ -156,7 +156,7 @@ class Game:
 
 
 async def pass_by(world: World, number: int) -> None:
-    """Come once, to a game of one's own, and vanish without anybody being told."""
+    """Connect once, to a new game, and vanish without a ``$disconnect``."""
     guest = Guest(world, "Passer-by", f"ONCE{number}")
     await guest.come()
     guest.client.transport.abort()
@@ -165,7 +165,7 @@ async def pass_by(world: World, number: int) -> None:
 
 @pytest.mark.timeout(180)
 async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -> None:
-    """Everybody is closed in time and let in again; rows and timers are those of who is there."""
+    """All clients are closed in time and accepted again, and no row or timer is left over."""
     most_rows, steps = 0, DAY_S // STEP_S + 1
     async with world() as watched:
         games = [Game(watched, f"GAME{number}") for number in range(GAMES)]
@@ -200,6 +200,6 @@ async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -
     )
     younger_than_a_row = ROW_LIVES_S // STEP_S // PASS_BY_EVERY + 2
     assert most_rows <= len(guests) + GAMES + younger_than_a_row
-    assert rows_after == 1, "that of who came last"
+    assert rows_after == 1, "only the row of the last passer-by"
     assert watched.clock.most_pending <= 2 * (2 * len(guests) + 1)
     assert not watched.clock.pending

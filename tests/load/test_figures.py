@@ -1,4 +1,4 @@
-"""A bar that is computed wrongly holds nothing."""
+"""Tests of the computation of a bar."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.load.figures import Sample, growth_mib
 
 
 def test_growth_is_the_trend_of_the_second_half() -> None:
-    """One step at the beginning is no leak, nor is one outlier; what goes on growing is."""
+    """An early step or an outlier is not growth, but a steady increase is."""
     settled = [Sample(at, 40.0 + min(at, 20)) for at in range(61)]
     leaking = [Sample(at, 40.0 + at / 10) for at in range(61)]
     outlier = [Sample(at, 40.0) for at in range(60)] + [Sample(60, 46.0)]

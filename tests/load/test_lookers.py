@@ -1,4 +1,4 @@
-"""Many inspectors, and one that does not read: the game goes on, and nothing is left of them."""
+"""Many inspectors, and one that does not read: the game continues, and no object leaks."""
 
 import asyncio
 import re
@@ -16,17 +16,17 @@ pytestmark = [pytest.mark.process, pytest.mark.timeout(200)]
 
 LOOKERS = 50 if IS_FULL else 15
 ENTRIES = 300
-"""Of the trace: a hundred messages, in some seconds."""
+"""Trace entries: a hundred messages, which take some seconds."""
 
 PATIENCE_S = 150
-"""For a busy machine."""
+"""Seconds, for a busy machine."""
 
 ANSWERS_MIB = 64
-"""What may be held for one who asks for the whole trace twenty times, and never reads."""
+"""Memory limit for a client that requests the whole trace twenty times and never reads."""
 
 
 async def follow(url: str, since: int) -> list[int]:
-    """Look until so many entries were told; return their numbers."""
+    """Read entries until there are ENTRIES of them; return their numbers."""
     parts = urlsplit(url)
     reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     told: list[int] = []
@@ -46,7 +46,7 @@ async def follow(url: str, since: int) -> list[int]:
 
 
 async def look_away(url: str) -> asyncio.StreamWriter:
-    """Ask for everything, again and again, and never read a byte of it."""
+    """Request the whole recording twenty times, and read nothing."""
     parts = urlsplit(url)
     _, writer = await asyncio.open_connection(parts.hostname, parts.port, limit=1024)
     writer.write(b"GET /_inspect/api/recording HTTP/1.1\r\nHost: localhost\r\n\r\n" * 20)
@@ -56,7 +56,7 @@ async def look_away(url: str) -> asyncio.StreamWriter:
 async def test_a_game_goes_on_while_many_look_and_nothing_is_left_of_them(
     record_property: Record,
 ) -> None:
-    """Each of them is told of everything; a pair misses no message meanwhile."""
+    """Every inspector gets all entries, and a pair loses no message meanwhile."""
     with emulator() as emulated:
         before, empty_mib = emulated.holdings(), emulated.memory_mib()
         deaf: asyncio.StreamWriter | None = None
@@ -69,7 +69,7 @@ async def test_a_game_goes_on_while_many_look_and_nothing_is_left_of_them(
                     assert all(
                         numbers[:ENTRIES] == [*range(since, since + ENTRIES)] for numbers in told
                     )
-                    # In the second round there is something that is not read.
+                    # From the second round on, one client does not read.
                     deaf = deaf or await look_away(emulated.url)
         assert deaf is not None
         deaf.transport.abort()
@@ -79,7 +79,7 @@ async def test_a_game_goes_on_while_many_look_and_nothing_is_left_of_them(
         peak_mib, cpu_s = emulated.peak_mib(), emulated.cpu_s()
     show(
         record_property,
-        f"{LOOKERS} inspectors and a deaf one",
+        f"{LOOKERS} inspectors, 1 not reading",
         messages_of_the_pair=pair.messages,
         memory_empty_MiB=empty_mib,
         memory_peak_MiB=peak_mib,

@@ -1,1 +1,1 @@
-"""What stranded people in the field, held against on both hosts."""
+"""Failures from the field, which must not occur on either host."""

@@ -1,3 +1,3 @@
-"""The Lambda function's environment is that of tests/signaling."""
+"""The environment of the Lambda function, set by tests/signaling."""
 
 import tests.signaling.conftest  # noqa: F401

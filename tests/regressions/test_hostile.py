@@ -1,6 +1,6 @@
-"""Whoever knows a game's code and means ill, through real sockets and on both hosts.
+"""Attackers that know a game's code, over real sockets and on both hosts.
 
-What SECURITY.md claims and no other test says.
+These are claims of SECURITY.md that no other test covers.
 """
 
 import json
@@ -43,14 +43,14 @@ LOOK_LIKE_HOST = (
 async def game_of(
     weather: Weather, *players: str
 ) -> AsyncGenerator[dict[str, ClientConnection], None]:
-    """Let several connect, one after the other."""
+    """Connect several players, one after the other."""
     async with AsyncExitStack() as stack:
         yield {player: await stack.enter_async_context(peer(weather, player)) for player in players}
 
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_who_looks_like_the_host_is_not_the_host(handler: str) -> None:
-    """To machines: joins go to HOST, and senderId tells every imitation apart."""
+    """A name that looks like HOST gets no join, and differs from HOST as senderId."""
     async with serving(handler) as weather, game_of(weather, "HOST", "Alice") as game:
         for name in LOOK_LIKE_HOST:
             async with peer(weather, name) as imitation:
@@ -64,13 +64,13 @@ async def test_who_looks_like_the_host_is_not_the_host(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_in_a_star_nobody_learns_who_is_there(handler: str) -> None:
-    """A guest gets the same answer about players that are there and players that are not."""
+    """In a star, a player gets the same answer about players that exist and that do not."""
     async with (
         serving(handler, topology=Topology.STAR) as weather,
         game_of(weather, "HOST", "Alice", "Mallory") as game,
     ):
         heard = []
-        for target in ("Alice", "nobody"):
+        for target in ("Alice", "Absent"):
             await tell(game["Mallory"], type="ice-candidate", targetId=target, payload=1)
             answer = await hear(game["Mallory"])
             heard.append((answer["type"], answer["payload"]["code"]))
@@ -79,7 +79,7 @@ async def test_in_a_star_nobody_learns_who_is_there(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_a_session_is_worth_nothing_under_another_name_or_code(handler: str) -> None:
-    """It takes over the seat that it was made up for, and no other."""
+    """A session takes over only the seat of the name and game that it was used for."""
     secret = "secret-of-the-tablet"
     async with serving(handler) as weather:
         async with (
@@ -94,7 +94,7 @@ async def test_a_session_is_worth_nothing_under_another_name_or_code(handler: st
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_a_table_full_of_ghosts_is_an_empty_table(handler: str) -> None:
-    """Seats are of who is alive, however many connections a name has; HOST needs none."""
+    """Ghosts take no seat, a name takes one with any number of connections, and HOST none."""
     async with serving(handler, "miss-disconnect:Ghost", seats=2) as weather:
         async with game_of(weather, "Alice", "HOST"):
             async with peer(weather, "Ghost"), peer(weather, "Ghost"):
@@ -123,7 +123,7 @@ GIANTS: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_giants_arrive_or_are_refused(handler: str) -> None:
-    """In words, on the same connection, and whoever is meant hears nothing else."""
+    """A huge message is delivered or gets an error, and its connection works after that."""
     async with serving(handler) as weather, game_of(weather, "HOST", "Alice") as game:
         for name, (text, expected) in GIANTS.items():
             pieces = [text[start : start + 5_000] for start in range(0, len(text), 5_000)]
@@ -136,7 +136,7 @@ async def test_giants_arrive_or_are_refused(handler: str) -> None:
 
 @pytest.mark.parametrize("handler", OURS)
 async def test_what_a_message_says_about_itself_is_ignored(handler: str) -> None:
-    """Sender, game and route are the connection's, whatever else there is in the message."""
+    """Sender, game and route come from the connection, not from members of a message."""
     async with serving(handler) as weather, game_of(weather, "HOST", "Alice", "Mallory") as game:
         await game["Mallory"].send(
             '{"type":"offer","targetId":"Alice","senderId":"HOST","playerId":"HOST",'
@@ -165,7 +165,7 @@ TICKETS: dict[str, tuple[str, int]] = {
 
 @pytest.fixture(scope="module")
 def endpoint() -> Generator[str, None, None]:
-    """A DynamoDB and an SSM for all cases."""
+    """Yield the endpoint of a DynamoDB and an SSM for all cases."""
     with moto_server() as endpoint:
         yield endpoint
 
@@ -173,7 +173,7 @@ def endpoint() -> Generator[str, None, None]:
 @pytest.mark.aws
 @pytest.mark.parametrize("serve", [core_host, lambda_host], ids=OURS)
 async def test_a_ticket_counts_where_it_belongs_and_nowhere_else(serve: Any, endpoint: str) -> None:
-    """One parameter, once, spelt as it was made; of a repeated parameter the last counts."""
+    """Only an exact ticket in its parameter counts; of a repeated parameter, the last."""
     async with serve(Rules(), endpoint, SECRET) as host:
         for case, (more, status) in TICKETS.items():
             game = uuid.uuid4().hex
@@ -192,7 +192,7 @@ HEADERS = {
 
 @pytest.mark.parametrize("header", HEADERS)
 async def test_a_ticket_in_a_header_is_none(header: str) -> None:
-    """Least of all a cookie: a browser sends it for pages that the player never opened."""
+    """A ticket in a header is ignored, also in a cookie, which other pages could make use of."""
     keys = read_keys(SECRET)
     player, expires_at = PlayerId("Alice"), int(time.time()) + 60
     good = sign(keys, next(iter(keys)), GameId(GAME), player, expires_at)

@@ -1,4 +1,4 @@
-"""W1 to W20: what handlers of this kind did to people, and that ours does not.
+"""W1 to W20: failures of handlers of this kind, which ours does not have.
 
 The table is docs/weaknesses.md. Each test runs on both hosts.
 """
@@ -31,18 +31,18 @@ Serve = Callable[..., AbstractAsyncContextManager[Weather]]
 
 @pytest.fixture(params=OURS)
 def serve(request: pytest.FixtureRequest) -> Serve:
-    """Start a host with faults."""
+    """Return a function that starts a host with faults."""
     return lambda *specs, **more: serving(request.param, *specs, **more)
 
 
 async def dies(socket: ClientConnection) -> None:
-    """Return once a fault has cut the connection."""
+    """Wait until a fault has closed the connection."""
     with pytest.raises(ConnectionClosed):
         await asyncio.wait_for(socket.recv(), PATIENCE_S)
 
 
 async def ended(weather: Weather, cause: type[Closed | Received], count: int) -> None:
-    """Return once so many goodbyes, or messages, have been dealt with."""
+    """Wait until `count` closes, or messages, have been handled."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             entries = [entry for _, entry in weather.trace.since(0)]
@@ -55,7 +55,7 @@ async def ended(weather: Weather, cause: type[Closed | Received], count: int) ->
 
 
 async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
-    """Who joins is told, or gets to the host that is alive."""
+    """A join to a ghost host gets an error; a join to a host that is alive is delivered."""
     async with serve("ghost:HOST#1") as weather:
         async with peer(weather, "HOST") as ghost:
             await dies(ghost)
@@ -66,7 +66,7 @@ async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
 
 
 async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
-    """Whether its connection died, or its row has expired and is there still."""
+    """A player's own ghost, or its expired row, does not block its join."""
     clock = VirtualClock()
     day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
     async with serve("ghost:Alice#1") as weather:
@@ -84,7 +84,7 @@ async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve
 
 
 async def test_w03_of_two_with_one_name_the_first_keeps_its_seat(serve: Serve) -> None:
-    """Only the second is refused, and only when it joins; the host hears of one."""
+    """Of two connections with one name only the second is refused, and only at its join."""
     async with serve() as weather:
         async with peer(weather, "HOST") as host, peer(weather, "Alice") as first:
             async with peer(weather, "Alice") as second:
@@ -99,7 +99,7 @@ async def test_w03_of_two_with_one_name_the_first_keeps_its_seat(serve: Serve) -
 
 
 async def test_w04_who_comes_back_at_once_is_let_in(serve: Serve) -> None:
-    """Though ``$disconnect`` of the former connection comes much later."""
+    """A player can come back at once, even if the old ``$disconnect`` comes much later."""
     async with serve("delay:$disconnect=2s") as weather:
         async with peer(weather, "Alice"):
             pass
@@ -110,7 +110,7 @@ async def test_w04_who_comes_back_at_once_is_let_in(serve: Serve) -> None:
     "query", ["", "?playerId=Alice", "?gameId=G", "?playerId=&gameId=G", "?playerid=A&gameid=G"]
 )
 async def test_w05_a_badly_made_url_leads_nowhere(serve: Serve, query: str) -> None:
-    """It is refused, with the reason, instead of into a room of all badly made URLs."""
+    """A wrong URL is refused with the reason, and leads to no game shared by wrong URLs."""
     async with serve() as weather:
         with pytest.raises(InvalidStatus) as refused:
             await connect(weather.url + query)
@@ -119,7 +119,7 @@ async def test_w05_a_badly_made_url_leads_nowhere(serve: Serve, query: str) -> N
 
 
 async def test_w06_a_second_host_does_not_get_the_game(serve: Serve) -> None:
-    """Of a host with a session; and the joins go on to the first."""
+    """A second host is refused if the first has a session; joins still go to the first."""
     async with serve() as weather:
         async with peer(weather, "HOST", session="only-the-tablet-knows") as host:
             for session in (None, "a-guess-at-it"):
@@ -133,7 +133,7 @@ async def test_w06_a_second_host_does_not_get_the_game(serve: Serve) -> None:
 
 
 async def test_w07_no_guest_can_pose_as_the_dealer(serve: Serve) -> None:
-    """In a star only HOST sends offers, and who a message is from says the connection."""
+    """In a star only HOST sends offers, and a message's sender comes from its connection."""
     async with serve(topology=Topology.STAR) as weather:
         async with peer(weather, "Mallory") as mallory, peer(weather, "Alice") as alice:
             await tell(mallory, type="offer", targetId="Alice", senderId="HOST", payload=1)
@@ -142,7 +142,7 @@ async def test_w07_no_guest_can_pose_as_the_dealer(serve: Serve) -> None:
 
 
 async def test_w08_with_a_ghost_around_messages_reach_who_is_alive(serve: Serve) -> None:
-    """Always, whichever of the two rows is read first."""
+    """Messages always reach the connection that is alive, in whichever order rows are read."""
     async with serve("ghost:Alice#1", "ghost:HOST#2") as weather:
         async with peer(weather, "Alice") as ghost:
             await dies(ghost)
@@ -156,7 +156,7 @@ async def test_w08_with_a_ghost_around_messages_reach_who_is_alive(serve: Serve)
 
 
 async def test_w09_nothing_that_goes_wrong_is_silent(serve: Serve) -> None:
-    """The sender hears of it in a frame, where a status would go nowhere."""
+    """The sender gets every error in a frame, because it cannot see a status."""
     async with serve() as weather, peer(weather, "HOST") as host:
         for message, heard in (
             ({"type": "offer", "targetId": "Alice"}, ("undelivered", "TARGET_NOT_FOUND")),
@@ -171,14 +171,14 @@ async def test_w09_nothing_that_goes_wrong_is_silent(serve: Serve) -> None:
 
 
 async def test_w10_candidates_do_not_overtake_their_offer(serve: Serve) -> None:
-    """The client in the field would throw them away."""
+    """Candidates wait for their offer, because the client in the field would discard them."""
     async with serve("delay:offer=400ms", "delay:answer=200ms") as weather:
         assert await meet(weather, GAME, "Alice") == "connected"
 
 
 @pytest.mark.parametrize("text", ["[1]", '"x"', "1", "null", "", "[" * 10_000, '{"type":[]}'])
 async def test_w11_what_is_no_message_harms_nobody(serve: Serve, text: str) -> None:
-    """It is refused in words, and the connection works on."""
+    """An invalid message gets an error, and its connection works after that."""
     async with serve() as weather, peer(weather, "Alice") as alice:
         await alice.send(text)
         assert await code_heard(alice) == ("error", "INVALID_MESSAGE")
@@ -186,7 +186,7 @@ async def test_w11_what_is_no_message_harms_nobody(serve: Serve, text: str) -> N
 
 
 async def test_w12_it_works_wherever_it_runs(serve: Serve) -> None:
-    """Under another stage, on any port, not as https://…amazonaws.com."""
+    """A handshake works under another stage, on any port, and without AWS's host name."""
     async with serve(stage="v2") as weather:
         assert re.fullmatch(r"ws://127\.0\.0\.1:\d+/v2", weather.url)
         assert await meet_once(weather, GAME, "Alice") == "connected"
@@ -194,7 +194,7 @@ async def test_w12_it_works_wherever_it_runs(serve: Serve) -> None:
 
 @pytest.mark.parametrize("route", ["$disconnect", "$connect"])
 async def test_w13_no_message_passes_for_a_connect_or_disconnect(serve: Serve, route: str) -> None:
-    """Whatever it says about itself."""
+    """A message that names a route or an event type is handled as a message."""
     async with serve() as weather, peer(weather, "HOST") as host:
         await tell(host, action=route, type="ping")
         assert await hear(host) == {"type": "pong"}
@@ -204,7 +204,7 @@ async def test_w13_no_message_passes_for_a_connect_or_disconnect(serve: Serve, r
 
 
 async def test_w14_who_left_is_missed_by_the_first_message(serve: Serve) -> None:
-    """Nobody waits for an answer from somebody who is not there."""
+    """The first message to a player that has left is undelivered."""
     async with serve() as weather, peer(weather, "HOST") as host:
         async with peer(weather, "Alice") as alice:
             await tell(host, type="offer", targetId="Alice", payload=1)
@@ -215,7 +215,7 @@ async def test_w14_who_left_is_missed_by_the_first_message(serve: Serve) -> None
 
 
 async def test_w15_who_comes_before_the_host_may_try_again(serve: Serve) -> None:
-    """On the same connection, without scanning the code again."""
+    """A player that joined before the host connected can join again on the same connection."""
     async with serve() as weather, peer(weather, "Alice") as alice:
         await tell(alice, type="join", targetId="HOST")
         assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
@@ -228,7 +228,7 @@ async def test_w15_who_comes_before_the_host_may_try_again(serve: Serve) -> None
 async def test_w16_a_tablet_that_restarts_gets_its_game_back(
     serve: Serve, session: str | None
 ) -> None:
-    """Under the same code; with a session its former connection is closed."""
+    """A host that restarts gets its game back; with a session its old connection is closed."""
     async with serve() as weather:
         async with (
             peer(weather, "HOST", session=session) as former,
@@ -242,7 +242,7 @@ async def test_w16_a_tablet_that_restarts_gets_its_game_back(
 
 
 async def test_w17_a_ping_keeps_the_lobby_alive(serve: Serve) -> None:
-    """It is answered, needs no target, and counts against the idle time-out."""
+    """A ping is answered, needs no target, and resets the idle time-out."""
     clock = VirtualClock()
     async with serve(clock=clock) as weather, peer(weather, "HOST") as host:
         for count in range(1, 5):
@@ -254,7 +254,7 @@ async def test_w17_a_ping_keeps_the_lobby_alive(serve: Serve) -> None:
 async def test_w18_times_are_utc_and_who_has_no_row_is_told(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two hours after the connect, wherever the machine stands."""
+    """A row expires two hours after the connect, in any time zone, and its owner gets an error."""
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     clock = VirtualClock()
     day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
@@ -273,7 +273,7 @@ async def test_w18_times_are_utc_and_who_has_no_row_is_told(
 async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
     serve: Serve, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """No name, no code, no payload."""
+    """The log has outcomes and ids, but no name, game code or payload."""
     caplog.set_level(logging.INFO, logger="poker_signal")
     secrets = {"name": "Zoë-Ω", "game": "SECRET", "payload": "192.0.2.77"}
     async with serve() as weather:
@@ -281,7 +281,7 @@ async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
             async with peer(weather, secrets["name"], secrets["game"]) as player:
                 await tell(player, type="join", payload=secrets["payload"])
                 await hear(host)
-                await tell(host, type="offer", targetId="nobody", payload=secrets["payload"])
+                await tell(host, type="offer", targetId="Absent", payload=secrets["payload"])
                 await hear(host)
         await ended(weather, Closed, 2)
         outcomes = [record.outcome for record in weather.records if record.kind == "message"]
@@ -300,7 +300,7 @@ async def test_w19_the_log_tells_what_became_of_it_and_nothing_of_whom(
 
 
 async def test_w20_the_whole_of_it_is_tried_on_every_run(serve: Serve) -> None:
-    """From connect to the last candidate, by the client that is out there."""
+    """The client in the field completes a handshake, from connect to the last candidate."""
     async with serve() as weather:
         assert await meet_once(weather, GAME, "Zoë Ω 🂡 ") == "connected"
 

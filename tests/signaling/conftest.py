@@ -1,4 +1,4 @@
-"""Each host in turn; the Lambda function has one DynamoDB and one SSM for all tests."""
+"""Fixtures of both hosts; all Lambda functions share one DynamoDB and one SSM."""
 
 import os
 from collections.abc import Callable, Generator
@@ -21,7 +21,7 @@ MakeHost = Callable[..., AbstractAsyncContextManager[SocketHost]]
 
 @pytest.fixture(scope="package")
 def endpoint() -> Generator[str, None, None]:
-    """A DynamoDB and an SSM for all tests: each plays in games of its own."""
+    """Yield the endpoint of a DynamoDB and an SSM for all tests, which use different games."""
     with moto_server() as endpoint:
         yield endpoint
 
@@ -30,7 +30,7 @@ def endpoint() -> Generator[str, None, None]:
     params=[core_host, pytest.param(lambda_host, marks=pytest.mark.aws)], ids=["core", "lambda"]
 )
 def make_host(request: pytest.FixtureRequest) -> MakeHost:
-    """Start a host, by its rules and the secret of its tickets."""
+    """Return a function that starts a host with its rules and the secret of its tickets."""
     start: MakeHost = request.param
     endpoint = "" if start is core_host else request.getfixturevalue("endpoint")
     return lambda rules, secret=None: start(rules, endpoint, secret)

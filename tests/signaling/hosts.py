@@ -1,4 +1,4 @@
-"""Both hosts of the same rules: what a transcript is played on.
+"""Both hosts of the rules, on which a transcript is played.
 
 - ``core``: the emulator with the core in process;
 - ``lambda``: the emulator with the Lambda function and moto's DynamoDB.
@@ -32,7 +32,7 @@ PARAMETER = "/poker-signaling/tickets"
 
 
 class _Watch:
-    """An observer that can be waited for."""
+    """An observer that counts ended ``$disconnect`` invocations, and can be awaited."""
 
     def __init__(self) -> None:
         self.ended = 0
@@ -51,7 +51,7 @@ class _Watch:
 
 
 class EmulatorHost(SocketHost):
-    """An emulator, which says when somebody has left."""
+    """An emulator as a host, on which a test can wait for ``$disconnect``."""
 
     def __init__(self, emulator: Emulator, watch: _Watch, stack: AsyncExitStack) -> None:
         super().__init__(emulator.url, stack)
@@ -73,7 +73,7 @@ _current: Callable[[Any, Any], Any]
 
 
 def current(event: Any, context: Any) -> Any:
-    """Call the handler of the test that runs."""
+    """Call the handler of the running test."""
     return _current(event, context)
 
 
@@ -81,7 +81,7 @@ def current(event: Any, context: Any) -> Any:
 async def core_host(
     rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[SocketHost, None]:
-    """The emulator with the core in process."""
+    """Run the emulator with the core in process."""
     keys = None if ticket_secret is None else read_keys(ticket_secret)
     async with _socket_host(rules, None, keys) as host:
         yield host
@@ -91,10 +91,10 @@ async def core_host(
 async def lambda_host(
     rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[SocketHost, None]:
-    """The emulator with the Lambda function behind it."""
+    """Run the emulator with the Lambda function behind it."""
     global _current
-    # What the function keeps open is closed when nobody is left to be told of anything; else it
-    # would stay at a port that may be a later test's.
+    # The function's HTTP connections are closed last, after all its invocations. Otherwise they
+    # would stay open to a port that a later test may get.
     with ExitStack() as at_last:
         async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
             management_endpoint = os.environ[MANAGEMENT_ENDPOINT]

@@ -1,4 +1,4 @@
-"""The clients of an endpoint, as a transcript calls them."""
+"""An endpoint with clients, as transcripts use it."""
 
 from contextlib import AsyncExitStack
 
@@ -37,10 +37,10 @@ class SocketHost:
         return await hear_text(self._clients[key])
 
     async def leave(self, key: str) -> None:
-        """Close; who knows when ``$disconnect`` has run, waits for it."""
+        """Close; a subclass also waits until ``$disconnect`` has run."""
         await self._clients[key].close()
 
     async def is_closed(self, key: str) -> int:
-        """Return the code with which the host closes the connection, once it does."""
+        """Wait until the host closes the connection; return the close code."""
         code, _ = await closed(self._clients[key])
         return code or 0

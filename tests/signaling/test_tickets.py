@@ -1,4 +1,4 @@
-"""Join tickets on every host: who gets in, who does not, and that nothing tells the ticket."""
+"""Join tickets on every host: accepted and refused tickets, and logs without tickets."""
 
 import json
 import time
@@ -51,7 +51,7 @@ async def test_a_ticket_decides_who_gets_in(
     capsys: pytest.CaptureFixture[str],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """With the same status everywhere; and nobody who looks at a log can use it."""
+    """A ticket gets the same status on every host, and no log contains it or a secret."""
     make, status = CASES[case]
     game = uuid.uuid4().hex
     async with make_host(Rules(), SECRET) as host:
@@ -68,14 +68,14 @@ async def test_a_ticket_decides_who_gets_in(
 
 
 async def test_bad_names_are_refused_before_tickets(make_host: MakeHost) -> None:
-    """400 says what a ticket cannot mend."""
+    """A bad name or session is refused with 400 before the ticket is checked."""
     async with make_host(Rules(), SECRET) as host:
         assert await host.connect("x", query_of("", "game", None)) == 400
         assert await host.connect("x", query_of("Zoe", "game", "short")) == 400
 
 
 async def test_a_protected_seat_is_refused_after_tickets(make_host: MakeHost) -> None:
-    """Who has no ticket does not learn who is there; who has one still needs the session."""
+    """A connect as HOST gets 401 without a ticket, and 409 with a ticket but no session."""
     game = uuid.uuid4().hex
     async with make_host(Rules(), SECRET) as host:
         good = f"&ticket={ticket(game, player='HOST')}"
@@ -85,7 +85,7 @@ async def test_a_protected_seat_is_refused_after_tickets(make_host: MakeHost) ->
 
 
 async def test_a_ticket_that_nobody_asked_for_is_ignored(make_host: MakeHost) -> None:
-    """Tickets are switched on at the server after the clients send them."""
+    """A ticket is ignored if the server requires none, so clients may send tickets first."""
     async with make_host(Rules()) as host:
         query = query_of(PLAYER, uuid.uuid4().hex, None)
         assert await host.connect("z", f"{query}&ticket=whatever") == 101

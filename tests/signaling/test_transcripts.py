@@ -1,4 +1,4 @@
-"""Who connects, who says what, and who must hear what: the same bytes on every host."""
+"""Transcripts of connects, messages and frames: the same bytes on every host."""
 
 import pytest
 
@@ -13,6 +13,6 @@ from tests.signaling.transcripts import CASES, Step, hold
 async def test_a_transcript_is_the_same_on_every_host(
     rules: Rules, steps: list[Step], make_host: MakeHost
 ) -> None:
-    """Byte for byte; and nobody hears anything that is not in it."""
+    """Every host sends the frames of a transcript, byte for byte, and no others."""
     async with make_host(rules) as host:
         await hold(steps, host)

@@ -1,4 +1,4 @@
-"""Who connects, who says what, and who must hear what."""
+"""Transcripts: connects of clients, their messages, and the frames that they must get."""
 
 import uuid
 from collections.abc import AsyncGenerator
@@ -10,7 +10,7 @@ from tests.support.client import query_of
 
 
 class Connects(NamedTuple):
-    """Somebody connects, or is refused."""
+    """A step: a client connects, or is refused."""
 
     key: str
     player: str
@@ -21,27 +21,27 @@ class Connects(NamedTuple):
 
 
 class Says(NamedTuple):
-    """Somebody sends a message."""
+    """A step: a client sends a message."""
 
     key: str
     text: str
 
 
 class Hears(NamedTuple):
-    """Somebody must hear exactly this next."""
+    """A step: the next frame that a client gets must be exactly this."""
 
     key: str
     text: str
 
 
 class Leaves(NamedTuple):
-    """Somebody closes its connection."""
+    """A step: a client closes its connection."""
 
     key: str
 
 
 class IsClosed(NamedTuple):
-    """The host closes somebody's connection."""
+    """A step: the host closes a client's connection."""
 
     key: str
     code: int
@@ -74,7 +74,7 @@ OFFERED = Hears("a", '{"type":"offer","senderId":"HOST","payload":{"sdp":"v=0"}}
 NOT_FOUND = "\\u201cBob\\u201d is not in this game."
 NAME_TAKEN = "A player named \\u201cAlice\\u201d is in this game already."
 HOST_TAKEN = "A player named \\u201cHOST\\u201d is in this game already."
-NO_HOST = error("HOST_NOT_FOUND", "Nobody is hosting this game. Please check the code.")
+NO_HOST = error("HOST_NOT_FOUND", "This game has no host. Please check the code.")
 TO_HOST = "In this game players may send messages only to the host."
 MALFORMED = "This message cannot be understood: it is not a JSON object."
 
@@ -101,7 +101,7 @@ MESH: dict[str, list[Step]] = {
             '{"type":"join","senderId":"Alice","payload":{"b" :1.0, "a":1e400,"\\u00e9":"é"}}',
         ),
     ],
-    "a name is whatever a human typed": [
+    "a name may have any characters": [
         HOST,
         Connects("z", "Zoë 🂡 +1%20"),
         Says("z", '{"type":"join"}'),
@@ -115,7 +115,7 @@ MESH: dict[str, list[Step]] = {
         Hears("h", '{"type":"join","senderId":"Alice","payload":null}'),
         Hears("a", '{"type":"ack","id":"7","payload":{"targetId":"HOST"}}'),
     ],
-    "a ping needs nobody": [ALICE, Says("a", '{"type":"ping"}'), Hears("a", '{"type":"pong"}')],
+    "a ping has no target": [ALICE, Says("a", '{"type":"ping"}'), Hears("a", '{"type":"pong"}')],
     "no host": [ALICE, JOIN, Hears("a", NO_HOST)],
     "a host that left": [HOST, ALICE, Leaves("h"), JOIN, Hears("a", NO_HOST)],
     "HOST joins itself": [
@@ -183,7 +183,7 @@ MESH: dict[str, list[Step]] = {
         Says("b", '{"type":"join"}'),
         Hears("b", error("DUPLICATE_NAME", NAME_TAKEN)),
     ],
-    "nobody speaks in another's name": [
+    "only the owner sends in its name": [
         *(HOST, ALICE, Connects("b", "Alice")),
         Says("b", '{"type":"answer","targetId":"HOST","id":"1"}'),
         Hears("b", undelivered("DUPLICATE_NAME", NAME_TAKEN, "answer", "HOST", "1")),
@@ -251,8 +251,8 @@ TOO_MUCH: list[Step] = [
     Hears("a", error("RATE_LIMITED", THROTTLED, "2")),
     Says("a", '{"type":"ice-candidate","targetId":"HOST","id":"3"}'),
     Hears("a", undelivered("RATE_LIMITED", THROTTLED, "ice-candidate", "HOST", "3")),
-    Says("a", '{"type":"player-connected","targetId":"Nobody"}'),
-    Hears("a", undelivered("RATE_LIMITED", THROTTLED, "player-connected", "Nobody")),
+    Says("a", '{"type":"player-connected","targetId":"Absent"}'),
+    Hears("a", undelivered("RATE_LIMITED", THROTTLED, "player-connected", "Absent")),
     Says("a", '{"type":"ping"}'),
     Hears("a", '{"type":"pong"}'),
     Says("a", '{"type":"fold"}'),
@@ -300,15 +300,15 @@ CASES = [
 
 
 async def hold(steps: list[Step], host: SocketHost) -> None:
-    """Play a transcript: the same bytes, and nobody hears anything that is not in it."""
+    """Play a transcript; check that clients get its frames, byte for byte, and no others."""
     open_keys = [key async for key in _play(steps, host)]
     for key in open_keys:
         await host.say(key, '{"type":"ping"}')
-        assert await host.hear(key) == '{"type":"pong"}', f"{key} heard something else"
+        assert await host.hear(key) == '{"type":"pong"}', f"{key} got another frame before"
 
 
 async def _play(steps: list[Step], host: SocketHost) -> AsyncGenerator[str, None]:
-    """Play a transcript; yield who is still connected at its end."""
+    """Play a transcript; yield the keys of the clients that are connected at its end."""
     run = uuid.uuid4().hex[:8]
     open_keys: list[str] = []
     for step in steps:

@@ -10,7 +10,7 @@ from websockets.exceptions import InvalidStatus
 from poker_signal.emulator.client import connection
 
 PATIENCE_S = 30
-"""For a busy machine; only a test that fails waits so long."""
+"""Seconds, for a busy machine; only a test that fails waits so long."""
 
 
 class HasUrl(Protocol):
@@ -29,13 +29,13 @@ def query_of(player: str, game: str, session: str | None = None, **more: str) ->
 def peer(
     server: HasUrl | str, player: str, game: str = "GAME01", session: str | None = None, **more: str
 ) -> connect:
-    """Return a client that connects as the app in the field does; to be awaited or entered."""
+    """Return a client that connects as the app in the field; await it, or use `async with`."""
     url = server if isinstance(server, str) else server.url
     return connection.connect_to(url, query_of(player, game, session, **more), PATIENCE_S)
 
 
 async def status_of(client: connect) -> int:
-    """Return the status of a handshake; a client that is let in leaves again."""
+    """Return the status of a WebSocket handshake; an accepted client disconnects again."""
     try:
         async with client:
             return 101
@@ -72,7 +72,7 @@ async def code_heard(client: ClientConnection) -> tuple[str, str]:
 
 
 async def settle(client: ClientConnection) -> None:
-    """Return once all that was sent before has been dealt with, and nothing was heard of it."""
+    """Wait until all earlier messages were handled; check that the client got no frame."""
     await tell(client, type="ping")
     assert await hear(client) == {"type": "pong"}
 

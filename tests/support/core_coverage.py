@@ -1,8 +1,8 @@
-"""Measures what tests/core covers of the core, in whichever process its tests run.
+"""Coverage of the core by tests/core, in every process that runs these tests.
 
-``make test`` sets ``POKER_SIGNAL_COVERAGE``, combines the files that the processes leave, and
-fails below 100 %. The core is imported while it is traced, before any test; afterwards only the
-tests of tests/core are.
+``make test`` sets ``POKER_SIGNAL_COVERAGE``, combines the files that the processes write, and
+fails below 100 %. The import of the core is traced, before any test; after that, only the tests
+of tests/core are traced.
 """
 
 import importlib
@@ -20,7 +20,7 @@ _measuring: coverage.Coverage | None = None
 
 @contextmanager
 def traced() -> Generator[None, None, None]:
-    """Trace meanwhile, if coverage is asked for."""
+    """Trace the block, if coverage is enabled."""
     if _measuring is None:
         yield
         return
@@ -32,7 +32,7 @@ def traced() -> Generator[None, None, None]:
 
 
 def begin() -> None:
-    """Import the core under coverage, if it is asked for; before anything else imports it."""
+    """Import the core under coverage, if enabled; call this before any import of the core."""
     global _measuring
     if not os.environ.get("POKER_SIGNAL_COVERAGE"):
         return
@@ -43,6 +43,6 @@ def begin() -> None:
 
 
 def end() -> None:
-    """Write what was measured."""
+    """Write the measured coverage."""
     if _measuring is not None:
         _measuring.save()

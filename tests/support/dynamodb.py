@@ -1,8 +1,8 @@
 """DynamoDB without AWS: a double in memory, and moto's in this process or behind a port.
 
-The double is deterministic, has what the function uses, and is held equal to moto's by
-tests/adversity/test_dynamodb.py. Each of its calls stops before it takes effect and before it is
-answered, so that others may come in between.
+The double is deterministic and has only the operations that the function uses.
+tests/adversity/test_dynamodb.py compares it with moto's. Each of its calls pauses before it takes
+effect and before it is answered, so that others can run in between.
 """
 
 import io
@@ -28,28 +28,28 @@ REGION = "us-west-2"
 Item = dict[str, dict[str, Any]]
 
 Pause = Callable[[str], None]
-"""Called with what is about to happen; returns when it may."""
+"""Called with the name of the next step; returns when the step may happen."""
 
 
 class DynamoDB:
-    """A client of one table. ``index_follows`` decides whether the index lags."""
+    """A client of one table; with ``lagging``, the index changes only by ``catch_up``."""
 
     def __init__(self, pause: Pause = lambda what: None, lagging: bool = False) -> None:
         self.items: dict[str, Item] = {}
         self.index: dict[str, Item] = {}
         self.on_query: Callable[[list[Item]], list[Item]] = lambda items: items
-        """Sees what a query found, and may put it into another order."""
+        """Called with the items that a query found; returns them, perhaps reordered."""
         self._pause = pause
         self._lagging = lagging
         self._behind: dict[str, list[Item | None]] = {}
 
     @property
     def behind(self) -> list[str]:
-        """The keys of which the index does not know the latest yet."""
+        """The keys with writes that are not in the index yet."""
         return sorted(self._behind)
 
     def catch_up(self, key: str) -> None:
-        """Let the index hear of a key's next write; those of one key keep their order."""
+        """Apply a key's next write to the index; writes of one key keep their order."""
         item = self._behind[key].pop(0)
         if not self._behind[key]:
             del self._behind[key]
@@ -72,7 +72,7 @@ class DynamoDB:
         KeyConditionExpression: str,
         ExpressionAttributeValues: Item,
     ) -> dict[str, Any]:
-        """Return what the index knows of a game."""
+        """Return the items of a game that are in the index."""
         assert KeyConditionExpression == "gameId = :game"
         game = ExpressionAttributeValues[":game"]
         self._pause(f"Query {game['S']}")
@@ -89,7 +89,7 @@ class DynamoDB:
         ConditionExpression: str | None = None,
         ExpressionAttributeValues: Item | None = None,
     ) -> dict[str, Any]:
-        """Store an item, in place of the one of its key."""
+        """Store an item, replacing the one with its key."""
         key = Item["connectionId"]["S"]
         self._pause(f"PutItem {key}")
         self._check(key, ConditionExpression, ExpressionAttributeValues)
@@ -140,7 +140,7 @@ class DynamoDB:
             or item.get("connectedAt") != (values or {}).get(":at"),
         }
         if not holds[condition]:
-            # A failed condition is an answer as well, and may be late.
+            # A failed condition is an answer as well, and may come late.
             self._pause(f"{key}: the condition fails")
             raise client_error("ConditionalCheckFailedException", 400)
 
@@ -162,7 +162,7 @@ class DynamoDB:
 
 
 def _copy(item: Item | None) -> Any:
-    """Return an item of its own."""
+    """Return a copy of an item."""
     if item is None:
         return None
     return {
@@ -174,7 +174,7 @@ def _copy(item: Item | None) -> Any:
 
 
 def client_error(code: str, status: int) -> ClientError:
-    """Return what botocore raises of an answer."""
+    """Return the error that botocore raises for an answer."""
     response = {
         "Error": {"Code": code, "Message": "of AWS"},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -183,7 +183,7 @@ def client_error(code: str, status: int) -> ClientError:
 
 
 class DynamoDBServer:
-    """Doubles behind DynamoDB's own protocol, a table each: a WSGI application."""
+    """A WSGI application that speaks DynamoDB's protocol, with a double for each table."""
 
     def __init__(self) -> None:
         self._schemas: dict[str, Any] = {}
@@ -231,7 +231,7 @@ class DynamoDBServer:
 
 
 class Body(io.BytesIO):
-    """A body of an answer, as urllib3 has it."""
+    """The body of an answer, with urllib3's interface."""
 
     def stream(self) -> Generator[bytes, None, None]:
         """Yield the rest of it."""
@@ -246,17 +246,17 @@ def client_at(endpoint: str, service: str = "dynamodb") -> Any:
         region_name=REGION,
         aws_access_key_id="x",
         aws_secret_access_key="x",
-        # As the function's own client has it, for the same reasons.
+        # The same as the function's own client, for the same reasons.
         config=Config(user_agent="poker-signal", parameter_validation=False),
     )
 
 
-# One for all: each reads botocore's descriptions of AWS anew, which is most of what a client costs.
+# One session for all clients: reading botocore's service descriptions is most of a client's cost.
 _session = botocore.session.get_session()
 
 
 def client_of(application: Application) -> Any:
-    """Return a botocore client that asks a WSGI application, without a socket in between."""
+    """Return a botocore client that calls a WSGI application, without a socket in between."""
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         body = request.body.encode() if isinstance(request.body, str) else request.body
@@ -310,7 +310,7 @@ def moto_server() -> Generator[str, None, None]:
     server.start()
     try:
         host, port = server.get_host_and_port()
-        # All of moto's servers in a process are one AWS: an earlier test may have left something.
+        # All of moto's servers in a process share their state, which an earlier test may have left.
         BackendDict.reset()
         with closing(client_at(f"http://{host}:{port}")) as client:
             client.create_table(**schema(TABLE))

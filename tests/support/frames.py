@@ -1,4 +1,4 @@
-"""HTTP and WebSocket frames byte by byte, for what no client library sends or shows."""
+"""HTTP and WebSocket frames as bytes, for cases that no client library sends or shows."""
 
 import asyncio
 import base64
@@ -34,14 +34,14 @@ class Answer(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """A frame of the server's."""
+    """A frame of the server."""
 
     opcode: int
     payload: bytes
 
 
 def handshake(target: str) -> bytes:
-    """Return a request for a WebSocket."""
+    """Return an upgrade request."""
     return (
         f"GET {target} HTTP/1.1\r\nHost: example.org\r\n"
         "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
@@ -53,7 +53,7 @@ HANDSHAKE = handshake("/prod?playerId=raw&gameId=GAME01")
 
 
 def upgrade_headers() -> dict[str, str]:
-    """Return the headers that ask for a WebSocket, with a key of their own."""
+    """Return the headers of an upgrade request, with a new key."""
     return {
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -63,7 +63,7 @@ def upgrade_headers() -> dict[str, str]:
 
 
 def frame(head: int, is_masked: bool, payload: bytes, announced: int | None = None) -> bytes:
-    """Return a frame, which may announce another length; a mask is zero and changes nothing."""
+    """Return a frame, perhaps with a wrong length; the mask is zero and changes nothing."""
     length = len(payload) if announced is None else announced
     mask_bit = 0x80 if is_masked else 0
     if length < 126:
@@ -76,7 +76,7 @@ def frame(head: int, is_masked: bool, payload: bytes, announced: int | None = No
 
 
 def client_frame(opcode: int, payload: bytes, *, fin: bool = True) -> bytes:
-    """Return a frame of a client's."""
+    """Return a frame of a client."""
     return frame((0x80 if fin else 0) | opcode, True, payload)
 
 
@@ -98,7 +98,7 @@ async def read_answer(reader: asyncio.StreamReader) -> Answer:
 async def raw_connection(
     server: HasUrl | str,
 ) -> AsyncGenerator[tuple[asyncio.StreamReader, asyncio.StreamWriter], None]:
-    """Connect a bare socket; TLS where the URL says so."""
+    """Open a bare connection, with TLS if the URL says so."""
     parts = urlsplit(server if isinstance(server, str) else server.url)
     secure = parts.scheme in {"wss", "https"}
     async with asyncio.timeout(PATIENCE_S):
@@ -136,7 +136,7 @@ class Wire:
         return await self.answer()
 
     async def upgrade(self, target: str, headers: Mapping[str, str] = NOTHING) -> Answer:
-        """Ask for a WebSocket."""
+        """Send an upgrade request and return its answer."""
         return await self.ask(target, headers={**upgrade_headers(), **headers})
 
     def send_request(
@@ -169,7 +169,7 @@ class Wire:
         return Frame(first & 0x0F, payload)
 
     def abort(self, *, reset: bool = False) -> None:
-        """End the connection without a word, or tear it down."""
+        """Close the TCP connection without a close frame; ``reset`` sends a RST."""
         if reset:
             linger = struct.pack("ii", True, 0)
             connection = self._writer.get_extra_info("socket")

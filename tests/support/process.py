@@ -1,4 +1,4 @@
-"""Commands as processes: started, waited for until they print their URL, ended by their id."""
+"""Commands as processes: start them, wait until they print their URL, end them by their id."""
 
 import json
 import os
@@ -23,7 +23,7 @@ EMULATE = (*COMMAND, "emulate")
 START_S = 60
 END_S = 20
 PATIENCE_S = 50
-"""How long a process may take to start, to end, and to play a script."""
+"""Seconds that a process may take to start, to end, and to play a script."""
 
 Process = subprocess.Popen[str]
 
@@ -31,19 +31,19 @@ _CPUCLOCK_SCHED = 2
 
 
 class Served(NamedTuple):
-    """A process that serves, and the line that it printed."""
+    """A running server process, and the line that it printed."""
 
     process: Process
     line: str
 
     @property
     def url(self) -> str:
-        """The URL that the line consists of."""
+        """The URL in the line."""
         return self.line.strip()
 
 
 class Usage:
-    """The processor time and the memory that a process takes."""
+    """CPU time and memory of a process."""
 
     def __init__(self, process_id: int) -> None:
         self.id = process_id
@@ -70,7 +70,7 @@ def running(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Generator[Process, None, None]:
-    """Start a command with pipes; at the end of the block it is told to stop, or killed."""
+    """Start a command with pipes; at the end of the block signal it, and kill it after END_S."""
     with subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -111,7 +111,7 @@ def _first_line(process: Process, stderr: int | IO[Any]) -> str:
         _, said = process.communicate()
         if not isinstance(stderr, int):
             said = os.pread(stderr.fileno(), 10_000, 0).decode(errors="replace")
-        raise AssertionError(f"{process.args!r} printed {line!r}, not its URL; it said: {said}")
+        raise AssertionError(f"{process.args!r} printed {line!r}, not its URL; stderr: {said}")
     return line
 
 
@@ -131,7 +131,7 @@ def start(*arguments: str, code: str = "") -> Generator[Process, None, None]:
 
 
 def play(*arguments: str, says: str = "", code: str = "") -> tuple[int, list[Any], str]:
-    """Run ``poker-signal`` to its end; return its exit code, what it printed, and stderr."""
+    """Run ``poker-signal`` to its end; return exit code, printed JSON objects, and stderr."""
     with start(*arguments, code=code) as process:
         out, err = process.communicate(says, timeout=PATIENCE_S)
     return process.returncode, [json.loads(line) for line in out.splitlines()], err
@@ -147,18 +147,18 @@ def until(process: Process, event: str) -> Any:
 
 
 SPARE_DESCRIPTORS = 500
-"""Besides connections, in either process."""
+"""Descriptors besides connections, in either process."""
 
 
 class TooFewDescriptors(SystemExit):
-    """This process may not open as many sockets as it is to; the text says what to do."""
+    """The hard limit of open files is too low; the text says how to raise it."""
 
 
 def allow_descriptors(connections: int) -> None:
-    """Raise the limit of this process, and of those that it starts, where that is allowed.
+    """Raise the limit of open files of this process, and of those that it starts.
 
     Raises:
-        TooFewDescriptors: it is not.
+        TooFewDescriptors: the hard limit is too low.
     """
     needed = connections + SPARE_DESCRIPTORS
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

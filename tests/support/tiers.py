@@ -3,13 +3,13 @@
 ========  ============  =====================================================================
 tier      command       holds
 ========  ============  =====================================================================
-quick     make quick    what needs no other process, no browser, no moto and plays no games
-test      make test     quick, and what does: everything that has caught a bug. CI runs it
-nightly   make nightly  all of it at full size, and the tests that are marked ``nightly``
+quick     make quick    tests without other processes, browser, moto and whole games
+test      make test     quick, and tests with these: every test that has found a bug. CI runs it
+nightly   make nightly  all tests at full size, and those that are marked ``nightly``
 ========  ============  =====================================================================
 
-Markers (pyproject.toml) assign a test to a tier; ``POKER_SIGNAL_TIER`` chooses the sizes below.
-An own variable, as ``SCHEDULES=500 make adversity``, overrides one size.
+Markers (pyproject.toml) assign a test to a tier; ``POKER_SIGNAL_TIER`` selects the sizes below.
+A variable for one size overrides it, for example ``SCHEDULES=500 make adversity``.
 """
 
 import os

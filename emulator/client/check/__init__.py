@@ -1,1 +1,1 @@
-"""Does a deployment, or an emulator, keep the rules of wire protocol version 1?"""
+"""Check that a deployment or an emulator keeps the rules of wire protocol version 1."""

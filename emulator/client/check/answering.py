@@ -1,4 +1,4 @@
-"""Rules about what the sender itself hears."""
+"""Rules about the frames that the sender itself gets."""
 
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.check.scene import (
@@ -25,36 +25,36 @@ async def ack(scene: Scene) -> None:
 
 
 async def ping(scene: Scene) -> None:
-    """As often as it comes, and nobody else needs to be there."""
+    """Every ping is answered, also when no other client is in the game."""
     (alice,) = await scene.seat("Alice")
     for _ in range(5):
         await scene.ask(alice, message("ping"), {"type": "pong"})
 
 
 async def unknown_type(scene: Scene) -> None:
-    """The client's own mistake."""
+    """A message of an unknown type is answered with an error."""
     (alice,) = await scene.seat("Alice")
     await scene.ask(alice, message("fold", HOST), error("UNKNOWN_TYPE"))
     await scene.ask(alice, message("fold", HOST, "", "7"), error("UNKNOWN_TYPE", "7"))
 
 
 async def invalid_message(scene: Scene) -> None:
-    """No JSON object, no type, no target, an id that is none."""
+    """A message that is not JSON, or lacks a type, a target or a valid id, is an error."""
     (alice,) = await scene.seat("Alice")
     for text in ("x", "[1]", "{}", '{"type":1}', '{"type":"offer"}', '{"type":"ping","id":""}'):
         await scene.ask(alice, text, error("INVALID_MESSAGE"))
 
 
 async def missing_target(scene: Scene) -> None:
-    """Undelivered, never error: the app tears a live game down at any error."""
+    """A missing target is reported as undelivered, not error: the app ends a game on any error."""
     (host,) = await scene.seat(HOST)
     for type_ in DIRECTED:
-        await scene.ask(host, message(type_, "Nobody", "1"), undelivered(type_, "Nobody"))
-    await scene.ask(host, message("offer", "Nobody", "", "7"), undelivered("offer", "Nobody", "7"))
+        await scene.ask(host, message(type_, "Absent", "1"), undelivered(type_, "Absent"))
+    await scene.ask(host, message("offer", "Absent", "", "7"), undelivered("offer", "Absent", "7"))
 
 
 async def who_left(scene: Scene) -> None:
-    """Is no target any more."""
+    """A player that has left is a missing target."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(host, alice, "offer")
     await alice.close()
@@ -66,7 +66,7 @@ async def who_left(scene: Scene) -> None:
 
 
 async def no_host(scene: Scene) -> None:
-    """The final answer to a join."""
+    """A join without a HOST is answered with an error."""
     (alice,) = await scene.seat("Alice")
     await scene.ask(alice, message("join"), error("HOST_NOT_FOUND"))
 
@@ -78,13 +78,13 @@ async def host_joins(scene: Scene) -> None:
 
 
 async def oneself(scene: Scene) -> None:
-    """Nobody addresses themselves."""
+    """A client cannot send to itself."""
     (host,) = await scene.seat(HOST)
     await scene.ask(host, message("offer", HOST), error("NOT_ALLOWED"))
 
 
 async def among_players(scene: Scene) -> None:
-    """Mesh: they may address each other. Star: they must not. One of the two."""
+    """Players may send to each other in a mesh, and must not in a star; find out which it is."""
     alice, bob = await scene.seat("Alice", "Bob")
     expected = (
         f"Bob hears {relayed('answer', 'Alice', '1')} (mesh), or Alice hears an error with the "
@@ -102,9 +102,9 @@ async def among_players(scene: Scene) -> None:
 
 
 async def offers_of_players(scene: Scene) -> None:
-    """Star: only HOST offers. Mesh: everybody may."""
+    """Only HOST may offer in a star; every player may in a mesh."""
     if scene.star is None:
-        raise Skipped("whether this is a mesh or a star is not known")
+        raise Skipped("the topology is unknown: mesh or star")
     host, alice = await scene.seat(HOST, "Alice")
     if scene.star:
         await scene.ask(alice, message("offer", HOST, "1"), error("NOT_ALLOWED"))

@@ -1,4 +1,4 @@
-"""Rules of design: who may connect, and how long that takes."""
+"""Rules about connecting: which clients are accepted, and how long it takes."""
 
 from poker_signal.emulator.client.check.scene import Scene, new_game
 
@@ -6,42 +6,42 @@ REPEATS = 5
 
 
 async def connects(scene: Scene) -> None:
-    """The very first handshake: on AWS the function may have to start for it."""
+    """A client can connect; on AWS this first handshake may include a cold start."""
     scene.samples_ms.append(await scene.connect() * 1000)
     scene.note = "the first, perhaps a cold start"
 
 
 async def connects_again(scene: Scene) -> None:
-    """Those that come after it, one after the other."""
+    """More clients can connect, one after the other."""
     for _ in range(REPEATS):
         scene.samples_ms.append(await scene.connect() * 1000)
 
 
 async def refuses_no_player(scene: Scene) -> None:
-    """Without playerId: 400."""
+    """A handshake without playerId is refused with 400."""
     await scene.refuse(400, playerId=None)
 
 
 async def refuses_no_game(scene: Scene) -> None:
-    """Without gameId: 400."""
+    """A handshake without gameId is refused with 400."""
     await scene.refuse(400, playerId="Alice", gameId=None)
 
 
 async def refuses_names(scene: Scene) -> None:
-    """Too long, white space alone, control characters: 400."""
+    """Names that are too long, blank or hold control characters are refused with 400."""
     for name in ("x" * 129, " ", "a\tb", ""):
         await scene.refuse(400, playerId=name)
         await scene.refuse(400, playerId="Alice", gameId=name)
 
 
 async def refuses_sessions(scene: Scene) -> None:
-    """Too short, too long, not visible ASCII: 400."""
+    """Sessions that are too short, too long or not visible ASCII are refused with 400."""
     for session in ("1234567", "x" * 129, "eight or nine", "größer-als"):
         await scene.refuse(400, playerId="Alice", session=session)
 
 
 async def refuses_without_ticket(scene: Scene) -> None:
-    """None: 401; the ticket of another player, or of another game: 403."""
+    """A missing ticket is refused with 401, that of another player or game with 403."""
     await scene.refuse(401, playerId="Alice", ticket=None)
     await scene.refuse(403, playerId="Alice", ticket=scene.ticket(scene.game, "Bob"))
     await scene.refuse(403, playerId="Alice", ticket=scene.ticket(new_game(), "Alice"))

@@ -1,4 +1,4 @@
-"""Rules about who owns a name."""
+"""Rules about the owner of a name."""
 
 import asyncio
 import secrets
@@ -8,14 +8,14 @@ from poker_signal.core.model import HOST
 from poker_signal.emulator.client.check.scene import Failed, Scene, error, message
 
 RETRY_S = 0.25
-"""Between the joins of a player whose former connection is not known to be gone yet."""
+"""Seconds between two joins of a player while the server still takes its old connection as open."""
 
 APP_JOINS_AFTER_S = 1
-"""How long the app in the field waits between connecting and its only join."""
+"""Seconds that the app in the field waits between connecting and its only join."""
 
 
 async def duplicate_name(scene: Scene) -> None:
-    """While the first is alive the second is told so, and HOST does not hear of it."""
+    """A second client with the name gets an error, and its join does not reach HOST."""
     host, alice = await scene.seat(HOST, "Alice")
     (second,) = await scene.seat("Alice")
     await scene.ask(second, message("join", None, '"second"'), error("DUPLICATE_NAME"))
@@ -25,7 +25,7 @@ async def duplicate_name(scene: Scene) -> None:
 
 
 async def name_is_free_again(scene: Scene) -> None:
-    """Once its player has left, and also for somebody who connected before."""
+    """A name is free once its player has left, also for a client that connected before that."""
     host, alice = await scene.seat(HOST, "Alice")
     (waiting,) = await scene.seat("Alice")
     await alice.close()
@@ -34,7 +34,7 @@ async def name_is_free_again(scene: Scene) -> None:
 
 
 async def ghost(scene: Scene) -> None:
-    """A connection that ended without a word does not lock its player out."""
+    """A connection that ended without a close frame does not lock its player out."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(alice, host, "join")
     alice.abort()
@@ -44,7 +44,7 @@ async def ghost(scene: Scene) -> None:
     heard: list[str] = []
     while time.perf_counter() - start < scene.server.timeout_s:
         await again.send_text(message("join", None, '"again"'))
-        who, frame = await scene.hear_either((host, again), "HOST hears the join of who came back")
+        who, frame = await scene.hear_either((host, again), "HOST hears the player's next join")
         if who is host:
             scene.samples_ms.append((time.perf_counter() - start) * 1000)
             if scene.samples_ms[0] > (APP_JOINS_AFTER_S + scene.server.pause_s) * 1000:
@@ -64,7 +64,7 @@ async def ghost(scene: Scene) -> None:
 
 
 async def takeover(scene: Scene) -> None:
-    """The same name with the same session: the old socket is closed, the new one is it."""
+    """A client with the same name and session replaces the old connection, which is closed."""
     session = secrets.token_hex(16)
     (host,) = await scene.seat(HOST)
     (old,) = await scene.seat("Alice", session=session)
@@ -75,7 +75,7 @@ async def takeover(scene: Scene) -> None:
 
 
 async def no_takeover(scene: Scene) -> None:
-    """Another session, or none, takes no seat."""
+    """A client with another session, or with none, does not replace a connection."""
     (host,) = await scene.seat(HOST)
     (alice,) = await scene.seat("Alice", session=secrets.token_hex(16))
     for session in (None, secrets.token_hex(16)):
@@ -84,7 +84,7 @@ async def no_takeover(scene: Scene) -> None:
 
 
 async def protected_host(scene: Scene) -> None:
-    """A HOST with a session is not replaced by one that does not know it."""
+    """A HOST with a session cannot be replaced by a client without that session."""
     (host,) = await scene.seat(HOST, session=secrets.token_hex(16))
     await scene.refuse(409, playerId=HOST)
     await scene.refuse(409, playerId=HOST, session=secrets.token_hex(16))
@@ -94,7 +94,7 @@ async def protected_host(scene: Scene) -> None:
 
 
 async def host_restarts(scene: Scene) -> None:
-    """It gets its game back with its session."""
+    """A HOST that connects again with its session gets its game back."""
     session = secrets.token_hex(16)
     (old,) = await scene.seat(HOST, session=session)
     (new,) = await scene.seat(HOST, session=session)
@@ -104,7 +104,7 @@ async def host_restarts(scene: Scene) -> None:
 
 
 async def newest_host(scene: Scene) -> None:
-    """Without sessions the tablet that connected last gets the joins."""
+    """Without sessions the HOST that connected last gets the joins."""
     (old,) = await scene.seat(HOST)
     (new,) = await scene.seat(HOST)
     (alice,) = await scene.seat("Alice")

@@ -1,4 +1,4 @@
-"""Rules about messages that reach another player."""
+"""Rules about messages that are relayed to another player."""
 
 import time
 
@@ -12,27 +12,27 @@ from poker_signal.emulator.client.check.scene import (
 
 REPEATS = 5
 PAIRS = 8
-"""Of offer and candidate, both at once: API Gateway runs them side by side."""
+"""Offers that are each followed at once by a candidate; API Gateway handles both in parallel."""
 
 AS_WRITTEN = '{"b" :1.0, "a":1e400,"sdp":"v=0\\r\\n","\\u00e9":"é 🂡", "n":[null,{}]}'
-"""JSON that does not survive being read and written again."""
+"""JSON that changes when it is parsed and written again."""
 
 
 async def join(scene: Scene) -> None:
-    """HOST hears who joins."""
+    """HOST gets a player's join."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(alice, host, "join")
 
 
 async def descriptions(scene: Scene) -> None:
-    """Offer there, answer back."""
+    """Offer and answer are relayed."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(host, alice, "offer")
     await scene.relay(alice, host, "answer")
 
 
 async def candidates(scene: Scene) -> None:
-    """Candidates both ways, after what they belong to."""
+    """Candidates are relayed both ways, after offer and answer."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(host, alice, "offer")
     await scene.relay(alice, host, "answer")
@@ -43,13 +43,13 @@ async def candidates(scene: Scene) -> None:
 
 
 async def player_connected(scene: Scene) -> None:
-    """The app's last word of a handshake."""
+    """The player-connected message, which ends the app's handshake, is relayed."""
     host, alice = await scene.seat(HOST, "Alice")
     await scene.relay(alice, host, "player-connected")
 
 
 async def payload_as_written(scene: Scene) -> None:
-    """Byte for byte, and ``null`` where there was none; from whatever a human typed as a name."""
+    """A payload arrives byte for byte, or as ``null`` if absent, also from a Unicode name."""
     host, zoe = await scene.seat(HOST, "Zoë 🂡 +1%20")
     await scene.relay(zoe, host, "join", AS_WRITTEN)
     await scene.relay(host, zoe, "offer", AS_WRITTEN)
@@ -58,16 +58,17 @@ async def payload_as_written(scene: Scene) -> None:
 
 
 async def sender_is_the_connection(scene: Scene) -> None:
-    """What a message says of its sender does not count."""
+    """The senderId is the name of the sending connection, whatever the message itself says."""
     host, mallory = await scene.seat(HOST, "Mallory")
     await mallory.send_text('{"type":"join","senderId":"Alice","playerId":"Alice","payload":1}')
     await scene.hear_relayed(host, "join", "Mallory", "1")
 
 
 async def offer_before_candidate(scene: Scene) -> None:
-    """Sent back to back, to players that were never offered anything; one after the other.
+    """No candidate that is sent right after an offer arrives before it.
 
-    All at once would keep a small server busy for longer than the second that a candidate waits.
+    Players take turns: all of them at once could keep a small server busy for longer than the one
+    second that a candidate waits for its offer.
     """
     host, *players = await scene.seat(HOST, *(f"Player {number}" for number in range(PAIRS)))
     for player in players:
@@ -80,7 +81,7 @@ async def offer_before_candidate(scene: Scene) -> None:
 
 
 async def whole_handshake(scene: Scene) -> None:
-    """From the join to the last candidate, as the app does it; the time that the app has is 5 s."""
+    """A whole handshake works, from the join to the last candidate; the app gives up after 5 s."""
     for number in range(REPEATS):
         host, alice = await scene.seat(HOST, f"Player {number}", game=new_game())
         start = time.perf_counter()
@@ -89,15 +90,15 @@ async def whole_handshake(scene: Scene) -> None:
         await scene.relay(host, alice, "ice-candidate")
         await scene.relay(alice, host, "answer")
         await scene.relay(alice, host, "ice-candidate")
-        # The handshake as a whole counts, not its messages.
+        # One sample per handshake, in place of those that `relay` took per message.
         scene.samples_ms[number:] = [(time.perf_counter() - start) * 1000]
 
 
 async def games_are_apart(scene: Scene) -> None:
-    """The same names in another game hear nothing, and cannot be addressed."""
+    """No message reaches another game, not even the same name in it."""
     host, _ = await scene.seat(HOST, "Alice")
     other_host, bob = await scene.seat(HOST, "Bob", game=new_game())
     await scene.ask(host, message("offer", "Bob", "1"), undelivered("offer", "Bob"))
-    # The next that is heard there is that game's own: nothing came before it.
+    # `relay` fails if another frame comes first: none of the first game's messages arrived.
     await scene.relay(bob, other_host, "join")
     await scene.relay(other_host, bob, "offer")

@@ -1,4 +1,4 @@
-"""What became of the rules: as a table for people, as JSON for machines."""
+"""Results of a check: as a table for people, as JSON for programs."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _INDENT = " " * (2 + _OUTCOME_WIDTH)
 
 
 def lines_of(row: RuleResult) -> list[str]:
-    """Return a row of the table, and what belongs below it."""
+    """Return a row of the table, and the indented lines below it."""
     line = (
         f"  {row.outcome:{_OUTCOME_WIDTH}}{row.rule.name:{_NAME_WIDTH}}{_time(row):>{_TIME_WIDTH}}"
     )
@@ -27,7 +27,7 @@ def lines_of(row: RuleResult) -> list[str]:
 
 
 def summary(rows: Sequence[RuleResult], seconds: float) -> str:
-    """Return the last line."""
+    """Return the table's last line: counts, duration and topology."""
     counts = {
         "held": sum(row.outcome == "ok" for row in rows),
         "FAILED": failures(rows),
@@ -38,18 +38,18 @@ def summary(rows: Sequence[RuleResult], seconds: float) -> str:
 
 
 def failures(rows: Sequence[RuleResult]) -> int:
-    """Return how many rules do not hold."""
+    """Return the number of rules that failed."""
     return sum(row.outcome == "FAILED" for row in rows)
 
 
 def topology(rows: Sequence[RuleResult]) -> str | None:
-    """Return ``mesh`` or ``star``, if one of the rules found out."""
+    """Return ``mesh`` or ``star``; None if no rule found out."""
     found = [row.star for row in rows if row.star is not None]
     return ("star" if found[-1] else "mesh") if found else None
 
 
 def document(url: str, rows: Sequence[RuleResult], seconds: float) -> dict[str, Any]:
-    """Return everything, ready for JSON; times are milliseconds unless they say otherwise."""
+    """Return all results, ready for JSON; ``seconds`` is the duration of the check."""
     return {
         "url": url,
         "ok": failures(rows) == 0,

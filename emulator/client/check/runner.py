@@ -1,4 +1,4 @@
-"""All rules, played one after the other."""
+"""The list of all rules, and the loop that plays them one after the other."""
 
 import math
 import statistics
@@ -12,19 +12,19 @@ from poker_signal.emulator.client.connection import Ended
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, hint
 
 MAX_TIMEOUTS = 12
-"""How many time-outs a whole check may take, in all: then it ends."""
+"""Time limit of a whole check, as a multiple of ``Server.timeout_s``; pauses come on top."""
 
 MAX_PAUSES = 5
-"""How many pauses a rule may make."""
+"""Pauses that a rule may make, for the time limit."""
 
 APP_GIVES_UP_MS = 5000
-"""When the host in the field gives a player up, counted from the join."""
+"""Milliseconds after the join at which the host in the field gives up."""
 
 Outcome = Literal["ok", "FAILED", "skipped"]
 
 
 class Rule(NamedTuple):
-    """What must hold."""
+    """A rule of the protocol, and the function that plays it in a ``Scene``."""
 
     group: str
     name: str
@@ -32,26 +32,26 @@ class Rule(NamedTuple):
 
 
 class RuleResult(NamedTuple):
-    """What became of a rule."""
+    """The outcome of one rule."""
 
     rule: Rule
     outcome: Outcome
     samples_ms: Sequence[float] = ()
     note: str = ""
-    """What else is worth knowing; why it was skipped; after a failure, what to do."""
+    """After a success, a remark; if skipped, the reason; after a failure, a hint."""
     expected: str = ""
     came: str = ""
     star: bool | None = None
-    """Whether the topology turned out to be a star, as far as is known."""
+    """True for a star, False for a mesh; None: not known yet."""
 
     @property
     def median_ms(self) -> float:
-        """The middle of the samples."""
+        """Median of the samples."""
         return statistics.median(self.samples_ms)
 
     @property
     def p95_ms(self) -> float:
-        """What all but one in twenty of the samples stay below."""
+        """95th percentile of the samples."""
         return sorted(self.samples_ms)[math.ceil(0.95 * len(self.samples_ms)) - 1]
 
 
@@ -80,50 +80,48 @@ RULES = (
     Rule(_ANSWERING, "an unknown type is an error", answering.unknown_type),
     Rule(_ANSWERING, "an invalid message is an error", answering.invalid_message),
     Rule(_ANSWERING, "for a missing target: undelivered", answering.missing_target),
-    Rule(_ANSWERING, "for who left: undelivered", answering.who_left),
+    Rule(_ANSWERING, "for a player that left: undelivered", answering.who_left),
     Rule(_ANSWERING, "a join without HOST is an error", answering.no_host),
     Rule(_ANSWERING, "HOST cannot join itself", answering.host_joins),
-    Rule(_ANSWERING, "nobody addresses themselves", answering.oneself),
+    Rule(_ANSWERING, "a client cannot send to itself", answering.oneself),
     Rule(_ANSWERING, "player to player: mesh or star", answering.among_players),
     Rule(_ANSWERING, "a player's offer: mesh or star", answering.offers_of_players),
     Rule(_OWNING, "a name is refused while its player lives", owning.duplicate_name),
     Rule(_OWNING, "a name is free once its player left", owning.name_is_free_again),
     Rule(_OWNING, "a ghost does not lock its player out", owning.ghost),
     Rule(_OWNING, "a session takes its seat over", owning.takeover),
-    Rule(_OWNING, "another session does not", owning.no_takeover),
+    Rule(_OWNING, "another session takes no seat over", owning.no_takeover),
     Rule(_OWNING, "a protected HOST: others get 409", owning.protected_host),
     Rule(_OWNING, "a HOST restarts with its session", owning.host_restarts),
-    Rule(_OWNING, "without sessions the newest HOST is it", owning.newest_host),
+    Rule(_OWNING, "without sessions the newest HOST gets joins", owning.newest_host),
 )
 
 TICKETS = Rule(_CONNECTING, "no ticket: 401, another's: 403", connecting.refuses_without_ticket)
-"""Where tickets are asked for."""
+"""Played only at a server that requires tickets."""
 
 
 async def check(
     server: Server, rules: Sequence[Rule] | None = None
 ) -> AsyncGenerator[RuleResult, None]:
-    """Play the rules, by default all; yield what became of each as soon as it is known.
+    """Play the rules, by default all; yield each result as soon as it is known.
 
-    When the first connection fails, nothing else is tried.
+    If the first rule cannot connect, no other is played. After the time limit the rest fail.
     """
     if rules is None:
         rules = (FIRST, TICKETS, *RULES[1:]) if server.tickets else RULES
     patience_s = MAX_TIMEOUTS * server.timeout_s + MAX_PAUSES * len(rules) * server.pause_s
     ends_at = time.monotonic() + patience_s
     star: bool | None = None
-    reachable = True
     for rule in rules:
-        if not reachable:
-            row = RuleResult(rule, "skipped", note="nobody can connect")
-        elif time.monotonic() > ends_at:
-            came = f"{patience_s:g} s were over; a larger --timeout gives it more"
+        if time.monotonic() > ends_at:
+            came = f"the time limit of {patience_s:g} s was over; a larger --timeout raises it"
             row = RuleResult(rule, "FAILED", expected="to be played", came=came, star=star)
         else:
             row = await _play(rule, server, star)
         star = row.star
-        reachable = reachable and not (rule is FIRST and row.outcome == "FAILED")
         yield row
+        if rule is FIRST and row.outcome == "FAILED":
+            return
 
 
 async def _play(rule: Rule, server: Server, star: bool | None) -> RuleResult:

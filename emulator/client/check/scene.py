@@ -1,4 +1,4 @@
-"""The stage on which one rule is played: games that nobody else knows, and their players."""
+"""Players and assertions for one rule, in games that no other client knows."""
 
 import asyncio
 import json
@@ -24,7 +24,7 @@ from poker_signal.emulator.client.connection import (
 
 
 class Failed(PokerSignalError):
-    """The rule does not hold."""
+    """The rule does not hold; ``expected`` and ``came`` say what should and what did happen."""
 
     def __init__(self, expected: str, came: str) -> None:
         super().__init__(expected, came)
@@ -33,30 +33,33 @@ class Failed(PokerSignalError):
 
 
 class Skipped(PokerSignalError):
-    """The rule cannot be played here; the text says why."""
+    """The rule cannot be played at this server; the text says why."""
 
 
 class Server(NamedTuple):
-    """What is checked, and how patiently."""
+    """The server to check, and how long to wait for it."""
 
     url: str
     timeout_s: float = 10
-    """How long an expectation waits."""
+    """Seconds to wait for each expected frame."""
     pause_s: float = 0
-    """Between connecting and the first message. DynamoDB's index shows a new row only after a
-    moment; the app in the field waits for a second."""
+    """Seconds between connecting and the first message. DynamoDB's index may lag behind a new
+    row; the app in the field waits one second."""
     tickets: Tickets | None = None
-    """If it asks for tickets: who makes them."""
+    """Makes join tickets; None: the server requires none."""
 
 
 class Scene:
-    """One rule, played once; to be entered."""
+    """Async context in which one rule is played once; it closes all its clients at the end.
+
+    Its methods raise ``Failed`` if an expectation does not hold.
+    """
 
     def __init__(self, server: Server, star: bool | None = None) -> None:
         self.star = star
-        """Whether players may address HOST alone, as far as that is known."""
+        """True if players may send to HOST only; None: not known yet."""
         self.samples_ms: list[float] = []
-        """How long whatever the rule is about took, each time."""
+        """Measured durations of the step that the rule is about, in milliseconds."""
         self.note = ""
         self.server = server
         self.game = new_game()
@@ -69,14 +72,14 @@ class Scene:
     async def __aexit__(self, *error: Any) -> None:
         await self._stack.__aexit__(*error)
 
-    # Players that come and go.
+    # Connecting and closing.
 
     async def seat(
         self, *players: str, session: str | None = None, game: str | None = None
     ) -> list[Client]:
-        """Connect players at the same time, then give the server its pause."""
+        """Connect players in parallel, then pause; return their clients in the order given."""
         entering = (self._enter(player, session, game or self.game) for player in players)
-        # None is left behind half connected when another is refused.
+        # Wait for all of them: if one is refused, the others are closed with the stack.
         entered = await asyncio.gather(*entering, return_exceptions=True)
         clients = [client for client in entered if isinstance(client, Client)]
         for problem in entered:
@@ -86,18 +89,18 @@ class Scene:
         return clients
 
     async def connect(self, player: str = HOST) -> float:
-        """Connect and leave; return how many seconds connecting took."""
+        """Connect and close; return the seconds that the handshake took."""
         async with self._client(player, None, self.game) as client:
             return client.handshake_s
 
     async def pause(self) -> None:
-        """Give the server time to note who came or left."""
+        """Give the server's index time to show new and deleted rows."""
         await asyncio.sleep(self.server.pause_s)
 
     async def refuse(self, status: int, **parameters: str | None) -> None:
-        """Connect with any parameters: that must be refused with this status.
+        """Connect with these query parameters, and expect a refusal with this status.
 
-        The game, and a ticket where they are needed, are good unless said otherwise.
+        By default ``gameId`` and, if required, ``ticket`` are valid; ``None`` leaves one out.
         """
         parameters = {"gameId": self.game, **parameters}
         ticket = self.ticket(parameters["gameId"] or "", parameters.get("playerId") or "")
@@ -123,17 +126,17 @@ class Scene:
         return signal_client(server.url, player, game, session, server.timeout_s, ticket)
 
     def ticket(self, game: str, player: str) -> str | None:
-        """Return the ticket of a player, if the server asks for them."""
+        """Return a ticket for a player; None if the server requires none."""
         return self.server.tickets(game, player) if self.server.tickets else None
 
-    # Messages, and what must come of them.
+    # Sending, and expecting frames.
 
     async def relay(
         self, sender: Client, target: Client, type_: str, payload: str | None = None
     ) -> None:
-        """Send a message: the target must hear it next, from this sender, as it was written.
+        """Send a message, and expect it unchanged as the target's next frame.
 
-        ``payload`` is JSON text; without it, one that was never seen before.
+        ``payload`` is JSON text; None: a payload with a random value.
         """
         payload = payload or f'{{"check":"{secrets.token_hex(4)}"}}'
         start = time.perf_counter()
@@ -142,11 +145,11 @@ class Scene:
         self._sample(start)
 
     async def hear_relayed(self, target: Client, type_: str, sender: str, payload: str) -> None:
-        """Let the next frame be exactly this message."""
+        """Expect exactly this relayed message as the next frame."""
         expected = relayed(type_, sender, payload)
         frame = await self.hear(target, f"{target.player} hears {expected}")
         body: Any = frame.body
-        # Blanks between the frame's own members are the server's affair, the payload is not.
+        # White space between the frame's members is free; the payload must be byte for byte.
         as_agreed = isinstance(body, dict) and (
             body.keys() == {"type", "senderId", "payload"}
             and (frame.type, frame.sender) == (type_, sender)
@@ -156,9 +159,9 @@ class Scene:
             raise Failed(f"{target.player} hears {expected}", frame.text)
 
     async def ask(self, client: Client, text: str, expected: dict[str, Any]) -> None:
-        """Send anything: the next that the client hears must have these members and no others.
+        """Send any text, and expect a frame with exactly these members as the client's next.
 
-        An answer with a ``code`` must have a sentence for it as well.
+        If its payload has a ``code``, it must have a non-empty ``message`` as well.
         """
         start = time.perf_counter()
         await client.send_text(text)
@@ -166,7 +169,7 @@ class Scene:
         self._sample(start)
 
     async def hear_answer(self, client: Client, expected: dict[str, Any]) -> None:
-        """Let the next frame have these members and no others."""
+        """Expect a frame with exactly these members as the next, as ``ask`` does."""
         words = f"{client.player} hears {json.dumps(expected, ensure_ascii=False)}"
         frame = await self.hear(client, words)
         body: Any = frame.body
@@ -179,7 +182,7 @@ class Scene:
             raise Failed(words, frame.text)
 
     async def hear(self, client: Client, expected: str) -> Frame:
-        """Return the next frame, whatever it is."""
+        """Return the next frame; raise ``Failed`` after ``Server.timeout_s``."""
         try:
             return await client.expect(within=self.server.timeout_s)
         except NotHeard as error:
@@ -187,7 +190,7 @@ class Scene:
             raise Failed(expected, came) from None
 
     async def hear_either(self, clients: Iterable[Client], expected: str) -> tuple[Client, Frame]:
-        """Return the next frame that any of these clients hears, and who it is."""
+        """Return the first client that gets a frame, and the frame."""
 
         async def tell_who(client: Client) -> tuple[Client, Frame]:
             return client, await self.hear(client, expected)
@@ -195,7 +198,7 @@ class Scene:
         return await _first(tell_who(client) for client in clients)
 
     async def closed(self, client: Client, expected: str) -> None:
-        """Let the server end this connection."""
+        """Expect the server to close this connection."""
         try:
             await client.expect_close(self.server.timeout_s)
         except NotHeard as error:
@@ -206,7 +209,7 @@ class Scene:
 
 
 def new_game() -> str:
-    """Return a game id that nobody guesses: nobody's game is touched."""
+    """Return a game id that cannot be guessed, so that no other game is touched."""
     return f"check-{secrets.token_hex(16)}"
 
 
@@ -223,19 +226,19 @@ def message(type_: str, target: str | None = None, payload: str = "", id_: str =
 
 
 def relayed(type_: str, sender: str, payload: str) -> str:
-    """Return what the target of a message hears."""
+    """Return the frame in which a message is relayed, as JSON text."""
     quoted = json.dumps(sender, ensure_ascii=False)
     return f'{{"type":"{type_}","senderId":{quoted},"payload":{payload}}}'
 
 
 def error(code: str, id_: str | None = None) -> dict[str, Any]:
-    """Return a frame of type error, but for its sentence."""
+    """Return a frame of type error, without its ``message``."""
     frame = {"type": "error", "payload": {"code": code}}
     return frame if id_ is None else {**frame, "id": id_}
 
 
 def undelivered(type_: str, target: str, id_: str | None = None) -> dict[str, Any]:
-    """Return a frame of type undelivered, but for its sentence."""
+    """Return a frame of type undelivered, without its ``message``."""
     payload = {"code": "TARGET_NOT_FOUND", "type": type_, "targetId": target}
     frame: dict[str, Any] = {"type": "undelivered", "payload": payload}
     return frame if id_ is None else {**frame, "id": id_}

@@ -1,6 +1,6 @@
-// The whole analysis: entries of a trace in, games, rows, attempts and verdicts out.
+// The analysis: entries of a trace in, games, rows, attempts and verdicts out.
 //
-// Pure, without a page: tests and other tools import it as it is.
+// Pure, without the DOM: tests and other tools can import it.
 
 import { Timeline } from "./timeline.js";
 import { judge } from "./verdict.js";
@@ -8,7 +8,7 @@ import { judge } from "./verdict.js";
 export { CLIENT, HOST } from "./handshake.js";
 
 export class Analysis {
-  /** `ended`: the entries are a recording, after which nothing is known. */
+  /** `ended`: true if the entries are a recording, which ends with its last entry. */
   constructor({ ended = false } = {}) {
     this.ended = ended;
     this._timeline = new Timeline();
@@ -18,12 +18,12 @@ export class Analysis {
     this._timeline.add(entry);
   }
 
-  /** Take connections that are open since before the first entry, as the API's `connections`. */
+  /** Add connections that were open before the first entry, in the format of the API. */
   seed(connections) {
     for (const connection of connections) this._timeline.seed(connection);
   }
 
-  /** Return the connections that were open at a time, as `seed` takes them. */
+  /** Return the connections that were open at a time, in the format of `seed`. */
   openAt(at) {
     const wasOpen = (each) => each.connectAt <= at && (each.isOpen || each.closed?.at > at);
     const open = [...this.connections.values()].filter(wasOpen);
@@ -35,7 +35,7 @@ export class Analysis {
     }));
   }
 
-  /** Games by id; "" holds what belongs to none. */
+  /** Games by id; "" has the entries that belong to no game. */
   get games() {
     return this._timeline.games;
   }
@@ -52,14 +52,14 @@ export class Analysis {
     return this._timeline.count;
   }
 
-  /** Judge an attempt at a time; a recording's time is that of its last entry. */
+  /** Judge an attempt at a time, by default that of the last entry. */
   verdict(attempt, now = this.lastAt) {
     const world = { now, ended: this.ended, games: this.games, game: attempt.game };
     return judge(attempt, world);
   }
 }
 
-/** Analyse entries at once. */
+/** Return the analysis of a list of entries. */
 export function analyse(entries, options) {
   const analysis = new Analysis(options);
   for (const entry of entries) analysis.add(entry);

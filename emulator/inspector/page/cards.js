@@ -1,4 +1,4 @@
-// The handshake cards: one attempt each, the newest first.
+// The handshake cards: one per attempt, the newest first.
 
 import { byId, copy, h, setText, shown } from "./dom.js";
 import { bugReport, kinds, mermaid, pytestTest } from "./export.js";
@@ -18,7 +18,7 @@ export class Cards {
     this._game = null;
   }
 
-  /** Draw the attempts of a game; returns those whose verdict has become final. */
+  /** Draw the attempts of a game; return the cards whose verdict has become final. */
   show(game, verdictOf) {
     if (game !== this._game) {
       this._game = game;
@@ -44,14 +44,14 @@ export class Cards {
 
   _place(elements, total) {
     if (elements.length === 0) {
-      const text = "Nobody has tried to connect to a host yet.";
+      const text = "No player has tried to connect to a host yet.";
       if (this._host.textContent !== text) this._host.replaceChildren(h("p", { class: "none" }, text));
       return;
     }
     const more = total - elements.length;
     if (more > 0) elements.push(this._moreButton(more));
     const inPlace = this._host.children.length === elements.length && elements.every((each, index) => this._host.children[index] === each);
-    // Moving what has the focus would take it away.
+    // Moving the focused element would remove the focus.
     if (!inPlace) this._host.replaceChildren(...elements);
   }
 
@@ -62,7 +62,7 @@ export class Cards {
   }
 }
 
-// Who only connects where nobody signals is no handshake of ours.
+// A connection alone, in a game without signaling messages or a host, is not a handshake.
 const isWorthACard = ({ game, connection }) =>
   game.hasSignals || game.wasHere(HOST) || Boolean(connection?.refused);
 
@@ -95,7 +95,7 @@ class Card {
     return `${shown(this.attempt.player)} to ${shown(this.attempt.host)}: ${this._headline.textContent}`;
   }
 
-  /** Draw; tell whether the verdict has just become final. */
+  /** Draw the card; return true if the verdict has just become final. */
   update(verdict) {
     this._verdict = verdict;
     const before = this.element.dataset.state;
@@ -137,7 +137,7 @@ class Card {
   }
 }
 
-// HOST itself may be refused, or join its own game.
+// HOST itself has a card if it is refused or joins its own game.
 function title({ player, host }) {
   const names = [h("bdi", {}, shown(player)), " → ", h("bdi", {}, shown(host))];
   return player === host ? names.slice(0, 1) : names;
@@ -173,7 +173,7 @@ function step(name, state, when) {
   return h("li", { class: state }, h("i", { "aria-hidden": "true" }, MARKS[state]), h("b", {}, name), h("span", { class: "unseen" }, SAID[state]), h("span", {}, when));
 }
 
-// From connecting on: the client joins after 1 s, and the host gives up 5 s after that.
+// The time bar, from connecting on: the client joins after 1 s, and the host gives up 5 s later.
 function budget(attempt, now) {
   const start = attempt.connection ? Math.min(attempt.connection.connectAt, attempt.startAt) : attempt.startAt;
   const reconnected = attempt.startAt - start > 20_000 ? attempt.startAt : start;
@@ -185,7 +185,7 @@ function budget(attempt, now) {
   const percent = (ms) => `${Math.min(Math.max((ms / scale) * 100, 0), 100)}%`;
   const bar = h("div", { class: "bar-fill" });
   bar.style.width = percent(used);
-  // The five seconds begin where the first one ends: the figures alone would say otherwise.
+  // The five seconds count from the join or offer, not from connecting: the label says so.
   const began = attempt.offer && !attempt.join ? "offer" : "join";
   const marks = [mark("1 s", CLIENT.joinDelayMs, percent, "joins"), mark(`${began} + 5 s`, limit, percent, "gives up")];
   const points = [attempt.join, attempt.offer, attempt.answer].filter(Boolean).map((each) => {
@@ -215,7 +215,7 @@ function candidates(attempt) {
 function side(attempt, who, other) {
   const last = latest(attempt, who);
   const ufrag = last?.sdp?.ufrags.at(-1) ?? null;
-  // A restart leaves candidates behind that belong to the description before it.
+  // After an ICE restart, earlier candidates belong to the previous description.
   const known = attempt.descriptionsOf(who).filter(hasArrived).flatMap((each) => each.sdp?.ufrags ?? []);
   const foreign = attempt.candidatesOf(who).filter((each) => each.candidate.ufrag && known.length > 0 && !known.includes(each.candidate.ufrag));
   const matched = ufrag === null || !hasArrived(last) ? "" : foreign.length > 0 ? " ✕" : " ✓";
@@ -231,13 +231,13 @@ function side(attempt, who, other) {
 
 const hasArrived = (description) => description.deliveredAt !== null;
 
-// What the other side has heard of; until then, what it will.
+// The latest description that has arrived, or if none has, the latest that was sent.
 function latest(attempt, who) {
   const all = attempt.descriptionsOf(who);
   return all.findLast(hasArrived) ?? all.at(-1);
 }
 
-// A certificate of one's own is what the other side checks DTLS against.
+// Each side must have its own certificate; DTLS checks it against the fingerprint.
 function fingerprint(last, theirs) {
   const print = last?.sdp?.fingerprints[0];
   if (!print) return last?.sdp?.sections.length > 0 ? h("td", { class: "bad" }, "none ✕") : h("td", {}, "–");

@@ -1,10 +1,10 @@
-// The header, the filter, the keys: what the user turns.
+// The controls: header, filter, files and keys.
 
 import { byId, h, setText, shown } from "./dom.js";
 import { familyOf } from "./filter.js";
 import { showKeys } from "./dialogs.js";
 
-const THEMES = { auto: "Auto", light: "Light", dark: "Dark" };
+const THEMES = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark" };
 
 export class Controls {
   constructor(inspector) {
@@ -31,7 +31,7 @@ export class Controls {
     byId("save").addEventListener("click", (click) => {
       if (!["gone", "connecting"].includes(byId("status").dataset.state)) return;
       click.preventDefault();
-      this._inspector.notice("The emulator does not answer, and it is the emulator that writes the recording.");
+      this._inspector.notice("The emulator does not answer. It is needed to save the recording.");
     });
     byId("help").addEventListener("click", showKeys);
     byId("theme").addEventListener("click", () => this._turnTheme());
@@ -51,7 +51,6 @@ export class Controls {
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;
     document.documentElement.dataset.theme = this._theme === "auto" ? (dark ? "dark" : "light") : this._theme;
     setText(byId("theme"), THEMES[this._theme]);
-    byId("theme").setAttribute("aria-label", `Theme: ${THEMES[this._theme]}`);
   }
 
   status(state, text) {
@@ -74,7 +73,7 @@ export class Controls {
     if (source === "live" && state !== "gone" && state !== "connecting") this._inspector.showStatus();
   }
 
-  /** On a phone, one of three views at a time. */
+  /** Show one of the three views; wide screens show all of them. */
   view(name) {
     document.body.dataset.view = name;
     for (const button of document.querySelectorAll(".views button")) {
@@ -197,7 +196,7 @@ function fill(select, values) {
   select.value = values.includes(chosen) ? chosen : "";
 }
 
-// Storage may be switched off.
+// Storage may be disabled.
 function stored(key) {
   try {
     return localStorage.getItem(`poker-signal-${key}`) ?? "";
@@ -210,6 +209,6 @@ function store(key, value) {
   try {
     localStorage.setItem(`poker-signal-${key}`, value);
   } catch {
-    // Then the theme lasts as long as the page.
+    // Then the theme is lost when the page is closed.
   }
 }

@@ -1,11 +1,11 @@
-// The details of a row: what was said, what was decoded, and what can be done with it.
+// The details of a row: its entries, decoded SDP and candidates, and actions.
 
 import { byId, copy, h, shown } from "./dom.js";
 import { bugReport, eventFile, mermaid, payloadOf, pytestTest } from "./export.js";
 import { candidateOf, parseSdp, sdpOf } from "./sdp.js";
 import { bytes, clock, closeMeaning, delta, outcomeOf } from "./words.js";
 
-/** More than this is shown in part: a page of a million characters does not scroll. */
+/** Characters of a text that are shown: a page with a million characters scrolls too slowly. */
 const MAX_SHOWN = 200_000;
 
 export class Details {
@@ -34,14 +34,14 @@ export class Details {
     );
   }
 
-  /** The response may come after the row was opened, and its connection end. */
+  /** Draw again if the row has a new entry, such as the response, or its connection ended. */
   refresh() {
     if (!this._row) return;
     if (this._row.entries.length !== this._entries) this.show(this._row);
     else if (this._isOpen(this._row) !== this._wasOpen) this._redrawButtons();
   }
 
-  // What can be unfolded stays as it is.
+  // Only the buttons, so that open sections stay open.
   _redrawButtons() {
     const buttons = this._host.querySelector(".buttons");
     if (buttons.contains(document.activeElement)) this.focus();
@@ -71,7 +71,7 @@ export class Details {
     );
   }
 
-  // What became of the whole, so that nobody has to go back for it.
+  // The verdict of the attempt, so that the user need not go back to the card.
   _verdict(row) {
     if (!row.attempt) return "";
     const { state, headline } = this._actions.verdictOf(row.attempt);
@@ -146,7 +146,7 @@ function sdpSection(parsed, text) {
     true,
     facts,
     h("ul", { class: "media" }, ...parts),
-    parsed.candidates.length > 0 ? candidateTable(parsed.candidates) : h("p", { class: "hint" }, "No candidates within: they are trickled."),
+    parsed.candidates.length > 0 ? candidateTable(parsed.candidates) : h("p", { class: "hint" }, "No candidates in the description: they are trickled."),
     section("SDP text", false, pre(text)),
   );
 }
@@ -201,7 +201,7 @@ function pre(text) {
   const part = cut ? text.slice(0, MAX_SHOWN) : text;
   const block = h("pre", { tabindex: 0 }, lines(part));
   const button = h("button", { type: "button", class: "small", onclick: (event) => copy(text, event.currentTarget) }, "Copy");
-  return h("div", { class: "code" }, button, block, cut ? h("p", { class: "hint" }, `The first ${MAX_SHOWN} of ${text.length} characters; Copy takes all.`) : null);
+  return h("div", { class: "code" }, button, block, cut ? h("p", { class: "hint" }, `The first ${MAX_SHOWN} of ${text.length} characters; “Copy” copies all.`) : null);
 }
 
 const lines = (text) => text.split("\n").map(shown).join("\n");

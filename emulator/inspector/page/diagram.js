@@ -1,11 +1,11 @@
-// Draws the sequence diagram. Only rows that can be seen are in the document.
+// Draws the sequence diagram. Only visible rows are in the document.
 
 import { byId, h, shown } from "./dom.js";
 import { HOST } from "./handshake.js";
 import { bytes, clock, delta, outcomeOf } from "./words.js";
 
 const ROW_HEIGHT = 34;
-/** Rows are drawn this many at a time, and as many beyond what can be seen. */
+/** Rows per step of scrolling; as many are drawn beyond the visible ones. */
 const STEP = 4;
 
 export class Diagram {
@@ -28,7 +28,7 @@ export class Diagram {
     new ResizeObserver(() => this._resized()).observe(this._scroller);
   }
 
-  /** Show rows of a game: all of them, or what the filter leaves. */
+  /** Show rows of a game: all of them, or those that pass the filter. */
   show(game, rows) {
     if (game !== this._game) {
       this._game = game;
@@ -37,7 +37,7 @@ export class Diagram {
       this._clear();
     }
     this._rows = rows;
-    // Unfiltered, a row's place is its index.
+    // Without a filter, the place of a row is its index.
     this._places = rows === game?.rows ? null : new Map(rows.map((row, place) => [row.index, place]));
     this._drawLanes();
     this._list.style.height = `${rows.length * ROW_HEIGHT}px`;
@@ -69,7 +69,7 @@ export class Diagram {
     const first = Math.max(0, view - STEP);
     const count = Math.ceil(this._scroller.clientHeight / ROW_HEIGHT) + 3 * STEP;
     const last = Math.min(this._rows.length, first + count);
-    // Within one step of rows there is nothing to do while the page scrolls.
+    // Scrolling within one step changes nothing.
     if (!this._stale && first === this._first && last === this._last) return;
     [this._first, this._last] = [first, last];
     const activePlace = this._placeOf(this._active);
@@ -95,12 +95,12 @@ export class Diagram {
       fresh.append(element);
     };
     for (let place = first; place < last; place += 1) draw(place);
-    // What aria-activedescendant names has to be in the document.
+    // The row that aria-activedescendant names must be in the document.
     if (activePlace !== undefined) draw(activePlace);
     this._list.append(fresh);
   }
 
-  // Lanes: HOST, the gateway, then everybody in order of appearance.
+  // Lanes: HOST, the gateway, then the players in order of appearance.
 
   _drawLanes() {
     this._shownLanes = this._lanesOfRows();
@@ -119,12 +119,12 @@ export class Diagram {
     this._stale = true;
   }
 
-  // Who has no lane is drawn at the gateway.
+  // Names without a lane are drawn at the gateway.
   _columnOf(name) {
     return this._at.get(name) ?? 1;
   }
 
-  // A full table is wider than a screen: what a filter leaves has the lanes that it needs.
+  // Many lanes are wider than a screen: with a filter, show only the lanes of its rows.
   _lanesOfRows() {
     const all = this._game?.lanes ?? [];
     if (this._places === null || this._rows.length === 0) return all;
@@ -144,12 +144,12 @@ export class Diagram {
     );
   }
 
-  // Only as long as can be seen: a dashed line of a million pixels takes its time.
+  // Draw only the visible part: a dashed line of a million pixels is slow.
   _drawSpans(first, last) {
     for (const line of this._lines ?? []) line.remove();
     this._lines = [];
     if (!this._game) return;
-    // Below the last row lanes go on, as far as the eye does.
+    // Below the last row, lanes continue to the end of the view.
     const floor = last < this._rows.length ? last : Math.max(last, Math.ceil(this._list.clientHeight / ROW_HEIGHT));
     const add = (column, from, to, kind) => {
       const [top, end] = [Math.max(from, first), Math.min(to, floor)];
@@ -164,7 +164,7 @@ export class Diagram {
     this._list.prepend(...this._lines);
   }
 
-  // A player may come and go ten thousand times: only what can be seen is drawn.
+  // A player may connect ten thousand times: draw only the visible spans.
   _visibleSpans(lane, first, last) {
     if (this._rows.length === 0) return [];
     const from = this._rows[Math.min(first, this._rows.length - 1)].index;
@@ -230,7 +230,7 @@ export class Diagram {
     return [arrow, label];
   }
 
-  // Moving around.
+  // Navigation.
 
   _key(event) {
     const steps = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: 12, PageUp: -12, Home: -Infinity, End: Infinity };
@@ -261,7 +261,7 @@ export class Diagram {
     if (bottom > view.scrollTop + view.clientHeight) view.scrollTop = bottom - view.clientHeight;
   }
 
-  // The whole arrow, or where there is no room for it, its head.
+  // Scroll to the whole arrow, or if it does not fit, to its head.
   _revealSideways(row) {
     const { gutter, tail, lane } = this._widths;
     const view = this._scroller;
@@ -287,7 +287,7 @@ export class Diagram {
     this.draw();
   }
 
-  // In pixels, once: as a formula it would be worked out for every part of every row.
+  // Set widths in pixels, once: CSS would evaluate a formula for every part of every row.
   _measure() {
     const style = getComputedStyle(this._scroller);
     const [gutter, tail, least] = ["--gutter", "--tail", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
@@ -297,7 +297,7 @@ export class Diagram {
     this._widths = { gutter, tail, lane };
     this._scroller.style.setProperty("--lane", `${lane}px`);
     this._scroller.style.setProperty("--width", `${gutter + tail + lane * count}px`);
-    // Where not all lanes are seen at once, rows tell by themselves whose they are.
+    // If the lanes do not fit into the view, the labels show sender and target.
     this._scroller.classList.toggle("wide", free < least);
   }
 
@@ -317,7 +317,7 @@ export class Diagram {
 
 const ends = (row) => `${shown(row.from ?? "gateway")} → ${shown(row.to ?? "gateway")}`;
 
-/** What a row says in one sentence. */
+/** Describe a row in one sentence, for screen readers. */
 export function describe(row) {
   const who =
     row.from === row.to

@@ -1,4 +1,4 @@
-// Questions that are asked before something is done to a connection, and the list of keys.
+// Dialogs: for actions on a connection, and for the list of keys.
 
 import { byId, h, shown } from "./dom.js";
 
@@ -9,7 +9,7 @@ function open(title, ...children) {
   return dialog;
 }
 
-/** Show a form; `act(form)` may throw an Error, whose sentence is then shown in it. */
+/** Show a form; if `act(form)` throws an Error, the form shows its message. */
 function ask(title, fields, verb, act, isDanger = false) {
   const error = h("p", { class: "error", role: "alert" });
   const cancel = h("button", { type: "button", onclick: () => byId("dialog").close() }, "Cancel");
@@ -34,23 +34,23 @@ export function askClose(connection, act) {
   const reason = h("input", { name: "reason", maxlength: 120, autocomplete: "off" });
   const fields = [
     h("label", {}, "Close code: 1000, 1001, 1003, 1007 to 1014, or 3000 to 4999", code),
-    h("label", {}, "Reason, may be empty", reason),
+    h("label", {}, "Reason (optional)", reason),
   ];
   ask(`Close the connection of ${shown(connection.player)}`, fields, "Close", () => act(Number(code.value), reason.value), true);
 }
 
 export function askFrame(connection, act) {
   const text = h("textarea", { name: "frame", spellcheck: "false", required: true });
-  text.value = '{"type":"error","payload":{"code":"HOST_NOT_FOUND","message":"Nobody is hosting this game."}}';
-  ask(`Send a frame to ${shown(connection.player)}`, [h("label", {}, "Text, as the client shall get it", text)], "Send", () => act(text.value));
+  text.value = '{"type":"error","payload":{"code":"HOST_NOT_FOUND","message":"This game has no host."}}';
+  ask(`Send a frame to ${shown(connection.player)}`, [h("label", {}, "Text of the frame", text)], "Send", () => act(text.value));
 }
 
 const KEYS = [
   ["/", "search"],
-  ["p", "pause and go on"],
+  ["p", "pause or resume"],
   ["d", "go to the diagram"],
   ["↑ ↓ j k", "one event up or down"],
-  ["Page, Home, End", "further"],
+  ["Page, Home, End", "move further"],
   ["Enter", "open the details"],
   ["Esc", "close them, or clear the filter"],
 ];

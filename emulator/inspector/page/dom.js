@@ -1,4 +1,4 @@
-// Makes elements. Whatever a peer sent becomes text: there is no way here to make markup of it.
+// Helpers for the DOM. All content becomes text nodes, so data from peers can never be markup.
 
 /** Make an element: `h("p", { class: "hint", onclick }, "text", child)`. */
 export function h(tag, attributes = {}, ...children) {
@@ -14,14 +14,14 @@ export function h(tag, attributes = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** A name as it is shown: what is invisible, or turns the line around, is made visible. */
+/** A name for display: invisible and bidirectional control characters become \uXXXX. */
 export function shown(name) {
   return String(name).replace(/[\u0000-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff]/g, (char) =>
     `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
   );
 }
 
-/** Put a text on the clipboard; tell on the button whether that worked. */
+/** Put a text on the clipboard; show the result on the button. */
 export async function copy(text, button) {
   const label = button.dataset.label ?? button.textContent;
   button.dataset.label = label;
@@ -29,7 +29,7 @@ export async function copy(text, button) {
     await navigator.clipboard.writeText(text);
     button.textContent = "Copied";
   } catch {
-    // Without permission, or over plain HTTP from another device.
+    // No permission, or the page was loaded over plain HTTP from another device.
     button.textContent = copyBySelection(text) ? "Copied" : "Not allowed";
   }
   setTimeout(() => (button.textContent = label), 1500);
@@ -45,7 +45,7 @@ function copyBySelection(text) {
   return done;
 }
 
-/** Only if it differs: a screen reader would say it again, and the browser lay it out again. */
+/** Set an element's text if it differs: otherwise a screen reader would read it again. */
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

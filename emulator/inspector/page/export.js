@@ -1,6 +1,6 @@
-// Copies of what is seen: Mermaid, an event file, a pytest test, a bug report. Pure.
+// Copies of an attempt or a row: Mermaid, an event file, a pytest test, a bug report. Pure.
 //
-// All that a peer sent is redacted in them, but for the event file, which is the event itself.
+// All data from peers is redacted in them, except in the event file, which is unchanged.
 
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
@@ -11,7 +11,7 @@ const MAX_ROWS = 200;
 
 /** Return rows as a Mermaid sequence diagram. */
 export function mermaid(rows, redaction = new Redaction()) {
-  // Mermaid ends a statement at ";" and a line's end, and reads "#…;" and "%%" as its own.
+  // In Mermaid, ";" and a line break end a statement, "#…;" is an escape and "%%" a comment.
   const safe = (text) => {
     const line = redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
     const escaped = line.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
@@ -36,13 +36,13 @@ export function mermaid(rows, redaction = new Redaction()) {
 
 const arrow = (row) => (row.outcome === "bad" || row.outcome === "warn" ? "-x" : "->>");
 
-/** Return the event of a row as a file for `poker-signal invoke`; null if it has none. */
+/** Return the event of a row as a file for `poker-signal effects`; null if it has none. */
 export function eventFile(row) {
   const entry = row.entries.find((each) => each.event);
   return entry ? `${JSON.stringify(entry.event, null, 2)}\n` : null;
 }
 
-/** Return a pytest test in which the peers of an attempt say, and hear, what they did. */
+/** Return a pytest test in which the peers of an attempt send and expect the same messages. */
 export function pytestTest(attempt, rows, about) {
   const names = [...new Set([attempt.host, attempt.player])];
   const redaction = new Redaction();
@@ -52,7 +52,7 @@ export function pytestTest(attempt, rows, about) {
   const steps = stepsOf(withTheirs(attempt, rows), variable, python);
   const fixtures = steps.some((line) => line.startsWith("signal_faults.")) ? "signal_peer, signal_faults" : "signal_peer";
   const star = about.topology === "star" ? '\n@pytest.mark.signal_emulator(topology="star")' : "";
-  return `"""What ${comment(attempt.player)} and ${comment(attempt.host)} said, as a test: pip install "path/to/poker-signal[pytest]" runs it."""
+  return `"""Handshake of ${comment(attempt.player)} and ${comment(attempt.host)}, as a test. It needs: pip install "path/to/poker-signal[pytest]"."""
 
 import pytest
 
@@ -65,17 +65,18 @@ ${[...seats(attempt, steps, variable, python), ...steps].map((line) => `    ${li
 `;
 }
 
-// Who was not there then is not there in the test either.
+// Only peers that take part in the steps connect in the test.
 function seats(attempt, steps, variable, python) {
   const takes = [...variable].filter(([, seat]) => steps.some((line) => line.includes(`await ${seat}.`)));
   const rival = attempt.errors.some((each) => each.code === "DUPLICATE_NAME");
   return takes.flatMap(([name, seat]) => {
     const sit = `await signal_peer(${python(name)}, GAME)`;
-    return rival && name === attempt.player ? [`${sit}  # has the name`, `${seat} = ${sit}`] : [`${seat} = ${sit}`];
+    return rival && name === attempt.player ? [`${sit}  # owns the name`, `${seat} = ${sit}`] : [`${seat} = ${sit}`];
   });
 }
 
-// HOST's end, and what struck its connection, are rows of the game: all of its attempts have them.
+// The end of HOST and the faults of its connection are rows of the game, not of an attempt: add
+// those that concern this attempt.
 function withTheirs(attempt, rows) {
   const ends = (row) => attempt.left.some((each) => each.who === row.from && each.at === row.at);
   const struck = faultsOf(attempt);
@@ -94,7 +95,7 @@ function stepsOf(rows, variable, python) {
       last = lines.length;
       test.strikes.clear();
     }
-    // What struck on the way of a message has to be there before it.
+    // A fault that struck a message must be active before the message is sent.
     const isOnTheWay = row.kind === "fault" && !AT_CONNECTIONS.test(specOf(row));
     lines.splice(isOnTheWay ? last : lines.length, 0, ...(STEPS[row.kind]?.(row, test) ?? []));
   }
@@ -107,7 +108,7 @@ function said(row, { variable, python, away }) {
   const sender = variable.get(row.from);
   if (!sender) return [];
   const target = row.deliveredAt !== null && row.target !== row.from ? variable.get(row.target) : null;
-  // Whoever left before has come back on another connection.
+  // A peer that left before has connected again.
   const back = [row.from, ...(target ? [row.target] : [])].filter((name) => away.delete(name));
   const body = row.entries.find((each) => each.event)?.event.body ?? "";
   return [
@@ -129,12 +130,12 @@ function left(row, { variable, away }) {
   if (!variable.has(name) || away.has(name)) return [];
   away.add(name);
   const { code } = row.entries[0];
-  // No other code can be sent by a client; for those who stay it is all the same.
+  // A client can send no other code; for the other peers the code makes no difference.
   const isSendable = code === 1001 || (code >= 3000 && code <= 4999);
   return [`await ${variable.get(name)}.close(${isSendable ? code : ""})`];
 }
 
-// What struck only now and then struck here: it is added for the first events that come.
+// A fault with a number or a probability struck here: add it for the next matching event.
 function struck(row, test) {
   const [, kind, selector = "", nth, value = ""] = SPEC.exec(specOf(row)) ?? [];
   if (!kind) return [];
@@ -149,10 +150,10 @@ function struck(row, test) {
   test.faults.add(spec);
   if (kind === "ghost") test.away.add(row.to);
   return [
-    // Added anew, it counts anew.
+    // A fault that is added again counts from the start again.
     ...(isOn && !isAlways ? [`signal_faults.remove(${spec})`] : []),
     ...(isOn && isAlways ? [] : [`signal_faults.add(${spec})`]),
-    // Nobody hears of the end, the trace neither.
+    // The trace has no entry for an end whose $disconnect is skipped.
     ...(kind === "miss-disconnect" ? left({ ...row, from: row.to }, test) : []),
   ];
 }
@@ -161,11 +162,11 @@ const AT_CONNECTIONS = /^(ghost|go-away|miss-disconnect)\b/;
 const SPEC = /^([^:#=]+)(:[^#=]*)?(#[^=]*)?(?:=(.*))?$/s;
 const specOf = (row) => String(row.entries[0].fault);
 
-// A JSON string is a Python string, but for surrogate pairs, which stay as characters.
+// A JSON string is a valid Python string if surrogate pairs stay as characters.
 const pythonString = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
-/** Return a bug report in Markdown: no SDP, no payload. */
+/** Return a bug report in Markdown, without SDP and payloads. */
 export function bugReport(attempt, verdict, rows, about) {
   const redaction = new Redaction();
   const markdown = (text) => escapeMarkup(redaction.text(text));
@@ -201,7 +202,7 @@ function reportRow(row, markdown) {
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${markdown(row.type)} | ${outcome} |`;
 }
 
-/** "2 host, 1 srflx": what a side's candidates are. */
+/** "2 host, 1 srflx": the candidates of a side by kind. */
 export function kinds(attempt, who) {
   const counts = new Map();
   for (const { type, scope } of attempt.addressesOf(who)) {
@@ -211,7 +212,7 @@ export function kinds(attempt, who) {
   return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ") || "none";
 }
 
-/** Return the payload of a row's message or frame as a value; undefined if it has none. */
+/** Return the parsed payload of a row's message or frame; undefined if it has none. */
 export function payloadOf(row) {
   for (const entry of row.entries) {
     const value = readJson(entry.event?.body ?? entry.body ?? entry.frame);

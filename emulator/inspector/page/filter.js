@@ -1,8 +1,8 @@
-// Which rows are shown. Pure.
+// The filter of the diagram's rows. Pure.
 
 import { readJson } from "./handshake.js";
 
-/** Return a predicate for rows; null if everything passes. */
+/** Return a predicate for rows; null if all rows pass. */
 export function filterOf({ text = "", player = "", type = "", outcome = "", attempt = null }) {
   const needle = text.trim().toLowerCase();
   if (!needle && !player && !type && !outcome && !attempt) return null;
@@ -14,7 +14,7 @@ export function filterOf({ text = "", player = "", type = "", outcome = "", atte
     (!needle || haystack(row).includes(needle));
 }
 
-/** "closed 1001" and "closed 1006" are of one type. */
+/** The first word of a type: "closed 1001" and "closed 1006" belong to the family "closed". */
 export const familyOf = (type) => type.split(" ", 1)[0];
 
 function haystack(row) {
@@ -27,8 +27,8 @@ function haystack(row) {
   return row.haystack;
 }
 
-// Whoever searches for "Zoë" finds it, however JSON writes it. A recording may hold anything
-// in place of a text.
+// A search for "Zoë" also finds its JSON escapes. A recording may have any value in place of a
+// text.
 function unescaped(text) {
   if (typeof text !== "string") return JSON.stringify(text);
   if (!text.includes("\\u")) return text;

@@ -1,18 +1,18 @@
-// One attempt of two players to connect: what was sent, what arrived, who left. Pure.
+// One attempt of two players to connect: messages sent and delivered, errors, ends. Pure.
 
 import { candidateOf, parseSdp, sdpOf } from "./sdp.js";
 
 export const HOST = "HOST";
 
-/** What the client in the field does by its own clock. */
+/** Timing of the client in the field: the player's join after connecting, the host's time-out. */
 export const CLIENT = { joinDelayMs: 1000, giveUpMs: 5000 };
 
 const SIGNALS = new Set(["join", "offer", "answer", "ice-candidate", "player-connected"]);
 
-/** Tell whether messages of a type belong to a handshake. */
+/** Return true if messages of this type belong to a WebRTC handshake. */
 export const isSignal = (type) => SIGNALS.has(type);
 
-/** Read JSON that a peer sent; undefined if it is none, or too deep to be read. */
+/** Parse JSON that a peer sent; undefined if it is not JSON or nested too deeply. */
 export function readJson(text) {
   try {
     return JSON.parse(text);
@@ -21,7 +21,7 @@ export function readJson(text) {
   }
 }
 
-/** A message of the handshake: sent by one side, perhaps delivered to the other. */
+/** A message of the handshake, sent by one side; `deliveredAt` is null until it is delivered. */
 class Step {
   constructor(row, from, to, payload) {
     this.row = row;
@@ -32,7 +32,7 @@ class Step {
     this.deliveredAt = null;
     this.sdp = null;
     this.candidate = null;
-    /** The end of candidates has no address; the client in the field never sends it. */
+    /** True for an end-of-candidates, which has no address; the client in the field sends none. */
     this.isEnd = false;
     if (row.type === "offer" || row.type === "answer") {
       this.sdp = parseSdp(sdpOf(payload) ?? undefined);
@@ -44,7 +44,7 @@ class Step {
 }
 
 export class Attempt {
-  /** `host` is whom the player wants to reach: HOST, or between players whoever offers. */
+  /** `host` is the side that `player` wants to reach: HOST, or between players the offerer. */
   constructor(game, host, player, number, at) {
     this.game = game;
     this.host = host;
@@ -52,10 +52,10 @@ export class Attempt {
     this.number = number;
     this.startAt = at;
     this.lastAt = at;
-    /** The attempts of the same two before and after it. */
+    /** The previous and the next attempt of the same two players. */
     this.before = null;
     this.next = null;
-    /** Where entries are missing that may have been its own: `{at, dropped}`. */
+    /** Gap in the trace that may have held entries of this attempt: `{at, dropped}`. */
     this.gap = null;
     /** The player's own connection: `{connectAt, openedAt, refused, closed}`. */
     this.connection = null;
@@ -63,17 +63,17 @@ export class Attempt {
     this.offers = [];
     this.answers = [];
     this.candidates = [];
-    /** What the gateway told a side: `{at, to, type, code, message, about, targetId}`. */
+    /** Error frames to a side: `{at, to, type, code, message, about, targetId}`. */
     this.errors = [];
-    /** What went wrong behind the gateway: `{at, failure, error, about}`. */
+    /** Failures of a handler: `{at, failure, error, about}`. */
     this.failures = [];
-    /** Posts that found nobody: `{at, to, about}`. */
+    /** Posts that were answered with 410: `{at, to, about, connection}`. */
     this.ghosts = [];
-    /** Functions that answered with an error, which API Gateway tells nobody. */
+    /** Error statuses of handlers, which API Gateway does not report: `{at, status, about}`. */
     this.silent = [];
     this.unrouted = [];
     this.faults = [];
-    /** The connection with which a side last said or heard something, by name. */
+    /** The connection on which a side last sent or received a message, by name. */
     this.seats = new Map();
     /** Sides whose connection ended: `{who, connection, at, code, reason}`. */
     this.left = [];
@@ -96,22 +96,22 @@ export class Attempt {
     return this.answers[0] ?? null;
   }
 
-  /** When the client's clock started: the join arrived, or the offer was sent. */
+  /** Time at which the client's time-out starts: the join arrived, or the offer was sent. */
   get beganAt() {
     if (this.join) return this.join.deliveredAt ?? this.join.at;
     return this.offer?.at ?? this.startAt;
   }
 
-  /** When the next attempt took its place: what comes then is no longer its own. */
+  /** Time at which the next attempt took its place; later events belong to that one. */
   get endAt() {
     const { next, connection } = this;
     if (!next) return Infinity;
-    // Who has only connected under the same name may still be turned away.
+    // A newcomer that has only connected under the same name may still be refused.
     const isOver = next.join || next.offer || connection?.closed?.at >= next.startAt;
     return isOver ? next.startAt : Infinity;
   }
 
-  /** When the answer arrived after an offer that did; null until then. */
+  /** Time at which an answer arrived, if an offer arrived too; else null. */
   get completeAt() {
     const offer = this.offers.find((each) => each.deliveredAt !== null);
     const answer = this.answers.find((each) => each.deliveredAt !== null);
@@ -122,7 +122,7 @@ export class Attempt {
     return player === this.host || player === this.player;
   }
 
-  /** The connection that a side takes part with; null where that is not known. */
+  /** The connection with which a side takes part; null if unknown. */
   seatOf(who) {
     return (who === this.player ? this.connection : null) ?? this.seats.get(who) ?? null;
   }
@@ -131,21 +131,21 @@ export class Attempt {
     return this.candidates.filter((each) => each.from === who && !each.isEnd);
   }
 
-  /** Descriptions that a side has sent, the latest last. */
+  /** Offers and answers that a side has sent, the latest last. */
   descriptionsOf(who) {
     return [...this.offers, ...this.answers]
       .filter((each) => each.from === who)
       .sort((one, other) => one.at - other.at);
   }
 
-  /** Every candidate that a side has told of, also those within its description. */
+  /** All candidates that a side has sent, including those in its descriptions. */
   addressesOf(who) {
     const trickled = this.candidatesOf(who).map((each) => each.candidate);
     const within = this.descriptionsOf(who).flatMap((each) => each.sdp?.candidates ?? []);
     return [...within, ...trickled].filter(Boolean);
   }
 
-  /** Note a message; returns the step. */
+  /** Add a message; return its step. */
   take(row, from, to, payload) {
     const step = new Step(row, from, to, payload);
     if (row.type === "join") this.join ??= step;
@@ -157,7 +157,7 @@ export class Attempt {
   }
 }
 
-/** The attempts of one game: which one does a message belong to? */
+/** The attempts of one game; assigns messages to them. */
 export class Attempts {
   constructor(game) {
     this.game = game;
@@ -170,26 +170,26 @@ export class Attempts {
     return this._current.get(keyOf(one, other)) ?? null;
   }
 
-  /** Attempts of a player that are not over yet. */
+  /** The current attempts of a player. */
   openOf(player) {
     return [...this._current.values()].filter((each) => each.involves(player));
   }
 
-  /** Entries are missing: attempts that `mayGoOn` may have lost some. */
+  /** Note a gap in the trace in the attempts that `mayGoOn` selects: they may lack entries. */
   interrupted(gap, mayGoOn) {
     for (const attempt of this._current.values()) {
       if (mayGoOn(attempt)) attempt.gap ??= gap;
     }
   }
 
-  /** A player has connected: it wants to reach the host. */
+  /** Begin an attempt of a player that has connected, to reach HOST. */
   connected(player, connection, at) {
     const attempt = this._begin(HOST, player, at);
     attempt.connection = connection;
     return attempt;
   }
 
-  /** The newcomer was turned away: the name is still that of whoever had it before. */
+  /** Make the previous attempt current again, after a newcomer with its name was refused. */
   restore(attempt) {
     const key = keyOf(attempt.host, attempt.player);
     if (attempt.before && this._current.get(key) === attempt) {
@@ -201,18 +201,18 @@ export class Attempts {
   /** Return the attempt that a message from one player to another belongs to. */
   forMessage(type, from, to, at, own) {
     const current = own?.involves(from) && own.involves(to) ? own : this._ownerOf(from, to);
-    // Whoever joins again starts anew; so does an offer where nothing had begun.
+    // A second join begins a new attempt; so does an offer if there is no attempt.
     const again = type === "join" && (current?.join || current?.offer);
     if (current && !again) return current;
     const host = to === HOST || (type !== "offer" && from !== HOST) ? to : from;
     const attempt = this._begin(host, host === to ? from : to, at);
     attempt.connection = current?.connection ?? null;
-    // Nothing begins with these: what did is missing.
+    // Other types do not begin a handshake: its beginning is missing in the trace.
     if (type !== "join" && type !== "offer") attempt.gap = this.game.gap;
     return attempt;
   }
 
-  // Who has only connected under a name does not get what is sent to whoever has it.
+  // A newcomer that has only connected does not get the messages for the name's owner.
   _ownerOf(one, other) {
     let attempt = this.of(one, other);
     while (attempt?.before && !attempt.join && !attempt.offer && isOpen(attempt.before.connection)) attempt = attempt.before;

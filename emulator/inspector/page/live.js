@@ -1,11 +1,11 @@
-// Follows a running emulator by long polling, and says when it goes away and comes back.
+// Follows a running emulator by long polling; reports when it stops and starts answering.
 
 const RETRY_MS = 1000;
 const WAIT_S = 20;
-/** A request that takes longer than the gateway may hold it has been lost on the way. */
+/** Time-out of a request: longer than the emulator holds it. */
 const PATIENCE_MS = (WAIT_S + 10) * 1000;
 
-/** What state-changing requests carry: a header that no form of another site can send. */
+/** Header of state-changing requests, which no form of another site can send. */
 const OWN = { "X-Poker-Signal-Inspector": "1" };
 
 export class Live {
@@ -22,7 +22,7 @@ export class Live {
     this._stopped = new AbortController();
     this._run = null;
     this._next = 0;
-    // Whoever starts again has been told nothing yet.
+    // After a restart, report again if the emulator does not answer.
     this._isGone = false;
     this._follow(this._stopped.signal);
   }
@@ -36,7 +36,7 @@ export class Live {
     while (!stopped.aborted) {
       try {
         const timeout = AbortSignal.any([stopped, AbortSignal.timeout(PATIENCE_MS)]);
-        // At first it is asked what there is, and whether anybody answers at all.
+        // The first request, and one after a failure, must not wait.
         const wait = this._isGone || this._run === null ? 0 : WAIT_S;
         const url = `api/entries?since=${this._next}&wait=${wait}${this._run ? `&run=${this._run}` : ""}`;
         const answer = await fetch(url, { signal: timeout, cache: "no-store" });
@@ -55,7 +55,7 @@ export class Live {
     if (chunk.run !== this._run) {
       const before = await openBefore(chunk.entries[0]);
       if (stopped.aborted) return;
-      // Numbers start anew with every run; what is asked for next is its beginning.
+      // Numbers start at 0 in every run; the answer begins with the run's first entries.
       const first = this._run === null;
       this._run = chunk.run;
       this._listener.started(first, before);
@@ -70,14 +70,14 @@ export class Live {
   }
 }
 
-// The oldest entries are not kept for ever: who has been silent since then is in none of them.
+// Connections that were opened before the oldest kept entry may be in no entry: ask the API.
 async function openBefore(entry) {
   if (!entry?.n) return [];
   const { connections } = await call("GET", "connections");
   return connections.filter(({ connectedAt }) => connectedAt <= entry.at);
 }
 
-/** Call the API; throws an Error with a sentence that can be shown. */
+/** Call the API; throws an Error with a message for the user. */
 export async function call(method, path, body) {
   const headers = body === undefined ? OWN : { ...OWN, "Content-Type": "application/json" };
   const answer = await fetch(`api/${path}`, {

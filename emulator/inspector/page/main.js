@@ -1,4 +1,4 @@
-// The page: where entries come from, what is chosen, and when it is drawn.
+// The page: the source of entries, the selection, and the timing of drawing.
 
 import { Analysis } from "./analysis.js";
 import { Cards } from "./cards.js";
@@ -13,17 +13,17 @@ import { MAX_BYTES, parseRecording } from "./recording.js";
 import { Faults, Sidebar } from "./sidebar.js";
 import { bytes, many } from "./words.js";
 
-/** Entries that are kept; then the older half is let go. The emulator itself keeps 20 000. */
+/** Entries that the page keeps before it drops the older half. The emulator keeps 20 000. */
 const MAX_ENTRIES = 60_000;
-/** How often bars and verdicts of handshakes that are under way are brought up to date. */
+/** Interval of updates without new entries, for time bars and verdicts of open handshakes. */
 const TICK_MS = 250;
-/** How often all of them are, while messages come in. */
+/** Least time between two updates of the panels while entries come in. */
 const PANELS_MS = 100;
-/** An attempt that waits this long in silence has nothing to wait for: its verdict stays. */
+/** After this time without an entry, a waiting attempt keeps its verdict in the list of games. */
 const SILENCE_MS = 15_000;
-/** How often a --reload is asked what became of the last edit. */
+/** With --reload: interval of requests for the result of the last edit. */
 const CODE_MS = 500;
-/** So many entries at a time are told of while what is kept is loaded. */
+/** Step of the count of loaded entries in the header. */
 const LOADED_STEP = 1000;
 
 class Inspector {
@@ -32,16 +32,16 @@ class Inspector {
     this.entries = [];
     this.waiting = [];
     this.about = {};
-    /** The same, as the header of a recording tells it. */
+    /** The same from the header of a recording. */
     this.recorded = {};
     this.source = "live";
     this.paused = false;
-    /** Who was connected at the beginning of a run that is not shown yet, because of a pause. */
+    /** While paused: connections at the start of a new run that is not shown yet; else null. */
     this.unseenRun = null;
     this.chosen = null;
     this.isChosenByHand = false;
     this.clockAhead = 0;
-    /** Entries that the emulator has and the page has not, while that is more than a few. */
+    /** While loading: entries that the emulator has and the page does not have yet; else 0. */
     this.left = 0;
     this.drawn = -1;
     this.panelsAt = 0;
@@ -67,7 +67,7 @@ class Inspector {
     return {
       choose: (game) => this.choose(game),
       close: () => this.closeRow(),
-      // Numbers of entries and connections are those of a run.
+      // Numbers of entries and connection ids are valid in one run only.
       isLive: () => this.source === "live" && this.unseenRun === null,
       about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
       verdictOf: (attempt) => this.verdictOf(attempt),
@@ -78,7 +78,7 @@ class Inspector {
     };
   }
 
-  // Where entries come from.
+  // The source of entries.
 
   _listener() {
     return {
@@ -86,29 +86,29 @@ class Inspector {
       entries: (list, now, left) => this._received(list, now, left),
       gone: () => {
         this.controls.status("gone", "the emulator does not answer; trying again");
-        this.announce("The emulator has gone away.");
+        this.announce("The emulator does not answer.");
       },
       back: () => {
         this.showStatus();
-        this.announce("The emulator is back.");
+        this.announce("The emulator answers again.");
       },
     };
   }
 
   async _started(first, before) {
     if (this.paused && !first) {
-      // What somebody paused to look at stays.
+      // A paused page keeps its content.
       this.waiting = [];
       this.unseenRun = before;
       this.controls.paused(0);
-      this.notice("The emulator was restarted: this is the run before, until you resume.");
+      this.notice("The emulator was restarted. The page shows the previous run until you resume.");
     } else {
       this._begin(first, before);
     }
     try {
       this.about = await call("GET", "about");
     } catch {
-      // It has gone again; the next answer brings it back.
+      // It does not answer any more; its next answer calls this again.
       return;
     }
     if (this.source !== "live") return;
@@ -123,10 +123,10 @@ class Inspector {
   _begin(first, before) {
     this.reset();
     this.analysis.seed(before);
-    if (!first) this.notice("The emulator was restarted: this is the new run.");
+    if (!first) this.notice("The emulator was restarted. The page shows the new run.");
   }
 
-  /** With --reload: say in red where the mistake is, until it is mended. */
+  /** With --reload: show the place of an error in red, until it is fixed. */
   _watchCode() {
     clearInterval(this.codeTimer);
     this._showCode(this.about.code);
@@ -141,14 +141,14 @@ class Inspector {
   _showCode(code) {
     const place = code?.file ? `${code.file}:${code.line}: ` : "";
     byId("code").hidden = code?.ok ?? true;
-    setText(byId("code"), code ? shown(`${place}${code.message}; the code before it goes on.`) : "");
+    setText(byId("code"), code ? shown(`${place}${code.message}; the previous code stays in use.`) : "");
   }
 
-  /** What the header says of an emulator that answers. */
+  /** Show in the header that the emulator answers, and how much is loaded. */
   showStatus() {
     if (this.left > 0) {
       const loaded = this.entries.length + this.waiting.length;
-      // In steps: a screen reader reads each of them.
+      // In steps, because a screen reader reads every change.
       const told = Math.floor(loaded / LOADED_STEP) * LOADED_STEP;
       this.controls.status("loading", `loading… ${told} of ${loaded + this.left} entries`);
     } else {
@@ -159,7 +159,7 @@ class Inspector {
   _received(list, now, left) {
     this.clockAhead = now - Date.now();
     const wasLoading = this.left > 0;
-    // A few that came meanwhile are not worth a word.
+    // A few new entries do not count as loading.
     this.left = wasLoading || left > LOADED_STEP ? left : 0;
     if (this.paused) {
       this.waiting.push(...list);
@@ -208,7 +208,7 @@ class Inspector {
 
   async openRecording(file) {
     if (file.size > MAX_BYTES) {
-      this.notice(`${file.name} is too large: ${bytes(file.size)}, and at most ${bytes(MAX_BYTES)} can be shown.`);
+      this.notice(`${file.name} is too large: ${bytes(file.size)}; the limit is ${bytes(MAX_BYTES)}.`);
       return;
     }
     const { entries, problems, about } = parseRecording(await file.text());
@@ -247,7 +247,7 @@ class Inspector {
     this.controls.paused(0);
   }
 
-  // What is chosen.
+  // The selection.
 
   choose(game) {
     this.chosen = game;
@@ -278,7 +278,7 @@ class Inspector {
     return { ...this.analysis.verdict(attempt, Math.max(now, attempt.lastAt)), now };
   }
 
-  // When it is drawn.
+  // The timing of drawing.
 
   drawSoon() {
     if (this.isDue) return;
@@ -318,7 +318,7 @@ class Inspector {
   _drawPanels(game, isNew) {
     const settled = this.cards.show(game, (attempt) => this.verdictOf(attempt));
     this.sidebar.show(this.analysis.games.values(), game, (each) => this._tally(each));
-    // What was there before somebody looked is no news.
+    // Announce only verdicts that become final while the game is shown.
     if (settled.length > 0 && !isNew) this.announce(settled[0].headline);
   }
 
@@ -343,14 +343,14 @@ class Inspector {
         ? [h("b", {}, "No event passes the filter.")]
         : [
             h("b", {}, "No traffic yet"),
-            h("p", {}, url ? "Connect a client to" : "Waiting for the emulator; or drop a recording here."),
+            h("p", {}, url ? "Connect a client to" : "Waiting for the emulator. You can also drop a recording here."),
             url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
-            url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "play a table"), " in this browser: a host and three players.") : null,
+            url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "open test players"), " in this browser: a host and three players.") : null,
           ];
     empty.replaceChildren(...lines.filter(Boolean));
   }
 
-  // Until a game is chosen by hand: the first in which players signal.
+  // Until the user chooses a game: the first one with handshake messages.
   _chooseBusiest() {
     if (this.chosen && (this.isChosenByHand || this.chosen.hasSignals)) return;
     const games = [...this.analysis.games.values()];
@@ -363,7 +363,7 @@ class Inspector {
   }
 
   _tally(game) {
-    // Settled attempts do not change their verdict: only the last few are looked at again.
+    // The verdict of a settled attempt does not change: judge only the others again.
     game.settled ??= new Map();
     const count = { bad: 0, warn: 0, ok: 0, waiting: 0 };
     for (const attempt of game.attempts.all) {

@@ -1,20 +1,20 @@
-// Opens seats at a table, with the client that the README shows: real connections through the
-// emulator. Names and messages come from peers: they are text, never markup.
+// Test players, with the browser client of examples/: real WebRTC connections, signaled through
+// the emulator. Names and messages come from peers and are shown as text, never as markup.
 
 import { connectTable } from "./client.js";
 
 const HOST = "HOST";
 const MAX_LINES = 200;
-/** How often it is asked whether the emulator is still there. */
+/** Interval of requests that check if the emulator answers. */
 const LOOK_MS = 2000;
 const NAMES = ["Anna", "Ben", "Chloé", "David", "Emma", "Finn", "Grace", "Hugo"];
 
 const byId = (id) => document.getElementById(id);
-/** By game and name: a name may sit at two tables. */
+/** Seats by game and name: the same name may be in two games. */
 const seats = new Map();
 const keyOf = (game, name) => JSON.stringify([game, name]);
 
-/** One player of this page, or the host. */
+/** One test player of this page, or the host. */
 class Seat {
   constructor(url, game, name) {
     this.game = game;
@@ -30,7 +30,7 @@ class Seat {
     this.table.socket.addEventListener("open", () => this._tell("waiting", this._waitsFor()));
   }
 
-  /** Whether nothing can come of it any more: whoever tries again gets a new seat. */
+  /** True once the seat has failed or lost its signaling: a new one may replace it. */
   get isOver() {
     return this._isCutOff || this.element.dataset.state === "failed";
   }
@@ -70,7 +70,7 @@ class Seat {
   }
 
   _tellOfChannels() {
-    // Whose signaling has closed waits for nobody, whatever becomes of its channels.
+    // Without signaling no peer can connect: keep showing that it has closed.
     if (this._isCutOff) return;
     const names = [...this.channels.keys()];
     if (names.length === 0) this._tell("waiting", this._waitsFor());
@@ -82,7 +82,7 @@ class Seat {
       const why = problem.reason ? ` ${problem.reason}` : "";
       this._tell("closed", `signaling closed with ${problem.code}${why}`);
     } else {
-      // The final answer to a join: nobody waits for a host any more.
+      // An error before any channel is open is the final answer to the join.
       if (problem?.type === "error" && this.channels.size === 0) this._tell("failed", "could not join");
       this._log(`× ${problem?.payload?.message ?? problem?.message ?? String(problem)}`);
     }
@@ -112,7 +112,7 @@ class Seat {
     this._state.className = "state";
     this._lines = document.createElement("ol");
     this._lines.tabIndex = 0;
-    this._lines.setAttribute("aria-label", `What ${this.name} hears in ${this.game}`);
+    this._lines.setAttribute("aria-label", `Log of ${this.name} in ${this.game}`);
     const form = document.createElement("form");
     const input = document.createElement("input");
     input.setAttribute("aria-label", `Say as ${this.name} in ${this.game}`);
@@ -140,9 +140,9 @@ const isTaken = (game, name) => seatOf(game, name)?.isOver === false;
 function sit(game, name) {
   byId("problem").textContent = "";
   if (game === "" || name === "") {
-    byId("problem").textContent = "A game has a code, and a player a name.";
+    byId("problem").textContent = "Enter a game code and a name.";
   } else if (isTaken(game, name)) {
-    byId("problem").textContent = `${name} sits in this page already.`;
+    byId("problem").textContent = `${name} is in this page already.`;
   } else {
     seatOf(game, name)?.leave();
     seats.set(keyOf(game, name), new Seat(url, game, name));
@@ -153,7 +153,7 @@ function sitParty(game) {
   if (!isTaken(game, HOST)) sit(game, HOST);
   const socket = seatOf(game, HOST)?.table.socket;
   if (!socket) return;
-  // Players come once somebody is there to be joined.
+  // Players join once the host is connected.
   const join = () => { for (let i = 0; i < 3; i += 1) sit(game, nextName(game)); };
   if (socket.readyState === WebSocket.OPEN) join();
   else socket.addEventListener("open", join, { once: true });
@@ -167,7 +167,7 @@ function nextName(game) {
   return `Player ${number}`;
 }
 
-// No letters that look alike; crypto.randomUUID is not there on a phone without https.
+// No similar letters. crypto.randomUUID is not available over plain HTTP on a phone.
 function newCode() {
   const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
   return [...crypto.getRandomValues(new Uint8Array(6))].map((n) => letters[n % 32]).join("");
@@ -180,16 +180,16 @@ function status(state, text) {
   byId("status").dataset.state = state;
 }
 
-/** Ask who is there, now and from now on: the emulator may be started again, also differently. */
+/** Check now and periodically if the emulator answers; a restart may change its settings. */
 async function look() {
   try {
     const answer = await fetch("api/about", { cache: "no-store" });
     if (!answer.ok) throw new Error(`the emulator answered ${answer.status}`);
     const { stage } = await answer.json();
-    // As this page was reached, so is the emulator: a phone does not know 127.0.0.1.
+    // Use the host of this page's URL: on a phone, 127.0.0.1 would be the phone.
     url = `${location.protocol.replace("http", "ws")}//${location.host}/${stage}`;
     status("live", url);
-    // Until now a click would have been lost, and Enter would have sent the form away.
+    // Before this, a click would be lost and Enter would submit the form to the server.
     for (const button of byId("table").querySelectorAll("button")) button.disabled = false;
   } catch {
     status("gone", "the emulator does not answer; trying again");

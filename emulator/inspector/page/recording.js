@@ -1,17 +1,17 @@
-// Reads recordings: JSON lines, one entry of the trace per line. Pure.
+// Reads recordings: JSON lines, with one trace entry per line. Pure.
 
 const KNOWN_VERSION = 1;
 
-/** A recording larger than this is not read: the page would not answer while it does. */
+/** Bytes of the largest recording that is read: the page does not respond while it reads. */
 export const MAX_BYTES = 256 * 1024 * 1024;
 
 /**
  * Read a recording.
  *
- * Returns `{entries, problems, about}`: every line that can be read, a sentence for each reason
- * why others could not, and what the header tells of the emulator, as the API's `about` does.
- * A recording that was cut off in mid-line loses that line only. Of two in one file none is read:
- * their entries bear the same numbers.
+ * Returns `{entries, problems, about}`: the entries of all valid lines, a sentence for each kind
+ * of invalid lines, and the emulator's data from the header, in the format of the API's `about`.
+ * If a recording was cut off within a line, only that line is lost. A file with two recordings
+ * is not read, because their entries have the same numbers.
  */
 export function parseRecording(text) {
   const entries = [];
@@ -52,19 +52,19 @@ export function parseRecording(text) {
 function explain(unreadable, lines) {
   const last = lines.findLastIndex((line) => line.trim() !== "") + 1;
   if (unreadable.length === 1 && unreadable[0] === last) {
-    return `The recording ends in the middle of line ${last}: that line is left out.`;
+    return `The recording ends in the middle of line ${last}: this line is left out.`;
   }
   const shown = unreadable.slice(0, 5).join(", ");
   const more = unreadable.length > 5 ? `, and ${unreadable.length - 5} more` : "";
-  return `Lines that are no entry are left out: ${shown}${more}.`;
+  return `Lines that are not entries are left out: ${shown}${more}.`;
 }
 
 const several = (line) =>
-  `There is more than one recording in it: another begins in line ${line}. Open each in a file of its own.`;
+  `The file has more than one recording: another begins in line ${line}. Put each in its own file.`;
 
 const newer = (version) =>
-  `The recording is of version ${version}, this page knows ${KNOWN_VERSION}: ` +
-  "what it does not know is shown as it is.";
+  `The recording is of version ${version}, this page supports version ${KNOWN_VERSION}: ` +
+  "entries of unknown kinds are shown unchanged.";
 
 const isHeader = (value) =>
   value !== null && typeof value === "object" && typeof value.version === "number" && !("kind" in value);

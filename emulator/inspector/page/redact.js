@@ -1,5 +1,5 @@
-// Redacts what leaves the page, as a recording is redacted: secrets, host names, fingerprints and
-// addresses. Pure. The rules are those of emulator/recording/redaction.py, which come with the page.
+// Redacts copies like recordings: secrets, host names, fingerprints and addresses. Pure. The
+// emulator generates redaction-rules.js from emulator/recording/redaction.py.
 
 import RULES from "./redaction-rules.js";
 import { scopeOf } from "./sdp.js";
@@ -18,7 +18,7 @@ function whole(source) {
   return new RegExp(`^(?:${source})$`, "u");
 }
 
-/** The pseudonyms of one copy: what was the same is the same afterwards. */
+/** Redacts one copy; equal originals get equal pseudonyms. */
 export class Redaction {
   #known = new Map();
   #counts = new Map();
@@ -51,7 +51,7 @@ export class Redaction {
   #hostName(match) {
     const host = match.groups.host.toLowerCase();
     if (IS_ADDRESS.test(host) || host.includes("%") || host === "localhost") return match[0];
-    // A header extension of RTP is named by a URL that is the same for all.
+    // The URLs of RTP header extensions are public constants.
     if (before(match, 30).includes("extmap:")) return match[0];
     return match.groups.before + this.#pseudonym("name", host);
   }
@@ -65,7 +65,7 @@ export class Redaction {
   #four(match) {
     const [found] = match;
     const two = before(match, 2);
-    // A version such as Chrome/120.0.0.0 looks like an address; slash and zeros tell.
+    // A version such as Chrome/120.0.0.0 looks like an address: a slash before, zeros at the end.
     const isVersion = /^\p{L}\/$/u.test(two) && found.endsWith(".0.0");
     return isVersion || two.endsWith(".") || continues(match) ? found : this.#address(found);
   }
@@ -89,7 +89,7 @@ export class Redaction {
   }
 }
 
-// Replace each match by what a function makes of it.
+// Replace each match by the result of a function.
 function sub(text, pattern, replace) {
   let done = "";
   let end = 0;
@@ -102,26 +102,26 @@ function sub(text, pattern, replace) {
 
 const before = (match, count) => match.input.slice(Math.max(match.index - count, 0), match.index);
 
-// Whether what was found is the end of a longer word.
+// Return true if the match is the end of a longer word.
 function continues(match) {
   const two = before(match, 2);
   return !["\\n", "\\r", "\\t"].includes(two) && /[\p{L}\p{N}_]$/u.test(two);
 }
 
-// Split off the end of a word and its colon, as in "id:2001:db8::1".
+// Split off a word's end and its colon before an address, as in "id:2001:db8::1".
 function withoutWord(match) {
   const [found] = match;
   const end = continues(match) ? found.indexOf(":") + 1 : 0;
   return [found.slice(0, end), found.slice(end)];
 }
 
-// The one way in which an address can be written; null for what is none, as a time of day.
+// The canonical form of an address; null for text that is not one, such as a time of day.
 function canonical(found) {
   if (!found.includes(":")) {
     const isOne = found.split(".").every((part) => /^(?:0|[1-9]\d*)$/.test(part) && Number(part) < 256);
     return isOne ? found : null;
   }
-  // "::" stands for one group at least.
+  // "::" stands for at least one group.
   if (found.includes("::") && found.split(":").filter(Boolean).length > 7) return null;
   try {
     return new URL(`http://[${found}]`).hostname.slice(1, -1);
@@ -138,7 +138,7 @@ function pseudonym(kind, number) {
   return RULES.pseudonyms[kind].replace(/\{(\w+)\}/g, (_, part) => parts[part]);
 }
 
-/** Escape what Markdown would take for markup. */
+/** Escape Markdown's special characters. */
 export const escapeMarkup = (text) =>
   String(text)
     .replace(/[\r\n]+/g, " ")

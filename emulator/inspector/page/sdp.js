@@ -1,12 +1,12 @@
 // Reads session descriptions and ICE candidates. Pure: text in, values out.
 //
-// RFC 8866 (SDP), RFC 8839 (ICE in SDP), RFC 8122 (fingerprints). What cannot be read is left
-// out or told as it is: peers send whatever they like.
+// RFC 8866 (SDP), RFC 8839 (ICE in SDP), RFC 8122 (fingerprints). Peers may send anything:
+// malformed parts are left out or returned unchanged.
 
 const MAX_LINES = 5000;
 const MAX_CANDIDATES = 500;
 
-/** Read a candidate line, with or without "a=" and "candidate:"; null if it is none. */
+/** Parse a candidate line, with or without "a=" and "candidate:"; null if it is not one. */
 export function parseCandidate(line) {
   if (typeof line !== "string") return null;
   const text = line.trim().replace(/^a=/, "").replace(/^candidate:/, "");
@@ -30,7 +30,7 @@ export function parseCandidate(line) {
   };
 }
 
-/** Say where an address can be reached from: "mdns", "loopback", "private", "link" or "public". */
+/** Return the scope of an address: "mdns", "loopback", "private", "link", "public" or "name". */
 export function scopeOf(address) {
   const text = String(address).toLowerCase();
   if (text.endsWith(".local")) return "mdns";
@@ -40,7 +40,7 @@ export function scopeOf(address) {
     if (a === 127) return "loopback";
     if (a === 169 && b === 254) return "link";
     if (a === 10 || (a === 172 && b >= 16 && b < 32) || (a === 192 && b === 168)) return "private";
-    // Carriers' own networks (RFC 6598) are no more public than a living room's.
+    // Addresses of carrier-grade NAT (RFC 6598) are not public.
     if (a === 100 && b >= 64 && b < 128) return "private";
     return "public";
   }
@@ -51,7 +51,7 @@ export function scopeOf(address) {
 }
 
 /**
- * Read a session description.
+ * Parse a session description; null if it is not a string.
  *
  * Returns `{lines, sections, ufrags, fingerprints, setups, candidates, hasDataChannel}`; each
  * section has `{kind, port, protocol, mid, direction, codecs, setup, ufrag, fingerprint,
@@ -119,18 +119,18 @@ function readAttribute(section, attribute) {
   }
 }
 
-/** Return the SDP text in an offer's or answer's payload; null if there is none. */
+/** Return the SDP in the payload of an offer or answer; null if there is none. */
 export function sdpOf(payload) {
   if (typeof payload === "string") return payload.includes("v=0") ? payload : null;
   if (payload && typeof payload === "object") {
     if (typeof payload.sdp === "string") return payload.sdp;
-    // Some clients wrap the description once more.
+    // Some clients nest the description once more.
     if (payload.sdp && typeof payload.sdp.sdp === "string") return payload.sdp.sdp;
   }
   return null;
 }
 
-/** Return the candidate in an ice-candidate's payload; null for the end of candidates. */
+/** Return the candidate in the payload of an ice-candidate; null for the end of candidates. */
 export function candidateOf(payload) {
   if (typeof payload === "string") return parseCandidate(payload);
   if (!payload || typeof payload !== "object") return null;

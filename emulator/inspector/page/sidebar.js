@@ -1,10 +1,10 @@
-// The games on the left, who is connected in the chosen one, and the faults that are on.
+// The left side: games, open connections of the chosen game, and active faults.
 
 import { byId, h, shown } from "./dom.js";
 import { many } from "./words.js";
 
 const MAX_LISTED = 200;
-/** How often it is asked which faults are on. */
+/** Interval of requests for the active faults. */
 const LOOK_MS = 2000;
 
 export class Sidebar {
@@ -50,7 +50,7 @@ export class Sidebar {
     if (key === this._connectedKey) return;
     this._connectedKey = key;
     const items = open.slice(0, MAX_LISTED).map(({ id, name }) => this._connection(id, name, live));
-    if (items.length === 0) items.push(h("li", { class: "none" }, "Nobody."));
+    if (items.length === 0) items.push(h("li", { class: "none" }, "None."));
     if (open.length > MAX_LISTED) items.push(h("li", { class: "none" }, `and ${open.length - MAX_LISTED} more`));
     byId("connected").replaceChildren(...items);
   }
@@ -68,16 +68,16 @@ export class Sidebar {
   }
 }
 
-// What somebody who scans the list has to know: the worst that is in a game.
+// The worst result in a game, for its line in the list.
 function worst(failed, warned, complete) {
   if (failed > 0) return h("span", { class: "tally bad" }, `${failed} failed`);
   if (warned > 0) return h("span", { class: "tally warn" }, many(warned, "warning"));
   return complete > 0 ? h("span", { class: "tally ok" }, `${complete} ✓`, h("span", { class: "unseen" }, " complete")) : null;
 }
 
-/** The faults that are on; shown only where the emulator can inject some. */
+/** The active faults; hidden if the emulator cannot inject faults. */
 export class Faults {
-  /** `call` asks the API. */
+  /** `call` is the function of that name in live.js. */
   constructor(call) {
     this._call = call;
     this._key = "";
@@ -100,7 +100,7 @@ export class Faults {
     clearInterval(this._timer);
   }
 
-  // Other pages and scripts change them, too.
+  // Other pages and scripts may change the faults too.
   async _look() {
     const changes = this._changes;
     const told = await this._call("GET", "faults").catch(() => null);

@@ -1,4 +1,4 @@
-// What each kind of entry means for the diagram and the handshakes. Pure.
+// Adds each kind of entry to the diagram and the handshakes. Pure.
 //
 // Each taker gets the timeline and a happening: `{entry, at, game, connection, player}`.
 
@@ -8,8 +8,8 @@ import { many } from "./words.js";
 
 const NORMAL_CLOSES = new Set([1000, 1001, 1005]);
 
-// Kinds and types are whatever peers and recordings say: tables of them have no prototype, so
-// that “constructor” is looked up in vain.
+// Kinds and types come from peers and recordings: tables of them have no prototype, so that
+// “constructor” is not found.
 export const TAKERS = {
   __proto__: null,
   connect: takeConnect,
@@ -25,7 +25,7 @@ export const TAKERS = {
   fault: takeFault,
 };
 
-/** What the gateway's own frames mean to whoever gets them. */
+/** Outcome of a row by the type of the gateway's own frame. */
 const FRAMES = { __proto__: null, error: "bad", undelivered: "warn" };
 const RETURNS = { ...FRAMES, __proto__: null, refused: "bad" };
 
@@ -94,7 +94,7 @@ function takeMessage(timeline, happening) {
   const target = type === "join" ? HOST : (entry.targetId ?? body?.targetId ?? null);
   const isHandshake = isSignal(type) && typeof target === "string" && player !== null;
   if (type === "join" && player === HOST && happening.connection) {
-    // A client that went back from hosting, and still holds its old socket.
+    // A client that has stopped hosting may still use its old socket.
     happening.connection.attempt ??= game.attempts.connected(HOST, happening.connection, at);
   }
   const attempt =
@@ -148,7 +148,7 @@ function takeReturn(timeline, happening) {
   }
   const status = entry.result?.statusCode;
   if (row.kind === "disconnect") {
-    // How the connection ended says more than that the function heard of it.
+    // The row keeps the close code and reason; only a failed $disconnect is added to them.
     if (status >= 400) row.note = [row.note, `returned ${status}`].filter(Boolean).join(" · ");
   } else if (entry.outcome) {
     row.outcome = RETURNS[text(entry.outcome)] ?? "ok";
@@ -182,7 +182,7 @@ function takePost(timeline, happening) {
   const { game, entry, at, player } = happening;
   const type = text(entry.type ?? "frame");
   const delivered = entry.delivered !== false;
-  // Whoever is reached is there, though what told of it may be kept no more.
+  // A delivered post proves that the connection is open, even if its `opened` was evicted.
   if (delivered && happening.connection?.closed === null) timeline.open(happening);
   const sender = entry.senderId;
   if (typeof sender === "string") {
@@ -206,7 +206,7 @@ function takePost(timeline, happening) {
     to: player,
     type: code ? `${type} ${code}` : type,
     outcome: FRAMES[type] ?? (delivered ? "ok" : "bad"),
-    note: delivered ? "" : "410: nobody is there any more",
+    note: delivered ? "" : "410: the connection is gone",
     attempt,
   });
   noteTold(attempt, entry, about, player, at, type, code, game);
@@ -220,7 +220,7 @@ function noteTold(attempt, entry, about, player, at, type, code, game) {
   if (gatewaysOwn && typeof frame.message !== "string") return;
   const targetId = typeof payload.targetId === "string" ? payload.targetId : about?.target;
   const pair = targetId && player !== null ? game.attempts.of(player, targetId) : null;
-  // Whose join has arrived has the name, whatever is sent to it by hand.
+  // A player whose join has arrived owns the name: such an error was sent by hand.
   const isIntruder = code === "DUPLICATE_NAME" && attempt && attempt.join?.deliveredAt == null;
   if (isIntruder) game.attempts.restore(attempt);
   (type === "undelivered" ? (pair ?? attempt) : attempt)?.errors.push({
@@ -244,7 +244,7 @@ function relayed(timeline, happening, message, type, delivered) {
     message.attempt?.seats.set(player, happening.connection);
   }
   if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type, connection: happening.connection });
-  // One arrow only if nothing happened between: an order that matters stays visible.
+  // One arrow only if there is no row between, so that the order stays visible.
   if (message && delivered && game.rows.at(-1) === message) {
     message.to = player;
     message.relay = true;
@@ -258,12 +258,12 @@ function relayed(timeline, happening, message, type, delivered) {
     to: player,
     type,
     outcome: delivered ? "ok" : "bad",
-    note: delivered ? `from ${entry.senderId}` : "410: nobody is there any more",
+    note: delivered ? `from ${entry.senderId}` : "410: the connection is gone",
     attempt: message?.attempt ?? game.attempts.of(entry.senderId, player ?? ""),
     deliveredAt: delivered ? at : null,
     sender: entry.senderId,
   });
-  // A ghost does not end the search: the next owner of the name may be posted to.
+  // After a ghost the core may post the message to the next owner of the name: keep it pending.
   if (message && !delivered) {
     const key = pendingKey(entry.senderId, player, type);
     game._pending.set(key, [message, ...(game._pending.get(key) ?? [])]);
@@ -292,12 +292,12 @@ function takeManagement(timeline, happening) {
   const { entry, player, connection } = happening;
   const status = number(entry.status);
   const last = happening.game.rows.at(-1);
-  // The post that it caused is a row of its own: this one says where it came from.
+  // The post itself has its own row; this one shows the request that caused it.
   timeline.row(happening, {
     to: player,
     type: `@${text(entry.method ?? "connections")} ${status}`,
     outcome: status < 400 ? "ok" : "bad",
-    note: status === 410 ? "410: nobody is there any more" : "",
+    note: status === 410 ? "410: the connection is gone" : "",
     attempt: last?.connection === connection ? (last?.attempt ?? null) : null,
   });
 }
@@ -325,7 +325,7 @@ function dropped({ game, connection }, type) {
   noLongerAwaited(game, row);
 }
 
-// Nobody posts what was dropped or refused: the next of its kind that is delivered is another.
+// A dropped or refused message is not posted: the next delivery of its type is another message.
 function noLongerAwaited(game, row) {
   const key = pendingKey(row.from, row.target, row.type);
   const others = game._pending.get(key)?.filter((each) => each !== row) ?? [];
@@ -333,8 +333,8 @@ function noLongerAwaited(game, row) {
   else game._pending.delete(key);
 }
 
-// The attempt that a fault struck; null if it struck a connection as such. Of a host's, which has
-// no attempt of its own, the message tells that it has sent last.
+// The attempt that a fault struck; null if it struck the connection itself. A host has no attempt
+// of its own: its last message decides.
 function struckBy({ connection, game }, detail) {
   const last = game._lastSentBy.get(connection?.id);
   if (last?.attempt && detail.startsWith(last.type)) return last.attempt;
@@ -343,7 +343,7 @@ function struckBy({ connection, game }, detail) {
   return isOfConnection ? null : (game.rows.at(-1)?.attempt ?? null);
 }
 
-/** Entries are missing: what was under way may have gone on without anybody seeing it. */
+/** Add a gap: attempts in progress may have continued in the missing entries. */
 export function takeGap(timeline, happening) {
   const { entry, at, game } = happening;
   const dropped = number(entry.dropped);
@@ -359,12 +359,12 @@ export function takeGap(timeline, happening) {
   });
 }
 
-// A newer version may tell of more than this one knows.
+// A newer version of the emulator may have more kinds of entries.
 export function takeUnknown(timeline, happening) {
   timeline.row(happening, { from: happening.player, type: happening.entry.kind });
 }
 
-// An object may have a member “valueOf” of its own, which Number() would fail at.
+// Number() would throw for an object with its own “valueOf”.
 const number = (value) => (Number.isFinite(value) ? value : 0);
 
 const pendingKey = (from, to, type) => `${from}\n${to}\n${type}`;

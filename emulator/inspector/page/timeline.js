@@ -1,8 +1,8 @@
-// Entries of a trace to games, lanes and the rows of a sequence diagram. Pure.
+// Converts entries of a trace to games, lanes and rows of a sequence diagram. Pure.
 //
-// A row has `from` and `to`: names of players, or null for the gateway. A relayed message is
-// one arrow where it was delivered before anything else happened in its game; otherwise two,
-// so that the diagram never hides an order.
+// A row has `from` and `to`: names of players, or null for the gateway. A relayed message is one
+// arrow if there is no other row of its game between arrival and delivery, else two arrows, so
+// that the diagram always shows the order.
 
 import { Attempts, HOST } from "./handshake.js";
 import { TAKERS, takeGap, takeUnknown, text } from "./takers.js";
@@ -10,18 +10,18 @@ import { TAKERS, takeGap, takeUnknown, text } from "./takers.js";
 export class Game {
   constructor(id) {
     this.id = id;
-    /** In order of appearance, HOST first whether it is there or not. */
+    /** Lanes in order of appearance; HOST is always the first, even if it never connects. */
     this.lanes = [{ name: HOST, open: new Set(), spans: [] }];
     this.rows = [];
     this.attempts = new Attempts(this);
     this.hosts = new Map();
-    /** Where entries are missing, the last of it: `{at, dropped}`. */
+    /** The last gap in the trace: `{at, dropped}`. */
     this.gap = null;
-    /** Whether players here do what our protocol says; others' handlers have their own. */
+    /** True once a handshake message was sent; other handlers have protocols of their own. */
     this.hasSignals = false;
-    /** Whether players signal to each other. */
+    /** True once a player's message was delivered to another player. */
     this.hasMesh = false;
-    /** Counts changes: whoever draws compares. */
+    /** Number of changes; views compare it to find out if they are up to date. */
     this.version = 0;
     this.lastAt = 0;
     this._lanes = new Map([[HOST, this.lanes[0]]]);
@@ -43,14 +43,14 @@ export class Game {
     return this.lanes.filter((lane) => lane.open.size > 0).map((lane) => lane.name);
   }
 
-  /** Connections that were HOST at a time. */
+  /** Connections that were HOST, and not closed, at a time. */
   hostsAt(at) {
     return [...this.hosts.values()].filter(
       (each) => each.connectAt <= at && (each.closed === null || each.closed.at > at),
     );
   }
 
-  /** Whether players connect to each other, and to no host. */
+  /** True if players connect to each other and there was no host. */
   get isHostless() {
     return this.hasMesh && !this.wasHere(HOST);
   }
@@ -67,7 +67,7 @@ export class Timeline {
     this.lastAt = 0;
     this.count = 0;
     this._requests = new Map();
-    /** Where entries are missing, the last of it. */
+    /** The last gap in the trace, `{entry, at}`. */
     this._gap = null;
   }
 
@@ -82,7 +82,7 @@ export class Timeline {
       return;
     }
     const connection = this._connectionOf(entry, at);
-    // A game that begins otherwise than with a connection has lost its beginning.
+    // If the first entry of a game is not a connect, the gap may have held earlier ones.
     const gap = entry.kind === "connect" ? null : this._gap;
     const game = this._gameOf(text(connection?.game ?? entry.gameId ?? ""), gap);
     game.lastAt = at;
@@ -91,7 +91,7 @@ export class Timeline {
     take(this, { entry, at, game, connection, player: connection?.name ?? null });
   }
 
-  // Nobody knows whose entries they were: any game may lack some.
+  // The missing entries may belong to any game.
   _takeGap(entry, at) {
     this._gap = { entry, at };
     for (const game of this.games.values()) {
@@ -100,7 +100,7 @@ export class Timeline {
     }
   }
 
-  /** Take a connection of which no entry tells that it was opened. */
+  /** Add a connection whose opening is in no entry. */
   seed({ connectedAt, ...whose }) {
     const connection = this._connectionOf(whose, connectedAt);
     connection.openedAt = connectedAt;
@@ -131,12 +131,12 @@ export class Timeline {
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);
     if (entry.gameId !== undefined) connection.game ??= text(entry.gameId);
-    // Other people's handlers may ask for no playerId: the connection's id has to do.
+    // Other handlers may not require a playerId: use the connection id.
     connection.name = connection.player ?? `#${id.slice(0, 6)}`;
     return connection;
   }
 
-  /** Add a row, and tell how long after the previous one of its handshake it comes. */
+  /** Add a row; `delta` is the time since the previous row of the same attempt. */
   row(happening, more) {
     const { entry, at, game, connection } = happening;
     const row = {

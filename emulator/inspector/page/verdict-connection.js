@@ -1,6 +1,6 @@
-// Rules about who is connected, and what the gateway and its functions did. Pure.
+// Rules about connections, the gateway and its handlers. Pure.
 //
-// Each takes (attempt, facts, world) and returns {severity, code, text, hint} or nothing.
+// Each rule takes (attempt, facts, world) and returns {severity, code, text, hint} or nothing.
 
 import { CLIENT, HOST } from "./handshake.js";
 import { closeMeaning, isSimilar, quoted, seconds } from "./words.js";
@@ -9,26 +9,26 @@ const bad = (code, text, hint = "") => ({ severity: "bad", code, text, hint });
 const warn = (code, text, hint = "") => ({ severity: "warn", code, text, hint });
 const note = (code, text, hint = "") => ({ severity: "note", code, text, hint });
 
-// By the code with which our rules refuse, else by the status. Peers choose what is looked up
-// in these tables: without a prototype, “constructor” is a code like any other.
+// Advice by the error code of our rules, else by HTTP status. The keys come from peers: without
+// a prototype, “constructor” is a code like any other.
 const REFUSALS = {
   __proto__: null,
   INVALID_CONNECT: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
-  MISSING_TICKET: "This server asks for tickets: the URL needs &ticket=…, and “poker-signal ticket” makes one.",
-  INVALID_TICKET: "A ticket is for one player and one game, and it expires.",
-  GAME_FULL: "Every seat is taken, also by connections that nobody has missed yet: --seats says how many there are.",
-  ORIGIN_NOT_ALLOWED: "The web page that connects is not on the list of --allowed-origins.",
-  HOST_PROTECTED: "Another HOST with a session is alive in this game, and protected: only the same session takes over.",
-  SUPERSEDED: "A later connection of the same session was faster, and has the seat.",
-  RATE_LIMITED: "More is going on than API Gateway takes: the client may try again in a moment.",
+  MISSING_TICKET: "This server requires a ticket: add &ticket=… to the URL. “poker-signal ticket” makes one.",
+  INVALID_TICKET: "A ticket is valid for one player in one game, and it expires.",
+  GAME_FULL: "All seats are taken. A broken connection keeps its seat until the gateway notices. --seats sets the number of seats.",
+  ORIGIN_NOT_ALLOWED: "The origin of the web page is not in --allowed-origins.",
+  HOST_PROTECTED: "The HOST of this game has a session and is connected: only a client with the same session can replace it.",
+  SUPERSEDED: "A later connection with the same session was faster, and has taken over.",
+  RATE_LIMITED: "API Gateway throttles the server: the client may try again in a moment.",
   400: "The query string needs playerId and gameId, both encoded with encodeURIComponent.",
-  401: "The authorizer did not know the client.",
-  403: "The path is not that of the stage, or an authorizer does not let the client in.",
-  409: "Another HOST with a session is alive in this game, and protected.",
-  429: "The throttle of the emulator struck: --throttle-rate.",
-  500: "The function could not be invoked.",
-  502: "The function behind $connect raised, or returned what is no response.",
-  504: "The function behind $connect took too long.",
+  401: "The authorizer did not authenticate the client.",
+  403: "The path is not that of the stage, or an authorizer denied the client access.",
+  409: "The HOST of this game has a session and is connected: it cannot be replaced without the session.",
+  429: "The limit of the emulator's --throttle-rate was reached.",
+  500: "The handler could not be invoked.",
+  502: "The handler of $connect raised, or returned an invalid response.",
+  504: "The handler of $connect took too long.",
 };
 
 function refused(attempt) {
@@ -48,7 +48,7 @@ function tooLarge(attempt, facts) {
   return bad(
     "TOO_LARGE",
     `A message of ${quoted(left.who)} was too large: its connection was closed with 1009.`,
-    "API Gateway takes frames of 32 KB and messages of 128 KB. Trickle candidates, and drop codecs that are not needed.",
+    "API Gateway accepts frames up to 32 KB and messages up to 128 KB. Trickle candidates, and remove codecs that are not needed.",
   );
 }
 
@@ -57,15 +57,15 @@ function handlerFailed(attempt) {
   if (!failure) return null;
   const what = {
     __proto__: null,
-    raised: `The handler raised at the ${failure.about}`,
-    "timed out": `The handler timed out at the ${failure.about}`,
+    raised: `The handler raised on the ${failure.about}`,
+    "timed out": `The handler timed out on the ${failure.about}`,
     "not invokable": `The handler could not be invoked for the ${failure.about}`,
   }[failure.failure];
   const error = failure.error ? `: ${failure.error.slice(0, 200)}` : ".";
   return bad(
     "HANDLER_FAILED",
-    `${what ?? `The handler failed at the ${failure.about}`}${error}`,
-    "The client hears “Internal server error” at most. Open the row for the whole text.",
+    `${what ?? `The handler failed on the ${failure.about}`}${error}`,
+    "The client gets “Internal server error” at most. Open the row for the whole text.",
   );
 }
 
@@ -75,16 +75,16 @@ function ghost(attempt, facts) {
   const { to, about } = ghosts[0];
   return bad(
     "GHOST",
-    `${quoted(to)} is a ghost: its row is there, its connection is gone (410); the ${about} reached nobody.`,
-    to === HOST ? "The host's device slept or lost its network. It has to connect again." : "",
+    `${quoted(to)} is a ghost: its row exists, but its connection is gone (410). The ${about} was not delivered.`,
+    to === HOST ? "The host's device went to sleep or lost its network. It has to connect again." : "",
   );
 }
 
 function hostNotFound(attempt, facts, world) {
   const error = errorOf(attempt, "HOST_NOT_FOUND");
-  // Whoever is connected already does not mind.
+  // After a complete handshake the error has no effect.
   if (!error || facts.complete) return null;
-  // Of a host that was found gone another rule speaks.
+  // The rule `ghost` reports a host whose connection was found gone.
   if (attempt.ghosts.some((each) => each.to === HOST && each.at <= error.at)) return null;
   return hostStillThere(attempt, error) ?? hostElsewhen(attempt, error) ?? hostElsewhere(attempt, error, world);
 }
@@ -93,12 +93,12 @@ function hostStillThere(attempt, error) {
   if (attempt.game.hostsAt(error.at).length === 0) return null;
   return bad(
     "HOST_NOT_FOUND",
-    `${quoted(error.to)} was told that nobody hosts game ${quoted(attempt.game.id)}, but the connection of HOST has not ended.`,
-    "Its row was lost, as after a 410, or somebody sent that frame by hand. The host has to connect again.",
+    `${quoted(error.to)} got HOST_NOT_FOUND for game ${quoted(attempt.game.id)}, although HOST was connected.`,
+    "Its row was lost, for example after a 410, or the error frame was sent by hand. The host has to connect again.",
   );
 }
 
-// A code under which somebody has hosted is no mistyped one.
+// A code under which there was a host is not mistyped.
 function hostElsewhen(attempt, error) {
   const code = attempt.game.id;
   const hosts = [...attempt.game.hosts.values()];
@@ -128,12 +128,12 @@ function hostElsewhere(attempt, error, world) {
     return bad(
       "WRONG_GAME",
       `No host in game ${quoted(code)}, but ${quoted(other.id)} has one: a wrong game code?`,
-      "Codes are compared exactly: case, spaces, O and 0 all count.",
+      "Game codes are compared exactly: case and spaces count, and O is not 0.",
     );
   }
   return bad(
     "HOST_NOT_FOUND",
-    `No host in game ${quoted(code)}: nobody is connected as HOST.`,
+    `No host in game ${quoted(code)}: no client is connected as HOST.`,
     "The host has to connect first, with the same game code.",
   );
 }
@@ -142,22 +142,22 @@ function duplicateName(attempt, facts) {
   if (!errorOf(attempt, "DUPLICATE_NAME") || facts.complete) return null;
   return bad(
     "DUPLICATE_NAME",
-    `The name ${quoted(attempt.player)} is taken: another connection has it, and is alive.`,
-    "A client that reconnects keeps its seat with the same session parameter.",
+    `The name ${quoted(attempt.player)} is taken: another open connection has it.`,
+    "A client that reconnects with the same session parameter takes over from its old connection.",
   );
 }
 
 const SENTENCES = {
   __proto__: null,
-  NOT_ALLOWED: ["The topology forbids it: players may send only to HOST, and only HOST offers.", "--topology mesh lets everybody talk to everybody."],
-  INVALID_JOIN: ["HOST sent a join to its own game: the client connected as HOST.", "After going back from hosting, the client may still hold its old socket."],
-  INVALID_MESSAGE: ["A message could not be understood.", ""],
-  UNKNOWN_TYPE: ["A message has a type that nobody knows.", ""],
-  NOT_CONNECTED: ["The sender is no longer in the game: its row expired, or was taken over.", "It has to connect again."],
-  RATE_LIMITED: ["A message was dropped: too many in too short a time.", ""],
+  NOT_ALLOWED: ["The topology forbids it: players may send only to HOST, and only HOST offers.", "--topology mesh lets all players send to each other."],
+  INVALID_JOIN: ["HOST sent a join to its own game: the client connected as HOST.", "A client that has stopped hosting may still use its old socket."],
+  INVALID_MESSAGE: ["A message is not valid.", ""],
+  UNKNOWN_TYPE: ["A message has an unknown type.", ""],
+  NOT_CONNECTED: ["The sender is no longer in the game: its row expired, or another connection took over.", "It has to connect again."],
+  RATE_LIMITED: ["A message was dropped because a rate limit was exceeded.", ""],
 };
 
-// Of these other rules speak.
+// Codes that other rules report.
 const KNOWN = new Set([...Object.keys(SENTENCES), "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"]);
 
 function toldOff(attempt, facts) {
@@ -165,7 +165,7 @@ function toldOff(attempt, facts) {
   if (!error) return null;
   const [sentence, hint] = SENTENCES[error.code];
   const about = error.about ? `The ${error.about} of ${quoted(error.to)} was refused with ${error.code}. ` : "";
-  // Whoever is connected already does not mind.
+  // After a complete handshake the error has no effect.
   const finding = facts.complete ? note : bad;
   return finding(error.code, `${about}${sentence}`, error.message || hint);
 }
@@ -173,10 +173,10 @@ function toldOff(attempt, facts) {
 function toldOtherwise(attempt, facts) {
   const error = errorsOf(attempt).find((each) => each.type !== "undelivered" && !KNOWN.has(each.code));
   if (!error || facts.complete) return null;
-  const what = error.about ? ` at its ${error.about}` : "";
+  const what = error.about ? ` for its ${error.about}` : "";
   return bad(
     "TOLD",
-    `${quoted(error.to)} was told ${quoted(error.code || "error")}${what}.`,
+    `${quoted(error.to)} got the error ${quoted(error.code || "error")}${what}.`,
     error.message.slice(0, 300),
   );
 }
@@ -186,8 +186,8 @@ function flooded(attempt, facts) {
   if (left?.code !== 1008) return null;
   return bad(
     "FLOODED",
-    `${quoted(left.who)} sent too much too fast: its connection was closed with 1008.`,
-    "API Gateway does that to a client that floods it; here --flood-rate says from when on.",
+    `${quoted(left.who)} sent too many messages too fast: its connection was closed with 1008.`,
+    "API Gateway closes a client that floods it. In the emulator, --flood-rate sets the limit.",
   );
 }
 
@@ -196,8 +196,8 @@ function notRouted(attempt) {
   if (!dropped) return null;
   return bad(
     dropped.why === "throttled" ? "THROTTLED" : "NO_ROUTE",
-    `The ${dropped.about} reached no function: ${dropped.why}.`,
-    dropped.why === "throttled" ? "--throttle-rate struck." : "There is no route for it, and no $default.",
+    `The ${dropped.about} did not reach a handler: ${dropped.why}.`,
+    dropped.why === "throttled" ? "The limit of --throttle-rate was reached." : "No route matches it, and there is no $default.",
   );
 }
 
@@ -211,20 +211,20 @@ function targetNotFound(attempt, facts) {
   if (gone) return null;
   return bad(
     "TARGET_NOT_FOUND",
-    `The ${error.about || "message"} found nobody called ${quoted(error.targetId ?? "")}` +
-      (similar ? `, but ${quoted(similar.name)} is there.` : "."),
+    `The ${error.about || "message"} was not delivered: no player is called ${quoted(error.targetId ?? "")}` +
+      (similar ? `, but ${quoted(similar.name)} is connected.` : "."),
     "Names are compared exactly: case and spaces count.",
   );
 }
 
-/** Who left before the handshake was over, and before the host had given up anyway. */
+/** Return the side that left before the handshake was complete and before the host gave up. */
 function departure(attempt, facts) {
-  // Whoever got as far as the answer went on with another connection of the same name.
+  // In a complete handshake a side that left went on with another connection of the same name.
   if (facts.complete) return null;
   return attempt.left.find((each) => each.at < attempt.endAt && facts.since(each.at) <= CLIENT.giveUpMs && isMissed(attempt, each));
 }
 
-// A name may have several connections: only the one that took part is missed.
+// A name may have several connections: only the end of the one that took part matters.
 function isMissed(attempt, { who, connection, at }) {
   const seat = attempt.seatOf(who);
   if (seat) return seat === connection;
@@ -240,7 +240,7 @@ function leftInTheMiddle(attempt, facts) {
   const when = begun ? `${seconds(facts.since(left.at))} after the ${attempt.join ? "join" : "offer"}` : "before its join";
   return bad(
     "LEFT",
-    `${quoted(left.who)} left in the middle, ${when}: closed with ${left.code}${meaning ? `, ${meaning}` : ""}.`,
+    `${quoted(left.who)} left during the handshake, ${when}: closed with ${left.code}${meaning ? `, ${meaning}` : ""}.`,
   );
 }
 
@@ -251,7 +251,7 @@ function twoHosts(attempt) {
   if (open.length < 2) return null;
   return warn(
     "TWO_HOSTS",
-    `${open.length} connections are HOST of game ${quoted(attempt.game.id)}: the join goes to the newest, the others hear nothing.`,
+    `${open.length} connections are HOST of game ${quoted(attempt.game.id)}: the newest gets the join, the others do not.`,
     "All debug builds share one game code. A HOST with a session is protected.",
   );
 }
@@ -261,12 +261,12 @@ function silentFunction(attempt, facts) {
   if (!silent || facts.complete) return null;
   return warn(
     "SILENT",
-    `The handler returned ${silent.status} for the ${silent.about}: API Gateway tells the client nothing of that.`,
-    "Post an error frame with @connections, if the client is to know.",
+    `The handler returned ${silent.status} for the ${silent.about}: API Gateway does not report this to the client.`,
+    "To inform the client, post an error frame with @connections.",
   );
 }
 
-/** Faults that struck an attempt, or the connection that its messages to the host went to. */
+/** Return faults that struck an attempt, or the connection that got its messages to the host. */
 export function faultsOf(attempt) {
   const began = attempt.beganAt;
   const end = Math.min(attempt.completeAt ?? began + CLIENT.giveUpMs, attempt.endAt);
@@ -276,7 +276,7 @@ export function faultsOf(attempt) {
     connections.add(attempt.seatOf(HOST));
   }
   const theirs = [...connections].flatMap((each) => each?.faults ?? []);
-  // What struck once everything had arrived changed nothing.
+  // A fault after the attempt was complete changed nothing.
   const its = attempt.faults.filter((each) => each.at <= (attempt.completeAt ?? Infinity));
   return [...theirs.filter((each) => each.at <= end), ...its];
 }

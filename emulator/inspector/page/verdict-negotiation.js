@@ -1,6 +1,6 @@
 // Rules about offer, answer and candidates. Pure.
 //
-// Each takes (attempt, facts, world) and returns {severity, code, text, hint} or nothing.
+// Each rule takes (attempt, facts, world) and returns {severity, code, text, hint} or nothing.
 
 import { CLIENT, HOST } from "./handshake.js";
 import { many, quoted, seconds } from "./words.js";
@@ -9,7 +9,7 @@ const bad = (code, text, hint = "") => ({ severity: "bad", code, text, hint });
 const warn = (code, text, hint = "") => ({ severity: "warn", code, text, hint });
 const note = (code, text, hint = "") => ({ severity: "note", code, text, hint });
 
-/** How long a side may be silent before that is a finding. */
+/** Milliseconds that a side may be silent before a rule reports it. */
 const PATIENCE_MS = 2000;
 
 function joinMissing(attempt, facts, world) {
@@ -21,7 +21,7 @@ function joinMissing(attempt, facts, world) {
   if (openingMs > CLIENT.joinDelayMs) {
     return bad(
       "SLOW_CONNECT",
-      `$connect took ${seconds(openingMs)}, longer than the client's 1.0 s: its join was lost.`,
+      `$connect took ${seconds(openingMs)}, longer than the client waits (1.0 s): its join was lost.`,
       "The client sends its join once, 1 s after it starts to connect, and drops it if the socket is not open.",
     );
   }
@@ -30,7 +30,7 @@ function joinMissing(attempt, facts, world) {
   return bad(
     "NO_JOIN",
     `${quoted(attempt.player)} has been connected for ${seconds(idleMs)} and has sent no join.`,
-    "The client sends it once, 1 s after connecting.",
+    "The client sends its join once, 1 s after connecting.",
   );
 }
 
@@ -39,15 +39,15 @@ function noOffer(attempt, facts) {
   if (attempt.join.deliveredAt === null) {
     return bad(
       "JOIN_LOST",
-      `The join of ${quoted(attempt.player)} was never delivered: no host heard of it.`,
-      "Open the join: the function returned without posting to anybody.",
+      `The join of ${quoted(attempt.player)} was never delivered to a host.`,
+      "Open the join: the handler returned without posting it to a connection.",
     );
   }
   const previous = attempt.before?.offer;
   const hint =
     previous && attempt.join.at - previous.at < 12_000
-      ? "The host may still hold the connection of the attempt before, and ignores joins until it drops that."
-      : "The host's page may have thrown: look at its console.";
+      ? "The host may still have the RTCPeerConnection of the previous attempt, and ignore joins until it closes it."
+      : "The host's page may have thrown an exception: look at its console.";
   return bad(
     "NO_OFFER",
     `HOST got the join after ${seconds(attempt.join.deliveredAt - attempt.join.at)} and sent no offer within ${seconds(CLIENT.giveUpMs)}.`,
@@ -64,11 +64,11 @@ function offerLost(attempt, facts) {
 function noAnswer(attempt, facts) {
   const offer = attempt.offers.find((each) => each.deliveredAt !== null);
   if (!offer || attempt.answer || !facts.gaveUp) return null;
-  const gaveUp = attempt.host === HOST ? `; the host gave up at ${seconds(CLIENT.giveUpMs)}` : "";
+  const gaveUp = attempt.host === HOST ? ` before the host gave up at ${seconds(CLIENT.giveUpMs)}` : "";
   return bad(
     "NO_ANSWER",
-    `Offer delivered after ${seconds(facts.since(offer.deliveredAt))}; no answer${gaveUp}.`,
-    `${quoted(attempt.answerer)} has the offer: setRemoteDescription or createAnswer failed there, or the page is gone.`,
+    `The offer was delivered after ${seconds(facts.since(offer.deliveredAt))}. No answer came${gaveUp}.`,
+    `${quoted(attempt.answerer)} got the offer: its setRemoteDescription or createAnswer failed, or its page was closed.`,
   );
 }
 
@@ -105,7 +105,7 @@ function earlyCandidates(attempt) {
   );
 }
 
-// Within one millisecond the order of arrival decides.
+// Within the same millisecond the order of the entries decides.
 function isBefore(row, offerRow, at, offerAt) {
   if (offerAt === undefined) return true;
   if (at !== offerAt) return at < offerAt;
@@ -128,7 +128,7 @@ function earlyForOfferer(attempt) {
   return note(
     "CANDIDATES_BEFORE_ANSWER",
     `${many(early.length, "candidate")} reached ${quoted(attempt.offerer)} before the answer.`,
-    "addIceCandidate throws without a remote description: keep them until then.",
+    "addIceCandidate throws without a remote description: keep candidates until it is set.",
   );
 }
 
@@ -173,13 +173,13 @@ function onlyMdns(attempt, facts) {
     return addresses.length > 0 && addresses.every((each) => each.scope === "mdns");
   });
   if (hidden.length === 0) return null;
-  // Two browsers on one network do that to each other all the time, and connect.
+  // Two browsers on one network always do this, and connect.
   if (hidden.length === 2) {
-    return note("BOTH_MDNS", "Both sides told only mDNS names (….local): that works within one network.");
+    return note("BOTH_MDNS", "Both sides sent only mDNS names (….local): this works within one network.");
   }
   return warn(
     "ONLY_MDNS",
-    `${quoted(hidden[0])} told only mDNS names (….local): they resolve on the same network, and not for every stack.`,
+    `${quoted(hidden[0])} sent only mDNS names (….local): they resolve only on the same network, and not in every WebRTC stack.`,
     "Browsers hide their addresses until a page may use microphone or camera. A STUN server adds a public candidate.",
   );
 }
@@ -191,7 +191,7 @@ function onlyLoopback(attempt, facts) {
     return addresses.length > 0 && addresses.every((address) => address.scope === "loopback");
   });
   if (!who) return null;
-  return note("ONLY_LOOPBACK", `${quoted(who)} told only loopback addresses: nobody on another device reaches it.`);
+  return note("ONLY_LOOPBACK", `${quoted(who)} sent only loopback addresses: other devices cannot reach it.`);
 }
 
 function descriptions(attempt) {
@@ -203,7 +203,7 @@ function descriptions(attempt) {
   if (!offer || !answer) return null;
   const setups = answer.sdp.setups;
   if (setups.includes("actpass")) {
-    return bad("SETUP", "The answer says a=setup:actpass: who starts DTLS is open, and nobody does.", "An answer chooses active or passive (RFC 5763).");
+    return bad("SETUP", "The answer says a=setup:actpass, so neither side starts DTLS.", "An answer must choose active or passive (RFC 5763).");
   }
   const same = offer.sdp.fingerprints.find((each) => answer.sdp.fingerprints.includes(each));
   if (same) {
@@ -219,7 +219,7 @@ function descriptions(attempt) {
 function glare(attempt) {
   const sides = new Set(attempt.offers.map((each) => each.from));
   if (sides.size < 2) return null;
-  return warn("GLARE", "Both sides sent an offer: each refuses the other's unless one rolls back.", "Only one side should offer.");
+  return warn("GLARE", "Both sides sent an offer: each side refuses the other's unless one rolls back.", "Only one side should offer.");
 }
 
 export const NEGOTIATION_RULES = [

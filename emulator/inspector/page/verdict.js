@@ -1,8 +1,7 @@
-// What became of an attempt, in words. Pure: an attempt and the time in, findings out.
+// Judges an attempt: its outcome in words. Pure: an attempt and the time in, a verdict out.
 //
-// A rule returns a finding or nothing. The first finding of the gravest severity is the
-// headline; the others are told below it. The order of RULES is that of the causes: what
-// explains the most comes first.
+// A rule returns a finding or nothing. The first finding of the highest severity is the headline;
+// the others are shown below it. Rules are ordered by cause: a cause comes before its effects.
 
 import { CLIENT, HOST } from "./handshake.js";
 import { CONNECTION_RULES, faultsOf } from "./verdict-connection.js";
@@ -15,12 +14,12 @@ const GRAVITY = { bad: 3, warn: 2, note: 1 };
  * Judge an attempt.
  *
  * `world` is `{now, games, game, ended}`: the time in epoch ms, all games by id, the attempt's
- * own, and whether the trace has an end (a recording) after which nothing is known. Returns
+ * game, and true if the trace is a recording, which ends with its last entry. Returns
  * `{state, code, headline, hint, findings}`; `state` is "ok", "warn", "bad", "waiting", or
- * "neutral" where there is nothing to wait for and nothing to mend.
+ * "neutral": nothing is expected and nothing is wrong.
  */
 export function judge(attempt, givenWorld) {
-  // After the next attempt has begun nothing is waited for any longer.
+  // After the next attempt has begun, this one waits for nothing.
   const now = Math.min(givenWorld.now, attempt.endAt);
   const world = { ...givenWorld, now };
   const facts = factsOf(attempt, world);
@@ -49,7 +48,8 @@ function settled(attempt, facts, world) {
   return attempt.endAt < Infinity ? superseded(attempt, facts) : waiting(attempt, facts, world);
 }
 
-/** Nobody shall look for the cause of what was asked for; whether it was the cause, nobody knows. */
+// Names injected faults, so that a developer does not search for their cause. A fault need not be
+// the cause of the verdict.
 function aboutFaults(attempt) {
   const specs = [...new Set(faultsOf(attempt).map((each) => each.spec.slice(0, 100)))];
   return specs.length > 0 ? `An injected fault struck: ${specs.slice(0, 5).join(", ")}.` : "";
@@ -65,7 +65,7 @@ function factsOf(attempt, world) {
     complete: completeAt !== null,
     completeAfter: completeAt === null ? null : completeAt - began,
     gaveUp: elapsed > CLIENT.giveUpMs,
-    /** Milliseconds since the clock of the handshake started. */
+    /** Milliseconds from the start of the attempt to a time. */
     since: (at) => at - began,
   };
 }
@@ -82,15 +82,15 @@ function complete(attempt, facts) {
   };
 }
 
-// What is missed may have been among what is missing.
+// The steps that the attempt lacks may be among the entries that are missing.
 function unknown(attempt) {
   const { at, dropped } = attempt.gap;
   const isWithin = at >= attempt.beganAt;
-  const when = isWithin ? `${seconds(at - attempt.beganAt)} after the ${startOf(attempt)}` : "before it";
+  const when = isWithin ? `${seconds(at - attempt.beganAt)} after the ${startOf(attempt)}` : "before this attempt";
   return {
     state: "neutral",
     code: "UNKNOWN",
-    headline: `What became of it is not known: ${many(dropped, "entry is", "entries are")} missing ${when}.`,
+    headline: `The outcome is unknown: ${many(dropped, "entry is", "entries are")} missing ${when}.`,
     hint: "",
     findings: [],
   };
@@ -100,7 +100,7 @@ function hostless(attempt) {
   return {
     state: "neutral",
     code: "NO_HOST",
-    headline: `${quoted(attempt.player)} has sent no join: players here connect to each other, and nobody hosts.`,
+    headline: `${quoted(attempt.player)} has sent no join and needs none: players in this game connect to each other, without a host.`,
   };
 }
 

@@ -1,12 +1,12 @@
-// How figures and codes are put into words. Pure.
+// Formats durations, sizes, times and close codes as text. Pure.
 
-/** "0.4 s"; below 100 ms two digits, so that nothing that took time looks as if it took none. */
+/** "0.4 s"; below 100 ms with two decimals, so that a short time is not shown as 0.0 s. */
 export function seconds(ms) {
   const s = ms / 1000;
   return `${s.toFixed(Math.abs(s) < 0.1 ? 2 : 1)} s`;
 }
 
-/** "+3 ms", "+1.24 s": how long after the row before. */
+/** "+3 ms", "+1.24 s": time since the previous row. */
 export function delta(ms) {
   if (ms === null || ms === undefined) return "";
   const rounded = Math.round(ms);
@@ -21,7 +21,7 @@ export function bytes(size) {
   return size < 1_000_000 ? `${(size / 1000).toFixed(1)} KB` : `${(size / 1e6).toFixed(1)} MB`;
 }
 
-/** "18:23:27.403", in the zone of whoever looks. */
+/** "18:23:27.403", in the browser's time zone. */
 export function clock(at) {
   const date = new Date(at);
   const two = (number) => String(number).padStart(2, "0");
@@ -33,20 +33,20 @@ export function clock(at) {
 export const many = (count, noun, plural = `${noun}s`) => `${count} ${count === 1 ? noun : plural}`;
 
 const OUTCOMES = { __proto__: null, ok: "delivered", bad: "failed", warn: "warning", pending: "pending", info: "" };
-// A kind is what a recording says it is.
+// Recordings may hold any kind.
 const ACCEPTED = { __proto__: null, connect: "accepted", open: "accepted", authorizer: "allowed", management: "done" };
 
-/** What became of a row. */
+/** The outcome of a row as text. */
 export const outcomeOf = ({ outcome, kind }) => (outcome === "ok" && ACCEPTED[kind]) || (OUTCOMES[outcome] ?? "");
 
 const CLOSES = {
   __proto__: null,
   1000: "normal closure",
-  1001: "going away: a page was left, or the idle or lifetime limit struck",
+  1001: "going away: the page was left, or the idle or lifetime limit was reached",
   1002: "protocol error",
-  1003: "a binary frame, which API Gateway does not take",
+  1003: "a binary frame, which API Gateway does not accept",
   1005: "closed without a code",
-  1006: "the connection broke without a goodbye",
+  1006: "the connection broke without a close frame",
   1007: "text that is not UTF-8",
   1008: "policy violation",
   1009: "a message too large",
@@ -54,16 +54,16 @@ const CLOSES = {
   1012: "the emulator was stopped",
 };
 
-/** What a close code means; empty if nobody knows. */
+/** Meaning of a close code; empty if unknown. */
 export const closeMeaning = (code) => CLOSES[code] ?? "";
 
-/** A peer's name in a sentence: cut, so that a name cannot push the sentence out of sight. */
+/** A peer's name in quotes; a long name is cut, so that the rest of the sentence stays visible. */
 export function quoted(name) {
   const text = String(name);
   return text.length > 40 ? `“${text.slice(0, 39)}…”` : text === "HOST" ? text : `“${text}”`;
 }
 
-/** Whether two names or codes are likely to be meant as one. */
+/** Return true if one name or code is probably a misspelling of the other. */
 export function isSimilar(one, other) {
   if (one === other) return false;
   const fold = (text) =>

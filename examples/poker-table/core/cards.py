@@ -1,4 +1,4 @@
-"""Cards, as they are dealt over a data channel."""
+"""Cards that the host deals over data channels."""
 
 import random
 
@@ -7,7 +7,7 @@ RANKS = "23456789TJQKA"
 
 
 def deal(players: list[str], seed: int) -> dict[str, list[str]]:
-    """Return two cards for each player; no card twice."""
+    """Return two cards for each player. No card is dealt twice."""
     deck = [rank + suit for suit in SUITS for rank in RANKS]
     random.Random(seed).shuffle(deck)
     return {player: [deck.pop(), deck.pop()] for player in players}

@@ -1,4 +1,4 @@
-"""A seat at the table: signaling over a WebSocket, until a data channel is open."""
+"""A seat at the table: WebSocket signaling that opens data channels to other seats."""
 
 import asyncio
 import json
@@ -15,13 +15,13 @@ HOST = "HOST"
 
 
 class Seat:
-    """One device at the table."""
+    """One device at the table, as host or player."""
 
     def __init__(self, socket: ClientConnection, name: str) -> None:
         self.messages: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
-        """Who said what over a data channel."""
+        """Messages received over data channels: sender's name and text."""
         self.problem: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        """Why this seat has lost the table, in words for the player."""
+        """Reason why this seat lost the table, as a sentence for the player."""
         self._socket = socket
         self._name = name
         self._peers: dict[str, RTCPeerConnection] = {}
@@ -32,11 +32,11 @@ class Seat:
         await self._signal("join", HOST, {"playerName": self._name})
 
     async def say(self, other: str, text: str) -> None:
-        """Send a message over the data channel, once it is open."""
+        """Send a message over the data channel to another seat. Waits until it is open."""
         (await self._channel(other)).send(text)
 
     async def listen(self) -> None:
-        """Take part in handshakes until the server ends the connection."""
+        """Answer signaling messages until the server closes the connection."""
         try:
             while True:
                 await self._receive(json.loads(await self._socket.recv()))
@@ -44,7 +44,7 @@ class Seat:
             self._lost(f"The server has gone ({self._socket.close_code}).")
 
     async def close(self) -> None:
-        """Leave the table."""
+        """Close all peer connections."""
         for peer in self._peers.values():
             await peer.close()
 
@@ -70,7 +70,7 @@ class Seat:
     async def _describe(self, other: str, description: RTCSessionDescription) -> None:
         peer = self._peers[other]
         await peer.setLocalDescription(description)
-        # aiortc has gathered by now: all candidates are in the description.
+        # aiortc has gathered all candidates by now; the description contains them.
         ready = peer.localDescription
         await self._signal(ready.type, other, {"type": ready.type, "sdp": ready.sdp})
 
@@ -92,7 +92,7 @@ class Seat:
 
 @asynccontextmanager
 async def take_seat(url: str, game: str, name: str) -> AsyncGenerator[Seat, None]:
-    """Sit down at a table."""
+    """Connect to a game; yield the seat, and close it at the end."""
     query = f"?playerId={quote(name, safe='')}&gameId={quote(game, safe='')}"
     async with connect(url + query, compression=None) as socket:
         seat = Seat(socket, name)

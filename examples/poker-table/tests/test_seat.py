@@ -1,4 +1,4 @@
-"""Whole handshakes: the app's own code, a real WebRTC stack, and the emulator between them."""
+"""Tests of whole WebRTC handshakes: the app and aiortc, with the emulator between them."""
 
 import asyncio
 import json
@@ -13,7 +13,7 @@ GAME = "FRIDAY"
 
 
 async def test_cards_are_dealt_over_a_data_channel(signal_emulator: SignalEmulator) -> None:
-    """Host and player meet at the emulator, and need it no more."""
+    """Host and player exchange messages over their data channel, without the emulator."""
     url = signal_emulator.url
     async with (
         asyncio.timeout(30),
@@ -31,7 +31,7 @@ async def test_cards_are_dealt_over_a_data_channel(signal_emulator: SignalEmulat
 async def test_the_host_learns_who_joins(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer
 ) -> None:
-    """The app on one side, a script on the other."""
+    """The host receives the join of the app; the host is a scripted peer."""
     host = await signal_peer(HOST, GAME)
     async with take_seat(signal_emulator.url, GAME, "Alice") as alice:
         await alice.join()
@@ -42,7 +42,7 @@ async def test_the_host_learns_who_joins(
 async def test_a_player_is_told_that_the_name_is_taken(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer
 ) -> None:
-    """In the server's words, which are for players."""
+    """The player gets the server's error sentence."""
     await signal_peer("Alice", GAME)
     async with take_seat(signal_emulator.url, GAME, "Alice") as second, asyncio.timeout(10):
         await second.join()
@@ -53,7 +53,7 @@ async def test_a_player_is_told_that_the_name_is_taken(
 async def test_who_is_silent_for_ten_minutes_is_told(
     signal_emulator: SignalEmulator, signal_clock: SignalClock
 ) -> None:
-    """Ten minutes of virtual time take no time."""
+    """The idle time-out closes the connection after ten minutes of virtual time."""
     async with take_seat(signal_emulator.url, GAME, "Alice") as alice, asyncio.timeout(10):
         signal_clock.advance(600)
         assert await alice.problem == "The server has gone (1001)."

@@ -1,4 +1,4 @@
-# What an operator gets who sets nothing. No AWS and no credentials: `tofu test`.
+# A deployment with the defaults. Run with `tofu test`, without AWS and without credentials.
 
 mock_provider "archive" {}
 
@@ -47,27 +47,27 @@ run "defaults_are_the_promised_ones" {
 
   assert {
     condition     = output.dynamodb_table_name == "poker-signaling-connections"
-    error_message = "The table has another name."
+    error_message = "The table does not have the documented name."
   }
 
   assert {
     condition     = output.lambda_function_name == "poker-signaling"
-    error_message = "The function has another name."
+    error_message = "The function does not have the documented name."
   }
 
   assert {
     condition     = aws_apigatewayv2_stage.this.name == "prod"
-    error_message = "The stage has another name."
+    error_message = "The stage is not named prod."
   }
 
   assert {
     condition     = toset([for route in aws_apigatewayv2_route.this : route.route_key]) == toset(["$connect", "$default", "$disconnect"])
-    error_message = "The routes are others."
+    error_message = "The routes are not $connect, $default and $disconnect."
   }
 
   assert {
     condition     = one(aws_dynamodb_table.this.global_secondary_index).name == "gameId-index"
-    error_message = "The index has another name."
+    error_message = "The index is not named gameId-index."
   }
 
   assert {
@@ -81,36 +81,36 @@ run "defaults_are_the_promised_ones" {
       TABLE_NAME                               = "poker-signaling-connections"
       TOPOLOGY                                 = "mesh"
     })
-    error_message = "The function's environment is another."
+    error_message = "The environment of the function is not the documented one."
   }
 
   assert {
     condition     = aws_lambda_function.this.timeout * 1000 < aws_apigatewayv2_integration.this.timeout_milliseconds
-    error_message = "The function outlasts the gateway."
+    error_message = "The time-out of the function is not less than the gateway's."
   }
 
   assert {
     condition     = one(aws_apigatewayv2_stage.this.default_route_settings).data_trace_enabled == false
-    error_message = "Data trace writes whole messages into a log."
+    error_message = "Data trace is on and would log whole messages."
   }
 
   assert {
     condition     = !can(regex("identity|body|query", one(aws_apigatewayv2_stage.this.access_log_settings).format))
-    error_message = "The access log has more than it should."
+    error_message = "The access log holds an address, a body or a query string."
   }
 
   assert {
     condition     = aws_cloudwatch_log_group.lambda.retention_in_days == 7 && aws_cloudwatch_log_group.access[0].retention_in_days == 7
-    error_message = "A log is not kept for seven days."
+    error_message = "A log is not kept for exactly seven days."
   }
 
   assert {
     condition     = length(aws_api_gateway_account.this) == 0 && length(aws_iam_role.api_gateway) == 0
-    error_message = "The account's logging role is touched though nobody asked."
+    error_message = "The account's logging role is changed although set_account_role is not set."
   }
 
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
-    error_message = "The function takes from what the account has."
+    error_message = "The function reserves concurrency of the account."
   }
 }

@@ -1,4 +1,4 @@
-# What the variables change. No AWS and no credentials: `tofu test`.
+# Effects of the variables. Run with `tofu test`, without AWS and without credentials.
 
 mock_provider "archive" {}
 
@@ -72,7 +72,7 @@ run "limits_reach_the_function" {
       MESSAGE_RATE      = "0.5"
       SEATS             = "0"
     }
-    error_message = "The function is told other limits."
+    error_message = "The function does not get these limits."
   }
 }
 
@@ -104,12 +104,12 @@ run "everything_that_can_be_asked_for" {
         [for alarm in aws_cloudwatch_metric_alarm.rate : alarm.alarm_name],
       ) : startswith(name, "poker-dev")
     ])
-    error_message = "Something would be in the way of another deployment."
+    error_message = "A name does not begin with name_prefix and would collide with another deployment."
   }
 
   assert {
     condition     = aws_cloudwatch_metric_alarm.this["slow"].dimensions == tomap({ function = "poker-dev", stage = "dev" })
-    error_message = "The alarms listen to another deployment."
+    error_message = "The alarms watch the metrics of another deployment."
   }
 
   assert {
@@ -117,7 +117,7 @@ run "everything_that_can_be_asked_for" {
       for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.rate)) :
       one(alarm.alarm_actions) == var.alarm_topic_arn && one(alarm.ok_actions) == var.alarm_topic_arn
     ])
-    error_message = "An alarm rings where nobody hears it."
+    error_message = "An alarm does not notify the topic."
   }
 
   assert {
@@ -148,7 +148,7 @@ run "tickets_are_asked_for" {
       for statement in data.aws_iam_policy_document.lambda.statement :
       statement.actions if statement.sid == "Tickets"
     ] == [toset(["ssm:GetParameter"])]
-    error_message = "The function may do something else with SSM than read, or not even that."
+    error_message = "The function must be allowed to read SSM parameters, and nothing else of SSM."
   }
 
   assert {
@@ -156,7 +156,7 @@ run "tickets_are_asked_for" {
       for statement in data.aws_iam_policy_document.lambda.statement :
       statement.resources if statement.sid == "Tickets"
     ] == [toset(["arn:aws:ssm:us-west-2:123456789012:parameter/poker-dev/tickets"])]
-    error_message = "The function may not read exactly the one parameter."
+    error_message = "The function must be allowed to read exactly the one parameter."
   }
 }
 
@@ -172,7 +172,7 @@ run "the_url_is_the_custom_domain" {
 
   assert {
     condition     = output.websocket_url == "wss://signal.example.com"
-    error_message = "Clients would not find the custom domain."
+    error_message = "websocket_url is not the custom domain."
   }
 
   assert {

@@ -1,4 +1,4 @@
-"""Who may connect: identity sources and policies."""
+"""Lambda authorizers: identity sources and policies."""
 
 from typing import Any
 
@@ -12,17 +12,17 @@ ARN = "arn:aws:execute-api:us-west-2:123456789012:pokerlocal/prod/$connect"
 
 
 def statement(effect: str = "Allow", **more: Any) -> dict[str, Any]:
-    """Return a statement about this very connect."""
+    """Return a statement whose resource is the connect of these tests."""
     return {"Action": "execute-api:Invoke", "Effect": effect, "Resource": ARN, **more}
 
 
 def returned(*statements: Any, **more: Any) -> Returned:
-    """Return what a function returned: a policy, and more members."""
+    """Return the result of an authorizer: a policy, and more members."""
     return Returned({"policyDocument": {"Statement": list(statements)}, **more})
 
 
 def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer:
-    """Return what becomes of a function that returned a policy."""
+    """Return the verdict on a policy: the context, or the answer that refuses."""
     return judge(returned(*statements, **more), ARN, "192.0.2.1")
 
 
@@ -39,7 +39,7 @@ ALLOWING = {
 
 @pytest.mark.parametrize("matching", ALLOWING.values(), ids=ALLOWING.keys())
 def test_a_statement_that_matches_allows(matching: Any) -> None:
-    """As IAM reads it; a policy without a principal names none."""
+    """Statements match as in IAM; without a principalId the context has none."""
     assert verdict(matching, context={"a": True}) == {"a": "true"}
 
 
@@ -56,7 +56,7 @@ DENYING: dict[str, list[Any]] = {
 
 @pytest.mark.parametrize("statements", DENYING.values(), ids=DENYING.keys())
 def test_what_is_not_allowed_is_denied(statements: list[Any]) -> None:
-    """403; an explicit Deny wins, and what is not understood never helps."""
+    """The answer is 403; an explicit Deny wins, and an unknown condition never allows."""
     assert verdict(*statements) is DENIED
 
 
@@ -72,7 +72,7 @@ JUNK: dict[str, Returned | TimedOut] = {
 
 @pytest.mark.parametrize("result", JUNK.values(), ids=JUNK.keys())
 def test_anything_else_is_a_misconfigured_authorizer(result: Any) -> None:
-    """500, not 401: the client is not to blame."""
+    """The answer is 500, not 401: the client is not at fault."""
     assert judge(result, ARN, "192.0.2.1") is MISCONFIGURED
 
 
@@ -91,7 +91,7 @@ def test_anything_else_is_a_misconfigured_authorizer(result: Any) -> None:
     ],
 )
 def test_every_identity_source_must_be_there(source: str, lacks: bool) -> None:
-    """All, not any; header names whatever their casing."""
+    """All sources must be present, not any; header names are compared without case."""
     request = Request("GET", "/prod?token=t", [("Auth", "a"), ("Empty", "")], "192.0.2.1")
     context = {"identity": {"sourceIp": "192.0.2.1"}}
     sources = ["route.request.header.Auth", source]

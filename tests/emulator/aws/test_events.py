@@ -1,4 +1,4 @@
-"""The events are field by field those of the real service."""
+"""Events have the same fields as those of the real service."""
 
 import json
 from pathlib import Path
@@ -26,7 +26,7 @@ def connected(target: str, *headers: tuple[str, str]) -> Any:
 
 
 def keys_of(value: Any) -> Any:
-    """Return the shape of an event: keys and types, all the way down."""
+    """Return the shape of an event: keys and types, recursively."""
     if isinstance(value, dict):
         return {key: keys_of(item) for key, item in value.items()}
     return type(value)
@@ -38,7 +38,7 @@ def recorded(name: str) -> Any:
 
 
 def test_a_message_and_a_disconnect_have_the_shape_of_recorded_ones() -> None:
-    """No headers, no query string: they exist only while connecting."""
+    """Headers and query string exist only in a connect."""
     event = message_event(FACTS, "$default", "{}", REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
     assert keys_of(event) == keys_of(recorded("message.json"))
     assert list(event) == ["requestContext", "body", "isBase64Encoded"]
@@ -47,7 +47,7 @@ def test_a_message_and_a_disconnect_have_the_shape_of_recorded_ones() -> None:
 
 
 def test_a_connect_has_the_context_of_a_recorded_one() -> None:
-    """And nothing in it is null."""
+    """No value in a connect event is null."""
     event = connected("/prod?playerId=Alice&gameId=GAME01", ("Host", "localhost:3001"))
     assert keys_of(event["requestContext"]) == keys_of(recorded("connect.json")["requestContext"])
     assert "null" not in json.dumps(event)
@@ -55,7 +55,7 @@ def test_a_connect_has_the_context_of_a_recorded_one() -> None:
 
 
 def test_headers_keep_the_clients_casing_and_lose_the_hop() -> None:
-    """Four are added, sorted; a proxy's X-Forwarded-For is continued."""
+    """Four headers are added, all are sorted, and X-Forwarded-For gets the client's address."""
     host, forwarded = ("Host", "localhost:3001"), ("X-Forwarded-For", "203.0.113.9")
     event = connected("/prod", host, ("x-api-key", "k"), forwarded)
     assert event["headers"] == {

@@ -1,4 +1,4 @@
-"""Route selection expressions, with AWS's own examples."""
+"""Route selection expressions, with examples from AWS's documentation."""
 
 import json
 
@@ -23,7 +23,8 @@ BODY = json.dumps({"service": "chat", "action": "join", "data": {"room": "room12
     ],
 )
 def test_an_expression_evaluates_as_documented(expression: str, key: str) -> None:
-    """https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html"""
+    """Examples and their results are those of AWS's documentation."""
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-develop-routes.html
     assert compile_expression(expression)(BODY) == key
 
 
@@ -40,14 +41,14 @@ def test_an_expression_evaluates_as_documented(expression: str, key: str) -> Non
     ids=["number", "boolean", "null", "array", "object", "expression"],
 )
 def test_a_value_becomes_a_string_and_is_not_evaluated_again(value: object, key: str) -> None:
-    """Arrays as AWS writes them; the rest is our choice where AWS does not say."""
+    """Arrays are written as AWS does; AWS does not document the other types."""
     body = json.dumps({"action": value, "other": "x"})
     assert compile_expression("$request.body.action")(body) == key
 
 
 @pytest.mark.parametrize("text", ["", "join", "[1]", '"action"', "7", "[" * 100_000])
 def test_a_message_that_has_no_members_selects_nothing(text: str) -> None:
-    """It goes to $default."""
+    """A message without members gives an empty key, which leads to $default."""
     assert compile_expression("$request.body.action")(text) == ""
 
 
@@ -56,6 +57,6 @@ def test_a_message_that_has_no_members_selects_nothing(text: str) -> None:
     ["$context.routeKey", "$", "${request.body.a", "$request.body[?", "$request.body[["],
 )
 def test_what_is_no_expression_is_explained(expression: str) -> None:
-    """At start, not at the first message."""
+    """The error is raised at start, not at the first message."""
     with pytest.raises(InvalidExpression, match=r"^[^\n]*\$\{?request\.body[^\n]*$"):
         compile_expression(expression)

@@ -5,7 +5,7 @@ from poker_signal.emulator.clock import VirtualClock
 
 
 def test_a_burst_passes_and_then_the_rate() -> None:
-    """As API Gateway throttles: the bucket refills, and not beyond its size."""
+    """The bucket refills up to its size, as in API Gateway."""
     clock = VirtualClock()
     bucket = TokenBucket(rate=2, burst=3, clock=clock)
     assert [bucket.take() for _ in range(4)] == [True, True, True, False]
@@ -16,7 +16,7 @@ def test_a_burst_passes_and_then_the_rate() -> None:
 
 
 def test_a_rate_of_zero_lets_nothing_through() -> None:
-    """A stage that carries throttle 0 refuses everybody."""
+    """A stage with a throttle of 0 refuses every client."""
     clock = VirtualClock()
     bucket = TokenBucket(rate=0, burst=0, clock=clock)
     clock.advance(3600)

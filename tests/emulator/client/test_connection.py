@@ -19,7 +19,7 @@ GAME = "GAME01"
 
 
 async def test_nothing_is_awaited_after_the_end(emulator: Emulator) -> None:
-    """The close code says more than a time-out."""
+    """An ended connection raises at once, with the close code instead of a time-out."""
     session = "a-secret-of-alice"
     async with signal_client(emulator.url, "Alice", GAME, session) as alice:
         assert alice.close_code is None
@@ -35,7 +35,7 @@ async def test_nothing_is_awaited_after_the_end(emulator: Emulator) -> None:
 
 
 async def test_frames_are_yielded_until_the_end(emulator: Emulator, records: Records) -> None:
-    """Those that came before, too; the server sees the code and the reason of the end."""
+    """Frames that came earlier are yielded too; the server gets the close code and reason."""
     heard = []
     async with signal_client(emulator.url, "Zoë 🂡 +%20", GAME) as alice:
         await alice.send("ping")
@@ -57,7 +57,7 @@ async def test_frames_are_yielded_until_the_end(emulator: Emulator, records: Rec
 
 
 async def test_what_is_no_json_is_heard_and_what_is_left_out_is_not_sent() -> None:
-    """A server may say anything; a payload of null is one."""
+    """A server may send anything; a payload of None is sent, but an omitted one is not."""
     said = ("[1]", "x", b"\xff", '{"type":1,"payload":{"code":[]}}', "[" * 100_000)
 
     async def babble(connection: ServerConnection) -> None:
@@ -80,7 +80,7 @@ async def test_what_is_no_json_is_heard_and_what_is_left_out_is_not_sent() -> No
 
 
 def test_queries_are_encoded_as_by_the_app() -> None:
-    """encodeURIComponent, to the letter."""
+    """Encoding is exactly that of JavaScript's encodeURIComponent."""
     name = "a b/ü&=+%🂡!~*'()-_.#?"
     assert query_of(playerId=name, session=None) == (
         "?playerId=a%20b%2F%C3%BC%26%3D%2B%25%F0%9F%82%A1!~*'()-_.%23%3F"
@@ -97,15 +97,15 @@ def test_queries_are_encoded_as_by_the_app() -> None:
         ("", "starts with wss://"),
         ("ws:///prod", "wss://HOST/STAGE"),
         ("ws://a b/prod", "wss://HOST/STAGE"),
-        ("ws://x:70000/prod", "there is no host in it: "),
-        ("ws://a..b/prod", "there is no host in it: "),
-        ("ws://[::1/prod", "there is no host in it: "),
-        ("ws://x/prod?playerId=a", "leave out what comes after the path"),
-        ("ws://x/prod#a", "leave out what comes after the path"),
+        ("ws://x:70000/prod", "its host or port is not valid: "),
+        ("ws://a..b/prod", "its host or port is not valid: "),
+        ("ws://[::1/prod", "its host or port is not valid: "),
+        ("ws://x/prod?playerId=a", "leave out the query string"),
+        ("ws://x/prod#a", "leave out the query string"),
     ],
 )
 def test_another_url_is_explained(url: str, says: str) -> None:
-    """Before anything is sent; of a good one the slash before the query is left out."""
+    """A bad URL is refused before connecting; a good one loses its trailing slash."""
     assert checked_url("ws://127.0.0.1:3001/prod") == "ws://127.0.0.1:3001/prod"
     assert checked_url("WSS://x.example.org/prod/") == "wss://x.example.org/prod"
     assert checked_url("wss://x.example.org") == "wss://x.example.org"

@@ -1,4 +1,4 @@
-"""A recording is played as it was: same deliveries, same order, in bounded time."""
+"""Replays: the same deliveries in the same order, in bounded time."""
 
 import asyncio
 import time
@@ -27,7 +27,7 @@ from tests.support.client import hear, peer, tell
 async def play(
     entries: list[Any], url: str, speed: float = 0, timeout_s: float = 5
 ) -> tuple[Played, list[Difference]]:
-    """Replay; return what was heard and what is different."""
+    """Replay; return the received frames and the differences."""
     plan = plan_of(entries)
     async with asyncio.timeout(50):
         played = await replay(plan, url, speed, timeout_s)
@@ -37,19 +37,19 @@ async def play(
 
 @pytest.mark.parametrize("scene", [table, take_over])
 async def test_the_same_server_says_the_same(scene: Any) -> None:
-    """Whoever was refused is refused, whoever was taken over is again."""
+    """Refusals and takeovers happen again in a replay."""
     entries = await entries_of(scene)
     async with Emulator(Settings(port=0)) as emulator:
         played, differences = await play(entries, emulator.url)
     assert differences == []
     assert played.unsent == 0
     assert played.sent == sum(entry["kind"] == "message" for entry in entries)
-    # What is played is a recording again, of the same.
+    # The replay has as many trace entries as the recording.
     assert len(emulator.trace.since(0)) == len(entries)
 
 
 async def test_whoever_is_refused_now_is_said(emulator: Emulator) -> None:
-    """And what it would have sent is counted."""
+    """A client that is refused only now is a difference, and its unsent messages are counted."""
     entries = await entries_of(table)
     async with Emulator(Settings(port=0, seats=1)) as emulator:
         played, differences = await play(entries, emulator.url, timeout_s=0.5)
@@ -59,7 +59,7 @@ async def test_whoever_is_refused_now_is_said(emulator: Emulator) -> None:
 
 
 async def steps(emulator: Emulator, clock: VirtualClock) -> None:
-    """Three messages, ten seconds apart."""
+    """Send three messages, ten seconds apart."""
     async with peer(emulator, "Anna") as anna:
         for _ in range(3):
             clock.advance(10)
@@ -69,7 +69,7 @@ async def steps(emulator: Emulator, clock: VirtualClock) -> None:
 
 @pytest.fixture
 def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Replays go by the clock of their event loop, which ``idle.run`` lets jump."""
+    """Replays use the clock of their event loop, which ``idle.run`` lets jump."""
     clock = SimpleNamespace(
         monotonic=lambda: asyncio.get_running_loop().time(), perf_counter=time.perf_counter
     )
@@ -78,7 +78,7 @@ def virtual_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("speed", "took_s"), [(1, 30), (100, 0.3), (0, 0)])
 def test_time_is_as_it_was_or_scaled(virtual_time: None, speed: float, took_s: float) -> None:
-    """Thirty seconds take a third of one at a hundred times the speed."""
+    """Thirty seconds take 0.3 s at a speed of 100, and no time at a speed of 0."""
 
     async def scene() -> float:
         clock, loop = VirtualClock(), asyncio.get_running_loop()
@@ -89,12 +89,12 @@ def test_time_is_as_it_was_or_scaled(virtual_time: None, speed: float, took_s: f
         assert differences == []
         return loop.time() - start
 
-    # Half a second is for what may come that was not recorded.
+    # SETTLE_S (half a second) is for frames that were not recorded.
     assert idle.run(scene()) == pytest.approx(took_s + SETTLE_S)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(virtual_time: None) -> None:
-    """However much was to come: the time-out is for all of it together."""
+    """The time-out applies to all missing frames together."""
 
     async def silent(connection: ServerConnection) -> None:
         async for _ in connection:
@@ -115,7 +115,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(virtual_time: Non
 
 
 async def test_a_server_that_hangs_up_is_said() -> None:
-    """With the code and the words that it had."""
+    """A close by the server is a difference, with its code and reason."""
     entries = await entries_of(table)
 
     async def rude(connection: ServerConnection) -> None:
@@ -129,11 +129,11 @@ async def test_a_server_that_hangs_up_is_said() -> None:
 
 
 async def test_a_server_that_cannot_be_reached_is_no_difference(emulator: Emulator) -> None:
-    """But a mistake in the URL, which is told before anything is waited for."""
+    """An unreachable server means a wrong URL, which is reported before any wait."""
     clock = VirtualClock()
     entries = await entries_of(lambda emulator: steps(emulator, clock), clock)
     for url, says in (
-        ("ws://127.0.0.1:9/prod", "nobody listens at"),
+        ("ws://127.0.0.1:9/prod", "no server listens at"),
         (f"{emulator.url}x", "is the stage missing"),
     ):
         with pytest.raises(NotReached, match=says):
@@ -141,19 +141,19 @@ async def test_a_server_that_cannot_be_reached_is_no_difference(emulator: Emulat
 
 
 def attempt(who: str, **became: Any) -> list[dict[str, Any]]:
-    """Return the entries of one who connects, and what became of that."""
+    """Return the entries of a client that connects, with the outcome."""
     whose = {"n": 0, "at": 5, "connectionId": f"of {who}", "playerId": who, "gameId": "G1"}
     return [{**whose, "kind": "connect"}, {**whose, **became}]
 
 
 async def test_who_was_refused_then_may_be_refused_now(emulator: Emulator) -> None:
-    """Also where nobody else says that the URL is right."""
+    """A second refusal is no difference, even if no other client shows that the URL is right."""
     _, differences = await play(attempt("Zoë", kind="refused", status=403), f"{emulator.url}x")
     assert differences == []
 
 
 async def test_who_was_refused_then_gets_no_ticket() -> None:
-    """It may have been refused for want of one."""
+    """A refused client gets no ticket, since it may have been refused for the lack of one."""
     keys = {"1": b"a-secret-of-november-with-entropy"}
 
     def ticket(game: str, player: str) -> str:
@@ -172,7 +172,7 @@ async def test_who_was_refused_then_gets_no_ticket() -> None:
 
 
 async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
-    """Even one without a reason, of the first who was let in then: the URL is right."""
+    """A refusal without a reason counts if another client shows that the URL is right."""
     entries = [*attempt("Zoë", kind="refused", status=409), *attempt("Anna", kind="opened")]
     async with refusing(403, admits=lambda request: "Zo" in request.path) as url:
         _, differences = await play(entries, url, timeout_s=1)
@@ -183,7 +183,7 @@ async def test_a_refusal_where_somebody_is_let_in_is_a_difference() -> None:
 
 
 async def test_a_recording_that_begins_later_is_played_from_there() -> None:
-    """As the inspector's download, whose oldest entries made room."""
+    """A recording without its oldest entries, such as the inspector's download, is played."""
     entries = await entries_of(table)
     later = entries[entries.index(next(e for e in entries if e["kind"] == "message")) :]
     async with Emulator(Settings(port=0)) as emulator:

@@ -1,4 +1,4 @@
-"""What is different is said; what is different with every run is not."""
+"""Differences between a recording and a replay, without those that every run has."""
 
 import json
 
@@ -12,12 +12,12 @@ OFFER, ANSWER, PONG = ('{"type": "offer"}', '{"type": "answer"}', '{"type": "pon
 
 
 def of(*frames: str, outcome: str = "opened", closed: str = "") -> Transcription:
-    """Return what was heard."""
+    """Return the transcription of received frames."""
     return Transcription(outcome, list(frames), closed)
 
 
 def gateways(connection_id: str, request_id: str, message: str = "Forbidden") -> str:
-    """Return a frame of API Gateway's own."""
+    """Return an error frame of API Gateway itself."""
     value = {"message": message, "connectionId": connection_id, "requestId": request_id}
     return json.dumps(value)
 
@@ -25,7 +25,7 @@ def gateways(connection_id: str, request_id: str, message: str = "Forbidden") ->
 @pytest.mark.parametrize(
     ("then", "now", "missing", "new", "is_order"),
     [
-        # Spaces and the order of members do not count, nor do ids that are made anew.
+        # White space, the order of members and newly made ids make no difference.
         (of(OFFER, PONG), of(OFFER, PONG), [], [], False),
         (of('{"a": 1, "b": 2}'), of('{"b":2,"a":1}'), [], [], False),
         (of(gateways("OhDyxN6BIAMCJaA=", "r")), of(gateways("Xabcdef_BIAMCJ0=", "s")),
@@ -44,7 +44,7 @@ def gateways(connection_id: str, request_id: str, message: str = "Forbidden") ->
 def test_frames_are_compared_as_a_sequence(
     then: Transcription, now: Transcription, missing: list[str], new: list[str], is_order: bool
 ) -> None:
-    """What is missing or new does not make an order of what is left."""
+    """Missing or new frames do not count as a changed order of the others."""
     difference = compare(PART, then, now)
     assert bool(difference) == bool(missing or new or is_order)
     assert bool(list(lines([difference]))) == bool(difference)
@@ -52,7 +52,7 @@ def test_frames_are_compared_as_a_sequence(
 
 
 def test_what_a_person_is_told() -> None:
-    """Escaped, and not longer than a line."""
+    """Frames are escaped and shortened to a line."""
     then = of("\x1b[2J", OFFER, ANSWER, "x" * 500)
     now = of(ANSWER, OFFER, PONG, outcome="opened", closed="closed by the server with 1001")
     assert list(lines([compare(PART, then, now)])) == [
@@ -61,7 +61,7 @@ def test_what_a_person_is_told() -> None:
         "  - then, not now  \\x1b[2J",
         f"  - then, not now  {'x' * 159}…",
         '  + now, not then  {"type": "pong"}',
-        "  ~ what came then and now came in another order",
+        "  ~ the frames in common came in another order",
     ]
     refused = compare(PART, of(), of(outcome="refused 409"))
     assert refused.end == "opened then, refused 409 now"

@@ -1,4 +1,4 @@
-"""What a client has to do again, and what the server will do by itself."""
+"""Plans of replays: the steps of clients, and the server's effects to wait for."""
 
 from typing import Any
 
@@ -24,12 +24,12 @@ CONNECT = entry(
 
 
 def step(what: Any, text: str = "", code: int = 0) -> Step:
-    """Return a step of that connection."""
+    """Return a step of the same connection."""
     return Step(5.0, WHOSE["connectionId"], what, text, code)
 
 
 def test_a_handshake_has_the_query_string_that_it_had() -> None:
-    """Repeated keys too; whoever was asked first, the client connects once."""
+    """Repeated keys are kept; an authorizer's entry adds no second connect."""
     authorizer = {**CONNECT, "kind": "authorizer"}
     plan = plan_of([authorizer, CONNECT, entry("opened")])
     query = [("playerId", "Zoë"), ("x", "1"), ("x", "2")]
@@ -68,28 +68,28 @@ def test_a_handshake_has_the_query_string_that_it_had() -> None:
 def test_what_happened_is_done_or_awaited(
     happened: dict[str, Any], expected: Step | None, noted: bool
 ) -> None:
-    """An end that the server wanted for reasons of its own is noted; the rest is not a client's."""
+    """A close that the server chose itself is noted; other server entries are not replayed."""
     plan = plan_of([CONNECT, happened])
     assert plan.steps[1:] == ([] if expected is None else [expected])
     assert bool(plan.notes) == noted
 
 
 def test_what_has_nothing_to_play_is_said() -> None:
-    """Nobody connects, or what was said is not in it, as in a recording from logs."""
-    with pytest.raises(NothingToPlay, match="nobody connects"):
+    """A recording may have no connect, or no messages if it was made from logs."""
+    with pytest.raises(NothingToPlay, match="no client connects"):
         plan_of([])
     silent = entry("message", event={"requestContext": {}})
-    with pytest.raises(NothingToPlay, match="what was said is not in it"):
+    with pytest.raises(NothingToPlay, match="it has no message texts"):
         plan_of([CONNECT, silent])
     both = plan_of([CONNECT, silent, entry("message", event={"body": "hi"})])
-    assert both.notes == ["messages whose text is not in it: 1"]
+    assert both.notes == ["messages without a text, which are left out: 1"]
 
 
 DAY_MS = 24 * 60 * 60 * 1000
 
 
 def pings(*times: float) -> list[dict[str, Any]]:
-    """Return somebody who connects at the first of these times, and pings at the others."""
+    """Return the entries of a client that connects at the first time and pings at the others."""
     kinds = [CONNECT, *[entry("message", event={"body": "hi"})] * (len(times) - 1)]
     return [
         {**kind, "n": n, "at": at} for n, (kind, at) in enumerate(zip(kinds, times, strict=True))
@@ -98,7 +98,7 @@ def pings(*times: float) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("times", [(1, 1e12, 1e12), (1e12, 1e12, 1e14), (5, 6, 6 + DAY_MS + 1)])
 def test_a_clock_that_jumped_is_not_waited_for(times: tuple[float, ...]) -> None:
-    """Whichever line has the time that is far off; at speed 0 nobody waits."""
+    """Any entry may have the wrong time; at speed 0 there is no wait."""
     number = next(n for n in (1, 2) if times[n] - times[n - 1] > DAY_MS)
     with pytest.raises(NothingToPlay, match=f"before entry number {number} there would be a wait"):
         plan_of(pings(*times), speed=1)
@@ -111,6 +111,6 @@ def test_a_clock_that_jumped_is_not_waited_for(times: tuple[float, ...]) -> None
     ids=["backwards", "a day", "a week, but fast"],
 )
 def test_what_can_be_waited_for_is_played(times: tuple[float, ...], speed: float) -> None:
-    """A line that comes before its time is only early; a frame that is heard has none."""
+    """A time that goes back needs no wait, and the time of a received frame is not used."""
     late = {**entry("post", frame="hi", delivered=True), "at": 1e16}
     assert len(plan_of([*pings(*times), late], speed).steps) == 4

@@ -1,4 +1,4 @@
-"""The far end of a handshake: what it does when something is odd."""
+"""The WebRTC peer: its events, and its errors."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -21,16 +21,17 @@ GAME = "GAME01"
 
 
 class Story(asyncio.Queue[Happened]):
-    """A queue of what happened."""
+    """A queue of events."""
 
     async def next(self) -> Happened:
+        """Return the next event."""
         async with asyncio.timeout(50):
             return await self.get()
 
 
 @asynccontextmanager
 async def seat(emulator: Emulator, name: str) -> AsyncGenerator[tuple[Peer, Client, Story], None]:
-    """Take a seat at the table."""
+    """Connect a player with a WebRTC peer; yield the peer, the client and the events."""
     story = Story()
     async with signal_client(emulator.url, name, GAME) as client:
         peer = Peer(client, story.put_nowait)
@@ -39,7 +40,7 @@ async def seat(emulator: Emulator, name: str) -> AsyncGenerator[tuple[Peer, Clie
 
 
 async def test_what_happens_is_told(emulator: Emulator) -> None:
-    """Channels that open, what is said on them, and that they close; then there is a new one."""
+    """A channel's opening, messages and closing are reported, also of a second handshake."""
     async with seat(emulator, HOST) as (host, _, at_host):
         for cards in ("Your cards", "Your new cards"):
             async with seat(emulator, "Alice") as (alice, _, at_alice):
@@ -67,7 +68,7 @@ async def test_what_happens_is_told(emulator: Emulator) -> None:
 async def test_what_cannot_be_used_is_told(
     emulator: Emulator, type_: str, payload: object, says: str
 ) -> None:
-    """And the next handshake works all the same."""
+    """An unusable message is reported, and the next handshake works."""
     async with signal_client(emulator.url, "Mallory", GAME) as mallory:
         async with seat(emulator, "Alice") as (alice, _, at_alice):
             await mallory.send(type_, "Alice", payload)
@@ -80,7 +81,7 @@ async def test_what_cannot_be_used_is_told(
 
 
 async def test_the_servers_own_words_are_told(emulator: Emulator) -> None:
-    """But not its answers to pings."""
+    """The server's errors are reported, its pongs are not."""
     async with seat(emulator, "Alice") as (alice, client, at_alice):
         await client.send("ping")
         await alice.join()
@@ -102,7 +103,7 @@ async def test_the_servers_own_words_are_told(emulator: Emulator) -> None:
 async def test_candidates_are_read_with_care(
     emulator: Emulator, payload: object, problem: str | None
 ) -> None:
-    """The end of candidates is none of them; others may be broken."""
+    """The end of candidates is not a candidate; a broken candidate is reported."""
     async with (
         seat(emulator, HOST) as (_, host, at_host),
         signal_client(emulator.url, "Mallory", GAME) as mallory,
@@ -117,7 +118,7 @@ async def test_candidates_are_read_with_care(
             if problem is not None:
                 assert problem in happened.text
                 happened = await at_alice.next()
-            # Nothing more was told of HOST's, or this would not be next.
+            # HOST's candidate caused no other event, or it would be next.
             assert (happened.other, happened.kind) == ("Mallory", "problem")
 
 
@@ -126,7 +127,7 @@ BAD = ("garbage", "http://x", "stun:", "stun:x:y", "stun:x:0", "turn:x:65536", "
 
 
 def test_ice_servers_have_urls_of_their_own_kind() -> None:
-    """The port may be left out; another is told what is one."""
+    """The port may be left out; the error for a wrong URL has the format."""
     for url in GOOD:
         check_ice_server(url)
     for url in BAD:

@@ -1,4 +1,4 @@
-"""Faults: which events they are about, when they fire, and that they fire the same way again."""
+"""Faults: the events that they apply to, their times, and the same result for the same seed."""
 
 import asyncio
 import json
@@ -45,7 +45,7 @@ DISCONNECT = disconnect_event(ALICE, 1000, "", "r", 0)
 
 
 class Function:
-    """A function that remembers when it was called for what."""
+    """A function that notes the time and the type of each call."""
 
     def __init__(self, clock: VirtualClock, slow: bool = False) -> None:
         self.calls: list[tuple[int, str]] = []
@@ -55,7 +55,7 @@ class Function:
         self._slow = slow
 
     def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
-        """Take note."""
+        """Note the call."""
         body = event.get("body")
         name = json.loads(body)["type"] if body else event["requestContext"]["routeKey"]
         self.calls.append((self._clock.now_ms() - self._start_ms, name))
@@ -66,7 +66,7 @@ class Function:
 
 
 class Bench:
-    """Faults at work, without a gateway."""
+    """Faults around a function, without a gateway."""
 
     def __init__(self, *specs: str, seed: int = 0, slow: bool = False) -> None:
         self.clock = VirtualClock()
@@ -76,17 +76,17 @@ class Bench:
         self.function = Function(self.clock, slow)
 
     def observe(self, entry: Kept) -> None:
-        """Take note."""
+        """Note the entry."""
         self.told += entries_of(entry)
 
     def invoke(self, event: Any, facts: Facts = ALICE) -> Result | Running:
-        """Let an event meet its function."""
+        """Invoke the function with an event, through the faults."""
         result = self.faults.around(self.function, facts).invoke(event)
         assert not isinstance(result, Forward)
         return result
 
     def calls_of(self, *types: str) -> list[tuple[int, str]]:
-        """Return when the function was called for messages that were sent at once."""
+        """Send messages at the same time; return the calls of the function."""
         for type_ in types:
             self.invoke(message(type_))
         self.clock.advance(3600)
@@ -94,7 +94,7 @@ class Bench:
 
 
 def test_a_dropped_message_never_reaches_the_function() -> None:
-    """Only the first offer; and API Gateway is content."""
+    """Only the first offer is dropped, and API Gateway gets a 200."""
     bench = Bench("drop:offer#1")
     assert bench.invoke(message("offer")) == OK
     assert bench.calls_of("answer", "offer") == [(0, "answer"), (0, "offer")]
@@ -103,13 +103,13 @@ def test_a_dropped_message_never_reaches_the_function() -> None:
 
 @pytest.mark.parametrize("kind", ["delay", "cold-start"])
 def test_a_delayed_message_is_overtaken(kind: str) -> None:
-    """Where a cold start is asked for by name, each of these events finds no idle container."""
+    """A cold start for a named type delays each of its events."""
     calls = Bench(f"{kind}:offer=300ms").calls_of("join", "offer", "ice-candidate")
     assert calls == [(0, "join"), (0, "ice-candidate"), (300, "offer")]
 
 
 def test_reordered_messages_come_within_the_time_and_not_in_order() -> None:
-    """None is lost."""
+    """No message is lost."""
     sent = [str(number) for number in range(50)]
     calls = Bench("reorder=80ms").calls_of(*sent)
     assert sorted(calls, key=lambda call: int(call[1])) != calls
@@ -118,7 +118,7 @@ def test_reordered_messages_come_within_the_time_and_not_in_order() -> None:
 
 
 def test_a_duplicate_comes_later_and_its_result_is_nobodys() -> None:
-    """The gateway hears of the first only."""
+    """The gateway gets only the first call's result."""
     bench = Bench("duplicate:join=400ms")
     assert bench.invoke(message("join")) == OK
     bench.clock.advance(1)
@@ -127,7 +127,7 @@ def test_a_duplicate_comes_later_and_its_result_is_nobodys() -> None:
 
 @pytest.mark.parametrize("spec", ["drop", "delay=1s", "reorder=1s", "duplicate"])
 def test_handshakes_and_goodbyes_are_left_alone_unless_they_are_named(spec: str) -> None:
-    """``$disconnect`` is one of the names."""
+    """Only faults that name ``$connect`` or ``$disconnect`` apply to these events."""
     bench = Bench(spec, "delay:$disconnect=2s")
     assert bench.invoke(CONNECT) == OK
     assert isinstance(bench.invoke(DISCONNECT), Running)
@@ -137,7 +137,7 @@ def test_handshakes_and_goodbyes_are_left_alone_unless_they_are_named(spec: str)
 
 @pytest.mark.parametrize("body", ["", "[1]", '"x"', '{"type":1}', "[" * 100_000])
 def test_what_is_no_message_of_ours_can_be_lost_as_well(body: str) -> None:
-    """A fault never fails over what peers send."""
+    """No text that a peer sends makes a fault raise an exception."""
     bench = Bench("drop")
     event = message_event(ALICE, "$default", body, "r", "m", 0)
     assert bench.invoke(event) == OK
@@ -145,7 +145,7 @@ def test_what_is_no_message_of_ours_can_be_lost_as_well(body: str) -> None:
 
 
 def test_an_invocation_that_finds_no_idle_container_waits_for_one() -> None:
-    """A second at the same time needs a second; then both are warm."""
+    """A second concurrent invocation is a cold start as well; then both containers are warm."""
     bench = Bench("cold-start=1s", slow=True)
     for type_ in "12":
         bench.invoke(message(type_))
@@ -164,7 +164,7 @@ def test_an_invocation_that_finds_no_idle_container_waits_for_one() -> None:
 
 
 def test_an_integration_error_invokes_nothing() -> None:
-    """API Gateway tells the client, or refuses the handshake with 500; faults add up."""
+    """The gateway gets an error in place of a result; faults add up."""
     bench = Bench("delay:offer=1s", "integration-error")
     assert isinstance(bench.invoke(CONNECT), NotInvokable)
     running = bench.invoke(message("offer"))
@@ -177,7 +177,7 @@ def test_an_integration_error_invokes_nothing() -> None:
 
 
 def test_gone_and_throttled_are_about_one_players_connections() -> None:
-    """What a backend hears when it asks for them."""
+    """Both faults change the answers of @connections for one player's connections."""
     bench = Bench("gone:Alice#2", "throttle:Bob=1/2")
     assert [bench.faults.finds(ALICE) for _ in range(3)] == [True, False, True]
     assert bench.faults.finds(BOB)
@@ -186,20 +186,20 @@ def test_gone_and_throttled_are_about_one_players_connections() -> None:
 
 
 def test_every_second_goodbye_is_missed() -> None:
-    """Counted over all players."""
+    """Disconnects are counted over all players."""
     bench = Bench("miss-disconnect=1/2")
     missed = [bench.faults.misses_disconnect(who) for who in (ALICE, BOB, ALICE, BOB)]
     assert missed == [False, True, False, True]
 
 
 def test_a_share_is_about_that_much() -> None:
-    """Of a thousand, five percent."""
+    """About 5 % of 1000 messages are dropped."""
     bench = Bench("drop=5%")
     assert 20 <= 1000 - len(bench.calls_of(*["offer"] * 1000)) <= 90
 
 
 def test_faults_come_and_go() -> None:
-    """And the gateway is told whether it has to ask."""
+    """The gateway is notified whether any fault is active."""
     bench = Bench()
     states: list[tuple[bool, float]] = []
     bench.faults.watch(lambda: states.append((bench.faults.are_active, bench.faults.index_lag_s)))
@@ -212,7 +212,7 @@ def test_faults_come_and_go() -> None:
 
 
 def test_what_makes_no_sense_is_refused() -> None:
-    """Twice the same, what is not there, and what is no fault."""
+    """A fault that is active already, not active or unknown is an error."""
     faults = Faults(["reorder"])
     with pytest.raises(BadFault, match="is active already"):
         faults.add("reorder")
@@ -224,22 +224,22 @@ def test_what_makes_no_sense_is_refused() -> None:
 
 
 def played(seed: int, *more: str) -> list[tuple[int, str]]:
-    """Play a script; return what came of it."""
+    """Play a script; return the calls of the function."""
     bench = Bench("drop=20%", "reorder=80ms", "duplicate=20%", *more, seed=seed)
     return bench.calls_of(*(str(number) for number in range(100)))
 
 
 def test_the_same_seed_has_the_same_trace() -> None:
-    """Another has another; and each fault draws from numbers of its own."""
+    """Another seed has another trace; each fault has its own random numbers."""
     assert played(7) == played(7) == played(7, "gone:Alice", "integration-error:nothing=50%")
     assert played(7) != played(8)
 
 
-# In the emulator.
+# Faults in the emulator.
 
 
 async def heard_and_told(seed: int) -> tuple[list[str], list[Any]]:
-    """Play a script over a socket, on a clock that is advanced; return frames and records."""
+    """Play a script over a socket with a virtual clock; return frames and records."""
     clock, records = VirtualClock(), Records()
     faults = Faults(["reorder=90ms", "drop:ping=20%", "integration-error:ping=10%"], seed)
     async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
@@ -252,14 +252,14 @@ async def heard_and_told(seed: int) -> tuple[list[str], list[Any]]:
                 await happened.wait()
             for _ in range(100):
                 clock.advance(0.001)
-            # It has been silent for too long: the end comes after all answers.
+            # The idle time-out closes the connection, after all answers.
             clock.advance(600)
             frames = [json.loads(frame).get("type") or "failure" async for frame in alice]
     return frames, [(r.at_ms, r.kind, r.outcome, r.type) for r in records]
 
 
 async def test_the_same_seed_has_the_same_trace_in_the_emulator() -> None:
-    """Frames in the same order, records at the same virtual time."""
+    """Frames have the same order, and records the same virtual time."""
     first = await heard_and_told(3)
     assert first == await heard_and_told(3)
     assert {"pong", "failure"} == set(first[0])
@@ -267,7 +267,7 @@ async def test_the_same_seed_has_the_same_trace_in_the_emulator() -> None:
 
 
 async def test_a_ghosts_socket_dies_and_its_end_is_not_told(records: Records) -> None:
-    """Its row stays, also when the fault is over; the next connection lives."""
+    """The ghost's row stays, also after the fault is removed; the next connection lives."""
     faults = Faults(["ghost:HOST#1"])
     async with Emulator(Settings(port=0), records, faults=faults) as emulator:
         async with peer(emulator, "HOST") as ghost:
@@ -289,7 +289,7 @@ async def test_a_ghosts_socket_dies_and_its_end_is_not_told(records: Records) ->
 
 
 async def test_connections_are_asked_to_go_away(clock: VirtualClock, records: Records) -> None:
-    """With 1001, after a while, those that are open already; not one that has left before."""
+    """Connections that are open get 1001 after the delay; one that has left gets nothing."""
     faults = Faults(["ghost:Carol=10s"])
     async with Emulator(Settings(port=0), records, clock, faults=faults) as emulator:
         async with peer(emulator, "Carol"):
@@ -305,7 +305,7 @@ async def test_connections_are_asked_to_go_away(clock: VirtualClock, records: Re
 
 
 async def test_a_refused_integration_refuses_the_handshake() -> None:
-    """As where Lambda throttles the function."""
+    """The handshake gets a 500, as when Lambda throttles the function."""
     faults = Faults(["integration-error:$connect#1"])
     async with Emulator(Settings(port=0), faults=faults) as emulator:
         statuses = [await status_of(peer(emulator, "Alice")) for _ in range(2)]
@@ -313,7 +313,7 @@ async def test_a_refused_integration_refuses_the_handshake() -> None:
 
 
 async def test_the_gateways_own_frames_are_none_of_at_connections() -> None:
-    """A client whose message failed is told so, whatever a backend would hear."""
+    """A client gets the gateway's error frame, whatever a backend would get."""
     faults = Faults(["gone:Alice", "throttle", "integration-error"])
     async with Emulator(Settings(port=0), faults=faults) as emulator:
         faults.remove("integration-error")
@@ -325,7 +325,7 @@ async def test_the_gateways_own_frames_are_none_of_at_connections() -> None:
 
 @pytest.mark.parametrize(("method", "usual"), [("POST", 200), ("GET", 200), ("DELETE", 204)])
 async def test_a_backend_is_answered_by_faults(method: str, usual: int, emulator: Emulator) -> None:
-    """Over HTTP as in process; the connection does not notice."""
+    """Requests over HTTP get the fault's answer; the connection is not affected."""
     async with peer(emulator, "Alice") as alice:
         await settle(alice)
         (opened,) = (e for _, e in emulator.trace.since(0) if isinstance(e, Opened))

@@ -1,4 +1,4 @@
-"""Indexes that are late: in memory, and around a real DynamoDB's API."""
+"""The fault ``index-lag``: in memory, and in front of DynamoDB's API."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ HOST = row("h", "HOST")
 
 
 class Memory:
-    """Rows in memory with a late index, and a time that is advanced."""
+    """Rows in memory with a lagging index and a virtual clock."""
 
     def __init__(self) -> None:
         self.clock = VirtualClock()
@@ -40,13 +40,13 @@ class Memory:
         self.table = LaggingTable(MemoryTable(), self.faults)
 
     def seen_by(self, connection: str) -> set[str]:
-        """Return whom a message's sender finds."""
+        """Return the connections that a message's sender finds."""
         room = self.table.room_of(Message(ConnectionId(connection), "", 0))
         return {row.connection_id for row in room}
 
 
 def test_who_comes_is_found_later_but_knows_itself() -> None:
-    """A sender's own row is read from the table; what is no longer true is told."""
+    """A sender's own row is read from the table; a stale result is traced."""
     memory = Memory()
     memory.table.save(HOST)
     memory.clock.advance(1)
@@ -65,18 +65,18 @@ def test_who_comes_is_found_later_but_knows_itself() -> None:
 
 
 def test_who_leaves_is_found_for_a_while() -> None:
-    """Change by change, each at its time; games do not delay each other."""
+    """Each change appears at its own time; games do not delay each other."""
     memory = Memory()
     for new in (HOST, row("a"), row("b", "Bob")):
         memory.table.save(new)
     memory.clock.advance(1)
     memory.table.save(row("o", "HOST", "OTHER"))
-    memory.table.forget(ConnectionId("nobody"))
-    memory.table.reach(ConnectionId("nobody"), ConnectionId("h"))
+    memory.table.forget(ConnectionId("unknown"))
+    memory.table.reach(ConnectionId("unknown"), ConnectionId("h"))
     memory.table.forget(ConnectionId("a"))
     memory.clock.advance(0.5)
     memory.table.forget(ConnectionId("b"))
-    assert (memory.seen_by("h"), memory.seen_by("nobody")) == ({"h", "a", "b"}, set())
+    assert (memory.seen_by("h"), memory.seen_by("unknown")) == ({"h", "a", "b"}, set())
     memory.clock.advance(0.3)
     assert memory.seen_by("h") == {"h", "b"}
     memory.clock.advance(0.5)
@@ -84,7 +84,7 @@ def test_who_leaves_is_found_for_a_while() -> None:
 
 
 def test_what_a_row_has_reached_is_late_as_well() -> None:
-    """In the index, also for a newcomer who has no row yet; the row itself is as it is."""
+    """The index lags, also for a newcomer without a row; the row itself is current."""
     memory = Memory()
     memory.table.save(HOST)
     assert memory.table.room_of(Connect(row("a"), 0)) == Room()
@@ -99,7 +99,7 @@ def test_what_a_row_has_reached_is_late_as_well() -> None:
 
 
 class Dynamo:
-    """moto's DynamoDB with a late index, and a time that is advanced."""
+    """DynamoDB of moto with a lagging index and a virtual clock."""
 
     def __init__(self, *specs: str) -> None:
         self.now_s = 0.0
@@ -117,12 +117,12 @@ class Dynamo:
         self.told += 1
 
     def indexed(self, game: str = "G") -> set[str]:
-        """Return who is found by the index."""
+        """Return the connections that the index returns."""
         return {row.connection_id for row in self.table.read_room(GameId(game)).room}
 
 
 def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
-    """Put, update and delete, each at its time."""
+    """Put, update and delete each appear after the lag."""
     dynamo = Dynamo(LAG)
     dynamo.table.save(HOST)
     assert dynamo.indexed() == set()
@@ -142,9 +142,9 @@ def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
 
 
 def test_several_writes_at_once_are_late_too() -> None:
-    """In a batch or a transaction; a condition that did not hold has changed nothing."""
+    """Batches and transactions lag too; a write whose condition failed changes nothing."""
     dynamo = Dynamo(LAG)
-    dynamo.table.reach(ConnectionId("nobody"), ConnectionId("a"))
+    dynamo.table.reach(ConnectionId("unknown"), ConnectionId("a"))
     names = {"playerId": {"S": "Alice"}, "gameId": {"S": "G"}, "connectedAt": {"S": "2024"}}
     one, other = ({"connectionId": {"S": id_}, "ttl": {"N": "9"}, **names} for id_ in "ab")
     dynamo.client.batch_write_item(RequestItems={TABLE: [{"PutRequest": {"Item": one}}]})
@@ -161,7 +161,7 @@ def test_several_writes_at_once_are_late_too() -> None:
 
 
 def test_what_was_there_before_the_fault_is_found_and_after_it_everything() -> None:
-    """The fault may come and go."""
+    """Rows from before the fault stay visible, and without the fault all rows are visible."""
     dynamo = Dynamo()
     dynamo.table.save(HOST)
     assert dynamo.indexed() == {"h"}

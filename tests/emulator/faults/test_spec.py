@@ -1,4 +1,4 @@
-"""What --fault understands, and what it says where it does not."""
+"""The syntax of `--fault`, and its error messages."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,7 @@ UNDERSTOOD = {
 
 @pytest.mark.parametrize("text", UNDERSTOOD)
 def test_a_fault_is_understood(text: str) -> None:
-    """Kind, selector, number, share and duration."""
+    """A fault has a kind, a selector, a number, a share and a duration."""
     assert parse(text) == UNDERSTOOD[text]._replace(text=text)
 
 
@@ -38,8 +38,8 @@ def test_a_fault_is_understood(text: str) -> None:
         ("", "there is no fault ''; there are drop, delay, reorder"),
         ("drop:", "after the colon comes a message's type, $connect or $disconnect"),
         ("gone:", "after the colon comes a player's name"),
-        ("drop:$default", "of routes there are $connect and $disconnect"),
-        ("drop:$connect", "a handshake is answered always"),
+        ("drop:$default", "the only routes are $connect and $disconnect"),
+        ("drop:$connect", "a handshake is always answered"),
         ("drop:offer#0", "after # comes a number from 1; as in drop:offer#1"),
         ("drop:offer#first", "after # comes a number from 1"),
         ("drop=300ms", "'300ms' is not 50% or 1/2"),
@@ -55,7 +55,7 @@ def test_a_fault_is_understood(text: str) -> None:
     ],
 )
 def test_what_is_wrong_is_said_with_what_is_allowed(text: str, what: str) -> None:
-    """And with an example."""
+    """The error names the allowed values, mostly with an example."""
     with pytest.raises(BadFault, match=re.escape(what)) as bad:
         parse(text)
     assert str(bad.value).startswith(f"{text}: ")
@@ -63,14 +63,14 @@ def test_what_is_wrong_is_said_with_what_is_allowed(text: str, what: str) -> Non
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_fault_is_documented_and_its_example_is_understood(kind: str) -> None:
-    """In docs/faults.md, by that very example."""
+    """The table of docs/faults.md has the example of each kind."""
     example = KINDS[kind].example
     assert parse(example).kind == kind
     assert f"| `{example}` |" in DOCS
 
 
 def test_every_fault_in_the_docs_is_understood() -> None:
-    """What is copied from there works."""
+    """Examples can be copied from the page."""
     examples = re.findall(r"--fault (?:'([^']+)'|([^\s`|]+))", DOCS)
     specs = [quoted or bare for quoted, bare in examples if (quoted or bare) != "SPEC"]
     assert len(specs) >= 4

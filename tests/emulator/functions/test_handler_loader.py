@@ -1,4 +1,4 @@
-"""How handlers are found, what is said of those that are not, and what stays of them: nothing."""
+"""Loading and unloading of handlers, and the errors of handlers that cannot be loaded."""
 
 import importlib
 import re
@@ -12,7 +12,7 @@ from poker_signal.emulator.functions.handler_loader import BadHandler, HandlerIm
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A folder with a handler and a module that it imports, and with some that are none."""
+    """A folder with a handler, a module that it imports, and files without a usable handler."""
     (tmp_path / "beside.py").write_text("ANSWER = 42\n")
     (tmp_path / "fn.py").write_text(
         "import beside\nVALUE = 1\nasync def later(e, c): ...\n"
@@ -35,14 +35,14 @@ def project(tmp_path: Path) -> Path:
         ("torn.py:handler", "{}/torn.py:1: SyntaxError: "),
         ("leaving.py:handler", "{}/leaving.py:1: SystemExit: 3"),
         ("fn.py:other", "fn.py has no other"),
-        ("fn.py:VALUE", "VALUE is no function but int"),
+        ("fn.py:VALUE", "VALUE is not a function but int"),
         ("fn.py:later", "later is a coroutine function, which Lambda does not await"),
     ],
 )
 def test_a_handler_that_cannot_be_called_is_explained(
     project: Path, reference: str, says: str
 ) -> None:
-    """At start, in one line, which says where the mistake is; nothing stays of it."""
+    """The error is one line with the place of the mistake; no module and no path is left."""
     imports = HandlerImports(project)
     path, modules = [*sys.path], {**sys.modules}
     with pytest.raises(BadHandler, match=re.escape(says.format(project))) as caught:
@@ -53,7 +53,7 @@ def test_a_handler_that_cannot_be_called_is_explained(
 
 
 def test_nothing_stays_of_a_handler(project: Path) -> None:
-    """A module or package of the same name is what it was; who loads it again, has it anew."""
+    """Other modules of the same names are restored; a second load imports anew."""
     (project / "library" / "fn").mkdir(parents=True)
     (project / "library" / "fn" / "__init__.py").write_text("")
     (project / "library" / "fn" / "models.py").write_text("")
@@ -82,7 +82,7 @@ def test_nothing_stays_of_a_handler(project: Path) -> None:
 
 @pytest.mark.parametrize("goes_first", [0, 1])
 def test_two_emulators_with_one_handler_leave_nothing(project: Path, goes_first: int) -> None:
-    """Whichever of them stops first; what lies beside a handler can be imported, as in Lambda."""
+    """Either emulator may stop first; modules beside a handler can be imported, as in Lambda."""
     path, modules = [*sys.path], {**sys.modules}
     both = [HandlerImports(project), HandlerImports(project)]
     for imports, reference in zip(both, ("fn.py:handler", "fn:handler"), strict=True):
@@ -97,12 +97,12 @@ def test_two_emulators_with_one_handler_leave_nothing(project: Path, goes_first:
 def test_each_function_gets_the_helpers_that_lie_beside_it(
     tmp_path: Path, folders: tuple[str, str]
 ) -> None:
-    """Also where another has some of the same names, and whichever is loaded again."""
+    """A handler imports from its own folder, also if names are equal or it is loaded again."""
     for name in folders:
         folder = tmp_path / name
         (folder / "package").mkdir(parents=True)
         (folder / "helper.py").write_text(f"NAME = {name!r}\n")
-        # Without __init__.py it is a package all the same.
+        # A folder without __init__.py is a package as well.
         (folder / "package" / "within.py").write_text(f"NAME = {name!r}\n")
         (folder / "app.py").write_text(
             "import helper, package.within\n"
@@ -120,7 +120,7 @@ def test_each_function_gets_the_helpers_that_lie_beside_it(
 
 
 def test_what_a_handler_imports_when_it_is_called_goes_as_well(project: Path) -> None:
-    """What its caller has imported meanwhile does not."""
+    """Imports during a call are removed, but not those that the caller made meanwhile."""
     (project / "lazy.py").write_text(
         "def handler(event, context):\n    import beside\n    return beside\n"
     )

@@ -1,4 +1,4 @@
-"""Anybody's handler: how it is found, called, and kept from doing harm."""
+"""Handlers of users: their calls, results, limits and environment."""
 
 import logging
 import re
@@ -32,7 +32,7 @@ def message(text: str = "hello") -> Any:
 
 
 def at_once(callback: Callable[[], None]) -> None:
-    """Call from whatever thread, for want of an event loop."""
+    """Call in the current thread, in place of an event loop."""
     callback()
 
 
@@ -44,7 +44,7 @@ def invoked(handler: Handler, event: Any, **more: Any) -> Result:
 
 
 def tell(host: LambdaFunction, event: Any, results: "Queue[Result]") -> None:
-    """Invoke, and have the result put into a queue."""
+    """Invoke the handler; put the result into a queue."""
     result = host.invoke(event)
     if isinstance(result, Running):
         result.then(results.put)
@@ -53,7 +53,7 @@ def tell(host: LambdaFunction, event: Any, results: "Queue[Result]") -> None:
 
 
 def test_a_handler_is_called_with_event_and_context_in_a_thread() -> None:
-    """What it returns comes back; its event is a copy, which it may change."""
+    """The event is a copy, which the handler may change."""
     seen: list[Any] = []
 
     def handler(event: Any, context: Any) -> Any:
@@ -81,7 +81,7 @@ def test_a_handler_is_called_with_event_and_context_in_a_thread() -> None:
 def test_a_handler_that_raises_is_told_with_its_traceback(
     error: BaseException, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Even one that calls sys.exit does not end the emulator."""
+    """Even a handler that calls sys.exit does not end the emulator."""
 
     def handler(event: Any, context: Any) -> Any:
         raise error
@@ -92,7 +92,7 @@ def test_a_handler_that_raises_is_told_with_its_traceback(
 
 
 class Response(NamedTuple):
-    """What some handlers return."""
+    """A result as some handlers return it."""
 
     body: object
     statusCode: int = 200
@@ -109,10 +109,10 @@ class Response(NamedTuple):
     ids=["whole", "decimal", "bytes", "tuples"],
 )
 def test_a_result_is_written_as_lambdas_runtime_writes_it(body: object, is_read_as: object) -> None:
-    """Which takes more than Python's own JSON does: boto3 reads numbers as Decimal."""
+    """Lambda serializes more than Python's json, such as the Decimals of boto3."""
     result = invoked(lambda event, context: Response(body), message())
     assert result == Returned({"statusCode": 200, "body": is_read_as})
-    # Bytes as a whole are JSON that the handler has made itself.
+    # A result of bytes is JSON that the handler has made itself.
     assert invoked(lambda event, context: b'{"a": 1}', message()) == Returned({"a": 1})
 
 
@@ -125,7 +125,7 @@ def test_a_result_is_written_as_lambdas_runtime_writes_it(body: object, is_read_
     ids=repr,
 )
 def test_a_result_that_is_no_json_is_an_error_of_the_function(body: object) -> None:
-    """Lambda cannot hand it back, or API Gateway not read it."""
+    """Lambda cannot serialize such a result, or API Gateway cannot parse it."""
     result = invoked(lambda event, context: {"statusCode": 200, "body": body}, message())
     assert isinstance(result, Raised)
     assert result.message.startswith("Unable to marshal response: ")
@@ -134,7 +134,7 @@ def test_a_result_that_is_no_json_is_an_error_of_the_function(body: object) -> N
 def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A flood of messages to a handler that hangs must not be a flood of threads."""
+    """Many messages to a handler that hangs must not start as many threads."""
     monkeypatch.setattr(lambda_host, "MAX_CONCURRENT", 2)
     go_on = threading.Event()
     function = Function(name="slow", handler=lambda event, context: go_on.wait(10))
@@ -142,7 +142,7 @@ def test_a_function_is_not_invoked_more_often_at_once_than_lambda_would(
     host = LambdaFunction(function, at_once)
     for _ in range(3):
         tell(host, message(), results)
-    assert results.get_nowait() == NotInvokable("throttled, 2 are running")
+    assert results.get_nowait() == NotInvokable("throttled, 2 invocations are running")
     go_on.set()
     assert [results.get(timeout=10) for _ in range(2)] == [Returned(True)] * 2
     tell(host, message(), results)
@@ -172,13 +172,13 @@ OURS = {
 def test_boto3_finds_the_emulator_and_what_the_user_has_set_stays(
     own: dict[str, str], kept: set[str]
 ) -> None:
-    """Endpoint, region and dummy credentials; nobody's own are mixed with them."""
+    """Dummy credentials are never mixed with the user's own."""
     expected = {name: value for name, value in OURS.items() if name not in kept}
     assert environment_for("http://x/prod", "us-west-2", None, own) == expected
 
 
 def test_with_tls_boto3_is_told_what_to_trust(tmp_path: Path) -> None:
-    """Beside whatever it trusted before."""
+    """The emulator's authority is added to the certificates that boto3 trusted before."""
     own, authority = tmp_path / "own.pem", tmp_path / "authority.pem"
     own.write_text("own")
     authority.write_text("authority")

@@ -18,18 +18,18 @@ CAROL = Row(ConnectionId("c"), PlayerId("Carol"), GameId("G2"), "2024-01-01T00:0
 
 
 def test_a_room_holds_the_rows_of_one_game() -> None:
-    """Nothing crosses games; all rows are in the order in which they came."""
+    """A room never has rows of other games; all rows keep the order in which they were saved."""
     table = MemoryTable()
     for row in (CAROL, ALICE, BOB):
         table.save(row)
     assert list(table.rows()) == [CAROL, ALICE, BOB]
     assert list(table.room_of(Message(ALICE.connection_id, "", 0))) == [ALICE, BOB]
     assert list(table.room_of(Connect(CAROL, 0))) == [CAROL]
-    assert list(table.room_of(Disconnect(ConnectionId("nobody")))) == []
+    assert list(table.room_of(Disconnect(ConnectionId("unknown")))) == []
 
 
 def test_a_room_that_was_read_does_not_change() -> None:
-    """It is a snapshot: an invocation decides on what it has read."""
+    """A room is a snapshot: an invocation decides on the rows that it has read."""
     table = MemoryTable()
     table.save(ALICE)
     room = table.room_of(Connect(BOB, 0))
@@ -39,7 +39,7 @@ def test_a_room_that_was_read_does_not_change() -> None:
 
 
 def test_expired_rows_go_when_somebody_comes() -> None:
-    """Also those of games to which nobody returns; in its last second a row is still there."""
+    """Expired rows of all games are deleted; a row lives through its last second."""
     table = MemoryTable()
     for row in (ALICE, CAROL):
         table.save(row)
@@ -51,7 +51,7 @@ def test_expired_rows_go_when_somebody_comes() -> None:
 
 
 def test_nothing_is_left_of_a_game_that_everybody_left() -> None:
-    """The emulator may run for weeks."""
+    """The emulator may run for weeks, so empty games take no memory."""
     table = MemoryTable()
     table.save(ALICE)
     table.save(BOB)
@@ -64,7 +64,7 @@ def test_nothing_is_left_of_a_game_that_everybody_left() -> None:
 
 
 def test_saving_twice_wipes_nothing_out() -> None:
-    """As in DynamoDB: a retry may come late; another game's row with the id takes its place."""
+    """A retry may come late, as in DynamoDB; a row of another game replaces it."""
     table = MemoryTable()
     table.save(ALICE)
     table.reach(ALICE.connection_id, BOB.connection_id)

@@ -23,17 +23,17 @@ DEFAULT = Rules()
 
 
 class FakeConnections:
-    """Connections that are open until they are said to be gone."""
+    """Connections that are open, except those in ``gone``."""
 
     def __init__(self) -> None:
         self.gone: set[str] = set()
         self.posted: list[tuple[str, str]] = []
         self.closed: list[str] = []
         self.busy = False
-        """Every call is one too many."""
+        """True: every call is throttled."""
 
     def post(self, connection_id: str, data: str) -> bool:
-        """Remember what was posted."""
+        """Note the frame; return whether the connection is open."""
         self._take()
         if connection_id in self.gone:
             return False
@@ -41,12 +41,12 @@ class FakeConnections:
         return True
 
     def get(self, connection_id: str) -> ConnectionInfo | None:
-        """Return something, unless the connection is said to be gone."""
+        """Return an info; None if the connection is gone."""
         self._take()
         return None if connection_id in self.gone else ConnectionInfo(0, 0, {"sourceIp": ""})
 
     def delete(self, connection_id: str) -> bool:
-        """Remember what was closed."""
+        """Note the connection as closed."""
         self._take()
         self.closed.append(connection_id)
         return True
@@ -57,7 +57,7 @@ class FakeConnections:
 
 
 class Table:
-    """A core host and its connections, addressed by name."""
+    """The core as a function, and its connections."""
 
     def __init__(self, rules: Rules = DEFAULT, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
@@ -70,7 +70,7 @@ class Table:
     def connect(
         self, connection_id: str, player: str, session: str = "", ticket: str = ""
     ) -> Result:
-        """Let a player connect; return what Lambda would."""
+        """Connect a player; return the result as Lambda would."""
         self.now_ms += 1
         query = query_of(player, "G", session, **({"ticket": ticket} if ticket else {}))
         request = Request("GET", f"/prod{query}", [("Host", "x")], "::1")
@@ -78,7 +78,7 @@ class Table:
         return self._invoke(event)
 
     def say(self, connection_id: str, text: str) -> Result:
-        """Let a connection send a message."""
+        """Send a message from a connection; return the result."""
         return self._invoke(self.event_of(connection_id, text))
 
     def event_of(self, connection_id: str, text: str) -> Any:
@@ -106,7 +106,7 @@ def table() -> Table:
 
 
 def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
-    """The row whose connection is gone is forgotten, and the next owner hears it."""
+    """The ghost's row is deleted, and the next owner of the name gets the message."""
     table.connect("h1", "HOST")
     table.connect("h2", "HOST")
     table.connect("a", "Alice")
@@ -119,7 +119,7 @@ def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
 
 
 def test_a_ticket_is_asked_for_where_there_are_keys() -> None:
-    """Also while the rules are imported anew; the answer never holds the ticket itself."""
+    """Tickets are required during a reload as well; no answer contains the ticket."""
     table = Table(ticket_keys={"1": b"a-secret-of-november-with-entropy"})
     folder = Path(next(iter(core.__path__))).resolve()
 
@@ -137,7 +137,7 @@ JOIN, PING = '{"type":"join"}', '{"type":"ping"}'
 
 
 def test_a_connection_that_sends_too_many_is_told_and_others_are_not() -> None:
-    """The message goes nowhere; a ping is answered all the same."""
+    """The message is not relayed; a ping is answered all the same."""
     table = Table(Rules(message_rate=0.001, message_burst=1))
     table.connect("h", "HOST")
     table.connect("a", "Alice")
@@ -151,7 +151,7 @@ def test_a_connection_that_sends_too_many_is_told_and_others_are_not() -> None:
 
 
 def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
-    """The seat is not lost because its player could not be asked."""
+    """A player that could not be probed keeps the seat."""
     table = Table(Rules(seats=1))
     table.connect("h", "HOST")
     table.connect("a", "Alice")
@@ -166,7 +166,7 @@ def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_takeover_holds_if_the_close_is_throttled_too(table: Table, busy: bool) -> None:
-    """The old connection is closed if it can be, and has no row in any case."""
+    """The old connection loses its row in any case, and is closed if possible."""
     table.connect("a1", "Alice", "secret-of-alice")
     table.connections.busy = busy
     assert status_of(table.connect("a2", "Alice", "secret-of-alice")) == 200
@@ -178,7 +178,7 @@ CANDIDATE = '{"type":"ice-candidate","targetId":"HOST","payload":{"candidate":"x
 
 
 def met(table: Table) -> Table:
-    """Let a host and a player meet."""
+    """Connect a host and a player, and relay an answer between them."""
     table.connect("h", "HOST")
     table.connect("a", "Alice")
     table.say("a", '{"type":"answer","targetId":"HOST","payload":{}}')
@@ -187,7 +187,7 @@ def met(table: Table) -> Table:
 
 
 def test_a_message_with_one_post_is_forwarded_once_it_is_known(table: Table) -> None:
-    """The first is performed; of the next the post is returned, and nothing has been posted."""
+    """The first message is posted; for the next one, the post is returned to the gateway."""
     event = met(table).event_of("a", CANDIDATE)
     performed = table.host.invoke(event, may_forward=True)
     assert performed == Returned({"statusCode": 200}, Report("delivered"))
@@ -199,7 +199,7 @@ def test_a_message_with_one_post_is_forwarded_once_it_is_known(table: Table) -> 
 
 
 def test_a_message_with_another_effect_is_never_forwarded(table: Table) -> None:
-    """An offer that is noted, and an answer to the sender."""
+    """Answers to the sender are always posted by the function."""
     met(table)
     for text in (CANDIDATE.replace("HOST", "Bob"), PING, CANDIDATE.replace('"HOST"', '""')):
         event = table.event_of("a", text)
@@ -210,7 +210,7 @@ def test_a_message_with_another_effect_is_never_forwarded(table: Table) -> None:
 def test_a_bug_is_told_with_its_traceback_and_is_no_success(
     table: Table, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """While a message is read or its effects are performed; the gateway tells the client."""
+    """The exception may come while reading or while performing; the gateway informs the client."""
     broken = RuntimeError("out of order")
     unread = {**met(table).event_of("a", CANDIDATE), "body": None}
     assert isinstance(table.host.invoke(unread, may_forward=True), Raised)

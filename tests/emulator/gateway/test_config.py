@@ -1,4 +1,4 @@
-"""api.toml: what is right is read, what is wrong is named."""
+"""Configuration files (api.toml): keys and errors."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ table = "connections"
 
 
 def test_a_whole_api_is_read(tmp_path: Path) -> None:
-    """Every key that there is."""
+    """All existing keys are read."""
     (tmp_path / "api.toml").write_text(GOOD)
     config = read_config(tmp_path / "api.toml")
     assert config.functions["chat"].memory_mb == 256
@@ -72,7 +72,7 @@ WRONG = {
 
 @pytest.mark.parametrize(("text", "says"), WRONG.values(), ids=WRONG.keys())
 def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes | None, says: str) -> None:
-    """With the file and the key."""
+    """The error names the file and the key."""
     path = tmp_path / "api.toml"
     if text is not None:
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -83,7 +83,7 @@ def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes | None, says: 
 
 
 def test_one_handler_serves_the_three_routes_of_every_api() -> None:
-    """And those of one's own that are asked for."""
+    """Further routes can be added by name."""
     config = of_handler("folder/chat.py:handler", ["join"], "$request.body.kind")
     assert set(config.routes) == {"$connect", "$disconnect", "$default", "join"}
     assert {route.function for route in config.routes.values()} == {"chat"}

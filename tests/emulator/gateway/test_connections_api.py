@@ -1,4 +1,4 @@
-"""@connections on the same port, byte by byte; what AWS does is in tests/conformance."""
+"""@connections over raw HTTP on the same port; tests/conformance has AWS's behaviour."""
 
 import asyncio
 import json
@@ -20,10 +20,10 @@ from tests.support.client import hear_text as hear
 from tests.support.frames import answer, raw_connection, read_answer
 
 NO_ROUTES = ApiConfig(functions={}, routes={})
-"""Everybody may connect, and who says something is told ``Forbidden`` and its connection's id."""
+"""Every client may connect; a message is answered with ``Forbidden`` and the connection's id."""
 
 STRANGER = "AAAAAAAAAAAAAAA="
-"""A well-formed id that nobody has."""
+"""A well-formed id that no connection has."""
 
 
 @pytest.fixture
@@ -45,12 +45,12 @@ async def id_of(client: ClientConnection) -> str:
 
 
 def path_of(connection_id: str) -> str:
-    """Return where a connection is managed."""
+    """Return the path of a connection in @connections."""
     return f"/prod/@connections/{quote(connection_id, safe='')}"
 
 
 def request(method: str, target: str, body: bytes = b"", *headers: str) -> bytes:
-    """Return a request; its length is given if no header says anything of it."""
+    """Return a request; Content-Length is added if no header defines the length."""
     if not any(header.lower().startswith(("content-length", "transfer-")) for header in headers):
         headers = (*headers, f"Content-Length: {len(body)}")
     lines = [f"{method} {target} HTTP/1.1", "Host: x", *headers]
@@ -78,7 +78,7 @@ GONE: Outcome = (410, "GoneException", b"")
 
 
 def malformed(connection_id: str) -> Outcome:
-    """Return what comes of an id that API Gateway cannot have made."""
+    """Return the outcome for an id that API Gateway cannot have made."""
     message = json.dumps(f"Invalid connectionId: {connection_id}")
     return 400, "BadRequestException", f'{{"message":{message}}}'.encode()
 
@@ -110,20 +110,20 @@ ADDRESSES = {
 async def test_what_is_no_connection_is_refused(
     emulator: Emulator, method: str, target: str, outcome: Outcome
 ) -> None:
-    """By the stage, by the id's shape, and then by who is there; the id is decoded once."""
+    """The stage is checked, then the id's format, then its connection; the id is decoded once."""
     assert await outcome_of(emulator, request(method, target)) == outcome
 
 
 @pytest.mark.parametrize("method", ["PUT", "OPTIONS", "PATCH", "TRACE", "BREW"])
 async def test_other_methods_are_refused(emulator: Emulator, method: str) -> None:
-    """In REST's words: there is no such method that one could be allowed to call."""
+    """The answer is that of REST APIs for a method that does not exist."""
     async with client_of(emulator) as client:
         target = path_of(await id_of(client))
         assert await outcome_of(emulator, request(method, target, b"x")) == NOT_SIGNED
 
 
 async def test_a_head_is_answered_without_a_body(emulator: Emulator) -> None:
-    """Its answer ends with the headers, and the next one begins there."""
+    """The answer ends with its headers, and the next answer follows at once."""
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         for target in (path_of(STRANGER), "/prod", "/other"):
             writer.write(request("HEAD", target))
@@ -133,7 +133,7 @@ async def test_a_head_is_answered_without_a_body(emulator: Emulator) -> None:
 
 
 async def test_a_body_arrives_whole_if_it_is_text(emulator: Emulator) -> None:
-    """An empty one, and one in chunks; what is no UTF-8 would make the client end it all."""
+    """Empty and chunked bodies arrive; invalid UTF-8 would make the client close the connection."""
     chunks = b"3\r\nabc\r\n5;x=y\r\ndefgh\r\n0\r\nTrailer: z\r\n\r\n"
     async with client_of(emulator) as client:
         connection_id = await id_of(client)
@@ -149,7 +149,7 @@ async def test_a_body_arrives_whole_if_it_is_text(emulator: Emulator) -> None:
 
 
 async def test_what_is_longer_than_its_length_is_the_next_request(emulator: Emulator) -> None:
-    """And no valid one: what was announced is sent, the rest is refused."""
+    """The announced bytes are posted; the rest is refused as an invalid request."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
         writer.write(post(await id_of(client), b"hello, world\r\n\r\n", "Content-Length: 5"))
         async with asyncio.timeout(30):
@@ -160,7 +160,7 @@ async def test_what_is_longer_than_its_length_is_the_next_request(emulator: Emul
 
 
 async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) -> None:
-    """curl asks before it sends a large body."""
+    """Clients such as curl wait for a 100 before they send a large body."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
         whole = post(await id_of(client), b"large", "Expect: 100-continue")
         async with asyncio.timeout(30):
@@ -172,13 +172,13 @@ async def test_who_expects_to_be_told_to_continue_is_told(emulator: Emulator) ->
 
 
 async def test_requests_that_were_sent_ahead_are_answered_in_order(emulator: Emulator) -> None:
-    """And done in order: the client hears what came before the end, and then the end."""
+    """Pipelined requests run in order: the client gets all frames before the close."""
     async with client_of(emulator) as client, raw_connection(emulator) as (reader, writer):
         connection_id = await id_of(client)
         posts = [post(connection_id, str(n).encode()) for n in range(100)]
         delete = request("DELETE", path_of(connection_id))
         get, nowhere = request("GET", path_of(connection_id)), request("GET", "/nowhere")
-        # Gone at once: before the client has answered the close frame.
+        # It is gone at once, before the client has answered the close frame.
         writer.write(b"".join(posts) + delete + posts[0] + delete + get + nowhere)
         async with asyncio.timeout(30):
             statuses = [(await read_answer(reader))[0] for _ in range(105)]
@@ -189,7 +189,7 @@ async def test_requests_that_were_sent_ahead_are_answered_in_order(emulator: Emu
 
 
 async def test_throttled_requests_are_told_apart(clock: VirtualClock, records: Records) -> None:
-    """By the error type for which boto3 tries again; each request is told, too."""
+    """The error type is the one for which boto3 tries again; each request is recorded."""
     settings = Settings(port=0, throttle_rate=1, throttle_burst=2)
     async with Emulator(settings, records, clock, api=NO_ROUTES) as emulator:
         async with client_of(emulator) as client:
@@ -206,7 +206,7 @@ async def test_throttled_requests_are_told_apart(clock: VirtualClock, records: R
 
 
 def test_each_call_takes_a_token() -> None:
-    """For a function in this process as well; without one, nothing is done."""
+    """Calls by a function in this process count too; without a token nothing is done."""
     clock, connections = VirtualClock(), FakeConnections()
     connections.gone.add("b")
     throttled = ThrottledConnections(connections, TokenBucket(1, 4, clock))

@@ -1,4 +1,4 @@
-"""Invocations: once, for so long, and in order where that is asked."""
+"""Invocations: one result, a time-out, and serial order if configured."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 
 
 def test_a_result_comes_once_even_if_it_comes_too_late() -> None:
-    """The function runs on after the time-out; its result is dropped then."""
+    """After the time-out the function runs on, and its result is dropped."""
     clock, slow, results, done = VirtualClock(), Running(), list[Result](), list[int]()
     dispatcher = Dispatcher(clock, lambda: done.append(dispatcher.running))
     dispatcher.follow(slow, 29, results.append)
@@ -22,7 +22,7 @@ def test_a_result_comes_once_even_if_it_comes_too_late() -> None:
 
 
 def test_a_result_in_time_stops_the_clock() -> None:
-    """Nothing more comes of it."""
+    """No time-out follows a result."""
     clock, slow, results = VirtualClock(), Running(), list[Result]()
     Dispatcher(clock, lambda: None).follow(slow, 29, results.append)
     slow.finish(Returned(1))
@@ -32,7 +32,7 @@ def test_a_result_in_time_stops_the_clock() -> None:
 
 @pytest.mark.parametrize("early", [False, True], ids=["known at once", "finished meanwhile"])
 def test_a_result_that_is_there_is_handed_on(early: bool) -> None:
-    """Nothing is waited for."""
+    """A result that is known already is delivered without waiting."""
     results, running = list[Result](), Running()
     dispatcher = Dispatcher(VirtualClock(), lambda: None)
     running.finish(Returned(1))
@@ -41,7 +41,7 @@ def test_a_result_that_is_there_is_handed_on(early: bool) -> None:
 
 
 def noting(seen: list[str], job: str) -> Callable[[], None]:
-    """Return a job that is begun, and not finished."""
+    """Return a job that starts, and does not finish by itself."""
     return lambda: seen.append(job)
 
 
@@ -60,7 +60,7 @@ def test_jobs_of_a_connection_run_one_after_the_other() -> None:
 
 
 def test_any_number_of_jobs_that_end_at_once_run_in_order() -> None:
-    """Without nesting: ten thousand calls in each other would overflow the stack."""
+    """Jobs are not nested: ten thousand nested calls would overflow the stack."""
     queues, seen = SerialQueues(), list[int]()
 
     def ends_at_once(number: int) -> None:
@@ -76,7 +76,7 @@ def test_any_number_of_jobs_that_end_at_once_run_in_order() -> None:
 
 
 def test_a_job_that_raises_is_over() -> None:
-    """The jobs of its connection that wait behind it run, and so do later ones."""
+    """The waiting jobs of its connection run, and so do later ones."""
     queues, seen = SerialQueues(), list[str]()
 
     def fails() -> None:

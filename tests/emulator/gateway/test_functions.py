@@ -1,4 +1,4 @@
-"""The gateway runs any function in the same way, and knows none of them."""
+"""The gateway runs any function in the same way, and depends on none of them."""
 
 import asyncio
 import json
@@ -34,7 +34,7 @@ class Echo:
         self.asked: list[bool] = []
 
     def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Returned | Forward:
-        """Forward the message, where that is possible."""
+        """Forward the message if that is allowed."""
         context = event["requestContext"]
         if context["eventType"] == "CONNECT":
             self.ids.append(context["connectionId"])
@@ -62,7 +62,7 @@ async def serving(settings: Settings, trace: Trace, echo: Echo) -> AsyncGenerato
 
 
 async def test_a_forward_is_posted_and_traced_as_a_post_and_a_result() -> None:
-    """By any function in this process."""
+    """Any function in this process may forward."""
     trace, echo = Trace(), Echo()
     async with serving(Settings(), trace, echo) as url, connect(url) as one, connect(url):
         await one.send("0")
@@ -75,7 +75,7 @@ async def test_a_forward_is_posted_and_traced_as_a_post_and_a_result() -> None:
 
 
 async def test_a_forward_to_a_connection_that_is_gone_is_the_functions_again() -> None:
-    """It posts by itself then, and is told what becomes of that."""
+    """The function is invoked again, posts by itself and gets the outcome."""
     trace, echo = Trace(), Echo()
     async with serving(Settings(), trace, echo) as url, connect(url) as one:
         async with connect(url):
@@ -89,7 +89,7 @@ async def test_a_forward_to_a_connection_that_is_gone_is_the_functions_again() -
 
 
 async def test_under_a_throttle_a_function_makes_its_own_posts() -> None:
-    """Each of them takes a token."""
+    """Under a throttle nothing is forwarded, since each post takes a token."""
     echo = Echo()
     settings = Settings(throttle_rate=10)
     async with serving(settings, Trace(), echo) as url, connect(url) as one:
@@ -128,7 +128,7 @@ asyncio.run(main())
 
 @pytest.mark.process
 def test_a_foreign_handler_runs_without_the_rules(tmp_path: Path) -> None:
-    """Of the core are loaded only shapes, settings and the token bucket."""
+    """Only event types, settings and helpers of the core are loaded."""
     (tmp_path / "echo.py").write_text(HANDLER)
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, str(tmp_path)],

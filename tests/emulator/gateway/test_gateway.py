@@ -1,4 +1,4 @@
-"""Signaling over real sockets: who hears what, and what the developer is told of it."""
+"""Signaling over real sockets: the frames that arrive, and the records for the developer."""
 
 import asyncio
 import json
@@ -48,9 +48,9 @@ async def test_a_handshake_reaches_both_sides(emulator: Emulator) -> None:
 async def test_a_candidate_that_comes_while_its_target_is_being_closed(
     emulator: Emulator, records: Records
 ) -> None:
-    """It had a way a moment ago: its sender hears that nobody is there, and nothing is lost."""
+    """The sender gets TARGET_NOT_FOUND, although the last candidate took the fast path."""
     async with peer(emulator, "HOST") as host, raw_connection(emulator) as (reader, writer):
-        # Somebody who does not answer to a close frame.
+        # A client that does not answer a close frame.
         writer.write(HANDSHAKE)
         assert (await read_answer(reader))[0] == 101
         await tell(host, type="offer", targetId="raw", payload={})
@@ -73,7 +73,7 @@ async def test_a_candidate_that_comes_while_its_target_is_being_closed(
     ids=["unicode", "space", "percent", "trailing-space", "proto", "longest", "markup"],
 )
 async def test_a_name_arrives_exactly_as_it_was_typed(emulator: Emulator, name: str) -> None:
-    """A player's name is whatever a human typed, and the host answers to exactly that."""
+    """A name may be any text of a user, and the host can send to exactly that name."""
     async with peer(emulator, "HOST") as host, peer(emulator, name) as player:
         await tell(player, type="join", targetId="HOST")
         assert (await hear(host))["senderId"] == name
@@ -82,7 +82,7 @@ async def test_a_name_arrives_exactly_as_it_was_typed(emulator: Emulator, name: 
 
 
 async def test_nothing_crosses_games(emulator: Emulator) -> None:
-    """The same names in another game are other people."""
+    """The same names in another game are other players."""
     async with (
         peer(emulator, "HOST", "GAME01") as host,
         peer(emulator, "HOST", "GAME02") as other_host,
@@ -116,7 +116,7 @@ BAD_MESSAGES = {
 async def test_a_message_of_another_shape_is_answered_and_costs_nothing(
     emulator: Emulator, text: str
 ) -> None:
-    """Its sender hears INVALID_MESSAGE and stays connected."""
+    """The sender gets INVALID_MESSAGE and stays connected."""
     async with peer(emulator, "Alice") as alice:
         await alice.send(text)
         frame = await hear(alice)
@@ -126,7 +126,7 @@ async def test_a_message_of_another_shape_is_answered_and_costs_nothing(
 
 
 async def test_a_payload_200_levels_deep_is_delivered_untouched(emulator: Emulator) -> None:
-    """What is in a payload is the peers' business."""
+    """Payloads are relayed without interpretation."""
     payload = "[" * 200 + "]" * 200
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         await alice.send(f'{{"type":"offer","targetId":"HOST","payload":{payload}}}')
@@ -137,7 +137,7 @@ async def test_a_payload_200_levels_deep_is_delivered_untouched(emulator: Emulat
 
 
 async def test_of_a_duplicate_key_the_last_one_counts(emulator: Emulator) -> None:
-    """As with every JSON parser that the peers use."""
+    """The peers' JSON parsers do the same."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         await alice.send('{"type":"ping","type":"answer","targetId":"x","targetId":"HOST"}')
         assert (await hear(host))["type"] == "answer"
@@ -157,7 +157,7 @@ async def test_of_a_duplicate_key_the_last_one_counts(emulator: Emulator) -> Non
 async def test_what_cannot_be_delivered_is_answered(
     emulator: Emulator, message: dict[str, str], type_: str, code: str
 ) -> None:
-    """Nothing is silent, and a late message is never an error."""
+    """Every message is answered, and a late message is never an error."""
     async with peer(emulator, "Alice") as alice:
         await tell(alice, **message, id="7")
         frame = await hear(alice)
@@ -165,7 +165,7 @@ async def test_what_cannot_be_delivered_is_answered(
 
 
 async def test_a_message_with_an_id_is_acknowledged(emulator: Emulator) -> None:
-    """Who asks to be told is told, once the gateway took it for a live connection."""
+    """The ack is sent once the gateway has accepted the frame for a live connection."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         await tell(alice, type="join", id="a1")
         assert await hear(alice) == {"type": "ack", "id": "a1", "payload": {"targetId": "HOST"}}
@@ -173,7 +173,7 @@ async def test_a_message_with_an_id_is_acknowledged(emulator: Emulator) -> None:
 
 
 async def test_the_second_player_of_a_name_is_told_when_it_joins(emulator: Emulator) -> None:
-    """Nobody takes a seat by connecting later, and the host hears nothing of it."""
+    """A later connection takes no seat, and the host gets no message about it."""
     async with (
         peer(emulator, "HOST") as host,
         peer(emulator, "Alice") as first,
@@ -254,7 +254,7 @@ async def test_a_host_with_a_session_is_protected(emulator: Emulator) -> None:
 async def test_a_handshake_without_valid_names_is_refused_with_400(
     emulator: Emulator, query: str
 ) -> None:
-    """A mis-built URL must not land in a room that it shares with everybody else's."""
+    """A wrong URL must not enter a game that it would share with all other wrong URLs."""
     with pytest.raises(InvalidStatus) as refused:
         async with connect(emulator.url + query):
             pass
@@ -265,7 +265,7 @@ async def test_a_handshake_without_valid_names_is_refused_with_400(
 
 @pytest.mark.signal_emulator(topology="star")
 async def test_in_a_star_players_address_only_the_host(signal_peer: ConnectPeer) -> None:
-    """A guest cannot pose as the dealer."""
+    """An offer of a player to another player is refused and not relayed."""
     alice, bob = await signal_peer("Alice"), await signal_peer("Bob")
     await alice.send("offer", "Bob")
     assert (await alice.expect()).code == "NOT_ALLOWED"
@@ -275,7 +275,7 @@ async def test_in_a_star_players_address_only_the_host(signal_peer: ConnectPeer)
 async def test_a_client_that_dies_without_a_close_frame_is_forgotten(
     emulator: Emulator, records: Records
 ) -> None:
-    """Its row goes with it: the next message to it is undelivered, not lost."""
+    """The client's row is deleted, so the next message to it is undelivered, not lost."""
     async with peer(emulator, "HOST") as host:
         async with peer(emulator, "Alice") as alice:
             await settle(alice)
@@ -287,7 +287,7 @@ async def test_a_client_that_dies_without_a_close_frame_is_forgotten(
 
 
 async def test_a_client_that_never_reads_is_cut_off_and_nobody_else_notices() -> None:
-    """What waits for it is bounded; its sender hears that it is gone."""
+    """The buffer for one client is bounded; its senders get TARGET_NOT_FOUND."""
     settings = Settings(port=0, max_unread_bytes=200_000)
     async with Emulator(settings) as emulator, peer(emulator, "HOST") as host:
         request = (
@@ -313,7 +313,7 @@ async def test_a_client_that_never_reads_is_cut_off_and_nobody_else_notices() ->
 async def test_every_event_is_told_with_names_and_without_payloads(
     emulator: Emulator, records: Records, clock: VirtualClock
 ) -> None:
-    """The developer sees who said what to whom, and what became of it."""
+    """The developer sees the sender, the target, the type and the outcome."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         await tell(alice, type="join", payload="secret")
         await hear(host)
@@ -332,7 +332,7 @@ async def test_every_event_is_told_with_names_and_without_payloads(
 
 
 async def test_connections_of_one_millisecond_are_in_order(emulator: Emulator) -> None:
-    """Who connected first owns the name, on a clock that stands still too."""
+    """The first connection owns the name, even if the clock stands still."""
     async with peer(emulator, "HOST") as host:
         for _ in range(20):
             async with peer(emulator, "Alice") as first, peer(emulator, "Alice") as second:
@@ -359,7 +359,7 @@ def handler(event, context):
 
 @pytest.fixture
 async def odd(tmp_path: Path) -> AsyncGenerator[Emulator, None]:
-    """An emulator with a handler that answers what cannot be sent as it is."""
+    """An emulator with a handler whose answers cannot be sent as they are."""
     (tmp_path / "odd.py").write_text(ODD)
     api = ApiConfig(
         functions={"odd": FunctionConfig(handler="odd.py:handler")},
@@ -377,7 +377,7 @@ async def odd(tmp_path: Path) -> AsyncGenerator[Emulator, None]:
 async def test_a_refusal_that_http_cannot_carry_is_sent_as_far_as_it_can(
     odd: Emulator, refusal: str, status: int, body: bytes
 ) -> None:
-    """And the connection may ask again."""
+    """The connection can be used for another request."""
     refused = HANDSHAKE.replace(b"?", f"?refusal={refusal}&".encode())
     async with raw_connection(odd) as (reader, writer), asyncio.timeout(10):
         writer.write(refused)
@@ -389,7 +389,7 @@ async def test_a_refusal_that_http_cannot_carry_is_sent_as_far_as_it_can(
 
 
 async def test_a_body_that_no_message_can_hold_costs_nobody_the_connection(odd: Emulator) -> None:
-    """Half a character becomes a question mark; too much is an internal server error."""
+    """A lone surrogate becomes a question mark; a body over the limit is an error."""
     async with connect(odd.url, compression=None) as client, asyncio.timeout(10):
         await client.send("half")
         assert await client.recv() == "?!"
@@ -400,7 +400,7 @@ async def test_a_body_that_no_message_can_hold_costs_nobody_the_connection(odd: 
 
 
 async def test_who_comes_while_the_emulator_stops_is_sent_away(clock: VirtualClock) -> None:
-    """It had been accepted before, and nobody else would end its connection."""
+    """The gateway closes a socket that was accepted just before the stop."""
     gateway, empty = Gateway(Settings(), clock, Trace()), asyncio.Event()
     loop = asyncio.get_running_loop()
     pairs = [socket.socketpair() for _ in range(2)]
@@ -423,7 +423,7 @@ NOWHERE = b"GET /nowhere HTTP/1.1\r\nHost: example.org\r\n\r\n"
 async def test_posts_of_the_rules_count_against_the_throttle(
     records: Records, clock: VirtualClock
 ) -> None:
-    """As on AWS, where a function's posts do; the sender is told, and nobody is forgotten."""
+    """A function's posts count on AWS too; the sender gets an error, and no row is deleted."""
     settings = Settings(port=0, throttle_rate=1, throttle_burst=5)
     async with Emulator(settings, records, clock) as emulator:
         async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
@@ -440,7 +440,7 @@ async def test_posts_of_the_rules_count_against_the_throttle(
 
 
 async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Records) -> None:
-    """Until somebody leaves; who is in the game by name needs no seat, nor who waits for a host."""
+    """A name in the game needs no second seat; without a host no seat is counted."""
     async with Emulator(Settings(port=0, seats=1), records) as emulator:
         async with peer(emulator, "Alice") as alice, peer(emulator, "Alice") as again:
             await settle(again)
@@ -463,7 +463,7 @@ async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Re
 async def test_only_pages_on_the_list_may_connect(
     records: Records, origin: str | None, status: int
 ) -> None:
-    """As browsers tell it."""
+    """Other origins are refused with 403; a client without an Origin header may connect."""
     line = f"Origin: {origin}\r\n" if origin else ""
     request = HANDSHAKE.replace(b"Host:", f"{line}Host:".encode())
     settings = Settings(port=0, allowed_origins="https://a.example")

@@ -1,4 +1,4 @@
-"""``--dispatch serial``: one message of a connection after the other, whatever waits."""
+"""``--dispatch serial``: the messages of a connection are handled one after the other."""
 
 import asyncio
 import json
@@ -17,18 +17,18 @@ OFFER = '{"type":"offer","targetId":"HOST","payload":1}'
 
 
 def delayed(settings: Settings, clock: VirtualClock) -> Emulator:
-    """Return an emulator in which the first offer takes a second, and all others wait for it."""
+    """Return an emulator in which the first offer takes one second."""
     return Emulator(settings, clock=clock, faults=Faults(["delay:offer#1=1s"]))
 
 
 async def rounds(emulator: Emulator) -> None:
-    """Return after the loop has dealt with all that was sent before, on any connection."""
+    """Wait until the loop has handled all that was sent before, on any connection."""
     async with peer(emulator, "Another", "ANOTHER") as another:
         await settle(another)
 
 
 async def test_all_that_waited_is_answered_in_order(clock: VirtualClock) -> None:
-    """Four hundred pings and five thousand messages behind one offer that is late."""
+    """Four hundred pings and five thousand messages wait for one delayed offer."""
     async with delayed(SERIAL, clock) as emulator, peer(emulator, "HOST") as host:
         async with peer(emulator, "Alice") as alice:
             await alice.send(OFFER)
@@ -55,7 +55,7 @@ async def send_all(client: ClientConnection) -> None:
 async def test_a_client_is_not_read_from_while_too_many_of_its_messages_wait(
     clock: VirtualClock,
 ) -> None:
-    """The memory that one client can fill is bounded: those that wait count as in flight."""
+    """Waiting messages count as in flight, so one client can fill only so much memory."""
     async with delayed(SERIAL, clock) as emulator, peer(emulator, "Alice") as alice:
         (connection,) = emulator._gateway.open_connections.values()
         before, counted = connection.invocation_started, list[int]()
@@ -80,7 +80,7 @@ async def test_a_client_is_not_read_from_while_too_many_of_its_messages_wait(
 
 
 async def test_disconnect_runs_after_all_messages(clock: VirtualClock) -> None:
-    """The connection's last event, though the connection is gone already."""
+    """The disconnect event is the last one, although the connection has closed before."""
     async with delayed(SERIAL, clock) as emulator:
         async with peer(emulator, "Alice") as alice:
             await alice.send(OFFER)
@@ -100,7 +100,7 @@ async def test_disconnect_runs_after_all_messages(clock: VirtualClock) -> None:
 
 
 async def test_the_throttle_counts_messages_as_they_arrive(clock: VirtualClock) -> None:
-    """A message over the limit is refused at once, not when its turn would come."""
+    """A message over the limit is refused at once, not when its turn comes."""
     settings = Settings(port=0, serial=True, throttle_rate=1, throttle_burst=5)
     async with delayed(settings, clock) as emulator, peer(emulator, "Alice") as alice:
         await alice.send(OFFER)

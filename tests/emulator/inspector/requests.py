@@ -1,4 +1,4 @@
-"""Asks the inspector of an emulator, as its page does."""
+"""Requests to the inspector of an emulator, as its page sends them."""
 
 import json
 from typing import Any
@@ -19,5 +19,5 @@ def request(
 
 
 async def ask(emulator: Emulator, method: str, path: str, body: Any = None, **more: Any) -> Answer:
-    """Ask, and return the answer."""
+    """Send a request; return the answer."""
     return await answer(emulator, request(method, path, body, **more))

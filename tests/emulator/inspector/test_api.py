@@ -1,4 +1,4 @@
-"""The JSON API: what it tells, what it does, what it refuses."""
+"""The inspector's JSON API: data, actions and errors."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from tests.support.frames import raw_connection
 
 
 async def entries(emulator: Emulator) -> list[dict[str, Any]]:
-    """Return all that has happened; an answer holds as many as a turn of the loop takes."""
+    """Return all trace entries; one answer has no more than one turn of the loop can take."""
     found: list[dict[str, Any]] = []
     while True:
         told = (await ask(emulator, "GET", f"/api/entries?since={len(found)}")).json
@@ -32,7 +32,7 @@ async def entries(emulator: Emulator) -> list[dict[str, Any]]:
 
 
 async def test_it_tells_what_it_is_and_who_is_there(emulator: Emulator) -> None:
-    """For the page, and for scripts."""
+    """The settings, the games and the connections are for the page and for scripts."""
     about = (await ask(emulator, "GET", "/api/about")).json
     assert (about["url"], about["stage"], about["topology"]) == (emulator.url, "prod", "mesh")
     assert about["faults"] is True
@@ -45,12 +45,12 @@ async def test_it_tells_what_it_is_and_who_is_there(emulator: Emulator) -> None:
         connections = (await ask(emulator, "GET", "/api/connections")).json["connections"]
         told = {"connectionId", "playerId", "gameId", "connectedAt", "lastReceivedAt"}
         assert [connection.keys() for connection in connections] == [told] * 3
-        # To look leaves no trace.
+        # These requests add no trace entries.
         assert emulator.trace.next_number == before
 
 
 async def test_entries_are_told_once_and_one_by_its_number(emulator: Emulator) -> None:
-    """``next`` is what to ask for next; numbers of another run mean from the start."""
+    """``next`` is the number to ask for next; with a number of another run, all are returned."""
     async with peer(emulator, "HOST") as host:
         await settle(host)
         all_ = await entries(emulator)
@@ -67,7 +67,7 @@ async def test_entries_are_told_once_and_one_by_its_number(emulator: Emulator) -
 
 
 async def test_a_frame_is_posted(emulator: Emulator) -> None:
-    """As a handler would, and the trace tells of it."""
+    """The frame is posted as by a handler, and traced."""
     async with peer(emulator, "Alice") as alice:
         (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
         path = f"/api/connections/{found['connectionId'].replace('=', '%3D')}/frames"
@@ -82,7 +82,7 @@ async def test_a_frame_is_posted(emulator: Emulator) -> None:
 
 
 async def test_a_message_is_taken_as_if_the_client_had_sent_it(emulator: Emulator) -> None:
-    """New ones, and those that it has sent before."""
+    """The inspector sends a new message, or an earlier one again, in the client's name."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         await tell(alice, type="join")
         join = await hear(host)
@@ -96,13 +96,13 @@ async def test_a_message_is_taken_as_if_the_client_had_sent_it(emulator: Emulato
         await ask(emulator, "POST", path, {"message": '{"type":"ping"}'})
         assert await hear(alice) == {"type": "pong"}
         told = await ask(emulator, "POST", "/api/entries/0/resend")
-        assert (told.status, told.json["message"]) == (409, "Entry 0 is no message of a client.")
+        assert (told.status, told.json["message"]) == (409, "Entry 0 is not a message of a client.")
     told = await ask(emulator, "POST", f"/api/entries/{number}/resend")
     assert told.status == 410
 
 
 async def test_a_connection_is_closed_with_a_code(emulator: Emulator) -> None:
-    """One that a server may send; the client and ``$disconnect`` hear the same."""
+    """Only a server's codes are allowed; the client and ``$disconnect`` get the same one."""
     async with peer(emulator, "Alice") as alice:
         (found,) = (await ask(emulator, "GET", "/api/connections")).json["connections"]
         path = f"/api/connections/{found['connectionId']}"
@@ -119,7 +119,7 @@ async def test_a_connection_is_closed_with_a_code(emulator: Emulator) -> None:
 
 
 async def test_a_recording_holds_everything_and_no_address(emulator: Emulator) -> None:
-    """Unless addresses are asked for; secrets are never in it."""
+    """Addresses are kept only on request; secrets never are."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice", session="s3cret-s3cret"):
         sdp = "v=0\r\nc=IN IP4 192.168.7.9\r\na=ice-pwd:hunter2hunter2\r\n"
         await tell(host, type="offer", targetId="Alice", payload={"sdp": sdp})
@@ -142,7 +142,7 @@ async def test_a_recording_holds_everything_and_no_address(emulator: Emulator) -
 
 
 async def test_what_is_not_there_is_said(emulator: Emulator) -> None:
-    """In a sentence, as JSON."""
+    """The answer is JSON with a sentence."""
     for method, path, status in (
         ("GET", "/api/nothing", 404),
         ("GET", "/api", 404),
@@ -165,7 +165,7 @@ async def test_what_is_not_there_is_said(emulator: Emulator) -> None:
 
 @pytest.mark.process
 def test_nothing_of_it_is_imported_before_somebody_looks() -> None:
-    """The emulator starts as fast as without."""
+    """The inspector must not slow the start of the emulator."""
     code = (
         "import sys, poker_signal.emulator.server\n"
         "print([name for name in sys.modules if '.inspector.' in name])"
@@ -176,7 +176,7 @@ def test_nothing_of_it_is_imported_before_somebody_looks() -> None:
 
 
 async def test_ten_look_and_one_stops_reading_and_nobody_else_notices(emulator: Emulator) -> None:
-    """Two players go on; every inspector that reads is told all."""
+    """Two players go on, and every inspector that reads gets all entries."""
     async with peer(emulator, "HOST") as host, peer(emulator, "Alice") as alice:
         start = emulator.trace.next_number
 
@@ -190,7 +190,7 @@ async def test_ten_look_and_one_stops_reading_and_nobody_else_notices(emulator: 
 
         inspectors = [asyncio.ensure_future(follow()) for _ in range(10)]
         async with raw_connection(emulator) as (_, deaf):
-            # Never reads a byte of what it asked for, again and again.
+            # This client sends one request after the other, and reads no answer.
             head = f"GET /_inspect/api/recording HTTP/1.1\r\nHost: localhost\r\n{OWN}\r\n"
             deaf.write(head.encode() * 20)
             for _ in range(20):
@@ -200,7 +200,7 @@ async def test_ten_look_and_one_stops_reading_and_nobody_else_notices(emulator: 
 
 
 async def test_faults_are_added_and_removed(emulator: Emulator) -> None:
-    """Their own words say what is wrong."""
+    """An error has the fault's own message."""
 
     async def fault(method: str, body: Any = None) -> Any:
         told = await ask(emulator, method, "/api/faults", body)
@@ -214,7 +214,7 @@ async def test_faults_are_added_and_removed(emulator: Emulator) -> None:
     assert await fault("DELETE", {"spec": "drop:offer"}) == (200, {"active": []})
     assert (await fault("DELETE", {"spec": "drop:offer"}))[0] == 400
     assert (await fault("PUT"))[0] == 405
-    # The page shows no panel where there are none.
+    # Without faults the answer is 404, and the page shows no panel.
     about = About("ws://x", "127.0.0.1", None, Settings())
     inspector = Inspector(None, Trace(), about)  # type: ignore[arg-type]
     told_: list[Answer] = []

@@ -1,4 +1,4 @@
-"""The ring as a recording."""
+"""Download of the trace as a recording."""
 
 import asyncio
 import json
@@ -14,7 +14,7 @@ HEADER = header(1, "poker-signal 0", None, "addresses and secrets")
 
 
 async def test_all_entries_come_in_their_order() -> None:
-    """After the header, in as many turns as it takes; what happens meanwhile is not waited for."""
+    """The header comes first; entries that are added during the download are left out."""
     trace = Trace()
     for number in range(500):
         trace.add(RequestRefused(number, None, "GET", "/", 403, "10.11.12.13"))

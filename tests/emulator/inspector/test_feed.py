@@ -17,31 +17,31 @@ from poker_signal.emulator.trace.trace import Trace
 
 @pytest.fixture
 def trace() -> Trace:
-    """A trace in which nothing has happened yet."""
+    """An empty trace."""
     return Trace()
 
 
 @pytest.fixture
 def feed(trace: Trace, monkeypatch: pytest.MonkeyPatch) -> Feed:
-    """Its feed, on a machine that never takes longer than a piece of work should."""
+    """Feed of the trace, with a time limit per piece of work that is never reached."""
     monkeypatch.setattr(feed_module, "PIECE_S", 60)
     return Feed(trace, Turns(), "run", lambda: 7)
 
 
 def happen(trace: Trace, reason: str = "") -> None:
-    """Let something happen."""
+    """Add an entry to the trace."""
     trace.add(RequestRefused(1, None, "GET", "/", 403, reason))
 
 
 async def ask(feed: Feed, since: int, wait_s: float = 10) -> Any:
-    """Ask, and wait for the answer."""
+    """Send a request; wait for the answer."""
     answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     feed.ask(since, wait_s, answer.set_result)
     return json.loads(await asyncio.wait_for(answer, 10), parse_constant=pytest.fail)
 
 
 async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
-    """As JSON, also where a function has returned what is none."""
+    """The answer is valid JSON, even if a function's result was not."""
     facts = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "192.0.2.1"})
     received = Received(1, facts, "$default", "", "r", "m")
     trace.add(Finished(2, received, Returned({"statusCode": 200, "body": float("nan")})))
@@ -52,7 +52,7 @@ async def test_what_is_there_is_told_at_once(feed: Feed, trace: Trace) -> None:
 
 
 async def test_who_waits_is_told_when_it_happens(feed: Feed, trace: Trace) -> None:
-    """All that happens within a moment at once."""
+    """Entries of the same moment come in one answer."""
     waiting = asyncio.ensure_future(ask(feed, 0))
     await asyncio.sleep(0)
     happen(trace)
@@ -61,7 +61,7 @@ async def test_who_waits_is_told_when_it_happens(feed: Feed, trace: Trace) -> No
 
 
 async def test_who_has_waited_in_vain_is_told_once(feed: Feed, trace: Trace) -> None:
-    """After the time that it gave."""
+    """The request is answered after its own time-out."""
     answers: list[bytes] = []
     feed.ask(0, 0.001, answers.append)
     assert (await ask(feed, 0, 0.05))["entries"] == []
@@ -74,7 +74,7 @@ async def test_who_has_waited_in_vain_is_told_once(feed: Feed, trace: Trace) -> 
 async def test_a_chunk_is_a_piece_of_work(
     feed: Feed, trace: Trace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where an entry takes as long as a piece of work should, it is the only one."""
+    """A slow entry, which uses up the time of one piece of work, is alone in its chunk."""
     monkeypatch.setattr(feed_module, "PIECE_S", 0)
     for _ in range(3):
         happen(trace)
@@ -82,10 +82,10 @@ async def test_a_chunk_is_a_piece_of_work(
 
 
 async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
-    """By number and by size, and so is an answer; nothing is told twice or left out.
+    """Chunks and answers are limited in number and size, without overlaps or gaps.
 
-    A chunk is made once for all readers, and again when there is more. An entry that is larger
-    than a chunk is one by itself.
+    A chunk is made once for all readers, and again when there are more entries. An entry that is
+    larger than a chunk is a chunk by itself.
     """
     happen(trace, "x" * 500_000)
     before = feed.chunk(0)
@@ -111,7 +111,7 @@ async def test_chunks_are_bounded_and_meet(feed: Feed, trace: Trace) -> None:
 
 
 async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
-    """Several chunks at once, what comes next, and what is the last."""
+    """The answer has several chunks, the next number and the last one."""
     at_once = feed_module.MAX_CHUNKS * feed_module.MAX_ENTRIES
     for _ in range(at_once + 5):
         happen(trace)
@@ -121,7 +121,7 @@ async def test_who_is_behind_is_told_how_far(feed: Feed, trace: Trace) -> None:
 
 
 async def test_more_than_can_wait_are_turned_away(feed: Feed, monkeypatch: Any) -> None:
-    """Before they cost memory without end."""
+    """Requests that wait take memory, so their number is limited."""
     monkeypatch.setattr(feed_module, "MAX_WAITING", 1)
     feed.ask(0, 0.01, lambda body: None)
     with pytest.raises(TooManyWait):

@@ -1,4 +1,4 @@
-"""The page's files."""
+"""Files of the inspector's page."""
 
 import re
 from importlib.resources import files
@@ -10,7 +10,7 @@ from tests.emulator.inspector.requests import ask
 
 
 async def test_the_page_may_load_nothing_from_elsewhere(emulator: Emulator) -> None:
-    """Neither scripts nor anything inline."""
+    """The Content-Security-Policy forbids foreign resources and inline scripts."""
     told = await ask(emulator, "GET", "/")
     assert told.status == 200
     assert told.headers["content-type"] == "text/html; charset=utf-8"
@@ -22,7 +22,7 @@ async def test_the_page_may_load_nothing_from_elsewhere(emulator: Emulator) -> N
 
 
 async def test_every_file_that_another_names_is_served(emulator: Emulator) -> None:
-    """A forgotten module would be a blank page."""
+    """A missing module would leave the page blank."""
     page = files("poker_signal.emulator.inspector") / "page"
     for file in page.iterdir():
         for name in re.findall(
@@ -32,13 +32,13 @@ async def test_every_file_that_another_names_is_served(emulator: Emulator) -> No
 
 
 def test_no_name_leaves_the_folder() -> None:
-    """Whatever is in it."""
+    """Names of other folders and other files are not served."""
     for name in ("../api.py", "..%2fapi.py", "api.py", "/etc/passwd", "a/b.js", ".js", "\0.js"):
         assert page_file(name) is None
 
 
 def test_every_verdict_is_explained() -> None:
-    """In docs/inspector.md, by its code."""
+    """docs/inspector.md has the code of each verdict."""
     root = Path(__file__).parents[3]
     page = root / "emulator" / "inspector" / "page"
     sources = "".join(path.read_text(encoding="utf-8") for path in page.glob("verdict*.js"))

@@ -1,4 +1,4 @@
-"""Who may look, and who may do something."""
+"""Access control of the inspector."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.emulator.inspector.requests import ask
 def refused(
     method: str = "GET", peer_ip: str = "127.0.0.1", own_host: str = "127.0.0.1", **headers: str
 ) -> bool:
-    """Tell whether a request is refused; ``_`` in a header's name stands for ``-``."""
+    """Return whether a request is refused; ``_`` in a header's name stands for ``-``."""
     given = [("Host", "127.0.0.1:3001")] if "Host" not in headers else []
     given += [(name.replace("_", "-"), value) for name, value in headers.items()]
     request = Request(method, "/_inspect/", given, peer_ip)
@@ -28,7 +28,7 @@ OTHER_HOSTS = ("evil.example:3001", "localhost.evil.example", "127.0.0.1.evil.ex
     ("headers", "is_refused"),
     [
         *(({"Host": host}, False) for host in (*HOSTS, "127.9.9.9")),
-        # A page of evil.example whose name has been resolved to 127.0.0.1 anew.
+        # DNS rebinding: a page of evil.example, whose name now resolves to 127.0.0.1.
         *(({"Host": host}, True) for host in (*OTHER_HOSTS, "10.0.0.1")),
         ({"Origin": "https://evil.example"}, True),
         ({"Origin": "null"}, True),
@@ -36,7 +36,7 @@ OTHER_HOSTS = ("evil.example:3001", "localhost.evil.example", "127.0.0.1.evil.ex
         ({"Sec_Fetch_Site": "cross-site"}, True),
         ({"Sec_Fetch_Site": "same-site", "Sec_Fetch_Mode": "cors"}, True),
         ({"Origin": "http://127.0.0.1:3001", "Sec_Fetch_Site": "same-origin"}, False),
-        # A form cannot send the header; a script's question whether it may is refused too.
+        # A form cannot send the header, and a script's CORS preflight is refused too.
         *(({"method": method}, True) for method in METHODS),
         *(({"method": method, OWN_HEADER: "1"}, False) for method in METHODS),
         # A link on another page may lead here.
@@ -47,12 +47,12 @@ OTHER_HOSTS = ("evil.example:3001", "localhost.evil.example", "127.0.0.1.evil.ex
 def test_only_names_of_this_machine_and_its_own_page_may(
     headers: dict[str, str], is_refused: bool
 ) -> None:
-    """However the developer calls it; a page from elsewhere may not even read."""
+    """Any name of this machine is accepted; pages of other origins may not even read."""
     assert refused(**headers) == is_refused
 
 
 def test_other_machines_may_not() -> None:
-    """Unless the emulator listens on an address of this very machine."""
+    """Only this machine has access, by loopback or by the address that the emulator listens on."""
     assert refused(peer_ip="192.168.1.9")
     assert refused(peer_ip="192.168.1.9", own_host="192.168.1.5", Host="192.168.1.5:3001")
     assert not refused(peer_ip="192.168.1.5", own_host="192.168.1.5", Host="192.168.1.5:3001")
@@ -62,7 +62,7 @@ def test_other_machines_may_not() -> None:
 
 
 async def test_the_emulator_asks_the_guard(emulator: Emulator) -> None:
-    """Files and API alike, with a reason that can be read."""
+    """Files and the API are both guarded, and a refusal has a readable reason."""
     for path in ("/", "/main.js", "/api/entries", ""):
         told = await ask(emulator, "GET", path, host="evil.example")
         assert told.status == 403
@@ -75,7 +75,7 @@ TOKEN = "0123456789abcdef"
 
 
 def from_afar(query: str = "", **headers: str) -> Request:
-    """Return a request of another machine."""
+    """Return a request from another machine."""
     given = [("Host", "192.168.7.7:3001"), *headers.items()]
     return Request("GET", f"/_inspect/play{query}", given, "192.168.7.8")
 
@@ -95,13 +95,13 @@ def from_afar(query: str = "", **headers: str) -> Request:
     ],
 )
 def test_other_machines_show_the_token_of_lan(request_: Request, is_refused: bool) -> None:
-    """In the URL at first, in a cookie from then on; without --lan nothing helps."""
+    """The token is first in the URL, later in a cookie; without --lan it is of no use."""
     assert (refusal(request_, "192.168.7.7", TOKEN) is not None) == is_refused
     assert refusal(request_, "192.168.7.7") is not None
 
 
 def test_a_browser_remembers_the_token_that_was_shown() -> None:
-    """Not for scripts, and not for other sites."""
+    """Scripts cannot read the cookie, and other sites do not send it."""
     (header,) = kept_by(from_afar(f"?token={TOKEN}"), TOKEN)
     assert header == (
         "Set-Cookie", f"{COOKIE}={TOKEN}; Path=/_inspect; HttpOnly; SameSite=Strict",
@@ -111,7 +111,7 @@ def test_a_browser_remembers_the_token_that_was_shown() -> None:
 
 
 async def test_the_cookie_is_set_for_whoever_showed_it_alone() -> None:
-    """Files are kept in memory, and are everybody's."""
+    """Files are cached in memory for all clients, without the cookie."""
     async with Emulator(Settings(port=0, inspector_token=TOKEN)) as emulator:
         assert emulator.play_url_of_lan is not None
         for path, is_set in ((f"play?token={TOKEN}", True), ("play", False)):

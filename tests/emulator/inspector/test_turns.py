@@ -1,4 +1,4 @@
-"""The gateway comes first."""
+"""The inspector's share of the event loop: the gateway has priority."""
 
 import asyncio
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from tests.emulator.client.check import idle
 
 
 def test_work_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pieces of two milliseconds leave the loop to others most of the time."""
+    """Pieces of two milliseconds leave most of the loop's time to the gateway."""
     busy_s = 0.0
 
     def work() -> None:
@@ -28,15 +28,15 @@ def test_work_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> N
         return loop.time() - start
 
     monkeypatch.setattr(turns_module, "time", SimpleNamespace(perf_counter=lambda: busy_s))
-    # The clock of this loop stands still while something is done.
+    # The clock of this loop stands still while it is busy.
     cost_s = 5 * (0.002 + OVERHEAD_S)
     assert idle.run(scene()) == pytest.approx(cost_s * (1 / SHARE - 1))
 
 
 async def test_who_goes_on_does_not_overtake() -> None:
-    """Work is done in its order; a long answer takes turns with those that wait already.
+    """Work runs in its order; a long job takes turns with jobs that wait already.
 
-    The loop is told of work that fails, and what comes after is done all the same.
+    An exception is passed to the loop's handler, and the jobs after it run all the same.
     """
     turns, finished, loop = Turns(), asyncio.Event(), asyncio.get_running_loop()
     done: list[str] = []

@@ -33,7 +33,7 @@ GET = b"GET /prod HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
 async def test_a_connection_may_ask_again(emulator: Emulator) -> None:
-    """As recorded from execute-api; requests that were sent ahead are answered in order."""
+    """Pipelined requests are answered in order, as recorded from execute-api."""
     refused = HANDSHAKE.replace(b"playerId=raw", b"playerId=")
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         writer.write(GET + b"GET /other HTTP/1.1\r\nHost: x\r\n\r\n" + refused + HANDSHAKE)
@@ -42,7 +42,7 @@ async def test_a_connection_may_ask_again(emulator: Emulator) -> None:
 
 
 async def test_http_1_0_is_answered_and_closed(emulator: Emulator) -> None:
-    """A WebSocket handshake takes HTTP/1.1."""
+    """A WebSocket handshake needs HTTP/1.1."""
     request = HANDSHAKE.replace(b"HTTP/1.1", b"HTTP/1.0")
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         writer.write(request)
@@ -73,7 +73,7 @@ MISTAKES = {
 async def test_what_is_no_request_is_answered_and_costs_nothing(
     emulator: Emulator, request_: bytes, status: int
 ) -> None:
-    """A clear answer to whoever sent it, and a healthy peer does not notice."""
+    """The sender gets a clear answer, and another peer is not affected."""
     async with peer(emulator, "Alice") as alice:
         assert (await answer(emulator, request_))[0] == status
         await settle(alice)
@@ -93,7 +93,7 @@ async def test_what_is_no_request_is_answered_and_costs_nothing(
     ids=["nothing", "method", "last-line", "body", "chunk", "second-path", "second-header"],
 )
 async def test_half_a_request_is_not_waited_for_for_ever(sent: bytes, statuses: list[int]) -> None:
-    """408, and the connection ends; silently where nothing was asked at all."""
+    """The client gets a 408 and a close; without any bytes it gets only the close."""
     async with Emulator(Settings(port=0, request_timeout_s=0.2)) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
             writer.write(sent)
@@ -102,10 +102,10 @@ async def test_half_a_request_is_not_waited_for_for_ever(sent: bytes, statuses: 
 
 
 async def test_who_reads_no_answers_is_answered_no_more() -> None:
-    """Requests by the thousand, sent ahead, must not fill the memory with answers."""
+    """Thousands of pipelined requests must not fill the memory with answers."""
     async with Emulator(Settings(port=0, keep_alive_timeout_s=0.05)) as emulator:
         loop = asyncio.get_running_loop()
-        # Its answer is as long as itself.
+        # The answer is as long as the request.
         long = GET.replace(b"/prod", b"/prod/@connections/" + b"x" * 4_000)
         with socket.socket() as client:
             client.setblocking(False)
@@ -119,7 +119,7 @@ async def test_who_reads_no_answers_is_answered_no_more() -> None:
 
 
 async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) -> None:
-    """However many there are: a message is not dealt with after all of them."""
+    """Another client's message does not wait for all pipelined requests."""
     async with Emulator(Settings(port=0, turn_s=0), records) as emulator:
         async with peer(emulator, "Alice") as alice, raw_connection(emulator) as (reader, writer):
             writer.write(GET * 500)
@@ -134,7 +134,7 @@ async def test_requests_sent_ahead_let_others_have_their_turn(records: Records) 
 def told(
     pieces: list[bytes], answer: Answer | Switch, ours: socket.socket | None = None
 ) -> tuple[Mock, Mock, HttpConnection, Callable[[], None]]:
-    """Let a connection receive a handshake in pieces; return how it is answered, too."""
+    """Let a connection receive a handshake in pieces; return mocks, and a function that answers."""
     wire = Mock(asyncio.Transport)
     wire.get_extra_info.side_effect = {"socket": ours, "peername": ("127.0.0.1", 1)}.get
     wire.is_closing.side_effect = lambda: wire.close.called or wire.abort.called
@@ -152,12 +152,12 @@ def written(wire: Mock) -> bytes:
 
 
 WAYS = {"h11": [HANDSHAKE[:9], HANDSHAKE[9:]], "without": [HANDSHAKE]}
-"""What comes in pieces is read by h11."""
+"""A handshake that comes in pieces is parsed by h11."""
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_a_switch_hands_over_what_came_early(way: list[bytes]) -> None:
-    """With the head, and while the answer was waited for."""
+    """The new protocol gets the data that came with the head or before the answer."""
     taker = Mock(asyncio.Protocol)
     switch = Switch([("upgrade", "websocket")], taker, lambda: None)
     wire, _, connection, reply = told([*way[:-1], way[-1] + b"\x81", b"\x80"], switch)
@@ -170,7 +170,7 @@ async def test_a_switch_hands_over_what_came_early(way: list[bytes]) -> None:
 
 @pytest.mark.parametrize("answer", [FORBIDDEN, Answer(403), Answer(204), Answer(500, b"?")])
 async def test_a_refusal_is_the_same_in_both_ways(answer: Answer) -> None:
-    """And what the client asks next is taken by the same rules."""
+    """Both parsers lead to the same answers, also to the client's next request."""
     answers, asked = [], []
     for way in WAYS.values():
         wire, responder, connection, reply = told(way, answer)
@@ -189,7 +189,7 @@ async def test_a_refusal_is_the_same_in_both_ways(answer: Answer) -> None:
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS.keys())
 async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[bytes]) -> None:
-    """It does not wait for an answer."""
+    """The client is disconnected without an answer."""
     taker = Mock(asyncio.Protocol)
     wire, _, connection, reply = told(way, Switch([], taker, lambda: None))
     for _ in range(2):
@@ -205,7 +205,7 @@ async def test_who_sends_without_end_before_the_answer_is_cut_off(way: list[byte
 async def test_an_idle_connection_is_closed_unless_a_request_lies_in_it_unread(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also where no file can be opened: to look at the socket takes no descriptor."""
+    """The check for unread data needs no file descriptor, so it works when none is left."""
     later = Mock()
     monkeypatch.setattr(asyncio.get_running_loop(), "call_later", later)
     no_more = OSError(errno.EMFILE, "Too many open files")
@@ -226,7 +226,7 @@ async def test_an_idle_connection_is_closed_unless_a_request_lies_in_it_unread(
         assert wire.is_closing()
 
 
-# The head of a usual handshake, without h11.
+# Parsing the head of a usual handshake without h11.
 
 NAMES = ["Host", "host", "Upgrade", "Connection", "Origin", "Cookie", "Sec-WebSocket-Key", "X-a.b~"]
 ODD_NAMES = ["Content-Length", "transfer-encoding", "Expect", "X Y", "é", "", "Host "]
@@ -240,7 +240,7 @@ FIRST_LINES = [
 
 
 def heads(*parts: list[str]) -> st.SearchStrategy[bytes]:
-    """Make requests of these parts of header lines, with something after the head."""
+    """Return a strategy for requests of these parts, with bytes after the head."""
     line = st.tuples(*map(st.sampled_from, parts)).map("".join)
     return st.builds(
         lambda first, lines, last, rest: f"{first}{''.join(lines)}{last}".encode("latin-1") + rest,
@@ -263,7 +263,7 @@ ODD = heads(
 @example(HANDSHAKE)
 @given(st.one_of(USUAL, ODD, st.binary(max_size=40).map(lambda x: HANDSHAKE.replace(b"raw", x))))
 def test_what_is_read_is_what_h11_reads(data: bytes) -> None:
-    """Method, target, each header, that nothing follows, and where it ends."""
+    """Method, target, headers, the empty body and the end of the head are the same."""
     head = read_handshake(data)
     if head is None:
         return
@@ -283,7 +283,7 @@ def test_what_is_read_is_what_h11_reads(data: bytes) -> None:
 
 
 def test_a_usual_handshake_is_read() -> None:
-    """With the first of what follows left over."""
+    """The first byte after the head is left over."""
     lines = HANDSHAKE.decode().split("\r\n")[1:-2]
     headers = [(name, value) for name, _, value in (line.partition(": ") for line in lines)]
     head = Head("/prod?playerId=raw&gameId=GAME01", headers, len(HANDSHAKE))
@@ -309,13 +309,13 @@ LEFT = {
 
 @pytest.mark.parametrize(("usual", "odd"), LEFT.values(), ids=LEFT.keys())
 def test_what_is_odd_is_left_to_h11(usual: bytes, odd: bytes) -> None:
-    """Whether it is wrong or not."""
+    """Both valid and invalid unusual heads are left to h11."""
     assert usual in HANDSHAKE
     assert read_handshake(HANDSHAKE.replace(usual, odd)) is None
 
 
 def test_a_101_is_written_as_h11_writes_it() -> None:
-    """Byte for byte."""
+    """All bytes are the same."""
     headers = [("Date", "Thu, 26 Nov 2026 00:00:00 GMT"), ("upgrade", "websocket"), ("a", "b, c")]
     connection = h11.Connection(h11.SERVER)
     connection.receive_data(HANDSHAKE)

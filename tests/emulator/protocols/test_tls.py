@@ -23,7 +23,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
 
 
 async def test_who_trusts_the_authority_connects(certificate: Certificate) -> None:
-    """wss, and certainly not ws."""
+    """The URLs are wss and https, and a client that does not trust the authority cannot connect."""
     trusting = ssl.create_default_context(cafile=certificate.authority)
     async with Emulator(Settings(port=0), certificate=certificate) as emulator:
         assert emulator.url.startswith("wss://127.0.0.1:")
@@ -39,7 +39,7 @@ async def test_who_trusts_the_authority_connects(certificate: Certificate) -> No
 
 
 def test_a_certificate_is_made_once(certificate: Certificate, tmp_path: Path) -> None:
-    """It has to be trusted once; another host's is another, and only its owner reads the key."""
+    """Users trust it only once; each host has its own, and only the owner can read the key."""
     assert stat.S_IMODE(certificate.chain.stat().st_mode) == 0o600
     assert b"PRIVATE KEY" not in certificate.authority.read_bytes()
     assert certificate_for("192.0.2.7", tmp_path).chain.name == "192_0_2_7.pem"
@@ -50,7 +50,7 @@ def test_a_certificate_is_made_once(certificate: Certificate, tmp_path: Path) ->
 
 @pytest.mark.parametrize("broken", ["missing", "garbage", "old"])
 def test_a_certificate_that_is_no_good_is_made_anew(tmp_path: Path, broken: str) -> None:
-    """Torn, deleted, or about to expire."""
+    """A missing, damaged or soon expiring certificate is replaced."""
     kept = certificate_for("127.0.0.1", tmp_path)
     if broken == "missing":
         kept.authority.unlink()
@@ -67,14 +67,14 @@ def test_a_certificate_that_is_no_good_is_made_anew(tmp_path: Path, broken: str)
 
 
 def test_a_folder_that_cannot_be_written_is_explained(tmp_path: Path) -> None:
-    """With what it is for."""
+    """The error says that --tls keeps its certificate there."""
     (tmp_path / "file").touch()
     with pytest.raises(NoTls, match="--tls keeps its certificate there"):
         certificate_for("127.0.0.1", tmp_path / "file" / "tls")
 
 
 def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One line, not a traceback."""
+    """The error is one line, not a traceback."""
     monkeypatch.setitem(sys.modules, "trustme", None)
     with pytest.raises(NoTls, match=r"pip install 'poker-signal\[tls\]'"):
         certificate_for("127.0.0.1")

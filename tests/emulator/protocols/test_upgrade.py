@@ -1,4 +1,4 @@
-"""The opening handshake, answer by answer."""
+"""The WebSocket handshake and its answers."""
 
 import json
 from datetime import timedelta
@@ -20,7 +20,7 @@ from tests.support.frames import HANDSHAKE, answer
 
 
 async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
-    """RFC 6455's own example key, and API Gateway's header names."""
+    """The key is RFC 6455's example, and the header names are API Gateway's."""
     status, headers, body = await answer(emulator, HANDSHAKE)
     assert (status, body) == (101, b"")
     assert headers.pop("date").endswith(" GMT")
@@ -33,7 +33,7 @@ async def test_the_101_is_as_recorded(emulator: Emulator) -> None:
 
 @pytest.mark.parametrize("path", [b"/", b"/dev", b"/prod/foo", b"/Prod", b"//prod", b"/prod//"])
 async def test_another_path_is_forbidden(emulator: Emulator, path: bytes) -> None:
-    """As the shared front end of execute-api answers."""
+    """The shared front end of execute-api gives the same answer."""
     refused = await answer(emulator, HANDSHAKE.replace(b"/prod?", path + b"?"))
     assert (refused.status, refused.body) == (403, b'{"message":"Forbidden"}')
     assert refused.headers["content-type"] == "application/json"
@@ -54,7 +54,7 @@ MISTAKES = {
 async def test_a_handshake_that_breaks_rfc_6455_is_refused(
     emulator: Emulator, right: bytes, wrong: bytes, status: int
 ) -> None:
-    """With a word on what is wrong."""
+    """The answer says what is wrong."""
     assert right in HANDSHAKE
     got, headers, body = await answer(emulator, HANDSHAKE.replace(right, wrong))
     assert got == status
@@ -64,7 +64,7 @@ async def test_a_handshake_that_breaks_rfc_6455_is_refused(
 
 
 async def test_compression_is_accepted_as_recorded(emulator: Emulator) -> None:
-    """No limit to the client's window is confirmed, and no unknown extension."""
+    """A limit of the client's window is not confirmed, nor is an unknown extension."""
     limits = "; server_max_window_bits=12; client_max_window_bits=12"
     for offer, accepted in (
         (f"permessage-deflate{limits}", "permessage-deflate;server_max_window_bits=12"),
@@ -94,7 +94,7 @@ OTHER_HEADERS = st.tuples(
 def test_the_short_way_comes_to_what_websockets_comes_to(
     more: list[tuple[str, str]], missing: set[str]
 ) -> None:
-    """It is only taken where it does."""
+    """The fast path is taken only where its result is the same."""
     headers = [header for header in USUAL.items() if header[0] not in missing] + more
     request = Request("GET", "/prod", headers, "127.0.0.1")
     short = negotiate(request, Settings())
@@ -111,7 +111,7 @@ def test_the_short_way_comes_to_what_websockets_comes_to(
 
 
 def test_the_short_way_is_taken() -> None:
-    """By whoever asks for nothing more: websockets is not asked."""
+    """A handshake without extras does not call websockets."""
     request = Request("GET", "/prod", list(USUAL.items()), "127.0.0.1")
     with mock.patch.object(ServerProtocol, "accept", side_effect=AssertionError):
         assert isinstance(negotiate(request, Settings()), Upgrade)

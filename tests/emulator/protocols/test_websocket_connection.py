@@ -1,4 +1,4 @@
-"""Frames, limits, and every way in which a connection ends."""
+"""Frames, limits, and the ways in which a connection ends."""
 
 import asyncio
 import json
@@ -30,9 +30,9 @@ TEXT, BINARY = 1, 2
 
 
 async def ended(emulator: Emulator, records: Records) -> str:
-    """Return what the ``$disconnect`` event of the first connection that ended said."""
+    """Return the outcome of the first ``$disconnect`` event."""
     async with peer(emulator, "Witness", "ELSEWHERE") as witness:
-        # Two rounds of the emulator's loop, at least: a socket that is gone has been seen.
+        # At least two rounds of the emulator's loop: it has noticed a closed socket.
         while not any(record.kind == "disconnect" for record in records):
             await settle(witness)
     return next(record.outcome for record in records if record.kind == "disconnect")
@@ -49,7 +49,7 @@ MISTAKES = {
 async def test_a_mistake_is_closed_with_its_code_and_told(
     emulator: Emulator, records: Records, sent: bytes, code: bytes, told: str
 ) -> None:
-    """No function sees a message of it; what came before still counts."""
+    """No function gets the wrong frame; messages before it are handled."""
     good = client_frame(TEXT, json.dumps({"type": "join"}).encode())
     async with peer(emulator, "HOST") as host, raw_connection(emulator) as (reader, writer):
         async with asyncio.timeout(30):
@@ -62,7 +62,7 @@ async def test_a_mistake_is_closed_with_its_code_and_told(
 
 
 async def test_a_compressed_message_is_measured_after_inflation() -> None:
-    """A frame is small on the wire, its message is not: only the message's limit counts."""
+    """A small frame may hold a large message: only the limit of the message counts."""
     async with Emulator(Settings(port=0, max_payload_bytes=131_072)) as roomy:
         url = f"{roomy.url}?playerId=Zip&gameId=GAME01"
         deflate = connect(url, extensions=[ClientPerMessageDeflateFactory()], compression=None)
@@ -80,7 +80,7 @@ async def test_a_compressed_message_is_measured_after_inflation() -> None:
 
 
 async def test_control_pings_keep_a_connection_open_if_told_so(clock: VirtualClock) -> None:
-    """The other possibility can be tried as well."""
+    """The setting reverses the default, in which pings do not count."""
     async with Emulator(Settings(port=0, pings_reset_idle=True), clock=clock) as emulator:
         async with peer(emulator, "Alice") as alice:
             clock.advance(400)
@@ -91,7 +91,7 @@ async def test_control_pings_keep_a_connection_open_if_told_so(clock: VirtualClo
 
 
 async def test_a_peer_that_does_not_answer_a_close_is_cut_off(clock: VirtualClock) -> None:
-    """Nobody waits for ever: the TCP connection ends by itself."""
+    """The TCP connection is closed after the close time-out."""
     settings = Settings(port=0, close_timeout_s=0.05)
     async with Emulator(settings, clock=clock) as emulator:
         async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
@@ -103,7 +103,7 @@ async def test_a_peer_that_does_not_answer_a_close_is_cut_off(clock: VirtualCloc
 
 @pytest.mark.parametrize("step", [1, 10_000], ids=["byte-by-byte", "at-once"])
 async def test_a_frame_may_come_in_any_pieces(emulator: Emulator, step: int) -> None:
-    """TCP keeps no boundaries; a client may also send it along with the handshake."""
+    """TCP keeps no boundaries; a frame may also come together with the handshake."""
     data = HANDSHAKE + client_frame(TEXT, b'{"type":"ping"}')
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         for start in range(0, len(data), step):
@@ -114,7 +114,7 @@ async def test_a_frame_may_come_in_any_pieces(emulator: Emulator, step: int) -> 
 
 
 async def test_a_message_of_countless_empty_fragments_is_a_message(emulator: Emulator) -> None:
-    """The time for it grows with their number, not with its square."""
+    """The time grows with the number of fragments, not with its square."""
     flood = client_frame(TEXT, b'{"type":', fin=False) + client_frame(0, b"", fin=False) * 50_000
     async with raw_connection(emulator) as (reader, writer), asyncio.timeout(30):
         writer.write(HANDSHAKE + flood + client_frame(0, b'"ping"}'))
@@ -122,7 +122,7 @@ async def test_a_message_of_countless_empty_fragments_is_a_message(emulator: Emu
 
 
 async def test_a_flood_of_messages_lets_others_have_their_turn(records: Records) -> None:
-    """Another peer's message is not dealt with after it; and by default nothing is a flood."""
+    """Another peer's message does not wait for the flood; by default there is no flood limit."""
     ping = client_frame(TEXT, b'{"type":"ping"}')
     async with Emulator(Settings(port=0, turn_s=0), records) as emulator:
         async with peer(emulator, "Alice") as alice, raw_connection(emulator) as (reader, writer):
@@ -138,13 +138,13 @@ async def test_a_flood_of_messages_lets_others_have_their_turn(records: Records)
 
 
 async def test_who_says_no_more_and_reads_nothing_is_cut_off(records: Records) -> None:
-    """What waits for it cannot be delivered: from then on it is gone for everybody."""
+    """Data for the client cannot be delivered, so it is disconnected with 1006."""
     settings = Settings(port=0, close_timeout_s=0.05, max_unread_bytes=100_000_000)
     async with Emulator(settings, records) as emulator, peer(emulator, "HOST") as host:
         async with raw_connection(emulator) as (reader, writer):
             writer.write(HANDSHAKE)
             await reader.readuntil(b"\r\n\r\n")
-            # More than the reader's buffer and the kernel's take.
+            # More than fits into the reader's buffer and the kernel's.
             for _ in range(500):
                 await tell(host, type="offer", targetId="raw", payload="x" * 30_000)
             await settle(host)
@@ -158,7 +158,7 @@ async def test_who_says_no_more_and_reads_nothing_is_cut_off(records: Records) -
 
 
 async def test_a_flood_is_closed_with_1008(records: Records, clock: VirtualClock) -> None:
-    """More than so many messages in a second; what came before is dealt with, nothing after."""
+    """Messages before the limit are handled, and none after it."""
     settings = Settings(port=0, flood_rate=2.5, message_burst=1, message_rate=1)
     async with Emulator(settings, records, clock) as emulator, peer(emulator, "Alice") as alice:
         for _ in range(3):
@@ -176,7 +176,7 @@ async def test_a_flood_is_closed_with_1008(records: Records, clock: VirtualClock
     assert ends[0].startswith("1008")
 
 
-# Outlines of frames, held against the library that decides what they mean.
+# Parsing of frame headers, compared with the library websockets.
 
 SIZES = st.sampled_from([0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 
@@ -186,7 +186,7 @@ SIZES = st.sampled_from([0, 1, 125, 126, 127, 0xFFFF, 0x10000])
 def test_a_frame_ends_where_the_library_ends_it(
     size: int, opcode: Opcode, fin: bool, before: bytes
 ) -> None:
-    """Whatever its kind and size, and wherever it begins."""
+    """The frame may have any kind and size, and begin anywhere."""
     frame = Frame(opcode, b"x" * size, fin).serialize(mask=True)
     assert length_at(before + frame + b"more", len(before)) == len(frame)
     text = text_at(before + frame + b"more", len(before), 0xFFFF)
@@ -201,7 +201,7 @@ def test_a_frame_ends_where_the_library_ends_it(
 
 @pytest.mark.parametrize("size", [0, 126, 0x10000])
 def test_a_header_that_is_not_all_there_has_no_length_yet(size: int) -> None:
-    """More has to come first."""
+    """The length is None until the header is complete."""
     frame = Frame(Opcode.TEXT, b"x" * size).serialize(mask=True)
     header = len(frame) - size
     assert [length_at(frame[:cut], 0) for cut in range(header)] == [None] * header
@@ -214,7 +214,7 @@ def test_a_header_that_is_not_all_there_has_no_length_yet(size: int) -> None:
     ids=["unmasked", "reserved opcode", "reserved bit", "fragmented close", "http"],
 )  # fmt: skip
 def test_what_can_be_no_frame_is_handed_over_at_once(start: bytes) -> None:
-    """It is refused without waiting for the rest of a header."""
+    """The library refuses it without waiting for the rest of a header."""
     assert length_at(start, 0) == sys.maxsize
     assert text_at(start, 0, 131_072) is None
 
@@ -224,19 +224,19 @@ def test_what_can_be_no_frame_is_handed_over_at_once(start: bytes) -> None:
     ids=["compressed", "ping", "nothing"],
 )  # fmt: skip
 def test_anything_else_is_left_to_others(frame: bytes) -> None:
-    """The protocol decides what it is."""
+    """Compressed frames, pings and empty data are left to the library's parser."""
     assert text_at(frame, 0, 131_072) is None
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 255, 256, MAX_PLAIN_BYTES])
 def test_a_message_is_sent_as_the_library_would(size: int) -> None:
-    """Byte for byte."""
+    """All bytes are the same."""
     data = b"x" * size
     assert whole_text(data) == Frame(Opcode.TEXT, data).serialize(mask=False)
 
 
 def test_a_close_frame_can_have_the_codes_that_websockets_sends() -> None:
-    """And no other, which would raise where it is sent."""
+    """Any other code would raise an exception when it is sent."""
 
     def is_sent(code: int) -> bool:
         try:

@@ -1,4 +1,4 @@
-"""Recordings are read as far as they go, and what is none is called so."""
+"""Reading of recordings, also of incomplete ones, and errors for other files."""
 
 import json
 from pathlib import Path
@@ -16,14 +16,14 @@ NEXT = ENTRY.replace(b'"n":0', b'"n":1')
 
 
 def read_bytes(tmp_path: Path, data: bytes) -> recording.Recording:
-    """Read a file with this in it."""
+    """Read a file with these bytes."""
     path = tmp_path / "r.jsonl"
     path.write_bytes(data)
     return read(path)
 
 
 def test_a_header_tells_which_settings_matter() -> None:
-    """What is as it is by default is not told, nor are keys and addresses."""
+    """The header leaves out defaults, keys and addresses."""
     settings = Settings(
         port=0,
         topology=Topology.STAR,
@@ -47,7 +47,7 @@ def test_a_header_tells_which_settings_matter() -> None:
 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
-    """Header and entries; the header may be missing."""
+    """A recording has a header, which may be missing, and entries."""
     found = read_bytes(tmp_path, HEADER + ENTRY)
     assert (found.header["at"], found.entries, found.problems) == (5, [json.loads(ENTRY)], [])
     found = read_bytes(tmp_path, ENTRY + b"\n" + NEXT)
@@ -55,7 +55,7 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 def test_a_recording_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None:
-    """As a crash leaves it, wherever it is cut."""
+    """Whole lines are read, wherever a crash has cut the file."""
     for cut in range(1, len(ENTRY) - 1):
         found = read_bytes(tmp_path, HEADER + ENTRY + ENTRY[:cut])
         assert found.entries == [json.loads(ENTRY)]
@@ -63,7 +63,7 @@ def test_a_recording_that_is_cut_off_is_read_up_to_there(tmp_path: Path) -> None
 
 
 def test_lines_that_are_no_entries_are_counted_and_left_out(tmp_path: Path) -> None:
-    """Each of these; what the writer left out is told too."""
+    """Entries that the recorder left out are reported too."""
     junk = [
         b"nonsense",
         b'{"n":true,"at":1,"kind":"x"}',
@@ -75,7 +75,7 @@ def test_lines_that_are_no_entries_are_counted_and_left_out(tmp_path: Path) -> N
     ]
     found = read_bytes(tmp_path, HEADER + ENTRY + b"".join(line + b"\n" for line in junk))
     assert found.entries == [json.loads(ENTRY)]
-    assert found.problems == ["lines that are no entries are left out: 7, the first is line 3"]
+    assert found.problems == ["lines that are not entries are left out: 7, the first is line 3"]
     found = read_bytes(tmp_path, HEADER + recording.line(recording.gap(7, 5, 3, "no room")))
     assert found.problems == ["3 entries are missing after number 6: no room"]
 
@@ -83,17 +83,17 @@ def test_lines_that_are_no_entries_are_counted_and_left_out(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (b"\x89PNG\r\n\x1a\n", "its first line is no JSON object"),
+        (b"\x89PNG\r\n\x1a\n", "its first line is not a JSON object"),
         (b'{"log": {"version": "1.2"}}\n', "its first line is neither an entry nor"),
         (b'{"format":"poker-signal recording","version":2,"madeBy":"poker-signal 9"}\n',
          "version 2, made by poker-signal 9; this poker-signal reads up to version 1: upgrade"),
-        # Of two in one file none is read: their numbers and times are those of two runs.
+        # Two recordings in one file are refused: their numbers and times are of two runs.
         (HEADER + ENTRY + ENTRY, "another begins in line 3"),
         (HEADER + ENTRY + HEADER + NEXT, "another begins in line 3"),
     ],
 )  # fmt: skip
 def test_what_is_no_recording_is_called_so(tmp_path: Path, data: bytes, why: str) -> None:
-    """And a newer one newer; of one that is not there the system's words are told."""
+    """A newer version and a missing file have their own messages."""
     with pytest.raises(NotReadable, match="No such file"):
         read(tmp_path / "r.jsonl")
     with pytest.raises(NotReadable, match=why):

@@ -1,4 +1,4 @@
-"""The function's log lines as a recording: ids, types, outcomes, and no names."""
+"""Log lines of the Lambda function as a recording: ids, types, outcomes, and no names."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ ID = "OhDyxN6BIAMCJaA="
 
 
 def logged(route: str, outcome: Outcome | None, at_ms: int, **more: Any) -> dict[str, Any]:
-    """Return what the function logs."""
+    """Return a log line of the function."""
     context = {"routeKey": route, "connectionId": ID, "requestId": f"r{at_ms}", "stage": "prod"}
     context |= more.pop("context", {})
     usual: dict[str, Any] = {"type_": None, "effects": {}, "unreadable_items": 0, "ms": 3.25}
@@ -37,7 +37,7 @@ WHOSE = {"gameId": "prod", "connectionId": ID, "playerId": ID}
 
 
 def test_every_way_to_get_the_lines_is_read() -> None:
-    """The lines themselves, aws logs tail, and filter-log-events; others are passed over."""
+    """Raw lines, `aws logs tail` and `filter-log-events` are read; other lines are skipped."""
     raw = [json.dumps(line) for line in LINES]
     prefix = "2026-11-23T01:02:03.123000+00:00 2026/11/23/[$LATEST]0123abc "
     noise = ["START RequestId: x Version: $LATEST", '{"type":"platform.start"}', "{", "REPORT {}"]
@@ -54,7 +54,7 @@ def test_every_way_to_get_the_lines_is_read() -> None:
 
 
 def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
-    """Times are those at which it began and ended."""
+    """An invocation has an entry for its start and one for its end, with their times."""
     entries = entries_of(LINES)
     assert [(entry["n"], entry["at"], entry["kind"]) for entry in entries] == [
         (0, 997, "connect"), (1, 1000, "return"), (2, 1000, "opened"),
@@ -63,7 +63,7 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
         (7, 3997, "message"), (8, 4000, "return"),
         (9, 4997, "disconnect"), (10, 5000, "return"),
     ]  # fmt: skip
-    # CloudWatch sorts by stream and by the time of arrival.
+    # CloudWatch may return another order: by stream and by time of arrival.
     assert entries_of(reversed(LINES)) == entries
     assert all(entry.items() >= WHOSE.items() for entry in entries)
     join, delivered = entries[3:5]
@@ -77,7 +77,7 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
     assert (entries[9]["code"], entries[9]["event"]["requestContext"]["eventType"]) == (
         1001, "DISCONNECT",
     )  # fmt: skip
-    # Tried in the console: no connection, no request.
+    # A test event from the AWS console has no connection and no request.
     line = line_of({}, None, type_=None, effects={}, unreadable_items=0, ms=1, at_ms=5,
                    error=KeyError("x"))  # fmt: skip
     begun, end = entries_of([line])
@@ -87,7 +87,7 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
 
 @pytest.mark.parametrize("number", ["NaN", "1e999", "1" + "0" * 400, "true"])
 def test_numbers_that_the_function_never_writes_are_not_its_own(number: str) -> None:
-    """A line needs a time; how long it took is told where that is known."""
+    """A line needs a valid time; a duration that is not valid is ignored."""
     without_time = f'{{"outcome":"delivered","_aws":{{"Timestamp":{number}}}}}'
     assert list(log_lines(without_time)) == []
     line = f'{{"outcome":"delivered","_aws":{{"Timestamp":7}},"Milliseconds":{number}}}'

@@ -1,4 +1,4 @@
-"""A recording is complete, or says what it lacks; and it never holds anybody up."""
+"""The recorder: complete files or counted gaps, without blocking the emulator."""
 
 import errno
 import fcntl
@@ -24,30 +24,30 @@ HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
 
 
 def claimed(path: Path, told: list[str] | None = None) -> Recorder:
-    """Return one that has not begun to write to a file."""
+    """Return a recorder that has not started to write to its file."""
     tell = (lambda _: pytest.fail("nothing was lost")) if told is None else told.append
     return Recorder(path, HEADER, Redaction(), tell)
 
 
 def recorder(path: Path, told: list[str] | None = None) -> Recorder:
-    """Return one that writes to a file."""
+    """Return a recorder that writes to a file."""
     found = claimed(path, told)
     found.start()
     return found
 
 
 def lines(path: Path) -> list[Any]:
-    """Return what was written."""
+    """Return the lines of a file, parsed."""
     return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 def kind(entry: Entry) -> str:
-    """Return what an entry is called in a recording."""
+    """Return the kind of an entry in a recording."""
     return str(as_json(0, entry)["kind"])
 
 
 def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
-    """Header first, then the entries with their numbers, redacted."""
+    """The header comes first, then the entries with their numbers, redacted."""
     path = tmp_path / "r.jsonl"
     path.write_text("an older recording")
     writing = recorder(path)
@@ -67,7 +67,7 @@ def test_it_is_complete_when_it_is_closed(tmp_path: Path) -> None:
 
 
 def test_a_file_is_private_and_as_it_was_until_the_recording_starts(tmp_path: Path) -> None:
-    """It holds names, and whatever peers say; and the emulator may not start after all."""
+    """Names and messages must be private; an older file stays if the emulator does not start."""
     new, older = tmp_path / "r.jsonl", tmp_path / "older.jsonl"
     older.write_text("an older recording, longer than the new one" * 100)
     older.chmod(0o644)
@@ -91,7 +91,7 @@ def test_a_file_is_private_and_as_it_was_until_the_recording_starts(tmp_path: Pa
 def test_an_odd_file_is_written_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, name: str, error: OSError
 ) -> None:
-    """Of another user, it cannot be made private; some file systems of a network have no locks."""
+    """Another user's file cannot be made private; some network file systems have no locks."""
 
     def refuse(*_: object) -> None:
         raise error
@@ -103,7 +103,7 @@ def test_an_odd_file_is_written_all_the_same(
 
 
 def test_a_file_that_another_writes_is_refused(tmp_path: Path) -> None:
-    """Until the other has finished; nothing is lost meanwhile."""
+    """The file is refused until the other recorder has closed it, and no entry is lost."""
     path = tmp_path / "r.jsonl"
     one = recorder(path)
     one.observe(Opened(5, FACTS))
@@ -116,7 +116,7 @@ def test_a_file_that_another_writes_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
-    """A pipe that nobody reads must not keep the emulator from starting."""
+    """A pipe without a reader would block the start of the emulator."""
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for path in (pipe, Path("/dev/null")):
@@ -129,7 +129,7 @@ def test_what_is_no_regular_file_is_refused(tmp_path: Path) -> None:
 
 
 class Disk:
-    """A file that is full, or slow, when the test says so."""
+    """A file that is full or slow when the test says so."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -140,7 +140,7 @@ class Disk:
         self.may_go_on = threading.Semaphore(0)
 
     def write(self, data: bytes) -> int:
-        """Take the data; ten bytes of it, and then nothing, if it is full."""
+        """Write the data; on a full disk write ten bytes of it, then fail."""
         if self.is_slow:
             self.asked.release()
             assert self.may_go_on.acquire(timeout=10)
@@ -173,7 +173,7 @@ def disks(monkeypatch: pytest.MonkeyPatch) -> list[Disk]:
 
 
 def test_a_file_that_cannot_be_written_is_said_at_once(tmp_path: Path, disks: list[Disk]) -> None:
-    """And not when it is too late."""
+    """The error is raised when the recorder is created or started."""
     with pytest.raises(CannotRecord, match="No such file"):
         recorder(tmp_path / "no" / "r.jsonl")
     writing = claimed(tmp_path / "r.jsonl")
@@ -195,7 +195,7 @@ def test_a_disk_that_is_slow_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disks: list[Disk], entry: Entry,
     limit: str, value: int,
 ) -> None:  # fmt: skip
-    """What there was no room for is counted, in the place where it lacks."""
+    """Entries that do not fit into the queue are counted, in a gap at their place."""
     monkeypatch.setattr(recorder_module, limit, value)
     path = tmp_path / "r.jsonl"
     writing = recorder(path)
@@ -203,7 +203,7 @@ def test_a_disk_that_is_slow_holds_nobody_up(
     disk.is_slow = True
     writing.observe(Opened(5, FACTS))
     for dropped in (2, 1):
-        # The disk has all that waited; room is for three more.
+        # The disk has taken all waiting entries: there is room for three more.
         assert disk.asked.acquire(timeout=10)
         for _ in range(3 + dropped):
             writing.observe(entry)
@@ -223,7 +223,7 @@ def test_a_disk_that_is_slow_holds_nobody_up(
 def test_a_disk_that_does_not_come_to_an_end_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disks: list[Disk]
 ) -> None:
-    """It is said that the recording is not complete."""
+    """Closing ends after STOP_S and reports that the recording is not complete."""
     monkeypatch.setattr(recorder_module, "STOP_S", 0.01)
     told: list[str] = []
     path = tmp_path / "r.jsonl"
@@ -242,7 +242,7 @@ def test_a_disk_that_does_not_come_to_an_end_is_not_waited_for(
 def test_a_disk_that_is_full_is_said_once_and_tried_again(
     tmp_path: Path, disks: list[Disk]
 ) -> None:
-    """The file has whole lines only, whatever there was room for."""
+    """The file has whole lines only, whatever fitted on the disk."""
     told: list[str] = []
     path = tmp_path / "r.jsonl"
     writing = recorder(path, told)

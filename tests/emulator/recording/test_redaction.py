@@ -1,4 +1,4 @@
-"""What a recording does not hold, and what it still tells."""
+"""Redaction of recordings: values that are replaced, and values that are kept."""
 
 import json
 import time
@@ -12,18 +12,18 @@ from poker_signal.emulator.recording.redaction import Redaction
 CASES: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("redaction_cases.json").read_text(encoding="utf-8")
 )
-"""Texts and what becomes of them; tests/inspector/test_redact.py has the page do the same."""
+"""Texts and their redaction; tests/inspector/test_redact.py tests the page with them."""
 
 
 def redacted(value: Any, *, keep_addresses: bool = False) -> Any:
-    """Return it as a recording holds it."""
+    """Return a value as a recording has it."""
     return Redaction(keep_addresses=keep_addresses).entry(value)
 
 
 @pytest.mark.parametrize("levels", range(4))
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["text"][:20])
 def test_a_text_is_redacted_also_in_json_in_json(case: dict[str, Any], levels: int) -> None:
-    """A message's text holds a payload, which holds an SDP; its line breaks are escaped."""
+    """A message's text has a payload, which has an SDP with escaped line breaks."""
     if levels and not case.get("nests", True):
         return
     text = case["text"]
@@ -37,7 +37,7 @@ def test_a_text_is_redacted_also_in_json_in_json(case: dict[str, Any], levels: i
 
 @pytest.mark.parametrize("keep_addresses", [True, False])
 def test_secrets_are_never_kept(keep_addresses: bool) -> None:
-    """Whoever asks for everything does not ask for somebody's seat."""
+    """A recording with addresses must not give away a player's seat."""
     event = {
         "headers": {"Cookie": "id=SECRET", "authorization": "Bearer SECRET", "Origin": "x"},
         "multiValueHeaders": {"Cookie": ["id=SECRET", "SECRET"]},
@@ -52,7 +52,7 @@ def test_secrets_are_never_kept(keep_addresses: bool) -> None:
     assert "SEC" not in json.dumps(found)
     assert found["queryStringParameters"]["playerId"] == "Anna"
     assert found["headers"]["Origin"] == "x"
-    # Who has the same session can still be seen.
+    # Equal sessions have equal replacements.
     session = found["queryStringParameters"]["session"]
     assert found["multiValueQueryStringParameters"]["session"] == [session]
     assert session != found["queryStringParameters"]["ticket"]
@@ -60,7 +60,7 @@ def test_secrets_are_never_kept(keep_addresses: bool) -> None:
 
 
 def test_a_host_has_one_other_name_wherever_it_stands() -> None:
-    """In headers, in what the gateway calls itself, in URLs, and in messages."""
+    """A host name has one replacement in headers, domain names, URLs and messages."""
     event: dict[str, Any] = {
         "headers": {
             "host": "annas-macbook.fritz.box",
@@ -108,7 +108,7 @@ def test_a_host_has_one_other_name_wherever_it_stands() -> None:
 
 @pytest.mark.parametrize("levels", [0, 1, 2, 3])
 def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) -> None:
-    """What was JSON is JSON afterwards."""
+    """Host names are found in escaped JSON, and the text is still JSON afterwards."""
     text = "http://annas-mac.fritz.box\nännas-mac.local\t.local"
     for _ in range(levels):
         text = json.dumps({"payload": text}).replace("/", "\\/")
@@ -123,7 +123,7 @@ def test_a_name_is_found_wherever_json_escapes_what_is_around_it(levels: int) ->
 
 
 def test_many_addresses_are_many() -> None:
-    """A recording may hold a thousand players'."""
+    """Each address has its own replacement: a recording may have a thousand players."""
     redaction = Redaction()
     assert len({redaction.text(f"192.168.{i // 250}.{i % 250}") for i in range(5000)}) == 5000
 
@@ -137,11 +137,11 @@ PIECES = (
 
 
 def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters() -> None:
-    """A peer sends what it likes: no pattern may go back and forth in it."""
+    """A peer may send any text, so no pattern may backtrack over it."""
     redaction = Redaction()
     start = time.process_time()
     for piece in PIECES:
         text = piece * (100_000 // len(piece))
         assert redaction.text(text)
-    # A tenth of a second each would do; back and forth would be minutes.
+    # A tenth of a second per piece is enough; backtracking would take minutes.
     assert time.process_time() - start < 10

@@ -1,4 +1,4 @@
-"""Fresh code takes the place of the old in one step, or not at all."""
+"""Swapping of modules: fresh code replaces the old in one step, or not at all."""
 
 import sys
 from collections.abc import Iterator
@@ -24,7 +24,7 @@ ROW = Row(ConnectionId("a"), PlayerId("Zoë"), GameId("G1"), "2026", 5, "s", fro
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A package that is imported: ``edited`` with ``one``, which imports ``two``."""
+    """An imported package: ``edited`` with ``one``, which imports ``two``."""
     folder = tmp_path / "edited"
     folder.mkdir()
     (folder / "__init__.py").touch()
@@ -51,7 +51,7 @@ def anew(package: Path) -> dict[str, ModuleType]:
 
 
 def test_what_runs_goes_on_with_the_old_code_until_it_is_exchanged(package: Path) -> None:
-    """For whoever imports it meanwhile as well."""
+    """An import in the meantime returns the old module as well."""
     old = sys.modules["edited.one"]
     (package / "two.py").write_text("NUMBER = 2\n")
     fresh = anew(package)
@@ -64,7 +64,7 @@ def test_what_runs_goes_on_with_the_old_code_until_it_is_exchanged(package: Path
 
 @pytest.mark.parametrize("mistake", ["NUMBER = = 2", "import edited.three", "raise SystemExit"])
 def test_a_mistake_changes_nothing(package: Path, mistake: str) -> None:
-    """It is raised, with its place."""
+    """The exception is raised, with its place."""
     before = {name: sys.modules[name] for name in ("edited", "edited.one", "edited.two")}
     (package / "two.py").write_text(f"\n{mistake}\n")
     with pytest.raises((SyntaxError, ImportError, SystemExit)) as caught:
@@ -79,7 +79,7 @@ def test_a_mistake_changes_nothing(package: Path, mistake: str) -> None:
 def test_libraries_beside_a_handler_are_not_touched(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor what has no source, and nothing of the emulator, wherever it lies."""
+    """Modules without source, and those of the emulator, are not reloaded either."""
     ours = {"a_handler", "poker_signal.core.something", "poker_signal.lambda_app.something"}
     for name in {*ours, "a_library", "an_extension", "poker_signal.emulator.something"}:
         module = ModuleType(name)
@@ -99,7 +99,7 @@ def executed(original: ModuleType) -> ModuleType:
 
 
 def test_values_become_those_of_the_fresh_classes() -> None:
-    """What equalled its own kind only does so again; others stay as they are."""
+    """Rows and effects change their class; other values stay as they are."""
     fresh_model = executed(model)
     rebinding = Rebinding({model.__name__: fresh_model})
     row = rebinding.renewed(ROW)
@@ -114,7 +114,7 @@ def test_values_become_those_of_the_fresh_classes() -> None:
 
 
 def test_fields_come_and_go() -> None:
-    """What was added needs a default."""
+    """An added field needs a default."""
     fresh_model, source = executed(model), Path(model.__file__).read_text()
     gone = source.replace("    session: str | None = None\n", "    colour: str = 'red'\n")
     exec(gone, fresh_model.__dict__)
@@ -126,7 +126,7 @@ def test_fields_come_and_go() -> None:
 
 
 def test_the_emulators_references_are_exchanged_and_back() -> None:
-    """No other module's; members of an enumeration are compared by identity."""
+    """References of other modules stay; members of an enumeration are compared by identity."""
     module = executed(configuration)
     fresh, rebinding = module.Topology, Rebinding({configuration.__name__: module})
     assert rebinding.renewed(Topology.STAR) is fresh.STAR

@@ -1,4 +1,4 @@
-"""Edited handlers are swapped in this process; the core is edited in tests/cli/test_reload.py."""
+"""Reloading of edited handlers in this process; tests/cli/test_reload.py edits the core."""
 
 import asyncio
 import queue
@@ -53,7 +53,7 @@ Next = Callable[[], CodeStatus]
 
 @pytest.fixture
 async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next], None]:
-    """An emulator with two handlers and our own rules, that watches."""
+    """An emulator with two handlers and the core, which watches their folders."""
     (tmp_path / "other").mkdir()
     (tmp_path / "edited_handler.py").write_text(HANDLER)
     (tmp_path / "other" / "edited_handler.py").write_text(HANDLER)
@@ -70,19 +70,19 @@ async def reloading(tmp_path: Path) -> AsyncGenerator[tuple[Emulator, Path, Next
 
 
 async def status_after(told: Next) -> CodeStatus:
-    """Return the next status; the event loop is needed for it."""
+    """Return the next status, without blocking the event loop, which is needed for it."""
     return await asyncio.to_thread(told)
 
 
 async def said(host: ClientConnection, type_: str) -> Any:
-    """Return what a handler answers."""
+    """Send a message; return the handler's answer."""
     await tell(host, type=type_)
     return await hear(host)
 
 
 @pytest.fixture
 def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder that is not there at the moment in which it is to be watched."""
+    """A folder that does not exist at the moment when the watch begins."""
     watch, is_there = watchfiles.watch, iter([False])
 
     def watch_what_is_there(*folders: Path, **options: Any) -> Any:
@@ -96,7 +96,7 @@ def vanishing(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
     vanishing: None, reloading: tuple[Emulator, Path, Next]
 ) -> None:
-    """Each may import what belongs to another; the folder was made anew in the moment before."""
+    """Handlers may import each other's modules; the watched folder may be missing for a moment."""
     emulator, folder, told = reloading
     async with peer(emulator, "HOST") as host, peer(emulator, "Anna") as anna:
         for type_ in ("edited", "other"):
@@ -114,7 +114,7 @@ async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
 async def test_what_runs_ends_with_the_code_that_it_began_with(
     reloading: tuple[Emulator, Path, Next],
 ) -> None:
-    """A swap is between two messages, not within one."""
+    """A swap happens between two messages, not within one."""
     emulator, folder, told = reloading
     async with peer(emulator, "HOST") as host:
         running = sys.modules["edited_handler"]
@@ -135,9 +135,10 @@ HANGS = (
 
 
 class TimerOfTheHang(threading.Timer):
-    """Runs from when the import hangs: on a busy machine it may take a while to get there."""
+    """Timer that starts when the import hangs, which may take a while on a busy machine."""
 
     def run(self) -> None:
+        """Wait until the import hangs, then start the timer."""
         HANGING.wait(30)
         super().run()
 
@@ -145,7 +146,7 @@ class TimerOfTheHang(threading.Timer):
 async def test_an_import_that_is_not_done_soon_is_told_of(
     reloading: tuple[Emulator, Path, Next], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nobody is disconnected, and what was there before goes on, until it is done."""
+    """Connections stay open and the old code runs until the import is done."""
     monkeypatch.setattr(reload, "LONG_IMPORT_S", 0.1)
     monkeypatch.setattr(threading, "Timer", TimerOfTheHang)
     for event in (HANGING, GO_ON):
@@ -156,7 +157,7 @@ async def test_an_import_that_is_not_done_soon_is_told_of(
         status = await status_after(told)
         assert status == emulator.code_status
         assert (status.ok, status.swaps) == (False, 0)
-        assert status.message == "not imported after 0.1 s, and later edits wait for it"
+        assert status.message == "the import takes more than 0.1 s; later edits wait for it"
         assert status.place == (str(folder / "edited_handler.py"), 3)
         assert await said(host, "edited") == {"type": "first", "count": 1}
         GO_ON.set()
@@ -174,7 +175,7 @@ def handler(event, context):
 async def test_what_a_function_imports_when_it_is_called_is_swapped(
     reloading: tuple[Emulator, Path, Next],
 ) -> None:
-    """And a mistake there is told when it is made, as everywhere."""
+    """A mistake in such a module is reported when it is saved, as in any other."""
     emulator, folder, told = reloading
     helper = folder / "helper.py"
     async with peer(emulator, "HOST") as host:
@@ -191,7 +192,7 @@ async def test_what_a_function_imports_when_it_is_called_is_swapped(
         assert (status.ok, status.swaps, status.place) == (False, 2, (str(helper), 1))
         assert status.message.startswith("SyntaxError: ")
         assert await said(host, "edited") == 2
-        # Who needs it no more may delete it.
+        # A module that is no longer needed may be deleted.
         (folder / "edited_handler.py").write_text(HANDLER)
         helper.unlink()
         while not (await status_after(told)).ok:
@@ -202,7 +203,7 @@ async def test_what_a_function_imports_when_it_is_called_is_swapped(
 async def test_a_folder_that_is_made_again_is_watched(
     reloading: tuple[Emulator, Path, Next],
 ) -> None:
-    """As when another branch is checked out."""
+    """A checkout of another branch may delete a folder and make it again."""
     emulator, folder, told = reloading
     other = folder / "other"
     async with peer(emulator, "HOST") as host:

@@ -11,7 +11,7 @@ from poker_signal.emulator.testing.background import Background, Stuck
 
 
 async def test_both_kinds_of_tests_get_results_and_errors() -> None:
-    """Those that block and those that await."""
+    """Blocking tests and async tests both work."""
     thread = Background()
 
     async def name() -> str:
@@ -41,7 +41,7 @@ async def test_both_kinds_of_tests_get_results_and_errors() -> None:
 
 
 async def test_who_stops_waiting_stops_what_it_waits_for() -> None:
-    """Nothing goes on behind a test's back."""
+    """No coroutine runs on after the test has cancelled its wait."""
     thread, cancelled = Background(), threading.Event()
 
     async def wait() -> None:
@@ -58,14 +58,14 @@ async def test_who_stops_waiting_stops_what_it_waits_for() -> None:
 
 
 def test_a_loop_that_blocks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits for ever."""
+    """A call into a blocked loop raises Stuck, so no test waits for ever."""
     thread, blocks, let_go = Background(), threading.Event(), threading.Event()
 
     def block() -> None:
         blocks.set()
         let_go.wait()
 
-    # A timer comes after what is ready to run, and so after the answer to this very call.
+    # A timer runs after callbacks that are ready, and so after the answer to this call.
     thread.call(lambda: asyncio.get_running_loop().call_later(0, block))
     assert blocks.wait(10)
     with monkeypatch.context() as hurry:

@@ -1,4 +1,4 @@
-"""Exceptions as users see them: one root, and names under which they can be imported."""
+"""Exceptions for users: one base class, and public names."""
 
 import ast
 import pickle
@@ -14,11 +14,11 @@ from poker_signal.emulator.server import CannotStart, Emulator
 
 ROOT = Path(__file__).parents[3]
 INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "_Refused"}
-"""Always caught by the caller, which has words of its own."""
+"""Exceptions that the caller always catches and replaces by its own message."""
 
 
 def test_all_exceptions_for_users_have_one_root() -> None:
-    """A test can catch whatever is said to it, and nothing else."""
+    """A test can catch all errors of the package by one class, and no others."""
     without = {
         each.name
         for folder in ("core", "lambda_app", "emulator", "cli")
@@ -37,7 +37,7 @@ def test_all_exceptions_for_users_have_one_root() -> None:
 
 @pytest.mark.parametrize("name", sorted({*testing.__all__} - {"ABSENT"}))
 def test_everything_is_called_by_its_public_name(name: str) -> None:
-    """Wherever it is defined."""
+    """A public name belongs to `poker_signal.emulator.testing`, whatever module defines it."""
     value = getattr(testing, name)
     assert (value.__module__, value.__qualname__) == ("poker_signal.emulator.testing", name)
     assert {each.__module__ for each in (Emulator, CannotStart)} == {"poker_signal.emulator.server"}
@@ -61,7 +61,7 @@ FRAME = testing.Frame(0, 0.5, "{}", {})
 def test_an_exception_keeps_its_name_and_words_between_processes(
     error: Exception, said: str
 ) -> None:
-    """pytest-xdist and concurrent.futures pickle it; a traceback prints both."""
+    """Exceptions are pickled by pytest-xdist and concurrent.futures, and printed in tracebacks."""
     assert isinstance(error, testing.PokerSignalError)
     copy = pickle.loads(pickle.dumps(error))
     name = f"poker_signal.emulator.testing.{type(error).__name__}"

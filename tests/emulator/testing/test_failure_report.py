@@ -1,4 +1,4 @@
-"""What a failed test shows."""
+"""The transcript that a failed test shows."""
 
 import pytest
 
@@ -9,8 +9,8 @@ from poker_signal.emulator.testing import failure_report as module
 async def test_who_said_what_when_and_what_became_of_it(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
-    """By the emulator's clock; without a payload, which each peer's part has."""
-    assert signal_emulator.transcript().endswith("\n\nnobody connected")
+    """Times are those of the emulator's clock; payloads are only in the peers' sections."""
+    assert signal_emulator.transcript().endswith("\n\nno peer connected")
     alice = await signal_peer("Zoë\u202e")
     signal_clock.advance(0.25)
     await alice.send("join", payload={"a": "x" * 200})
@@ -38,7 +38,7 @@ async def test_who_said_what_when_and_what_became_of_it(
 async def test_lines_are_in_the_order_of_their_time(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
-    """The trace has them in the order of their ends: a message with a slow handler is late."""
+    """The trace is in the order of completion, so a message with a slow handler is late there."""
     host, alice = await signal_peer("HOST"), await signal_peer("Alice")
     signal_clock.advance(1)
     await alice.send("join")
@@ -62,7 +62,7 @@ async def test_lines_are_in_the_order_of_their_time(
 async def test_only_the_last_lines_are_shown(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no frame of 100 kB."""
+    """The number of lines and the length of a frame are limited."""
     monkeypatch.setattr(module, "MAX_LINES", 3)
     host, alice = await signal_peer("HOST"), await signal_peer("Alice")
     for number in range(5):

@@ -1,4 +1,4 @@
-"""What a marker may say, and what it is told when it may not."""
+"""Options of the marker, and the errors for wrong ones."""
 
 import sys
 from pathlib import Path
@@ -18,7 +18,7 @@ KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 
 def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
-    """And written as in Python; without any it is production on any port."""
+    """Values are Python's; the default is production's settings on any free port."""
     assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
     setup = read_options(
         {
@@ -35,7 +35,7 @@ def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
 
 
 def test_a_handler_may_have_routes() -> None:
-    """As ``--handler``, ``--route`` and ``--route-selection-expression``."""
+    """The options are ``--handler``, ``--route`` and ``--route-selection-expression``."""
     _, api, folder, *_ = read_options(
         {"handler": "app.py:f", "routes": ["say"], "route_selection_expression": "$request.body.x"},
         HERE,
@@ -49,7 +49,7 @@ def test_a_handler_may_have_routes() -> None:
 
 
 def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of the test's own module; but not one that its name does not lead to."""
+    """The function must be found by its name in its module."""
     module = ModuleType("app")
     exec("def f(event, context): pass", vars(module))
     monkeypatch.setitem(sys.modules, "app", module)
@@ -61,7 +61,7 @@ def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
-    """And its handlers to itself."""
+    """Its handlers are relative to the configuration's folder."""
     (tmp_path / "below").mkdir()
     (tmp_path / "below" / "api.toml").write_text(
         'functions = {f = {handler = "core"}}\nroutes = {}'
@@ -102,6 +102,6 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told(options: dict[str, Any], says: str) -> None:
-    """With what would be right."""
+    """The error says what would be valid."""
     with pytest.raises(BadOption, match=says):
         read_options(options, HERE)

@@ -1,4 +1,4 @@
-"""Time that a test lets pass."""
+"""The clock that a test advances."""
 
 import threading
 
@@ -7,7 +7,7 @@ from poker_signal.emulator.testing.signal_clock import SignalClock
 
 
 def test_time_passes_where_the_emulator_is() -> None:
-    """Before there is one, here; then in its thread; after it, here again."""
+    """Timers run in the test's thread, or in the emulator's while it runs."""
     clock, background = SignalClock(), Background()
     here, threads = threading.current_thread().name, list[str]()
 

@@ -1,4 +1,4 @@
-"""An emulator for one test: what it starts, and leaves behind."""
+"""An emulator for one test: its start, and its end without leftovers."""
 
 import asyncio
 import threading
@@ -14,27 +14,24 @@ from poker_signal.emulator.testing.signal_emulator import EmulatorFailed
 
 
 def started(**options: object) -> SignalEmulator:
-    """Return an emulator that runs."""
+    """Return a running emulator."""
     emulator = SignalEmulator(read_options(options, Path()))
     emulator.start()
     return emulator
 
 
 def begun_since(threads: set[threading.Thread]) -> set[threading.Thread]:
-    """Return those that run and are not among them.
-
-    They are not counted: one of an earlier test may end meanwhile.
-    """
+    """Return the new threads; a count would be wrong if one of an earlier test ends meanwhile."""
     return set(threading.enumerate()) - threads
 
 
 async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
-    """Peers, and sockets that nobody reads; no thread is left."""
+    """Peers and unread sockets may be open; no thread is left."""
     threads = set(threading.enumerate())
     emulator = started()
     alice = await emulator.connect("Alice")
     async with connect(f"{emulator.url}?playerId=Bob&gameId=G"):
-        # Bob's event loop does not run meanwhile: he answers no closing handshake.
+        # Bob's event loop does not run meanwhile, so his client does not answer the close frame.
         emulator.stop()
         emulator.stop()
     assert alice.close_code == 1000
@@ -42,7 +39,7 @@ async def test_it_stops_with_whatever_a_test_has_left_open() -> None:
 
 
 async def test_nothing_can_be_asked_of_it_when_it_has_stopped() -> None:
-    """But what has happened; whoever tries is told so."""
+    """Calls raise Ended, but frames that were received can still be read."""
     emulator = started()
     alice, faults = await emulator.connect("Alice"), emulator.faults
     await alice.send("ping")
@@ -58,7 +55,7 @@ async def test_nothing_can_be_asked_of_it_when_it_has_stopped() -> None:
 
 
 def test_what_cannot_start_leaves_nothing() -> None:
-    """No thread, and no port."""
+    """No thread and no port is left."""
     threads = set(threading.enumerate())
     taken = started()
     with pytest.raises(CannotStart, match="is taken"):
@@ -68,7 +65,7 @@ def test_what_cannot_start_leaves_nothing() -> None:
 
 
 def test_an_emulator_that_fails_fails_the_test(caplog: pytest.LogCaptureFixture) -> None:
-    """It would be taken for the test's own fault, or not be noticed at all."""
+    """An exception in the emulator must not go unnoticed or look like the test's own."""
     emulator = started()
 
     def fail() -> None:

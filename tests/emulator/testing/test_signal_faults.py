@@ -1,4 +1,4 @@
-"""Trouble that a test makes while the emulator runs."""
+"""Faults that a test adds while the emulator runs."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from poker_signal.emulator.testing import BadFault, ConnectPeer, SignalEmulator,
 async def test_trouble_comes_and_goes(
     signal_peer: ConnectPeer, signal_faults: SignalFaults, signal_emulator: SignalEmulator
 ) -> None:
-    """Also for connections that are open already; the transcript tells of it."""
+    """A fault applies to open connections as well, and the transcript shows it."""
     alice = await signal_peer("Alice")
     signal_faults.add("go-away:Alice")
     assert await alice.expect_close() == 1001
@@ -21,7 +21,7 @@ async def test_trouble_comes_and_goes(
 
 
 def test_what_cannot_be_is_told(signal_faults: SignalFaults) -> None:
-    """With what could be."""
+    """The error says what would be valid."""
     with pytest.raises(BadFault, match="there is no fault 'drip'; there are drop"):
         signal_faults.add("drip")
     with pytest.raises(BadFault, match="None: a fault is text, as in drop:offer#1"):

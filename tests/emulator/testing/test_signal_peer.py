@@ -1,4 +1,4 @@
-"""A player whom a test plays."""
+"""A player that a test controls."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ from poker_signal.emulator.testing import ConnectPeer, Ended, NotHeard
 
 
 async def test_frames_wait_for_whoever_expects_them(signal_peer: ConnectPeer) -> None:
-    """In any order; what is left is known."""
+    """Frames can be expected in any order, and the rest can be listed."""
     alice = await signal_peer("Alice")
     await alice.send_text("no JSON")
     await alice.expect("error")
@@ -23,7 +23,7 @@ async def test_frames_wait_for_whoever_expects_them(signal_peer: ConnectPeer) ->
 
 
 async def test_many_may_wait_at_once(signal_peer: ConnectPeer) -> None:
-    """On the test's own loop, which stays free meanwhile."""
+    """The test's own event loop is not blocked meanwhile."""
     host = await signal_peer("HOST")
     names = [f"Player {number}" for number in range(8)]
     joins = asyncio.gather(*(host.expect("join", sender=name) for name in names))
@@ -33,7 +33,7 @@ async def test_many_may_wait_at_once(signal_peer: ConnectPeer) -> None:
 
 
 async def test_the_end_of_a_connection(signal_peer: ConnectPeer) -> None:
-    """Whoever wanted it."""
+    """A close by the test itself has a code and a reason as well."""
     alice = await signal_peer("Alice")
     assert alice.close_code is None
     with pytest.raises(NotHeard, match=r"the end of the connection within 0\.01 s"):

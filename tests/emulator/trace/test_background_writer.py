@@ -13,7 +13,7 @@ MANY = 10**6
 
 
 class Held:
-    """A ``write`` that keeps its rounds, and begins each once it is let."""
+    """A ``write`` that keeps its rounds, and performs each when the test allows it."""
 
     def __init__(self) -> None:
         self.rounds: list[list[str]] = []
@@ -21,7 +21,7 @@ class Held:
         self.may_go_on = threading.Semaphore(0)
 
     def __call__(self, items: Iterator[str]) -> None:
-        """Take a round."""
+        """Take a round of items."""
         taken = next(items, None)
         self.begun.release()
         assert self.may_go_on.acquire(timeout=10)
@@ -36,7 +36,7 @@ def started(write: Callable[[Iterator[str]], None]) -> BackgroundWriter[str]:
 
 
 def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
-    """A handler's thread may print for ever."""
+    """Closing ends although a handler's thread prints for ever."""
     rounds = [0]
 
     def write(items: Iterator[str]) -> None:
@@ -49,7 +49,7 @@ def test_a_producer_that_never_ends_does_not_keep_it_from_ending() -> None:
 
 
 def test_a_signal_handler_may_put_while_another_item_is_put() -> None:
-    """It interrupts the thread that holds the lock."""
+    """A signal handler may interrupt the thread that holds the lock."""
 
     def count(item: str) -> int:
         if item == "a":
@@ -63,7 +63,7 @@ def test_a_signal_handler_may_put_while_another_item_is_put() -> None:
 
 
 class Joins:
-    """Virtual time: a join lasts its time-out exactly, and something happens meanwhile."""
+    """Virtual time: a join lasts exactly its time-out, and calls ``happens``."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, happens: Callable[[], bool]) -> None:
         self.waited: list[float] = []
@@ -79,7 +79,7 @@ class Joins:
 
 
 class Reader(Held):
-    """Takes an item in pieces of two characters, each once it is let."""
+    """A reader that takes pieces of two characters, each when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +97,7 @@ class Reader(Held):
 def test_a_slow_reader_is_waited_for_as_long_as_it_takes_pieces(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Unless all of it takes too long."""
+    """The wait goes on while pieces are taken, up to the total time-out."""
     reader = Reader()
     reader.writer.put("abcdefghi", 0, MANY)
     assert reader.begun.acquire(timeout=10)
@@ -118,7 +118,7 @@ def test_a_slow_reader_is_waited_for_as_long_as_it_takes_pieces(
 def test_a_reader_that_takes_nothing_is_given_up(
     monkeypatch: pytest.MonkeyPatch, piece_s: float | None, waited: list[float]
 ) -> None:
-    """After the time for one piece, or that for all."""
+    """The wait ends after the time for one piece, or after the total time."""
     reader = Reader()
     reader.writer.put("abc", 0, MANY)
     assert reader.begun.acquire(timeout=10)
@@ -131,7 +131,7 @@ def test_a_reader_that_takes_nothing_is_given_up(
 def test_a_thread_that_waits_for_the_processor_is_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It has no piece in hand, neither before the first nor after the last."""
+    """A thread that is not writing a piece only lacks CPU time, so closing waits for it."""
     runs, taken = threading.Event(), threading.Event()
 
     def write(items: Iterator[str]) -> None:

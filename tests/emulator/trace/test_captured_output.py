@@ -1,4 +1,4 @@
-"""What handlers print: whole lines among the console's, and nobody waits for a reader."""
+"""Output of handlers: whole lines among the console's, without waiting for a reader."""
 
 import io
 import sys
@@ -12,7 +12,7 @@ from poker_signal.emulator.trace.console import Console
 
 
 def shown(work: Callable[[Printed], object], stream: io.StringIO | None = None) -> str:
-    """Return what is seen of what is printed."""
+    """Return the output on the stream for what ``work`` prints."""
     stream = stream or io.StringIO()
     console = Console(stream, colour=False)
     work(Printed(console, stream))
@@ -21,14 +21,14 @@ def shown(work: Callable[[Printed], object], stream: io.StringIO | None = None) 
 
 
 def test_a_line_is_shown_once_it_is_whole() -> None:
-    """print() writes it in pieces; one without end must not fill the memory."""
+    """A print writes a line in pieces; an endless line must not fill the memory."""
     assert shown(lambda out: print("a", 1, "b", file=out)) == "a 1 b\n"
     assert shown(lambda out: print("a\nb", end="\n\n", file=out)) == "a\nb\n\n"
     assert shown(lambda out: out.write("." * (MAX_BEGUN + 1))) == "." * (MAX_BEGUN + 1)
 
 
 def test_a_line_that_a_thread_leaves_unfinished_ends_with_it() -> None:
-    """Nothing is lost, and nothing follows on the same line."""
+    """The text is shown, and the next output begins on a new line."""
 
     def work(out: Printed) -> None:
         for text, end in (("half", ""), ("whole", "\n")):
@@ -40,7 +40,7 @@ def test_a_line_that_a_thread_leaves_unfinished_ends_with_it() -> None:
 
 
 def test_lines_of_several_threads_stay_whole() -> None:
-    """Also where each of them prints its own in pieces."""
+    """Each thread may print its lines in pieces."""
 
     def work(out: Printed) -> None:
         met = threading.Barrier(4, timeout=10)
@@ -61,7 +61,7 @@ def test_lines_of_several_threads_stay_whole() -> None:
 
 
 def test_a_prompt_is_shown_when_it_is_flushed() -> None:
-    """A debugger's, which waits for an answer on the same line."""
+    """A debugger's prompt waits for an answer on the same line."""
     stream = io.StringIO()
     console = Console(stream, colour=False)
     out = Printed(console, stream)
@@ -72,7 +72,7 @@ def test_a_prompt_is_shown_when_it_is_flushed() -> None:
 
 
 def test_bytes_are_shown_as_text() -> None:
-    """Some print to ``sys.stdout.buffer``."""
+    """Handlers may write bytes to ``sys.stdout.buffer``."""
     stream = io.TextIOWrapper(io.BytesIO(), "utf-8")
     console = Console(stream, colour=False)
     out = Printed(console, stream)
@@ -84,7 +84,7 @@ def test_bytes_are_shown_as_text() -> None:
 
 
 def test_it_is_the_stream_on_which_it_is_seen() -> None:
-    """Whoever asks before printing is told the same."""
+    """Attributes such as the encoding are those of the stream behind it."""
     console = Console(io.StringIO(), colour=False)
     there = sys.__stderr__ or sys.stderr
     out = Printed(console, there)

@@ -1,4 +1,4 @@
-"""What the developer sees: aligned, escaped, and never at the cost of the signaling."""
+"""The console's lines: aligned, escaped, and without a delay for the signaling."""
 
 import io
 import os
@@ -26,7 +26,7 @@ FORWARDED = Forwarded(RECEIVED.at_ms, RECEIVED, FACTS, "{}", DELIVERED)
 
 
 def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
-    """Aligned also where a name is Chinese, an emoji, or decomposed."""
+    """Columns are aligned, also for Chinese names, emoji and combining characters."""
     line = format_line(JOIN)
     assert re.fullmatch(
         r"\d\d:\d\d:\d\d\.112  →  GAME01 +Alice → HOST +join +48 B  delivered", line
@@ -48,13 +48,13 @@ def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
     ids=["escape", "newline", "bidi", "c1", "harmless"],
 )
 def test_what_peers_send_cannot_move_the_cursor(sent: str, shown: str) -> None:
-    """A terminal is shown text, not commands."""
+    """Control characters are escaped, so a terminal shows them as text."""
     assert escape(sent) == shown
     assert shown in format_line(JOIN._replace(who=sent))
 
 
 def shown(*observed: Kept | str, colour: bool = False) -> str:
-    """Return what a console makes of entries and texts."""
+    """Return the console's output for entries and texts."""
     stream = io.StringIO()
     console = Console(stream, colour=colour)
     for each in observed:
@@ -67,7 +67,7 @@ def shown(*observed: Kept | str, colour: bool = False) -> str:
 
 
 def test_colour_is_for_terminals() -> None:
-    """A log file gets the bare text; a forwarded message has the same line as its entries."""
+    """A log file gets plain text; a forwarded message has the same line as its entries."""
     assert shown(FORWARDED) == shown(*FORWARDED.entries())
     assert shown(FORWARDED).count("join") == 1
     coloured = shown(JOINED, colour=True)
@@ -77,7 +77,7 @@ def test_colour_is_for_terminals() -> None:
 
 
 def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
-    """Rather than question marks, or an exception."""
+    """Arrows do not become question marks, and no exception is raised."""
     raw = io.BytesIO()
     console = Console(io.TextIOWrapper(raw, "ascii", "backslashreplace"), colour=False)
     console.observe(
@@ -88,7 +88,7 @@ def test_a_terminal_without_unicode_gets_ascii_arrows() -> None:
 
 
 class Held(io.StringIO):
-    """A stream that takes a piece once it is let."""
+    """A stream that takes a piece when the test allows it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +96,7 @@ class Held(io.StringIO):
         self.may_go_on = threading.Semaphore(0)
 
     def write(self, text: str) -> int:
-        """Say that there is a piece, and wait."""
+        """Report that there is a piece, and wait."""
         self.asked.release()
         assert self.may_go_on.acquire(timeout=10)
         return super().write(text)
@@ -104,14 +104,14 @@ class Held(io.StringIO):
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Everything waits until the end."""
+    """A batch time that makes all output wait until the end."""
     monkeypatch.setattr(module, "BATCH_S", 1000)
 
 
 @pytest.mark.usefixtures("patient")
 def test_the_oldest_lines_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of texts and entries, by their number and by their characters."""
-    dropped = "… {} lines dropped: nobody reads them fast enough\n"
+    """Texts and entries are limited in number and in characters."""
+    dropped = "… {} lines dropped: stderr is not read fast enough\n"
     monkeypatch.setattr(module, "MAX_WAITING", 4)
     told = shown("a prompt", JOINED, "two\nlines\n", "b\n", "c\n", "d\n", "e\n")
     assert told == "b\nc\nd\ne\n" + dropped.format(4)
@@ -122,7 +122,7 @@ def test_the_oldest_lines_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatc
 
 @pytest.mark.usefixtures("patient")
 def test_what_waits_for_a_reader_is_lines_not_messages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entries are a thousand times as large, and may wait for ever; they stay in their order."""
+    """Entries are a thousand times as large, so above a limit they become lines, in order."""
     monkeypatch.setattr(module, "MAX_ENTRIES", 3)
     at_once = []
 
@@ -139,7 +139,7 @@ def test_what_waits_for_a_reader_is_lines_not_messages(monkeypatch: pytest.Monke
 
 
 def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending() -> None:
-    """It takes 64 KiB, and then nothing."""
+    """Closing does not wait for a pipe without a reader, which blocks after 64 KiB."""
     read_end, write_end = os.pipe()
     with open(write_end, "w", encoding="utf-8") as stream, open(read_end, "rb") as reader:
         console = Console(stream, colour=False)
@@ -150,7 +150,7 @@ def test_a_pipe_that_nobody_reads_does_not_keep_it_from_ending() -> None:
 
 
 def test_a_long_text_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a reader that takes one it is known that it is there."""
+    """A long text is split: each piece taken shows that the reader is still there."""
     monkeypatch.setattr(module, "MAX_PIECE", 4)
     held = Held()
     console = Console(held, colour=False)
@@ -165,7 +165,7 @@ def test_a_long_text_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch) -> No
 
 @pytest.mark.parametrize("closed", [False, True], ids=["gone", "closed"])
 def test_a_reader_that_is_gone_stops_nothing(closed: bool) -> None:
-    """As with ``poker-signal emulate 2>&1 | head``."""
+    """The reader may end early, as in ``poker-signal emulate 2>&1 | head``."""
     read_end, write_end = os.pipe()
     os.close(read_end)
     stream = open(write_end, "w", encoding="utf-8")  # noqa: SIM115 - closing it fails, see below
@@ -184,12 +184,12 @@ def test_a_reader_that_is_gone_stops_nothing(closed: bool) -> None:
 
 
 def counted(text: str) -> int:
-    """Return how many are told to be not shown; in several lines where it took a while."""
+    """Return the number of messages not shown, the sum of all lines that report some."""
     return sum(map(int, re.findall("… ([0-9]+) more messages delivered\n", text)))
 
 
 def test_more_than_anybody_can_read_is_counted() -> None:
-    """Of what goes wrong, every line is shown."""
+    """Delivered messages above the limit are counted; every error has its line."""
     joined: list[Entry] = [JOINED, Posted(0, FACTS, FACTS.connection_id, "{}")]
     failed = JOINED._replace(result=Raised("boom"))
     text = shown(*joined * (MAX_LINES_PER_S + 5), failed)
@@ -200,7 +200,7 @@ def test_more_than_anybody_can_read_is_counted() -> None:
 
 
 def test_what_is_counted_is_told_though_nothing_else_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a second, when it was counted while lines were written."""
+    """The count appears after a second, if it grew while lines were written."""
     monkeypatch.setattr(module, "MAX_LINES_PER_S", 1)
     monkeypatch.setattr(module, "TELL_COUNTED_S", 0)
     held = Held()
@@ -218,7 +218,7 @@ def test_what_is_counted_is_told_though_nothing_else_comes(monkeypatch: pytest.M
     ("later_ms", "lines"), [(0, 0), (887, 0), (888, 1), (-112, 0), (-113, 1), (-3_600_000, 1)]
 )
 def test_relayed_messages_are_counted_until_the_next_second(later_ms: int, lines: int) -> None:
-    """Or after the clock was set back: not only once it shows the former time."""
+    """A clock that was set back begins a new second as well."""
     text = shown(
         *[FORWARDED] * (MAX_LINES_PER_S + 7), FORWARDED._replace(at_ms=FORWARDED.at_ms + later_ms)
     )
@@ -227,13 +227,14 @@ def test_relayed_messages_are_counted_until_the_next_second(later_ms: int, lines
 
 
 def test_the_banner_says_what_to_paste_and_how_to_trust_the_certificate() -> None:
-    """The URL is hard-coded in the client; of a certificate a browser only says that it failed."""
+    """Clients hard-code the URL; a browser does not explain why it refuses a certificate."""
     urls = ("ws://localhost:3001/prod", "http://localhost:3001/_inspect/", "http://localhost/prod")
-    text = banner(*urls, "1.2.3", None)
+    text = banner(*urls, "1.2.3", None, None)
     assert f"{urls[1]}\n" in text
     assert f"{urls[1]}play\n" in text
     assert f'const SIGNALING_URL = "{urls[0]}";' in text
     assert urls[2] in text
     assert "trust" not in text
-    text = banner(*urls, "1.2.3", Path("authority.pem"))
+    text = banner(*urls, "1.2.3", Path("authority.pem"), Path("poker-signal.toml"))
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text
+    assert "  options come from       poker-signal.toml\n" in text

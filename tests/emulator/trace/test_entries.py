@@ -1,4 +1,4 @@
-"""What is told of an entry: as JSON, for the inspector and recordings, and as a person's line."""
+"""Entries as JSON, for the inspector and recordings, and as a line for a person."""
 
 import json
 from typing import Any
@@ -60,7 +60,7 @@ def received(body: str) -> Received:
 
 
 def told(entry: Entry, kind: str, whose: dict[str, str], what: dict[str, Any]) -> None:
-    """Check the JSON of an entry: number, time, kind, connection, and what is particular to it."""
+    """Assert the JSON of an entry: number, time, kind, connection, and its own members."""
     found = as_json(7, entry)
     assert found == {"n": 7, "at": entry.at_ms, "kind": kind, **whose, **what}
     assert json.loads(json.dumps(found)) == found
@@ -81,7 +81,7 @@ ZOE: dict[str, Any] = {"game": "G1", "who": "Zoë"}
         (RequestRefused(5, FACTS, "GET", "/prod", 409, "taken"), "refused",
          {"status": 409, "reason": "taken", "method": "GET", "path": "/prod"},
          Record(5, "refused", "refused 409 taken", **ZOE), ID),
-        # A message is one line: that of its end.
+        # A message has one line, which is printed when its invocation ends.
         (received(OFFER), "message",
          {"event": MESSAGE, "requestId": "r", "route": "$default", **OF_OFFER}, None, ID),
         (received("é"), "message",
@@ -139,7 +139,7 @@ ZOE: dict[str, Any] = {"game": "G1", "who": "Zoë"}
 def test_an_entry_is_a_json_object_and_at_most_one_line(
     entry: Entry, kind: str, what: dict[str, Any], record: Record | None, details: str
 ) -> None:
-    """Only JSON has payloads; ids, routes and times are for a reader who asks for details."""
+    """Only JSON has payloads; ids, routes and times are in the details."""
     told(entry, kind, WHOSE, what)
     assert record_of(entry) == record
     assert details_of(entry) == details
@@ -159,12 +159,12 @@ def test_an_entry_is_a_json_object_and_at_most_one_line(
         (Opened(5, NAMELESS), {"connectionId": ID}, Record(5, "connect", "connected", "", ID),
          f"{ID} after 4 ms"),
     ],
-    ids=["gone", "asked of the gone", "nobody", "stranger", "everybody", "nameless"],
+    ids=["gone", "asked of the gone", "no id", "stranger", "all players", "nameless"],
 )  # fmt: skip
 def test_what_is_not_known_is_left_out(
     entry: Entry, whose: dict[str, str], record: Record | None, details: str
 ) -> None:
-    """None is ever null."""
+    """No member is ever null."""
     found = as_json(0, entry)
     assert {key: found[key] for key in WHOSE if key in found} == whose
     assert (record_of(entry), details_of(entry)) == (record, details)
@@ -189,20 +189,20 @@ def test_what_is_not_known_is_left_out(
     ],
 )  # fmt: skip
 def test_what_became_of_an_invocation(result: Result, what: dict[str, Any], words: str) -> None:
-    """Its result or its failure, and how long it took."""
+    """The entry has the result or the failure, and the duration."""
     entry = Finished(7, received(OFFER), result)
     told(entry, "return", WHOSE, {"requestId": "r", "of": "message", "ms": 2, **what})
     assert describe(result) == words
 
 
 def test_a_message_of_another_protocol_has_no_type() -> None:
-    """Its route is shown instead."""
+    """The line shows its route instead."""
     assert peek('{"action":"sendmessage"}') == peek("not JSON") == ("", "")
     assert peek(OFFER) == ("offer", "Bob")
 
 
 def test_what_json_has_no_word_for_is_null_and_half_a_character_stays_escaped() -> None:
-    """A browser would read nothing of the whole."""
+    """Browsers must be able to parse documents with NaN, infinity or lone surrogates."""
     nan, inf = float("nan"), float("inf")
     assert encode({"a": [nan, (1.5, -inf)], "b": "NaN"}) == b'{"a":[null,[1.5,null]],"b":"NaN"}'
     assert encode("\ud83c") == b'"\\ud83c"'

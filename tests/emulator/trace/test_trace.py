@@ -1,4 +1,4 @@
-"""The last entries are kept, numbered, and told of."""
+"""The trace: its last entries, their numbers, and its observers."""
 
 from typing import Any
 
@@ -26,7 +26,7 @@ PASSED_ON = Returned({"statusCode": 200}, Report("delivered"))
 
 
 def asked(headers: dict[str, str], query: dict[str, str] | None = None) -> Asked:
-    """Return a handshake with as much of a ``$connect`` event as there is text in it."""
+    """Return a handshake whose ``$connect`` event has only the members with text."""
     event: Any = {"headers": headers, "queryStringParameters": query}
     return Asked(0, FACTS, "connect", event)
 
@@ -46,28 +46,28 @@ SHORT: tuple[Result, ...] = (
 
 
 def opened(at_ms: int) -> Opened:
-    """Return an entry that can be told from others."""
+    """Return an entry that differs from others by its time."""
     return Opened(at_ms, FACTS)
 
 
 def received(number: int) -> Received:
-    """Return a message that can be told from others."""
+    """Return a message that differs from others by its number."""
     return Received(number, FACTS, "$default", f"say {number}", "r", "m")
 
 
 def forwarded(number: int) -> Forwarded:
-    """Return its post and its end, as one."""
+    """Return the forwarded message: its post and its end, as one."""
     return Forwarded(number, received(number), BOB, "hear", PASSED_ON)
 
 
 def entries_of(number: int) -> list[Entry]:
-    """Return the two."""
+    """Return the two entries of the forwarded message."""
     posted = Posted(number, BOB, BOB.connection_id, "hear")
     return [posted, Finished(number, received(number), PASSED_ON)]
 
 
 def test_entries_are_numbered_in_their_order() -> None:
-    """A message that was forwarded is two, each with its number, wherever one begins to read."""
+    """A forwarded message is two entries, each with its number, wherever reading starts."""
     trace = Trace()
     for entry in (opened(0), forwarded(1), forwarded(2), opened(3)):
         trace.add(entry)
@@ -82,7 +82,7 @@ def test_entries_are_numbered_in_their_order() -> None:
 def test_the_newest_displace_the_oldest(
     monkeypatch: pytest.MonkeyPatch, every: int, kept_entries: int
 ) -> None:
-    """A block at a time; numbers stay what they were, also where some entries count twice."""
+    """Whole blocks are evicted; numbers stay, also where some entries count twice."""
     monkeypatch.setattr(trace_module, "MAX_ENTRIES", 5 * BLOCK)
     trace = Trace()
     everything: list[Entry] = []
@@ -114,7 +114,7 @@ def test_the_newest_displace_the_oldest(
 def test_large_messages_do_not_fill_the_memory(
     entry: Entry, kept_blocks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Text counts, not only the number of entries; a result of the core is never long."""
+    """Text is limited, not only the number of entries; a result of the core is never long."""
     monkeypatch.setattr(trace_module, "MAX_TEXT", 0 if kept_blocks == 10 else 100 * BLOCK)
     trace = Trace()
     for _ in range(10 * BLOCK):
@@ -124,7 +124,7 @@ def test_large_messages_do_not_fill_the_memory(
 
 
 def test_the_text_of_a_message_that_was_forwarded_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it came with the message, and as it went: eleven characters for two entries."""
+    """Message and post both count: eleven characters for two entries."""
     monkeypatch.setattr(trace_module, "MAX_TEXT", 5 * BLOCK)
     trace = Trace()
     for number in range(10, 10 + 3 * BLOCK // 2):
@@ -134,7 +134,7 @@ def test_the_text_of_a_message_that_was_forwarded_counts(monkeypatch: pytest.Mon
 
 
 def test_a_reader_that_waits_is_called_once() -> None:
-    """With the next entry, unless it has called that off."""
+    """The next entry calls the reader, unless the reader has cancelled that."""
     trace, called = Trace(), list[str]()
     trace.when_something_happens(lambda: called.append("first"))
     call_off = trace.when_something_happens(lambda: called.append("second"))
@@ -146,7 +146,7 @@ def test_a_reader_that_waits_is_called_once() -> None:
 
 
 def test_an_observer_is_told_of_every_entry() -> None:
-    """At once, in order, and of a message that was forwarded as one."""
+    """An observer is called at once and in order, with a forwarded message as one entry."""
 
     class Remembers(list[Kept]):
         observe = list.append

@@ -1,4 +1,4 @@
-"""What a server can do wrong."""
+"""Faults of a server."""
 
 import json
 from typing import Any
@@ -9,12 +9,12 @@ from tests.emulator.client.check.broken import Fault, Frame
 
 
 def drops(type_: str) -> Fault:
-    """Frames of one type never arrive."""
+    """Return a fault: frames of one type never arrive."""
     return Fault(down=lambda frame: [] if frame["type"] == type_ else [frame])
 
 
 def answers(code: str) -> Fault:
-    """An error of one code is answered with another."""
+    """Return a fault: errors of one code arrive with another code."""
 
     def down(frame: Frame) -> list[Frame]:
         payload = frame.get("payload")
@@ -26,12 +26,12 @@ def answers(code: str) -> Fault:
 
 
 def admits(status: int) -> Fault:
-    """A status is never answered: whoever would get it connects."""
+    """Return a fault: clients that should be refused with this status can connect."""
     return Fault(status=lambda was: 101 if was == status else was)
 
 
 def forgets(parameter: str) -> Fault:
-    """A parameter of the query string is ignored."""
+    """Return a fault: a parameter of the query string is ignored."""
 
     def query(path: str) -> str:
         before, _, query = path.partition("?")
@@ -42,7 +42,7 @@ def forgets(parameter: str) -> Fault:
 
 
 def believes_sender() -> Fault:
-    """What a message says of its sender is passed on."""
+    """Return a fault: the senderId that a client wrote is relayed."""
     claimed: str | None = None
 
     def up(text: str) -> list[str]:
@@ -54,7 +54,7 @@ def believes_sender() -> Fault:
 
 
 def overtaking() -> Fault:
-    """The offer is slow: a candidate that comes at once is there before it."""
+    """Return a fault: an offer is held back until its candidate has been sent."""
     held: dict[str, str] = {}
 
     def up(text: str) -> list[str]:
@@ -100,7 +100,7 @@ def _half_a_star(frame: Frame) -> list[Frame]:
     return [] if "only the host may send offers" in sentence else [frame]
 
 
-# Named by the table in test_found.
+# Used by the table in test_found.
 SWAPS_SENDER = Fault(down=_swapped)
 MORE_KEYS = Fault(down=lambda frame: [{**frame, "targetId": "x"} if "senderId" in frame else frame])
 REWRITES = Fault(text_down=lambda text: [json.dumps(json.loads(text), separators=(",", ":"))])

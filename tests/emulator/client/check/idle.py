@@ -1,4 +1,4 @@
-"""An event loop on which waiting takes no time, and a busy machine is no reason to give up."""
+"""An event loop whose clock jumps to the next timer, so that waiting takes no time."""
 
 import asyncio
 import os
@@ -10,14 +10,14 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 ROUNDS = 3
-"""As many bytes go there and back before nothing is taken to be under way."""
+"""Round trips of a byte without an event, after which the loop counts as idle."""
 
 
 class _IdleSelector(selectors.DefaultSelector):
-    """Tells idleness by a byte of its own, not by the time.
+    """Selector that detects idleness with a byte of its own, not by the time.
 
-    On the loopback interface of one processor bytes arrive in the order in which they were
-    sent: behind this byte nothing is left of what the sockets of the loop have sent.
+    On the loopback interface of one processor, bytes arrive in the order in which they were
+    sent: after this byte, all that the sockets of the loop have sent has arrived.
     """
 
     def __init__(self) -> None:
@@ -45,9 +45,9 @@ class _IdleSelector(selectors.DefaultSelector):
 
 
 class IdleLoop(asyncio.SelectorEventLoop):
-    """Its clock stands still while something happens, and jumps to the next timer after that.
+    """Event loop whose clock stands still while it is busy, and then jumps to the next timer.
 
-    Only for what has all its ends on this loop: a thread or another process is not waited for.
+    All connections must have both ends on this loop: it does not wait for threads or processes.
     """
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class IdleLoop(asyncio.SelectorEventLoop):
         super().__init__(self._idle)
 
     def time(self) -> float:
-        """Return what has been skipped so far."""
+        """Return the seconds that were skipped so far."""
         return self._idle.skipped_s
 
 

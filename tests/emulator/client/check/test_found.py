@@ -1,4 +1,4 @@
-"""What a server does wrong, and in which rows of the check that is found."""
+"""Faults of a server, and the rules of the check that find them."""
 
 import itertools
 
@@ -18,18 +18,18 @@ REFUSALS = {
 UNDELIVERED = {
     "no message reaches another game",
     "for a missing target: undelivered",
-    "for who left: undelivered",
+    "for a player that left: undelivered",
 }
 ERRORS = {
     "an unknown type is an error",
     "an invalid message is an error",
     "a join without HOST is an error",
     "HOST cannot join itself",
-    "nobody addresses themselves",
+    "a client cannot send to itself",
     "a name is refused while its player lives",
 }
 FREED = {
-    "for who left: undelivered",
+    "for a player that left: undelivered",
     "a name is free once its player left",
     "a ghost does not lock its player out",
 }
@@ -54,9 +54,9 @@ FOUND: dict[str, tuple[Fault, set[str]]] = {
     "sessions ignored": (forgets("session"), SESSIONS),
     "sessions mixed": (
         faults.ONE_SESSION,
-        {"another session does not", "a protected HOST: others get 409"},
+        {"another session takes no seat over", "a protected HOST: others get 409"},
     ),
-    "hosts mixed": (faults.FIRST_HOST, {"without sessions the newest HOST is it"}),
+    "hosts mixed": (faults.FIRST_HOST, {"without sessions the newest HOST gets joins"}),
     # Messages that are lost, changed or late.
     "no candidates": (drops("ice-candidate"), HANDSHAKE),
     "no player-connected": (drops("player-connected"), {"player-connected is relayed"}),
@@ -76,22 +76,22 @@ FOUND: dict[str, tuple[Fault, set[str]]] = {
     "invalid message": (answers("INVALID_MESSAGE"), {"an invalid message is an error"}),
     "no host": (answers("HOST_NOT_FOUND"), {"a join without HOST is an error"}),
     "host joins": (answers("INVALID_JOIN"), {"HOST cannot join itself"}),
-    "oneself": (answers("NOT_ALLOWED"), {"nobody addresses themselves"}),
+    "oneself": (answers("NOT_ALLOWED"), {"a client cannot send to itself"}),
     "duplicate": (answers("DUPLICATE_NAME"), {"a name is refused while its player lives"}),
     "half a star": (faults.HALF_A_STAR, {"a player's offer: mesh or star"}),
-    "nobody leaves": (faults.KEEPS, FREED),
+    "no player leaves": (faults.KEEPS, FREED),
 }
 
 SAID: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "overtaking": (('"type":"offer"',), ('"type":"ice-candidate"',)),
-    "nobody leaves": ((), ("still", "DUPLICATE_NAME")),
+    "no player leaves": ((), ("still", "DUPLICATE_NAME")),
 }
-"""What was expected and what came instead, in the last of a fault's rows."""
+"""Parts of the expected and of the actual text, in the last failed row of a fault."""
 
 
 @pytest.mark.parametrize("name", FOUND)
 def test_a_fault_is_found(name: str) -> None:
-    """In the rows that are about it, and in no other."""
+    """Each fault fails the rules that are about it, and no other."""
     fault, expected = FOUND[name]
     rows = found(fault)
     assert rows.keys() == expected
@@ -102,7 +102,7 @@ def test_a_fault_is_found(name: str) -> None:
 
 
 def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
-    """And the rule that depends on it is skipped."""
+    """An offer between players without an answer leaves the topology unknown."""
     rows = found(drops("answer"))
     row = rows["player to player: mesh or star"]
     assert "(mesh)" in row.expected
@@ -112,7 +112,7 @@ def test_players_that_hear_each_other_badly_are_neither_mesh_nor_star() -> None:
 
 
 def test_a_relayed_message_has_its_sender_and_exactly_three_keys() -> None:
-    """Both are found, and shown."""
+    """A wrong sender and an extra key are both found and shown."""
     row = found(faults.SWAPS_SENDER)["a join reaches HOST"]
     assert '"senderId":"Alice"' in row.expected
     assert '"senderId": "Mallory"' in row.came
@@ -121,7 +121,7 @@ def test_a_relayed_message_has_its_sender_and_exactly_three_keys() -> None:
 
 
 async def test_what_is_refused_once_and_then_is_found() -> None:
-    """A server that admits the first and refuses the rest."""
+    """A server that admits only the first client fails the second rule."""
     served = itertools.count()
     async with refusing(429, admits=lambda _: next(served) == 0) as url:
         rows = await failures(url, RULES[:2])

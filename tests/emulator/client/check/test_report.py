@@ -1,4 +1,4 @@
-"""Tables and documents."""
+"""Reports of the check: tables and JSON documents."""
 
 import json
 
@@ -9,15 +9,15 @@ OK = RuleResult(FIRST, "ok", (1.23, 2.0, 3.0), "warm", star=False)
 FAILED = RuleResult(
     RULES[2], "FAILED", (), "do this", "the handshake refused", "101, \x1b[2J", True
 )
-SKIPPED = RuleResult(RULES[3], "skipped", note="nobody can connect")
+SKIPPED = RuleResult(RULES[3], "skipped", note="a mesh")
 
 
 def test_columns_are_aligned_and_a_failure_says_what_was_expected_and_what_came() -> None:
-    """Nothing that a server says can move the cursor."""
+    """Text from a server is escaped, so that it cannot move the cursor."""
     (ok,), (skipped,) = report.lines_of(OK), report.lines_of(SKIPPED)
     assert ok.startswith("  ok       connects  ")
     assert ok.endswith("2.0 / 3.0 ms  warm")
-    assert ok.index("warm") == skipped.index("nobody")
+    assert ok.index("warm") == skipped.index("a mesh")
     first, *below = report.lines_of(FAILED)
     assert first == "  FAILED   no playerId is refused with 400"
     assert [line.strip() for line in below] == [
@@ -28,7 +28,7 @@ def test_columns_are_aligned_and_a_failure_says_what_was_expected_and_what_came(
 
 
 def test_the_last_line_counts_and_the_document_holds_everything() -> None:
-    """For machines."""
+    """The JSON document is for programs."""
     assert report.summary([OK, FAILED, SKIPPED], 1.26) == (
         "1 held, 1 FAILED, 1 skipped in 1.3 s; topology: star"
     )

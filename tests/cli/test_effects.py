@@ -1,4 +1,4 @@
-"""One recorded event, without a socket and without AWS."""
+"""The effects of one recorded event, printed without a socket and without AWS."""
 
 import json
 from pathlib import Path
@@ -27,7 +27,7 @@ def invoke(tmp_path: Path, event: Any, room: Any = ROOM, *options: str) -> Resul
     (tmp_path / "event.json").write_text(json.dumps(event), encoding="utf-8")
     (tmp_path / "room.json").write_text(json.dumps(room), encoding="utf-8")
     files = [str(tmp_path / "event.json"), "--room", str(tmp_path / "room.json")]
-    return CliRunner().invoke(main, ["invoke", *files, *options])
+    return CliRunner().invoke(main, ["effects", *files, *options])
 
 
 def message(sender: str, text: str) -> Any:
@@ -39,13 +39,13 @@ def message(sender: str, text: str) -> Any:
 
 
 def lines(result: Result) -> list[Any]:
-    """Return what was printed, read as JSON."""
+    """Return the printed lines, parsed as JSON."""
     assert result.exit_code == 0, result.output
     return [json.loads(line) for line in result.stdout.splitlines()]
 
 
 def test_effects_come_in_order_and_the_response_last(tmp_path: Path) -> None:
-    """What the hosts would do, in the words of the core."""
+    """Each effect of the core is printed in order, and the response comes last."""
     assert lines(invoke(tmp_path, message("a", '{"type":"join","id":"1"}'))) == [
         {
             "effect": "Post",
@@ -64,7 +64,7 @@ def test_effects_come_in_order_and_the_response_last(tmp_path: Path) -> None:
 
 
 def test_a_connection_can_be_said_to_be_gone(tmp_path: Path) -> None:
-    """The best way to see what a ghost does."""
+    """`--gone` makes a connection a ghost: its row is deleted and the join fails."""
     printed = lines(invoke(tmp_path, message("a", '{"type":"join"}'), ROOM, "--gone", "h"))
     assert [line.get("effect") for line in printed] == [
         *("Post", "Forget", "ReadAgain", "Post"),
@@ -74,7 +74,7 @@ def test_a_connection_can_be_said_to_be_gone(tmp_path: Path) -> None:
 
 
 def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:
-    """A session that is protected is asked for a sign of life."""
+    """A second HOST causes a probe of the host that has a session, and gets 409."""
     event = json.loads((EVENTS / "connect.json").read_text(encoding="utf-8"))
     event["queryStringParameters"] = {"playerId": "HOST", "gameId": "AAAAAA"}
     room = [{**ROOM[0], "session": "5e55"}]
@@ -84,17 +84,17 @@ def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:
 
 
 def test_a_row_that_is_saved_is_shown_by_name() -> None:
-    """And what it has reached, a set, as a list."""
+    """A saved row is printed with its field names, and the set `reached` as a list."""
     event = EVENTS / "connect-host-with-session.json"
-    saved, _ = lines(CliRunner().invoke(main, ["invoke", str(event)]))
+    saved, _ = lines(CliRunner().invoke(main, ["effects", str(event)]))
     assert (saved["effect"], saved["row"]["player_id"]) == ("Save", "HOST")
     assert saved["row"]["reached"] == []
 
 
 @pytest.mark.parametrize("path", sorted(EVENTS.glob("*.json")), ids=lambda path: path.stem)
 def test_every_recorded_event_is_answered(path: Path) -> None:
-    """With a response, or one line that says that it is none of ours."""
-    result = CliRunner().invoke(main, ["invoke", str(path)])
+    """Every event gives a response; an event of another API gives one line that says so."""
+    result = CliRunner().invoke(main, ["effects", str(path)])
     assert isinstance(result.exception, SystemExit | None), result.exception
     if path.stem == "http-api":
         assert "not an event of a WebSocket API" in result.stderr
@@ -103,10 +103,10 @@ def test_every_recorded_event_is_answered(path: Path) -> None:
 
 
 def test_the_event_may_come_on_standard_input_and_without_a_room() -> None:
-    """Then not even the sender has a row."""
+    """The event may come from stdin; without `--room`, not even the sender has a row."""
     for type_, answer in (("ping", '{"type":"pong"}'), ("join", "NOT_CONNECTED")):
         text = json.dumps(message("a", f'{{"type":"{type_}"}}'))
-        result = CliRunner().invoke(main, ["invoke", "-"], input=text)
+        result = CliRunner().invoke(main, ["effects", "-"], input=text)
         assert answer in lines(result)[0]["data"]
 
 
@@ -123,7 +123,7 @@ def test_the_event_may_come_on_standard_input_and_without_a_room() -> None:
 def test_a_file_of_another_shape_is_explained(
     tmp_path: Path, event: Any, room: Any, says: str
 ) -> None:
-    """One clear line, exit 1."""
+    """A file of another shape is reported in one line, with exit code 1."""
     result = invoke(tmp_path, event, room)
     assert result.exit_code == 1
     assert says in result.stderr

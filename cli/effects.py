@@ -1,4 +1,4 @@
-"""poker-signal invoke."""
+"""poker-signal effects."""
 
 import json
 from collections.abc import Collection
@@ -24,7 +24,7 @@ def run(*, event: TextIO, room: TextIO | None, topology: str, gone: Collection[s
     """Print the effects of an event, then the response."""
     rows = Room() if room is None else _read_room(room)
     for line in _perform(_read_event(event), rows, Rules(Topology(topology)), gone):
-        # A row holds a set, of which JSON knows nothing; sorted, it is the same every time.
+        # A row holds a set, which JSON lacks; sorted, so that the output is reproducible.
         click.echo(json.dumps(line, ensure_ascii=False, default=sorted))
 
 
@@ -53,7 +53,7 @@ def _perform(
 
 def _as_json(effect: Effect) -> dict[str, Any]:
     fields = effect._asdict()
-    # What is posted says it all; the cause is the event itself.
+    # The posted frame is enough; the cause is the event itself.
     fields.pop("cause", None)
     fields.pop("signal", None)
     if isinstance(effect, Save):

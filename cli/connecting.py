@@ -1,4 +1,4 @@
-"""A player's connection, for commands that tell people why there is none."""
+"""Connections of commands, whose failures are explained in one line."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,7 +10,7 @@ from poker_signal.emulator.client.explain import UNREACHABLE, explain
 
 
 @asynccontextmanager
-async def taking_a_seat(
+async def connected(
     url: str,
     player: str,
     game: str,
@@ -18,10 +18,10 @@ async def taking_a_seat(
     timeout_s: float,
     tickets: Tickets | None = None,
 ) -> AsyncGenerator[Client, None]:
-    """Connect a player; close the connection in the end, if it is still open.
+    """Connect a player; close the connection at the end if it is still open.
 
     Raises:
-        click.ClickException: refused or not reached; the text says why and what to do.
+        click.ClickException: refused or not reached; the text has the reason and a fix.
     """
     ticket = tickets(game, player) if tickets else None
     async with AsyncExitStack() as stack:
@@ -30,6 +30,6 @@ async def taking_a_seat(
                 signal_client(url, player, game, session, timeout_s, ticket)
             )
         except UNREACHABLE as error:
-            # Only here: afterwards an OSError is not the network's.
+            # Only here: a later OSError does not come from the network.
             raise click.ClickException(explain(error, url, timeout_s)) from error
         yield client

@@ -1,4 +1,4 @@
-"""docs/getting-started.md: what it shows is pasted, and works."""
+"""docs/connecting.md: its code blocks are run, and work."""
 
 import asyncio
 import functools
@@ -18,7 +18,7 @@ from playwright.async_api import Browser, expect
 from poker_signal.emulator.testing import ConnectPeer, SignalEmulator
 from tests.end_to_end.browser import CLIENT, PATIENCE_S
 
-DOC = (Path(__file__).parents[2] / "docs" / "getting-started.md").read_text(encoding="utf-8")
+DOC = (Path(__file__).parents[2] / "docs" / "connecting.md").read_text(encoding="utf-8")
 URL = "ws://127.0.0.1:3001/prod"
 GAME = "AAAAAA"
 
@@ -31,7 +31,7 @@ def block(language: str) -> str:
 
 class _Silent(SimpleHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
-        """Leave stderr to the tests."""
+        """Write no access log."""
 
 
 @contextmanager
@@ -51,7 +51,7 @@ def http_server(folder: Path) -> Generator[str, None, None]:
 async def test_two_pages_say_hello(
     browser: Browser, signal_emulator: SignalEmulator, tmp_path: Path
 ) -> None:
-    """The page that is pasted works, with the client beside it."""
+    """The HTML page of the document works with the client file in the same folder."""
     page = block("html")
     assert page.count(URL) == 1
     (tmp_path / "index.html").write_text(page.replace(URL, signal_emulator.url), encoding="utf-8")
@@ -74,13 +74,13 @@ async def test_two_pages_say_hello(
 async def test_a_node_program_plays_a_player(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, tmp_path: Path
 ) -> None:
-    """Against a host that a script plays."""
+    """The Node program of the document answers the offer of a scripted host."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no node on PATH")
     (tmp_path / "player.mjs").write_text(block("js"), encoding="utf-8")
     host = await signal_peer("HOST", GAME)
-    # Before Node 22 the browser's WebSocket has to be asked for; later the option changes nothing.
+    # Before Node 22, WebSocket needs this option; later versions ignore it.
     program = await asyncio.create_subprocess_exec(
         *(node, "--no-warnings", "--experimental-websocket", "player.mjs", signal_emulator.url),
         cwd=tmp_path,
@@ -95,6 +95,6 @@ async def test_a_node_program_plays_a_player(
 
 
 def test_every_page_that_is_named_exists() -> None:
-    """No link of the page leads nowhere."""
+    """Every relative link in the document leads to an existing file."""
     for link in re.findall(r"\]\(([^)#:]+)\)", DOC):
         assert (Path(__file__).parents[2] / "docs" / link).exists(), link
