@@ -130,7 +130,7 @@ def open_standard_streams() -> None:
 @click.option("--record-raw", is_flag=True, help="Keep addresses in the recording.")
 @click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
 @click.pass_obj
-def emulate(settings_file: Path | None, **options: Any) -> None:
+def emulate(settings_file: Path | None, /, **options: Any) -> None:
     """Run a local API Gateway with poker-signal's rules behind it.
 
     Prints the WebSocket URL on stdout once it accepts connections, and one line per event on

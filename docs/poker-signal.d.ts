@@ -1,63 +1,63 @@
 // Frames of poker-signal's wire protocol, version 1: JSON.parse and JSON.stringify do the rest.
 // Made from asyncapi.yaml; the guarantees of the rules are in protocol.md.
 
-/** Of a player or of a game; compared exactly. */
+/** Name of a player or code of a game; compared exactly. */
 export type Name = string;
 
-/** A secret that the client makes up and keeps; whoever has it takes its seat over. */
+/** Secret that the client creates and keeps; a connection with it takes the seat over. */
 export type Session = string;
 
-/** A JSON Web Token, where the server asks for one. */
+/** JSON Web Token; required if the server asks for tickets. */
 export type Ticket = string;
 
-/** Whoever sends one hears an ack, or finds it in the error or undelivered. */
+/** Chosen by the client; returned in the ack, error or undelivered of the message. */
 export type Id = string;
 
-/** Types that name their target. */
+/** Types that need a targetId. */
 export type Directive = "offer" | "answer" | "ice-candidate" | "player-connected";
 
-/** Codes of an error. */
+/** Codes of an error frame. */
 export type ErrorCode = "INVALID_MESSAGE" | "UNKNOWN_TYPE" | "HOST_NOT_FOUND" | "DUPLICATE_NAME" | "INVALID_JOIN" | "NOT_ALLOWED" | "NOT_CONNECTED" | "RATE_LIMITED";
 
-/** Codes of an undelivered. */
+/** Codes of an undelivered frame. */
 export type UndeliveredCode = "TARGET_NOT_FOUND" | "DUPLICATE_NAME" | "NOT_CONNECTED" | "RATE_LIMITED";
 
 /** A player asks HOST for an offer. */
 export interface Join {
   type: "join";
-  /** Any JSON; it arrives as it was written. */
+  /** Any JSON; relayed byte for byte. */
   payload?: unknown;
   id?: Id;
 }
 
-/** An offer, an answer, a candidate, or word of a player who is there. */
+/** Offer, answer, candidate, or report that a player is connected. */
 export interface Directed {
   type: Directive;
   targetId: Name;
-  /** Any JSON; it arrives as it was written. */
+  /** Any JSON; relayed byte for byte. */
   payload?: unknown;
   id?: Id;
 }
 
-/** A sign of life. */
+/** Keep-alive; the server answers with a pong. */
 export interface Ping {
   type: "ping";
 }
 
-/** What another player has sent. */
+/** Message of another player. */
 export interface Relayed {
   type: "join" | "offer" | "answer" | "ice-candidate" | "player-connected";
   senderId: Name;
-  /** As the sender wrote it; null if there was none. */
+  /** Payload as the sender wrote it; null if the message had none. */
   payload: unknown;
 }
 
-/** The client's own mistake, or the final answer to its join. */
+/** Mistake of the client, or the final answer to its join. */
 export interface ErrorFrame {
   type: "error";
   payload: {
     code: ErrorCode;
-    /** A sentence that a player can be shown. */
+    /** Sentence that an app can show to a player. */
     message: string;
   };
   id?: Id;
@@ -68,7 +68,7 @@ export interface Undelivered {
   type: "undelivered";
   payload: {
     code: UndeliveredCode;
-    /** A sentence that a player can be shown. */
+    /** Sentence that an app can show to a player. */
     message: string;
     type: Directive;
     targetId: Name;
@@ -76,7 +76,7 @@ export interface Undelivered {
   id?: Id;
 }
 
-/** A message with an id was taken for a live connection. */
+/** The message with this id was handed to a live connection. */
 export interface Ack {
   type: "ack";
   id: Id;
@@ -90,7 +90,7 @@ export interface Pong {
   type: "pong";
 }
 
-/** API Gateway speaks for itself; it has no type. */
+/** Message of API Gateway itself; it has no type. */
 export interface Gateway {
   message: "Internal server error" | "Endpoint request timed out" | "Forbidden" | "Too Many Requests";
   connectionId: string;

@@ -74,7 +74,7 @@ WRONG_USAGE = {
     "ticket --game G --player P --ticket-secret-file .": "is a directory",
     "ticket --game G --player P --ticket-secret-file good.json --lifetime 0": "1<=x<=3600",
     "ticket --game G --player P --ticket-secret-file good.json --lifetime 3601": "1<=x<=3600",
-    "ticket --game ' ' --player P --ticket-secret-file good.json": "--game must be 1 to 128 characters",
+    "ticket --game ' ' --player P --ticket-secret-file good.json": "--game must be 1 to 128",
     "ticket --game G --player 'a\n' --ticket-secret-file good.json": "--player must be 1 to 128",
     "check": "Missing argument 'URL'",
     "check http://127.0.0.1:3001/prod": "ws:// in place of http://",
@@ -116,7 +116,9 @@ BAD_FILES = {
     ),
     "ticket --game G --player P --ticket-secret-file short.json": WEAK,
     "ticket --game G --player P --ticket-secret-file text.json": "not the JSON of ticket keys",
-    "ticket --game G --player P --ticket-secret-file bytes.json": "--ticket-secret-file bytes.json: not UTF-8",
+    "ticket --game G --player P --ticket-secret-file bytes.json": (
+        "--ticket-secret-file bytes.json: not UTF-8"
+    ),
     "ticket --game G --player P --ticket-secret-file /dev/zero": "not the JSON of ticket keys",
     "ticket --game G --player P --ticket-secret-file good.json --kid 3": (
         "--kid 3: good.json has 2026-11, old"

@@ -1,4 +1,4 @@
-"""docs/connecting.md: its code blocks are run, and work."""
+"""Code blocks of docs/connecting.md and README.md, run."""
 
 import asyncio
 import functools
@@ -6,27 +6,27 @@ import re
 import shutil
 import threading
 from asyncio.subprocess import PIPE
-from collections.abc import Generator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser, Page, expect
 
 from poker_signal.emulator.testing import ConnectPeer, SignalEmulator
 from tests.end_to_end.browser import CLIENT, PATIENCE_S
 
-DOC = (Path(__file__).parents[2] / "docs" / "connecting.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
 URL = "ws://127.0.0.1:3001/prod"
 GAME = "AAAAAA"
 
 
-def block(language: str) -> str:
-    """Return the page's one code block in a language."""
-    (found,) = re.findall(rf"^```{language}\n(.*?)^```$", DOC, re.MULTILINE | re.DOTALL)
-    return str(found)
+def block(language: str, page: str = "docs/connecting.md") -> str:
+    """Return the last code block of a page in a language."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    return str(re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[-1])
 
 
 class _Silent(SimpleHTTPRequestHandler):
@@ -46,28 +46,50 @@ def http_server(folder: Path) -> Generator[str, None, None]:
         thread.join()
 
 
+@asynccontextmanager
+async def two_pages(
+    browser: Browser, html: str, folder: Path, url: str
+) -> AsyncGenerator[tuple[str, Page, Page], None]:
+    """Serve a page beside the client file; yield its URL and two pages of a browser."""
+    assert html.count(URL) == 1
+    (folder / "index.html").write_text(html.replace(URL, url), encoding="utf-8")
+    shutil.copy(CLIENT, folder)
+    with http_server(folder) as site:
+        async with await browser.new_context() as context:
+            yield site, await context.new_page(), await context.new_page()
+
+
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
 async def test_two_pages_say_hello(
     browser: Browser, signal_emulator: SignalEmulator, tmp_path: Path
 ) -> None:
-    """The HTML page of the document works with the client file in the same folder."""
-    page = block("html")
-    assert page.count(URL) == 1
-    (tmp_path / "index.html").write_text(page.replace(URL, signal_emulator.url), encoding="utf-8")
-    shutil.copy(CLIENT, tmp_path)
-    with http_server(tmp_path) as site:
-        async with await browser.new_context() as context:
-            host, player = await context.new_page(), await context.new_page()
-            for seat, name in ((host, "HOST"), (player, "Zoë")):
-                await seat.goto(f"{site}?name={name}")
-                await expect(seat.locator("li").first).to_have_text(
-                    f"{name} is at the table", timeout=PATIENCE_S * 1000
-                )
-            for seat, words in ((host, "Zoë says hello, HOST"), (player, "HOST says hello, Zoë")):
-                await expect(seat.locator("li").nth(1)).to_have_text(
-                    words, timeout=PATIENCE_S * 1000
-                )
+    """Host and player of docs/connecting.md greet each other over a data channel."""
+    async with two_pages(browser, block("html"), tmp_path, signal_emulator.url) as served:
+        site, host, player = served
+        for seat, name in ((host, "HOST"), (player, "Zoë")):
+            await seat.goto(f"{site}?name={name}")
+            await expect(seat.locator("li").first).to_have_text(
+                f"{name} is at the table", timeout=PATIENCE_S * 1000
+            )
+        for seat, words in ((host, "Zoë says hello, HOST"), (player, "HOST says hello, Zoë")):
+            await expect(seat.locator("li").nth(1)).to_have_text(words, timeout=PATIENCE_S * 1000)
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_the_page_of_the_readme_connects(
+    browser: Browser, signal_emulator: SignalEmulator, tmp_path: Path
+) -> None:
+    """The player of README.md logs the host's greeting."""
+    html = block("html", "README.md")
+    async with two_pages(browser, html, tmp_path, signal_emulator.url) as served:
+        site, host, player = served
+        await host.goto(site)
+        async with player.expect_console_message(
+            lambda message: message.text == "HOST says hello, Alice", timeout=PATIENCE_S * 1000
+        ):
+            await player.goto(f"{site}?name=Alice")
 
 
 @pytest.mark.process
@@ -92,9 +114,3 @@ async def test_a_node_program_plays_a_player(
     assert answer.payload == {"type": "answer", "sdp": "v=0"}
     said, _ = await program.communicate()
     assert said.decode() == "offer { type: 'offer', sdp: 'v=0' }\nclosed 1000\n"
-
-
-def test_every_page_that_is_named_exists() -> None:
-    """Every relative link in the document leads to an existing file."""
-    for link in re.findall(r"\]\(([^)#:]+)\)", DOC):
-        assert (Path(__file__).parents[2] / "docs" / link).exists(), link

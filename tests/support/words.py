@@ -23,6 +23,7 @@ PRONOUNS = re.compile(r"\b(whoever|whomever|nobody|somebody|everybody)\b", re.IG
 DOCUMENTED = {
     ".js": re.compile(r"/\*\*\s*\*?\s*(?P<text>[^*\n]+)"),
     ".ts": re.compile(r"/\*\*\s*\*?\s*(?P<text>[^*\n]+)"),
+    ".yaml": re.compile(r"^\s*description:\s*(?P<text>\w.+)", re.MULTILINE),
     ".tf": re.compile(r'^\s*description\s*=\s*"(?P<text>[^"]+)', re.MULTILINE),
 }
 SUFFIXES = {".py", ".pyi", ".js", ".ts", ".tf", ".md", ".html", ".css", ".toml", ".yaml", ".sh"}
