@@ -162,7 +162,11 @@ def test_what_cannot_be_is_one_clear_line(
         ("watchfiles", "--reload", "watchfiles"),
         ("segno", "--lan", "segno"),
         ("trustme", "--tls", "platformdirs trustme"),
-        ("botocore", "--handler=lambda", 'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors'),
+        (
+            "poker_signal.cli.dynamodb",
+            "--handler=lambda",
+            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+        ),
         (
             "moto.moto_server.werkzeug_app",
             "--handler=lambda",
