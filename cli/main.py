@@ -68,6 +68,7 @@ def open_standard_streams() -> None:
     "--route",
     "routes",
     multiple=True,
+    envvar="POKER_SIGNAL_ROUTE",
     metavar="KEY",
     help="Route key of --handler, beside $connect, $disconnect and $default; repeatable.",
 )
@@ -92,6 +93,7 @@ def open_standard_streams() -> None:
     "--fault",
     "faults",
     multiple=True,
+    envvar="POKER_SIGNAL_FAULT",
     metavar="SPEC",
     help="Failure to inject, such as drop:offer#1, reorder or ghost:HOST: docs/faults.md; "
     "repeatable.",
@@ -128,7 +130,13 @@ def open_standard_streams() -> None:
     help="Write a recording, without addresses and secrets: docs/recordings.md.",
 )
 @click.option("--record-raw", is_flag=True, help="Keep addresses in the recording.")
-@click.option("--open", "open_inspector", is_flag=True, help="Open the inspector in a browser.")
+@click.option(
+    "--open",
+    "open_inspector",
+    is_flag=True,
+    envvar="POKER_SIGNAL_OPEN",
+    help="Open the inspector in a browser.",
+)
 @click.pass_obj
 def emulate(settings_file: Path | None, /, **options: Any) -> None:
     """Run a local API Gateway with poker-signal's rules behind it.

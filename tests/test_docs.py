@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from poker_signal.cli.main import main
-from poker_signal.core import errors, messages
+from poker_signal.core import configuration, errors, messages
 from poker_signal.emulator import pytest_plugin, testing
 from poker_signal.emulator.gateway.config import read_config
 from poker_signal.emulator.server import Emulator
@@ -67,7 +67,16 @@ def anchors(page: Path) -> set[str]:
 
 def test_the_command_line_is_the_one_of_the_help() -> None:
     """docs/cli.md is written by `make docs`."""
-    assert cli_page.PAGE.read_text(encoding="utf-8") == cli_page.page()
+    assert text_of(cli_page.PAGE) == cli_page.page(), "run `make docs`"
+
+
+def test_limits_are_those_of_the_code() -> None:
+    """README and docs/limits.md name the defaults of core/configuration.py."""
+    limits = text_of(ROOT / "docs" / "limits.md")
+    assert f"| `--seats` | {configuration.SEATS} |" in limits
+    assert f"a game has {configuration.SEATS} seats" in README
+    assert f"{configuration.MESSAGE_BURST} at once |" in limits
+    assert f"| {configuration.MAX_PAYLOAD_BYTES:_} bytes |".replace("_", " ") in limits
 
 
 def test_the_picture_of_the_rooms_is_the_contract() -> None:

@@ -53,6 +53,21 @@ def test_the_file_comes_after_command_line_and_environment(
     assert run(monkeypatch, "--port", "1", POKER_SIGNAL_PORT="3006").settings["port"] == 1
 
 
+def test_the_variable_of_an_option_has_its_name(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repeatable option takes several values, separated by white space."""
+    options = run(
+        monkeypatch,
+        POKER_SIGNAL_FAULT="reorder drop:offer",
+        POKER_SIGNAL_ROUTE="join",
+        POKER_SIGNAL_OPEN="1",
+        POKER_SIGNAL_LOG_FORMAT="json",
+    )
+    assert (options.faults, options.routes) == (("reorder", "drop:offer"), ("join",))
+    assert (options.open_inspector, options.log_format) == (True, "json")
+
+
 def test_a_project_without_the_table_has_no_options(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

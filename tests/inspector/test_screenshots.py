@@ -21,6 +21,7 @@ MAX_BYTES = 250_000
 
 DESKTOP = {"width": 1360, "height": 800}
 PHONE = {"width": 390, "height": 800}
+CARD = {"width": 1040, "height": 560}
 
 
 def evening() -> Scene:
@@ -52,8 +53,9 @@ async def show(inspected: Inspected, scene: Scene, cards: int) -> None:
         ("inspector-dark", "dark", DESKTOP),
         ("inspector-failed", "light", DESKTOP),
         ("inspector-phone", "dark", PHONE),
+        ("handshake-failed", "light", CARD),
     ],
-    ids=["light", "dark", "failed", "phone"],
+    ids=["light", "dark", "failed", "phone", "card"],
 )
 async def test_a_screenshot_of_the_documentation(
     browser: Browser,
@@ -63,7 +65,7 @@ async def test_a_screenshot_of_the_documentation(
     scheme: str,
     size: dict[str, int],
 ) -> None:
-    """Each screenshot of docs/inspector.md can be made, and its file is small."""
+    """Each screenshot of the pages can be made, and its file is small."""
     folder = DOCS / "images" if os.environ.get("POKER_SIGNAL_SCREENSHOTS") else tmp_path
     options = {"viewport": size, "color_scheme": scheme, "timezone_id": "UTC"}
     async with inspect(browser, emulator.inspector_url, **options) as inspected:
@@ -75,8 +77,11 @@ async def test_a_screenshot_of_the_documentation(
         elif name == "inspector-phone":
             await page.get_by_role("button", name="Handshakes").click()
             await show(inspected, hung(), 2)
+        elif name == "handshake-failed":
+            await show(inspected, hung(), 2)
         else:
             await show(inspected, evening(), 3)
         await page.screenshot(path=folder / f"{name}.png")
     assert 10_000 < (folder / f"{name}.png").stat().st_size < MAX_BYTES
-    assert f"images/{name}.png" in (DOCS / "inspector.md").read_text(encoding="utf-8")
+    pages = (DOCS / "inspector.md", DOCS.with_name("README.md"))
+    assert any(f"images/{name}.png" in page.read_text(encoding="utf-8") for page in pages)

@@ -20,9 +20,9 @@ In a checkout, `make emulate ARGS="…"` runs `poker-signal emulate …`; all co
 
 ## Options in a file and in the environment
 
-The options of `emulate` may stand in `poker-signal.toml` of the working directory, or in the table
-`[tool.poker-signal]` of its `pyproject.toml`. A key is an option without the dashes; a repeatable
-option is a list:
+You can set the options of `emulate` in `poker-signal.toml` in the working directory or, if there is
+no such file, in the table `[tool.poker-signal]` of `pyproject.toml` there. A key is the name of an
+option without the dashes; a repeatable option takes a list:
 
 ```toml
 port = 3005
@@ -31,20 +31,21 @@ fault = ["reorder", "drop:offer#1"]
 permessage-deflate = false
 ```
 
-The command line comes first, then the environment (`POKER_SIGNAL_PORT`), then the file. The banner
-names the file.
+The command line overrides the environment (`POKER_SIGNAL_PORT`), which overrides the file. The
+banner names the file.
 
 ## Output and exit codes
 
-stdout of `emulate` is one line, the URL, printed once connections are accepted: wait for it and
-for nothing else. Everything else is on stderr. Ctrl-C and SIGTERM close all sockets with 1012 and
-exit with 0. An expected failure, such as a taken port, is one line on stderr and exit code 1; wrong
-usage is 2.
+`emulate` writes one line to stdout, the URL, once it accepts connections. A program that starts it
+needs to read only this line. Everything else is on stderr. Ctrl-C and SIGTERM close all sockets
+with 1012 and exit with 0. An expected failure, such as a taken port, is one line on stderr and exit
+code 1; wrong usage is 2. `peer` and `bot` also exit with 3, `replay` with 2: see their help.
 
 `emulate --log-format json` writes one JSON object per line to stderr: first `kind` `listening` with
 `url`, `inspector` and `management`; then one per event with `time`, `kind`, `game`, `from`, `to`,
-`type`, `bytes`, `outcome` and `connectionId`; a handler's output has `kind` `output`. No line holds
-a payload.
+`type`, `bytes`, `outcome` and `connectionId`, as far as they are known. Lines of the `kind`
+`output` hold a handler's output, `dropped` the number of lines that were not read fast enough.
+poker-signal itself writes no payload; a handler may print one.
 
 ## Shell completion
 

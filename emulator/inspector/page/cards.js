@@ -74,6 +74,7 @@ class Card {
     const id = `card-${(Card.count = (Card.count ?? 0) + 1)}`;
     this._badge = h("span", { class: "badge" });
     this._headline = h("p", { class: "headline" });
+    this._code = h("code", { class: "code" });
     this._hint = h("p", { class: "hint" });
     this._body = h("div", { class: "body" });
     this.element = h(
@@ -85,6 +86,7 @@ class Card {
         h("time", {}, clock(attempt.startAt)),
       ),
       this._headline,
+      this._code,
       this._hint,
       this._body,
       this._buttons(),
@@ -103,7 +105,7 @@ class Card {
     if (key === this._key) return false;
     this._key = key;
     this.element.dataset.state = verdict.state;
-    this.element.dataset.code = verdict.code;
+    setText(this._code, verdict.code);
     setText(this._badge, STATES[verdict.state]);
     setText(this._headline, shown(verdict.headline));
     setText(this._hint, shown(verdict.hint));

@@ -2,8 +2,9 @@
 // Connects one seat: HOST offers a data channel to each player who joins; a player joins HOST.
 // onChannel(channel, name) is called with each channel when it is open. onProblem(problem) gets
 // "error" and "undelivered" frames, the socket's "close" event, and exceptions of WebRTC.
-function connectTable(url, { game, name, ticket, onChannel, onProblem, iceServers = [] }) {
+function connectTable(url, { game, name, session, ticket, onChannel, onProblem, iceServers = [] }) {
   let query = `playerId=${encodeURIComponent(name)}&gameId=${encodeURIComponent(game)}`;
+  if (session) query += `&session=${encodeURIComponent(session)}`; // takes the old connection over
   if (ticket) query += `&ticket=${ticket}`; // if the server requires one
   const socket = new WebSocket(`${url}?${query}`);
   const peers = new Map(); // by name; a plain object would lose the key "__proto__"
