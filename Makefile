@@ -3,6 +3,7 @@
 #   make emulate              start the emulator; ARGS="--port 0" are its options
 #   make quick                the tests that need nothing but Python, in less than a minute
 #   make test                 lint, types, and all that CI runs
+#   make deployed             core, lambda_app and signaling on Python 3.13; part of the tests
 #   make nightly              everything at full size
 #   make check                lint, types, the order of the rooms and the check of words
 #   make docs                 write docs/cli.md anew
@@ -26,7 +27,7 @@ SCHEDULES ?= 10000
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
 POOL := -n 4 --dist loadfile
 
-.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs
+.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed
 
 setup: .venv/ready-for-tests
 
@@ -39,18 +40,41 @@ quick: .venv/ready-for-tests
 	POKER_SIGNAL_TIER=quick $(BIN)/pytest -q $(POOL) \
 		-m "not (games or process or aws or browser or nightly)" tests
 
-# Lint and types run beside the tests; what they say comes at the end.
+# Lint, types and the Python of Lambda run beside the tests; their output comes at the end.
 test: .venv/ready-for-tests build/import-root browser
 	@mkdir -p build; rm -f .coverage .coverage.*; \
 	$(MAKE) --no-print-directory check > build/check.log 2>&1 & check=$$!; \
-	trap "kill $$check" INT TERM; \
+	$(MAKE) --no-print-directory deployed > build/deployed.log 2>&1 & deployed=$$!; \
+	trap "kill $$check $$deployed" INT TERM; \
 	POKER_SIGNAL_COVERAGE=1 $(BIN)/pytest -q $(POOL) -m "not nightly" tests; status=$$?; \
 	wait $$check || status=1; cat build/check.log; \
+	wait $$deployed || status=1; cat build/deployed.log; \
 	$(BIN)/coverage combine -q && $(BIN)/coverage report --include 'core/*' --fail-under 100 \
 		|| status=1; \
 	exit $$status
 
-nightly: check browser
+# The Python that Lambda runs. In CI it must be there.
+deployed:
+	@python=$$(for each in python3.13 $(HOME)/.pyenv/versions/3.13.*/bin/python; do \
+		"$$each" -c "" 2> /dev/null && echo "$$each" && break; done); \
+	if [ -z "$$python" ]; then \
+		echo "NOT TESTED on Python 3.13, which Lambda runs: no python3.13 on this machine" >&2; \
+		test -z "$$CI"; \
+	else \
+		$(MAKE) --no-print-directory DEPLOYED="$$python" .venv-deployed/ready && \
+		POKER_SIGNAL_TIER=quick .venv-deployed/bin/pytest -q -p no:cacheprovider \
+			-m "not nightly" tests/core tests/lambda_app tests/signaling; \
+	fi
+
+.venv-deployed/ready: pyproject.toml constraints.txt
+	@$(DEPLOYED) -m venv .venv-deployed
+	@PYTHONWARNINGS=ignore .venv-deployed/bin/python -m pip --disable-pip-version-check install --quiet \
+		--upgrade pip
+	@PYTHONWARNINGS=ignore .venv-deployed/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint constraints.txt --editable . --group deployed
+	@touch $@
+
+nightly: check deployed browser
 	POKER_SIGNAL_TIER=nightly $(BIN)/pytest -q $(POOL) tests
 
 check: .venv/ready-for-tests build/import-root

@@ -11,12 +11,12 @@ from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import MalformedEvent, parse_event, response_for
 from poker_signal.core.invocation import Invocation, Outcome
-from poker_signal.core.model import Effect, LookAgain, Post, Probe, ReadAgain, Row, Save, Wait
+from poker_signal.core.model import Effect, Post, Probe, Row, Save, Wait
 from poker_signal.core.room import Room
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
-    "ttl (epoch seconds) and perhaps session, reached, seat and savedAt (epoch seconds)"
+    "ttl (epoch seconds) and perhaps session, reached, seat and leftAt (epoch seconds)"
 )
 
 
@@ -36,13 +36,13 @@ def _perform(
         invocation = Invocation(parse_event(raw), room, rules)
         for effect in invocation.effects():
             lines.append(_as_json(effect))
-            if isinstance(effect, Wait | ReadAgain):
+            if isinstance(effect, Wait):
                 invocation.waited_enough(effect)
-            if isinstance(effect, Post | Probe | LookAgain) and effect.connection_id in gone:
+            elif isinstance(effect, Post | Probe) and effect.connection_id in gone:
                 invocation.gone(effect)
             elif isinstance(effect, Post):
                 invocation.delivered(effect)
-            elif isinstance(effect, Probe | LookAgain):
+            elif isinstance(effect, Probe):
                 invocation.alive(effect)
     except MalformedEvent as error:
         raise click.ClickException(f"not an event of a WebSocket API: {error}") from error
@@ -86,7 +86,7 @@ def _row(name: str, number: int, row: Any) -> Row:
             session=row.get("session"),
             reached=frozenset(row.get("reached", [])),
             seat=row.get("seat"),
-            saved_at=int(row["savedAt"]) if "savedAt" in row else None,
+            left_at=int(row["leftAt"]) if "leftAt" in row else None,
         )
     except (TypeError, KeyError, ValueError, AttributeError) as error:
         raise click.ClickException(f"{name}: row {number} is not {ROW_SHAPE}") from error

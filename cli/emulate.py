@@ -69,8 +69,10 @@ def run(options: EmulateOptions) -> None:
     settings = _settings(options, secrets)
     faults = _faults(options.faults, options.seed) if options.faults else Faults(seed=options.seed)
     rows = _where_rows_are(options.handler, options.dynamodb)
-    if faults.index_lag_s and "://" in rows:
-        raise click.UsageError("--fault index-lag needs --handler core or --dynamodb moto")
+    if (faults.index_lag_s or faults.can_fail_updates) and "://" in rows:
+        raise click.UsageError(
+            "--fault index-lag and fail-update need --handler core or --dynamodb moto"
+        )
     api = _api(options)
     if secrets is not None:
         _demand_that_tickets_are_checked(options.handler, rows, api)

@@ -61,7 +61,8 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
     if event_type == "CONNECT":
         return _parse_connect(raw, context, connection_id)
     if event_type == "DISCONNECT":
-        return Disconnect(connection_id)
+        at_ms = context.get("requestTimeEpoch")
+        return Disconnect(connection_id, at_ms // 1000 if type(at_ms) is int else None)
     raise MalformedEvent(
         f"requestContext.eventType is {event_type!r}, not CONNECT, MESSAGE or DISCONNECT"
     )

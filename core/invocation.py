@@ -6,29 +6,30 @@ from typing import NamedTuple
 
 from poker_signal.core import messages
 from poker_signal.core.configuration import Rules
-from poker_signal.core.errors import SignalError
+from poker_signal.core.errors import NotConnected, SignalError
 from poker_signal.core.model import (
+    HOST,
+    RESERVED_S,
     Alive,
+    Close,
     Connect,
     ConnectionId,
     Delivered,
     Effect,
     Event,
-    Forget,
     GatewayEvent,
     Gone,
-    LookAgain,
     Message,
     Post,
     Probe,
-    ReadAgain,
     Row,
     Signal,
+    Suspected,
     Throttled,
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, WAIT_S, needs_room, route
+from poker_signal.core.routing import MAX_SEAT_PROBES, MAX_WAITS, is_noted, needs_game, route
 
 _DEFAULT = Rules()
 
@@ -46,29 +47,26 @@ DELIVERED = Outcome("delivered")
 """The outcome of nearly every message."""
 
 
-# The three kinds of waiting
+# Waiting
 #
-# A message may depend on another invocation or on the index. Then the rules yield an effect that
-# pauses, and decide again with fresh rows. Each kind has its own limit of one second.
-# - Wait: a candidate's offer has not arrived, or all rows of the target's name are in doubt. The
-#   host pauses 0.1 s and reads the sender's row: waited(), which also ends the doubt, so that the
-#   post is tried again. Counter: Signal.waits, at most 10. Then a candidate is sent without its
-#   offer, and a target in doubt counts as not found.
-# - ReadAgain: no row has the target's name. The host reads the game again after 0.1, 0.3, 0.6 and
-#   1 s: read_again(). Counter: Signal.looks, in tenths of a second. Then the target is not found.
-# - LookAgain: nothing else is pending, and rows are in doubt: 410, but perhaps still opening. The
-#   host pauses 1 s, then probes each of them; a row whose connection is gone is deleted.
-# The core has no clock: it counts pauses, or the host ends them early with waited_enough(). The
-# three add up: ReadAgain finds a row, its post gets 410, Wait, then LookAgain: 3 s of pauses.
+# A message may depend on another invocation, on the index, or on a connection that is about to
+# open. Then the rules yield a Wait. The host pauses, reads again and reports waited(); the rules
+# decide anew with fresh rows. Signal.waits counts: after routing.MAX_WAITS reads, one second in
+# all, a message does not wait any more. There is evidence for each wait:
+# - an early candidate: its pair has no description yet, and one of the two rows is young;
+# - a row of the target's name is in doubt: it answered 410, and may still be opening;
+# - the target's name is reserved for a session;
+# - the index does not list the sender's own row: it lags.
+# Without evidence, a missing target is missing after the first read. The core has no clock: a host
+# that has no time or budget left calls waited_enough().
 
 
 class Invocation:
     """One event and the effects that follow from it.
 
     A host iterates over ``effects()`` and performs each effect. Before it takes the next one, it
-    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``read_again``, ``waited_enough`` or
-    ``throttled`` to report the result of a Post, Probe, Wait, ReadAgain or LookAgain. The host
-    decides nothing. ::
+    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``waited_enough`` or ``throttled`` to
+    report the result of a Post, Probe or Wait. The host decides nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -86,17 +84,25 @@ class Invocation:
         self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
         self._room = room
         self._rules = rules
-        self._gone: set[ConnectionId] = set()
-        self._is_there = False
+        self._suspects: set[ConnectionId] = set()
+        self._gone: dict[ConnectionId, Row | None] = {}
+        """Rows that were found gone; the reservation of one with a session, else None."""
+        self._vain: Signal | None = None
         self._pending: deque[GatewayEvent | Event] = deque([event])
 
-    def needs_room(self) -> bool:
-        """Return whether the rows of the game have to be read for the decision."""
+    def needs_row(self) -> bool:
+        """Return whether the rows are needed: of the sender only, unless ``needs_game``."""
+        return not (isinstance(self.event, Message) and self.event.is_over_limit)
+
+    def needs_game(self) -> bool:
+        """Return whether the decision depends on all rows of the game."""
         if not isinstance(self.event, Message):
             return True
+        if self.event.is_over_limit:
+            return False
         try:
             self.signal = messages.read(self.event)
-            return needs_room(self.signal)
+            return needs_game(self.signal)
         except SignalError:
             return False  # effects() answers the error
 
@@ -113,91 +119,100 @@ class Invocation:
             try:
                 event = self._pending.popleft()
                 if isinstance(event, Message):
-                    event = self.signal = self.signal or messages.read(event)
+                    event = self.signal = self._read(event)
                     if event.type == messages.PING:
                         self.outcome = Outcome("pong")
                 effects = route(event, self._room, self._rules)
             except SignalError as error:
+                if isinstance(event, Signal) and event.waits >= MAX_WAITS:
+                    self._vain = event
                 effects = self._answer(error)
             yield from effects
-        if self._room.in_doubt:
-            yield from self._look_again()
 
-    def _look_again(self) -> Iterator[Effect]:
-        """Probe the rows that are still in doubt; delete those whose connection is gone.
-
-        A ghost that was found must not survive. One second is far longer than the rest of a
-        handshake after its row is stored.
-        """
-        if isinstance(self.event, Connect):
-            # Left to the next message: it would make this WebSocket handshake a second longer.
-            return
-        pause_s = WAIT_S * MAX_WAITS
-        for row in self._room.doubted():
-            self._is_there = False
-            yield LookAgain(pause_s, row.connection_id)
-            pause_s = 0
-            if not self._is_there:
-                yield Forget(row.connection_id)
+    def _read(self, message: Message) -> Signal:
+        """Return the parsed message; a connection without a row hears that, whatever it sent."""
+        if self.signal is not None:
+            return self.signal
+        try:
+            return messages.read(message)
+        except SignalError as error:
+            row = self._room.row(message.connection_id, message.at)
+            is_known = row is not None and row.left_at is None
+            if not is_known and not message.is_over_limit:
+                raise NotConnected from error
+            raise
 
     def delivered(self, post: Post) -> None:
         """Report that a Post arrived."""
         if post.cause is not None and post.target_id is not None:
             self.outcome = DELIVERED
-            if post.cause.id is not None or post.cause.type in messages.DESCRIPTIONS:
+            if post.cause.id is not None or is_noted(post.cause):
                 # The rules note the arrival in the sender's row, or acknowledge it.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
-    def alive(self, effect: Probe | LookAgain) -> None:
+    def alive(self, probe: Probe) -> None:
         """Report that the connection is open."""
-        if isinstance(effect, LookAgain):
-            self._is_there = True
-        else:
-            self._pending.append(Alive(effect.player_id, effect.cause))
+        self._pending.append(Alive(probe.player_id, _counted(probe.cause)))
 
-    def waited(self, wait: Wait, row: Row | None) -> None:
-        """Report the end of a pause, and the sender's row as it is now. None: no row."""
-        if row is None:
-            self._room = self._room.without(wait.signal.sender)
-        else:
-            self._room = self._room.adding(row)
-        self._room = self._room.trusting(wait.signal.target_id)
-        self._pending.append(wait.signal._replace(waits=wait.signal.waits + 1))
+    def waited(self, wait: Wait, row: Row | None, game: Room | None = None) -> None:
+        """Report the end of a pause: the sender's row as it is now, and the game if it was read.
 
-    def read_again(self, effect: ReadAgain, room: Room) -> None:
-        """Report the end of a pause, and the game as it is now, including the sender's row."""
-        for connection_id in self._gone:
-            # The index may still list the deleted row.
-            room = room.without(connection_id)
-        self._room = room
-        signal = effect.signal
-        looks = signal.looks + round(effect.seconds / WAIT_S)
-        self._pending.append(signal._replace(looks=looks))
-
-    def waited_enough(self, wait: Wait | ReadAgain) -> None:
-        """Report that no time is left for waiting: set the counter to its maximum."""
-        signal = wait.signal
-        is_wait = isinstance(wait, Wait)
-        enough = signal._replace(waits=MAX_WAITS) if is_wait else signal._replace(looks=MAX_WAITS)
-        self._pending.append(enough)
-
-    def gone(self, effect: Post | Probe | LookAgain) -> None:
-        """Report that the connection is gone: its row is deleted and the cause is routed again.
-
-        If the connection may still be opening, the row stays and is ignored for now.
+        None: no row; the game was not read.
         """
-        if isinstance(effect, LookAgain):
-            return  # _look_again() deletes the row
+        signal = wait.signal
+        room = (self._room if game is None else game).trusting(signal.target_id)
+        self._room = room.without(signal.sender) if row is None else room.adding(row)
+        for connection_id, reservation in self._gone.items():
+            # The index may still list the former row.
+            self._drop(connection_id, reservation)
+        self._pending.append(signal._replace(waits=signal.waits + 1))
+
+    def waited_enough(self, wait: Wait) -> None:
+        """Report that no time is left for waiting: set the counter to its maximum."""
+        self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+
+    def gone(self, effect: Post | Probe) -> None:
+        """Report a 410: the row is ignored, probed once more, or deleted; its cause goes on.
+
+        It is ignored for now if its connection may still be opening, and deleted after two 410s.
+        """
         cause = effect.cause
-        row = self._room.row(effect.connection_id, cause.at) if cause is not None else None
-        if cause is not None and row is not None and row.is_settling(cause.at):
-            self._room = self._room.doubting(effect.connection_id)
-        else:
+        if cause is None:
+            # An answer of ours: if the sender is gone, its $disconnect or the next post tells.
+            return
+        row = self._room.row(effect.connection_id, cause.at)
+        if row is not None and isinstance(cause, Connect) and row.is_young(cause.at):
+            self._pending.append(Alive(row.player_id, _counted(cause)))
+            return
+        cause = _counted(cause)
+        is_last = isinstance(cause, Connect) and cause.seat_probes >= MAX_SEAT_PROBES
+        if row is None or is_last:
+            # The last probe of a connect: the seat counts as free, without a second one.
             self._room = self._room.without(effect.connection_id)
-            self._gone.add(effect.connection_id)
-            self._pending.append(Gone(effect.connection_id))
-        if cause is not None:
-            self._pending.append(cause)
+        elif row.is_young(cause.at):
+            self._room = self._room.doubting(row.connection_id)
+        elif row.connection_id not in self._suspects:
+            self._suspects.add(row.connection_id)
+            self._pending.append(Suspected(row, cause))
+            return
+        else:
+            until = cause.at + RESERVED_S
+            reservation = row._replace(left_at=cause.at, ttl=until) if row.session else None
+            self._gone[row.connection_id] = reservation
+            self._drop(row.connection_id, reservation)
+            self._pending.append(Gone(row.connection_id, cause.at))
+        self._pending.append(cause)
+
+    @property
+    def vain(self) -> Signal | None:
+        """The message, if it has waited as long as it may and its target did not come."""
+        return self._vain
+
+    def _drop(self, connection_id: ConnectionId, reservation: Row | None) -> None:
+        if reservation is None:
+            self._room = self._room.without(connection_id)
+        else:
+            self._room = self._room.adding(reservation)
 
     def throttled(self, effect: Effect) -> None:
         """Report that the gateway refused the call for now: its cause ends with RATE_LIMITED.
@@ -205,9 +220,7 @@ class Invocation:
         An answer of ours is lost; the client may get the next one. No row is deleted, because
         nothing is known. A connection that could not be closed no longer owns a name.
         """
-        if isinstance(effect, LookAgain):
-            self._is_there = True
-        elif isinstance(effect, Post | Probe) and effect.cause is not None:
+        if isinstance(effect, Post | Probe) and effect.cause is not None:
             self._pending.append(Throttled(effect.cause))
 
     def _answer(self, error: SignalError) -> list[Effect]:
@@ -217,4 +230,15 @@ class Invocation:
             return []
         name, frame = messages.answer_to(self.signal, error)
         self.outcome = Outcome(name, error)
-        return [Post(self.event.connection_id, frame)]
+        effects: list[Effect] = [Post(self.event.connection_id, frame)]
+        if isinstance(error, NotConnected):
+            # Its client is told, and connects anew: no connection believes that it is in a game.
+            effects.append(Close(self.event.connection_id))
+        return effects
+
+
+def _counted(cause: Connect | Signal) -> Connect | Signal:
+    """Return the cause of a probe; a connect counts its probes of seats."""
+    if isinstance(cause, Connect) and cause.row.player_id != HOST:
+        return cause._replace(seat_probes=cause.seat_probes + 1)
+    return cause

@@ -37,7 +37,7 @@ TYPES = DIRECTED | {JOIN, PING}
 PONG = '{"type":"pong"}'
 
 _UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
-"""Errors that are answered with ``undelivered``, or with ``error`` if it was a join."""
+"""Errors that are answered with ``undelivered`` if the message had a target, else ``error``."""
 
 MAX_NAME_CHARACTERS = 128
 MAX_ID_CHARACTERS = 64
@@ -190,7 +190,8 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
     payload = {"code": error.code, "message": str(error)}
     message_id = error.message_id if signal is None else signal.id
     id_ = {} if message_id is None else {"id": message_id}
-    if signal is None or signal.type == JOIN or not isinstance(error, _UNDELIVERED):
+    is_directed = signal is not None and signal.type in DIRECTED and signal.target_id is not None
+    if signal is None or not is_directed or not isinstance(error, _UNDELIVERED):
         return "error", _dump({"type": "error", "payload": payload, **id_})
     payload |= {"type": signal.type, "targetId": str(signal.target_id)}
     return "undelivered", _dump({"type": "undelivered", "payload": payload, **id_})

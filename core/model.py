@@ -16,15 +16,18 @@ HOST = PlayerId("HOST")
 ROW_LIFETIME_S = 7200
 """API Gateway closes a WebSocket after two hours, so no row has to live longer."""
 
-SETTLING_S = 30
+OPENING_S = 30
 """Longest time from a connection's ``connectedAt`` until it is open, in seconds.
 
 It opens when its ``$connect`` has returned, after 29 s at most. Until then API Gateway answers
 every post to it with 410, as if the connection were gone.
 """
 
-OPENING_S = 2
-"""Longest time from storing a row until its connection is open, in seconds, with clock skew."""
+RESERVED_S = 60
+"""Seconds for which the name of a connection with a session is kept after its end."""
+
+MAX_REACHED = 64
+"""Maximum connections in a row's ``reached``: a game has 24 seats, and the row stays small."""
 
 
 _T = TypeVar("_T", bound=type)
@@ -63,24 +66,23 @@ class Row(NamedTuple):
     """The connections that received an offer or an answer from this one."""
     seat: str | None = None
     """The rank of the row that this one took over from; see ``rank``. None: no takeover."""
-    saved_at: int | None = None
-    """Epoch seconds at which the row was stored. None: not recorded."""
+    left_at: int | None = None
+    """Epoch seconds at which the connection ended: its name is reserved for its session.
+
+    None: the connection has not ended, as far as is known.
+    """
 
     def is_live(self, at: int) -> bool:
         """Return whether the row has not expired at ``at`` (epoch seconds)."""
         return at <= self.ttl
 
-    def is_settling(self, at: int) -> bool:
-        """Return whether the connection may still be opening at ``at`` (epoch seconds).
+    def is_young(self, at: int) -> bool:
+        """Return whether the connection is so young that it may be opening at ``at`` (epoch s).
 
-        The row may be newer than ``at``: it was stored while the event waited.
+        Both times are API Gateway's. The row may be newer than ``at``: it was stored while the
+        event waited.
         """
-        if abs(at - (self.ttl - ROW_LIFETIME_S)) > SETTLING_S:
-            return False
-        if self.saved_at is None or self.seat is not None:
-            # After storing its row, a takeover still has to close the former connection.
-            return True
-        return at <= self.saved_at + OPENING_S
+        return self.left_at is None and abs(at - (self.ttl - ROW_LIFETIME_S)) <= OPENING_S
 
     @property
     def age(self) -> tuple[str, ConnectionId]:
@@ -109,15 +111,11 @@ class Signal(NamedTuple):
     """The payload's JSON text as the client wrote it; ``null`` if the message had none."""
     id: str | None
     waits: int = 0
-    """Pauses so far, for the offer or answer that must arrive first, or for a target that may
-    still be opening."""
+    """Pauses so far; ``routing.PAUSES_S`` has their lengths."""
     is_over_limit: bool = False
     """True if its connection exceeded the message rate."""
     is_owner_alive: bool = False
     """True if a probe found the owner of the target's name alive."""
-    looks: int = 0
-    """Tenths of a second spent searching for a row of the target's name. They do not count as
-    waits: the offer may have found the target only now, and not have arrived yet."""
 
 
 @_of_its_kind
@@ -131,6 +129,10 @@ class Connect(NamedTuple):
     """The ``Origin`` header. Browsers set it; other clients may send any value, or none."""
     seated: frozenset[PlayerId] = frozenset()
     """Players of a full game whose connections a probe found alive."""
+    seat_probes: int = 0
+    """Probes so far of players' seats."""
+    may_probe_seats: bool = True
+    """False: the game was found full a moment ago, so its seats are not probed again."""
 
 
 @_of_its_kind
@@ -152,6 +154,8 @@ class Disconnect(NamedTuple):
     """A connection was closed, by the client or by API Gateway."""
 
     connection_id: ConnectionId
+    at: int | None = None
+    """Epoch seconds. None: the event has no time, and the name is not reserved."""
 
 
 @_of_its_kind
@@ -164,10 +168,20 @@ class Delivered(NamedTuple):
 
 
 @_of_its_kind
+class Suspected(NamedTuple):
+    """A Post or a Probe was answered 410 once. A second probe decides."""
+
+    row: Row
+    cause: Connect | Signal
+
+
+@_of_its_kind
 class Gone(NamedTuple):
-    """A Post or a Probe was answered 410: the connection does not exist."""
+    """Two calls were answered 410: the connection does not exist."""
 
     connection_id: ConnectionId
+    at: int
+    """Epoch seconds."""
 
 
 @_of_its_kind
@@ -188,7 +202,7 @@ class Throttled(NamedTuple):
 GatewayEvent = Connect | Message | Disconnect
 """Events that come from API Gateway."""
 
-Event = Connect | Signal | Disconnect | Delivered | Gone | Alive | Throttled
+Event = Connect | Signal | Disconnect | Delivered | Suspected | Gone | Alive | Throttled
 """Events that the rules decide on: parsed events of API Gateway, and a host's reports."""
 
 
@@ -201,9 +215,15 @@ class Save(NamedTuple):
 
 @_of_its_kind
 class Forget(NamedTuple):
-    """Delete a row, if it still exists."""
+    """Delete a row, if it still exists.
+
+    A row with a session becomes a reservation instead, from ``left_at`` for ``RESERVED_S``. None:
+    it is deleted, because another row has its session.
+    """
 
     connection_id: ConnectionId
+    left_at: int | None = None
+    """Epoch seconds."""
 
 
 @_of_its_kind
@@ -234,44 +254,30 @@ class Probe(NamedTuple):
 
 @_of_its_kind
 class Reach(NamedTuple):
-    """Add ``target`` to the ``reached`` of a connection's row, if the row still exists."""
+    """Add ``target`` to the ``reached`` of a connection's row, if the row still exists.
+
+    Bookkeeping: if it fails, the message was delivered all the same.
+    """
 
     connection_id: ConnectionId
     target: ConnectionId
+    kept: frozenset[ConnectionId] | None = None
+    """Replace ``reached`` by these and ``target``, because it is full. None: add to it."""
 
 
 @_of_its_kind
 class Wait(NamedTuple):
-    """Wait, then read the sender's row again; report it.
+    """Wait, then read again; report ``waited``.
 
-    Another invocation, started earlier, may not have delivered the candidate's offer yet; or the
-    target may still be opening.
+    Another invocation may be about to deliver the candidate's offer, the index may lag behind the
+    table, the target may still be opening, or its owner about to come back.
     """
 
     seconds: float
+    """0: read at once."""
     signal: Signal
-
-
-@_of_its_kind
-class ReadAgain(NamedTuple):
-    """Wait, then read the game again; report it.
-
-    The index lags behind the table, so it may not list a new connection yet.
-    """
-
-    seconds: float
-    signal: Signal
-
-
-@_of_its_kind
-class LookAgain(NamedTuple):
-    """Wait, then ask once more whether a connection is open; report ``alive`` or ``gone``.
-
-    Its row was ignored for a message because the connection might still have been opening.
-    """
-
-    seconds: float
-    connection_id: ConnectionId
+    reads_game: bool
+    """True: read the game and the sender's row. False: the sender's row only."""
 
 
 @_of_its_kind
@@ -281,4 +287,4 @@ class Close(NamedTuple):
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | ReadAgain | LookAgain | Close
+Effect = Save | Forget | Post | Probe | Reach | Wait | Close

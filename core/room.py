@@ -27,8 +27,8 @@ Lanes = dict[tuple[str, ...], Lane]
 #
 # A Room is a value: methods that change something return a changed copy. The one exception is
 # ``lanes``, a cache that only fast_path fills, in place. ``==`` and ``hash`` use the rows alone.
-# - adding(), without(), doubting() and trusting() return a copy with an empty cache, because
-#   each of them may change the owner of a name.
+# - adding(), without(), doubting(), trusting() and lagging() return a copy with an empty cache,
+#   because each of them may change the decision on a message.
 # - reaching() copies the cache: the owners stay the same, and a message that needed exactly one
 #   post still does, because a row's ``reached`` only grows.
 # The cache is safe for three reasons. A lane belongs to one set of rows, and has the times between
@@ -45,13 +45,15 @@ class Room:
     the same with two players as with two hundred.
     """
 
-    __slots__ = ("_by_connection", "_by_player", "in_doubt", "lanes")
+    __slots__ = ("_by_connection", "_by_player", "in_doubt", "is_lagging", "lanes")
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self._by_connection: dict[ConnectionId, Row] = {}
         self._by_player: dict[PlayerId, list[Row]] = {}
         self.in_doubt: frozenset[ConnectionId] = frozenset()
         """Connections ignored as owners: they answered 410, but may still be opening."""
+        self.is_lagging = False
+        """True if the rows come from an index that does not list the sender's own row yet."""
         self.lanes: Lanes = {}
         """The cache of ``fast_path``, valid for this room only."""
         for row in rows:
@@ -83,7 +85,10 @@ class Room:
         return row is not None and target in row.reached
 
     def named(self, player_id: PlayerId, at: int) -> list[Row]:
-        """Return the live rows of a name that are not in doubt, the owner first."""
+        """Return the live rows of a name that are not in doubt, the owner first.
+
+        A row may be a reservation (``left_at``): it owns the name and receives nothing.
+        """
         rows = []
         for row in self._by_player.get(player_id, ()):
             if at <= row.ttl and row.connection_id not in self.in_doubt:
@@ -91,7 +96,7 @@ class Room:
         return rows if len(rows) < 2 else _in_order_of_ownership(player_id, rows)
 
     def owner(self, player_id: PlayerId, at: int) -> Row | None:
-        """Return the row that gets messages to this name; None: no such player."""
+        """Return the row that owns a name, perhaps as a reservation; None: no such player."""
         named = self.named(player_id, at)
         return named[0] if named else None
 
@@ -137,14 +142,16 @@ class Room:
         room.in_doubt |= {connection_id}
         return room
 
-    def doubted(self) -> list[Row]:
-        """Return the rows that are in doubt."""
-        return [row for row in self if row.connection_id in self.in_doubt]
-
     def trusting(self, player_id: PlayerId | None) -> "Room":
         """Return a copy in which no row of this name is in doubt."""
         room = self._copy()
         room.in_doubt -= {row.connection_id for row in self if row.player_id == player_id}
+        return room
+
+    def lagging(self) -> "Room":
+        """Return a copy that is marked as read from an index that lags."""
+        room = self._copy()
+        room.is_lagging = True
         return room
 
     def _copy(self) -> "Room":
@@ -153,6 +160,7 @@ class Room:
         room._by_connection = self._by_connection.copy()
         room._by_player = self._by_player.copy()
         room.in_doubt = self.in_doubt
+        room.is_lagging = self.is_lagging
         room.lanes = {}
         return room
 

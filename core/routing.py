@@ -21,6 +21,7 @@ from poker_signal.core.errors import (
 )
 from poker_signal.core.model import (
     HOST,
+    MAX_REACHED,
     Alive,
     Close,
     Connect,
@@ -35,24 +36,25 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
-    ReadAgain,
     Row,
     Save,
     Signal,
+    Suspected,
     Throttled,
     Wait,
 )
 from poker_signal.core.room import Room
 
-WAIT_S = 0.1
-MAX_WAITS = 10
-"""Pauses of ``WAIT_S``: one second in all. Then a candidate is sent even without its offer.
+PAUSES_S = (0.0, 0.1, 0.1, 0.2, 0.2, 0.4)
+"""Pauses before the reads of a message that waits: one second in all, and the first read at once.
 
-A message searches for its target equally long; that second is counted separately.
+Then a candidate is sent even without its offer, and a target that is not there counts as missing.
 """
 
-_LOOK_AFTER = {0: 1, 1: 2, 3: 3, 6: 4}
-"""Pauses of ``WAIT_S`` until the next read, by those already spent: 0.1, 0.3, 0.6 and 1 s."""
+MAX_WAITS = len(PAUSES_S)
+
+MAX_SEAT_PROBES = 3
+"""Maximum probes of a newcomer to a full game."""
 
 _DEFAULT = Rules()
 
@@ -70,8 +72,10 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             return _pass_on(event, room, rules)
         case Connect():
             return _admit(event, room, rules)
-        case Disconnect(connection_id) | Gone(connection_id):
-            return [Forget(connection_id)]
+        case Disconnect(connection_id, at) | Gone(connection_id, at):
+            return [Forget(connection_id, left_at=at)]
+        case Suspected(row, cause):
+            return [Probe(row.connection_id, row.player_id, cause)]
         case Delivered(signal, target, target_id):
             return _note_delivery(signal, target, target_id, room)
         case Alive(player_id, cause):
@@ -88,13 +92,9 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             assert_never(event)
 
 
-def needs_room(signal: Signal) -> bool:
-    """Return whether the decision on a message depends on the rows of its game."""
-    return (
-        signal.type in messages.TYPES - {messages.PING}
-        and signal.target_id is not None
-        and not signal.is_over_limit
-    )
+def needs_game(signal: Signal) -> bool:
+    """Return whether the decision depends on rows of the game besides the sender's."""
+    return signal.type in messages.TYPES - {messages.PING} and signal.target_id is not None
 
 
 def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
@@ -115,6 +115,9 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     if newcomer.player_id == HOST:
         for rival in rivals:
             if rival.session is not None and rival.session != newcomer.session:
+                if rival.left_at is not None:
+                    # Reserved: the owner comes back with its session.
+                    raise HostProtected
                 return [Probe(rival.connection_id, HOST, cause=event)]
     elif doubt := _doubtful_seat(event, room, rules.seats):
         return [doubt]
@@ -124,7 +127,9 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     # an invocation for an older one never undoes it.
     effects: list[Effect] = [Save(_seated(newcomer, former) if former else newcomer)]
     for row in former:
-        effects += [Close(row.connection_id), Forget(row.connection_id)]
+        if row.left_at is None:
+            effects.append(Close(row.connection_id))
+        effects.append(Forget(row.connection_id))
     return effects
 
 
@@ -135,11 +140,11 @@ def _seated(newcomer: Row, former: list[Row]) -> Row:
 def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
     """Return the next probe to make before a new name is refused; None: a seat is free.
 
-    A ghost must not keep a seat. All players are probed, the oldest connection first, until one
-    is gone. So a newcomer to a full game costs as many probes as the game has seats.
+    A ghost must not keep a seat. A newcomer probes at most ``MAX_SEAT_PROBES`` players, chosen by
+    its connection id, so that newcomers who try again find every ghost.
 
     Raises:
-        GameFull: the probes found all players alive.
+        GameFull: the probes found their players alive, or the game was full a moment ago.
     """
     if not seats or len(room) <= seats or room.owner(event.row.player_id, event.at):
         # A name that is in the game has a seat already, on any connection.
@@ -150,13 +155,19 @@ def _doubtful_seat(event: Connect, room: Room, seats: int) -> Probe | None:
     players = [owner for owner in room.owners(event.at) if owner.player_id != HOST]
     if len(players) < seats:
         return None
-    for owner in players:
-        if owner.player_id not in event.seated:
-            return Probe(owner.connection_id, owner.player_id, cause=event)
+    if event.may_probe_seats and event.seat_probes < MAX_SEAT_PROBES:
+        connected = [each for each in players if each.left_at is None]
+        first = sum(event.row.connection_id.encode()) % max(len(connected), 1)
+        for owner in connected[first:] + connected[:first]:
+            if owner.player_id not in event.seated:
+                return Probe(owner.connection_id, owner.player_id, cause=event)
     raise GameFull
 
 
 def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
+    sender = room.row(signal.sender, signal.at)
+    if (sender is None or sender.left_at is not None) and not signal.is_over_limit:
+        raise NotConnected
     if signal.type == messages.PING:
         # Sent even above the message rate: no answer would be cheaper than this one.
         return [Post(signal.sender, messages.PONG)]
@@ -169,9 +180,7 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     # UTF-8 needs at most four bytes per character: only long payloads have to be measured.
     if len(signal.payload) * 4 > rules.max_payload_bytes:
         messages.check_payload(signal, rules.max_payload_bytes)
-    sender = room.row(signal.sender, signal.at)
-    if sender is None:
-        raise NotConnected
+    assert sender is not None, "a message above the rate has ended by now"
     target_id = signal.target_id
     _check_topology(signal.type, sender.player_id, target_id, rules.topology)
     owner = room.owner(sender.player_id, signal.at)
@@ -179,10 +188,16 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
         # Only the owner may send in a name. But the owner may be the sender's own former
         # connection, closed without a $disconnect. A ghost must not lock its player out, so the
         # owner is probed first.
+        if owner.left_at is not None:
+            raise DuplicateName(sender.player_id)
         return [Probe(owner.connection_id, sender.player_id, cause=signal)]
     target = room.owner(target_id, signal.at)
-    if target is None:
-        return _miss(signal, target_id, room)
+    if target is None or target.left_at is not None:
+        may_appear = target is not None or room.is_lagging or room.is_in_doubt(target_id)
+        return _miss(signal, target_id, may_appear)
+    if room.is_lagging and signal.type != messages.CANDIDATE and signal.waits < MAX_WAITS:
+        # The answer comes to a row that the index does not list: deliver once it does.
+        return [Wait(PAUSES_S[signal.waits], signal, reads_game=True)]
     return [_dispatch(signal, sender, target, room)]
 
 
@@ -190,19 +205,14 @@ def _dispatch(signal: Signal, sender: Row, target: Row, room: Room) -> Effect:
     if signal.type == messages.CANDIDATE and _is_early(signal, sender, target):
         if not signal.is_owner_alive and _was_passed_over(signal, sender, target, room):
             return Probe(target.connection_id, target.player_id, cause=signal)
-        return Wait(WAIT_S, signal)
+        return Wait(PAUSES_S[signal.waits], signal, reads_game=False)
     frame = messages.relayed_frame(signal, sender.player_id)
     return Post(target.connection_id, frame, cause=signal, target_id=target.player_id)
 
 
-def _miss(signal: Signal, target_id: PlayerId, room: Room) -> list[Effect]:
-    if room.is_in_doubt(target_id):
-        if signal.waits < MAX_WAITS:
-            # The target may still be opening.
-            return [Wait(WAIT_S, signal)]
-    elif signal.looks < MAX_WAITS:
-        # Candidates too: their offer may still be searching for the same target.
-        return [ReadAgain(_LOOK_AFTER.get(signal.looks, 1) * WAIT_S, signal)]
+def _miss(signal: Signal, target_id: PlayerId, may_appear: bool) -> list[Effect]:
+    if may_appear and signal.waits < MAX_WAITS:
+        return [Wait(PAUSES_S[signal.waits], signal, reads_game=True)]
     raise HostNotFound if signal.type == messages.JOIN else TargetNotFound(target_id)
 
 
@@ -223,9 +233,11 @@ def _check_topology(type_: str, sender: PlayerId, target: PlayerId, topology: To
 def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
     """Return whether a candidate may have overtaken its offer or answer.
 
-    The client in the field discards the candidates that it already has when the offer arrives.
+    The client in the field discards the candidates that it already has when the offer arrives. A
+    pair negotiates when one of the two has just connected: without a young row no candidate waits.
     """
-    return target.connection_id not in sender.reached and signal.waits < MAX_WAITS
+    is_new = target.connection_id not in sender.reached and signal.waits < MAX_WAITS
+    return is_new and (sender.is_young(signal.at) or target.is_young(signal.at))
 
 
 def _was_passed_over(signal: Signal, sender: Row, target: Row, room: Room) -> bool:
@@ -242,8 +254,27 @@ def _note_delivery(
     signal: Signal, target: ConnectionId, target_id: PlayerId, room: Room
 ) -> list[Effect]:
     effects: list[Effect] = []
-    if signal.type in messages.DESCRIPTIONS and not room.has_reached(signal.sender, target):
-        effects.append(Reach(signal.sender, target))
+    if is_noted(signal) and not room.has_reached(signal.sender, target):
+        effects.append(Reach(signal.sender, target, _kept(signal, room)))
     if signal.id is not None:
         effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))
     return effects
+
+
+def is_noted(signal: Signal) -> bool:
+    """Return whether the delivery of a signal is noted in the sender's ``reached``.
+
+    A description's is, and that of a candidate which has waited in vain: no other candidate of the
+    pair waits again.
+    """
+    has_waited = signal.type == messages.CANDIDATE and signal.waits >= MAX_WAITS
+    return has_waited or signal.type in messages.DESCRIPTIONS
+
+
+def _kept(signal: Signal, room: Room) -> frozenset[ConnectionId] | None:
+    """Return the entries of a full ``reached`` to keep; None: it is not full."""
+    sender = room.row(signal.sender, signal.at)
+    if sender is None or len(sender.reached) < MAX_REACHED:
+        return None
+    present = [each for each in sender.reached if room.row(each, signal.at) is not None]
+    return frozenset(sorted(present)[: MAX_REACHED - 1])

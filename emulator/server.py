@@ -152,6 +152,9 @@ class Emulator:
         self._server.close()
         if self._reloader is not None:
             self._reloader.close()
+        for route in self._gateway.api.routes.values():
+            # Of the signaling function; handlers have none.
+            getattr(route.integration, "end_waits", int)()
         self._gateway.stop(self._may_leave.set)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._may_leave.wait(), STOP_TIMEOUT_S)
@@ -309,6 +312,7 @@ def _explain(error: Exception, settings: Settings) -> str:
             )
         if error.errno == errno.EACCES:
             return f"{address} needs privileges; choose a --port above 1023"
-        if error.errno == errno.EADDRNOTAVAIL:
+        # asyncio of Python 3.13 raises an error without a number if it could bind to no address.
+        if error.errno == errno.EADDRNOTAVAIL or "could not bind on any address" in str(error):
             return f"{settings.host} is not an address of this machine; choose another --host"
     return f"cannot listen on {address}: {error}"

@@ -38,8 +38,8 @@ MAX_LABEL = 128
 #   4. mount_inspector  only a callback: the inspector is made with the first request for it
 #   5. serving          the first request finds all routes
 # --reload repeats step 3 on the event loop and replaces `gateway.api`; sockets stay, and the
-# reloader moves the rows. Faults reach the signaling function by another way than the hooks:
-# _signaling_function watches them, and changes its clock and its table.
+# reloader moves the rows. Faults of the table reach the signaling function by another way than the
+# hooks: _signaling_function watches them, and changes its table.
 
 
 def make_gateway(settings: Settings, clock: Clock, trace: Trace, faults: Faults) -> Gateway:
@@ -112,14 +112,13 @@ def configured_api(
 def _signaling_function(
     settings: Settings, connections: Connections, faults: Faults
 ) -> "SignalingFunction":
-    """Return the rules as a function; while faults are active, its waits are the clock's timers."""
+    """Return the rules as a function; its table has the active faults of tables."""
     from poker_signal.emulator.functions.signaling import SignalingFunction
 
-    function = SignalingFunction(connections, settings.rules(), settings.ticket_keys)
+    function = SignalingFunction(connections, settings.rules(), faults.clock, settings.ticket_keys)
 
     def changed() -> None:
-        function.clock = faults.clock if faults.are_active else None
-        if not faults.index_lag_s:
+        if not faults.index_lag_s and not faults.can_fail_updates:
             function.table = function.rows
         elif function.table is function.rows:
             from poker_signal.emulator.faults.lagging_rows import LaggingTable

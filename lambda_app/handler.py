@@ -14,9 +14,13 @@ import os
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, assert_never
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from poker_signal.core.aws_event import Response
+from poker_signal.core.budgets import FullGames, WaitBudget
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
@@ -30,18 +34,17 @@ from poker_signal.core.model import (
     Forget,
     GameId,
     GatewayEvent,
-    LookAgain,
     Message,
     Post,
     Probe,
     Reach,
-    ReadAgain,
+    Row,
     Save,
     Wait,
 )
 from poker_signal.core.rate_limit import Meter
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.core.routing import PAUSES_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.environment import FunctionSettings
@@ -51,53 +54,56 @@ from poker_signal.lambda_app.table import DynamoTable, Reading
 if TYPE_CHECKING:
     from poker_signal.lambda_app.ticket_keys import TicketKeys
 
+_FAILED: dict[type[Effect], str] = {Close: "NotClosed", Reach: "NotNoted"}
+"""Name in the log of an effect that failed harmlessly; of others, the connection was gone."""
+
 MAX_REMEMBERED = 4096
 """Maximum number of connections whose game a container caches; about half a mebibyte."""
 
-PATIENCE_S = WAIT_S * MAX_WAITS
-"""Maximum seconds of pauses per invocation, for each of Wait and ReadAgain."""
+PATIENCE_S = sum(PAUSES_S)
+"""Maximum seconds of pauses per invocation."""
 
 _ROUNDING_S = 0.001
-"""Tolerance: in floating point, ten times 0.1 s is not exactly 1 s."""
+"""Tolerance: in floating point, a sum of pauses is not exactly 1 s."""
 
 # The clocks of waiting
 #
-# core/invocation.py describes the three kinds of waiting. The core counts pauses; this host also
-# limits them by a monotonic clock, because reads take time, and most when DynamoDB is slow.
-# - Wait, ReadAgain: one _Patience each per invocation. Its second begins with its first pause, and
-#   pauses are cut to the time left. The pause that reaches the end is the last one. One read
-#   follows it, so the last read is never earlier than the end of the second. After that read, or
-#   if a read ended more than a second too late, waited_enough() makes the core decide.
-# - LookAgain: a plain sleep, one second in all for all rows, then one probe per row.
-# So an invocation pauses 3 s at most: 1 s of ReadAgain, 1 s of Wait, 1 s of LookAgain. The time
-# of its calls to AWS is added to that.
+# core/invocation.py describes why a message waits. The core counts pauses; this host also limits
+# them by a monotonic clock, because reads take time, and most when DynamoDB is slow. The second of
+# an invocation begins with its first pause, and pauses are cut to the time left. The pause that
+# reaches the end is the last one. One read follows it, so the last read is never earlier than the
+# end of the second. After that, or if a read ended more than a second too late, waited_enough()
+# makes the core decide.
 # The event's time (``at``, epoch seconds) is another clock: it decides which rows are live and
 # which may still be opening, and does not move while an invocation waits.
 
 
 class _Patience:
-    """Time limit of one second on the pauses of one kind, by the monotonic clock."""
+    """Time limit of one second on the pauses of an invocation, by the monotonic clock."""
 
-    def __init__(self, sleep: Callable[[float], None], now_s: Callable[[], float]) -> None:
+    def __init__(
+        self, budget: WaitBudget, sleep: Callable[[float], None], now_s: Callable[[], float]
+    ) -> None:
+        self._budget = budget
         self._sleep = sleep
         self._now_s = now_s
         self._ends_s: float | None = None
         self._is_over = False
 
-    def sleep(self, seconds: float) -> bool:
-        """Sleep, at most for the time left; return True to read again, False if time is over."""
+    def sleep(self, wait: Wait) -> bool:
+        """Sleep, at most for the time left; return True to read again, False to decide now."""
         now_s = self._now_s()
         if self._ends_s is None:
+            if not self._budget.allows(wait):
+                return False
             self._ends_s = now_s + PATIENCE_S
         left_s = self._ends_s - now_s
         if self._is_over or left_s < -PATIENCE_S:
             return False
-        self._is_over = left_s <= seconds + _ROUNDING_S
-        self._sleep(max(0.0, min(seconds, left_s)))
+        self._is_over = left_s <= wait.seconds + _ROUNDING_S
+        if wait.seconds:
+            self._sleep(max(0.0, min(wait.seconds, left_s)))
         return True
-
-
-Patiences = dict[type[Wait] | type[ReadAgain], _Patience]
 
 
 class SignalingHandler:
@@ -110,7 +116,6 @@ class SignalingHandler:
         connections_at: Callable[[str], ManagementApi],
         sleep: Callable[[float], None] = time.sleep,
         now_s: Callable[[], float] = time.monotonic,
-        epoch_s: Callable[[], float] = time.time,
         *,
         ticket_keys: "TicketKeys | None" = None,
     ) -> None:
@@ -119,10 +124,13 @@ class SignalingHandler:
         self._connections_at = connections_at
         self._sleep = sleep
         self._now_s = now_s
-        self._epoch_s = epoch_s
         self._ticket_keys = ticket_keys
         self._games: dict[ConnectionId, GameId] = {}
+        self._unnoted: dict[ConnectionId, frozenset[ConnectionId]] = {}
+        """Targets that a connection has reached, although the table could not be told."""
         self._meter = Meter(settings.rules)
+        self._waits = WaitBudget()
+        self._full_games = FullGames()
 
     def __call__(self, event: Mapping[str, Any], context: object) -> Response:
         """Decide an event, perform its effects, and write one line of the log.
@@ -138,15 +146,18 @@ class SignalingHandler:
         outcome: Outcome | None = None
         failure: BaseException | None = None
         try:
-            parsed = self._meter.checked(parse_event(event))
+            parsed = self._full_games.checked(self._meter.checked(parse_event(event)))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
             invocation = Invocation(parsed, Room(), self._settings.rules)
-            if invocation.needs_room():
-                room, unreadable = self._read(parsed)
+            if invocation.needs_row():
+                room, unreadable = self._read(parsed, invocation.needs_game())
                 invocation.enter(room)
             self._perform(invocation, self._connections_of(event), effects)
             outcome = invocation.outcome
+            self._full_games.note(parsed, outcome)
+            if invocation.vain is not None:
+                self._waits.note_vain(invocation.vain)
         except SignalError as refusal:
             outcome = Outcome("refused", refusal)
         except BaseException as error:
@@ -171,15 +182,12 @@ class SignalingHandler:
     def _perform(
         self, invocation: Invocation, connections: ManagementApi, effects: Counter[str]
     ) -> None:
-        patience: Patiences = {
-            Wait: _Patience(self._sleep, self._now_s),
-            ReadAgain: _Patience(self._sleep, self._now_s),
-        }
+        patience = _Patience(self._waits, self._sleep, self._now_s)
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
             try:
                 if not self._perform_effect(effect, invocation, connections, patience):
-                    effects["NotClosed" if isinstance(effect, Close) else "Gone"] += 1
+                    effects[_FAILED.get(type(effect), "Gone")] += 1
             except CallThrottled:
                 effects["Throttled"] += 1
                 invocation.throttled(effect)
@@ -189,9 +197,9 @@ class SignalingHandler:
         effect: Effect,
         invocation: Invocation,
         connections: ManagementApi,
-        patience: Patiences,
+        patience: _Patience,
     ) -> bool:
-        """Perform an effect; return False if its connection was gone or could not be closed."""
+        """Perform an effect; return False if its connection was gone, or it failed harmlessly."""
         found = True
         match effect:
             case Post(connection_id, data):
@@ -201,36 +209,50 @@ class SignalingHandler:
                 found = connections.is_open(connection_id)
                 (invocation.alive if found else invocation.gone)(effect)
             case Save(row):
-                self._table.save(row._replace(saved_at=int(self._epoch_s())))
+                self._table.save(row)
                 self._remember(row.connection_id, row.game_id)
-            case Forget(connection_id):
+            case Forget(connection_id, left_at):
                 self._games.pop(connection_id, None)
-                self._table.forget(connection_id)
-            case Reach(connection_id, target):
-                self._table.reach(connection_id, target)
-            case Wait(seconds, signal):
-                if patience[Wait].sleep(seconds):
-                    invocation.waited(effect, self._table.row(signal.sender))
+                self._table.forget(connection_id, left_at)
+            case Reach():
+                return self._note(effect)
+            case Wait(_, signal, reads_game):
+                if patience.sleep(effect):
+                    sender = self._row(signal.sender)
+                    game = self._game_of(sender) if sender is not None and reads_game else None
+                    invocation.waited(effect, sender, game)
                 else:
                     invocation.waited_enough(effect)
-            case ReadAgain(seconds, signal):
-                if patience[ReadAgain].sleep(seconds):
-                    reading = self._read_room_of_sender(signal.sender, signal.at)
-                    invocation.read_again(effect, reading.room)
-                else:
-                    invocation.waited_enough(effect)
-            case LookAgain(seconds, connection_id):
-                # The log has counted it as gone already, so the result is not counted again.
-                self._sleep(seconds)
-                is_open = connections.is_open(connection_id)
-                (invocation.alive if is_open else invocation.gone)(effect)
             case Close(connection_id):
                 found = connections.close(connection_id)
             case _:
                 assert_never(effect)
         return found
 
-    def _read(self, event: GatewayEvent) -> Reading:
+    def _note(self, reach: Reach) -> bool:
+        """Note a delivery in the sender's row; return False if the table failed to.
+
+        The message was delivered: its sender hears no error. This container remembers the pair.
+        """
+        sender, target, kept = reach
+        try:
+            self._table.reach(sender, target, kept)
+        except (ClientError, BotoCoreError):
+            if len(self._unnoted) >= MAX_REMEMBERED:
+                self._unnoted.clear()
+            self._unnoted[sender] = self._unnoted.get(sender, frozenset()) | {target}
+            return False
+        return True
+
+    def _row(self, connection_id: ConnectionId) -> Row | None:
+        """Return the row of a connection as it is now, with all that it has reached."""
+        row = self._table.row(connection_id)
+        unnoted = self._unnoted.get(connection_id)
+        if row is None or unnoted is None:
+            return row
+        return row._replace(reached=row.reached | unnoted)
+
+    def _read(self, event: GatewayEvent, needs_game: bool) -> Reading:
         """Read the rows that are needed to decide an event, and no more."""
         match event:
             case Disconnect():
@@ -240,6 +262,9 @@ class SignalingHandler:
                 if is_any_player and not self._settings.rules.seats:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
+            case Message(connection_id) if not needs_game:
+                sender = self._row(connection_id)
+                return Reading(Room() if sender is None else Room([sender]))
             case Message(connection_id):
                 return self._read_room_of_sender(connection_id, event.at)
             case _:
@@ -255,15 +280,23 @@ class SignalingHandler:
         game_id = self._games.get(connection_id)
         if game_id is not None:
             reading = self._table.read_room(game_id)
-            if reading.room.row(connection_id, at) is not None:
-                return reading
-        row = self._table.row(connection_id)
+            listed = reading.room.row(connection_id, at)
+            if listed is not None:
+                unnoted = self._unnoted.get(connection_id)
+                if unnoted is None:
+                    return reading
+                with_all = listed._replace(reached=listed.reached | unnoted)
+                return reading._replace(room=reading.room.adding(with_all))
+        row = self._row(connection_id)
         if row is None:
             self._games.pop(connection_id, None)
             return reading or Reading(Room())
         self._remember(connection_id, row.game_id)
         reading = reading or self._table.read_room(row.game_id)
-        return reading._replace(room=reading.room.adding(row))
+        return reading._replace(room=_with_sender(reading.room, row))
+
+    def _game_of(self, row: Row) -> Room:
+        return _with_sender(self._table.read_room(row.game_id).room, row)
 
     def _remember(self, connection_id: ConnectionId, game_id: GameId) -> None:
         if len(self._games) >= MAX_REMEMBERED:
@@ -279,6 +312,13 @@ class SignalingHandler:
         return self._connections_at(endpoint)
 
 
+def _with_sender(game: Room, row: Row) -> Room:
+    """Return a game with the sender's row; it lags if the index does not list that row."""
+    is_listed = any(each.connection_id == row.connection_id for each in game)
+    return game.adding(row) if is_listed else game.adding(row).lagging()
+
+
+@lru_cache(maxsize=16)
 def _connections_at(endpoint: str) -> ManagementApi:
     return ManagementApi(management_client(endpoint))
 

@@ -1,5 +1,7 @@
 """The ``@connections`` API. Only this module reads botocore's errors for a gone connection."""
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 from botocore.exceptions import ClientError, EndpointConnectionError, HTTPClientError
@@ -11,11 +13,21 @@ class CallThrottled(Exception):
     """429: too many calls, or the connection takes no more data. Nothing was done."""
 
 
+MAX_IDLE_S = 20
+"""Seconds without a call after which open TCP connections are not used again.
+
+A container is frozen between invocations. Meanwhile the other side may have closed the connection,
+or a NAT forgotten it: the first post would be lost, and a post may not be repeated.
+"""
+
+
 class ManagementApi:
     """The connections of one API. ``post`` and ``is_open`` may raise CallThrottled."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, epoch_s: Callable[[], float] = time.time) -> None:
         self._client = client
+        self._epoch_s = epoch_s
+        self._used_at_s = epoch_s()
 
     def post(self, connection_id: ConnectionId, data: str) -> bool:
         """Send a text frame; return False if the connection is gone."""
@@ -48,6 +60,12 @@ class ManagementApi:
         return True
 
     def _unless_gone(self, call: Any, **arguments: object) -> bool:
+        # The wall clock goes on while the container is frozen; a monotonic one may not.
+        now_s, last_s = self._epoch_s(), self._used_at_s
+        self._used_at_s = now_s
+        if abs(now_s - last_s) > MAX_IDLE_S:
+            # Closes idle connections only: the client opens new ones.
+            self._client.close()
         try:
             call(**arguments)
         except ClientError as error:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError
 
-from poker_signal.core.model import ConnectionId, GameId, PlayerId, Row
+from poker_signal.core.model import RESERVED_S, ConnectionId, GameId, PlayerId, Row
 from poker_signal.core.room import Room
 
 INDEX = "gameId-index"
@@ -68,20 +68,62 @@ class DynamoTable:
                 ExpressionAttributeValues={":at": {"S": row.connected_at}},
             )
 
-    def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row, if it exists."""
-        self._client.delete_item(TableName=self._name, Key=_key(connection_id))
+    def forget(self, connection_id: ConnectionId, left_at: int | None) -> None:
+        """Delete a row, if it exists; with ``left_at`` (epoch seconds) reserve that of a session.
 
-    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a target to the ``reached`` of a connection's row, if the row exists."""
+        A reservation expires after ``RESERVED_S``. One call for a row without a session.
+        """
+        if left_at is None:
+            self._client.delete_item(TableName=self._name, Key=_key(connection_id))
+            return
+        try:
+            self._client.delete_item(
+                TableName=self._name,
+                Key=_key(connection_id),
+                ConditionExpression="attribute_not_exists(#session)",
+                ExpressionAttributeNames={"#session": "session"},
+            )
+        except ClientError as error:
+            if not _is_condition(error):
+                raise
+            self._reserve(connection_id, left_at)
+
+    def _reserve(self, connection_id: ConnectionId, left_at: int) -> None:
         with _unless_condition_fails():
             self._client.update_item(
                 TableName=self._name,
                 Key=_key(connection_id),
-                UpdateExpression="ADD reached :target",
+                UpdateExpression="SET leftAt = :left, #ttl = :until REMOVE reached",
+                # The row may have been deleted meanwhile, or be reserved already.
+                ConditionExpression=(
+                    "attribute_exists(connectionId) AND attribute_not_exists(leftAt)"
+                ),
+                ExpressionAttributeNames={"#ttl": "ttl"},
+                ExpressionAttributeValues={
+                    ":left": {"N": str(left_at)},
+                    ":until": {"N": str(left_at + RESERVED_S)},
+                },
+            )
+
+    def reach(
+        self,
+        connection_id: ConnectionId,
+        target: ConnectionId,
+        kept: frozenset[ConnectionId] | None = None,
+    ) -> None:
+        """Add a target to the ``reached`` of a connection's row, if the row exists.
+
+        With ``kept``, ``reached`` is replaced by these and the target.
+        """
+        update = "ADD reached :targets" if kept is None else "SET reached = :targets"
+        with _unless_condition_fails():
+            self._client.update_item(
+                TableName=self._name,
+                Key=_key(connection_id),
+                UpdateExpression=update,
                 # Without this, an update would create half a row if the row was deleted meanwhile.
                 ConditionExpression="attribute_exists(connectionId)",
-                ExpressionAttributeValues={":target": {"SS": [target]}},
+                ExpressionAttributeValues={":targets": {"SS": sorted({target, *(kept or ())})}},
             )
 
 
@@ -90,8 +132,12 @@ def _unless_condition_fails() -> Generator[None, None, None]:
     try:
         yield
     except ClientError as error:
-        if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+        if not _is_condition(error):
             raise
+
+
+def _is_condition(error: ClientError) -> bool:
+    return bool(error.response["Error"]["Code"] == "ConditionalCheckFailedException")
 
 
 def _key(connection_id: ConnectionId) -> Item:
@@ -112,8 +158,8 @@ def _item_of(row: Row) -> Item:
         item["reached"] = {"SS": sorted(row.reached)}
     if row.seat is not None:
         item["seat"] = {"S": row.seat}
-    if row.saved_at is not None:
-        item["savedAt"] = {"N": str(row.saved_at)}
+    if row.left_at is not None:
+        item["leftAt"] = {"N": str(row.left_at)}
     return item
 
 
@@ -132,7 +178,7 @@ def _row_of(item: Item) -> Row | None:
             session=item["session"]["S"] if "session" in item else None,
             reached=frozenset(item["reached"]["SS"]) if "reached" in item else frozenset(),
             seat=item["seat"]["S"] if "seat" in item else None,
-            saved_at=int(item["savedAt"]["N"]) if "savedAt" in item else None,
+            left_at=int(item["leftAt"]["N"]) if "leftAt" in item else None,
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -197,6 +197,23 @@ class Faults:
             raise LimitExceeded
         return not self._fire("gone", facts.label.name, facts, "@connections: 410")
 
+    def fails_update(self) -> bool:
+        """Return whether an update of a row fails; called on the event loop."""
+        return self._fire("fail-update", "", None, "UpdateItem: 500") is not None
+
+    def fails_update_in_thread(self) -> bool:
+        """Return ``fails_update``, from any thread."""
+        failing = [fault.spec for fault in self._of("fail-update") if fault.fires("")]
+        with contextlib.suppress(RuntimeError):
+            for spec in failing:
+                self.call_soon(partial(self.tell, spec, None, "UpdateItem: 500"))
+        return bool(failing)
+
+    @property
+    def can_fail_updates(self) -> bool:
+        """True while updates of rows may fail."""
+        return bool(self._of("fail-update"))
+
     def misses_disconnect(self, facts: Facts) -> bool:
         """Return whether to skip ``$disconnect`` for a closed connection."""
         if facts.connection_id in self._ghosts:
@@ -241,10 +258,25 @@ class Faults:
         if not cold_s and self._idle[container]:
             self._idle[container] -= 1
         result = self.after(cold_s, lambda: _result_of(integration, event))
+        if name == "$connect":
+            result = self._slowed(result, facts)
         if isinstance(result, Running):
             return _passing(result, lambda: self._idle.update([container]))
         self._idle[container] += 1
         return result
+
+    def _slowed(self, result: Result | Running, facts: Facts) -> Result | Running:
+        """Return the result of a ``$connect``, later if the answer to its write is slow."""
+        spec = self._fire("slow-write", facts.label.name, facts, "$connect")
+        if spec is None:
+            return result
+        running = Running()
+
+        def answered(result: Result) -> None:
+            self.clock.call_later(spec.duration_s, lambda: running.finish(result))
+
+        _follow(result, answered)
+        return running
 
     def after(self, delay_s: float, invoke: Callable[[], Result | Running]) -> Result | Running:
         """Call ``invoke`` after a delay by the gateway's clock; 0: at once."""
@@ -290,7 +322,7 @@ class Faults:
     def _of(self, *kinds: str) -> list[_Fault]:
         return [fault for fault in self._faults if fault.spec.kind in kinds]
 
-    def _fire(self, kind: str, subject: str, facts: Facts, type_: str) -> "Spec | None":
+    def _fire(self, kind: str, subject: str, facts: Facts | None, type_: str) -> "Spec | None":
         fired = [fault.spec for fault in self._of(kind) if fault.fires(subject)]
         for spec in fired:
             self.tell(spec, facts, type_)

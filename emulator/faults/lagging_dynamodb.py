@@ -1,4 +1,4 @@
-"""``--fault index-lag`` for a DynamoDB behind HTTP: reads of an index return an older state.
+"""``--fault index-lag`` and ``fail-update`` for a DynamoDB behind HTTP.
 
 DynamoDB repeats every write on a global secondary index a moment later, and has no consistent
 reads of an index. ``lagging_rows`` does the same for rows in memory.
@@ -19,6 +19,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _TARGET = "HTTP_X_AMZ_TARGET"
 _VERSION = "DynamoDB_20120810."
+_JSON = "application/x-amz-json-1.0"
 _WRITES = {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"}
 
 
@@ -44,6 +45,9 @@ class LaggingIndex:
         is_read = operation == "Query"
         if self._copies and not self._faults.index_lag_s:
             self._drop_copies(environ)
+        if operation == "UpdateItem" and self._faults.fails_update_in_thread():
+            start_response("500 Internal Server Error", [("Content-Type", _JSON)])
+            return [b'{"__type":"com.amazon.coral.service#InternalServerError"}']
         if not self._faults.index_lag_s or not (is_read or operation in _WRITES):
             return self._dynamodb(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))

@@ -1,4 +1,4 @@
-"""``--fault index-lag`` for rows in memory: reads of a room return an older state."""
+"""``--fault index-lag`` and ``fail-update`` for rows in memory."""
 
 from collections import deque
 
@@ -37,22 +37,35 @@ class LaggingTable:
         if old is not room:
             self._faults.tell_of_lag()
         is_known = row.connection_id in {other.connection_id for other in old}
-        return old if is_known or isinstance(event, Connect) else old.adding(row)
+        if isinstance(event, Connect):
+            return old
+        # A connection's own row is current, as from a consistent read.
+        return old.adding(row) if is_known else old.adding(row).lagging()
 
     def save(self, row: Row) -> None:
         """Store a row."""
         self._note_change_of(row)
         self._table.save(row)
 
-    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a connection to those that a row has reached, if the row exists."""
-        self._note_change_of(self.row(connection_id))
-        self._table.reach(connection_id, target)
+    def reach(
+        self,
+        connection_id: ConnectionId,
+        target: ConnectionId,
+        kept: frozenset[ConnectionId] | None = None,
+    ) -> None:
+        """Add a connection to those that a row has reached, if the row exists.
 
-    def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row if it exists."""
+        Nothing is noted if the update fails, as in DynamoDB.
+        """
+        if self._faults.fails_update():
+            return
         self._note_change_of(self.row(connection_id))
-        self._table.forget(connection_id)
+        self._table.reach(connection_id, target, kept)
+
+    def forget(self, connection_id: ConnectionId, left_at: int | None = None) -> None:
+        """Delete or reserve a row if it exists."""
+        self._note_change_of(self.row(connection_id))
+        self._table.forget(connection_id, left_at)
 
     def _room_then(self, game_id: GameId, now: Room) -> Room:
         """Return the game as it was before the first change that the index has not seen."""

@@ -38,6 +38,8 @@ KINDS = {
     "throttle": FaultKind("player", example="throttle=10%"),
     "integration-error": FaultKind("event", example="integration-error=5%"),
     "go-away": FaultKind("player", "optional", example="go-away:HOST=10s"),
+    "slow-write": FaultKind("player", "required", example="slow-write:HOST=3.4s"),
+    "fail-update": FaultKind("", example="fail-update=1/3"),
 }
 
 MAX_DURATION_S = 3600

@@ -1,10 +1,12 @@
 """The signaling rules as a function in this process, which performs effects on connections."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
 from poker_signal.core import fast_path
+from poker_signal.core.budgets import FullGames, WaitBudget
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
@@ -16,12 +18,10 @@ from poker_signal.core.model import (
     Effect,
     Forget,
     GatewayEvent,
-    LookAgain,
     Message,
     Post,
     Probe,
     Reach,
-    ReadAgain,
     Row,
     Save,
     Wait,
@@ -38,7 +38,7 @@ from poker_signal.emulator.aws.results import (
     Running,
 )
 from poker_signal.emulator.aws.throttling import LimitExceeded
-from poker_signal.emulator.clock import Clock
+from poker_signal.emulator.clock import Clock, Timer
 from poker_signal.emulator.functions.memory_table import MemoryTable
 
 if TYPE_CHECKING:
@@ -59,27 +59,35 @@ class Table(Protocol):
     def save(self, row: Row) -> None:
         """Store a row unless the same handshake's row is stored already."""
 
-    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
+    def reach(
+        self,
+        connection_id: ConnectionId,
+        target: ConnectionId,
+        kept: frozenset[ConnectionId] | None = None,
+    ) -> None:
         """Add ``target`` to the connections that a row has reached, if the row exists."""
 
-    def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row, if it exists."""
+    def forget(self, connection_id: ConnectionId, left_at: int | None = None) -> None:
+        """Delete a row, if it exists, or reserve it."""
 
 
 class SignalingFunction:
-    """Integration that applies the rules to an event within the call, so events do not overlap.
+    """Integration that applies the rules to an event within the call, unless they wait.
 
-    With a ``clock`` events do overlap, because faults delay them. Then the waits of the rules
-    take their real time, because the event that they wait for may still arrive.
+    Waits take the clock's time, as on AWS: the event that a message waits for may still arrive.
     """
 
     def __init__(
-        self, connections: Connections, rules: Rules, ticket_keys: "Keys | None" = None
+        self,
+        connections: Connections,
+        rules: Rules,
+        clock: Clock,
+        ticket_keys: "Keys | None" = None,
     ) -> None:
         self.rows = MemoryTable()
         self.table: Table = self.rows
         """``rows``, or an outdated view of them while a fault is active."""
-        self.clock: Clock | None = None
+        self._clock = clock
         self._connections = connections
         self._rules = rules
         self._meter = Meter(rules) if rules.message_rate else None
@@ -87,6 +95,10 @@ class SignalingFunction:
         """The result of every Forward: that of the last message that the fast path learnt."""
         self._results: dict[str, Returned] = {}
         """Cache of results by outcome, errors excluded: nearly all events have one of four."""
+        self._waits = WaitBudget()
+        self._waiting: dict[int, tuple[Timer, Wait, _Rest]] = {}
+        """Messages that wait, by the ``id()`` of their rest."""
+        self._full_games = FullGames()
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
 
     def invoke(
@@ -102,6 +114,7 @@ class SignalingFunction:
                 parsed = self._meter.checked(parsed)
             if self._verify is not None and isinstance(parsed, Connect):
                 self._verify(ticket_of(event), parsed)
+            parsed = self._full_games.checked(parsed)
             room = self.table.room_of(parsed)
             if may_forward and isinstance(parsed, Message):
                 found = fast_path.find(parsed, room)
@@ -122,7 +135,7 @@ class SignalingFunction:
             performed: list[Effect] = []
             wait = self._go_on(invocation, effects, performed)
             if wait is None:
-                result = self._returned(invocation.outcome)
+                result = self._ended(invocation)
                 if len(performed) == 1 and isinstance(event, Message):
                     (effect,) = performed
                     if isinstance(effect, Post) and effect.cause is not None:
@@ -137,36 +150,62 @@ class SignalingFunction:
 
     def _go_on(
         self, invocation: Invocation, effects: Iterator[Effect], performed: list[Effect]
-    ) -> Wait | ReadAgain | None:
-        """Perform effects up to the first that needs a wait; return it, or None at the end."""
+    ) -> Wait | None:
+        """Perform effects up to the first that takes time; return it, or None at the end."""
         for effect in effects:
-            if self.clock is not None and isinstance(effect, Wait | ReadAgain):
-                return effect
             performed.append(effect)
+            if isinstance(effect, Wait):
+                if effect.signal.waits == 0 and not self._waits.allows(effect):
+                    invocation.waited_enough(effect)
+                elif effect.seconds:
+                    return effect
+                else:
+                    self._read_again(effect, invocation)
+                continue
             try:
                 self._perform_effect(effect, invocation)
             except LimitExceeded:
                 invocation.throttled(effect)
         return None
 
-    def _pause(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
-        assert self.clock is not None, "the caller has checked"
-        self.clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
+    def end_waits(self) -> None:
+        """Decide every waiting message now: the emulator stops, or its code is replaced."""
+        waiting, self._waiting = self._waiting, {}
+        for timer, wait, rest in waiting.values():
+            timer.cancel()
+            self._go_on_with(rest, partial(rest.invocation.waited_enough, wait))
 
-    def _resume(self, wait: Wait | ReadAgain, rest: "_Rest") -> None:
+    def _pause(self, wait: Wait, rest: "_Rest") -> None:
+        timer = self._clock.call_later(wait.seconds, lambda: self._resume(wait, rest))
+        self._waiting[id(rest)] = timer, wait, rest
+
+    def _read_again(self, wait: Wait, invocation: Invocation) -> None:
+        row = self.table.row(wait.signal.sender)
+        game = self.table.room_of(invocation.event) if wait.reads_game else None
+        invocation.waited(wait, row, game)
+
+    def _resume(self, wait: Wait, rest: "_Rest") -> None:
+        del self._waiting[id(rest)]
+        self._go_on_with(rest, lambda: self._read_again(wait, rest.invocation))
+
+    def _go_on_with(self, rest: "_Rest", report: Callable[[], None]) -> None:
         try:
-            if isinstance(wait, Wait):
-                rest.invocation.waited(wait, self.table.row(wait.signal.sender))
-            else:
-                rest.invocation.read_again(wait, self.table.room_of(rest.invocation.event))
+            report()
             again = self._go_on(rest.invocation, rest.effects, [])
+            result = self._ended(rest.invocation) if again is None else None
         except Exception as error:
             rest.running.finish(_failed(rest.raw, error))
             return
-        if again is None:
-            rest.running.finish(self._returned(rest.invocation.outcome))
-        else:
+        if again is not None:
             self._pause(again, rest)
+        elif result is not None:
+            rest.running.finish(result)
+
+    def _ended(self, invocation: Invocation) -> Returned:
+        self._full_games.note(invocation.event, invocation.outcome)
+        if invocation.vain is not None:
+            self._waits.note_vain(invocation.vain)
+        return self._returned(invocation.outcome)
 
     def _returned(self, outcome: Outcome) -> Returned:
         if outcome.error is not None:
@@ -184,24 +223,26 @@ class SignalingFunction:
                 (invocation.delivered if is_open else invocation.gone)(effect)
             case Save(row):
                 self.table.save(row)
-            case Forget(connection_id):
-                self.table.forget(ConnectionId(connection_id))
+            case Forget(connection_id, left_at):
+                self.table.forget(ConnectionId(connection_id), left_at)
             case Probe(connection_id):
                 is_open = self._connections.get(connection_id) is not None
                 (invocation.alive if is_open else invocation.gone)(effect)
-            case Reach(connection_id, target):
-                self.table.reach(connection_id, target)
-            case LookAgain(connection_id=connection_id):
-                # Without a wait, because no handshake is in progress while this runs.
-                is_open = self._connections.get(connection_id) is not None
-                (invocation.alive if is_open else invocation.gone)(effect)
-            case Wait() | ReadAgain():
-                # Without faults no event overlaps another, so a wait would change nothing.
-                invocation.waited_enough(effect)
+            case Reach(connection_id, target, kept):
+                self.table.reach(connection_id, target, kept)
+            case Wait():
+                raise AssertionError("_go_on performs waits")
             case Close(connection_id):
                 self._connections.delete(connection_id)
             case _:
                 assert_never(effect)
+
+
+def end_waits(integrations: Iterable[object]) -> None:
+    """Decide all messages that wait in the signaling functions among these."""
+    for each in integrations:
+        if isinstance(each, SignalingFunction):
+            each.end_waits()
 
 
 def _verifier(keys: "Keys") -> Callable[[str | None, Connect], None]:

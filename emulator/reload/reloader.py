@@ -24,7 +24,7 @@ from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.functions.handler_loader import Handler
 from poker_signal.emulator.functions.modules import Place, place_of, place_of_thread
-from poker_signal.emulator.functions.signaling import SignalingFunction
+from poker_signal.emulator.functions.signaling import SignalingFunction, end_waits
 from poker_signal.emulator.gateway.routes import Api
 from poker_signal.emulator.reload.module_swap import (
     CORE,
@@ -280,6 +280,8 @@ class Reloader:
             name: module for name, module in loaded.fresh.items() if name.startswith(CORE)
         })  # fmt: skip
         before = self._code.api()
+        # Messages that wait hold values of the old classes.
+        end_waits(route.integration for route in before.routes.values())
         rows = {
             key: [rebinding.renewed(row) for row in route.integration.rows.rows()]
             for key, route in before.routes.items()

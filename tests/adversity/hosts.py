@@ -2,10 +2,11 @@
 
 - ``LambdaFunction``: the real function in as many containers as run at once. Every AWS call and
   every sleep switches to the scheduler's greenlet, which decides which invocation continues.
-- ``InProcess``: the core as the emulator runs it, one event after the other.
+- ``InProcess``: the core as the emulator runs it, where events overlap only while one waits.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -15,7 +16,8 @@ from poker_signal.core.aws_event import Identity
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import ConnectionId, Row
 from poker_signal.emulator.aws.connections import ConnectionInfo
-from poker_signal.emulator.aws.results import Forward, Raised, Returned
+from poker_signal.emulator.aws.results import Forward, Raised, Returned, Running
+from poker_signal.emulator.clock import Timer
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
@@ -43,7 +45,7 @@ class LambdaFunction:
         self.dynamodb.on_query = schedule.on_query
         self.gateway = Gateway(self._pause)
         self._table = DynamoTable(self.dynamodb, TABLE)
-        self._connections = ManagementApi(self.gateway)
+        self._connections = ManagementApi(self.gateway, self._now_s)
         self._idle: list[SignalingHandler] = []
         self._running: dict[Task, greenlet] = {}
         self._hub = greenlet.getcurrent()
@@ -67,12 +69,17 @@ class LambdaFunction:
             del self._running[task]
 
     def stored(self) -> set[str]:
-        """Return the connection ids of the rows in the table."""
-        return {*self.dynamodb.items}
+        """Return the connection ids of the rows in the table, without reservations."""
+        return {key for key, item in self.dynamodb.items.items() if "leftAt" not in item}
 
     def indexed(self) -> set[str]:
-        """Return the connection ids of the rows in the index."""
-        return {*self.dynamodb.index}
+        """Return the connection ids of the rows in the index, without reservations."""
+        return {key for key, item in self.dynamodb.index.items() if "leftAt" not in item}
+
+    def reserved(self, in_index: bool = False) -> dict[str, int]:
+        """Return the connection ids of the reservations, and the time at which each expires."""
+        items = self.dynamodb.index if in_index else self.dynamodb.items
+        return {key: int(item["ttl"]["N"]) for key, item in items.items() if "leftAt" in item}
 
     def rows(self) -> list[Row]:
         """Return the rows of the table."""
@@ -82,7 +89,9 @@ class LambdaFunction:
     def _run(self, task: "Task") -> None:
         try:
             self._pause("starts")
+            self._schedule.reorder(self._idle)
             container = self._idle.pop() if self._idle else self._new_container()
+            task.container = container
             response = container(task.event, None)
         except Killed:
             self._schedule.killed(task)
@@ -100,7 +109,6 @@ class LambdaFunction:
             lambda _: self._connections,
             self._sleep,
             self._now_s,
-            self._now_s,
         )
 
     def _pause(self, what: str) -> None:
@@ -116,7 +124,7 @@ class LambdaFunction:
     def _sleep(self, seconds: float) -> None:
         task = self._schedule.current
         assert task is not None
-        task.wake_ms = self._schedule.now_ms + round(seconds * 1000)
+        self._schedule.sleeps(task, seconds)
         self._pause(f"sleep {seconds} s")
 
 
@@ -140,39 +148,84 @@ class CoreConnections:
         return self._management.close(ConnectionId(connection_id))
 
 
+class Timers:
+    """The clock of the emulator's function: a timer resumes the invocation that set it."""
+
+    def __init__(self, schedule: "Schedule") -> None:
+        self._schedule = schedule
+        self.pending: dict[Task, Callable[[], None]] = {}
+
+    def now_ms(self) -> int:
+        """Return the schedule's time in epoch milliseconds."""
+        return self._schedule.now_ms
+
+    def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
+        """Let the current invocation sleep until the callback."""
+        task = self._schedule.current
+        assert task is not None
+        self._schedule.sleeps(task, delay_s)
+        self.pending[task] = callback
+        return _NoTimer()
+
+
+class _NoTimer:
+    def cancel(self) -> None:
+        raise AssertionError("a wait is never cancelled")
+
+
 class InProcess:
-    """The emulator's host: each invocation ends before the next event comes."""
+    """The emulator's host: each invocation ends before the next event comes, unless it waits."""
 
     def __init__(self, schedule: "Schedule", lagging: bool) -> None:
         self._schedule = schedule
         self.gateway = Gateway(schedule.tell)
         self._connections = CoreConnections(self.gateway)
-        self._host = SignalingFunction(self._connections, Rules())
+        self._timers = Timers(schedule)
+        self._host = SignalingFunction(self._connections, Rules(), self._timers)
 
     def start(self, task: "Task") -> None:
-        """Run an invocation to its end."""
-        outer, self._schedule.current = self._schedule.current, task
+        """Run an invocation until its end, or its first wait."""
+        task.container = self
+        self._schedule.current = task
         result = self._host.invoke(task.event, may_forward=True)
         if isinstance(result, Forward):
             # As the gateway does.
             is_open = self._connections.post(result.connection_id, result.frame)
             result = result.result if is_open else self._host.invoke(task.event)
-        self._schedule.current = outer
+        self._schedule.current = None
+        if isinstance(result, Running):
+            result.then(partial(self._ended, task))
+        else:
+            self._ended(task, result)
+
+    def resume(self, task: "Task", error: BaseException | None = None) -> None:
+        """Let a waiting invocation go on; with an error, the emulator has stopped it."""
+        task.wake_ms = None
+        go_on = self._timers.pending.pop(task)
+        if error is not None:
+            self._schedule.killed(task)
+            return
+        self._schedule.current = task
+        go_on()
+        self._schedule.current = None
+
+    def _ended(self, task: "Task", result: object) -> None:
+        self._schedule.current = None
         if isinstance(result, Returned):
             self._schedule.ended(task, result.value)
         else:
             assert isinstance(result, Raised)
             self._schedule.ended(task, RuntimeError(str(result)))
 
-    def resume(self, task: "Task", error: BaseException | None = None) -> None:
-        """Raise: an invocation never waits in this host."""
-        raise AssertionError(f"#{task.number} is over")
-
     def stored(self) -> set[str]:
-        """Return the connection ids of the rows in the table."""
-        return {row.connection_id for row in self.rows()}
+        """Return the connection ids of the rows in the table, without reservations."""
+        return {row.connection_id for row in self.rows() if row.left_at is None}
 
     indexed = stored
+
+    def reserved(self, in_index: bool = False) -> dict[str, int]:
+        """Return the connection ids of the reservations, and the time at which each expires."""
+        return {row.connection_id: row.ttl for row in self.rows() if row.left_at is not None}
 
     def rows(self) -> list[Row]:
         """Return the rows of the table."""

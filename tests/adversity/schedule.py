@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
@@ -30,17 +30,56 @@ class Task:
     started_ms: int
     said: Said | None = None
     firm: list[Connection] = field(default_factory=list)
-    """Connections that were open, in the table and in the index when it began."""
+    """Connections of its game in the table and in the index when it began."""
+    reserved: list[Connection] = field(default_factory=list)
+    """The same for reservations."""
     had_row: bool = False
     """True if its own connection was in the table when it began."""
+    was_known: bool = False
+    """True if its own connection was in the table or in the index when it began."""
+    was_listed: bool = False
+    """True if its own connection was in the index when it began, or in a read of it."""
     seen: list[Connection] = field(default_factory=list)
     """Connections whose rows it read from the index, which may lag; at first those stored."""
+    has_read: bool = False
+    saw_lag: bool = False
+    """True if a read of the index did not have its own connection."""
+    lost: list[Connection] = field(default_factory=list)
+    """Open connections that answered 410 once."""
+    container: object = None
+    """The container that runs it, or the emulator."""
+    slept_ms: int = 0
+    is_overdue: bool = False
+    """True if it sent a candidate whose offer had not arrived."""
     answers: list[str] = field(default_factory=list)
     """Error codes, else types, of the frames that it posted other than relayed messages."""
     waits_for: str = ""
     wake_ms: int | None = None
     is_over: bool = False
     had_fault: bool = False
+    had_note_fault: bool = False
+    """True if only its own bookkeeping failed, which must not harm the message."""
+
+
+class Vain(NamedTuple):
+    """A message that has waited for its target as long as it may, in vain."""
+
+    task: Task
+    at_ms: int
+    is_certain: bool
+    """True if its container gave up because of that, and not because it was slow."""
+
+    def covers(self, said: Said, at_ms: int) -> bool:
+        """Return whether a message is for the same name, so that it need not wait."""
+        first = self.task.said
+        assert first is not None
+        is_same = (first.sender, first.target) == (said.sender, said.target)
+        return is_same and at_ms // 1000 < self.task.started_ms // 1000 + properties.VAIN_FOR_S
+
+    def is_known_to(self, task: Task) -> bool:
+        """Return whether an invocation's container remembers it for certain."""
+        is_same = self.task.container is task.container
+        return self.is_certain and is_same and self.at_ms < task.started_ms
 
 
 class Schedule:
@@ -54,16 +93,20 @@ class Schedule:
         self.connections: list[Connection] = []
         self.said: list[Said] = []
         self.offered: set[tuple[Connection, Connection]] = set()
-        """Pairs of sender and target in which the target got an offer or answer."""
+        """Pairs of sender and target: the target got an offer, an answer, or a late candidate."""
+        self.noted_ms: dict[tuple[Connection, Connection], int] = {}
+        """Time at which the first of these invocations ended, by pair."""
+        self.vain: list[Vain] = []
         self.unheard_of: list[Connection] = []
         """Closed connections whose ``$disconnect`` has not come yet."""
         self.violation: properties.Violation | None = None
-        self.reorder: Callable[[list[Item]], None] = lambda items: None
+        self.reorder: Callable[[list[Any]], None] = lambda items: None
         self._numbers = 0
         self.host = make_host(self, lagging)
         self.gateway = self.host.gateway
         self.gateway.on_frame = self._on_frame
         self.gateway.on_close = lambda connection: self._closed(connection, "by the host")
+        self.gateway.on_loss = self._on_loss
 
     # Actions of clients.
 
@@ -98,6 +141,11 @@ class Schedule:
         """Close a connection; `disconnects` is the number of its ``$disconnect`` events."""
         self._closed(connection, f"by its client, {disconnects} × $disconnect", disconnects)
 
+    def lose_next(self, connection: Connection) -> None:
+        """Let the next post or probe of an open connection be answered 410."""
+        self.tell(f"{connection.key} will seem gone once")
+        connection.loses_next = True
+
     def die_unnoticed(self, connection: Connection) -> None:
         """Let a client die; API Gateway does not notice it during the schedule."""
         self.tell(f"{connection.key} dies, and API Gateway does not notice")
@@ -117,7 +165,9 @@ class Schedule:
 
     def fail(self, task: Task) -> None:
         """Fail the call that an invocation waits for, with a 500."""
-        task.had_fault = True
+        is_note = task.kind == "$default" and f"UpdateItem {task.connection.key}" in task.waits_for
+        task.had_fault |= not is_note
+        task.had_note_fault |= is_note
         self.tell(f"#{task.number} {task.waits_for}: fails")
         self.host.resume(task, client_error("InternalServerError", 500))
 
@@ -168,8 +218,26 @@ class Schedule:
         """Reorder and return the rows that an invocation reads, and store their connections."""
         assert self.current is not None
         self.reorder(items)
-        self.current.seen = self.by_key(item["connectionId"]["S"] for item in items)
+        task = self.current
+        found = self.by_key(item["connectionId"]["S"] for item in items)
+        task.seen = found + task.seen if task.has_read else found
+        task.has_read = True
+        task.was_listed |= task.connection in found
+        task.saw_lag |= task.connection not in found
+        if task.kind == "$connect":
+            # Before its row is stored, which others may take over in turn.
+            properties.inherit_seat(task)
         return items
+
+    def sleeps(self, task: Task, seconds: float) -> None:
+        """Record that an invocation sleeps."""
+        ms = round(seconds * 1000)
+        task.slept_ms += ms
+        task.wake_ms = self.now_ms + ms
+
+    def note_vain(self, task: Task, is_certain: bool) -> None:
+        """Record that an invocation has waited in vain."""
+        self.vain.append(Vain(task, self.now_ms, is_certain))
 
     def killed(self, task: Task) -> None:
         """Record that an invocation was killed."""
@@ -194,19 +262,24 @@ class Schedule:
         if self.violation is not None:
             raise self.violation
         if failed and not task.had_fault:
-            raise properties.Violation(f"#{task.number} raised {result!r}")
+            why = "raised" if not task.waits_for.startswith("UpdateItem") else "gave up after"
+            raise properties.Violation(f"#{task.number} {why} {result!r}")
+        self._note_rows()
         properties.check_end(self, task, result)
 
     def check(self) -> None:
         """Check the properties that hold after every step."""
         if self.violation is not None:
             raise self.violation
-        stored = self.host.stored()
-        for connection in self.by_key(stored):
+        self._note_rows()
+        properties.check_rows(self)
+
+    def _note_rows(self) -> None:
+        for connection in self.by_key(self.host.stored()):
             connection.was_saved = True
-            if connection.saved_ms is None:
-                connection.saved_ms = self.now_ms
-        properties.check_rows(self, stored)
+        reserved = self.host.reserved()
+        for connection in self.by_key(reserved):
+            connection.reserved_until_s = reserved[connection.key]
 
     def _invoke(
         self, kind: Kind, connection: Connection, event: Any, said: Said | None = None
@@ -214,22 +287,30 @@ class Schedule:
         self._numbers += 1
         task = Task(self._numbers, kind, connection, event, self.now_ms, said)
         stored, indexed = self.host.stored(), self.host.indexed()
+        reserved = {*self.host.reserved()}
         task.had_row = connection.key in stored
-        task.firm = [
-            one
-            for one in self.by_key(stored & indexed)
-            if one.state == "open" and one.game == connection.game
-        ]
-        task.seen = self.by_key(stored)
+        task.was_listed = connection.key in indexed
+        task.was_known = task.had_row or task.was_listed
+        task.firm = self._of_game(connection.game, stored & indexed)
+        in_index = self.host.reserved(in_index=True)
+        task.reserved = self._of_game(connection.game, reserved & in_index.keys())
+        task.seen = self.by_key(stored | reserved)
         self.tasks.append(task)
         self.tell(f"#{task.number} {kind} of {connection.key}")
         self.host.start(task)
+
+    def _of_game(self, game: str, keys: Iterable[str]) -> list[Connection]:
+        return [one for one in self.by_key(keys) if one.game == game]
 
     def _closed(self, connection: Connection, how: str, disconnects: int = 1) -> None:
         self.tell(f"{connection.key} is closed {how}")
         connection.state = "closed"
         connection.closed_ms = self.now_ms
         self.unheard_of += [connection] * disconnects
+
+    def _on_loss(self, connection: Connection) -> None:
+        assert self.current is not None
+        self.current.lost.append(connection)
 
     def _on_frame(self, connection: Connection, text: str) -> None:
         frame = json.loads(text)

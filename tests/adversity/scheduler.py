@@ -16,6 +16,7 @@ TYPES = ("join", "join", "offer", "answer", "ice-candidate", "player-connected",
 PACES = (6, 6, 6, 0.4)
 """Weights of an invocation's next step, one drawn per invocation; a quarter of them is slow."""
 
+RESERVED_MS = 61_000
 TICKS_MS = (0, 0, 1, 3, 10, 40, 120)
 
 Action = Callable[[], object]
@@ -28,6 +29,7 @@ class Explorer:
         self._random = random.Random(number)
         self._left = MAX_CLIENT_ACTIONS
         self._paces: dict[Task, float] = {}
+        self._lost: set[Connection] = set()
         self.schedule = Schedule(HOSTS[host], lagging=self._random.random() < 0.5)
         self.schedule.reorder = self._random.shuffle
         self._games = self._random.choice((["G"], ["G"], ["G", "H"]))
@@ -60,7 +62,7 @@ class Explorer:
         for task in schedule.runnable():
             pace = self._paces.setdefault(task, self._random.choice(PACES))
             actions.append((pace, partial(schedule.go_on, task)))
-            if self._faults:
+            if self._faults and isinstance(schedule.host, LambdaFunction):
                 actions.append((0.15, partial(schedule.fail, task)))
                 actions.append((0.1, partial(schedule.kill, task)))
         if schedule.running() and not schedule.runnable():
@@ -86,7 +88,11 @@ class Explorer:
             self.schedule.close(self._random.choice(people), self._random.choice((0, 0, 1, 1, 2)))
         elif choice < 0.53:
             self.schedule.die_unnoticed(self._random.choice(people))
-        elif choice < 0.75:
+        elif choice < 0.57 and self._faults:
+            self._lose_next(self._random.choice(people))
+        elif choice < 0.63:
+            self._insist(self._random.choice(people))
+        elif choice < 0.8:
             self._trickle(self._random.choice(people))
         else:
             sender = self._random.choice(people)
@@ -94,12 +100,33 @@ class Explorer:
             target = self._random.choice(NAMES)
             self.schedule.say(sender, self._random.choice(TYPES), target, id_)
 
+    def _lose_next(self, connection: Connection) -> None:
+        if connection not in self._lost:
+            # Two in one invocation would mean that it is gone.
+            self._lost.add(connection)
+            self.schedule.lose_next(connection)
+
+    def _insist(self, sender: Connection) -> None:
+        """Say the same twice at once to a player who has left, and again after the answers."""
+        left = {one.player for one in self.schedule.connections if one.state == "closed"}
+        type_ = self._random.choice(TYPES[:-1])
+        target = self._random.choice(sorted(left - {sender.player}) or NAMES)
+        for _ in range(2):
+            self.schedule.say(sender, type_, target)
+        self._settle()
+        if sender in self.schedule.open():
+            self.schedule.say(sender, type_, target)
+
     def _connect(self, player: str | None = None) -> None:
         number = len(self.schedule.connections)
         key = f"{self._random.choice('abcdefghijkl')}{number}"
         game, player = self._random.choice(self._games), player or self._random.choice(NAMES)
         sessions = (None, "secret-1", "secret-1", "secret-2") if self._with_sessions else (None,)
-        self.schedule.connect(key, game, player, self._random.choice(sessions))
+        session = self._random.choice(sessions)
+        self.schedule.connect(key, game, player, session)
+        if session is not None and self._random.random() < 0.1:
+            # The page is loaded again while it connects.
+            self.schedule.connect(f"{key}r", game, player, session)
 
     def _trickle(self, sender: Connection) -> None:
         there = {one.player for one in self.schedule.open() if one.game == sender.game}
@@ -113,11 +140,16 @@ class Explorer:
         """Check at the end that every name has one owner, which alone sends and receives."""
         schedule = self.schedule
         schedule.tell("--- final checks ---")
+        for one in schedule.connections:
+            one.loses_next = False
         for game in self._games:
             auditor = schedule.connect(f"z{game}", game, "Zed", None)
             self._settle()
             assert auditor.state == "open"
             schedule.say(auditor, "join")
+            for one in schedule.open():
+                if one.game == game and one.key not in schedule.host.stored():
+                    schedule.say(one, "ping")
             self._settle()
             others = {one.player for one in schedule.open() if one.game == game} - {"Zed"}
             for name in sorted(others):
@@ -125,6 +157,13 @@ class Explorer:
 
     def _audit_name(self, auditor: Connection, name: str) -> None:
         schedule = self.schedule
+        while True:
+            # The question finds ghosts out. Their names may be reserved then.
+            asked = schedule.say(auditor, "player-connected", name)
+            self._settle()
+            if not self._is_reserved(auditor.game, name):
+                break
+            schedule.pass_time(RESERVED_MS)
         namesakes = [
             one
             for one in schedule.connections
@@ -134,8 +173,6 @@ class Explorer:
             return  # It looks alive to every probe, but never sends.
         if not any(one.key in schedule.host.stored() for one in namesakes):
             return
-        asked = schedule.say(auditor, "player-connected", name)
-        self._settle()
         said = [schedule.say(one, "player-connected", "Zed") for one in namesakes]
         self._settle()
         heard = [one.sender for one in said if one.delivered_to]
@@ -143,6 +180,13 @@ class Explorer:
             owners = [one.key for one in asked.delivered_to]
             speakers = [one.key for one in heard]
             raise properties.Violation(f"{name}: {owners} receive, {speakers} can send")
+
+    def _is_reserved(self, game: str, name: str) -> bool:
+        reserved = self.schedule.by_key(self.schedule.host.reserved())
+        return any(
+            (one.game, one.player) == (game, name) and one.is_reserved(self.schedule.now_ms)
+            for one in reserved
+        )
 
     def _settle(self) -> None:
         schedule = self.schedule

@@ -4,28 +4,36 @@ Otherwise the schedules would prove nothing. ``pytest -s`` prints the first viol
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from poker_signal.core import invocation, model, room, routing
+from poker_signal.core import invocation, messages, room, routing
+from poker_signal.core.budgets import WaitBudget
 from poker_signal.core.errors import DuplicateName, Superseded
 from poker_signal.core.model import (
     HOST,
     Alive,
     Connect,
+    Disconnect,
     Effect,
     Forget,
     Gone,
     PlayerId,
+    Post,
     Probe,
+    Reach,
     Row,
     Save,
     Signal,
+    Wait,
 )
 from poker_signal.core.room import Room
+from poker_signal.emulator.functions import memory_table
+from poker_signal.lambda_app import table
+from poker_signal.lambda_app.handler import SignalingHandler
 from tests.adversity.scheduler import first_failure
 from tests.support import tiers
 
@@ -34,14 +42,46 @@ SCHEDULES = 500
 Mutation = Callable[[], Any]
 
 
+def _gone(before: Callable[[invocation.Invocation, Any], None]) -> Any:
+    """Run a function before each report of a 410."""
+    real = invocation.Invocation.gone
+
+    def gone(self: invocation.Invocation, effect: Any) -> None:
+        before(self, effect)
+        real(self, effect)
+
+    return mock.patch.object(invocation.Invocation, "gone", gone)
+
+
 def dead_rows_are_found_out_for_nothing() -> Any:
     """Break rule 3: a message whose target is gone is retried with the next owner."""
 
     def gone(self: invocation.Invocation, effect: Any) -> None:
-        self._room = self._room.without(effect.connection_id)
-        self._pending.append(Gone(effect.connection_id))
+        if effect.cause is not None:
+            self._pending.append(Gone(effect.connection_id, effect.cause.at))
 
     return mock.patch.object(invocation.Invocation, "gone", gone)
+
+
+def one_410_deletes_a_row() -> Any:
+    """Break rule 3: a row is deleted only after two 410s."""
+    return _gone(lambda self, effect: self._suspects.add(effect.connection_id))
+
+
+@contextmanager
+def _never_young(*causes: type) -> Iterator[None]:
+    """Let no 410 be that of a connection that may be opening, if the cause is of these types."""
+    asked: list[Any] = [None]
+    real = Row.is_young
+
+    def is_young(self: Row, at: int) -> bool:
+        return not isinstance(asked[0], causes) and real(self, at)
+
+    def ask(self: invocation.Invocation, effect: Any) -> None:
+        asked[0] = effect.cause
+
+    with _gone(ask), mock.patch.object(Row, "is_young", is_young):
+        yield
 
 
 def joiners_of_a_taken_name_are_refused_unasked() -> Any:
@@ -69,6 +109,88 @@ def late_losers_throw_the_winner_out() -> Any:
             return [Save(event.row), *(Forget(row.connection_id) for row in others)]
 
     return mock.patch.object(routing, "_admit", admit)
+
+
+def names_are_not_reserved() -> Any:
+    """Break reservations: a connection with a session leaves one."""
+    real = invocation.route
+
+    def route(event: Any, *more: Any) -> list[Effect]:
+        effects = real(event, *more)
+        if isinstance(event, Disconnect | Gone):
+            return [Forget(event.connection_id)]
+        return effects
+
+    return mock.patch.object(invocation, "route", route)
+
+
+@contextmanager
+def names_are_reserved_for_hours() -> Iterator[None]:
+    """Break reservations: they last a minute."""
+    with ExitStack() as stack:
+        for module in (invocation, table, memory_table):
+            stack.enter_context(mock.patch.object(module, "RESERVED_S", 7200))
+        yield
+
+
+def reservations_own_no_name() -> Any:
+    """Break reservations: they own their name."""
+    real = Room.named
+
+    def named(self: Room, player_id: PlayerId, at: int) -> list[Row]:
+        return [row for row in real(self, player_id, at) if row.left_at is None]
+
+    return mock.patch.object(Room, "named", named)
+
+
+def _misses(may_appear: bool) -> Mutation:
+    """Let every missing target be waited for, or none."""
+    real = routing._miss
+    return lambda: mock.patch.object(
+        routing, "_miss", lambda signal, target_id, _: real(signal, target_id, may_appear)
+    )
+
+
+def each_pair_waits_once() -> Any:
+    """Break the budget of waits: a pair that has not waited in vain may wait again."""
+    real = WaitBudget.allows
+
+    def allows(self: WaitBudget, wait: Wait) -> bool:
+        is_allowed = real(self, wait)
+        self.note_vain(wait.signal)
+        return is_allowed
+
+    return mock.patch.object(WaitBudget, "allows", allows)
+
+
+def senders_without_a_row_are_not_closed() -> Any:
+    """Break the answer to a connection without a row: it is closed."""
+    real = invocation.Invocation._answer
+    return mock.patch.object(
+        invocation.Invocation, "_answer", lambda self, error: real(self, error)[:1]
+    )
+
+
+def pings_without_a_row_are_answered() -> Any:
+    """Break the answer to a connection without a row: a ping gets it too."""
+    real = routing._pass_on
+
+    def pass_on(signal: Signal, *more: Any) -> list[Effect]:
+        if signal.type == messages.PING:
+            return [Post(signal.sender, messages.PONG)]
+        return real(signal, *more)
+
+    return mock.patch.object(routing, "_pass_on", pass_on)
+
+
+def failed_notes_fail_messages() -> Any:
+    """Break the function's bookkeeping: a failure harms no message."""
+
+    def note(self: SignalingHandler, reach: Reach) -> bool:
+        self._table.reach(*reach)
+        return True
+
+    return mock.patch.object(SignalingHandler, "_note", note)
 
 
 def no_host_is_protected() -> Any:
@@ -151,6 +273,7 @@ ANYWHERE: dict[str, Mutation] = {
     "newest_connection_owns_a_name": _sorted_by(latest_first=True),
     "oldest_connection_owns_a_name": _sorted_by(latest_first=False),
     "dead_rows_are_found_out_for_nothing": dead_rows_are_found_out_for_nothing,
+    "one_410_deletes_a_row": one_410_deletes_a_row,
     # Only the owner of a name sends under it.
     "any_sender_uses_any_name": lambda: _without_probes(lambda signal: signal.type == "join"),
     # Rule 4
@@ -170,6 +293,16 @@ ANYWHERE: dict[str, Mutation] = {
     ),
     "no_host_is_protected": no_host_is_protected,
     "protected_hosts_refuse_even_when_dead": protected_hosts_refuse_even_when_dead,
+    # Reservations: a session's name is kept for a minute.
+    "names_are_not_reserved": names_are_not_reserved,
+    "names_are_reserved_for_hours": names_are_reserved_for_hours,
+    "reservations_own_no_name": reservations_own_no_name,
+    # A message waits for a reason only, and no pair twice in vain.
+    "every_missing_target_is_waited_for": _misses(may_appear=True),
+    "no_missing_target_is_waited_for": _misses(may_appear=False),
+    "pairs_wait_in_vain_for_ever": lambda: mock.patch.object(WaitBudget, "note_vain"),
+    "each_pair_waits_once": each_pair_waits_once,
+    "no_message_may_wait": lambda: mock.patch.object(WaitBudget, "allows", return_value=False),
 }
 AT_ONCE: dict[str, Mutation] = {
     "late_losers_throw_the_winner_out": late_losers_throw_the_winner_out,
@@ -179,16 +312,22 @@ AT_ONCE: dict[str, Mutation] = {
         routing,
         "_is_early",
         lambda signal, sender, target: (
-            signal.type == "ice-candidate" and not sender.reached and signal.waits < 10
+            signal.type == "ice-candidate"
+            and not sender.reached
+            and signal.waits < routing.MAX_WAITS
         ),
     ),
+    "given_up_candidates_are_not_noted": lambda: mock.patch.object(
+        routing, "is_noted", lambda signal: signal.type in messages.DESCRIPTIONS
+    ),
+    "failed_notes_fail_messages": failed_notes_fail_messages,
+    "lag_is_not_noticed": lambda: mock.patch.object(Room, "lagging", lambda self: self),
     # A connection opens only after its ``$connect`` has returned; until then it looks like a ghost.
-    "ghosts_settle_as_soon_as_they_are_stored": lambda: mock.patch.object(
-        model, "OPENING_S", -7200
-    ),
-    "connecting_rows_are_deleted": lambda: mock.patch.object(
-        Row, "is_settling", return_value=False
-    ),
+    "connecting_rows_are_deleted": lambda: _never_young(Signal),
+    "connecting_hosts_are_displaced": lambda: _never_young(Connect),
+    # A connection without a row: it was taken over while it opened.
+    "senders_without_a_row_are_not_closed": senders_without_a_row_are_not_closed,
+    "pings_without_a_row_are_answered": pings_without_a_row_are_answered,
 }
 """For `lambda` only: in process no message overtakes and no connection is seen while opening."""
 

@@ -10,6 +10,7 @@ from tests.support.dynamodb import Pause, client_error
 State = Literal["pending", "open", "refused", "closed"]
 
 LIFETIME_MS = 7_200_000
+YOUNG_S = 30
 
 
 @dataclass(eq=False)
@@ -27,9 +28,11 @@ class Connection:
     is_stuck: bool = False
     """True if its client is dead but API Gateway does not notice, and accepts every post."""
     was_saved: bool = False
-    saved_ms: int | None = None
-    """Time at which its row was first seen in the table."""
     opened_ms: int | None = None
+    loses_next: bool = False
+    """True if the next post or probe is answered 410 although it is open."""
+    reserved_until_s: int | None = None
+    """Epoch seconds until which its name is reserved; None: it never was."""
     seat: tuple[int, str] = (0, "")
     """Age of the connection that first took this seat; a takeover inherits it."""
 
@@ -44,6 +47,18 @@ class Connection:
     def is_expired(self, at_ms: int) -> bool:
         """Return whether its row has expired."""
         return at_ms // 1000 > self.connected_ms // 1000 + LIFETIME_MS // 1000
+
+    def was_open_at(self, at_ms: int) -> bool:
+        """Return whether it had opened by then."""
+        return self.opened_ms is not None and self.opened_ms <= at_ms
+
+    def is_reserved(self, at_ms: int) -> bool:
+        """Return whether a reservation of its name counts, if the table still has it."""
+        return self.reserved_until_s is not None and at_ms // 1000 <= self.reserved_until_s
+
+    def is_young(self, at_ms: int) -> bool:
+        """Return whether it is so new that a 410 may mean that it is not open yet."""
+        return abs(at_ms // 1000 - self.connected_ms // 1000) <= YOUNG_S
 
     def is_same_seat(self, other: "Connection") -> bool:
         """Return whether both are the same player with the same session."""
@@ -86,6 +101,11 @@ class Said:
     text: str
     delivered_to: list[Connection] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """Its type and number."""
+        return f"{self.type} {self.number}"
+
 
 class Gateway:
     """``@connections`` with the methods of botocore's client."""
@@ -94,13 +114,14 @@ class Gateway:
         self.connections: dict[str, Connection] = {}
         self.on_frame: Any = lambda connection, frame: None
         self.on_close: Any = lambda connection: None
+        self.on_loss: Any = lambda connection: None
         self._pause = pause
 
     def post_to_connection(self, *, ConnectionId: str, Data: bytes) -> None:
         """Send a frame."""
         kind = json.loads(Data)["type"]
         self._pause(f"PostToConnection {ConnectionId} {kind}")
-        connection = self._open(ConnectionId)
+        connection = self._reachable(ConnectionId)
         if connection is not None:
             self.on_frame(connection, Data.decode())
         self._answer(f"PostToConnection {ConnectionId} {kind}", connection)
@@ -108,7 +129,7 @@ class Gateway:
     def get_connection(self, *, ConnectionId: str) -> None:
         """Check that a connection is open."""
         self._pause(f"GetConnection {ConnectionId}")
-        self._answer(f"GetConnection {ConnectionId}", self._open(ConnectionId))
+        self._answer(f"GetConnection {ConnectionId}", self._reachable(ConnectionId))
 
     def delete_connection(self, *, ConnectionId: str) -> None:
         """Close a connection."""
@@ -117,6 +138,17 @@ class Gateway:
         if connection is not None:
             self.on_close(connection)
         self._answer(f"DeleteConnection {ConnectionId}", connection)
+
+    def close(self) -> None:
+        """Do nothing, as there are no TCP connections."""
+
+    def _reachable(self, key: str) -> Connection | None:
+        connection = self._open(key)
+        if connection is None or not connection.loses_next:
+            return connection
+        connection.loses_next = False
+        self.on_loss(connection)
+        return None
 
     def _open(self, key: str) -> Connection | None:
         # The connection is gone (410) before its 101 is written, and after its end.

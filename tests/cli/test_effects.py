@@ -65,12 +65,20 @@ def test_effects_come_in_order_and_the_response_last(tmp_path: Path) -> None:
 
 def test_a_connection_can_be_said_to_be_gone(tmp_path: Path) -> None:
     """`--gone` makes a connection a ghost: its row is deleted and the join fails."""
-    printed = lines(invoke(tmp_path, message("a", '{"type":"join"}'), ROOM, "--gone", "h"))
-    assert [line.get("effect") for line in printed] == [
-        *("Post", "Forget", "ReadAgain", "Post"),
-        None,
-    ]
+    event = message("a", '{"type":"join"}')
+    printed = lines(invoke(tmp_path, event, ROOM, "--gone", "h"))
+    assert [line.get("effect") for line in printed] == ["Post", "Probe", "Forget", "Post", None]
+    left_at = event["requestContext"]["requestTimeEpoch"] // 1000
+    assert printed[2] == {"effect": "Forget", "connection_id": "h", "left_at": left_at}
     assert "HOST_NOT_FOUND" in printed[3]["data"]
+
+
+def test_a_row_may_be_a_reservation(tmp_path: Path) -> None:
+    """`leftAt` makes a row a reservation: the join waits for its player, then fails."""
+    room = [{**ROOM[0], "session": "5e55", "leftAt": 1_707_503_000}, ROOM[1]]
+    wait, post, _ = lines(invoke(tmp_path, message("a", '{"type":"join"}'), room))
+    assert wait == {"effect": "Wait", "seconds": 0.0, "reads_game": True}
+    assert "HOST_NOT_FOUND" in post["data"]
 
 
 def test_a_connect_shows_the_row_and_a_probe(tmp_path: Path) -> None:
@@ -104,10 +112,11 @@ def test_every_recorded_event_is_answered(path: Path) -> None:
 
 def test_the_event_may_come_on_standard_input_and_without_a_room() -> None:
     """The event may come from stdin; without `--room`, not even the sender has a row."""
-    for type_, answer in (("ping", '{"type":"pong"}'), ("join", "NOT_CONNECTED")):
+    for type_ in ("ping", "join"):
         text = json.dumps(message("a", f'{{"type":"{type_}"}}'))
-        result = CliRunner().invoke(main, ["effects", "-"], input=text)
-        assert answer in lines(result)[0]["data"]
+        post, close, _ = lines(CliRunner().invoke(main, ["effects", "-"], input=text))
+        assert "NOT_CONNECTED" in post["data"]
+        assert close == {"effect": "Close", "connection_id": "a"}
 
 
 @pytest.mark.parametrize(

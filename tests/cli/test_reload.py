@@ -127,15 +127,15 @@ def test_rows_get_the_fields_that_are_added(package: Path) -> None:
 def test_a_mistake_keeps_what_runs_and_is_said(package: Path) -> None:
     """An error is reported with file and line, and the old code runs until it is fixed."""
     routing = package / "core" / "routing.py"
-    good = routing.read_text()
+    good, edited = routing.read_text(), "MAX_SEAT_PROBES = 3"
     with emulate(package) as (stderr, url), peer(url, "HOST") as host:
         for mistake, words in (
-            ("WAIT_S = = 0.1", "SyntaxError: invalid syntax"),
-            ("WAIT_S = 1 / 0", "ZeroDivisionError: division by zero"),
+            ("MAX_SEAT_PROBES = = 3", "SyntaxError: invalid syntax"),
+            ("MAX_SEAT_PROBES = 1 / 0", "ZeroDivisionError: division by zero"),
             ("raise SystemExit(3)", "SystemExit: 3"),
         ):
-            line = good[: good.index("WAIT_S = ")].count("\n") + 1
-            routing.write_text(good.replace("WAIT_S = 0.1", mistake))
+            line = good[: good.index(edited)].count("\n") + 1
+            routing.write_text(good.replace(edited, mistake))
             assert said(stderr, "code") == (
                 f"code not swapped: {routing}:{line}: {words}; the old code goes on\n"
             )

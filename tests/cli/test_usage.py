@@ -48,7 +48,7 @@ WRONG_USAGE = {
     "emulate --fault reorder --fault reorder": "--fault reorder: is active already",
     "emulate --seed x": "Invalid value for '--seed'",
     "emulate --fault index-lag=1s --handler lambda --dynamodb http://x:1": (
-        "--fault index-lag needs --handler core or --dynamodb moto"
+        "--fault index-lag and fail-update need --handler core or --dynamodb moto"
     ),
     "emulate --dynamodb moto": "--dynamodb is for --handler lambda",
     "emulate --handler lambda --dynamodb memory": "--dynamodb moto",

@@ -8,17 +8,17 @@ from hypothesis import strategies as st
 from poker_signal.core.invocation import Invocation
 from poker_signal.core.model import (
     HOST,
+    RESERVED_S,
+    ROW_LIFETIME_S,
     Connect,
     ConnectionId,
     Effect,
     GameId,
-    LookAgain,
     Message,
     PlayerId,
     Post,
     Probe,
     Reach,
-    ReadAgain,
     Row,
     Signal,
     Wait,
@@ -62,6 +62,16 @@ def row(
     )
 
 
+def young(member: Row) -> Row:
+    """Return a row as if it was just stored: its WebSocket handshake may still be going on."""
+    return member._replace(ttl=AT + ROW_LIFETIME_S)
+
+
+def reserved(member: Row, left_at: int = AT) -> Row:
+    """Return the reservation that a row becomes when its connection ends."""
+    return member._replace(left_at=left_at, ttl=left_at + RESERVED_S, reached=frozenset())
+
+
 def connect(newcomer: Row) -> Connect:
     """Return the event of a newcomer's WebSocket handshake."""
     return Connect(newcomer, AT)
@@ -80,34 +90,30 @@ def signal(
     payload: str = "null",
     id_: str | None = None,
     waits: int = 0,
-    looks: int = 0,
 ) -> Signal:
     """Return a message as it is after parsing; ``payload`` is JSON text."""
     target = None if target_id is None else PlayerId(target_id)
-    return Signal(sender.connection_id, AT, type_, target, payload, id_, waits, looks=looks)
+    return Signal(sender.connection_id, AT, type_, target, payload, id_, waits)
 
 
 def perform(invocation: Invocation, gone: Iterable[Row] = ()) -> list[Effect]:
     """Act as the host; every connection is open, except those of ``gone``."""
-    nobody_there = {dead.connection_id for dead in gone}
-    return perform_if(lambda connection_id: connection_id not in nobody_there, invocation)
+    dead = {member.connection_id for member in gone}
+    return perform_if(lambda connection_id: connection_id not in dead, invocation)
 
 
 def perform_if(is_open: Callable[[ConnectionId], bool], invocation: Invocation) -> list[Effect]:
-    """Act as the host; ask ``is_open`` anew for each Post, Probe and LookAgain.
+    """Act as a host that has no time for waiting; ask ``is_open`` anew for each Post and Probe.
 
-    Return the effects that others notice: no Reach, Wait, ReadAgain or LookAgain.
+    Return the effects that others notice: no Reach or Wait.
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
-        if not isinstance(effect, Reach | Wait | ReadAgain | LookAgain):
+        if not isinstance(effect, Reach | Wait):
             performed.append(effect)
         match effect:
-            case Wait() | ReadAgain():
+            case Wait():
                 invocation.waited_enough(effect)
-            case LookAgain():
-                there = is_open(effect.connection_id)
-                (invocation.alive if there else invocation.gone)(effect)
             case Post() | Probe() if not is_open(effect.connection_id):
                 invocation.gone(effect)
             case Post():

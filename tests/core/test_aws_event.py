@@ -149,7 +149,15 @@ def test_the_event_type_decides_and_not_the_route_key(route_key: str) -> None:
     """A message is a message, whatever route the API is configured with."""
     assert isinstance(parse_event(changed("message", routeKey=route_key)), Message)
     event = changed("disconnect", routeKey=route_key)
-    assert parse_event(event) == Disconnect(event["requestContext"]["connectionId"])
+    connection_id = event["requestContext"]["connectionId"]
+    assert parse_event(event) == Disconnect(connection_id, at=1707503069)
+
+
+@pytest.mark.parametrize("at_ms", [None, "1707503069", True], ids=["missing", "text", "boolean"])
+def test_a_disconnect_may_lack_its_moment(at_ms: object) -> None:
+    """The row must be deleted all the same, so the event is not malformed."""
+    event = changed("disconnect", requestTimeEpoch=at_ms)
+    assert parse_event(event) == Disconnect(event["requestContext"]["connectionId"], at=None)
 
 
 def test_names_arrive_decoded_and_of_a_repeated_parameter_the_last_counts() -> None:

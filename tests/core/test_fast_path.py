@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from poker_signal.core import fast_path, messages
 from poker_signal.core.configuration import MAX_FRAME_BYTES, Rules, Topology
 from poker_signal.core.invocation import Invocation
-from poker_signal.core.model import ConnectionId, Effect, Message, Post, Row
+from poker_signal.core.model import (
+    OPENING_S,
+    ROW_LIFETIME_S,
+    ConnectionId,
+    Effect,
+    Message,
+    Post,
+    Row,
+)
 from poker_signal.core.room import Room
 from tests.core.build import AT, json_values, message, row
 
@@ -143,14 +151,15 @@ def test_the_number_of_lanes_is_bounded() -> None:
 names = st.sampled_from(["HOST", "Alice", "Bob"])
 rows = st.lists(
     st.builds(
-        lambda name, second, number, ttl, reached: row(
+        lambda name, second, number, ttl, reached, left_at: row(
             name, second, connection_id=f"c{number}", ttl=AT + ttl
-        )._replace(reached=frozenset(ConnectionId(f"c{other}") for other in reached)),
+        )._replace(reached=frozenset(ConnectionId(f"c{n}") for n in reached), left_at=left_at),
         names,
         st.integers(0, 3),
         st.integers(0, 4),
-        st.sampled_from([-1, 0, 1, 7000]),
+        st.sampled_from([-1, 0, 1, 7000, ROW_LIFETIME_S - OPENING_S]),
         st.frozensets(st.integers(0, 4)),
+        st.sampled_from([None, None, None, AT - 1]),
     ),
     unique_by=lambda row: row.connection_id,
     min_size=2,

@@ -1,7 +1,8 @@
 """One event and all its effects, with a host that performs and reports them."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -14,30 +15,30 @@ from poker_signal.core.errors import (
     DuplicateName,
     GameFull,
     HostNotFound,
+    HostProtected,
 )
 from poker_signal.core.event_parser import response_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     HOST,
     ROW_LIFETIME_S,
+    Close,
     Connect,
     ConnectionId,
     Disconnect,
     Effect,
     Forget,
-    LookAgain,
     Message,
     PlayerId,
     Post,
     Probe,
-    ReadAgain,
+    Reach,
     Row,
     Save,
-    Signal,
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS
+from poker_signal.core.routing import MAX_SEAT_PROBES, MAX_WAITS, PAUSES_S
 from tests.core.build import (
     AT,
     connect,
@@ -46,8 +47,10 @@ from tests.core.build import (
     message,
     perform,
     perform_if,
+    reserved,
     row,
     signal,
+    young,
 )
 
 TABLET = row("HOST", 0)
@@ -61,23 +64,26 @@ OFFER = '{"type":"offer","targetId":"Bob"}'
 OFFERED = '{"type":"offer","senderId":"Alice","payload":null}'
 OFFER_WITH_ID = '{"type":"offer","targetId":"Bob","id":"7"}'
 ACK = '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
+CANDIDATE = '{"type":"ice-candidate","targetId":"Bob"}'
 
 
 def play(invocation: Invocation, answer: Callable[[Effect], Any]) -> list[Effect]:
     """Act as the host; ``answer`` returns the outcome of an effect.
 
-    It is the sender's row for a Wait, the room for a ReadAgain, and for others whether the
-    connection is open (None: the call was throttled).
+    It is what was read for a Wait: the sender's row, or the game with it. For others it is whether
+    the connection is open (None: the call was throttled).
     """
     performed: list[Effect] = []
     for effect in invocation.effects():
         performed.append(effect)
         match effect:
-            case Wait():
-                invocation.waited(effect, answer(effect))
-            case ReadAgain():
-                invocation.read_again(effect, answer(effect))
-            case Post() | Probe() | LookAgain():
+            case Wait(_, said):
+                read = answer(effect)
+                if isinstance(read, Room):
+                    invocation.waited(effect, read.row(said.sender, AT), read)
+                else:
+                    invocation.waited(effect, read)
+            case Post() | Probe():
                 is_open = answer(effect)
                 if is_open is None:
                     invocation.throttled(effect)
@@ -95,10 +101,20 @@ def kinds(effects: list[Effect]) -> list[type]:
     return [type(effect) for effect in effects]
 
 
-def is_tablets(effect: Effect) -> bool:
-    """Return whether an effect is for the tablet's connection."""
-    assert isinstance(effect, Post | Probe | LookAgain)
-    return effect.connection_id == TABLET.connection_id
+def answering(*answers: Any) -> Callable[[Effect], Any]:
+    """Return the answers to the effects for the tablet's connection; all others are open."""
+    left = iter(answers)
+
+    def answer(effect: Effect) -> Any:
+        return next(left) if isinstance(effect, Wait) or is_to(TABLET, effect) else True
+
+    return answer
+
+
+def is_to(member: Row, effect: Effect) -> bool:
+    """Return whether a Post or Probe is for the connection of a row."""
+    assert isinstance(effect, Post | Probe)
+    return effect.connection_id == member.connection_id
 
 
 # --- delivered ---
@@ -113,43 +129,156 @@ def test_a_message_that_arrives_is_delivered() -> None:
     assert invocation.outcome == Outcome("delivered")
 
 
+@pytest.mark.parametrize(
+    ("body", "others"),
+    [
+        ('{"type":"join","id":"7"}', [ACK.replace("Bob", "HOST")]),
+        (OFFER_WITH_ID, [Reach(ALICE.connection_id, BOB.connection_id), ACK]),
+        (OFFER, [Reach(ALICE.connection_id, BOB.connection_id)]),
+    ],
+    ids=["id", "noted, id", "noted"],
+)
+def test_a_delivery_is_noted_before_it_is_acknowledged(body: str, others: list[Any]) -> None:
+    """A message that did not wait has not waited in vain."""
+    invocation = Invocation(message(ALICE, body), ROOM)
+    _, *rest = play(invocation, answering(True))
+    assert [effect.data if isinstance(effect, Post) else effect for effect in rest] == others
+    assert invocation.vain is None
+
+
 def test_a_ping_ends_as_a_pong() -> None:
-    """A ping gets a pong, even without a row, and whatever other members it has."""
-    invocation = Invocation(message(ALICE, '{"type":"ping","id":"7","targetId":7}'), Room())
-    assert heard(perform(invocation)) == [(ALICE.connection_id, '{"type":"pong"}')]
-    assert invocation.outcome == Outcome("pong")
+    """A ping gets a pong, whatever other members it has, and no other attempt if that is lost."""
+    for gone in ([], [ALICE]):
+        body = '{"type":"ping","id":"7","targetId":7}'
+        invocation = Invocation(message(ALICE, body), Room([ALICE]))
+        assert perform(invocation, gone) == [Post(ALICE.connection_id, messages.PONG)]
+        assert invocation.outcome == Outcome("pong")
+
+
+# --- senders without a row ---
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (OFFER_WITH_ID, "undelivered"),
+        (CANDIDATE, "undelivered"),
+        (JOIN, "error"),
+        ('{"type":"ping"}', "error"),
+        ('{"type":"fold","targetId":"Bob"}', "error"),
+        ('{"type":"offer"}', "error"),
+        ('{"type":7}', "error"),
+        ("nonsense", "error"),
+    ],
+)
+@pytest.mark.parametrize(
+    "room",
+    [Room(), Room([TABLET, ALICE._replace(ttl=AT - 1)]), Room([TABLET, reserved(ALICE)])],
+    ids=["no row", "expired", "reserved"],
+)
+def test_a_connection_without_a_row_hears_so_and_is_closed(
+    body: str, name: str, room: Room
+) -> None:
+    """No client may believe that it is in a game, whatever it sends."""
+    invocation = Invocation(message(ALICE, body), room)
+    post, *rest = perform(invocation, gone=[ALICE])
+    assert isinstance(post, Post)
+    assert post.connection_id == ALICE.connection_id
+    frame = json.loads(post.data)
+    assert (frame["type"], frame["payload"]["code"]) == (name, "NOT_CONNECTED")
+    assert frame.get("id") == ("7" if body == OFFER_WITH_ID else None)
+    assert rest == [Close(ALICE.connection_id)]
+    assert invocation.outcome.name == name
+
+
+@pytest.mark.parametrize(
+    ("body", "answer"),
+    [
+        ('{"type":"ping"}', "pong"),
+        (JOIN, "RATE_LIMITED"),
+        ('{"type":"fold","targetId":"Bob"}', "UNKNOWN_TYPE"),
+        ("nonsense", "INVALID_MESSAGE"),
+    ],
+)
+@pytest.mark.parametrize("is_over_limit", [True, False], ids=["above the rate", "connected"])
+def test_other_answers_close_no_connection(body: str, answer: str, is_over_limit: bool) -> None:
+    """A message above the rate is answered without a read, so it needs no row."""
+    event = message(ALICE, body)._replace(is_over_limit=is_over_limit)
+    invocation = Invocation(event, Room() if is_over_limit else Room([ALICE]))
+    assert invocation.needs_row() is not is_over_limit
+    assert invocation.needs_game() is (body == JOIN and not is_over_limit)
+    (post,) = play(invocation, answering())
+    assert isinstance(post, Post)
+    assert post.connection_id == ALICE.connection_id
+    assert (answer if is_over_limit or body != JOIN else "HOST_NOT_FOUND") in post.data
+    assert invocation.vain is None
 
 
 # --- dead rows ---
 
 
 def test_a_dead_row_costs_no_live_player_a_message() -> None:
-    """A dead row is deleted, the next owner of the name gets the message, and an ack is sent."""
+    """A dead row is deleted, the next owner of the name gets the message, and an ack is sent.
+
+    No call follows an ack that is lost: the sender's $disconnect comes, or the next post tells.
+    """
     second, third = row("Bob", 8), row("Bob", 9)
     invocation = Invocation(message(ALICE, OFFER_WITH_ID), Room([ALICE, BOB, second, third]))
     cause = signal(ALICE, "offer", "Bob", id_="7")
     bob = PlayerId("Bob")
     assert perform(invocation, gone=[BOB, second, ALICE]) == [
         Post(BOB.connection_id, OFFERED, cause, bob),
-        Forget(BOB.connection_id),
+        Probe(BOB.connection_id, bob, cause),
+        Forget(BOB.connection_id, left_at=AT),
         Post(second.connection_id, OFFERED, cause, bob),
-        Forget(second.connection_id),
+        Probe(second.connection_id, bob, cause),
+        Forget(second.connection_id, left_at=AT),
         Post(third.connection_id, OFFERED, cause, bob),
         Post(ALICE.connection_id, ACK),
-        Forget(ALICE.connection_id),
     ]
     assert invocation.outcome == Outcome("delivered")
 
 
-def test_a_pong_to_a_closed_connection_is_not_tried_again() -> None:
-    """Even a young row is deleted: its connection has sent a message, so it was open."""
-    alice = young(ALICE)
-    invocation = Invocation(message(alice, '{"type":"ping"}'), ROOM.adding(alice))
-    assert perform(invocation, gone=[alice]) == [
-        Post(alice.connection_id, messages.PONG),
-        Forget(alice.connection_id),
-    ]
-    assert invocation.outcome == Outcome("pong")
+@pytest.mark.parametrize(
+    ("answers", "effects", "outcome"),
+    [
+        ([False, False], [Post, Probe, Forget, Post], "error"),
+        ([False, True, True], [Post, Probe, Post], "delivered"),
+        ([False, True, False], [Post, Probe, Post, Forget, Post], "error"),
+        ([False, None], [Post, Probe, Post], "error"),
+    ],
+    ids=["gone", "alive", "gone in the end", "throttled"],
+)
+def test_one_410_deletes_no_row(
+    answers: list[bool | None], effects: list[type], outcome: str
+) -> None:
+    """A second call decides; a target that it finds alive gets the message again."""
+    invocation = Invocation(message(ALICE, JOIN), ROOM)
+    assert kinds(play(invocation, answering(*answers))) == effects
+    assert invocation.outcome.name == outcome
+
+
+def test_a_dead_row_of_a_session_becomes_a_reservation() -> None:
+    """The name stays its own: the message waits for its player, and reaches no stranger."""
+    tablet, stranger = TABLET._replace(session="s1"), row("HOST", 9)
+    room = Room([tablet, stranger, ALICE])
+    invocation = Invocation(message(ALICE, JOIN), room)
+    effects = play(invocation, answering(False, False, *[room] * MAX_WAITS))
+    assert kinds(effects) == [Post, Probe, Forget, *[Wait] * MAX_WAITS, Post]
+    assert effects[2] == Forget(tablet.connection_id, left_at=AT)
+    assert isinstance(invocation.outcome.error, HostNotFound)
+
+
+def test_an_owner_that_is_gone_leaves_its_name_to_the_sender_unless_it_has_a_session() -> None:
+    """A reservation refuses the sender until its player comes back or it expires."""
+    again = row("Bob", 9)
+    for session, outcome in ((None, "delivered"), ("s1", "error")):
+        room = Room([TABLET, BOB._replace(session=session), again])
+        invocation = Invocation(message(again, JOIN), room)
+        effects = perform(invocation, gone=[BOB])
+        assert kinds(effects) == [Probe, Probe, Forget, Post]
+        assert invocation.outcome.name == outcome
+        assert isinstance(invocation.outcome.error, DuplicateName) is (session is not None)
 
 
 # --- connecting and leaving ---
@@ -160,32 +289,54 @@ def test_a_pong_to_a_closed_connection_is_not_tried_again() -> None:
     [
         (connect(BOB), Save(BOB), "connected"),
         (Disconnect(BOB.connection_id), Forget(BOB.connection_id), "disconnected"),
+        (Disconnect(BOB.connection_id, AT), Forget(BOB.connection_id, AT), "disconnected"),
     ],
-    ids=["connects", "disconnects"],
+    ids=["connects", "disconnects", "disconnects at some time"],
 )
 def test_who_comes_is_saved_and_who_leaves_is_forgotten(
     event: Connect | Disconnect, effect: Effect, outcome: str
 ) -> None:
     """Peers get no message about it: they notice by their own data channels."""
     invocation = Invocation(event, Room([TABLET, ALICE]))
-    assert invocation.needs_room()
+    assert invocation.needs_row()
+    assert invocation.needs_game()
     assert perform(invocation) == [effect]
     assert invocation.outcome == Outcome(outcome)
 
 
-def test_a_ghost_makes_room_for_a_newcomer() -> None:
-    """The ghost is deleted, and no further connection is probed."""
-    carol = row("Carol", 9)
-    asks = connect(carol)
-    found = asks._replace(seated=frozenset({ALICE.player_id}))
-    invocation = Invocation(asks, ROOM, Rules(seats=2))
-    assert perform(invocation, gone=[BOB]) == [
-        Probe(ALICE.connection_id, ALICE.player_id, cause=asks),
-        Probe(BOB.connection_id, BOB.player_id, cause=found),
-        Forget(BOB.connection_id),
-        Save(carol),
-    ]
-    assert invocation.outcome == Outcome("connected")
+@pytest.mark.parametrize(
+    ("bob", "first", "probed", "ends"),
+    [
+        (BOB, "e", "BB", [Forget(BOB.connection_id, AT), Save]),
+        (BOB, "d", "ABB", [Save]),
+        (young(BOB), "e", "BA", []),
+        (BOB._replace(session="s1"), "e", "BBA", [Forget(BOB.connection_id, AT)]),
+    ],
+    ids=["gone", "the last probe", "may be opening", "session"],
+)
+def test_a_ghost_makes_room_for_a_newcomer_after_two_410s(
+    bob: Row, first: str, probed: str, ends: list[Any]
+) -> None:
+    """The third probe decides alone; a row that may be opening, or is reserved, keeps its seat."""
+    carol = row("Carol", 9, connection_id=first)  # ord("d") is 100: it starts at Alice
+    invocation = Invocation(connect(carol), ROOM.adding(bob), Rules(seats=2))
+    effects = perform(invocation, gone=[bob])
+    probes = [effect for effect in effects if isinstance(effect, Probe)]
+    assert "".join(probe.player_id[0] for probe in probes) == probed
+    rest = [effect for effect in effects if not isinstance(effect, Probe)]
+    assert rest == [Save(carol) if effect is Save else effect for effect in ends]
+    assert isinstance(invocation.outcome.error, GameFull) is (Save not in ends)
+
+
+@pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
+def test_a_protected_host_that_answers_410_keeps_its_game_for_now(is_young: bool) -> None:
+    """A young one may be opening and counts as alive; an old one becomes a reservation."""
+    host, asks = row("HOST", 0, session="s1"), connect(row("HOST", 9))
+    invocation = Invocation(asks, Room([young(host) if is_young else host]))
+    probe = Probe(host.connection_id, HOST, asks)
+    ends = [] if is_young else [probe, Forget(host.connection_id, left_at=AT)]
+    assert perform(invocation, gone=[host]) == [probe, *ends]
+    assert isinstance(invocation.outcome.error, HostProtected)
 
 
 SENTENCES = {
@@ -224,83 +375,59 @@ def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
     }
 
 
-# --- connections that may not be open yet ---
+# --- connections that may not be open yet, and rows that the index may not list yet ---
 
 
-def young(member: Row) -> Row:
-    """Return a row as if it was just stored: its WebSocket handshake may still be going on."""
-    return member._replace(ttl=AT + ROW_LIFETIME_S)
-
-
-@pytest.mark.parametrize("opens", ["HOST-9", "HOST-8", "none", "throttled"])
-def test_a_connection_that_still_opens_is_passed_over_and_looked_for_later(opens: str) -> None:
-    """A row that answers 410 but may be opening is skipped; the next owner gets the message.
-
-    The row is probed one second later: it is deleted if it is gone, but not if that is throttled.
-    """
-    newest, ghost = young(row("HOST", 9)), young(row("HOST", 8))
-    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, ghost, newest, ALICE]))
-    looks = [LookAgain(1.0, ghost.connection_id), LookAgain(0, newest.connection_id)]
-
-    def answer(effect: Effect) -> bool | None:
-        if effect not in looks:
-            return is_tablets(effect)
-        return None if opens == "throttled" else effect.connection_id == opens
-
-    effects = play(invocation, answer)
+def test_a_connection_that_still_opens_is_passed_over_and_not_deleted() -> None:
+    """A row that answers 410 but may be opening is skipped; the next owner gets the message."""
+    newest, next_one = young(row("HOST", 9)), young(row("HOST", 8))
+    invocation = Invocation(message(ALICE, JOIN), Room([TABLET, next_one, newest, ALICE]))
+    effects = perform(invocation, gone=[newest, next_one])
+    assert kinds(effects) == [Post, Post, Post]
     assert [connection_id for connection_id, _ in heard(effects)] == ["HOST-9", "HOST-8", "HOST-0"]
-    assert effects[3:] == [
-        looks[0],
-        *([] if opens in ("HOST-8", "throttled") else [Forget(ghost.connection_id)]),
-        looks[1],
-        *([] if opens in ("HOST-9", "throttled") else [Forget(newest.connection_id)]),
-    ]
     assert invocation.outcome == Outcome("delivered")
 
 
-def test_a_protected_host_that_is_still_connecting_keeps_its_row() -> None:
-    """The second host, without the session, is let in and owns nothing."""
-    protected, newcomer = young(row("HOST", 0, session="s1")), row("HOST", 9)
-    effects = perform(Invocation(connect(newcomer), Room([protected])), gone=[protected])
-    assert [type(effect) for effect in effects] == [Probe, Save]
-
-
-@pytest.mark.parametrize("opens_after", [1, 3])
-def test_a_message_waits_for_whoever_is_connecting(opens_after: int) -> None:
+@pytest.mark.parametrize("opens_after", [1, 3, MAX_WAITS])
+def test_a_message_waits_for_a_target_that_is_connecting(opens_after: int) -> None:
     """A target whose handshake ends a moment later gets the message once."""
-    invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
-
-    def answer(effect: Effect) -> Row | bool:
-        if isinstance(effect, Wait):
-            return ALICE
-        assert isinstance(effect, Post)
-        assert isinstance(effect.cause, Signal)
-        return effect.cause.waits == opens_after
-
-    assert kinds(play(invocation, answer)) == [*([Post, Wait] * opens_after), Post]
+    room = Room([young(TABLET), ALICE])
+    invocation = Invocation(message(ALICE, JOIN), room)
+    effects = play(invocation, answering(*[False, room] * opens_after, True))
+    assert kinds(effects) == [*([Post, Wait] * opens_after), Post]
     assert invocation.outcome == Outcome("delivered")
+    assert invocation.vain is None
 
 
-def test_whoever_never_comes_is_not_found() -> None:
-    """After one second the sender gets an error, and the target's row is deleted."""
-    invocation = Invocation(message(ALICE, JOIN), Room([young(TABLET), ALICE]))
-    effects = play(
-        invocation, lambda effect: ALICE if isinstance(effect, Wait) else not is_tablets(effect)
-    )
-    assert kinds(effects) == [*([Post, Wait] * MAX_WAITS), Post, Post, LookAgain, Forget]
+def test_a_target_that_never_opens_is_not_found() -> None:
+    """After one second the sender gets an error; the row stays, because it may be opening."""
+    room = Room([young(TABLET), ALICE])
+    invocation = Invocation(message(ALICE, JOIN), room)
+    effects = play(invocation, answering(*[False, room] * MAX_WAITS, False))
+    assert kinds(effects) == [*([Post, Wait] * MAX_WAITS), Post, Post]
+    waits = [effect for effect in effects if isinstance(effect, Wait)]
+    assert [wait.seconds for wait in waits] == list(PAUSES_S)
+    assert all(wait.reads_game for wait in waits)
     assert isinstance(invocation.outcome.error, HostNotFound)
+    assert invocation.vain == signal(ALICE, "join", waits=MAX_WAITS)
 
 
-def test_whoever_has_just_connected_is_found_when_the_game_is_read_again() -> None:
+@pytest.mark.parametrize("session", [None, "s1"], ids=["no session", "session"])
+def test_a_target_that_has_just_connected_is_found_when_the_game_is_read_again(
+    session: str | None,
+) -> None:
     """The index lags behind the table; a ghost that it still returns is not tried again."""
-    ghost = row("HOST", 9)
-    invocation = Invocation(message(ALICE, JOIN), Room([ghost, ALICE]))
-    rooms = iter([Room([ghost, ALICE]), Room([ghost, ALICE, TABLET])])
+    ghost, again = (row("Bob", second, session=session) for second in (2, 9))
+    alice = row("Alice", 1, reached=[ghost, again])
+    lagging = Room([ghost, alice]).lagging()
+    invocation = Invocation(message(alice, CANDIDATE), lagging)
+    rooms = iter([lagging, Room([ghost, alice, again])])
     effects = play(
         invocation,
-        lambda effect: next(rooms) if isinstance(effect, ReadAgain) else is_tablets(effect),
+        lambda effect: next(rooms) if isinstance(effect, Wait) else not is_to(ghost, effect),
     )
-    assert kinds(effects) == [Post, Forget, ReadAgain, ReadAgain, Post]
+    assert kinds(effects) == [Post, Probe, Forget, Wait, Wait, Post]
+    assert is_to(again, effects[-1])
     assert invocation.outcome == Outcome("delivered")
 
 
@@ -311,12 +438,16 @@ OUTCOMES_OF_MESSAGES = {"delivered", "pong", "undelivered", "error"}
 
 names = st.sampled_from(NAMES) | st.text(max_size=8).filter(messages.is_name)
 rows = st.builds(
-    row,
-    names,
-    st.integers(0, 3),
-    connection_id=st.sampled_from([f"c{number}" for number in range(6)]),
-    session=st.sampled_from([None, "s1", "s2"]),
-    ttl=st.sampled_from([AT - 1, AT, AT + 1]),
+    lambda member, left_at: member._replace(left_at=left_at),
+    st.builds(
+        row,
+        names,
+        st.integers(0, 3),
+        connection_id=st.sampled_from([f"c{number}" for number in range(6)]),
+        session=st.sampled_from([None, "s1", "s2"]),
+        ttl=st.sampled_from([AT - 1, AT, AT + 1, AT + ROW_LIFETIME_S]),
+    ),
+    st.sampled_from([None, None, None, AT - 1]),
 )
 rooms = st.lists(rows, max_size=6).map(Room)
 
@@ -336,7 +467,9 @@ ill_formed = st.fixed_dictionaries(
 bodies = well_formed.map(json.dumps) | (ill_formed | json_values).map(json.dumps) | st.text()
 
 said = st.builds(message, rows, bodies)
-events = said | st.builds(connect, rows) | st.builds(Disconnect, st.just(ConnectionId("c0")))
+connects = st.builds(lambda member: connect(member._replace(left_at=None)), rows)
+disconnects = st.builds(Disconnect, st.just(ConnectionId("c0")), st.sampled_from([None, AT]))
+events = said | connects | disconnects
 topologies = st.sampled_from(Topology)
 
 
@@ -349,14 +482,13 @@ def sent_to(effects: list[Effect]) -> Iterator[ConnectionId]:
 def test_any_event_comes_to_an_end_whatever_hosts_report(
     event: Connect | Message | Disconnect, room: Room, topology: Topology, data: st.DataObject
 ) -> None:
-    """Only connections of the game are contacted; one found gone is deleted, not tried again."""
-    found_gone: list[ConnectionId] = []
+    """Only connections of the game are contacted; a row is deleted after two 410s, not before."""
+    found_gone = Counter[ConnectionId]()
 
     def is_open(connection_id: ConnectionId) -> bool:
-        assert connection_id not in found_gone
         if data.draw(st.booleans()):
             return True
-        found_gone.append(connection_id)
+        found_gone[connection_id] += 1
         return False
 
     effects = perform_if(is_open, Invocation(event, room, Rules(topology)))
@@ -364,8 +496,18 @@ def test_any_event_comes_to_an_end_whatever_hosts_report(
     if isinstance(event, Message):
         known.add(event.connection_id)
     assert set(sent_to(effects)) <= known
-    assert len(effects) <= 2 * len(room) + 4
-    assert {Forget(connection_id) for connection_id in found_gone} <= set(effects)
+    assert len(effects) <= 4 * len(room) + 4
+    forgotten = [effect for effect in effects if isinstance(effect, Forget) and effect.left_at]
+    if not isinstance(event, Disconnect):
+        assert all(found_gone[effect.connection_id] == 2 for effect in forgotten)
+        assert all(
+            not member.is_young(AT)
+            for member in room
+            if Forget(member.connection_id, AT) in forgotten
+        )
+        answers = {event.connection_id} if isinstance(event, Message) else set()
+        twice = {connection_id for connection_id, times in found_gone.items() if times > 1}
+        assert twice - answers <= {effect.connection_id for effect in forgotten}
 
 
 @given(said, rooms, topologies, st.data())
@@ -390,6 +532,16 @@ def test_any_message_ends_in_one_outcome_which_its_sender_hears(
         assert answers == {outcome}
 
 
+def left_as_owner(named: Iterable[Row], dead: set[str]) -> Row | None:
+    """Return the owner of a name once the dead rows before it have been found gone."""
+    for member in named:
+        if member.left_at is not None or member.connection_id not in dead:
+            return member
+        if member.session is not None and not member.is_young(AT):
+            return reserved(member)
+    return None
+
+
 @given(
     st.sampled_from(["HOST", "Alice"]),
     st.sampled_from(sorted(messages.DIRECTED)),
@@ -399,37 +551,33 @@ def test_any_message_ends_in_one_outcome_which_its_sender_hears(
 def test_a_message_reaches_the_first_owner_whose_connection_is_open(
     target_id: str, type_: str, members: list[Row], dead: set[str]
 ) -> None:
-    """Dead rows before the owner are skipped, however many there are."""
+    """Dead rows before the owner are skipped, however many there are; reservations are not."""
     sender = row("Sender", 5)
     room = Room([*members, sender])
     invocation = Invocation(
         message(sender, json.dumps({"type": type_, "targetId": target_id})), room
     )
     effects = perform_if(lambda connection_id: connection_id not in dead, invocation)
-    alive = [
-        member for member in room.named(PlayerId(target_id), AT) if member.connection_id not in dead
-    ]
-    receiver = alive[0].connection_id if alive else sender.connection_id
-    assert list(sent_to(effects))[-1] == receiver
-    assert invocation.outcome.name == ("delivered" if alive else "undelivered")
+    owner = left_as_owner(room.named(PlayerId(target_id), AT), dead)
+    is_there = owner is not None and owner.left_at is None
+    receiver = owner if owner is not None and is_there else sender
+    assert list(sent_to(effects))[-1] == receiver.connection_id
+    assert invocation.outcome.name == ("delivered" if is_there else "undelivered")
 
 
 @given(st.lists(rows, max_size=8), st.sets(st.sampled_from([f"c{number}" for number in range(6)])))
 def test_a_join_is_lost_only_to_a_rival_that_is_alive_or_for_want_of_a_host(
     members: list[Row], dead: set[str]
 ) -> None:
-    """No ghost of a player or a host keeps a player out of a game."""
+    """No ghost of a player or a host keeps a player out of a game, but a reservation does."""
     joiner = row("Alice", 2, connection_id="joiner")
     room = Room([*members, joiner])
     invocation = Invocation(message(joiner, JOIN), room)
     perform_if(lambda connection_id: connection_id not in dead, invocation)
-    owners = [
-        member for member in room.named(joiner.player_id, AT) if member.connection_id not in dead
-    ]
-    hosts = [member for member in room.named(HOST, AT) if member.connection_id not in dead]
-    if owners[0] != joiner:
+    host = left_as_owner(room.named(HOST, AT), dead)
+    if left_as_owner(room.named(joiner.player_id, AT), dead) != joiner:
         assert isinstance(invocation.outcome.error, DuplicateName)
-    elif not hosts:
+    elif host is None or host.left_at is not None:
         assert isinstance(invocation.outcome.error, HostNotFound)
     else:
         assert invocation.outcome == Outcome("delivered")
@@ -440,57 +588,83 @@ def test_a_join_is_lost_only_to_a_rival_that_is_alive_or_for_want_of_a_host(
     st.sets(st.sampled_from([f"c{number}" for number in range(6)])),
     st.integers(1, 3),
 )
-def test_a_new_name_is_refused_only_if_every_seat_is_somebodys_who_is_alive(
+def test_a_new_name_is_refused_only_if_every_seat_counts_as_taken(
     members: list[Row], dead: set[str], seats: int
 ) -> None:
-    """Ghosts do not count, however many there are, and no connection is probed twice."""
+    """A ghost counts no more after its second probe, or the third of all; no row is probed thrice.
+
+    Its row is a reservation then if it had a session, and counts.
+    """
     room = Room(members)
     newcomer = row("Zoe", 9, connection_id="newcomer")
     invocation = Invocation(connect(newcomer), room, Rules(seats=seats))
     effects = perform_if(lambda connection_id: connection_id not in dead, invocation)
     asked = [effect.connection_id for effect in effects if isinstance(effect, Probe)]
-    assert len(asked) == len(set(asked))
-    assert len([key for key in asked if key not in dead]) <= len({m.player_id for m in room})
-    live = [member for member in room if member.is_live(AT) and member.connection_id not in dead]
-    taken = {member.player_id for member in live} - {HOST, newcomer.player_id}
-    is_there_already = any(
-        member.player_id == newcomer.player_id and member.is_live(AT) for member in room
-    )
-    is_hosted = any(member.player_id == HOST and member.is_live(AT) for member in room)
+    assert len(asked) <= MAX_SEAT_PROBES
+    assert len(asked) - len(set(asked)) <= 1
+    left, last = room, asked[MAX_SEAT_PROBES - 1 :]
+    for connection_id in {key for key in asked if key in last or asked.count(key) > 1}:
+        if connection_id not in dead:
+            continue
+        member = room.row(connection_id, AT)
+        assert member is not None
+        if not member.is_young(AT) and (connection_id in last or member.session is None):
+            left = left.without(connection_id)
+    taken = [owner for owner in left.owners(AT) if owner.player_id != HOST]
     is_refused = isinstance(invocation.outcome.error, GameFull)
-    assert is_refused is (len(taken) >= seats and not is_there_already and is_hosted)
+    assert is_refused is (
+        len(taken) >= seats
+        and room.owner(newcomer.player_id, AT) is None
+        and room.owner(HOST, AT) is not None
+    )
+    if is_refused:
+        connected = [owner.connection_id for owner in taken if owner.left_at is None]
+        assert len(asked) == MAX_SEAT_PROBES or set(connected) <= set(asked)
 
 
-CANDIDATE = '{"type":"ice-candidate","targetId":"Bob"}'
+NEW_ALICE = young(ALICE)
+"""Alice has just connected, so her candidates wait for their offers."""
 
 
 def test_a_candidate_is_sent_as_soon_as_its_offer_has_arrived() -> None:
     """A candidate is sent once the sender's row shows that its offer was delivered."""
-    invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
-    rows = iter([ALICE, ALICE, ALICE._replace(reached=frozenset([BOB.connection_id]))])
+    invocation = Invocation(message(ALICE, CANDIDATE), ROOM.adding(NEW_ALICE))
+    rows = iter([NEW_ALICE, NEW_ALICE, NEW_ALICE._replace(reached=frozenset([BOB.connection_id]))])
     effects = play(invocation, lambda effect: not isinstance(effect, Wait) or next(rows))
     assert kinds(effects) == [Wait, Wait, Wait, Post]
+    assert not any(effect.reads_game for effect in effects if isinstance(effect, Wait))
     assert invocation.outcome.name == "delivered"
+
+
+def test_a_candidate_that_has_waited_in_vain_is_sent_and_its_pair_noted() -> None:
+    """Its offer may have gone another way; no other candidate of the pair waits again."""
+    invocation = Invocation(message(ALICE, CANDIDATE), ROOM.adding(NEW_ALICE))
+    effects = play(invocation, lambda effect: NEW_ALICE if isinstance(effect, Wait) else True)
+    assert kinds(effects) == [*[Wait] * MAX_WAITS, Post, Reach]
+    assert effects[-1] == Reach(ALICE.connection_id, BOB.connection_id)
+    assert (invocation.outcome.name, invocation.vain) == ("delivered", None)
 
 
 @pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
 def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> None:
     """The offer found a ghost and went to the next owner of the name, so the candidate does too."""
     ghost, again = young(BOB) if is_young else BOB, row("Bob", 9)
-    alice = ALICE._replace(reached=frozenset([again.connection_id]))
-    invocation = Invocation(message(ALICE, CANDIDATE), Room([ALICE, ghost, again]))
+    alice = NEW_ALICE._replace(reached=frozenset([again.connection_id]))
+    invocation = Invocation(message(ALICE, CANDIDATE), Room([NEW_ALICE, ghost, again]))
     effects = play(
         invocation, lambda effect: alice if isinstance(effect, Wait) else isinstance(effect, Post)
     )
-    of_a_young_one = [Wait, Probe, Post, LookAgain, Forget]
-    assert kinds(effects) == (of_a_young_one if is_young else [Wait, Probe, Forget, Post])
+    calls = [Probe] if is_young else [Probe, Probe, Forget]
+    assert kinds(effects) == [Wait, *calls, Post]
     assert [connection_id for connection_id, _ in heard(effects)] == [again.connection_id]
 
 
-def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None:
+@pytest.mark.parametrize("read", [None, reserved(ALICE)], ids=["no row", "reserved"])
+def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered(read: Row | None) -> None:
     """A sender without a row has no name to send as, and gets NOT_CONNECTED."""
-    invocation = Invocation(message(ALICE, CANDIDATE), ROOM)
-    effects = play(invocation, lambda effect: None if isinstance(effect, Wait) else True)
+    invocation = Invocation(message(ALICE, CANDIDATE), ROOM.adding(NEW_ALICE))
+    effects = play(invocation, lambda effect: read if isinstance(effect, Wait) else True)
+    assert kinds(effects) == [Wait, Post, Close]
     [(connection_id, frame)] = heard(effects)
     assert connection_id == ALICE.connection_id
     assert "NOT_CONNECTED" in frame
@@ -512,11 +686,12 @@ def test_a_candidate_whose_sender_vanished_while_it_waited_is_answered() -> None
     ids=["join", "offer", "ping", "unknown type", "no target", "no json"],
 )
 def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> None:
-    """A message that does not need the room gets the same answer with it and without it."""
+    """A message that does not need the game gets the same answer with the sender's row alone."""
     invocation = Invocation(message(ALICE, body), Room())
-    assert invocation.needs_room() is is_needed
+    assert invocation.needs_row()
+    assert invocation.needs_game() is is_needed
     invocation.enter(ROOM)
     entered = heard(perform(invocation))
     assert entered == heard(perform(Invocation(message(ALICE, body), ROOM)))
-    without = heard(perform(Invocation(message(ALICE, body), Room())))
-    assert (entered == without) is not is_needed
+    alone = heard(perform(Invocation(message(ALICE, body), Room([ALICE]))))
+    assert (entered == alone) is not is_needed

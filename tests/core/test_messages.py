@@ -386,16 +386,20 @@ def test_a_valid_message_that_did_not_arrive_is_undelivered(
     | st.builds(DuplicateName, st.text())
     | st.builds(TargetNotFound, st.text()),
     st.sampled_from(sorted(messages.TYPES)) | st.text(),
+    st.sampled_from([None, "Bob"]),
     st.none() | st.text(st.characters(codec=None), min_size=1, max_size=64),
 )
-def test_any_answer_can_be_sent(error: SignalError, type_: str, id_: str | None) -> None:
+def test_any_answer_can_be_sent(
+    error: SignalError, type_: str, target_id: str | None, id_: str | None
+) -> None:
     """Even an id that cannot be encoded as UTF-8 is sent back unchanged."""
-    name, frame = messages.answer_to(signal(ALICE, type_, "Bob", id_=id_), error)
+    name, frame = messages.answer_to(signal(ALICE, type_, target_id, id_=id_), error)
     answer = json.loads(frame)
     assert frame == json.dumps(answer, separators=(",", ":"))
-    # Joins, and mistakes of the sender, are always answered with an error.
+    # Pings, joins, and mistakes of the sender, are always answered with an error.
     may_arrive_later = isinstance(error, UNDELIVERED)
-    assert name == ("undelivered" if may_arrive_later and type_ != "join" else "error")
+    is_directed = type_ in messages.DIRECTED and target_id is not None
+    assert name == ("undelivered" if may_arrive_later and is_directed else "error")
     assert answer["type"] == name
     assert answer["payload"]["code"] == error.code
     assert answer["payload"]["message"] == str(error)

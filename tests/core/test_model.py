@@ -5,15 +5,13 @@ import pytest
 from poker_signal.core.configuration import Topology
 from poker_signal.core.model import (
     HOST,
-    OPENING_S,
     ROW_LIFETIME_S,
-    SETTLING_S,
     Close,
     ConnectionId,
     Forget,
     PlayerId,
 )
-from tests.core.build import AT, row
+from tests.core.build import AT, reserved, row, young
 
 ALICE = row("Alice")
 BOB = PlayerId("Bob")
@@ -51,25 +49,18 @@ def test_a_value_equals_only_its_like(other: object) -> None:
 
 
 @pytest.mark.parametrize(
-    ("saved_at", "seat", "until"),
-    [
-        (None, None, AT + SETTLING_S),
-        (AT + 5, None, AT + 5 + OPENING_S),
-        (AT, "since then", AT + SETTLING_S),
-        (AT + 3600, None, AT + SETTLING_S),
-    ],
-    ids=["connected", "stored", "took over", "wrong clock"],
+    ("second", "may_be"),
+    [(-31, False), (-30, True), (0, True), (30, True), (31, False)],
 )
-def test_a_row_settles_for_half_a_minute_or_two_seconds_after_it_was_stored(
-    saved_at: int | None, seat: str | None, until: int
-) -> None:
-    """API Gateway gives a handshake 29 s; until then a ghost and a newcomer look alike."""
-    newcomer = row("Alice", ttl=AT + ROW_LIFETIME_S)._replace(saved_at=saved_at, seat=seat)
-    assert newcomer.is_settling(AT - 1)
-    assert newcomer.is_settling(AT)
-    assert newcomer.is_settling(until)
-    assert not newcomer.is_settling(until + 1)
-    assert not newcomer._replace(ttl=9_999_999_999).is_settling(AT)
+def test_a_connection_is_young_for_half_a_minute(second: int, may_be: bool) -> None:
+    """API Gateway gives a handshake 29 s; until then a ghost and a newcomer look alike.
+
+    The row may be newer than the event, because it was stored while the event waited.
+    """
+    newcomer = young(ALICE)
+    assert newcomer.is_young(AT + second) is may_be
+    assert not reserved(newcomer).is_young(AT + second)
+    assert not newcomer._replace(left_at=AT).is_young(AT + second)
 
 
 def test_a_row_ranks_by_when_its_seat_was_taken() -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from poker_signal.core.model import HOST, ConnectionId, PlayerId, Row
 from poker_signal.core.room import Room
-from tests.core.build import AT, row
+from tests.core.build import AT, reserved, row
 
 ALICE = row("Alice", 1)
 LATER_ALICE = row("Alice", 2)
@@ -123,6 +123,18 @@ def test_an_expired_row_passes_no_seat_on() -> None:
     assert Room([old, ALICE, new]).named(PLAYER, AT) == [ALICE, new]
 
 
+@pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
+def test_a_reservation_owns_its_name_until_its_session_comes_back_or_it_expires(name: str) -> None:
+    """A reservation is a row like any other, until its ttl."""
+    kept = reserved(row(name, 1, session="s1"))
+    again, stranger = row(name, 9, session="s1"), row(name, 5)
+    room = Room([stranger, kept])
+    assert room.owner(PlayerId(name), AT) == kept
+    assert room.owner(PlayerId(name), kept.ttl) == kept
+    assert room.owner(PlayerId(name), kept.ttl + 1) == stranger
+    assert room.adding(again).named(PlayerId(name), AT) == [again, kept, stranger]
+
+
 def test_a_protected_host_comes_before_one_that_is_not() -> None:
     """The host with a session owns the name, even if two hosts were saved at the same time."""
     protected, later = row("HOST", 1, session="s1"), row("HOST", 9)
@@ -143,6 +155,14 @@ def test_whoever_is_in_doubt_owns_nothing_and_is_still_there() -> None:
     assert doubting.adding(TABLET).owner(PLAYER, AT) == LATER_ALICE
     assert doubting.trusting(BOB.player_id).owner(PLAYER, AT) == LATER_ALICE
     assert doubting.trusting(PLAYER).owner(PLAYER, AT) == ALICE
+
+
+def test_a_lagging_room_stays_one() -> None:
+    """The mark is about the read; a change of the rows makes the index no newer."""
+    room = Room([ALICE, BOB])
+    lagging = room.lagging()
+    assert (room.is_lagging, lagging.is_lagging, lagging == room) == (False, True, True)
+    assert lagging.adding(TABLET).without(BOB.connection_id).trusting(PLAYER).is_lagging
 
 
 def test_a_room_takes_no_row_of_another_game() -> None:

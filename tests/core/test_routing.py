@@ -15,15 +15,16 @@ from poker_signal.core.errors import (
     NotConnected,
     OriginNotAllowed,
     RateLimited,
-    SignalError,
     Superseded,
     TargetNotFound,
     UnknownType,
 )
 from poker_signal.core.model import (
     HOST,
+    MAX_REACHED,
     Alive,
     Close,
+    Connect,
     Delivered,
     Disconnect,
     Event,
@@ -33,15 +34,15 @@ from poker_signal.core.model import (
     Post,
     Probe,
     Reach,
-    ReadAgain,
     Row,
     Save,
     Signal,
+    Suspected,
     Wait,
 )
 from poker_signal.core.room import Room
-from poker_signal.core.routing import MAX_WAITS, WAIT_S, route
-from tests.core.build import AT, connect, row, signal
+from poker_signal.core.routing import MAX_SEAT_PROBES, MAX_WAITS, PAUSES_S, route
+from tests.core.build import AT, connect, reserved, row, signal, young
 
 TABLET = row("HOST", 0)
 ALICE = row("Alice", 1)
@@ -68,8 +69,8 @@ def expired(member: Row) -> Row:
 
 
 def at_last(said: Signal) -> Signal:
-    """Return a signal that has waited and looked as often as it may."""
-    return said._replace(waits=MAX_WAITS, looks=MAX_WAITS)
+    """Return a signal that has waited as often as it may."""
+    return said._replace(waits=MAX_WAITS)
 
 
 @pytest.mark.parametrize("type_", DIRECTED, ids=str)
@@ -111,50 +112,71 @@ def test_the_same_names_in_another_game_hear_nothing() -> None:
     assert route(joins, Room([tablet, alice])) == [relay(joins, alice, tablet)]
 
 
+@pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
 @pytest.mark.parametrize(
-    ("type_", "target", "error"),
+    "others",
+    [Room(), Room([expired(TABLET)]), Room([BOB]).doubting(BOB.connection_id)],
+    ids=["nothing", "expired", "another name in doubt"],
+)
+def test_a_target_that_is_not_there_is_not_found_at_once(type_: str, others: Room) -> None:
+    """A message waits only with evidence; only a join asks for a host of any kind."""
+    with pytest.raises(HostNotFound if type_ == "join" else TargetNotFound) as caught:
+        route(signal(ALICE, type_, "HOST"), others.adding(ALICE))
+    assert getattr(caught.value, "target_id", HOST) == HOST
+
+
+PROTECTED = row("HOST", 5, session="s1")
+
+
+@pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
+@pytest.mark.parametrize(
+    "room",
     [
-        ("offer", BOB, TargetNotFound),
-        ("answer", TABLET, TargetNotFound),
-        ("join", TABLET, HostNotFound),
+        Room([ALICE]).lagging(),
+        Room([ALICE, TABLET]).doubting(TABLET.connection_id),
+        Room([ALICE, TABLET, reserved(PROTECTED)]),
     ],
-    ids=["player", "host", "join"],
+    ids=["the index lags", "in doubt", "reserved"],
 )
-def test_a_target_that_is_not_there_is_not_found(
-    type_: str, target: Row, error: type[SignalError]
-) -> None:
-    """The sender gets an error and may try again; only a join asks for a host of any kind."""
-    for others in ([], [expired(target)]):
-        with pytest.raises(error) as caught:
-            route(at_last(signal(ALICE, type_, target.player_id)), Room([ALICE, *others]))
-        assert getattr(caught.value, "target_id", HOST) == target.player_id
+def test_a_target_that_may_appear_is_waited_for_one_second(type_: str, room: Room) -> None:
+    """The first read is at once; each of the six includes the game."""
+    said, pauses = signal(ALICE, type_, "HOST"), []
+    for waits in range(MAX_WAITS):
+        said = said._replace(waits=waits)
+        (wait,) = route(said, room)
+        assert isinstance(wait, Wait)
+        assert wait == Wait(wait.seconds, said, reads_game=True)
+        pauses.append(wait.seconds)
+    assert pauses == [0, 0.1, 0.1, 0.2, 0.2, 0.4]
+    with pytest.raises(HostNotFound if type_ == "join" else TargetNotFound):
+        route(at_last(said), room)
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
-def test_nobody_is_missed_before_the_game_has_been_read_again(type_: str) -> None:
-    """A new connection may not be in the index yet: four more reads within one second.
-
-    A candidate and its offer may look for the same player at once; neither may be lost.
-    """
-    said, delays = signal(ALICE, type_, "HOST"), []
-    while said.looks < MAX_WAITS:
-        (effect,) = route(said, Room([ALICE]))
-        assert isinstance(effect, ReadAgain)
-        delays.append(effect.seconds)
-        said = said._replace(looks=said.looks + round(effect.seconds / WAIT_S))
-    assert delays == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    met = ALICE._replace(reached=frozenset({TABLET.connection_id}))
-    assert route(said, Room([met, TABLET])) == [relay(said, met, TABLET)]
+def test_a_message_waits_until_its_sender_is_listed_unless_it_is_a_candidate(type_: str) -> None:
+    """The answer would come to a row that the index does not list."""
+    alice = row("Alice", 1, reached=[TABLET])
+    said, room = signal(alice, type_), Room([alice, TABLET]).lagging()
+    sent = relay(said, alice, TABLET)
+    assert route(said, room) == (
+        [sent] if type_ == "ice-candidate" else [Wait(0, said, reads_game=True)]
+    )
+    assert route(at_last(said), room) == [relay(at_last(said), alice, TABLET)]
 
 
-@pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
+@pytest.mark.parametrize("type_", ["join", "ping", "fold", *DIRECTED], ids=str)
+@pytest.mark.parametrize("target_id", ["Bob", None], ids=["target", "no target"])
 @pytest.mark.parametrize(
-    "room", [Room([TABLET, BOB]), Room([TABLET, BOB, expired(ALICE)])], ids=["forgotten", "expired"]
+    "room",
+    [Room([TABLET, BOB]), ROOM.adding(expired(ALICE)), ROOM.adding(reserved(ALICE))],
+    ids=["forgotten", "expired", "reserved"],
 )
-def test_a_sender_without_a_row_is_not_connected(type_: str, room: Room) -> None:
-    """A sender whose row was taken over or has expired has no name to send as."""
+def test_a_sender_without_a_row_is_not_connected(
+    type_: str, target_id: str | None, room: Room
+) -> None:
+    """A sender whose row was taken over or has expired hears so, whatever it sent."""
     with pytest.raises(NotConnected):
-        route(signal(ALICE, type_, "Bob"), room)
+        route(signal(ALICE, type_, target_id), room)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +211,9 @@ def test_the_host_cannot_join() -> None:
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
-def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: str) -> None:
+def test_a_sender_that_does_not_own_its_name_is_heard_after_a_probe_of_the_owner(
+    type_: str,
+) -> None:
     """The owner is probed first, or a stranger named Alice could answer the host as Alice."""
     again, newest = row("Alice", 9), row("HOST", 9)
     says = signal(again, type_, "HOST", waits=MAX_WAITS)
@@ -204,21 +228,14 @@ def test_whoever_does_not_own_its_name_speaks_after_a_probe_of_the_owner(type_: 
     ]
 
 
-@pytest.mark.parametrize("type_", ["join", "answer"])
-def test_whoever_may_still_be_connecting_is_waited_for(type_: str) -> None:
-    """A tablet that restarts is back in a moment; after one second it counts as gone."""
-    room = Room([TABLET, ALICE]).doubting(TABLET.connection_id)
-    early = signal(ALICE, type_, "HOST", waits=MAX_WAITS - 1)
-    assert route(early, room) == [Wait(WAIT_S, early)]
-    with pytest.raises(HostNotFound if type_ == "join" else TargetNotFound):
-        route(early._replace(waits=MAX_WAITS), room)
-
-
-def test_a_rival_that_is_alive_is_a_duplicate_name() -> None:
-    """The host could not tell two players of one name apart."""
-    with pytest.raises(DuplicateName) as caught:
-        route(Alive(PlayerId("Alice"), signal(row("Alice", 9), "join")), ROOM)
-    assert caught.value.player_id == "Alice"
+def test_a_rival_that_is_alive_or_has_a_reservation_is_a_duplicate_name() -> None:
+    """The host could not tell two players of one name apart; a reservation is not probed."""
+    again = row("Alice", 9)
+    joins, kept = signal(again, "join"), reserved(row("Alice", 1, session="s1"))
+    for event, room in ((Alive(ALICE.player_id, joins), ROOM), (joins, Room([kept, again]))):
+        with pytest.raises(DuplicateName) as caught:
+            route(event, room)
+        assert caught.value.player_id == "Alice"
 
 
 # --- topology ---
@@ -271,16 +288,20 @@ def test_in_a_star_players_may_not(type_: str, target_id: str, says: str) -> Non
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
 def test_a_newcomer_with_the_same_session_takes_over(name: str) -> None:
-    """The new row is saved first, so the name always has an owner; no old row is probed."""
+    """The new row is saved first, so the name always has an owner; no old row is probed.
+
+    The connection of a reservation has ended already.
+    """
     first, second = (row(name, at, session="s1") for at in (1, 2))
     new = row(name, 9, session="s1")
-    assert route(connect(new), Room([BOB, first, second])) == [
-        Save(new._replace(seat=first.rank)),
-        Close(second.connection_id),
-        Forget(second.connection_id),
-        Close(first.connection_id),
-        Forget(first.connection_id),
-    ]
+    for former in (first, reserved(first)):
+        assert route(connect(new), Room([BOB, former, second])) == [
+            Save(new._replace(seat=first.rank)),
+            Close(second.connection_id),
+            Forget(second.connection_id),
+            *([Close(first.connection_id)] if former is first else []),
+            Forget(first.connection_id),
+        ]
 
 
 @pytest.mark.parametrize(
@@ -341,11 +362,16 @@ def test_a_newcomer_without_a_protected_hosts_session_is_decided_by_a_probe(
     ]
 
 
-def test_a_protected_host_that_is_alive_refuses_the_newcomer() -> None:
-    """A running game cannot be stolen: the newcomer gets 409."""
-    with pytest.raises(HostProtected) as caught:
-        route(Alive(HOST, connect(row("HOST", 9))), ROOM)
-    assert caught.value.status_code == 409
+@pytest.mark.parametrize("session", [None, "s2"], ids=["none", "another"])
+def test_a_protected_host_that_is_alive_or_reserved_refuses_the_newcomer(
+    session: str | None,
+) -> None:
+    """A running game cannot be stolen: the newcomer gets 409; a reservation is not probed."""
+    asks = connect(row("HOST", 9, session=session))
+    for event, host in ((Alive(HOST, asks), PROTECTED), (asks, reserved(PROTECTED))):
+        with pytest.raises(HostProtected) as caught:
+            route(event, Room([ALICE, host]))
+        assert caught.value.status_code == 409
 
 
 @pytest.mark.parametrize("name", ["Alice", "HOST"], ids=["player", "host"])
@@ -363,26 +389,43 @@ def test_a_connect_that_is_handled_twice_does_not_throw_itself_out(name: str) ->
 
 
 @pytest.mark.parametrize(
-    "event",
-    [Disconnect(BOB.connection_id), Gone(BOB.connection_id)],
-    ids=["disconnected", "found gone"],
+    ("event", "left_at"),
+    [
+        (Disconnect(BOB.connection_id), None),
+        (Disconnect(BOB.connection_id, AT), AT),
+        (Gone(BOB.connection_id, AT), AT),
+    ],
+    ids=["disconnected without a time", "disconnected", "found gone"],
 )
 @pytest.mark.parametrize("room", [ROOM, Room()], ids=["known", "unknown"])
-def test_who_is_gone_is_forgotten(event: Event, room: Room) -> None:
-    """A dead row is deleted as soon as it is found, and deleting it twice does no harm."""
-    assert route(event, room) == [Forget(BOB.connection_id)]
+def test_who_is_gone_is_forgotten(event: Event, left_at: int | None, room: Room) -> None:
+    """A dead row is deleted or reserved, and doing so twice does no harm."""
+    assert route(event, room) == [Forget(BOB.connection_id, left_at)]
+
+
+def test_a_suspect_is_probed_once_more() -> None:
+    """One 410 deletes no row; the second call is a probe, also after a post."""
+    for cause in (signal(ALICE, "offer", "Bob"), connect(row("Carol", 9))):
+        assert route(Suspected(BOB, cause), ROOM) == [
+            Probe(BOB.connection_id, BOB.player_id, cause)
+        ]
 
 
 @pytest.mark.parametrize("type_", ["join", *DIRECTED], ids=str)
+@pytest.mark.parametrize("waits", [0, MAX_WAITS - 1, MAX_WAITS])
 @pytest.mark.parametrize("is_known", [False, True], ids=["first", "again"])
 @pytest.mark.parametrize("id_", [None, "7"], ids=["no id", "id"])
 def test_a_delivery_is_noted_once_and_acknowledged(
-    type_: str, is_known: bool, id_: str | None
+    type_: str, waits: int, is_known: bool, id_: str | None
 ) -> None:
-    """Only offers and answers let candidates through, and only messages with an id get an ack."""
-    told = signal(ALICE, type_, "Bob", id_=id_)
+    """Offers, answers and a candidate that waited in vain let the pair's candidates through.
+
+    Only messages with an id get an ack.
+    """
+    told = signal(ALICE, type_, "Bob", id_=id_, waits=waits)
     room = Room([TABLET, row("Alice", 1, reached=[BOB] if is_known else []), BOB])
-    is_noted = type_ in ("offer", "answer") and not is_known
+    in_vain = type_ == "ice-candidate" and waits == MAX_WAITS
+    is_noted = (in_vain or type_ in ("offer", "answer")) and not is_known
     ack = '{"type":"ack","id":"7","payload":{"targetId":"Bob"}}'
     assert route(Delivered(told, BOB.connection_id, BOB.player_id), room) == [
         *([Reach(ALICE.connection_id, BOB.connection_id)] if is_noted else []),
@@ -390,36 +433,81 @@ def test_a_delivery_is_noted_once_and_acknowledged(
     ]
 
 
+@pytest.mark.parametrize(
+    ("reached", "present", "kept"),
+    [(63, 63, None), (64, 64, 63), (64, 2, 2), (64, 0, 0), (70, 70, 63)],
+    ids=["not full", "all present", "most have left", "all have left", "more than full"],
+)
+def test_a_full_reached_keeps_those_that_are_still_there(
+    reached: int, present: int, kept: int | None
+) -> None:
+    """A row of a game that many players enter and leave must stay small."""
+    others = [row(f"Player {number}", 3) for number in range(reached)]
+    alice = row("Alice", 1, reached=others)
+    room = Room([alice, BOB, *others[:present], *map(expired, others[present:])])
+    (reach,) = route(
+        Delivered(signal(alice, "offer", "Bob"), BOB.connection_id, BOB.player_id), room
+    )
+    assert isinstance(reach, Reach)
+    assert (reach.connection_id, reach.target) == (alice.connection_id, BOB.connection_id)
+    if kept is None:
+        assert reach.kept is None
+    else:
+        assert reach.kept is not None
+        assert len(reach.kept) == kept < MAX_REACHED
+        assert reach.kept <= {member.connection_id for member in others[:present]}
+
+
+def test_a_delivery_whose_sender_has_left_is_noted_as_any_other() -> None:
+    """The host finds no row to note it in."""
+    told = signal(ALICE, "offer", "Bob")
+    assert route(Delivered(told, BOB.connection_id, BOB.player_id), Room([BOB])) == [
+        Reach(ALICE.connection_id, BOB.connection_id)
+    ]
+
+
 # --- offer before ICE ---
 
 
 @pytest.mark.parametrize(
-    ("reached", "waits"),
-    [([], True), ([BOB], False), ([row("Bob", 0)], True)],
-    ids=["no offer", "after its offer", "target has connected anew"],
+    ("reached", "new", "waits"),
+    [
+        ([], "Alice", True),
+        ([], "Bob", True),
+        ([], "HOST", False),
+        ([BOB], "Alice", False),
+        ([row("Bob", 0)], "Bob", True),
+    ],
+    ids=["new sender", "new target", "neither is new", "after its offer", "connected anew"],
 )
-def test_a_candidate_waits_for_the_offer_of_its_pair(reached: list[Row], waits: bool) -> None:
-    """Deployed clients drop candidates that came before the offer."""
-    alice = row("Alice", 1, reached=reached)
-    assert pytest.approx(1) == WAIT_S * MAX_WAITS
-    early = signal(alice, "ice-candidate", "Bob", looks=MAX_WAITS)
-    expected = Wait(WAIT_S, early) if waits else relay(early, alice, BOB)
-    assert route(early, Room([TABLET, alice, BOB])) == [expected]
+def test_a_candidate_waits_for_the_offer_of_its_pair(
+    reached: list[Row], new: str, waits: bool
+) -> None:
+    """Deployed clients drop candidates before their offer; a pair begins when one connects."""
+    alice, bob, tablet = (
+        young(each) if each.player_id == new else each
+        for each in (row("Alice", 1, reached=reached), BOB, TABLET)
+    )
+    for number, seconds in enumerate(PAUSES_S):
+        early = signal(alice, "ice-candidate", "Bob", waits=number)
+        wait = Wait(seconds, early, reads_game=False)
+        expected = wait if waits else relay(early, alice, bob)
+        assert route(early, Room([tablet, alice, bob])) == [expected]
 
 
 def test_a_candidate_whose_offer_went_past_the_owner_asks_whether_the_owner_lives() -> None:
     """The owner is either a ghost, whose offer will never come, or has just connected."""
-    ghost, again = row("Bob", 2), row("Bob", 9)
+    ghost, again = row("Bob", 2), young(row("Bob", 9))
     tablet = row("HOST", 0, reached=[again])
     early = signal(tablet, "ice-candidate", "Bob", waits=1)
-    room = Room([tablet, ghost, again])
+    room = Room([young(tablet), ghost, again])
     assert route(early, room) == [Probe(ghost.connection_id, ghost.player_id, early)]
     assert route(early, room.without(ghost.connection_id)) == [relay(early, tablet, again)]
 
 
 def test_a_candidate_waits_for_the_offer_to_an_owner_that_lives() -> None:
     """A restarted tablet gets the next answer, so the candidate waits; one probe is enough."""
-    started_again = row("HOST", 9)
+    started_again = young(row("HOST", 9))
     alice = row("Alice", 1, reached=[TABLET])
     early = signal(alice, "ice-candidate", waits=1)
     room = Room([TABLET, started_again, alice])
@@ -427,7 +515,7 @@ def test_a_candidate_waits_for_the_offer_to_an_owner_that_lives() -> None:
     assert isinstance(wait, Wait)
     assert wait.signal.waits == 1
     assert route(wait.signal._replace(waits=2), room) == [
-        Wait(WAIT_S, wait.signal._replace(waits=2))
+        Wait(PAUSES_S[2], wait.signal._replace(waits=2), reads_game=False)
     ]
 
 
@@ -437,7 +525,9 @@ def test_only_a_live_row_of_the_name_shows_that_the_owner_was_passed_over(ttl: i
     other = row("Bob" if ttl < AT else "Carol", 1, ttl=ttl)
     tablet = row("HOST", 0, reached=[other])
     early = signal(tablet, "ice-candidate", "Bob", waits=1)
-    assert route(early, Room([tablet, other, BOB])) == [Wait(WAIT_S, early)]
+    assert route(early, Room([young(tablet), other, BOB])) == [
+        Wait(PAUSES_S[1], early, reads_game=False)
+    ]
 
 
 # --- limits ---
@@ -479,7 +569,7 @@ def test_who_needs_no_seat_or_finds_one_is_saved(room: Room, newcomer: Row) -> N
 
 def test_a_player_that_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
     """Each player is probed once; if all are alive, the handshake is refused."""
-    asks = connect(CAROL)
+    asks = connect(row("Carol", 9, connection_id="d"))  # ord("d") is 100: it starts at Alice
     probe = Probe(ALICE.connection_id, ALICE.player_id, cause=asks)
     assert route(asks, Room([TABLET, BOB, ALICE]), TWO_SEATS) == [probe]
     found = asks._replace(seated=frozenset({ALICE.player_id}))
@@ -488,6 +578,50 @@ def test_a_player_that_is_alive_keeps_the_seat_and_the_next_is_probed() -> None:
     ]
     with pytest.raises(GameFull):
         route(Alive(BOB.player_id, found), ROOM, TWO_SEATS)
+
+
+def probed_seats(asks: Connect, room: Room, rules: Rules) -> list[str]:
+    """Return the players that a newcomer probes, all alive, until it is refused."""
+    event: Event = asks
+    probed = list[str]()
+    while True:
+        try:
+            (probe,) = route(event, room, rules)
+        except GameFull:
+            return probed
+        assert isinstance(probe, Probe)
+        assert isinstance(probe.cause, Connect)
+        probed.append(probe.player_id)
+        counted = probe.cause._replace(seat_probes=probe.cause.seat_probes + 1)
+        event = Alive(probe.player_id, counted)
+
+
+def test_newcomers_to_a_full_game_probe_three_seats_and_all_seats_in_turn() -> None:
+    """Newcomers with other connection ids start at other players, so all ghosts are found."""
+    players = [row(f"Player {number}", number) for number in range(5)]
+    names = [player.player_id for player in players]
+    room, rules = Room([TABLET, *reversed(players)]), Rules(seats=5)
+    for first in range(5):
+        newcomer = row("Carol", 9, connection_id="defgh"[first])  # ord("d") is 100
+        in_turn = (names * 2)[first : first + MAX_SEAT_PROBES]
+        assert probed_seats(connect(newcomer), room, rules) == in_turn
+
+
+def test_a_reservation_is_a_seat_and_is_not_probed() -> None:
+    """Its connection has ended, and its player may come back."""
+    asks = connect(row("Carol", 9, connection_id="d"))
+    kept = reserved(row("Alice", 1, session="s1"))
+    assert probed_seats(asks, Room([TABLET, kept, BOB]), TWO_SEATS) == ["Bob"]
+    both = Room([TABLET, kept, reserved(row("Bob", 2, session="s2"))])
+    assert probed_seats(asks, both, TWO_SEATS) == []
+    assert route(asks._replace(at=kept.ttl + 1), both, TWO_SEATS) == [Save(asks.row)]
+
+
+def test_a_game_that_was_full_a_moment_ago_is_not_probed() -> None:
+    """A newcomer still takes a seat that is free."""
+    asks = connect(CAROL)._replace(may_probe_seats=False)
+    assert probed_seats(asks, ROOM, TWO_SEATS) == []
+    assert route(asks, ROOM.without(BOB.connection_id), TWO_SEATS) == [Save(CAROL)]
 
 
 LISTED = frozenset({"https://poker.example.com"})

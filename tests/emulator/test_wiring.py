@@ -10,11 +10,10 @@ from poker_signal.emulator.clock import LoopClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.handler_loader import BadHandler
 from poker_signal.emulator.gateway.config import of_handler
-from poker_signal.emulator.gateway.gateway import Gateway
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
-from poker_signal.emulator.wiring import configured_api
+from poker_signal.emulator.wiring import configured_api, make_gateway
 
 
 async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
@@ -32,9 +31,10 @@ async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
 
 async def test_nothing_is_evaluated_where_only_default_can_be_selected() -> None:
     """The JSON of a message is parsed only once, by its function."""
-    gateway = Gateway(Settings(), LoopClock(), Trace())
+    faults = Faults()
+    gateway = make_gateway(Settings(), LoopClock(), Trace(), faults)
     built = [
-        configured_api(config, Settings(), gateway, {}, Faults())
+        configured_api(config, Settings(), gateway, {}, faults)
         for config in (of_handler("core"), of_handler("core", ["mine"]))
     ]
     assert [api.select is None for api in built] == [True, False]

@@ -2,12 +2,12 @@
 
 import asyncio
 
-from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.core.routing import PAUSES_S
 from poker_signal.emulator.trace.entries import Finished, Received
 from tests.field.client import Host, Player, host_of, player_of, verdict_on
 from tests.field.hosts import Weather
 
-CANDIDATES_WAIT_S = WAIT_S * MAX_WAITS
+CANDIDATES_WAIT_S = sum(PAUSES_S)
 """Seconds that a candidate waits for its description; a later description is overtaken."""
 
 GOES = 3

@@ -18,7 +18,7 @@ from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 from poker_signal.lambda_app.ticket_keys import TicketKeys
-from tests.core.build import AT, row
+from tests.core.build import AT, reserved, row
 from tests.lambda_app import TABLE
 
 DOMAIN = "k3x9wq7p2a.execute-api.us-west-2.amazonaws.com"
@@ -93,16 +93,24 @@ class DictTable(DynamoTable):
         if stored is None or stored.connected_at != row.connected_at:
             self.rows[row.connection_id] = row
 
-    def forget(self, connection_id: ConnectionId) -> None:
-        """Delete a row."""
+    def forget(self, connection_id: ConnectionId, left_at: int | None) -> None:
+        """Delete a row; reserve that of a session if ``left_at`` is given."""
         self._called("forget")
-        self.rows.pop(connection_id, None)
+        row = self.rows.pop(connection_id, None)
+        if row is not None and row.session is not None and left_at is not None:
+            self.rows[connection_id] = row if row.left_at is not None else reserved(row, left_at)
 
-    def reach(self, connection_id: ConnectionId, target: ConnectionId) -> None:
-        """Add a target to the ones that a row has reached, if the row exists."""
+    def reach(
+        self,
+        connection_id: ConnectionId,
+        target: ConnectionId,
+        kept: frozenset[ConnectionId] | None = None,
+    ) -> None:
+        """Add a target to the ones that a row has reached, or to ``kept``, if the row exists."""
         self._called("reach")
         if row := self.rows.get(connection_id):
-            self.rows[connection_id] = row._replace(reached=row.reached | {target})
+            before = row.reached if kept is None else kept
+            self.rows[connection_id] = row._replace(reached=before | {target})
 
     def _called(self, name: str) -> None:
         self.calls.append(name)
@@ -166,8 +174,6 @@ class Container:
         self.connections = ScriptedConnections()
         self.endpoints: list[str] = []
         self.slept: list[float] = []
-        self.epoch_s = float(AT)
-        """Time of the container's clock, in epoch seconds."""
         self.now_s = 0.0
         self.while_asleep: Callable[[], None] = lambda: None
         self.host = SignalingHandler(
@@ -176,7 +182,6 @@ class Container:
             self._connections_at,
             self._sleep,
             lambda: self.now_s,
-            lambda: self.epoch_s,
             ticket_keys=ticket_keys,
         )
 

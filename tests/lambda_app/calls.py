@@ -1,28 +1,29 @@
-"""AWS calls that the function makes for each event.
+"""AWS calls that the function makes for each event, and the seconds for which it sleeps.
 
-They are counted when botocore sends them, including retries; DynamoDB is moto's. ::
+Calls are counted when botocore sends them, including retries; DynamoDB is moto's. ::
 
     python -m tests.lambda_app.calls        # writes the table into docs/lambda.md
 """
 
 import contextlib
 import io
-import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, NamedTuple
+from unittest import mock
 
 from botocore.awsrequest import AWSResponse
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ROW_LIFETIME_S, ConnectionId, Row
+from poker_signal.core.model import ConnectionId, Row
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
 from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable
-from tests.core.build import AT, row
+from tests.core.build import reserved, row, young
 from tests.lambda_app import TABLE
 from tests.lambda_app.build import (
     ALICE,
@@ -49,7 +50,7 @@ ENDPOINT = "https://calls.example/prod"
 NEWCOMER = row("Alice", 9)
 """A second Alice: the row that connected first owns the name."""
 
-YOUNG_BOB = row("Bob", ttl=AT + ROW_LIFETIME_S)
+YOUNG_BOB = young(row("Bob"))
 
 PING = '{"type":"ping"}'
 JOIN_WITH_ID = '{"type":"join","id":"1"}'
@@ -58,12 +59,26 @@ TO_NOBODY = '{"type":"player-connected","targetId":"Absent"}'
 """A message that only makes a container cache its sender's game."""
 
 
+class Billed(NamedTuple):
+    """The share of an event that AWS bills or throttles, apart from CPU."""
+
+    calls: list[str]
+    """Operations of AWS in their order."""
+    slept_s: float
+    """Seconds of the function's own pauses."""
+
+
 class Aws:
     """moto's DynamoDB, connections that are open unless ``gone``, and a list of the calls."""
 
     def __init__(self, dynamodb: Any) -> None:
         self.calls: list[str] = []
+        self.slept_s = 0.0
         self.gone: set[ConnectionId] = set()
+        self.fails: str | None = None
+        """Operation of DynamoDB that is answered with 500."""
+        self.is_empty = False
+        """True: the index lists no rows."""
         self.dynamodb = dynamodb
         self.management = management_client(ENDPOINT)
         self.table = DynamoTable(self.dynamodb, TABLE)
@@ -78,13 +93,22 @@ class Aws:
             FunctionSettings(TABLE, rules, ENDPOINT),
             self.table,
             lambda _: connections,
-            lambda _: self.while_asleep(),
+            self._sleep,
+            lambda: self.slept_s,
         )
 
+    def _sleep(self, seconds: float) -> None:
+        self.slept_s += seconds
+        self.while_asleep()
+
     def before_send(self, event_name: str, request: Any, **more: Any) -> AWSResponse | None:
-        """Count a call; answer it unless it is DynamoDB's."""
+        """Count a call; answer it unless it is DynamoDB's and in order."""
         _, service, operation = event_name.split(".")
         self.calls.append(operation)
+        if operation == self.fails:
+            return AWSResponse(request.url, 500, {}, Body(b'{"__type":"InternalServerError"}'))
+        if operation == "Query" and self.is_empty:
+            return AWSResponse(request.url, 200, {}, Body(b'{"Items":[]}'))
         if service == "dynamodb":
             return None
         is_gone = any(f"/{key}" in request.url for key in self.gone)
@@ -101,10 +125,13 @@ class Situation(NamedTuple):
     """Sender whose game the container has cached; None: a cold container."""
     gone: tuple[Row, ...] = ()
     """Rows of connections that are closed."""
-    reached_after: int | None = None
-    """Number of waits until the offer arrives; None: it does not."""
-    open_after: int | None = None
-    """Number of waits until the connections in ``gone`` open; None: they stay gone."""
+    before: Any = None
+    """Event that the container has handled before."""
+    after_a_pause: str | None = None
+    """Change during the first pause: the offer is ``noted``, a connection ``opens``, the index
+    is ``listed``."""
+    fails: str | None = None
+    """Operation of DynamoDB that fails."""
     rules: Rules = Rules()
 
 
@@ -112,33 +139,42 @@ BOTH = (HOST, ALICE)
 TWICE = (*BOTH, NEWCOMER)
 SEATED = (HOST, ALICE, BOB)
 CAROL, NEW_HOST = row("Carol", 9), row("HOST", 9)
-TWO_SEATS, ONE_A_DAY = Rules(seats=2), Rules(message_rate=0.00001, message_burst=1)
+PLAYERS = tuple(row(f"P{number}", number) for number in range(1, Rules().seats + 1))
+FULL = (HOST, *PLAYERS)
+ONE_A_DAY = Rules(message_rate=0.00001, message_burst=1)
 AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
 TO_HOST = '{"type":"player-connected","targetId":"HOST"}'
 TO_BOB = '{"type":"player-connected","targetId":"Bob"}'
+CANDIDATE_OF_HOST = message(HOST, CANDIDATE)
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
     Situation("`$connect` of a player with a session", (HOST,), with_session(ALICE)),
     Situation("… without a limit of seats", (HOST,), connect(ALICE), rules=Rules(seats=0)),
-    Situation("… to a game of 2 seats, both taken", SEATED, connect(CAROL), rules=TWO_SEATS),
+    Situation("… refused, all 24 seats are taken", FULL, connect(CAROL)),
     Situation(
-        "… and the second of them by a ghost", SEATED, connect(CAROL), gone=(BOB,), rules=TWO_SEATS
+        "… refused, they were all taken less than 5 s ago",
+        *(FULL, connect(CAROL)),
+        before=connect(CAROL),
     ),
+    Situation("… with a ghost among the players", FULL, connect(CAROL), gone=PLAYERS[::3]),
     Situation("`$connect` of `HOST`", (), connect(HOST)),
     Situation("… taking over by its session", (saved(ALICE),), with_session(NEWCOMER)),
+    Situation("… taking over a reserved seat", (reserved(saved(ALICE)),), with_session(NEWCOMER)),
     Situation("… refused, a protected `HOST` is alive", (saved(HOST),), connect(NEW_HOST)),
     Situation(
-        "… the protected `HOST` turns out to be gone",
-        *((saved(HOST),), connect(row("HOST", 40))),
-        gone=(HOST,),
-    ),
-    Situation(
-        "… the protected `HOST` may still be connecting",
+        "… refused, the protected `HOST` may still be connecting",
         *((saved(HOST),), connect(NEW_HOST)),
         gone=(HOST,),
     ),
+    Situation(
+        "… refused, the protected `HOST` turns out to be gone: its name is reserved",
+        *((saved(HOST),), connect(row("HOST", 40))),
+        gone=(HOST,),
+    ),
+    Situation("… refused, the name is reserved", (reserved(saved(HOST)),), connect(NEW_HOST)),
     Situation("`$disconnect`", BOTH, disconnect(ALICE)),
+    Situation("`$disconnect` with a session", (HOST, saved(ALICE)), disconnect(ALICE)),
     Situation("`join`, warm container", BOTH, message(ALICE, JOIN), ALICE),
     Situation("`join`, cold container", BOTH, message(ALICE, JOIN)),
     Situation("`join` with an `id`, acknowledged", BOTH, message(ALICE, JOIN_WITH_ID), ALICE),
@@ -146,17 +182,39 @@ SITUATIONS = (
     Situation("`join` after its own ghost", TWICE, message(NEWCOMER, JOIN), NEWCOMER, (ALICE,)),
     Situation("`offer` or `answer`", BOTH, message(HOST, OFFER), HOST),
     Situation("`offer` or `answer`, cold container", BOTH, message(HOST, OFFER)),
-    Situation("`ice-candidate` after its offer", AFTER_OFFER, message(HOST, CANDIDATE), HOST),
     Situation(
-        "`ice-candidate` that waits once for its offer",
-        *(BOTH, message(HOST, CANDIDATE), HOST),
-        reached_after=1,
+        "`offer` or `answer` that cannot be noted, because DynamoDB fails",
+        *(BOTH, message(HOST, OFFER), HOST),
+        fails="UpdateItem",
     ),
-    Situation("`ice-candidate` whose offer never comes", BOTH, message(HOST, CANDIDATE), HOST),
+    Situation("`ice-candidate` after its offer", AFTER_OFFER, CANDIDATE_OF_HOST, HOST),
+    Situation(
+        "… after an offer that could not be noted, same container",
+        *(BOTH, CANDIDATE_OF_HOST, HOST),
+        before=message(HOST, OFFER),
+        fails="UpdateItem",
+    ),
+    Situation(
+        "`ice-candidate` that waits a tenth of a second for its offer",
+        *(BOTH, CANDIDATE_OF_HOST, HOST),
+        after_a_pause="noted",
+    ),
+    Situation("`ice-candidate` whose offer never comes", BOTH, CANDIDATE_OF_HOST, HOST),
+    Situation(
+        "… the next one of the pair", BOTH, CANDIDATE_OF_HOST, HOST, before=CANDIDATE_OF_HOST
+    ),
     Situation("`player-connected`", BOTH, message(ALICE, TO_HOST), ALICE),
     Situation(
         "any message past a ghost to the next owner",
         *((*BOTH, NEW_HOST), message(ALICE, JOIN), ALICE, (NEW_HOST,)),
+    ),
+    Situation(
+        "any message to a ghost with a session",
+        *((HOST, saved(BOB)), message(HOST, TO_BOB), HOST, (BOB,)),
+    ),
+    Situation(
+        "any message to a reserved name",
+        *((HOST, reserved(saved(BOB))), message(HOST, TO_BOB), HOST),
     ),
     Situation(
         "any message of a sender whose name another connection owns",
@@ -165,7 +223,12 @@ SITUATIONS = (
     Situation(
         "any message to a player whose connection opens a tenth of a second later",
         *((HOST, YOUNG_BOB), message(HOST, TO_BOB), HOST, (YOUNG_BOB,)),
-        open_after=1,
+        after_a_pause="opens",
+    ),
+    Situation(
+        "any message but a candidate of a sender that the index lists a tenth of a second later",
+        *(BOTH, message(ALICE, JOIN), ALICE),
+        after_a_pause="listed",
     ),
     Situation("any message to a name that is not in the game", (HOST,), message(HOST, OFFER), HOST),
     Situation("any message of a sender without a row", (HOST,), message(ALICE, JOIN)),
@@ -175,21 +238,20 @@ SITUATIONS = (
 )
 
 
-def measure(aws: Aws, situation: Situation) -> list[str]:
-    """Return the calls of one situation, in their order."""
+def measure(aws: Aws, situation: Situation) -> Billed:
+    """Return the calls and pauses of one situation."""
     for item in aws.dynamodb.scan(TableName=TABLE)["Items"]:
         aws.dynamodb.delete_item(TableName=TABLE, Key={"connectionId": item["connectionId"]})
     for stored in situation.rows:
         aws.table.save(stored)
-    aws.gone = {dead.connection_id for dead in situation.gone}
+    aws.gone = set()
     container = aws.container(situation.rules)
-    waits = itertools.count(1)
 
-    def wait() -> None:
-        number = next(waits)
-        if number == situation.open_after:
+    def change() -> None:
+        if situation.after_a_pause == "opens":
             aws.gone.clear()
-        if number == situation.reached_after:
+        aws.is_empty = False
+        if situation.after_a_pause == "noted":
             counted = len(aws.calls)
             aws.table.reach(HOST.connection_id, ALICE.connection_id)
             # This call belongs to the offer's own invocation.
@@ -199,15 +261,23 @@ def measure(aws: Aws, situation: Situation) -> list[str]:
     with contextlib.redirect_stdout(io.StringIO()):
         if situation.warm is not None:
             container(message(situation.warm, TO_NOBODY), None)
-        aws.while_asleep = wait
+        aws.gone = {dead.connection_id for dead in situation.gone}
+        aws.fails, aws.is_empty = situation.fails, situation.after_a_pause == "listed"
+        if situation.before is not None:
+            container(situation.before, None)
+        aws.while_asleep = change
         aws.calls.clear()
+        aws.slept_s = 0.0
         container(situation.event, None)
-    return [*aws.calls]
+    aws.fails = None
+    return Billed([*aws.calls], aws.slept_s)
 
 
-def measured() -> dict[str, list[str]]:
-    """Return the calls of every situation by its name."""
-    with moto_client() as client:
+def billed() -> dict[str, Billed]:
+    """Return the calls and pauses of every situation by its name."""
+    # botocore pauses before a second attempt, for real.
+    no_pause = mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
+    with moto_client() as client, no_pause:
         aws = Aws(client)
         try:
             return {situation.name: measure(aws, situation) for situation in SITUATIONS}
@@ -217,20 +287,36 @@ def measured() -> dict[str, list[str]]:
             aws.management.close()
 
 
-def table_of(calls: dict[str, list[str]]) -> str:
-    """Return the calls as a Markdown table."""
-    lines = ["| event | DynamoDB | `@connections` | calls in order |", "|---|---|---|---|"]
-    for name, called in calls.items():
+def measured() -> dict[str, list[str]]:
+    """Return the calls of every situation by its name."""
+    return {name: event.calls for name, event in billed().items()}
+
+
+def table_of(events: dict[str, Billed]) -> str:
+    """Return the calls and pauses as a Markdown table."""
+    lines = [
+        "| event | DynamoDB | `@connections` | sleep, s | calls in order |",
+        "|---|---|---|---|---|",
+    ]
+    for name, (called, slept_s) in events.items():
         dynamodb = sum(operation in DYNAMODB for operation in called)
-        lines.append(
-            f"| {name} | {dynamodb} | {len(called) - dynamodb} | {', '.join(_counted(called))} |"
-        )
+        numbers = f"{dynamodb} | {len(called) - dynamodb} | {slept_s:.1g}"
+        lines.append(f"| {name} | {numbers} | {_counted(called)} |")
     return "\n".join(lines)
 
 
-def _counted(called: Iterable[str]) -> list[str]:
-    runs = [(operation, len([*run])) for operation, run in itertools.groupby(called)]
-    return [f"{count} × {name}" if count > 1 else name for name, count in runs]
+def _counted(called: list[str]) -> str:
+    """Return calls as text, repeated ones with their number, and so the pair that a wait reads."""
+    text = ", ".join(called)
+    for repeated in (r"GetItem, Query", r"\w+"):
+        pattern = rf"\b({repeated})(?:, \1\b)+"
+        text = re.sub(pattern, lambda run: _times(run[0], run[1]), text)
+    return text
+
+
+def _times(run: str, repeated: str) -> str:
+    name = f"({repeated})" if ", " in repeated else repeated
+    return f"{run.count(repeated)} × {name}"
 
 
 def written_table() -> str:
@@ -246,7 +332,7 @@ def written_table() -> str:
 def main() -> None:
     """Write the table into the document."""
     text = DOC.read_text(encoding="utf-8")
-    block = f"{BEGIN}\n{table_of(measured())}\n{END}"
+    block = f"{BEGIN}\n{table_of(billed())}\n{END}"
     between = re.compile(f"{re.escape(BEGIN)}.*?{re.escape(END)}", re.DOTALL)
     DOC.write_text(between.sub(lambda _: block, text), encoding="utf-8")
 

@@ -5,6 +5,7 @@ from collections.abc import Generator
 import pytest
 
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
+from poker_signal.lambda_app.handler import _connections_at
 from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.loopback import Endpoint
 
@@ -20,12 +21,17 @@ def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def endpoint(monkeypatch: pytest.MonkeyPatch) -> Generator[Endpoint, None, None]:
     """Yield an HTTP server in place of AWS, which all clients made from now on use."""
-    management_client.cache_clear()
+    _forget_clients()
     with Endpoint() as endpoint:
         monkeypatch.setenv("AWS_ENDPOINT_URL_DYNAMODB", endpoint.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL_SSM", endpoint.url)
         yield endpoint
+    _forget_clients()
+
+
+def _forget_clients() -> None:
     management_client.cache_clear()
+    _connections_at.cache_clear()
 
 
 @pytest.fixture

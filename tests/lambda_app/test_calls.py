@@ -1,28 +1,34 @@
-"""docs/lambda.md lists the AWS calls of each event, as measured."""
+"""docs/lambda.md lists the AWS calls and pauses of each event, as measured."""
 
 import re
+from typing import get_args
 
 from poker_signal.core.configuration import Rules
+from poker_signal.core.model import Effect
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import CONNECT_TIMEOUT_S, READ_TIMEOUT_S
 from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
+from poker_signal.lambda_app.handler import _FAILED
 from poker_signal.lambda_app.table import INDEX
-from tests.lambda_app.calls import DOC, measured, table_of, written_table
+from tests.lambda_app.calls import DOC, billed, table_of, written_table
 
 
 def test_the_operators_table_is_the_measured_one() -> None:
     """The table equals the measured calls; ``python -m tests.lambda_app.calls`` writes it."""
-    assert written_table() == table_of(measured())
+    assert written_table() == table_of(billed())
 
 
 def test_the_operators_page_names_everything() -> None:
-    """The page names all variables, attributes, metrics, and fields of the log line."""
+    """The page names all variables, attributes, metrics, effects, and fields of the log line."""
     text = DOC.read_text(encoding="utf-8")
     line = log.line_of({}, None, type_=None, effects={}, unreadable_items=1, ms=0, at_ms=0)
-    attributes = ("connectionId", "playerId", "gameId", "connectedAt", "ttl", "session", "reached")
+    attributes = {"connectionId", "playerId", "gameId", "connectedAt", "ttl", "session", "reached"}
+    attributes |= {"seat", "leftAt"}
+    effects = {effect.__name__ for effect in get_args(Effect)}
     words = {TABLE_NAME, *environment_of(Rules()), MANAGEMENT_ENDPOINT, INDEX, log.NAMESPACE}
     words |= {*attributes, *log.METRICS, *line, "code", "error", "traceback", "type", "outcome"}
     words |= {"routeKey", "requestId", "disconnectStatusCode"}
+    words |= {*effects, *_FAILED.values(), "Gone", "Throttled"}
     assert {word for word in words - {"_aws"} if f"`{word}`" not in text} == set()
 
 

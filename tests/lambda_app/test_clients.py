@@ -12,6 +12,7 @@ from botocore.exceptions import (
     SSLError,
 )
 
+from poker_signal.core.routing import MAX_SEAT_PROBES
 from poker_signal.emulator.settings import Settings
 from poker_signal.lambda_app import clients
 from poker_signal.lambda_app.clients import (
@@ -142,8 +143,11 @@ def test_the_slowest_event_ends_before_api_gateway_and_lambda_give_up(
     assert 2 * row_s + post_s < 20
     # The same for an offer with an id, whose target is recorded and which is acknowledged.
     assert 2 * row_s + post_s + row_s + post_s < Settings().integration_timeout_s
-    # A connect with the container's first ticket and a HOST that is gone: read, probe, two writes.
-    assert attempts(ssm) * attempt_s + 3 * row_s + post_s < 28
+    ticket_s = attempts(ssm) * attempt_s
+    # A connect with the container's first ticket, a takeover: read, write, close, delete.
+    assert ticket_s + 3 * row_s + post_s < 28
+    # The same to a full game: read, probes, write.
+    assert ticket_s + row_s + MAX_SEAT_PROBES * post_s + row_s < 28
 
 
 # TLS

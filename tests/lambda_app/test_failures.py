@@ -14,7 +14,7 @@ from botocore.exceptions import (
 
 from poker_signal.core.event_parser import MalformedEvent
 from poker_signal.core.model import Row
-from poker_signal.core.routing import MAX_WAITS
+from poker_signal.lambda_app import handler as module
 from tests.core.build import row
 from tests.lambda_app.build import (
     ALICE,
@@ -162,19 +162,49 @@ def test_a_disconnect_that_fails_leaves_a_ghost(
 
 
 @each_failure
-def test_an_offer_that_cannot_be_noted_has_arrived(
-    failure: BotoCoreError | ClientError, capsys: Capture
+@pytest.mark.parametrize("is_listed", [True, False], ids=["listed", "not listed any more"])
+def test_an_offer_that_cannot_be_noted_is_a_success(
+    is_listed: bool, failure: BotoCoreError | ClientError, capsys: Capture
 ) -> None:
-    """A delivered offer that is not recorded gets no ack, and its candidates wait a second."""
+    """An offer that the table cannot note is acknowledged, and no candidate waits for it here."""
     container = Container(HOST, ALICE)
     container.table.failures["reach"] = failure
-    line = assert_fails(container, message(HOST, OFFER_WITH_ID), failure, capsys)
-    assert line["effects"] == {"Post": 1, "Reach": 1}
-    assert container.connections.posted == [("Alice-1", frame("offer", HOST))]
+    assert container(message(HOST, OFFER_WITH_ID)) == OK
+    line = logged(capsys)
+    assert (line["outcome"], line["Failures"], line["GhostsHealed"]) == ("delivered", 0, 0)
+    assert line["effects"] == {"Post": 2, "Reach": 1, "NotNoted": 1}
+    assert ["ack" in told for told in container.heard(HOST)] == [True]
     assert container.table.rows[HOST.connection_id].reached == frozenset()
+    if not is_listed:
+        container.table.not_yet_in_index.add(HOST.connection_id)
     container(message(HOST, CANDIDATE))
-    assert len(container.slept) == MAX_WAITS
-    assert container.heard(ALICE)[1:] == [frame("ice-candidate", HOST, "1")]
+    container(message(HOST, CANDIDATE))
+    assert container.slept == []
+    assert container.heard(ALICE) == [
+        frame("offer", HOST),
+        *[frame("ice-candidate", HOST, "1")] * 2,
+    ]
+
+
+def test_a_bug_in_the_bookkeeping_is_a_failure(capsys: Capture) -> None:
+    """Only AWS's errors are tolerated when a delivery is noted; any other is raised."""
+    container = Container(HOST, ALICE)
+    failure = container.table.failures["reach"] = RuntimeError("a bug")
+    assert_fails(container, message(HOST, OFFER), failure, capsys)
+
+
+def test_pairs_that_the_table_does_not_know_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full memory of pairs is cleared: then a candidate waits, as in another container."""
+    monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
+    container = Container(HOST, ALICE)
+    container.table.failures["reach"] = FAILURES["500"]
+    for sender in (HOST, ALICE):
+        target = "Alice" if sender is HOST else "HOST"
+        container(message(sender, OFFER.replace("Alice", target)))
+    container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
+    assert container.slept == []
+    container(message(HOST, CANDIDATE))
+    assert sum(container.slept) == pytest.approx(1)
 
 
 @each_failure
@@ -195,8 +225,8 @@ def test_a_takeover_that_fails_half_way_leaves_the_seat_taken(
     assert [*container.table.rows] == ["Alice-10"]
 
 
-def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
-    """A takeover succeeds without a close; the old connection gets NOT_CONNECTED if it sends."""
+def test_a_close_that_fails_refuses_no_player(capsys: Capture) -> None:
+    """A takeover succeeds without a close; if the old connection sends, it is told and closed."""
     container = Container(saved(ALICE), HOST)
     container.connections.busy_for.add(ALICE.connection_id)
     capsys.readouterr()
@@ -206,6 +236,7 @@ def test_a_close_that_fails_refuses_nobody(capsys: Capture) -> None:
     container.connections.busy_for.clear()
     container(message(ALICE, CANDIDATE.replace("Alice", "HOST")))
     assert ["NOT_CONNECTED" in told for told in container.heard(ALICE)] == [True]
+    assert container.connections.closed == [ALICE.connection_id]
     assert container.heard(HOST) == []
 
 

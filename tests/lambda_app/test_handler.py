@@ -10,14 +10,14 @@ import pytest
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.model import Row
-from poker_signal.core.routing import MAX_WAITS, WAIT_S
+from poker_signal.core.routing import PAUSES_S
 from poker_signal.core.tickets import read_keys, sign
 from poker_signal.lambda_app import handler as module
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import BadSetting
 from poker_signal.lambda_app.handler import MAX_REMEMBERED, make_handler
 from poker_signal.lambda_app.ticket_keys import TicketKeys
-from tests.core.build import AT, row
+from tests.core.build import AT, reserved, row
 from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.build import (
     ALICE,
@@ -37,6 +37,7 @@ from tests.lambda_app.build import (
     logged,
     message,
     saved,
+    with_session,
 )
 from tests.lambda_app.loopback import Endpoint
 
@@ -52,31 +53,68 @@ def test_a_player_without_a_session_costs_no_read_where_seats_do_not_count(
     assert container.table.calls == ["save"]
     (stored,) = container.table.rows.values()
     assert (stored.player_id, stored.connected_at) == ("Alice", ALICE.connected_at)
-    assert (stored.ttl, stored.saved_at) == (AT - 59 + 7200, AT)
+    assert stored.ttl == AT - 59 + 7200
     line = logged(capsys)
     assert (line["outcome"], line["effects"]) == ("connected", {"Save": 1})
 
 
-@pytest.mark.parametrize(("stored_s_ago", "looks"), [(2, 1), (3, 0)])
-def test_a_ghost_is_looked_for_again_only_while_it_may_still_be_opening(
-    stored_s_ago: int, looks: int, capsys: Capture
-) -> None:
-    """A ghost older than two seconds is not probed again, so no container waits for it."""
-    container = Container(row("HOST", 1))
-    again, newest = row("Alice", 59), row("HOST", 58)
-    container.epoch_s = AT - stored_s_ago + 0.9
-    container(connect(newest))
-    container(connect(again))
-    container.connections.gone.add(newest.connection_id)
+def test_a_full_game_is_probed_three_times_and_then_not_for_a_while(capsys: Capture) -> None:
+    """A newcomer to a full game costs at most three probes; for 5 s the next one costs none."""
+    players = [row(f"P{number}", number) for number in range(6)]
+    container = Container(HOST, *players, rules=Rules(seats=6))
+    for at_s, probes in ((0, 3), (4, 0), (5, 3)):
+        event = connect(row("Carol", 9))
+        event["requestContext"]["requestTimeEpoch"] += at_s * 1000
+        event["requestContext"]["connectedAt"] += at_s * 1000
+        assert container(event)["statusCode"] == 403
+        line = logged(capsys)
+        assert (line["code"], line["effects"].get("Probe", 0)) == ("GAME_FULL", probes)
+    assert container.table.calls == ["read_room"] * 3
+
+
+def test_a_session_keeps_its_name_for_a_minute(capsys: Capture) -> None:
+    """After ``$disconnect`` a name is reserved for its session, which comes back without probes."""
+    container = Container(saved(HOST), ALICE)
+    assert container(disconnect(HOST)) == OK
+    assert container.table.rows[HOST.connection_id] == reserved(saved(HOST))
+    assert container(connect(row("HOST", 9)))["statusCode"] == 409
+    container(message(ALICE, JOIN))
+    (told,) = container.heard(ALICE)
+    assert json.loads(told)["payload"]["code"] == "HOST_NOT_FOUND"
+    assert container.slept == pytest.approx(PAUSES_S[1:])
     capsys.readouterr()
-    container(message(again, JOIN))
-    assert container.heard(row("HOST", 1)) == [frame("join", again)]
-    assert len(container.slept) == looks
-    effects = {"Post": 2, "Gone": 1, "Forget": 1} | ({"LookAgain": 1} if looks else {})
-    assert logged(capsys)["effects"] == effects
+    assert container(with_session(row("HOST", 20))) == OK
+    assert logged(capsys)["effects"] == {"Save": 1, "Forget": 1}
+    assert [*container.table.rows] == [ALICE.connection_id, "HOST-20"]
+    assert container.connections.closed == []
 
 
 # Messages
+
+GAME = ["row", "read_room"]
+"""Reads of a cold container for a message to a target."""
+
+
+@pytest.mark.parametrize(
+    ("second", "effects"),
+    [(30, {"Post": 2, "Gone": 1}), (29, {"Post": 2, "Probe": 1, "Gone": 2, "Forget": 1})],
+    ids=["30 s old", "31 s old"],
+)
+def test_a_row_is_deleted_only_when_its_connection_cannot_be_opening(
+    second: int, effects: dict[str, int], capsys: Capture
+) -> None:
+    """A row that is at most 30 s old is passed over after a 410; an older one goes after two."""
+    container = Container(row("HOST", 1), row("Alice", 2))
+    newest = row("HOST", second)
+    container(connect(newest))
+    container.connections.gone.add(newest.connection_id)
+    capsys.readouterr()
+    container(message(row("Alice", 2), JOIN))
+    assert container.heard(row("HOST", 1)) == [frame("join", ALICE)]
+    assert container.slept == []
+    line = logged(capsys)
+    assert (line["effects"], line["GhostsHealed"]) == (effects, effects.get("Forget", 0))
+    assert (newest.connection_id in container.table.rows) is ("Forget" not in effects)
 
 
 def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> None:
@@ -84,11 +122,13 @@ def test_a_sender_that_the_index_does_not_know_yet_is_found(capsys: Capture) -> 
     container = Container(HOST)
     container(connect(ALICE))
     container.table.not_yet_in_index.add(ALICE.connection_id)
+    container.while_asleep = container.table.not_yet_in_index.clear
     container.table.unreadable = 3
     container.table.calls.clear()
     capsys.readouterr()
     container(message(ALICE, JOIN))
-    assert container.table.calls == ["read_room", "row"]
+    assert container.table.calls == ["read_room", "row", *["row", "read_room"] * 2]
+    assert container.slept == [PAUSES_S[1]]
     assert logged(capsys)["unreadableItems"] == 3
     assert container.heard(HOST) == [frame("join", ALICE)]
 
@@ -125,46 +165,75 @@ def test_who_is_gone_is_not_remembered(is_told: bool) -> None:
     assert container.table.calls == ["row"]
 
 
-@pytest.mark.parametrize("is_warm", [False, True], ids=["cold", "warm"])
-def test_a_sender_without_a_row_is_told_so(is_warm: bool, capsys: Capture) -> None:
-    """Without a row (taken over or expired), a join gets an error, other types undelivered."""
-    container = Container(HOST)
-    if is_warm:
+@pytest.mark.parametrize("rest", ["none", "lost", "reserved"])
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [(JOIN, "error"), (CANDIDATE, "undelivered"), ('{"type":"ping"}', "error"), ("?", "error")],
+    ids=["join", "candidate", "ping", "no json"],
+)
+def test_a_sender_without_a_row_is_told_so_and_closed(
+    body: str, name: str, rest: str, capsys: Capture
+) -> None:
+    """Without a row (taken over, expired, ended), any message is answered, and its sender closed.
+
+    So no client believes that it is in a game which does not know it.
+    """
+    container = Container(HOST, *[reserved(saved(ALICE))] * (rest == "reserved"))
+    if rest == "lost":
         container(connect(ALICE))
         container.table.rows.pop(ALICE.connection_id)
-    container(message(ALICE, JOIN))
-    container(message(ALICE, CANDIDATE))
-    first, second = map(json.loads, container.heard(ALICE))
-    assert (first["type"], first["payload"]["code"]) == ("error", "NOT_CONNECTED")
-    assert (second["type"], second["payload"]["code"]) == ("undelivered", "NOT_CONNECTED")
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()][-2:]
-    assert [line["outcome"] for line in lines] == ["error", "undelivered"]
-    assert [line["Undelivered"] for line in lines] == [0, 1]
+    capsys.readouterr()
+    container(message(ALICE, body))
+    (told,) = map(json.loads, container.heard(ALICE))
+    assert (told["type"], told["payload"]["code"]) == (name, "NOT_CONNECTED")
+    assert container.connections.closed == [ALICE.connection_id]
+    line = logged(capsys)
+    assert (line["outcome"], line["Undelivered"]) == (name, int(name == "undelivered"))
+    assert line["effects"] == {"Post": 1, "Close": 1}
 
 
 @pytest.mark.parametrize(
     ("more_s", "slept"),
-    [(0, [WAIT_S] * MAX_WAITS), (0.4, [WAIT_S, WAIT_S, 0])],
+    [(0, [*PAUSES_S[1:]]), (0.4, [0.1, 0.1, 0])],
     ids=["fast", "slow DynamoDB"],
 )
 def test_a_candidate_does_not_wait_longer_than_a_second(more_s: float, slept: list[float]) -> None:
-    """A candidate is sent after one second, in which slow reads of DynamoDB are counted."""
+    """A candidate is sent after one second, slow reads included; the next one does not wait."""
     container = Container(HOST, ALICE)
     container.while_asleep = lambda: container.pass_time(more_s)
-    container(message(HOST, CANDIDATE))
-    assert container.slept == pytest.approx(slept)
-    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")]
+    for _ in range(2):
+        container(message(HOST, CANDIDATE))
+        assert container.slept == pytest.approx(slept)
+    assert container.heard(ALICE) == [frame("ice-candidate", HOST, "1")] * 2
+
+
+def test_waiting_has_a_budget() -> None:
+    """A pair does not wait twice in vain; a connection waits 32 times, then only now and then."""
+    container = Container(HOST, BOB)
+    container.table.not_yet_in_index.add(HOST.connection_id)
+    waits = []
+    for number in (*range(33), 0):
+        container.slept.clear()
+        container(message(HOST, OFFER.replace("Alice", f"Absent {number}")))
+        waits.append(len(container.slept))
+    assert waits == [len(PAUSES_S[1:])] * 32 + [0, 0]
+    assert len(container.heard(HOST)) == 34
+    container.slept.clear()
+    container.table.not_yet_in_index.add(BOB.connection_id)
+    container(message(BOB, OFFER.replace("Alice", "Absent 0")))
+    assert container.slept == pytest.approx(PAUSES_S[1:])
 
 
 @pytest.mark.parametrize("read_s", [0.0, 0.005, 0.15, 0.4, 0.9])
 @pytest.mark.parametrize(
     ("sender", "body", "target"), [(ALICE, JOIN, HOST), (HOST, OFFER, ALICE)], ids=["join", "offer"]
 )
-def test_the_last_look_for_somebody_is_not_earlier_than_after_a_second(
+def test_the_last_read_for_a_target_is_not_earlier_than_after_a_second(
     sender: Row, body: str, target: Row, read_s: float
 ) -> None:
-    """The last read for a target comes after a full second, even if earlier reads were slow."""
+    """While the index lags, the last read comes after a full second, even if reads are slow."""
     container = Container(sender)
+    container.table.not_yet_in_index.add(sender.connection_id)
     reads: list[float] = []
 
     def read_slowly() -> None:
@@ -177,40 +246,47 @@ def test_the_last_look_for_somebody_is_not_earlier_than_after_a_second(
     container(message(sender, body))
     (heard,) = container.heard(target)
     assert json.loads(heard)["type"] == json.loads(body)["type"]
-    assert len(reads) <= 5
+    assert len(reads) <= 1 + len(PAUSES_S)
     assert reads[-1] - reads[0] <= 1 + 2 * read_s
 
 
-def test_nobody_is_looked_for_once_more_when_dynamodb_is_hopelessly_slow() -> None:
-    """If reads take seconds, there is no retry, so that the answer precedes Lambda's time-out."""
+def test_a_target_is_not_waited_for_when_dynamodb_is_hopelessly_slow() -> None:
+    """If reads take seconds, one retry is all, so that the answer precedes Lambda's time-out."""
     container = Container(ALICE)
+    container.table.not_yet_in_index.add(ALICE.connection_id)
     container.table.before_read = lambda: container.pass_time(7)
     container(message(ALICE, JOIN))
     (told,) = container.heard(ALICE)
     assert json.loads(told)["payload"]["code"] == "HOST_NOT_FOUND"
-    assert container.table.calls == ["row", "read_room", "read_room"]
+    assert container.table.calls == ["row", "read_room"] * 2
 
 
 @pytest.mark.parametrize(
     ("body", "type_", "outcome", "code", "reads"),
     [
-        ('{"type":"ping"}', "ping", "pong", None, 0),
-        ("nonsense", None, "error", "INVALID_MESSAGE", 0),
-        ('{"type":"shout"}', "other", "error", "UNKNOWN_TYPE", 0),
-        ('{"type":"offer"}', "offer", "error", "INVALID_MESSAGE", 0),
-        ('{"type":"offer","targetId":"Bob"}', "offer", "undelivered", "TARGET_NOT_FOUND", 6),
-        ('{"type":"offer","targetId":"Alice"}', "offer", "error", "NOT_ALLOWED", 2),
+        ('{"type":"ping"}', "ping", "pong", None, ["row"]),
+        ("nonsense", None, "error", "INVALID_MESSAGE", ["row"]),
+        ('{"type":"shout"}', "other", "error", "UNKNOWN_TYPE", ["row"]),
+        ('{"type":"offer"}', "offer", "error", "INVALID_MESSAGE", ["row"]),
+        ('{"type":"offer","targetId":"Bob"}', "offer", "undelivered", "TARGET_NOT_FOUND", GAME),
+        ('{"type":"offer","targetId":"Alice"}', "offer", "error", "NOT_ALLOWED", GAME),
     ],
     ids=["ping", "no json", "unknown type", "no target", "unknown target", "itself"],
 )
 def test_every_message_is_answered_and_logged(
-    body: str, type_: str | None, outcome: str, code: str | None, reads: int, capsys: Capture
+    body: str,
+    type_: str | None,
+    outcome: str,
+    code: str | None,
+    reads: list[str],
+    capsys: Capture,
 ) -> None:
-    """Every message gets one frame and one log line; it reads only if the rules need the game."""
+    """Every message gets one frame and one log line; it reads a game only if the rules need it."""
     container = Container(HOST, ALICE)
     assert container(message(ALICE, body)) == OK
     assert len(container.heard(ALICE)) == 1
-    assert len(container.table.calls) == reads
+    assert container.table.calls == reads
+    assert container.slept == []
     line = logged(capsys)
     assert (line.get("type"), line["outcome"], line.get("code")) == (type_, outcome, code)
     assert line["level"] == "INFO"
@@ -239,10 +315,14 @@ def test_the_environments_handler_works_from_end_to_end(
     environ = {**ENVIRONMENT, "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": endpoint.url}
     host = make_handler(environ)
     assert management_client.cache_info().currsize == 1
-    assert host(message(ALICE, '{"type":"ping"}'), None) == OK
-    operations = [sent.target or sent.path for sent in endpoint.sent]
-    assert operations == ["/@connections/Alice-1"]
-    assert logged(capsys)["outcome"] == "pong"
+    assert host(message(ALICE, '{"type":"ping"}'), None) == OK  # the answer is empty: no row
+    operations = [sent.target or f"{sent.method} {sent.path}" for sent in endpoint.sent]
+    assert operations == [
+        "DynamoDB_20120810.GetItem",
+        "POST /@connections/Alice-1",
+        "DELETE /@connections/Alice-1",
+    ]
+    assert logged(capsys)["code"] == "NOT_CONNECTED"
     assert host(disconnect(ALICE), None) == OK
     assert endpoint.sent[-1].target == "DynamoDB_20120810.DeleteItem"
     host._table._client.close()

@@ -16,7 +16,7 @@ from botocore.stub import Stubber
 
 from poker_signal.core.model import ConnectionId
 from poker_signal.lambda_app.clients import management_client
-from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
+from poker_signal.lambda_app.management_api import MAX_IDLE_S, CallThrottled, ManagementApi
 from tests.lambda_app.loopback import Answer, Endpoint
 
 ALICE = ConnectionId("ShDEC76bIAMCUrA=")
@@ -119,6 +119,34 @@ def test_a_stage_and_an_id_end_up_in_the_path_and_a_frame_in_the_body(endpoint: 
 
 
 # Dropped keep-alive connections, and network errors
+
+
+@each_call
+def test_idle_connections_are_not_used_again(
+    endpoint: Endpoint,
+    management: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    operation: str,
+    call: Call,
+) -> None:
+    """A call after more than 20 s without one closes the idle connections first."""
+    assert MAX_IDLE_S == 20
+    closed: list[float] = []
+    close = management.close
+    now_s = 0.0
+
+    def note() -> None:
+        closed.append(now_s)
+        close()
+
+    monkeypatch.setattr(management, "close", note)
+    connections = ManagementApi(management, lambda: now_s)
+    # The last one is after a correction of the clock.
+    for called_s in (20, 40, 60.5, 61, 90, 110, 50):
+        now_s = called_s
+        assert call(connections)
+    assert closed == [60.5, 90, 50]
+    assert len(endpoint.sent) == 7
 
 
 def test_a_connection_that_was_dropped_meanwhile_costs_nothing(

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
-from poker_signal.core.model import ROW_LIFETIME_S, GameId, PlayerId, Row
+from poker_signal.core.model import RESERVED_S, ROW_LIFETIME_S, GameId, PlayerId, Row
 from poker_signal.core.room import Room
 from poker_signal.lambda_app.clients import dynamodb_client
 from poker_signal.lambda_app.table import INDEX, DynamoTable, Reading
@@ -16,6 +16,9 @@ from tests.support.dynamodb import TABLE, moto_client
 
 GAME = GameId("4711")
 HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
+NEWCOMER = row("Alice", 9)
+WITH_SESSION = row("Alice", 1, session="5e55" * 16, reached=[HOST])
+RESERVED = WITH_SESSION._replace(left_at=AT, ttl=AT + RESERVED_S, reached=frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -61,9 +64,9 @@ def put(client: Any, **attributes: Any) -> None:
         row("Bob", 4, session="5e55" * 16),
         row("Bob", 5, session="5e55" * 16, reached=[HOST, ALICE]),
         row("Alice", 9)._replace(seat=ALICE.rank),
-        row("Alice", 9)._replace(saved_at=AT),
+        row("Alice", 9)._replace(left_at=AT),
     ],
-    ids=["plain", "unicode", "session", "reached", "seat", "when it was stored"],
+    ids=["plain", "unicode", "session", "reached", "seat", "reservation"],
 )
 def test_a_row_comes_back_as_it_was_saved(table: DynamoTable, stored: Row) -> None:
     """A stored row is read with all attributes, by its key and in its game."""
@@ -106,15 +109,63 @@ def test_a_room_is_one_game(table: DynamoTable) -> None:
 
 
 def test_a_forgotten_row_is_gone(table: DynamoTable, client: Any) -> None:
-    """A deleted row is in neither table nor game, also after another delete or a reach."""
+    """A deleted row is in neither table nor game, and no later call restores it."""
     assert table.row(ALICE.connection_id) is None
     table.save(ALICE)
-    table.forget(ALICE.connection_id)
-    table.forget(ALICE.connection_id)
+    table.forget(ALICE.connection_id, None)
+    table.forget(ALICE.connection_id, None)
     table.reach(ALICE.connection_id, BOB.connection_id)
+    # It was deleted between the two calls of a reservation.
+    table._reserve(ALICE.connection_id, AT)
     assert client.scan(TableName=TABLE)["Items"] == []
     assert table.row(ALICE.connection_id) is None
     assert table.read_room(GAME) == Reading(Room())
+
+
+def test_a_full_set_of_reached_connections_is_replaced(table: DynamoTable) -> None:
+    """With ``kept``, these and the target replace what a row has reached, if it exists."""
+    table.save(row("HOST", 0, reached=[ALICE]))
+    for sender in (HOST, BOB):
+        table.reach(sender.connection_id, NEWCOMER.connection_id, frozenset({BOB.connection_id}))
+    assert table.row(HOST.connection_id) == row("HOST", 0, reached=[BOB, NEWCOMER])
+    assert table.row(BOB.connection_id) is None
+
+
+@pytest.mark.parametrize(
+    ("stored", "left_at", "calls", "is_reserved"),
+    [
+        (ALICE, AT, ["DeleteItem"], False),
+        (None, AT, ["DeleteItem"], False),
+        (WITH_SESSION, AT, ["DeleteItem", "UpdateItem"], True),
+        # A repeated $disconnect does not make the reservation longer.
+        (RESERVED, AT + 9, ["DeleteItem", "UpdateItem"], True),
+        (WITH_SESSION, None, ["DeleteItem"], False),
+        (RESERVED, None, ["DeleteItem"], False),
+    ],
+    ids=["no session", "no row", "session", "again", "takeover", "takeover of a reservation"],
+)
+def test_only_the_row_of_a_session_is_reserved(
+    table: DynamoTable,
+    client: Any,
+    stored: Row | None,
+    left_at: int | None,
+    calls: list[str],
+    is_reserved: bool,
+) -> None:
+    """A row with a session becomes a reservation for a minute; any other is deleted in one call."""
+    made: list[str] = []
+    if stored is not None:
+        table.save(stored)
+
+    def note(event_name: str, **_: object) -> None:
+        made.append(event_name.rpartition(".")[2])
+
+    client.meta.events.register_first("before-send", note)
+    table.forget(ALICE.connection_id, left_at)
+    client.meta.events.unregister("before-send", note)
+    assert made == calls
+    assert table.row(ALICE.connection_id) == (RESERVED if is_reserved else None)
+    assert table.read_room(GAME) == Reading(Room([RESERVED] if is_reserved else []))
 
 
 @pytest.mark.parametrize(
@@ -131,6 +182,7 @@ def test_a_forgotten_row_is_gone(table: DynamoTable, client: Any) -> None:
         {"session": {"NULL": True}},
         {"reached": {"L": [{"S": "x"}]}},
         {"reached": {"NS": ["7"]}},
+        {"leftAt": {"S": "1707503040"}},
     ],
     ids=str,
 )
@@ -194,22 +246,31 @@ def test_a_row_is_read_consistently(stubber: Any) -> None:
     stubber.assert_no_pending_responses()
 
 
-@pytest.mark.parametrize(
-    "operation", ["get_item", "query", "put_item", "delete_item", "update_item"]
-)
-def test_what_dynamodb_cannot_do_is_an_error(stubber: Any, operation: str) -> None:
+CALLS: dict[str, tuple[list[str], Callable[[DynamoTable], object]]] = {
+    "row": (["get_item"], lambda table: table.row(ALICE.connection_id)),
+    "read_room": (["query"], lambda table: table.read_room(GAME)),
+    "save": (["put_item"], lambda table: table.save(ALICE)),
+    "forget": (["delete_item"], lambda table: table.forget(ALICE.connection_id, None)),
+    "end": (["delete_item"], lambda table: table.forget(ALICE.connection_id, AT)),
+    "reserve": (
+        ["delete_item", "update_item"],
+        lambda table: table.forget(ALICE.connection_id, AT),
+    ),
+    "reach": (["update_item"], lambda table: table.reach(ALICE.connection_id, BOB.connection_id)),
+}
+
+
+@pytest.mark.parametrize(("operations", "call"), CALLS.values(), ids=CALLS)
+def test_what_dynamodb_cannot_do_is_an_error(
+    stubber: Any, operations: list[str], call: Callable[[DynamoTable], object]
+) -> None:
     """Errors of DynamoDB are raised, except a failed condition."""
-    stubber.add_client_error(operation, "InternalServerError", http_status_code=500)
-    table = DynamoTable(stubber.client, TABLE)
-    calls: dict[str, Callable[[], object]] = {
-        "get_item": lambda: table.row(ALICE.connection_id),
-        "query": lambda: table.read_room(GAME),
-        "put_item": lambda: table.save(ALICE),
-        "delete_item": lambda: table.forget(ALICE.connection_id),
-        "update_item": lambda: table.reach(ALICE.connection_id, BOB.connection_id),
-    }
-    with pytest.raises(ClientError):
-        calls[operation]()
+    *conditions, failing = operations
+    for operation in conditions:
+        stubber.add_client_error(operation, "ConditionalCheckFailedException")
+    stubber.add_client_error(failing, "InternalServerError", http_status_code=500)
+    with pytest.raises(ClientError, match="InternalServerError"):
+        call(DynamoTable(stubber.client, TABLE))
 
 
 def test_the_schema_is_the_designs(client: Any) -> None:

@@ -7,16 +7,23 @@
 import asyncio
 import os
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, closing
+from contextlib import (
+    AbstractAsyncContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+    closing,
+)
 from typing import Any
 from unittest import mock
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.tickets import Keys, read_keys
-from poker_signal.emulator.gateway.config import ApiConfig, of_handler
+from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Closed, Finished, Kept
+from poker_signal.emulator.trace.trace import Observer
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import (
     MANAGEMENT_ENDPOINT,
@@ -83,8 +90,9 @@ async def core_host(
 ) -> AsyncGenerator[SocketHost, None]:
     """Run the emulator with the core in process."""
     keys = None if ticket_secret is None else read_keys(ticket_secret)
-    async with _socket_host(rules, None, keys) as host:
-        yield host
+    watch = _Watch()
+    async with Emulator(_settings(rules, keys), watch) as emulator, AsyncExitStack() as stack:
+        yield EmulatorHost(emulator, watch, stack)
 
 
 @asynccontextmanager
@@ -92,11 +100,46 @@ async def lambda_host(
     rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[SocketHost, None]:
     """Run the emulator with the Lambda function behind it."""
+    watch = _Watch()
+    async with _lambda(rules, endpoint, watch, ticket_secret) as emulator:
+        async with AsyncExitStack() as stack:
+            yield EmulatorHost(emulator, watch, stack)
+
+
+def core_emulator(rules: Rules) -> Callable[[Observer], AbstractAsyncContextManager[str]]:
+    """Return a function that runs the emulator of ``core_host`` and yields its URL."""
+
+    @asynccontextmanager
+    async def run(observer: Observer) -> AsyncGenerator[str, None]:
+        async with Emulator(_settings(rules), observer) as emulator:
+            yield emulator.url
+
+    return run
+
+
+def lambda_emulator(
+    rules: Rules, endpoint: str
+) -> Callable[[Observer], AbstractAsyncContextManager[str]]:
+    """Return a function that runs the emulator of ``lambda_host`` and yields its URL."""
+
+    @asynccontextmanager
+    async def run(observer: Observer) -> AsyncGenerator[str, None]:
+        async with _lambda(rules, endpoint, observer) as emulator:
+            yield emulator.url
+
+    return run
+
+
+@asynccontextmanager
+async def _lambda(
+    rules: Rules, endpoint: str, observer: Observer, ticket_secret: str | None = None
+) -> AsyncGenerator[Emulator, None]:
     global _current
+    api = of_handler(f"{__name__}:current")
     # The function's HTTP connections are closed last, after all its invocations. Otherwise they
     # would stay open to a port that a later test may get.
     with ExitStack() as at_last:
-        async with _socket_host(rules, of_handler(f"{__name__}:current")) as host:
+        async with Emulator(_settings(rules), observer, api=api) as emulator:
             management_endpoint = os.environ[MANAGEMENT_ENDPOINT]
             environ = {TABLE_NAME: TABLE, **environment_of(rules)}
             environ[MANAGEMENT_ENDPOINT] = management_endpoint
@@ -107,15 +150,11 @@ async def lambda_host(
             with mock.patch.dict(os.environ, endpoints):
                 _current = make_handler(environ)
             at_last.callback(management_client(management_endpoint).close)
-            yield host
+            yield emulator
 
 
-@asynccontextmanager
-async def _socket_host(
-    rules: Rules, api: ApiConfig | None, ticket_keys: Keys | None = None
-) -> AsyncGenerator[SocketHost, None]:
-    watch = _Watch()
-    settings = Settings(
+def _settings(rules: Rules, ticket_keys: Keys | None = None) -> Settings:
+    return Settings(
         port=0,
         topology=rules.topology,
         seats=rules.seats,
@@ -125,5 +164,3 @@ async def _socket_host(
         allowed_origins=",".join(rules.origins),
         ticket_keys=ticket_keys,
     )
-    async with Emulator(settings, watch, api=api) as emulator, AsyncExitStack() as stack:
-        yield EmulatorHost(emulator, watch, stack)

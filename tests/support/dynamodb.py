@@ -98,7 +98,12 @@ class DynamoDB:
         return {}
 
     def delete_item(
-        self, *, TableName: str, Key: Item, ConditionExpression: str | None = None
+        self,
+        *,
+        TableName: str,
+        Key: Item,
+        ConditionExpression: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
     ) -> dict[str, Any]:
         """Delete an item, if it is there."""
         key = Key["connectionId"]["S"]
@@ -117,16 +122,22 @@ class DynamoDB:
         UpdateExpression: str,
         ExpressionAttributeValues: Item,
         ConditionExpression: str | None = None,
+        ExpressionAttributeNames: dict[str, str] | None = None,
     ) -> dict[str, Any]:
-        """Add to a set of an item."""
-        assert UpdateExpression == "ADD reached :target"
+        """Add to a set of an item, replace the set, or reserve the item."""
         key = Key["connectionId"]["S"]
         self._pause(f"UpdateItem {key}")
         self._check(key, ConditionExpression)
         item = _copy(self.items.get(key, dict(Key)))
-        known = item.setdefault("reached", {"SS": []})["SS"]
-        known += list(ExpressionAttributeValues[":target"]["SS"])
-        item["reached"]["SS"] = sorted({*known})
+        values = ExpressionAttributeValues
+        if UpdateExpression == "SET leftAt = :left, #ttl = :until REMOVE reached":
+            item |= {"leftAt": values[":left"], "ttl": values[":until"]}
+            item.pop("reached", None)
+        else:
+            assert UpdateExpression in ("ADD reached :targets", "SET reached = :targets")
+            is_added = UpdateExpression.startswith("ADD")
+            known = item.get("reached", {"SS": []})["SS"] if is_added else []
+            item["reached"] = {"SS": sorted({*known, *values[":targets"]["SS"]})}
         self._write(key, item)
         self._pause(f"UpdateItem {key} → done")
         return {}
@@ -136,6 +147,9 @@ class DynamoDB:
         holds = {
             None: True,
             "attribute_exists(connectionId)": bool(item),
+            "attribute_exists(connectionId) AND attribute_not_exists(leftAt)": bool(item)
+            and "leftAt" not in item,
+            "attribute_not_exists(#session)": "session" not in item,
             "attribute_not_exists(connectionId) OR connectedAt <> :at": not item
             or item.get("connectedAt") != (values or {}).get(":at"),
         }

@@ -32,6 +32,9 @@ EXAMPLES: Final = _size(10, 50, 1000)
 SCHEDULES: Final = _size(20, 200, 10_000, "SCHEDULES")
 """Schedules that tests/adversity plays on each host."""
 
+SCRIPTS: Final = _size(20, 100, 2000, "SCRIPTS")
+"""Random scripts of client actions that tests/signaling plays on both hosts."""
+
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 """Cases of bytes and messages that tests/emulator/test_fuzz.py sends."""
 

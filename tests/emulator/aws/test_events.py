@@ -73,7 +73,7 @@ def test_the_core_reads_what_is_built() -> None:
     message = message_event(FACTS, "$default", text, REQUEST_ID, "OhDy4RHwIAMCJaA=", AT_MS)
     assert parse_event(message) == Message(connection_id, text, AT_MS // 1000, AT_MS)
     gone = disconnect_event(FACTS, 1001, text, REQUEST_ID, AT_MS)
-    assert parse_event(gone) == Disconnect(connection_id)
+    assert parse_event(gone) == Disconnect(connection_id, AT_MS // 1000)
     event = parse_event(connected("/prod?playerId=Alice&gameId=GAME01"))
     assert isinstance(event, Connect)
     assert event.row.connected_at == "2024-02-09T18:23:27.396Z"

@@ -15,6 +15,7 @@ from poker_signal.emulator.client.webrtc import (
     check_ice_server,
     taking_part,
 )
+from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
 
 GAME = "GAME01"
@@ -37,6 +38,13 @@ async def seat(emulator: Emulator, name: str) -> AsyncGenerator[tuple[Peer, Clie
         peer = Peer(client, story.put_nowait)
         async with taking_part(peer):
             yield peer, client, story
+
+
+async def until_waiting(sender: Client, clock: VirtualClock) -> None:
+    """Let the emulator receive all that was sent, and pass the second of an early candidate."""
+    await sender.send("ping")
+    await sender.expect("pong")
+    clock.advance(1)
 
 
 async def test_what_happens_is_told(emulator: Emulator) -> None:
@@ -66,12 +74,13 @@ async def test_what_happens_is_told(emulator: Emulator) -> None:
     ],
 )
 async def test_what_cannot_be_used_is_told(
-    emulator: Emulator, type_: str, payload: object, says: str
+    emulator: Emulator, clock: VirtualClock, type_: str, payload: object, says: str
 ) -> None:
     """An unusable message is reported, and the next handshake works."""
     async with signal_client(emulator.url, "Mallory", GAME) as mallory:
         async with seat(emulator, "Alice") as (alice, _, at_alice):
             await mallory.send(type_, "Alice", payload)
+            await until_waiting(mallory, clock)
             kind, other, text = await at_alice.next()
             assert (kind, other) == ("problem", "Mallory")
             assert says in text
@@ -101,7 +110,7 @@ async def test_the_servers_own_words_are_told(emulator: Emulator) -> None:
     ],
 )
 async def test_candidates_are_read_with_care(
-    emulator: Emulator, payload: object, problem: str | None
+    emulator: Emulator, clock: VirtualClock, payload: object, problem: str | None
 ) -> None:
     """The end of candidates is not a candidate; a broken candidate is reported."""
     async with (
@@ -114,6 +123,7 @@ async def test_candidates_are_read_with_care(
             assert (await at_host.next()).kind == "open"
             await host.send("ice-candidate", "Alice", payload)
             await mallory.send("ice-candidate", "Alice", payload)
+            await until_waiting(mallory, clock)
             happened = await at_alice.next()
             if problem is not None:
                 assert problem in happened.text

@@ -176,6 +176,22 @@ def test_an_integration_error_invokes_nothing() -> None:
     assert bench.function.calls == []
 
 
+def test_a_slow_write_stores_at_once_and_answers_late() -> None:
+    """Only the player's handshake is slow; the function was invoked when it began."""
+    bench = Bench("slow-write:Alice=3s")
+    running = bench.invoke(CONNECT)
+    assert bench.invoke(CONNECT, BOB) == bench.invoke(message("join")) == OK
+    assert bench.function.calls == [(0, "$connect"), (0, "$connect"), (0, "join")]
+    assert isinstance(running, Running)
+    results: list[Result] = []
+    running.then(results.append)
+    bench.clock.advance(2.999)
+    assert results == []
+    bench.clock.advance(0.001)
+    assert results == [OK]
+    assert bench.told == [Fault(1_700_000_000_000, ALICE, "slow-write:Alice=3s", "$connect")]
+
+
 def test_gone_and_throttled_are_about_one_players_connections() -> None:
     """Both faults change the answers of @connections for one player's connections."""
     bench = Bench("gone:Alice#2", "throttle:Bob=1/2")
@@ -286,6 +302,27 @@ async def test_a_ghosts_socket_dies_and_its_end_is_not_told(records: Records) ->
         kinds = [record.kind for record in records]
         assert kinds[:4] == ["connect", "fault", "connect", "message"]
         assert "disconnect" not in kinds[:-1]
+
+
+async def test_an_update_that_fails_loses_no_message(clock: VirtualClock, records: Records) -> None:
+    """The offer's arrival is not noted, so the candidate after it waits a second."""
+    faults = Faults(["fail-update#1"])
+    async with (
+        Emulator(Settings(port=0), records, clock, faults=faults) as emulator,
+        peer(emulator, "HOST") as host,
+        peer(emulator, "Alice") as alice,
+    ):
+        for type_ in ("offer", "ice-candidate"):
+            await tell(host, type=type_, targetId="Alice", id=type_)
+        assert (await hear(alice))["type"] == "offer"
+        assert (await hear(host))["id"] == "offer"
+        await settle(host)
+        await settle(alice)
+        clock.advance(1)
+        assert (await hear(alice))["type"] == "ice-candidate"
+    assert [(r.outcome, r.type) for r in records if r.kind == "fault"] == [
+        ("UpdateItem: 500", "fail-update#1")
+    ]
 
 
 async def test_connections_are_asked_to_go_away(clock: VirtualClock, records: Records) -> None:

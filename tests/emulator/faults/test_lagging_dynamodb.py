@@ -1,4 +1,4 @@
-"""The fault ``index-lag``: in memory, and in front of DynamoDB's API."""
+"""The faults ``index-lag`` and ``fail-update``: in memory, and in front of DynamoDB's API."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from poker_signal.core.model import Connect, ConnectionId, GameId, Message, Play
 from poker_signal.core.room import Room
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
+from poker_signal.emulator.faults.lagging_dynamodb import Environ, LaggingIndex, StartResponse
 from poker_signal.emulator.faults.lagging_rows import LaggingTable
 from poker_signal.emulator.functions.memory_table import MemoryTable
 from poker_signal.emulator.trace.entries import Fault
@@ -30,11 +30,11 @@ HOST = row("h", "HOST")
 
 
 class Memory:
-    """Rows in memory with a lagging index and a virtual clock."""
+    """Rows in memory with a fault and a virtual clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, spec: str = LAG) -> None:
         self.clock = VirtualClock()
-        self.faults = Faults([LAG])
+        self.faults = Faults([spec])
         self.trace = Trace()
         self.faults.attach(self.clock, self.trace, tuple)
         self.table = LaggingTable(MemoryTable(), self.faults)
@@ -57,6 +57,8 @@ def test_who_comes_is_found_later_but_knows_itself() -> None:
     assert isinstance(told, Fault)
     assert told.fault == LAG
     assert memory.seen_by("a") == {"h", "a"}
+    rooms = [memory.table.room_of(Message(ConnectionId(each), "", 0)) for each in "ha"]
+    assert [room.is_lagging for room in rooms] == [False, True]
     memory.clock.advance(0.799)
     assert memory.seen_by("h") == {"h"}
     memory.clock.advance(0.001)
@@ -84,7 +86,7 @@ def test_who_leaves_is_found_for_a_while() -> None:
 
 
 def test_what_a_row_has_reached_is_late_as_well() -> None:
-    """The index lags, also for a newcomer without a row; the row itself is current."""
+    """A newcomer, and other players, find the former state; the sender's own row is current."""
     memory = Memory()
     memory.table.save(HOST)
     assert memory.table.room_of(Connect(row("a"), 0)) == Room()
@@ -92,10 +94,41 @@ def test_what_a_row_has_reached_is_late_as_well() -> None:
     memory.table.reach(ConnectionId("h"), ConnectionId("a"))
     reached = HOST._replace(reached=frozenset({ConnectionId("a")}))
     events = (Message(ConnectionId("h"), "", 0), Connect(row("a"), 0))
-    assert [memory.table.room_of(event) for event in events] == [Room([HOST])] * 2
+    rooms = [memory.table.room_of(event) for event in events]
+    assert rooms == [Room([reached]), Room([HOST])]
+    assert [room.is_lagging for room in rooms] == [False, False]
     assert memory.table.row(ConnectionId("h")) == reached
     memory.clock.advance(1)
     assert [memory.table.room_of(event) for event in events] == [Room([reached])] * 2
+
+
+def test_a_failed_update_notes_nothing() -> None:
+    """The failure is traced, and the next update succeeds."""
+    memory, alice = Memory("fail-update#1"), ConnectionId("a")
+    memory.table.save(HOST)
+    for reached in (frozenset[ConnectionId](), frozenset({alice})):
+        memory.table.reach(ConnectionId("h"), alice)
+        assert memory.table.row(ConnectionId("h")) == HOST._replace(reached=reached)
+    told = [entry for _, entry in memory.trace.since(0)]
+    assert told == [Fault(memory.clock.now_ms(), None, "fail-update#1", "UpdateItem: 500")]
+
+
+def test_a_failed_update_does_not_reach_dynamodb() -> None:
+    """The handler gets a 500; other calls, and the next update, get DynamoDB's answer."""
+    faults, told = Faults(["fail-update#1"]), list[object]()
+    faults.call_soon = told.append
+    statuses: list[str] = []
+
+    def dynamodb(environ: Environ, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"{}"]
+
+    index = LaggingIndex(dynamodb, faults, lambda: 0)
+    for operation in ("PutItem", "UpdateItem", "UpdateItem"):
+        environ = {"HTTP_X_AMZ_TARGET": f"DynamoDB_20120810.{operation}"}
+        index(environ, lambda status, *_: statuses.append(status))
+    assert statuses == ["200 OK", "500 Internal Server Error", "200 OK"]
+    assert len(told) == 1
 
 
 class Dynamo:
@@ -134,7 +167,7 @@ def test_an_index_of_dynamodb_is_late_and_the_table_is_not() -> None:
     dynamo.now_s = 1.6
     (host,) = (r for r in dynamo.table.read_room(GameId("G")).room if r.player_id == "HOST")
     assert host.reached == {"a"}
-    dynamo.table.forget(ConnectionId("h"))
+    dynamo.table.forget(ConnectionId("h"), left_at=None)
     assert dynamo.indexed() == {"h", "a"}
     dynamo.now_s = 2.5
     assert dynamo.indexed() == {"a"}

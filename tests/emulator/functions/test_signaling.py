@@ -7,13 +7,16 @@ from unittest.mock import Mock
 import pytest
 
 from poker_signal import core
+from poker_signal.core.budgets import FULL_FOR_S
 from poker_signal.core.configuration import Rules
+from poker_signal.core.model import OPENING_S, RESERVED_S, ConnectionId
 from poker_signal.core.tickets import Keys
 from poker_signal.emulator.aws.connections import ConnectionInfo
-from poker_signal.emulator.aws.events import Facts, connect_event, message_event
+from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import Forward, Raised, Report, Result, Returned, Running
 from poker_signal.emulator.aws.throttling import LimitExceeded
+from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.emulator.reload.module_swap import imported_anew, modules_below
 from poker_signal.emulator.trace.summary import describe
@@ -61,30 +64,49 @@ class Table:
 
     def __init__(self, rules: Rules = DEFAULT, ticket_keys: Keys | None = None) -> None:
         self.connections = FakeConnections()
-        self.host = SignalingFunction(self.connections, rules, ticket_keys)
-        self.now_ms = 1_700_000_000_000
+        self.clock = VirtualClock()
+        self.host = SignalingFunction(self.connections, rules, self.clock, ticket_keys)
 
     def _facts(self, connection_id: str) -> Facts:
-        return Facts(connection_id, self.now_ms, "prod", "x", "pokerlocal", {"sourceIp": "::1"})
+        now_ms = self.clock.now_ms()
+        return Facts(connection_id, now_ms, "prod", "x", "pokerlocal", {"sourceIp": "::1"})
 
     def connect(
         self, connection_id: str, player: str, session: str = "", ticket: str = ""
     ) -> Result:
         """Connect a player; return the result as Lambda would."""
-        self.now_ms += 1
+        self.clock.advance(0.001)
         query = query_of(player, "G", session, **({"ticket": ticket} if ticket else {}))
         request = Request("GET", f"/prod{query}", [("Host", "x")], "::1")
-        event = connect_event(self._facts(connection_id), request, "r", "t", self.now_ms)
+        event = connect_event(self._facts(connection_id), request, "r", "t", self.clock.now_ms())
         return self._invoke(event)
+
+    def leave(self, connection_id: str) -> None:
+        """End a connection: its $disconnect is invoked."""
+        self.connections.gone.add(connection_id)
+        facts = self._facts(connection_id)
+        self._invoke(disconnect_event(facts, 1001, "", "r", self.clock.now_ms()))
 
     def say(self, connection_id: str, text: str) -> Result:
         """Send a message from a connection; return the result."""
         return self._invoke(self.event_of(connection_id, text))
 
+    def say_early(self, connection_id: str, text: str) -> list[Result]:
+        """Send a message that waits; return a list that gets the result."""
+        results: list[Result] = []
+        running = self.host.invoke(self.event_of(connection_id, text), may_forward=True)
+        assert isinstance(running, Running)
+        running.then(results.append)
+        return results
+
+    def texts_to(self, connection_id: str) -> list[str]:
+        """Return the frames that a connection got."""
+        return [text for other, text in self.connections.posted if other == connection_id]
+
     def event_of(self, connection_id: str, text: str) -> Any:
         """Return the event of a message."""
         facts = self._facts(connection_id)
-        return message_event(facts, "$default", text, "r", "m", self.now_ms)
+        return message_event(facts, "$default", text, "r", "m", self.clock.now_ms())
 
     def _invoke(self, event: Any) -> Result:
         result = self.host.invoke(event)
@@ -106,12 +128,12 @@ def table() -> Table:
 
 
 def test_a_ghost_costs_no_live_player_a_message(table: Table) -> None:
-    """The ghost's row is deleted, and the next owner of the name gets the message."""
+    """Two 410s delete the ghost's row, and the next owner of the name gets the message."""
     table.connect("h1", "HOST")
     table.connect("h2", "HOST")
     table.connect("a", "Alice")
     table.connections.gone.add("h2")
-    table.now_ms += 60_000
+    table.clock.advance(OPENING_S + 1)
     result = table.say("a", '{"type":"join"}')
     assert result == Returned({"statusCode": 200}, Report("delivered"))
     assert table.connections.posted == [("h1", '{"type":"join","senderId":"Alice","payload":null}')]
@@ -151,7 +173,7 @@ def test_a_connection_that_sends_too_many_is_told_and_others_are_not() -> None:
 
 
 def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
-    """A player that could not be probed keeps the seat."""
+    """A player that could not be probed keeps the seat; a full game is probed seldom."""
     table = Table(Rules(seats=1))
     table.connect("h", "HOST")
     table.connect("a", "Alice")
@@ -160,7 +182,11 @@ def test_a_throttled_probe_refuses_the_handshake_for_now() -> None:
     assert len(table.host.rows) == 2
     table.connections.busy = False
     assert status_of(table.connect("b", "Bob")) == 403
+    table.clock.advance(OPENING_S + 1)
+    assert status_of(table.connect("b", "Bob")) == 403
     table.connections.gone.add("a")
+    assert status_of(table.connect("b", "Bob")) == 403
+    table.clock.advance(FULL_FOR_S)
     assert table.connect("b", "Bob") == Returned({"statusCode": 200}, Report("connected"))
 
 
@@ -174,14 +200,102 @@ def test_a_takeover_holds_if_the_close_is_throttled_too(table: Table, busy: bool
     assert [row.connection_id for row in table.host.rows.rows()] == ["a2"]
 
 
+def test_a_message_without_a_row_is_answered_and_its_connection_closed(table: Table) -> None:
+    """A client whose row is deleted or reserved learns of it with any message, even a ping."""
+    table.connect("b", "Bob", "secret-of-bob")
+    table.leave("b")
+    table.connections.gone.clear()
+    for sender in ("a", "b"):
+        for text in (PING, "nonsense"):
+            assert describe(table.say(sender, text)) == "error NOT_CONNECTED"
+        assert all('"NOT_CONNECTED"' in text for text in table.texts_to(sender))
+    assert [to for to, _ in table.connections.posted] == table.connections.closed == list("aabb")
+
+
+def test_a_host_that_left_keeps_its_game_for_its_session(table: Table) -> None:
+    """A guest is refused meanwhile; a join waits for the owner, and is delivered once it is back.
+
+    A player that has waited in vain does not wait again. The reservation ends after its time.
+    """
+    table.connect("h1", "HOST", "secret-of-host")
+    table.connect("a", "Alice")
+    table.leave("h1")
+    assert status_of(table.connect("g", "HOST")) == 409
+    results = table.say_early("a", JOIN)
+    table.clock.advance(0.3)
+    assert status_of(table.connect("h2", "HOST", "secret-of-host")) == 200
+    assert results == []
+    table.clock.advance(0.7)
+    assert results == [Returned({"statusCode": 200}, Report("delivered"))]
+    assert [to for to, _ in table.connections.posted] == ["h2"]
+    assert table.connections.closed == []
+    assert table.host.rows.row(ConnectionId("h1")) is None
+    table.leave("h2")
+    late = table.say_early("a", JOIN)
+    table.clock.advance(1)
+    in_vain = [*late, table.say("a", JOIN)]
+    assert [describe(result) for result in in_vain] == ["error HOST_NOT_FOUND"] * 2
+    table.clock.advance(RESERVED_S - 1)
+    assert status_of(table.connect("g", "HOST")) == 409
+    table.clock.advance(1)
+    assert status_of(table.connect("g", "HOST")) == 200
+
+
+ANSWER = '{"type":"answer","targetId":"HOST","payload":{}}'
 CANDIDATE = '{"type":"ice-candidate","targetId":"HOST","payload":{"candidate":"x"}}'
+
+
+@pytest.mark.parametrize("after_s", [0, 0.3, 0.999])
+def test_a_candidate_that_comes_first_is_delivered_after_its_description(
+    table: Table, after_s: float
+) -> None:
+    """A candidate waits on the clock, and its description passes it."""
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    results = table.say_early("a", CANDIDATE)
+    table.clock.advance(after_s)
+    assert (table.connections.posted, results) == ([], [])
+    assert describe(table.say("a", ANSWER)) == "delivered"
+    table.clock.advance(1)
+    assert results == [Returned({"statusCode": 200}, Report("delivered"))]
+    answer, candidate = table.texts_to("h")
+    assert answer.startswith('{"type":"answer"')
+    assert candidate.startswith('{"type":"ice-candidate"')
+
+
+def test_candidates_without_a_description_are_late_once(table: Table) -> None:
+    """All that wait are sent after one second; then no candidate of the pair waits."""
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    results = [table.say_early("a", CANDIDATE) for _ in range(2)]
+    table.clock.advance(0.999)
+    assert results == [[], []]
+    table.clock.advance(0.001)
+    assert [describe(result) for (result,) in results] == ["delivered"] * 2
+    assert describe(table.say("a", CANDIDATE)) == "delivered"
+    assert len(table.texts_to("h")) == 3
+
+
+def test_a_message_that_waits_ends_with_its_row(table: Table) -> None:
+    """A sender that left meanwhile is not connected; a failure of the table is no success."""
+    table.connect("h", "HOST")
+    table.connect("a", "Alice")
+    table.connect("b", "Bob")
+    of_alice, of_bob = (table.say_early(sender, CANDIDATE) for sender in ("a", "b"))
+    table.leave("a")
+    table.clock.advance(0.1)
+    assert [describe(result) for result in of_alice] == ["undelivered NOT_CONNECTED"]
+    table.host.table = Mock(row=Mock(side_effect=RuntimeError("out of order")))
+    table.clock.advance(0.1)
+    assert of_bob == [Raised("out of order")]
+    assert table.texts_to("h") == []
 
 
 def met(table: Table) -> Table:
     """Connect a host and a player, and relay an answer between them."""
     table.connect("h", "HOST")
     table.connect("a", "Alice")
-    table.say("a", '{"type":"answer","targetId":"HOST","payload":{}}')
+    table.say("a", ANSWER)
     table.connections.posted.clear()
     return table
 

@@ -18,7 +18,7 @@ from poker_signal.emulator.reload import reloader as reload
 from poker_signal.emulator.reload.reloader import CodeStatus
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.support.client import hear, peer, tell
+from tests.support.client import hear, peer, status_of, tell
 
 HANDLER = """
 import threading
@@ -109,6 +109,20 @@ async def test_handlers_are_swapped_together_and_rows_and_sockets_stay(
         assert await said(host, "other") == {"type": "first", "count": 1}
         await tell(anna, type="join")
         assert (await hear(host))["senderId"] == "Anna"
+
+
+async def test_a_reserved_name_stays_reserved(
+    reloading: tuple[Emulator, Path, Next],
+) -> None:
+    """A protected HOST that is away during the swap gets its game back."""
+    emulator, folder, told = reloading
+    async with peer(emulator, "HOST", session="secret-of-host"):
+        pass
+    assert await status_of(peer(emulator, "HOST")) == 409
+    (folder / "edited_handler.py").write_text(HANDLER.replace("first", "second"))
+    assert (await status_after(told)).ok
+    assert await status_of(peer(emulator, "HOST")) == 409
+    assert await status_of(peer(emulator, "HOST", session="secret-of-host")) == 101
 
 
 async def test_what_runs_ends_with_the_code_that_it_began_with(

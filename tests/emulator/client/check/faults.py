@@ -54,18 +54,19 @@ def believes_sender() -> Fault:
 
 
 def overtaking() -> Fault:
-    """Return a fault: an offer is held back until its candidate has been sent."""
-    held: dict[str, str] = {}
+    """Return a fault: an offer is held back until its candidate has been sent.
 
-    def up(text: str) -> list[str]:
+    On the way down, because the emulator delivers a candidate after its offer in any case.
+    """
+    held: list[str] = []
+
+    def down(text: str) -> list[str]:
         if '"payload":"offer"' in text:
-            held[json.loads(text)["targetId"]] = text
+            held.append(text)
             return []
-        if '"payload":"candidate"' in text:
-            return [text, held.pop(json.loads(text)["targetId"])]
-        return [text]
+        return [text, held.pop()] if '"payload":"candidate"' in text else [text]
 
-    return Fault(up=up)
+    return Fault(text_down=down)
 
 
 def _swapped(frame: Frame) -> list[Frame]:

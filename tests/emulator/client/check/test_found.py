@@ -38,6 +38,14 @@ HANDSHAKE = {
     "no candidate overtakes its offer",
     "a whole handshake, from join to candidates",
 }
+RESERVED = {
+    "another session takes no seat over",
+    "a protected HOST: others get 409",
+    "a HOST restarts with its session",
+    "without sessions the newest HOST gets joins",
+}
+"""Rules whose names the sessions of earlier rules still reserve, if all rules share one game."""
+
 SESSIONS = {
     "malformed sessions are refused with 400",
     "a session takes its seat over",
@@ -63,7 +71,7 @@ FOUND: dict[str, tuple[Fault, set[str]]] = {
     "senders believed": (faults.believes_sender(), {"senderId is the connection's"}),
     "overtaking": (faults.overtaking(), {"no candidate overtakes its offer"}),
     "payloads rewritten": (faults.REWRITES, {"a payload arrives as it was written"}),
-    "games mixed": (faults.ONE_GAME, {"no message reaches another game"}),
+    "games mixed": (faults.ONE_GAME, {"no message reaches another game"} | RESERVED),
     # answers that are missing or wrong.
     "no acks": (drops("ack"), {"an id is acknowledged"}),
     "acks for nothing": (faults.ACKS_ALL, {"an id is acknowledged"}),

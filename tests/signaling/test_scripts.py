@@ -1,0 +1,237 @@
+"""Random scripts of client actions: every client hears the same on both hosts.
+
+Actions follow one another, but a candidate may overlap with the messages after it, because it
+waits for its offer. The order of frames of overlapping invocations is free; a description comes
+before the candidates of its sender.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any, NamedTuple
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from poker_signal.core.configuration import Rules
+from poker_signal.core.messages import CANDIDATE, DESCRIPTIONS
+from poker_signal.emulator.trace.entries import Closed, Finished, Forwarded, Kept, Received
+from poker_signal.emulator.trace.trace import Observer
+from tests.signaling.hosts import core_emulator, lambda_emulator
+from tests.support.tiers import SCRIPTS
+
+NAMES = ("HOST", "HOST", "Alice", "Alice", "Bob")
+SESSIONS = (None, None, None, "secret-one", "secret-two")
+TYPES = ("join", "offer", "answer", CANDIDATE, CANDIDATE, "player-connected", "ping", "fold")
+PATIENCE_S = 50
+AT_ONCE = 25
+"""Scripts that play at the same time, each in a game of its own."""
+
+
+class Connects(NamedTuple):
+    """A client connects."""
+
+    key: int
+    name: str
+    session: str | None
+
+
+class Sends(NamedTuple):
+    """A client sends a text."""
+
+    key: int
+    text: str
+    is_candidate: bool
+
+
+class Leaves(NamedTuple):
+    """A client closes its connection, with or without a close frame."""
+
+    key: int
+    is_abrupt: bool
+
+
+Action = Connects | Sends | Leaves
+Host = Callable[[Observer], AbstractAsyncContextManager[str]]
+"""Runs an emulator with an observer; yields its URL."""
+
+
+def script_of(seed: int) -> list[Action]:
+    """Return the actions of a seed."""
+    dice = random.Random(seed)
+    actions: list[Action] = []
+    present: list[int] = []
+    for number in range(dice.randint(6, 16)):
+        what = dice.random()
+        if len(present) < 2 or what < 0.2:
+            actions.append(Connects(number, dice.choice(NAMES), dice.choice(SESSIONS)))
+            present.append(number)
+        elif what < 0.3:
+            actions.append(Leaves(present.pop(dice.randrange(len(present))), dice.random() < 0.5))
+        else:
+            type_ = dice.choice(TYPES)
+            message: dict[str, Any] = {"type": type_, "payload": number}
+            if type_ != "ping":
+                message["targetId"] = dice.choice([*NAMES, "Carol", None])
+            if dice.random() < 0.3:
+                message["id"] = f"m{number}"
+            sender = dice.choice(present)
+            actions.append(Sends(sender, json.dumps(message), type_ == CANDIDATE))
+            if type_ == CANDIDATE and dice.random() < 0.7:
+                # Its description, too late: the candidate has to wait for it.
+                late = {**message, "type": "offer", "payload": [number]}
+                actions.append(Sends(sender, json.dumps(late), False))
+    return actions
+
+
+class Ended:
+    """Observer that counts ended messages and disconnects, by game."""
+
+    def __init__(self) -> None:
+        self.messages: Counter[str] = Counter()
+        self.disconnects: Counter[str] = Counter()
+        self._news: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
+
+    def observe(self, entry: Kept) -> None:
+        """Count an entry that ends an invocation."""
+        match entry:
+            case Finished(_, Received(facts=facts)) | Forwarded(received=Received(facts=facts)):
+                self.messages[facts.label.group] += 1
+            case Finished(_, Closed(facts=facts)):
+                self.disconnects[facts.label.group] += 1
+            case _:
+                return
+        self._news[facts.label.group].set()
+
+    async def until(self, game: str, messages: int, disconnects: int) -> None:
+        """Wait until so many messages and disconnects of a game have ended."""
+        async with asyncio.timeout(PATIENCE_S):
+            while (self.messages[game], self.disconnects[game]) != (messages, disconnects):
+                self._news[game].clear()
+                await self._news[game].wait()
+
+
+class Table:
+    """One script in play: its clients, and what each of them hears."""
+
+    def __init__(self, url: str, game: str, ended: Ended) -> None:
+        self.heard: dict[int, list[str]] = defaultdict(list)
+        self._url = url
+        self._game = game
+        self._ended = ended
+        self._clients: dict[int, tuple[Connects, ClientConnection, asyncio.Task[None]]] = {}
+        self._sent = 0
+        self._left = 0
+        self._overlaps = False
+
+    async def play(self, actions: list[Action]) -> dict[int, list[str]]:
+        """Perform the actions; return what each client heard, a refusal's status included."""
+        for action in actions:
+            match action:
+                case Connects():
+                    await self._settle()
+                    await self._connect(action)
+                case Leaves(key, is_abrupt):
+                    await self._settle()
+                    await self._leave(key, is_abrupt)
+                case Sends(key, text, is_candidate):
+                    if key in self._clients:
+                        self._sent += 1
+                        self._overlaps |= is_candidate
+                        await self._clients[key][1].send(text)
+                    if not self._overlaps:
+                        await self._settle()
+        await self._settle()
+        for key in list(self._clients):
+            await self._leave(key, is_abrupt=False)
+        return self.heard
+
+    async def _settle(self) -> None:
+        await self._ended.until(self._game, self._sent, self._left)
+        self._overlaps = False
+
+    async def _connect(self, action: Connects) -> None:
+        session = "" if action.session is None else f"&session={action.session}"
+        url = f"{self._url}?playerId={action.name}&gameId={self._game}{session}"
+        try:
+            client = await connect(url, compression=None)
+        except InvalidStatus as refused:
+            self.heard[action.key].append(str(refused.response.status_code))
+            return
+        reading = asyncio.create_task(self._read(action.key, client))  # noqa: TID251 # awaited
+        for key, (former, _, its_reading) in list(self._clients.items()):
+            if (former.name, former.session) == (action.name, action.session or ""):
+                # Taken over: the host closes it.
+                await its_reading
+                self._left += 1
+                del self._clients[key]
+        self._clients[action.key] = (action, client, reading)
+        await self._settle()
+
+    async def _leave(self, key: int, is_abrupt: bool) -> None:
+        if key not in self._clients:
+            return
+        _, client, reading = self._clients.pop(key)
+        if is_abrupt:
+            # Its pong comes after all frames that were posted before.
+            await (await client.ping())
+            client.transport.abort()
+        else:
+            await client.close()
+        await reading
+        self._left += 1
+        await self._settle()
+
+    async def _read(self, key: int, client: ClientConnection) -> None:
+        try:
+            async for frame in client:
+                self.heard[key].append(str(frame))
+        except ConnectionClosed as closed:
+            self.heard[key].append(f"closed {closed.rcvd.code if closed.rcvd else None}")
+
+
+async def played(host: Host, seeds: range) -> dict[int, dict[int, list[str]]]:
+    """Play the scripts of the seeds, some at the same time; return what their clients heard."""
+    ended = Ended()
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def play(seed: int, url: str) -> dict[int, list[str]]:
+        async with turn:
+            return await Table(url, f"script-{seed}", ended).play(script_of(seed))
+
+    async with host(ended) as url:
+        heard = await asyncio.gather(*(play(seed, url) for seed in seeds))
+    return dict(zip(seeds, heard, strict=True))
+
+
+def out_of_order(frames: list[str]) -> list[str]:
+    """Return the candidates that came before the first description of their sender's pair."""
+    parsed = [json.loads(frame) for frame in frames if frame.startswith("{")]
+    said = [frame for frame in parsed if "senderId" in frame]
+    wrong = []
+    for sender in {frame["senderId"] for frame in said}:
+        of_sender = [frame for frame in said if frame["senderId"] == sender]
+        first = next((each for each in of_sender if each["type"] in DESCRIPTIONS), None)
+        before = of_sender[: of_sender.index(first)] if first is not None else []
+        wrong += [str(each) for each in before if first and first["payload"] == [each["payload"]]]
+    return wrong
+
+
+@pytest.mark.aws
+@pytest.mark.timeout(3600)
+async def test_both_hosts_are_one(endpoint: str) -> None:
+    """Every client hears the same frames, and no candidate comes before its description."""
+    seeds = range(SCRIPTS)
+    by_core = await played(core_emulator(Rules()), seeds)
+    by_lambda = await played(lambda_emulator(Rules(), endpoint), seeds)
+    for seed in seeds:
+        core, function = by_core[seed], by_lambda[seed]
+        assert {key: Counter(core[key]) for key in core} == {
+            key: Counter(function[key]) for key in function
+        }, f"seed {seed}: {script_of(seed)}"
+        for heard in (*core.values(), *function.values()):
+            assert out_of_order(heard) == [], f"seed {seed}: {script_of(seed)}"
