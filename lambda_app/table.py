@@ -68,7 +68,7 @@ class DynamoTable:
                 ExpressionAttributeValues={":at": {"S": row.connected_at}},
             )
 
-    def forget(self, connection_id: ConnectionId, left_at: int | None) -> None:
+    def forget(self, connection_id: ConnectionId, left_at: int | None = None) -> None:
         """Delete a row, if it exists; with ``left_at`` (epoch seconds) reserve that of a session.
 
         A reservation expires after ``RESERVED_S``. One call for a row without a session.

@@ -252,7 +252,7 @@ def _check_admission(schedule: "Schedule", task: "Task") -> None:
         if one.is_same_name(newcomer) and protected:
             raise Violation(f"{newcomer.key} is let in beside the protected {one.key}")
         is_former = one.is_same_seat(newcomer) and one.age < newcomer.age
-        if one.state == "open" and is_former and not task.had_fault:
+        if one.state != "pending" and is_former and not task.had_fault:
             raise Violation(f"{newcomer.key} does not take over from {one.key}")
 
 

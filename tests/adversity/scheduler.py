@@ -107,13 +107,15 @@ class Explorer:
             self.schedule.lose_next(connection)
 
     def _insist(self, sender: Connection) -> None:
-        """Say the same twice at once to a player who has left, and again after the answers."""
+        """Say the same twice at once, and again after the answers."""
         left = {one.player for one in self.schedule.connections if one.state == "closed"}
-        type_ = self._random.choice(TYPES[:-1])
-        target = self._random.choice(sorted(left - {sender.player}) or NAMES)
+        type_ = self._random.choice((*TYPES[:-1], "ice-candidate"))
+        targets = sorted(left - {sender.player}) if type_ != "ice-candidate" else NAMES
+        target = self._random.choice(targets or NAMES)
         for _ in range(2):
             self.schedule.say(sender, type_, target)
         self._settle()
+        self.schedule.pass_time(1)
         if sender in self.schedule.open():
             self.schedule.say(sender, type_, target)
 

@@ -25,8 +25,8 @@ ROWS = st.builds(
 )
 CALLS = st.one_of(
     st.tuples(st.just("save"), ROWS),
-    st.tuples(st.just("forget"), KEYS),
-    st.tuples(st.just("reach"), KEYS, KEYS),
+    st.tuples(st.just("forget"), KEYS, st.none() | st.integers(0, 9)),
+    st.tuples(st.just("reach"), KEYS, KEYS, st.none() | st.frozensets(KEYS, max_size=2)),
     st.tuples(st.just("row"), KEYS),
     st.tuples(st.just("read_room"), st.sampled_from(["G", "H"]).map(GameId)),
 )
@@ -83,7 +83,7 @@ def test_a_lagging_index_hears_of_each_write_in_its_turn() -> None:
         return [found.player_id for found in table.read_room(GameId("G")).room]
 
     table.save(alice)
-    table.forget(alice.connection_id)
+    table.forget(alice.connection_id, left_at=None)
     assert table.row(alice.connection_id) is None
     assert (names(), client.behind) == ([], ["a"])
     client.catch_up("a")
@@ -101,7 +101,7 @@ def test_every_call_can_be_held_up_before_and_after_it_takes_effect() -> None:
     table.reach(alice.connection_id, ConnectionId("b"))
     table.row(alice.connection_id)
     table.read_room(GameId("G"))
-    table.forget(alice.connection_id)
+    table.forget(alice.connection_id, left_at=None)
     operations = [text.split()[0] for text in said]
     wanted = ["PutItem", "UpdateItem", "GetItem", "Query", "DeleteItem"]
     assert operations == [operation for operation in wanted for _ in range(2)]

@@ -375,6 +375,19 @@ def test_a_probe_that_is_throttled_refuses_the_handshake_for_now() -> None:
     }
 
 
+def test_a_former_connection_that_cannot_be_closed_still_loses_its_seat() -> None:
+    """A Close that is throttled is not repeated: without a row the connection owns no name."""
+    old, new = row("Alice", 1, session="s1"), row("Alice", 9, session="s1")
+    invocation = Invocation(connect(new), Room([old]))
+    performed = []
+    for effect in invocation.effects():
+        performed.append(effect)
+        if isinstance(effect, Close):
+            invocation.throttled(effect)
+    assert kinds(performed) == [Save, Close, Forget]
+    assert invocation.outcome == Outcome("connected")
+
+
 # --- connections that may not be open yet, and rows that the index may not list yet ---
 
 

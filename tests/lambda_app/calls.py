@@ -136,6 +136,7 @@ class Situation(NamedTuple):
 
 
 BOTH = (HOST, ALICE)
+JUST_CONNECTED = (HOST, young(ALICE))
 TWICE = (*BOTH, NEWCOMER)
 SEATED = (HOST, ALICE, BOB)
 CAROL, NEW_HOST = row("Carol", 9), row("HOST", 9)
@@ -190,19 +191,22 @@ SITUATIONS = (
     Situation("`ice-candidate` after its offer", AFTER_OFFER, CANDIDATE_OF_HOST, HOST),
     Situation(
         "… after an offer that could not be noted, same container",
-        *(BOTH, CANDIDATE_OF_HOST, HOST),
+        *(JUST_CONNECTED, CANDIDATE_OF_HOST, HOST),
         before=message(HOST, OFFER),
         fails="UpdateItem",
     ),
     Situation(
         "`ice-candidate` that waits a tenth of a second for its offer",
-        *(BOTH, CANDIDATE_OF_HOST, HOST),
+        *(JUST_CONNECTED, CANDIDATE_OF_HOST, HOST),
         after_a_pause="noted",
     ),
-    Situation("`ice-candidate` whose offer never comes", BOTH, CANDIDATE_OF_HOST, HOST),
+    Situation("`ice-candidate` whose offer never comes", JUST_CONNECTED, CANDIDATE_OF_HOST, HOST),
     Situation(
-        "… the next one of the pair", BOTH, CANDIDATE_OF_HOST, HOST, before=CANDIDATE_OF_HOST
+        "… the next one of the pair",
+        *(JUST_CONNECTED, CANDIDATE_OF_HOST, HOST),
+        before=CANDIDATE_OF_HOST,
     ),
+    Situation("… of connections that are older than 30 s", BOTH, CANDIDATE_OF_HOST, HOST),
     Situation("`player-connected`", BOTH, message(ALICE, TO_HOST), ALICE),
     Situation(
         "any message past a ghost to the next owner",

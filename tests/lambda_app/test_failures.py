@@ -15,7 +15,7 @@ from botocore.exceptions import (
 from poker_signal.core.event_parser import MalformedEvent
 from poker_signal.core.model import Row
 from poker_signal.lambda_app import handler as module
-from tests.core.build import row
+from tests.core.build import row, young
 from tests.lambda_app.build import (
     ALICE,
     CANDIDATE,
@@ -196,7 +196,7 @@ def test_a_bug_in_the_bookkeeping_is_a_failure(capsys: Capture) -> None:
 def test_pairs_that_the_table_does_not_know_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A full memory of pairs is cleared: then a candidate waits, as in another container."""
     monkeypatch.setattr(module, "MAX_REMEMBERED", 1)
-    container = Container(HOST, ALICE)
+    container = Container(HOST, young(ALICE))
     container.table.failures["reach"] = FAILURES["500"]
     for sender in (HOST, ALICE):
         target = "Alice" if sender is HOST else "HOST"

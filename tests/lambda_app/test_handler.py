@@ -17,7 +17,7 @@ from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import BadSetting
 from poker_signal.lambda_app.handler import MAX_REMEMBERED, make_handler
 from poker_signal.lambda_app.ticket_keys import TicketKeys
-from tests.core.build import AT, reserved, row
+from tests.core.build import AT, reserved, row, young
 from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.build import (
     ALICE,
@@ -199,7 +199,7 @@ def test_a_sender_without_a_row_is_told_so_and_closed(
 )
 def test_a_candidate_does_not_wait_longer_than_a_second(more_s: float, slept: list[float]) -> None:
     """A candidate is sent after one second, slow reads included; the next one does not wait."""
-    container = Container(HOST, ALICE)
+    container = Container(HOST, young(ALICE))
     container.while_asleep = lambda: container.pass_time(more_s)
     for _ in range(2):
         container(message(HOST, CANDIDATE))

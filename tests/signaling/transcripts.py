@@ -211,9 +211,17 @@ MESH: dict[str, list[Step]] = {
         Connects("h2", "HOST", session="another-secret", status=409),
         *(ALICE, JOIN, JOINED),
         Leaves("h"),
-        Connects("h2", "HOST"),
+        # Its name is reserved: it comes back, and no guest hosts meanwhile.
+        Connects("h2", "HOST", status=409),
+        Connects("h3", "HOST", session="secret-of-host"),
         JOIN,
-        Hears("h2", JOINED.text),
+        Hears("h3", JOINED.text),
+    ],
+    "a candidate before its offer": [
+        *(HOST, ALICE),
+        Says("h", '{"type":"ice-candidate","targetId":"Alice","payload":{"candidate":"1"}}'),
+        *(OFFER, OFFERED),
+        Hears("a", '{"type":"ice-candidate","senderId":"HOST","payload":{"candidate":"1"}}'),
     ],
     "a host takes over itself": [
         Connects("h", "HOST", session="secret-of-host"),
