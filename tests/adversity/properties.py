@@ -188,14 +188,12 @@ def _check_miss(schedule: "Schedule", task: "Task", name: str) -> None:
     assert task.said is not None
     target = task.said.target
     wanted = [one for one in _holders(schedule, task) if one.player == target]
+    may_appear = not (task.was_listed or task.connection.key in schedule.host.indexed())
     for one in wanted:
         if one.state != "open" or _may_be_doubted(one, task):
-            continue
-        if not any(_is_kept_from(one, other, schedule, task) for other in schedule.connections):
+            may_appear = True
+        elif not any(_is_kept_from(one, each, schedule, task) for each in schedule.connections):
             raise Violation(f"{name}: {one.key} is connected, but was not found")
-    may_appear = any(one.state != "open" for one in wanted) or not (
-        task.was_listed or task.connection.key in schedule.host.indexed()
-    )
     if may_appear and _ends_too_soon(schedule, task):
         raise Violation(f"{name}: {target} may appear, but is not waited for")
 
@@ -213,23 +211,19 @@ def _check_waits(schedule: "Schedule", task: "Task", name: str) -> None:
     said = task.said
     assert said is not None
     is_candidate = said.type == "ice-candidate"
+    at_ms = task.started_ms
+    namesakes = [one for one in task.seen if one.player == said.target]
     has_reason = task.saw_lag or any(
-        one.player == said.target
-        and (one.state != "open" or one in task.lost or not one.was_open_at(task.started_ms))
-        for one in task.seen
+        one.state != "open" or one in task.lost or not one.was_open_at(at_ms) for one in namesakes
     )
-    if task.slept_ms and not is_candidate and not has_reason:
+    is_new = is_candidate and any(one.is_young(at_ms) for one in (said.sender, *namesakes))
+    if task.slept_ms and not has_reason and not is_new:
         raise Violation(f"{name} waits without a reason")
-    if (
-        task.slept_ms
-        and not is_candidate
-        and any(
-            vain.covers(said, task.started_ms) and vain.is_known_to(task) for vain in schedule.vain
-        )
-    ):
+    is_vain = any(vain.covers(said, at_ms) and vain.is_known_to(task) for vain in schedule.vain)
+    if task.slept_ms and not is_candidate and is_vain:
         raise Violation(f"{name} waits in vain again")
     for pair in [(said.sender, target) for target in said.delivered_to]:
-        is_noted = schedule.noted_ms.get(pair, schedule.now_ms) < task.started_ms
+        is_noted = schedule.noted_ms.get(pair, schedule.now_ms) < at_ms
         if task.slept_ms and is_candidate and is_noted and not has_reason:
             raise Violation(f"{name} waits, but another one of its pair has arrived")
         if not task.had_note_fault and (said.type in DESCRIPTIONS or task.is_overdue):

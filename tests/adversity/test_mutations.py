@@ -121,7 +121,7 @@ def names_are_not_reserved() -> Any:
             return [Forget(event.connection_id)]
         return effects
 
-    return mock.patch.object(invocation, "route", route)
+    return mock.patch("poker_signal.core.invocation.route", route)
 
 
 @contextmanager
@@ -314,6 +314,13 @@ ANYWHERE: dict[str, Mutation] = {
     "every_missing_target_is_waited_for": _misses(may_appear=True),
     "no_missing_target_is_waited_for": _misses(may_appear=False),
     "pairs_wait_in_vain_for_ever": lambda: mock.patch.object(WaitBudget, "note_vain"),
+    "candidates_of_old_pairs_wait": lambda: mock.patch.object(
+        routing,
+        "_is_early",
+        lambda signal, sender, target: (
+            target.connection_id not in sender.reached and signal.waits < routing.MAX_WAITS
+        ),
+    ),
     "given_up_candidates_are_not_noted": lambda: mock.patch.object(
         routing, "is_noted", lambda signal: signal.type in messages.DESCRIPTIONS
     ),

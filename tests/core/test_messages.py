@@ -389,6 +389,7 @@ def test_a_valid_message_that_did_not_arrive_is_undelivered(
     st.sampled_from([None, "Bob"]),
     st.none() | st.text(st.characters(codec=None), min_size=1, max_size=64),
 )
+@example(NotAllowed("No."), "offer", "Bob", None)
 def test_any_answer_can_be_sent(
     error: SignalError, type_: str, target_id: str | None, id_: str | None
 ) -> None:

@@ -80,8 +80,13 @@ class LiveHost(SocketHost):
         await until(lambda: self.connection(key) not in self.items())
 
     def become_a_ghost(self, key: str) -> None:
-        """Restore the item of a client that left, as if AWS had sent no ``$disconnect``."""
-        self._table.put_item(TableName=TABLE, Item=self._items[key])
+        """Restore the item of a client that left, as if AWS had sent no ``$disconnect``.
+
+        It is a minute older: a young row may be opening, and is not deleted.
+        """
+        item = self._items[key]
+        old = {**item, "ttl": {"N": str(int(item["ttl"]["N"]) - 60)}}
+        self._table.put_item(TableName=TABLE, Item=old)
 
 
 def texts(stack: Stack, group: str) -> list[str]:

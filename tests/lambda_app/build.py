@@ -93,7 +93,7 @@ class DictTable(DynamoTable):
         if stored is None or stored.connected_at != row.connected_at:
             self.rows[row.connection_id] = row
 
-    def forget(self, connection_id: ConnectionId, left_at: int | None) -> None:
+    def forget(self, connection_id: ConnectionId, left_at: int | None = None) -> None:
         """Delete a row; reserve that of a session if ``left_at`` is given."""
         self._called("forget")
         row = self.rows.pop(connection_id, None)

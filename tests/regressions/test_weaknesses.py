@@ -20,7 +20,7 @@ from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.trace.entries import Closed, Finished, Received
 from tests.field.hosts import OURS, Weather, serving
 from tests.field.meeting import meet, meet_once
-from tests.support.client import PATIENCE_S, code_heard, hear, peer, settle, tell
+from tests.support.client import PATIENCE_S, code_heard, hear, peer, settle, status_of, tell
 
 GAME = "GAME01"
 
@@ -36,7 +36,7 @@ def serve(request: pytest.FixtureRequest) -> Serve:
 
 
 async def dies(socket: ClientConnection) -> None:
-    """Wait until a fault has closed the connection."""
+    """Wait until the connection is closed."""
     with pytest.raises(ConnectionClosed):
         await asyncio.wait_for(socket.recv(), PATIENCE_S)
 
@@ -66,21 +66,32 @@ async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
 
 
 async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
-    """A player's own ghost, or its expired row, does not block its join."""
+    """A player's own ghost or expired row does not block its join, and a reservation for 60 s."""
     clock = VirtualClock()
     day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
     async with serve("ghost:Alice#1") as weather:
         async with peer(weather, "Alice") as ghost:
             await dies(ghost)
         assert await meet_once(weather, GAME, "Alice") == "connected"
+    async with serve(clock=clock) as weather:
+        async with peer(weather, "Alice", session="of-another-phone"):
+            pass
+        await ended(weather, Closed, 1)
+        async with peer(weather, "HOST") as host, peer(weather, "Alice") as alice:
+            await tell(alice, type="join", targetId="HOST")
+            assert await code_heard(alice) == ("error", "DUPLICATE_NAME")
+            clock.advance(61)
+            await tell(alice, type="join", targetId="HOST")
+            assert (await hear(host))["senderId"] == "Alice"
     async with serve(clock=clock, **day) as weather:
         async with peer(weather, "Alice") as former:
             clock.advance(7202)
             async with peer(weather, "HOST") as host, peer(weather, "Alice") as alice:
                 await tell(alice, type="join", targetId="HOST")
                 assert (await hear(host))["senderId"] == "Alice"
-                await tell(former, type="answer", targetId="HOST")
-                assert await code_heard(former) == ("undelivered", "NOT_CONNECTED")
+                await tell(former, type="ping")
+                assert await code_heard(former) == ("error", "NOT_CONNECTED")
+                await dies(former)
 
 
 async def test_w03_of_two_with_one_name_the_first_keeps_its_seat(serve: Serve) -> None:
@@ -119,17 +130,18 @@ async def test_w05_a_badly_made_url_leads_nowhere(serve: Serve, query: str) -> N
 
 
 async def test_w06_a_second_host_does_not_get_the_game(serve: Serve) -> None:
-    """A second host is refused if the first has a session; joins still go to the first."""
+    """A host with a session keeps the game and its joins, also while it is away for a moment."""
+    session = "only-the-tablet-knows"
     async with serve() as weather:
-        async with peer(weather, "HOST", session="only-the-tablet-knows") as host:
-            for session in (None, "a-guess-at-it"):
-                with pytest.raises(InvalidStatus) as refused:
-                    async with peer(weather, "HOST", session=session):
-                        pass
-                assert refused.value.response.status_code == 409
+        async with peer(weather, "HOST", session=session) as host:
+            assert await status_of(peer(weather, "HOST")) == 409
+            assert await status_of(peer(weather, "HOST", session="a-guess-at-it")) == 409
             async with peer(weather, "Alice") as alice:
                 await tell(alice, type="join", targetId="HOST")
                 assert (await hear(host))["type"] == "join"
+        await ended(weather, Closed, 2)
+        assert await status_of(peer(weather, "HOST")) == 409
+        assert await status_of(peer(weather, "HOST", session=session)) == 101
 
 
 async def test_w07_no_guest_can_pose_as_the_dealer(serve: Serve) -> None:
@@ -254,7 +266,7 @@ async def test_w17_a_ping_keeps_the_lobby_alive(serve: Serve) -> None:
 async def test_w18_times_are_utc_and_who_has_no_row_is_told(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A row expires two hours after the connect, in any time zone, and its owner gets an error."""
+    """A row expires two hours after the connect, in any time zone, and its owner is told."""
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     clock = VirtualClock()
     day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
@@ -266,6 +278,7 @@ async def test_w18_times_are_utc_and_who_has_no_row_is_told(
             clock.advance(2)
             await tell(host, type="offer", targetId="Alice")
             assert await code_heard(host) == ("undelivered", "NOT_CONNECTED")
+            await dies(host)
             await tell(alice, type="join")
             assert await code_heard(alice) == ("error", "HOST_NOT_FOUND")
 

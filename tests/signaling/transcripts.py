@@ -217,6 +217,17 @@ MESH: dict[str, list[Step]] = {
         JOIN,
         Hears("h3", JOINED.text),
     ],
+    "a seat is kept for its session": [
+        *(HOST, Connects("a", "Alice", session="secret-of-alice"), Leaves("a")),
+        Connects("b", "Alice"),
+        Says("b", '{"type":"join"}'),
+        Hears("b", error("DUPLICATE_NAME", NAME_TAKEN)),
+        Connects("a2", "Alice", session="secret-of-alice"),
+        OFFER,
+        Hears("a2", OFFERED.text),
+        Says("b", '{"type":"answer","targetId":"HOST"}'),
+        Hears("b", undelivered("DUPLICATE_NAME", NAME_TAKEN, "answer", "HOST")),
+    ],
     "a candidate before its offer": [
         *(HOST, ALICE),
         Says("h", '{"type":"ice-candidate","targetId":"Alice","payload":{"candidate":"1"}}'),
