@@ -658,6 +658,16 @@ def test_a_candidate_that_has_waited_in_vain_is_sent_and_its_pair_noted() -> Non
     assert (invocation.outcome.name, invocation.vain) == ("delivered", None)
 
 
+def test_a_message_is_decided_at_once_if_its_host_has_no_time_for_waiting() -> None:
+    """A candidate is sent without its offer, and a target that may be opening is missing."""
+    candidate = Invocation(message(ALICE, CANDIDATE), ROOM.adding(NEW_ALICE))
+    assert kinds(perform(candidate)) == [Post]
+    assert candidate.outcome == Outcome("delivered")
+    join = Invocation(message(ALICE, JOIN), ROOM.adding(young(TABLET)))
+    assert kinds(perform(join, gone=[TABLET])) == [Post, Post]
+    assert isinstance(join.outcome.error, HostNotFound)
+
+
 @pytest.mark.parametrize("is_young", [True, False], ids=["young", "old"])
 def test_a_candidate_does_not_wait_for_the_offer_to_a_ghost(is_young: bool) -> None:
     """The offer found a ghost and went to the next owner of the name, so the candidate does too."""
