@@ -139,7 +139,9 @@ class Invocation:
             row = self._room.row(message.connection_id, message.at)
             is_known = row is not None and row.left_at is None
             if not is_known and not message.is_over_limit:
-                raise NotConnected from error
+                refusal = NotConnected()
+                refusal.message_id = error.message_id
+                raise refusal from error
             raise
 
     def delivered(self, post: Post) -> None:

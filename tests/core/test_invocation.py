@@ -718,3 +718,12 @@ def test_the_game_is_asked_for_where_it_decides(body: str, is_needed: bool) -> N
     assert entered == heard(perform(Invocation(message(ALICE, body), ROOM)))
     alone = heard(perform(Invocation(message(ALICE, body), Room([ALICE]))))
     assert (entered == alone) is not is_needed
+
+
+def test_a_malformed_message_of_a_connection_without_a_row_keeps_its_id() -> None:
+    """The client finds the answer to its message by the id."""
+    invocation = Invocation(message(ALICE, '{"type":7,"id":"x"}'), Room())
+    post, close = perform(invocation)
+    assert isinstance(post, Post)
+    assert json.loads(post.data)["id"] == "x"
+    assert close == Close(ALICE.connection_id)
