@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from poker_signal.core import messages
 from poker_signal.core.configuration import Rules
-from poker_signal.core.errors import NotConnected, SignalError
+from poker_signal.core.errors import HostNotFound, NotConnected, SignalError, TargetNotFound
 from poker_signal.core.model import (
     HOST,
     RESERVED_S,
@@ -58,15 +58,15 @@ DELIVERED = Outcome("delivered")
 # - the target's name is reserved for a session;
 # - the index does not list the sender's own row: it lags.
 # Without evidence, a missing target is missing after the first read. The core has no clock: a host
-# that has no time or budget left calls waited_enough().
+# whose time is over calls waited_enough(), one that has no budget may_not_wait().
 
 
 class Invocation:
     """One event and the effects that follow from it.
 
     A host iterates over ``effects()`` and performs each effect. Before it takes the next one, it
-    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``waited_enough`` or ``throttled`` to
-    report the result of a Post, Probe or Wait. The host decides nothing. ::
+    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``waited_enough``, ``may_not_wait`` or
+    ``throttled`` to report the result of a Post, Probe or Wait. The host decides nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -124,7 +124,8 @@ class Invocation:
                         self.outcome = Outcome("pong")
                 effects = route(event, self._room, self._rules)
             except SignalError as error:
-                if isinstance(event, Signal) and event.waits >= MAX_WAITS:
+                is_missing = isinstance(error, TargetNotFound | HostNotFound)
+                if isinstance(event, Signal) and event.waits == MAX_WAITS and is_missing:
                     self._vain = event
                 effects = self._answer(error)
             yield from effects
@@ -172,6 +173,10 @@ class Invocation:
     def waited_enough(self, wait: Wait) -> None:
         """Report that no time is left for waiting: set the counter to its maximum."""
         self._pending.append(wait.signal._replace(waits=MAX_WAITS))
+
+    def may_not_wait(self, wait: Wait) -> None:
+        """Report that the message may not wait: it is decided now, and has not waited in vain."""
+        self._pending.append(wait.signal._replace(waits=MAX_WAITS + 1))
 
     def gone(self, effect: Post | Probe) -> None:
         """Report a 410: the row is ignored, probed once more, or deleted; its cause goes on.

@@ -111,7 +111,7 @@ class Signal(NamedTuple):
     """The payload's JSON text as the client wrote it; ``null`` if the message had none."""
     id: str | None
     waits: int = 0
-    """Pauses so far; ``routing.PAUSES_S`` has their lengths."""
+    """Pauses so far, of those in ``routing.PAUSES_S``. More than there are: it may not wait."""
     is_over_limit: bool = False
     """True if its connection exceeded the message rate."""
     is_owner_alive: bool = False

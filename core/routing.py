@@ -267,7 +267,7 @@ def is_noted(signal: Signal) -> bool:
     A description's is, and that of a candidate which has waited in vain: no other candidate of the
     pair waits again.
     """
-    has_waited = signal.type == messages.CANDIDATE and signal.waits >= MAX_WAITS
+    has_waited = signal.type == messages.CANDIDATE and signal.waits == MAX_WAITS
     return has_waited or signal.type in messages.DESCRIPTIONS
 
 

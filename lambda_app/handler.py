@@ -90,12 +90,14 @@ class _Patience:
         self._ends_s: float | None = None
         self._is_over = False
 
+    def allows(self, wait: Wait) -> bool:
+        """Return whether the message may wait; only its first pause takes from the budget."""
+        return self._ends_s is not None or self._budget.allows(wait)
+
     def sleep(self, wait: Wait) -> bool:
-        """Sleep, at most for the time left; return True to read again, False to decide now."""
+        """Sleep, at most for the time left; return True to read again, False if time is over."""
         now_s = self._now_s()
         if self._ends_s is None:
-            if not self._budget.allows(wait):
-                return False
             self._ends_s = now_s + PATIENCE_S
         left_s = self._ends_s - now_s
         if self._is_over or left_s < -PATIENCE_S:
@@ -217,7 +219,9 @@ class SignalingHandler:
             case Reach():
                 return self._note(effect)
             case Wait(_, signal, reads_game):
-                if patience.sleep(effect):
+                if not patience.allows(effect):
+                    invocation.may_not_wait(effect)
+                elif patience.sleep(effect):
                     sender = self._row(signal.sender)
                     game = self._game_of(sender) if sender is not None and reads_game else None
                     invocation.waited(effect, sender, game)

@@ -156,7 +156,7 @@ class SignalingFunction:
             performed.append(effect)
             if isinstance(effect, Wait):
                 if effect.signal.waits == 0 and not self._waits.allows(effect):
-                    invocation.waited_enough(effect)
+                    invocation.may_not_wait(effect)
                 elif effect.seconds:
                     return effect
                 else:
@@ -173,7 +173,7 @@ class SignalingFunction:
         waiting, self._waiting = self._waiting, {}
         for timer, wait, rest in waiting.values():
             timer.cancel()
-            self._go_on_with(rest, partial(rest.invocation.waited_enough, wait))
+            self._go_on_with(rest, partial(rest.invocation.may_not_wait, wait))
 
     def _pause(self, wait: Wait, rest: "_Rest") -> None:
         timer = self._clock.call_later(wait.seconds, lambda: self._resume(wait, rest))

@@ -727,3 +727,27 @@ def test_a_malformed_message_of_a_connection_without_a_row_keeps_its_id() -> Non
     assert isinstance(post, Post)
     assert json.loads(post.data)["id"] == "x"
     assert close == Close(ALICE.connection_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "room", "outcome"),
+    [
+        (CANDIDATE, ROOM.adding(NEW_ALICE), "delivered"),
+        (JOIN, Room([ALICE, reserved(TABLET)]), "error"),
+    ],
+    ids=["candidate", "join"],
+)
+def test_a_message_that_may_not_wait_has_not_waited_in_vain(
+    body: str, room: Room, outcome: str
+) -> None:
+    """It is decided at once: no pair is noted, and the next message of the pair may wait."""
+    invocation = Invocation(message(ALICE, body), room)
+    performed = []
+    for effect in invocation.effects():
+        performed.append(effect)
+        if isinstance(effect, Wait):
+            invocation.may_not_wait(effect)
+        elif isinstance(effect, Post):
+            invocation.delivered(effect)
+    assert kinds(performed) == [Wait, Post]
+    assert (invocation.outcome.name, invocation.vain) == (outcome, None)

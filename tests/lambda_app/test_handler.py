@@ -224,6 +224,20 @@ def test_waiting_has_a_budget() -> None:
     assert container.slept == pytest.approx(PAUSES_S[1:])
 
 
+def test_the_minute_after_a_wait_in_vain_ends() -> None:
+    """Messages that were denied their wait do not extend it."""
+    container = Container(HOST, ALICE)
+    container.table.not_yet_in_index.add(HOST.connection_id)
+    waits = []
+    for second in (0, 40, 59, 60):
+        container.slept.clear()
+        event = message(HOST, OFFER.replace("Alice", "Absent"))
+        event["requestContext"]["requestTimeEpoch"] += second * 1000
+        container(event)
+        waits.append(bool(container.slept))
+    assert waits == [True, False, False, True]
+
+
 @pytest.mark.parametrize("read_s", [0.0, 0.005, 0.15, 0.4, 0.9])
 @pytest.mark.parametrize(
     ("sender", "body", "target"), [(ALICE, JOIN, HOST), (HOST, OFFER, ALICE)], ids=["join", "offer"]
