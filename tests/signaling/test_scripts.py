@@ -1,4 +1,4 @@
-"""Random scripts of client actions: every client hears the same on both hosts.
+"""Random scripts of client actions: every client hears the same on both hosts, and from the core.
 
 Actions follow one another, but a candidate may overlap with the messages after it, because it
 waits for its offer. The order of frames of overlapping invocations is free; a description comes
@@ -7,85 +7,30 @@ before the candidates of its sender.
 
 import asyncio
 import json
-import random
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
-from typing import Any, NamedTuple
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.messages import CANDIDATE, DESCRIPTIONS
+from poker_signal.core.messages import DESCRIPTIONS
 from poker_signal.emulator.trace.entries import Closed, Finished, Forwarded, Kept, Received
 from poker_signal.emulator.trace.trace import Observer
+from tests.signaling.actions import Action, Connects, Leaves, Sends, script_of
+from tests.signaling.core_alone import CoreAlone
 from tests.signaling.hosts import core_emulator, lambda_emulator
 from tests.support.tiers import SCRIPTS
 
-NAMES = ("HOST", "HOST", "Alice", "Alice", "Bob")
-SESSIONS = (None, None, None, "secret-one", "secret-two")
-TYPES = ("join", "offer", "answer", CANDIDATE, CANDIDATE, "player-connected", "ping", "fold")
 PATIENCE_S = 50
 AT_ONCE = 25
 """Scripts that play at the same time, each in a game of its own."""
 
 
-class Connects(NamedTuple):
-    """A client connects."""
-
-    key: int
-    name: str
-    session: str | None
-
-
-class Sends(NamedTuple):
-    """A client sends a text."""
-
-    key: int
-    text: str
-    is_candidate: bool
-
-
-class Leaves(NamedTuple):
-    """A client closes its connection, with or without a close frame."""
-
-    key: int
-    is_abrupt: bool
-
-
-Action = Connects | Sends | Leaves
 Host = Callable[[Observer], AbstractAsyncContextManager[str]]
 """Runs an emulator with an observer; yields its URL."""
-
-
-def script_of(seed: int) -> list[Action]:
-    """Return the actions of a seed."""
-    dice = random.Random(seed)
-    actions: list[Action] = []
-    present: list[int] = []
-    for number in range(dice.randint(6, 16)):
-        what = dice.random()
-        if len(present) < 2 or what < 0.2:
-            actions.append(Connects(number, dice.choice(NAMES), dice.choice(SESSIONS)))
-            present.append(number)
-        elif what < 0.3:
-            actions.append(Leaves(present.pop(dice.randrange(len(present))), dice.random() < 0.5))
-        else:
-            type_ = dice.choice(TYPES)
-            message: dict[str, Any] = {"type": type_, "payload": number}
-            if type_ != "ping":
-                message["targetId"] = dice.choice([*NAMES, "Carol", None])
-            if dice.random() < 0.3:
-                message["id"] = f"m{number}"
-            sender = dice.choice(present)
-            actions.append(Sends(sender, json.dumps(message), type_ == CANDIDATE))
-            if type_ == CANDIDATE and dice.random() < 0.7:
-                # Its description, too late: the candidate has to wait for it.
-                late = {**message, "type": "offer", "payload": [number]}
-                actions.append(Sends(sender, json.dumps(late), False))
-    return actions
 
 
 class Ended:
@@ -224,14 +169,21 @@ def out_of_order(frames: list[str]) -> list[str]:
 @pytest.mark.aws
 @pytest.mark.timeout(3600)
 async def test_both_hosts_are_one(endpoint: str) -> None:
-    """Every client hears the same frames, and no candidate comes before its description."""
+    """Every client hears the same frames, and no candidate comes before its description.
+
+    The third host is the core alone, without gateway, sockets and time.
+    """
     seeds = range(SCRIPTS)
     by_core = await played(core_emulator(Rules()), seeds)
     by_lambda = await played(lambda_emulator(Rules(), endpoint), seeds)
     for seed in seeds:
-        core, function = by_core[seed], by_lambda[seed]
-        assert {key: Counter(core[key]) for key in core} == {
-            key: Counter(function[key]) for key in function
-        }, f"seed {seed}: {script_of(seed)}"
-        for heard in (*core.values(), *function.values()):
-            assert out_of_order(heard) == [], f"seed {seed}: {script_of(seed)}"
+        script = script_of(seed)
+        hosts = (CoreAlone(f"script-{seed}").play(script), by_core[seed], by_lambda[seed])
+        alone, emulator, function = [
+            {key: Counter(frames) for key, frames in heard.items() if frames} for heard in hosts
+        ]
+        assert alone == emulator, f"seed {seed}: {script}"
+        assert emulator == function, f"seed {seed}: {script}"
+        for heard in hosts:
+            for frames in heard.values():
+                assert out_of_order(frames) == [], f"seed {seed}: {script}"
