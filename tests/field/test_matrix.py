@@ -65,7 +65,7 @@ CELLS = {
     "miss-disconnect=1/2": Cell(("miss-disconnect=1/2",), two_visits),
     "slow-write:HOST=3.4s": Cell(("slow-write:HOST=3.4s",), nothing, meet_a_late_host, 3),
     "fail-update=1/3": Cell(("fail-update=1/3",)),
-    "gone=1/3": Cell(("gone=1/3",)),
+    "gone=10%": Cell(("gone=10%",)),
 }
 
 
