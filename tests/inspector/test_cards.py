@@ -5,8 +5,8 @@ from playwright.async_api import expect
 
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import KINDS
-from tests.inspector.inspected import Inspected
 from tests.handshakes.scenes import HOST, Scene, sdp
+from tests.inspector.inspected import Inspected
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -5,8 +5,8 @@ import json
 import pytest
 from playwright.async_api import expect
 
-from tests.inspector.inspected import Inspected, assert_accessible
 from tests.handshakes.scenes import GAME, HOST, Scene, candidate, sdp
+from tests.inspector.inspected import Inspected, assert_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -9,7 +9,7 @@ import { bytes, clock, closeMeaning, delta, outcomeOf } from "./words.js";
 const MAX_SHOWN = 200_000;
 
 export class Details {
-  /** `actions`: `{close(), isLive(), resend(row), hangUp(connection), frame(connection), about(), verdictOf(attempt)}`. */
+  /** `actions`: `{close(), isLive(), resend(row), hangUp(connection), frame(connection), about()}`. */
   constructor(actions) {
     this._actions = actions;
     this._host = byId("details");
@@ -74,7 +74,7 @@ export class Details {
   // The verdict of the attempt, so that the user need not go back to the card.
   _verdict(row) {
     if (!row.attempt) return "";
-    const { state, headline } = this._actions.verdictOf(row.attempt);
+    const { state, headline } = row.attempt;
     return h("p", { class: `verdict ${state}` }, shown(headline));
   }
 
@@ -114,7 +114,7 @@ export class Details {
       event ? copying("Copy event file", () => event) : null,
       copying("Mermaid", () => mermaid(rows)),
       attempt ? copying("pytest", () => pytestTest(attempt, rows, this._actions.about())) : null,
-      attempt ? copying("Copy report", () => bugReport(attempt, this._actions.verdictOf(attempt), rows, this._actions.about())) : null,
+      attempt ? copying("Copy report", () => bugReport(attempt, rows, this._actions.about())) : null,
       open && row.kind === "message" ? button("Resend", () => this._actions.resend(row)) : null,
       open ? button("Send a frame…", () => this._actions.frame(connection)) : null,
       open ? button("Close connection…", () => this._actions.hangUp(connection), { class: "danger" }) : null,

@@ -11,6 +11,7 @@ import { filterOf } from "./filter.js";
 import { Live, call } from "./live.js";
 import { MAX_BYTES, parseRecording } from "./recording.js";
 import { Faults, Sidebar } from "./sidebar.js";
+import { Verdicts } from "./verdicts.js";
 import { bytes, many } from "./words.js";
 
 /** Entries that the page keeps before it drops the older half. The emulator keeps 20 000. */
@@ -19,8 +20,6 @@ const MAX_ENTRIES = 60_000;
 const TICK_MS = 250;
 /** Least time between two updates of the panels while entries come in. */
 const PANELS_MS = 100;
-/** After this time without an entry, a waiting attempt keeps its verdict in the list of games. */
-const SILENCE_MS = 15_000;
 /** With --reload: interval of requests for the result of the last edit. */
 const CODE_MS = 500;
 /** Step of the count of loaded entries in the header. */
@@ -55,6 +54,13 @@ class Inspector {
     this.faults = new Faults(call);
     this.controls = new Controls(this);
     this.live = new Live(this._listener());
+    this.verdicts = new Verdicts({
+      analysis: () => this.analysis,
+      game: () => this.chosen?.id ?? null,
+      run: () => this.live.run,
+      judged: () => this.drawSoon(),
+    });
+    this.verdicts.client = this.cards.client;
   }
 
   start() {
@@ -70,7 +76,10 @@ class Inspector {
       // Numbers of entries and connection ids are valid in one run only.
       isLive: () => this.source === "live" && this.unseenRun === null,
       about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
-      verdictOf: (attempt) => this.verdictOf(attempt),
+      limits: (client) => {
+        this.verdicts.client = client;
+        this.verdicts.soon();
+      },
       showOnly: (attempt) => this.controls.showOnly(attempt),
       hangUp: (connection) => askClose(connection, (code, reason) => call("DELETE", `connections/${encodeURIComponent(connection.id)}`, { code, reason })),
       frame: (connection) => askFrame(connection, (frame) => call("POST", `connections/${encodeURIComponent(connection.id)}/frames`, { frame })),
@@ -122,6 +131,7 @@ class Inspector {
 
   _begin(first, before) {
     this.reset();
+    this.verdicts.followLive();
     this.analysis.seed(before);
     if (!first) this.notice("The emulator was restarted. The page shows the new run.");
   }
@@ -178,6 +188,7 @@ class Inspector {
       this.analysis.add(entry);
     }
     if (this.entries.length > MAX_ENTRIES) this._forgetOlderHalf();
+    if (this.source === "live") this.verdicts.soon();
     this.drawSoon();
   }
 
@@ -185,15 +196,16 @@ class Inspector {
     this.entries.splice(0, this.entries.length - MAX_ENTRIES / 2);
     const id = this.chosen?.id;
     const before = this.analysis.openAt(this.entries[0].at);
-    this.analysis = new Analysis({ ended: this.analysis.ended });
+    this.analysis = new Analysis();
     this.analysis.seed(before);
     for (const entry of this.entries) this.analysis.add(entry);
     this.chosen = this.analysis.games.get(id) ?? null;
+    this.verdicts.forgetRows();
     this.closeRow();
   }
 
-  reset(ended = false) {
-    this.analysis = new Analysis({ ended });
+  reset() {
+    this.analysis = new Analysis();
     this.entries = [];
     this.waiting = [];
     this.left = 0;
@@ -219,13 +231,14 @@ class Inspector {
     this.live.stop();
     this.source = "recording";
     this.recorded = about;
-    this.reset(true);
+    this.reset();
     this.faults.hide();
     this.setPaused(false);
     this.controls.status("recording", `recording ${shown(file.name)}`);
     if (problems.length > 0) this.notice(`${file.name}: ${problems.join(" ")}`);
     else this.notice("");
     this.take(entries);
+    this.verdicts.followRecording(entries);
   }
 
   backToLive() {
@@ -251,6 +264,7 @@ class Inspector {
 
   choose(game) {
     this.chosen = game;
+    this.verdicts.soon();
     this.isChosenByHand = true;
     this.closeRow();
     this.controls.clear();
@@ -271,11 +285,6 @@ class Inspector {
     this.details.hide();
     this.controls.view("diagram");
     this.diagram.focus();
-  }
-
-  verdictOf(attempt) {
-    const now = this.source === "live" ? Date.now() + this.clockAhead : this.analysis.lastAt;
-    return { ...this.analysis.verdict(attempt, Math.max(now, attempt.lastAt)), now };
   }
 
   // The timing of drawing.
@@ -316,7 +325,7 @@ class Inspector {
   }
 
   _drawPanels(game, isNew) {
-    const settled = this.cards.show(game, (attempt) => this.verdictOf(attempt));
+    const settled = this.cards.show(game, this.verdicts.of(game));
     this.sidebar.show(this.analysis.games.values(), game, (each) => this._tally(each));
     // Announce only verdicts that become final while the game is shown.
     if (settled.length > 0 && !isNew) this.announce(settled[0].headline);
@@ -358,26 +367,13 @@ class Inspector {
     const best = games.find((game) => game.hasSignals) ?? this.chosen ?? named ?? games[0] ?? null;
     if (best !== this.chosen) {
       this.chosen = best;
+      this.verdicts.soon();
       this.drawn = -1;
     }
   }
 
-  _tally(game) {
-    // The verdict of a settled attempt does not change: judge only the others again.
-    game.settled ??= new Map();
-    const count = { bad: 0, warn: 0, ok: 0, waiting: 0 };
-    for (const attempt of game.attempts.all) {
-      const known = game.settled.get(attempt);
-      const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
-      const verdict = stays ? null : this.verdictOf(attempt);
-      const state = verdict?.state ?? known.state;
-      if (verdict) {
-        const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
-        game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
-      }
-      count[state] += 1;
-    }
-    return { failed: count.bad, warned: count.warn, complete: count.ok };
+  _tally({ states }) {
+    return { failed: states.bad ?? 0, warned: states.warn ?? 0, connected: states.ok ?? 0 };
   }
 
   announce(text) {

@@ -15,7 +15,7 @@ export class Sidebar {
     this._connectedKey = "";
   }
 
-  /** `tally(game)` counts handshakes: `{failed, warned, complete}`. */
+  /** `tally(game)` counts handshakes: `{failed, warned, connected}`. */
   show(games, chosen, tally) {
     const list = [...games].sort((one, other) => other.lastAt - one.lastAt).slice(0, MAX_LISTED);
     const stable = list.sort((one, other) => one.firstSeen - other.firstSeen);
@@ -31,12 +31,12 @@ export class Sidebar {
     this._connected(chosen);
   }
 
-  _game({ game, failed, warned, complete, players }, chosen) {
+  _game({ game, failed, warned, connected, players }, chosen) {
     const button = h(
       "button",
       { type: "button", "data-game": game.id, "aria-current": game === chosen ? "true" : null, onclick: () => this._actions.choose(game) },
       h("b", {}, game.id === "" ? "no game" : h("bdi", {}, shown(game.id))),
-      worst(failed, warned, complete),
+      worst(failed, warned, connected),
       h("small", {}, `${players} connected`),
     );
     return h("li", {}, button);
@@ -69,10 +69,10 @@ export class Sidebar {
 }
 
 // The worst result in a game, for its line in the list.
-function worst(failed, warned, complete) {
+function worst(failed, warned, connected) {
   if (failed > 0) return h("span", { class: "tally bad" }, `${failed} failed`);
   if (warned > 0) return h("span", { class: "tally warn" }, many(warned, "warning"));
-  return complete > 0 ? h("span", { class: "tally ok" }, `${complete} ✓`, h("span", { class: "unseen" }, " complete")) : null;
+  return connected > 0 ? h("span", { class: "tally ok" }, `${connected} ✓`, h("span", { class: "unseen" }, " connected")) : null;
 }
 
 /** The active faults; hidden if the emulator cannot inject faults. */
