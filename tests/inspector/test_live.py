@@ -296,9 +296,14 @@ async def test_faults_are_switched_on_and_off(
     panel = inspected.page.get_by_role("region", name="Faults")
     await panel.get_by_label("New fault").fill("drop:join")
     await inspected.page.keyboard.press("Enter")
-    await expect(panel.get_by_role("list")).to_have_text("drop:joinOff")
+    faults = panel.get_by_role("list")
+    await expect(faults).to_have_text("drop:joinstruck 0 timesOff")
     await tell(alice, type="join")
-    await expect(inspected.page.locator("#rows")).to_contain_text("fault drop:join")
+    # The fault is no message of its own: a badge on the join, beside its outcome.
+    await expect(inspected.rows()).to_have_count(3)
+    join = page.get_by_role("option", name="join from Alice to gateway")
+    await expect(join.locator(".note")).to_have_text("dropped⚡ drop:join")
+    await expect(faults).to_have_text("drop:joinstruck 1 timeOff")
     await panel.get_by_label("New fault").fill("nonsense")
     await inspected.page.keyboard.press("Enter")
     await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
@@ -323,7 +328,9 @@ async def test_faults_of_others_are_seen(
     async with inspect(browser, emulator.inspector_url) as other:
         await other.page.get_by_label("New fault").fill("drop:answer")
         await other.page.keyboard.press("Enter")
-        await expect(panel.get_by_role("list")).to_have_text("drop:answerOff", timeout=PATIENCE_MS)
+        await expect(panel.get_by_role("list")).to_have_text(
+            "drop:answerstruck 0 timesOff", timeout=PATIENCE_MS
+        )
     emulator.faults.remove("drop:answer")
     await expect(panel.get_by_role("list")).to_have_text("None.", timeout=PATIENCE_MS)
     await expect(panel.get_by_role("alert")).to_contain_text("nonsense")

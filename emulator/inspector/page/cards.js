@@ -19,14 +19,14 @@ export class Cards {
   }
 
   /** Draw the attempts of a game; return the cards whose verdict has become final. */
-  show(game, verdictOf) {
+  show(game, verdictOf, isCurrent = () => true) {
     if (game !== this._game) {
       this._game = game;
       this._cards.clear();
       this._shown = MAX_CARDS;
       this._host.replaceChildren();
     }
-    const attempts = game ? game.attempts.all.filter(isWorthACard) : [];
+    const attempts = game ? game.attempts.all.filter((each) => isWorthACard(each) && isCurrent(each)) : [];
     const newest = attempts.slice(-this._shown).reverse();
     const settled = [];
     const elements = newest.map((attempt) => {
@@ -40,6 +40,10 @@ export class Cards {
     });
     this._place(elements, attempts.length);
     return settled;
+  }
+
+  elementOf(attempt) {
+    return this._cards.get(attempt)?.element ?? null;
   }
 
   _place(elements, total) {
@@ -79,7 +83,7 @@ class Card {
     this._body = h("div", { class: "body" });
     this.element = h(
       "article",
-      { class: "card", "aria-labelledby": id },
+      { class: "card", "aria-labelledby": id, "data-game": shown(attempt.game.id) },
       h("header", {},
         this._badge,
         h("h3", { id }, ...title(attempt), attempt.number > 1 ? h("small", {}, ` attempt ${attempt.number}`) : null),
@@ -197,7 +201,8 @@ function budget(attempt, now) {
   });
   const label = `${seconds(Math.max(end - attempt.beganAt, 0))} of ${seconds(CLIENT.giveUpMs)} used`;
   const track = h("div", { class: used > limit ? "track over" : "track", role: "img", "aria-label": label }, bar, ...points, ...marks);
-  return h("div", { class: "budget" }, track);
+  const legend = points.map((each) => h("li", { class: each.className.replace("point ", "") }, each.title));
+  return h("div", { class: "budget" }, track, h("ul", { class: "legend", "aria-hidden": "true" }, ...legend));
 }
 
 function mark(label, ms, percent, title) {

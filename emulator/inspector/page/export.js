@@ -5,7 +5,7 @@
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
 import { faultsOf } from "./verdict-connection.js";
-import { clock, delta, outcomeOf } from "./words.js";
+import { clock, delta, saidOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
@@ -198,7 +198,7 @@ export function bugReport(attempt, verdict, rows, about) {
 
 function reportRow(row, markdown) {
   const who = `${markdown(row.from ?? "gateway")} → ${markdown(row.to ?? "gateway")}`;
-  const outcome = `${outcomeOf(row)} ${markdown(row.note)}`.trim();
+  const outcome = markdown(saidOf(row));
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${markdown(row.type)} | ${outcome} |`;
 }
 

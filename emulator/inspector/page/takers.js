@@ -184,6 +184,7 @@ function takePost(timeline, happening) {
   const delivered = entry.delivered !== false;
   // A delivered post proves that the connection is open, even if its `opened` was evicted.
   if (delivered && happening.connection?.closed === null) timeline.open(happening);
+  if (!delivered && happening.connection) timeline.close(game, happening.connection);
   const sender = entry.senderId;
   if (typeof sender === "string") {
     const waiting = game._pending.get(pendingKey(sender, player, type));
@@ -309,6 +310,7 @@ function takeFault(timeline, happening) {
   const attempt = struckBy(happening, detail);
   (attempt ?? connection)?.faults.push({ at, spec, detail });
   if (spec.startsWith("drop")) dropped(happening, detail);
+  if (spec.startsWith("ghost") && connection) timeline.close(happening.game, connection);
   timeline.row(happening, {
     to: happening.player,
     type: `fault ${spec}`,

@@ -131,6 +131,12 @@ export class Timeline {
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);
     if (entry.gameId !== undefined) connection.game ??= text(entry.gameId);
+    // A refused client may have put its game into another parameter of the URL, or no player.
+    const query = entry.kind === "connect" ? entry.event?.queryStringParameters : null;
+    for (const [key, value] of Object.entries(query ?? {})) {
+      if (/^player(_?id|_?name)?$/i.test(key)) connection.player ??= text(value);
+      if (/^game(_?id)?$/i.test(key)) connection.game ??= text(value);
+    }
     // Other handlers may not require a playerId: use the connection id.
     connection.name = connection.player ?? `#${id.slice(0, 6)}`;
     return connection;
@@ -178,6 +184,13 @@ export class Timeline {
     connection.isOpen = true;
     if (lane.open.size === 1) lane.spans.push({ from: game.rows.length, to: null });
     if (player === HOST) game.hosts.set(connection.id, connection);
+  }
+
+  /** Close a connection whose end has no entry. */
+  gone(connection) {
+    const game = this._gameOf(text(connection.game ?? ""), null);
+    this.close(game, connection);
+    game.version += 1;
   }
 
   close(game, connection) {
