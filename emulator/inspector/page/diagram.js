@@ -269,7 +269,7 @@ export class Diagram {
     const [from, to] = this._columns(row);
     const size = row.size === null || row.type === "ice-candidate" ? null : h("small", {}, `${bytes(row.size)} `);
     const isNamed = row.from !== row.to && row.kind !== "fault";
-    const who = isNamed ? h("span", { class: "who" }, ends(row)) : null;
+    const who = isNamed ? h("span", { class: "who" }, ` ${ends(row)}`) : null;
     const preview = previewOf(row);
     const label = h(
       "span",

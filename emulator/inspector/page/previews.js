@@ -34,6 +34,7 @@ function made(row) {
 
 function ofCandidate(payload) {
   const candidate = candidateOf(payload);
+  if (payload === null || payload?.candidate === "") return "end of candidates";
   if (candidate === null) return payload === undefined ? "" : cut(`no candidate: ${JSON.stringify(payload)}`);
   const { type, scope, transport, tcpType, address, port } = candidate;
   const isName = scope === "mdns";
