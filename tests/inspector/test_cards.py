@@ -81,7 +81,7 @@ async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
     scene = Scene().join().refuse("Alice", "offer", "Bob", "TARGET_NOT_FOUND", "undelivered")
     await inspected.open_recording(scene)
     row = inspected.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
-    label = row.locator(".label > span")
+    label = row.locator(".label .what")
     assert await label.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 

@@ -19,6 +19,14 @@ export class Analysis {
     for (const connection of connections) this._timeline.seed(connection);
   }
 
+  /** Close the connections opened before `at` that are not in `open`; return true if there are any. */
+  compare(open, at) {
+    const isGone = (each) => each.isOpen && (each.openedAt ?? each.connectAt) < at && !open.has(each.id);
+    const gone = [...this.connections.values()].filter(isGone);
+    for (const each of gone) this._timeline.gone(each);
+    return gone.length > 0;
+  }
+
   /** Return the connections that were open at a time, in the format of `seed`. */
   openAt(at) {
     const wasOpen = (each) => each.connectAt <= at && (each.isOpen || each.closed?.at > at);

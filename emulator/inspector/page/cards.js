@@ -46,6 +46,10 @@ export class Cards {
     return settled;
   }
 
+  elementOf(attempt) {
+    return this._cards.get(attempt)?.element ?? null;
+  }
+
   // The client whose time limits apply: of the URL, or the last choice.
   _chosenClient() {
     const asked = new URLSearchParams(location.search).get("client");
@@ -115,7 +119,7 @@ class Card {
     this._body = h("div", { class: "body" });
     this.element = h(
       "article",
-      { class: "card", "aria-labelledby": id },
+      { class: "card", "aria-labelledby": id, "data-game": shown(attempt.game.id) },
       h("header", {},
         this._badge,
         h("h3", { id }, ...title(attempt), attempt.number > 1 ? h("small", {}, ` attempt ${attempt.number}`) : null),
@@ -204,7 +208,8 @@ function budget(attempt, { name, giveUpMs }) {
   const label = `${seconds(used)} of the ${seconds(giveUpMs)} until ${name} gives up`;
   const limit = mark(`${name} gives up at ${seconds(giveUpMs)}`, giveUpMs, percent, "limit");
   const track = h("div", { class: used > giveUpMs ? "track over" : "track", role: "img", "aria-label": label }, bar, ...points, limit);
-  return h("div", { class: "budget" }, track);
+  const legend = points.map((each) => h("li", { class: each.className.replace("point ", "") }, each.title));
+  return h("div", { class: "budget" }, track, h("ul", { class: "legend", "aria-hidden": "true" }, ...legend));
 }
 
 function mark(label, ms, percent, title) {

@@ -4,7 +4,7 @@
 
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
-import { clock, delta, outcomeOf } from "./words.js";
+import { clock, delta, saidOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
@@ -195,7 +195,7 @@ export function bugReport(attempt, rows, about) {
 
 function reportRow(row, markdown) {
   const who = `${markdown(row.from ?? "gateway")} → ${markdown(row.to ?? "gateway")}`;
-  const outcome = `${outcomeOf(row)} ${markdown(row.note)}`.trim();
+  const outcome = markdown(saidOf(row));
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${markdown(row.type)} | ${outcome} |`;
 }
 

@@ -5,6 +5,9 @@
 import { HOST, isSignal, readJson } from "./handshake.js";
 import { many } from "./words.js";
 
+/** Rows in which a message is searched for that a fault struck. */
+const MAX_BACK = 500;
+
 const NORMAL_CLOSES = new Set([1000, 1001, 1005]);
 
 // Kinds and types come from peers and recordings: tables of them have no prototype, so that
@@ -148,6 +151,7 @@ function takePost(timeline, happening) {
   const delivered = entry.delivered !== false;
   // A delivered post proves that the connection is open, even if its `opened` was evicted.
   if (delivered && happening.connection?.closed === null) timeline.open(happening);
+  if (!delivered && happening.connection) timeline.close(game, happening.connection);
   const sender = entry.senderId;
   if (typeof sender === "string") {
     const waiting = game._pending.get(pendingKey(sender, player, type));
@@ -256,12 +260,20 @@ function takeFault(timeline, happening) {
   }
 }
 
-function struckRow(timeline, { game, connection, entry }, detail) {
+function struckRow(timeline, { game, connection, entry, player }, detail) {
   const known = timeline._requests.get(entry.requestId);
   if (known) return known;
   if (detail === "$connect") return connection?.row ?? null;
+  // A fault of a connection's @connections requests struck the message on its way there.
+  if (detail.startsWith("@connections")) return onItsWay(game, player);
   const last = game._lastSentBy.get(connection?.id);
-  return last?.type === detail && last.outcome === "pending" ? last : null;
+  return last?.type === detail.split(",", 1)[0] ? last : null;
+}
+
+function onItsWay({ rows }, player) {
+  // It came a moment ago: do not search a long game.
+  const recent = rows.slice(-MAX_BACK);
+  return recent.findLast((row) => row.kind === "message" && row.target === player && row.outcome === "pending") ?? null;
 }
 
 // A dropped or refused message is not posted: the next delivery of its type is another message.

@@ -13,6 +13,8 @@ export class Game {
     /** Lanes in order of appearance; HOST is always the first, even if it never connects. */
     this.lanes = [{ name: HOST, open: new Set(), spans: [] }];
     this.rows = [];
+    /** The rows in the order of their entries. */
+    this.added = [];
     /** True once a handshake message was sent; other handlers have protocols of their own. */
     this.hasSignals = false;
     /** Number of attempts by state, as the emulator judges them. */
@@ -122,6 +124,12 @@ export class Timeline {
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);
     if (entry.gameId !== undefined) connection.game ??= text(entry.gameId);
+    // A refused client may have put its game into another parameter of the URL, or no player.
+    const query = entry.kind === "connect" ? entry.event?.queryStringParameters : null;
+    for (const [key, value] of Object.entries(query ?? {})) {
+      if (/^player(_?id|_?name)?$/i.test(key)) connection.player ??= text(value);
+      if (/^game(_?id)?$/i.test(key)) connection.game ??= text(value);
+    }
     // Other handlers may not require a playerId: use the connection id.
     connection.name = connection.player ?? `#${id.slice(0, 6)}`;
     return connection;
@@ -165,6 +173,7 @@ export class Timeline {
     let place = game.rows.length;
     while (entry.kind === "probe" && place > 0 && game.rows[place - 1].at > at) place -= 1;
     game.rows.splice(place, 0, row);
+    game.added.push(row);
     for (let index = place; index < game.rows.length; index += 1) game.rows[index].index = index;
     return row;
   }
@@ -177,6 +186,13 @@ export class Timeline {
     lane.open.add(connection.id);
     connection.isOpen = true;
     if (lane.open.size === 1) lane.spans.push({ from: game.rows.length, to: null });
+  }
+
+  /** Close a connection whose end has no entry. */
+  gone(connection) {
+    const game = this._gameOf(text(connection.game ?? ""), null);
+    this.close(game, connection);
+    game.version += 1;
   }
 
   close(game, connection) {

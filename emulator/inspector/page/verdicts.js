@@ -54,7 +54,10 @@ export class Verdicts {
 
   /** The attempts of a game, the oldest first. */
   of(game) {
-    return game ? [...this._attempts.values()].filter((each) => each.gameId === game.id) : [];
+    if (!game) return [];
+    const all = [...this._attempts.values()];
+    if (game.isAll) return all.sort((one, other) => one.startAt - other.startAt);
+    return all.filter((each) => each.gameId === game.id);
   }
 
   _reset(source) {
@@ -102,9 +105,9 @@ export class Verdicts {
 
   _take(answer) {
     const analysis = this._listener.analysis();
-    for (const { gameId, states } of answer.games) {
+    for (const { gameId, states, startAt } of answer.games) {
       const game = analysis.games.get(gameId);
-      if (game) game.states = states;
+      if (game) Object.assign(game, { states, newestAt: startAt });
     }
     for (const told of answer.attempts) {
       const attempt = this._attempts.get(told.id) ?? { rows: [], _taken: 0 };
