@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -25,9 +26,7 @@ async () => {
 """
 
 
-@pytest.mark.parametrize(
-    "script", ["looks()", "failures(sdp)", "callbacks(sdp)", "rejections()"]
-)
+@pytest.mark.parametrize("script", ["looks()", "failures(sdp)", "callbacks(sdp)", "rejections()"])
 async def test_a_page_sees_the_same(browser: Browser, emulator: Emulator, script: str) -> None:
     """Classes, errors, callbacks and unhandled rejections are the browser's own."""
 
@@ -62,7 +61,7 @@ class Seen(NamedTuple):
     orders: set[str]
     """Orders of calls and signaling states."""
     events: set[str]
-    """Orders of the events of each type."""
+    """Successive events of each type."""
     alive: int
     """Connections that exist after the garbage collection."""
     told: str
@@ -93,10 +92,12 @@ async def handshakes(browser: Browser, emulator: Emulator, count: int, probe: bo
             alive = await page.evaluate("seat.alive")
             told = f"{run['ms']:.2f} ms and {grown:.0f} B of heap per handshake, {alive} alive"
             orders = {"\n".join(log["order"]) for log in run["logs"]}
+            # Pairs, because a handshake may end before the last of these events.
             events = {
-                f"{type_}: {', '.join(each)}"
+                f"{type_}: {first} → {second}"
                 for log in run["logs"]
                 for type_, each in log["events"].items()
+                for first, second in pairwise(["", *each])
             }
             found.append(Seen(orders, events, alive, told))
         return found
