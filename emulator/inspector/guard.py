@@ -36,7 +36,7 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
     if not _is_own_name(host, own_host):
         return _forbidden(f"Host {host[:100]} is not a name of this machine: use 127.0.0.1.")
     origin = request.header("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _authority(origin) != host.lower():
         return _forbidden("Pages of other origins may not use the inspector.")
     site = request.header("Sec-Fetch-Site")
     is_navigation = request.header("Sec-Fetch-Mode") == "navigate"
@@ -47,11 +47,36 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
     return None
 
 
+def refusal_of_report(request: Request, own_host: str, token: str | None = None) -> Answer | None:
+    """Return the refusal of the probe's script, or of a report that it posts; None: it is allowed.
+
+    The page under development has another origin. A report only adds trace entries, and the script
+    holds nothing secret, so they are allowed from more places than the inspector: from pages of
+    this machine on any port, from files (origin ``null``), from programs that send no origin, and
+    with the token from every page.
+    """
+    if _asks_with(request, token) or _remembers(request, token):
+        return None
+    if not (_is_loopback(request.peer_ip) or request.peer_ip == own_host):
+        return _forbidden("Load the probe with the token that the emulator prints.")
+    origin = request.header("Origin")
+    if request.method in READING or origin is None or origin == "null":
+        return None
+    if not _is_own_name(_authority(origin), own_host):
+        return _forbidden("Pages of other machines may not report.")
+    return None
+
+
 def kept_by(request: Request, token: str | None) -> Headers:
     """Return a Set-Cookie header with the token, if the request has it in its URL."""
     if token is None or not _asks_with(request, token):
         return []
     return [("Set-Cookie", f"{COOKIE}={token}; Path=/_inspect; HttpOnly; SameSite=Strict")]
+
+
+def token_of(request: Request, token: str | None) -> dict[str, str]:
+    """Return the query parameter ``token`` of a request that has the right one; else nothing."""
+    return {"token": token} if token is not None and _asks_with(request, token) else {}
 
 
 def _asks_with(request: Request, token: str | None) -> bool:
@@ -72,6 +97,14 @@ def _is_token(shown: str | None, token: str | None) -> bool:
 
 def _forbidden(why: str) -> Answer:
     return error(403, "ForbiddenException", why)
+
+
+def _authority(origin: str) -> str:
+    """Return host and port of an origin in lower case; empty if it is not valid."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _is_own_name(host: str, own_host: str) -> bool:

@@ -31,6 +31,7 @@ from poker_signal.emulator.trace.entries import (
     Managed,
     Opened,
     Posted,
+    Probed,
     Received,
     RequestRefused,
     Unrouted,
@@ -52,6 +53,17 @@ JOIN = '{"type":"join","senderId":"Bob","payload":{"code":1}}'
 UNDELIVERED = '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND"}}'
 ASKED, CLOSED = Asked(7, FACTS, "connect", CONNECT), Closed(7, FACTS, GONE)
 OK = Returned({"statusCode": 200})
+
+
+QUOTING = {
+    "name": "OperationError",
+    "message": "Failed to parse SessionDescription. c=IN IP4 192.168.1.23 Expect line: o=",
+}
+
+
+def probed(**members: Any) -> Probed:
+    """Return a report of the probe."""
+    return Probed(5, FACTS, FACTS.label, members, 0)
 
 
 def received(body: str) -> Received:
@@ -110,6 +122,23 @@ ZOE: dict[str, Any] = {"game": "G1", "who": "Zoë"}
         (Fault(5, FACTS, "drop:offer", "dropped"), "fault",
          {"fault": "drop:offer", "detail": "dropped"},
          Record(5, "fault", "dropped", **ZOE, type="drop:offer"), ID),
+        (probed(event="candidate", type="host"), "probe", {"event": "candidate", "type": "host"},
+         None, ID),
+        (probed(event="state", of="connectionState", state="connected", ms=1240), "probe",
+         {"event": "state", "of": "connectionState", "state": "connected", "ms": 1240},
+         Record(5, "probe", "connected after 1.2 s", **ZOE, type="webrtc"), ID),
+        (probed(event="state", of="connectionState", state="failed"), "probe",
+         {"event": "state", "of": "connectionState", "state": "failed"},
+         Record(5, "probe", "failed", **ZOE, type="webrtc"), ID),
+        # The quoted line of the description stays out of the console.
+        (probed(event="call", call="setRemoteDescription", error=QUOTING), "probe",
+         {"event": "call", "call": "setRemoteDescription", "error": QUOTING},
+         Record(5, "probe", "error OperationError: Failed to parse SessionDescription.", **ZOE,
+                type="setRemoteDescription"), ID),
+        (probed(event="error", of="error", name="TypeError", message="m", where="app.js:2"),
+         "probe", {"event": "error", "of": "error", "name": "TypeError", "message": "m",
+                   "where": "app.js:2"},
+         Record(5, "probe", "error TypeError: m (app.js:2)", **ZOE, type="page"), ID),
         (Finished(9, received(OFFER), OK), "return",
          {"requestId": "r", "of": "message", "ms": 4, "result": {"statusCode": 200}},
          Record(5, "message", "200", **ZOE, whom="Bob", type="offer", size=52),
