@@ -27,7 +27,7 @@ export const TAKERS = {
 
 /** Outcome of a row by the type of the gateway's own frame. */
 const FRAMES = { __proto__: null, error: "bad", undelivered: "warn" };
-const RETURNS = { ...FRAMES, __proto__: null, refused: "bad" };
+const RETURNS = { ...FRAMES, __proto__: null, refused: "bad", dropped: "bad" };
 
 function takeConnect(timeline, happening) {
   const { game, connection, player, entry, at } = happening;
