@@ -80,6 +80,9 @@ class FaultSwitch(Protocol):
     def active(self) -> list[str]:
         """Return the specifications of the active faults."""
 
+    def struck(self) -> dict[str, int]:
+        """Return the number of strikes of each active fault."""
+
 
 class About(NamedTuple):
     """Facts about the emulator, for the page and the guard."""
@@ -354,7 +357,7 @@ class Inspector:
                     raise _Refused(405, f"{request.method} is not possible here.")
         except ValueError as error:
             raise _Refused(400, str(error)) from error
-        return {"active": faults.active()}
+        return {"active": faults.active(), "struck": faults.struck()}
 
 
 @cache

@@ -7,8 +7,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
+from tests.handshakes.scenes import HOST, Entry, Scene
 from tests.inspector.inspected import Inspected, inspect
-from tests.handshakes.scenes import HOST, Scene
 from tests.support.client import hear, peer, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -18,7 +18,7 @@ PATIENCE_MS = 40_000
 
 def table(*games: Scene) -> str:
     """Return a recording of several games, one after the other."""
-    entries = []
+    entries: list[Entry] = []
     for index, scene in enumerate(games):
         for entry in scene.entries:
             own = {"n": len(entries), "at": entry["at"] + index * 60_000}

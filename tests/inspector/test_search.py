@@ -3,8 +3,8 @@
 import pytest
 from playwright.async_api import expect
 
-from tests.inspector.inspected import Inspected
 from tests.handshakes.scenes import HOST, Scene
+from tests.inspector.inspected import Inspected
 from tests.inspector.test_games import table
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

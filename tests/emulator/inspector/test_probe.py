@@ -11,8 +11,8 @@ from poker_signal.emulator.inspector.guard import COOKIE, refusal_of_report
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.as_json import as_json
-from tests.emulator.inspector.requests import ask
 from tests.emulator.inspector.probe_events import EVENTS
+from tests.emulator.inspector.requests import ask
 from tests.support.client import hear, peer, tell
 from tests.support.frames import Answer
 
@@ -194,10 +194,8 @@ async def test_of_several_players_in_a_page_the_ufrag_decides(
         # Too many wait, or for too long: the game is known, the player is not.
         monkeypatch.setattr(probe, "MAX_HELD", 2)
         await report(emulator, state(3), state(3), state(3), state(3), sockets=sockets)
-        found = [
-            (entry["pc"], entry.get("playerId"), entry["gameId"]) for entry in probed(emulator)
-        ]
-        assert found[5:] == [("1.3", None, "GAME01")] * 4
+        held = [(entry["pc"], entry.get("playerId"), entry["gameId"]) for entry in probed(emulator)]
+        assert held[5:] == [("1.3", None, "GAME01")] * 4
 
 
 async def test_a_flood_is_counted_and_not_kept(emulator: Emulator, clock: VirtualClock) -> None:
