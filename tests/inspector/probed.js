@@ -148,7 +148,7 @@ async function callbacks(sdp) {
   return told;
 }
 
-/** How many rejections are unhandled, in which form, and how many errors are uncaught. */
+/** Return the unhandled rejections, by their form, and the uncaught errors. */
 async function rejections() {
   const told = [];
   const on = (type) => addEventListener(type, (event) => {
