@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from poker_signal.emulator.aws.events import Facts
+from poker_signal.emulator.handshakes.handshakes import Handshakes
 from poker_signal.emulator.terminal import escape
 from poker_signal.emulator.testing.signal_peer import SignalPeer
+from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.console import TIME_WIDTH, format_line, in_columns
 from poker_signal.emulator.trace.entries import Closed, Entry, Opened, Posted
 from poker_signal.emulator.trace.summary import Record, record_of
@@ -16,23 +18,48 @@ MAX_LINES = 200
 STRIKES_MS = 1000
 """Time in which strikes of a fault share a line."""
 
+MAX_VERDICTS = 10
+"""Most handshakes whose verdict is shown."""
+
+_ORDER = ("bad", "warn", "waiting", "neutral")
+
 MAX_TEXT = 160
 """Most characters shown of a frame."""
 
 
-def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer]) -> str:
-    """Return the transcript; lines begin with s since the first event and ms since the last."""
+def transcript(url: str, entries: Sequence[Entry], peers: Sequence[SignalPeer], now_ms: int) -> str:
+    """Return the transcript: the verdicts, the events, and the frames of each client.
+
+    Lines of events begin with s since the first event and ms since the last. ``now_ms`` is the
+    time of the emulator's clock.
+    """
     records = _in_order_of_time(entries)
     times_ms = [entry.at_ms for entry in entries[:1]] + [record.at_ms for record in records[:1]]
     start_ms = min(times_ms, default=0)
     events = _last(_events(records, start_ms))
-    lines = [url, "", *([_header(), *events] if events else ["no peer connected"])]
+    lines = [*_verdicts(entries, now_ms), url, ""]
+    lines += [_header(), *events] if events else ["no peer connected"]
     for peer in peers:
         lines += ["", f"{escape(peer.player)} in {escape(peer.game)} heard:"]
         lines += _last(_heard(peer, start_ms)) or ["          nothing"]
         if peer.close_code is not None:
             lines += [f"          end: {peer.close_code} {escape(peer.close_reason)}".rstrip()]
     return "\n".join([*lines, *_apps_sockets(entries, peers, start_ms)])
+
+
+def _verdicts(entries: Sequence[Entry], now_ms: int) -> list[str]:
+    """Return a sentence per handshake that is not known to have connected, failed ones first."""
+    handshakes = Handshakes().add_all(as_json(n, entry) for n, entry in enumerate(entries))
+    told = [each for each in handshakes.judged(None, now_ms) if each.verdict.state != "ok"]
+    told.sort(key=lambda each: _ORDER.index(each.verdict.state))
+    lines = []
+    for attempt, verdict in told[:MAX_VERDICTS]:
+        who = f"{attempt.player} → {attempt.host} in {attempt.game.id}"
+        lines += [escape(f"{who}: {verdict.headline} [{verdict.code}]")]
+        lines += [f"    {escape(verdict.hint)}"] if verdict.hint else []
+    if len(told) > MAX_VERDICTS:
+        lines.append(f"… {len(told) - MAX_VERDICTS} more handshakes")
+    return [*lines, ""] if lines else []
 
 
 def _in_order_of_time(entries: Sequence[Entry]) -> list[Record]:

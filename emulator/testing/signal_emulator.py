@@ -210,7 +210,7 @@ class SignalEmulator:
 
     def _transcript(self) -> str:
         entries = [entry for _, entry in self._emulator.trace.since(0)]
-        return transcript(self.url, entries, self.peers)
+        return transcript(self.url, entries, self.peers, self._clock.now_ms())
 
     async def _wait_for(self, wanted: Label, within_s: float) -> list[str] | None:
         """Return None once a player is connected, or the others when the time is over."""

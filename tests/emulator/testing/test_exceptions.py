@@ -13,7 +13,7 @@ from poker_signal.emulator import testing
 from poker_signal.emulator.server import CannotStart, Emulator
 
 ROOT = Path(__file__).parents[3]
-INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "_Refused"}
+INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "BadReport", "_Refused"}
 """Exceptions that the caller always catches and replaces by its own message."""
 
 

@@ -7,6 +7,11 @@ from poker_signal.emulator.testing import ConnectPeer, SignalClock, SignalEmulat
 from poker_signal.emulator.testing import failure_report as module
 
 
+def below_header(transcript: str) -> list[str]:
+    """Return the lines of the events."""
+    return transcript.partition("outcome\n")[2].splitlines()
+
+
 async def test_who_said_what_when_and_what_became_of_it(
     signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
 ) -> None:
@@ -21,7 +26,8 @@ async def test_who_said_what_when_and_what_became_of_it(
     await alice.close(1001)
     await alice.expect_close()
     events, _, heard = signal_emulator.transcript().partition("\n\nZoë\\u202e in GAME01 heard:\n")
-    lines = [line.split() for line in events.splitlines()[3:]]
+    assert events.startswith("Zoë\\u202e → HOST in GAME01: No host in game “GAME01”")
+    lines = [line.split() for line in below_header(events)]
     assert [line[:3] for line in lines] == [
         ["0.000", "+0", "●"],
         ["0.250", "+250", "→"],
@@ -50,7 +56,7 @@ async def test_lines_are_in_the_order_of_their_time(
     signal_clock.advance(1)
     await host.expect("join")
     events, _, _ = signal_emulator.transcript().partition("\n\nHOST")
-    assert [line.split()[:3] for line in events.splitlines()[3:]] == [
+    assert [line.split()[:3] for line in below_header(events)] == [
         ["0.000", "+0", "●"],
         ["0.000", "+0", "●"],
         ["1.000", "+1000", "⚡"],
@@ -77,8 +83,11 @@ async def test_sockets_of_the_app_are_heard_and_strikes_are_counted(
         await bob.expect("pong")
         assert await other.ping()
         text = signal_emulator.transcript()
-    url, _, header, *lines = text.partition("\n\nBob in GAME01 heard")[0].splitlines()
-    assert url == signal_emulator.url
+    verdicts, _, table = text.partition("\n\nBob in GAME01 heard")[0].partition(
+        f"\n\n{signal_emulator.url}\n\n"
+    )
+    assert "Bob → HOST in GAME01: The join of “Bob” never reached HOST: drop:join#1" in verdicts
+    header, *lines = table.splitlines()
     columns = {name: header.index(name) for name in ("game", "from", "type", "outcome")}
     (dropped,) = [line for line in lines if "dropped" in line]
     assert dropped[columns["game"] :].startswith("GAME01")
