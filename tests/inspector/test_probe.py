@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 from collections import Counter
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from itertools import pairwise
 from pathlib import Path
@@ -189,13 +190,19 @@ async def handshake(emulator: Emulator, host: Page, player: Page) -> None:
     assert await player.evaluate("isConnected")
 
 
+def told_as(*wanted: str | None) -> Callable[[dict[str, Any]], bool]:
+    """Return a condition: an entry begins with this player, event, object and state."""
+
+    def is_one(entry: dict[str, Any]) -> bool:
+        what = entry.get("call") or entry.get("of") or entry.get("type")
+        told = (entry["playerId"], entry["event"], what, entry.get("about") or entry.get("state"))
+        return told[: len(wanted)] == wanted
+
+    return is_one
+
+
 async def check_handshake(emulator: Emulator) -> None:
     """Wait until both sides' events of a handshake are reported, each once, with their names."""
-
-    def told(entry: dict[str, Any]) -> tuple[Any, ...]:
-        what = entry.get("call") or entry.get("of") or entry.get("type")
-        return entry["playerId"], entry["event"], what, entry.get("about") or entry.get("state")
-
     for name, local, remote, channel in (
         ("HOST", "offer", "answer", "created"),
         ("Zoë", "answer", "offer", "received"),
@@ -211,11 +218,8 @@ async def check_handshake(emulator: Emulator) -> None:
             ("channel", None, "open"),
             ("pair", None, None),
         ):
-            found = await reported(emulator, lambda entry, to=(name, *event): told(entry) == to)
-            assert len(found) == 1
-        await reported(
-            emulator, lambda entry, n=name: told(entry)[:3] == (n, "call", "addIceCandidate")
-        )
+            assert len(await reported(emulator, told_as(name, *event))) == 1
+        await reported(emulator, told_as(name, "call", "addIceCandidate"))
         found = [entry for entry in reports(emulator) if entry["playerId"] == name]
         assert {entry["gameId"] for entry in found} == {"GAME01"}
         assert len({entry["connectionId"] for entry in found}) == 1
@@ -463,3 +467,26 @@ async def test_test_players_are_reported(browser: Browser, emulator: Emulator) -
     names = {entry["pc"]: entry["playerId"] for entry in pairs}
     found = [entry for entry in reports(emulator) if "pc" in entry]
     assert all(entry["playerId"] == names[entry["pc"]] for entry in found)
+
+
+async def test_a_class_of_a_module_is_reported(browser: Browser, emulator: Emulator) -> None:
+    """Of a library's class, as React Native has, only methods are wrapped; the class stays."""
+    source = (await ask(emulator, "GET", "/probe.mjs")).body.decode()
+    code = source.replace(
+        "export { install };",
+        f"""
+        globalThis.Peer = RTCPeerConnection;
+        install("{emulator.url}", {{ RTCPeerConnection }});
+        globalThis.isSame = Peer === RTCPeerConnection && Peer.prototype.constructor === Peer;
+        """,
+    )
+    head = f'<script type="module">{code}</script>'
+    async with served(page_with(None, head)) as url, opened(browser, url) as page:
+        await sit(page, emulator.url, "HOST")
+        await page.evaluate("new Peer().createOffer()")
+        (call,) = await reported(emulator, lambda entry: entry["event"] == "call")
+        assert [entry["pc"] for entry in reports(emulator) if entry["event"] == "created"] == [
+            "1.1"
+        ]
+        assert (call["call"], call["pc"]) == ("createOffer", "1.1")
+        assert await page.evaluate("isSame && String(Peer).includes('RTCPeerConnection')")
