@@ -242,6 +242,7 @@ class Emulator:
         settings = self._settings
         about = api.About(
             url=self.url,
+            origin=self.inspector_url.removesuffix(f"{PREFIX}/"),
             host=settings.shown_host or settings.host,
             token=settings.inspector_token,
             settings=settings,

@@ -13,12 +13,14 @@ from poker_signal.core.configuration import whole_number
 from poker_signal.emulator.aws.http import Answer, Headers, Request
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import now_ms
+from poker_signal.emulator.handshakes.findings import CLIENTS
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
 from poker_signal.emulator.inspector.files import SAFE, page_file
 from poker_signal.emulator.inspector.guard import kept_by, refusal
 from poker_signal.emulator.inspector.turns import Turns
+from poker_signal.emulator.inspector.verdicts import Verdicts, Wanted
 from poker_signal.emulator.protocols.websocket_connection import (
     MAX_REASON_BYTES,
     WebSocketConnection,
@@ -72,6 +74,8 @@ class About(NamedTuple):
     """Facts about the emulator, for the page and the guard."""
 
     url: str
+    origin: str
+    """Scheme, host and port of the inspector, ``http://127.0.0.1:3001``."""
     host: str
     token: str | None
     """Token that requests from other machines must have; None: these are refused."""
@@ -106,6 +110,8 @@ class Inspector:
         self._code_status = code_status
         self._turns = Turns()
         self._feed = Feed(trace, self._turns, self.run, now_ms)
+        probe = f'<script src="{about.origin}{PREFIX}/probe.js"></script>'
+        self._verdicts = Verdicts(trace, self._turns, self.run, now_ms, probe)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request: at once, or for a waiting request when there are entries."""
@@ -133,6 +139,10 @@ class Inspector:
                     self._entries(request, reply)
                 case "GET", ["recording"]:
                     self._recording(request, reply)
+                case "GET", ["handshakes"]:
+                    self._verdicts.of_live(_wanted(request), lambda body: reply(_ok(body)))
+                case (("GET" | "POST"), ["recordings", recording, what]):
+                    self._sent_recording(request, recording, what, reply)
                 case _:
                     reply(_json(200, self._now(request, path)))
         except _Refused as refused:
@@ -143,6 +153,8 @@ class Inspector:
         match request.method, path:
             case "GET", ["about"]:
                 return self._what()
+            case "POST", ["recordings"]:
+                return {"id": self._verdicts.open_recording()}
             case "GET", ["games"]:
                 return {"games": self._games()}
             case "GET", ["connections"]:
@@ -206,6 +218,18 @@ class Inspector:
             Redaction(keep_addresses=wants_all),
             lambda body: reply(Answer(200, body, headers)),
         )
+
+    def _sent_recording(self, request: Request, id_: str, what: str, reply: Reply) -> None:
+        """Take entries of a recording that a page shows, or answer with its handshakes."""
+        if not self._verdicts.has_recording(id_):
+            raise _Refused(404, "This recording is not kept any more: send it again.")
+        if (request.method, what) == ("POST", "entries"):
+            self._verdicts.add_to_recording(id_, request.body, lambda body: reply(_ok(body)))
+        elif (request.method, what) == ("GET", "handshakes"):
+            wanted = _wanted(request)
+            self._verdicts.of_recording(id_, wanted, lambda body: reply(_ok(body)))
+        else:
+            raise _Refused(404, "There is no such resource; docs/inspector.md lists them.")
 
     # The emulator and its connections.
 
@@ -299,7 +323,16 @@ def _version() -> str:
         return "unknown"
 
 
-_RESOURCES = {"about", "games", "connections", "entries", "recording", "faults"}
+_RESOURCES = {
+    "about",
+    "connections",
+    "entries",
+    "faults",
+    "games",
+    "handshakes",
+    "recording",
+    "recordings",
+}
 
 
 def _file(request: Request, segments: list[str]) -> Answer:
@@ -355,6 +388,15 @@ def _text(body: dict[str, Any], member: str) -> str:
     if not isinstance(value, str):
         raise _Refused(400, f"“{member}” must be a string.")
     return value
+
+
+def _wanted(request: Request) -> Wanted:
+    query = dict(request.query)
+    name = query.get("client")
+    client = CLIENTS.get(name) if name else None
+    if name and client is None:
+        raise _Refused(400, f"There is no client {name[:40]!r}; there are {', '.join(CLIENTS)}.")
+    return Wanted(query.get("game"), client)
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

@@ -3,9 +3,10 @@
 import asyncio
 
 from poker_signal.core.routing import PAUSES_S
-from poker_signal.emulator.trace.entries import Finished, Received
-from tests.field.client import Host, Player, host_of, player_of, verdict_on
+from poker_signal.emulator.trace.entries import Fault, Finished, Received
+from tests.field.client import PATIENCE_S, Host, Player, host_of, player_of, verdict_on
 from tests.field.hosts import Weather
+from tests.support.client import hear, peer, tell
 
 CANDIDATES_WAIT_S = sum(PAUSES_S)
 """Seconds that a candidate waits for its description; a later description is overtaken."""
@@ -35,6 +36,43 @@ async def meet_once(weather: Weather, game: str, name: str) -> str:
     async with host_of(weather.url, game, weather.patience_s) as host:
         async with player_of(weather.url, game, name, join_after_s=None) as player:
             return await verdict_in_time(weather, host, player)
+
+
+async def meet_a_late_host(weather: Weather, game: str, name: str) -> str:
+    """Let a device connect to a host for which another one was too early; return the verdict.
+
+    The early one joins while the host's ``$connect`` is still being answered.
+    """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(join_too_early(weather, game))
+        async with host_of(weather.url, game, weather.patience_s) as host:
+            async with player_of(weather.url, game, name, join_after_s=None) as player:
+                return await verdict_in_time(weather, host, player)
+
+
+async def join_too_early(weather: Weather, game: str) -> None:
+    """Join once a fault has struck in the game; leave at the answer, whatever it is."""
+    await struck(weather, game)
+    async with peer(weather, "Early", game) as early:
+        await tell(early, type="join")
+        await hear(early)
+
+
+async def struck(weather: Weather, game: str) -> None:
+    """Wait until a fault has struck in a game."""
+    async with asyncio.timeout(PATIENCE_S):
+        while not any(
+            isinstance(entry, Fault) and entry.facts and entry.facts.label.group == game
+            for _, entry in weather.trace.since(0)
+        ):
+            await news(weather)
+
+
+async def news(weather: Weather) -> None:
+    """Wait for the next trace entry."""
+    happened = asyncio.Event()
+    weather.trace.when_something_happens(happened.set)
+    await happened.wait()
 
 
 async def verdict_in_time(weather: Weather, host: Host, player: Player) -> str:

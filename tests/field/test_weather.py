@@ -6,7 +6,7 @@ all clients succeeded, or got an error that says why they did not.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -17,7 +17,15 @@ from websockets.exceptions import ConnectionClosed
 from poker_signal.emulator.trace.entries import Fault, Finished
 from tests.field.client import PATIENCE_S, address, host_of, player_of
 from tests.field.hosts import OURS, Weather, serving
-from tests.field.meeting import GOES, is_overtaken, meet, meet_once, verdict_in_time
+from tests.field.meeting import (
+    GOES,
+    is_overtaken,
+    meet,
+    meet_once,
+    news,
+    struck,
+    verdict_in_time,
+)
 
 NAME = "Zoë"
 GAME = "GAME01"
@@ -57,13 +65,6 @@ async def come_back_after_late_news(weather: Weather) -> bool:
         while not any(isinstance(entry, Fault) for _, entry in weather.trace.since(0)):
             await news(weather)
     return await two_meet(weather)
-
-
-async def news(weather: Weather) -> None:
-    """Wait for the next trace entry."""
-    happened = asyncio.Event()
-    weather.trace.when_something_happens(happened.set)
-    await happened.wait()
 
 
 async def returned(weather: Weather, count: int) -> None:
@@ -141,6 +142,38 @@ async def reload(weather: Weather) -> bool:
             return await verdict_in_time(weather, host, player) == "connected"
 
 
+async def join_before_the_host_is_open(weather: Weather) -> bool:
+    """Let a player join while the ``$connect`` of its host is still being answered."""
+
+    async def hear_a_join() -> bool:
+        async with visit(weather, "HOST") as host:
+            return '"join"' in str(await asyncio.wait_for(host.recv(), weather.patience_s))
+
+    async with asyncio.TaskGroup() as tasks:
+        hosting = tasks.create_task(_or_false(hear_a_join()))
+        await struck(weather, GAME)
+        async with visit(weather) as player:
+            joining = tasks.create_task(join_until_delivered(player))
+            is_heard = await hosting
+            joining.cancel()
+            return is_heard
+
+
+async def join_until_delivered(player: ClientConnection) -> None:
+    """Join, and again if the row of HOST was not stored yet."""
+    await player.send('{"type":"join"}')
+    async for frame in player:
+        assert "HOST_NOT_FOUND" in str(frame)
+        await player.send('{"type":"join"}')
+
+
+async def _or_false(work: Coroutine[Any, Any, bool]) -> bool:
+    try:
+        return await work
+    except TimeoutError:
+        return False
+
+
 class Case(NamedTuple):
     """Faults, and a script that runs under them."""
 
@@ -160,9 +193,11 @@ CASES = {
     "cold-start": Case(("cold-start:offer=500ms",), two_meet),
     "throttle": Case(("throttle:HOST#1",), hear_why),
     "integration-error": Case(("integration-error:$disconnect#1",), come_back),
+    "slow-write": Case(("slow-write:HOST#1=500ms",), join_before_the_host_is_open),
     "go-away": Case((f"go-away:{NAME}#1", "delay:$disconnect#1=3s"), sent_away),
 }
 
+# fail-update is missing, because the naive handler updates no row. test_matrix.py has it for ours.
 
 NO_PATIENCE_S = 0.75
 """Half of the seconds until a client counts as waiting for ever; each fault takes less."""

@@ -9,7 +9,7 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, FilePayload, Locator, Page, expect
 
-from tests.inspector.scenes import Scene
+from tests.handshakes.scenes import Scene
 
 PATIENCE_S = 40
 

@@ -6,7 +6,7 @@ from playwright.async_api import expect
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import KINDS
 from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import HOST, Scene, sdp
+from tests.handshakes.scenes import HOST, Scene, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -107,3 +107,29 @@ async def test_every_fault_is_offered_as_it_is_written(inspected: Inspected) -> 
         faults.add(spec)
     assert faults.active() == offered
     assert {spec.split(":")[0].split("=")[0] for spec in offered} == set(KINDS)
+
+
+async def test_a_superseded_attempt_is_not_red(reader: Inspected) -> None:
+    """A superseded attempt has no verdict, and does not count as failed in its game."""
+    await reader.open_recording(Scene().join().wait(20).complete())
+    card = reader.card("Alice → HOST").filter(has_text="Superseded by attempt 2")
+    await expect(card.locator(".badge")).to_have_text("No verdict")
+    await expect(reader.page.locator("#games .tally")).to_have_text("1 ✓ complete")
+
+
+async def test_a_gap_is_seen_in_every_game(reader: Inspected) -> None:
+    """A gap is shown in every game, because the missing entries may belong to any."""
+    scene = Scene().join()
+    scene.add("gap", dropped=40, why="the disk did not keep up")
+    await reader.open_recording(scene.offer())
+    await expect(reader.rows()).to_have_count(5)
+    assert await reader.labels() == [
+        "connect from HOST to gateway",
+        "connect from Alice to gateway",
+        "join from Alice to HOST",
+        "gap at the gateway",
+        "offer from HOST to Alice",
+    ]
+    note = reader.rows().filter(has_text="gap").locator(".note")
+    await expect(note).to_have_text("40 entries missing: the disk did not keep up")
+    await expect(reader.page.locator("#games button")).to_have_count(1)

@@ -10,7 +10,7 @@ from playwright.async_api import expect
 
 from poker_signal.cli.main import main
 from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import GAME, HOST, Scene, candidate
+from tests.handshakes.scenes import GAME, HOST, Scene, candidate
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

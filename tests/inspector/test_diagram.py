@@ -4,7 +4,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.inspector.inspected import Inspected
-from tests.inspector.scenes import HOST, Scene
+from tests.handshakes.scenes import HOST, Scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

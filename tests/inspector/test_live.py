@@ -20,7 +20,7 @@ from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
 from tests.end_to_end.browser import serving_pages
 from tests.inspector.inspected import Inspected, assert_accessible, inspect
-from tests.inspector.scenes import Scene, candidate, sdp
+from tests.handshakes.scenes import Scene, candidate, sdp
 from tests.support.client import hear, peer, settle, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.inspector.inspected import Inspected, assert_accessible
-from tests.inspector.scenes import GAME, HOST, Scene, candidate, sdp
+from tests.handshakes.scenes import GAME, HOST, Scene, candidate, sdp
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

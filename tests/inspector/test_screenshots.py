@@ -12,7 +12,7 @@ from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
 from tests.inspector.inspected import Inspected, inspect
-from tests.inspector.scenes import HOST, Scene
+from tests.handshakes.scenes import HOST, Scene
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -29,9 +29,12 @@ from poker_signal.lambda_app.environment import (
     MANAGEMENT_ENDPOINT,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
+    FunctionSettings,
     environment_of,
 )
-from poker_signal.lambda_app.handler import make_handler
+from poker_signal.lambda_app.handler import SignalingHandler, make_handler
+from poker_signal.lambda_app.management_api import ManagementApi
+from poker_signal.lambda_app.table import DynamoTable
 from tests.signaling.sockets import SocketHost
 from tests.support.dynamodb import TABLE, client_at
 
@@ -100,8 +103,17 @@ async def lambda_host(
     rules: Rules, endpoint: str, ticket_secret: str | None = None
 ) -> AsyncGenerator[SocketHost, None]:
     """Run the emulator with the Lambda function behind it."""
+
+    def make(environ: dict[str, str]) -> SignalingHandler:
+        if ticket_secret is not None:
+            environ[TICKET_SECRET_PARAMETER] = PARAMETER
+            _put_secret(endpoint, ticket_secret)
+        endpoints = {f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("DYNAMODB", "SSM")}
+        with mock.patch.dict(os.environ, endpoints):
+            return make_handler(environ)
+
     watch = _Watch()
-    async with _lambda(rules, endpoint, watch, ticket_secret) as emulator:
+    async with _lambda(rules, watch, make) as emulator:
         async with AsyncExitStack() as stack:
             yield EmulatorHost(emulator, watch, stack)
 
@@ -118,13 +130,17 @@ def core_emulator(rules: Rules) -> Callable[[Observer], AbstractAsyncContextMana
 
 
 def lambda_emulator(
-    rules: Rules, endpoint: str
+    rules: Rules, table: DynamoTable
 ) -> Callable[[Observer], AbstractAsyncContextManager[str]]:
-    """Return a function that runs the emulator of ``lambda_host`` and yields its URL."""
+    """Return a function that runs the Lambda function on a table and yields the emulator's URL."""
+
+    def make(environ: dict[str, str]) -> SignalingHandler:
+        management = ManagementApi(management_client(environ[MANAGEMENT_ENDPOINT]))
+        return SignalingHandler(FunctionSettings.from_env(environ), table, lambda _: management)
 
     @asynccontextmanager
     async def run(observer: Observer) -> AsyncGenerator[str, None]:
-        async with _lambda(rules, endpoint, observer) as emulator:
+        async with _lambda(rules, observer, make) as emulator:
             yield emulator.url
 
     return run
@@ -132,8 +148,9 @@ def lambda_emulator(
 
 @asynccontextmanager
 async def _lambda(
-    rules: Rules, endpoint: str, observer: Observer, ticket_secret: str | None = None
+    rules: Rules, observer: Observer, make: Callable[[dict[str, str]], SignalingHandler]
 ) -> AsyncGenerator[Emulator, None]:
+    """Run the emulator with the handler that ``make`` returns for an environment."""
     global _current
     api = of_handler(f"{__name__}:current")
     # The function's HTTP connections are closed last, after all its invocations. Otherwise they
@@ -143,12 +160,7 @@ async def _lambda(
             management_endpoint = os.environ[MANAGEMENT_ENDPOINT]
             environ = {TABLE_NAME: TABLE, **environment_of(rules)}
             environ[MANAGEMENT_ENDPOINT] = management_endpoint
-            if ticket_secret is not None:
-                environ[TICKET_SECRET_PARAMETER] = PARAMETER
-                _put_secret(endpoint, ticket_secret)
-            endpoints = {f"AWS_ENDPOINT_URL_{name}": endpoint for name in ("DYNAMODB", "SSM")}
-            with mock.patch.dict(os.environ, endpoints):
-                _current = make_handler(environ)
+            _current = make(environ)
             at_last.callback(management_client(management_endpoint).close)
             yield emulator
 

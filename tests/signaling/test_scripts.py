@@ -8,8 +8,8 @@ before the candidates of its sender.
 import asyncio
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Generator
+from contextlib import AbstractAsyncContextManager, closing
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -19,10 +19,15 @@ from poker_signal.core.configuration import Rules
 from poker_signal.core.messages import DESCRIPTIONS
 from poker_signal.emulator.trace.entries import Closed, Finished, Forwarded, Kept, Received
 from poker_signal.emulator.trace.trace import Observer
+from poker_signal.lambda_app.table import DynamoTable, schema
 from tests.signaling.actions import Action, Connects, Leaves, Sends, script_of
 from tests.signaling.core_alone import CoreAlone
 from tests.signaling.hosts import core_emulator, lambda_emulator
+from tests.support.dynamodb import client_of, moto_application
 from tests.support.tiers import SCRIPTS
+
+TABLE = "scripts"
+"""Not the transcripts' table: moto's servers share their state."""
 
 PATIENCE_S = 50
 AT_ONCE = 25
@@ -103,7 +108,9 @@ class Table:
         session = "" if action.session is None else f"&session={action.session}"
         url = f"{self._url}?playerId={action.name}&gameId={self._game}{session}"
         try:
-            client = await connect(url, compression=None)
+            client = await connect(
+                url, compression=None, open_timeout=PATIENCE_S, ping_interval=None
+            )
         except InvalidStatus as refused:
             self.heard[action.key].append(str(refused.response.status_code))
             return
@@ -166,16 +173,25 @@ def out_of_order(frames: list[str]) -> list[str]:
     return wrong
 
 
+@pytest.fixture
+def table() -> Generator[DynamoTable, None, None]:
+    """Yield a table of moto's DynamoDB in this process, without a socket and its time-outs."""
+    with closing(client_of(moto_application())) as client:
+        client.create_table(**schema(TABLE))
+        yield DynamoTable(client, TABLE)
+        client.delete_table(TableName=TABLE)
+
+
 @pytest.mark.aws
 @pytest.mark.timeout(3600)
-async def test_both_hosts_are_one(endpoint: str) -> None:
+async def test_both_hosts_are_one(table: DynamoTable) -> None:
     """Every client hears the same frames, and no candidate comes before its description.
 
     The third host is the core alone, without gateway, sockets and time.
     """
     seeds = range(SCRIPTS)
     by_core = await played(core_emulator(Rules()), seeds)
-    by_lambda = await played(lambda_emulator(Rules(), endpoint), seeds)
+    by_lambda = await played(lambda_emulator(Rules(), table), seeds)
     for seed in seeds:
         script = script_of(seed)
         hosts = (CoreAlone(f"script-{seed}").play(script), by_core[seed], by_lambda[seed])

@@ -314,6 +314,14 @@ def moto_client() -> Generator[Any, None, None]:
         client.close()
 
 
+def moto_application() -> Application:
+    """Return moto's server as a WSGI application, for ``client_of``."""
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    application: Application = DomainDispatcherApplication(create_backend_app)
+    return application
+
+
 @contextmanager
 def moto_server() -> Generator[str, None, None]:
     """Yield the endpoint of moto's DynamoDB behind a port, with the table."""

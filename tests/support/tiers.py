@@ -41,5 +41,8 @@ FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
 
+RELOADS: Final = _size(10, 30, 200)
+"""Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
+
 LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") == "full"
 """tests/load at full size."""

@@ -1,0 +1,357 @@
+"""Rules about join, offer, answer and candidates: their order, payloads and absence."""
+
+from poker_signal.emulator.handshakes.evidence import HOST, Attempt, Message
+from poker_signal.emulator.handshakes.findings import (
+    PATIENCE_MS,
+    Facts,
+    Finding,
+    Rule,
+    fate_of,
+)
+from poker_signal.emulator.handshakes.words import many, quoted, seconds
+
+
+def join_missing(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report a player that is connected and sends nothing."""
+    connection, game = attempt.connection, attempt.game
+    if attempt.join or attempt.offers or connection is None or connection.refused:
+        return None
+    if connection.opened_at is None or attempt.host != HOST or attempt.player == HOST:
+        return None
+    if game.is_hostless or (HOST not in game.seen and not game.has_signals):
+        return None
+    client = facts.world.client
+    opening_ms = connection.opened_at - connection.connect_at
+    if client is not None and opening_ms > client.join_after_ms:
+        return Finding(
+            "bad",
+            "SLOW_CONNECT",
+            f"$connect took {seconds(opening_ms)}, longer than {client.name} waits ({seconds(client.join_after_ms)}): its join was lost.",
+            "This client sends its join once, a second after it starts to connect, and drops it if the socket is not open.",
+        )
+    closed = connection.closed
+    idle_ms = (facts.world.now if closed is None else closed.at) - connection.opened_at
+    if idle_ms <= PATIENCE_MS:
+        return None
+    return Finding(
+        "warn",
+        "NO_JOIN",
+        f"{quoted(attempt.player)} has been connected for {seconds(idle_ms)} and has sent no join.",
+        "A player sends its join once its socket is open: send() before that throws.",
+    )
+
+
+def no_offer(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report a join without an offer."""
+    join = attempt.join
+    if join is None or attempt.offers or attempt.told or join.dropped_by:
+        return None
+    if join.delivered_at is None:
+        if join.held_by or not facts.is_silent_since(join.at):
+            return None
+        return Finding(
+            "bad",
+            "JOIN_LOST",
+            f"The join of {quoted(attempt.player)} was never delivered to a host.",
+            "Open the join: the handler returned without posting it to a connection.",
+        )
+    if not facts.is_silent_since(join.delivered_at):
+        return None
+    before = attempt.before.offers if attempt.before is not None else []
+    is_recent = bool(before) and join.at - before[-1].at < 12_000
+    return Finding(
+        "bad",
+        "NO_OFFER",
+        f"HOST got the join after {seconds(join.delivered_at - join.at)} and has sent no offer, "
+        f"{seconds(facts.world.now - join.delivered_at)} later.",
+        "The host may still have the RTCPeerConnection of the previous attempt, and ignore joins until it closes it."
+        if is_recent
+        else "The host's page may have thrown an exception: look at its console, or add the probe.",
+    )
+
+
+def offer_lost(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an offer that arrived nowhere."""
+    return _lost(attempt, facts, attempt.offers)
+
+
+def answer_lost(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an answer that arrived nowhere."""
+    return _lost(attempt, facts, attempt.answers)
+
+
+def _lost(attempt: Attempt, facts: Facts, messages: list[Message]) -> Finding | None:
+    if not messages or any(each.has_arrived or each.dropped_by for each in messages):
+        return None
+    last = messages[-1]
+    if (last.held_by and not last.is_over) or not facts.is_silent_since(last.at):
+        return None
+    why = fate_of(last)
+    return Finding(
+        "bad",
+        f"{last.type.upper()}_LOST",
+        f"The {last.type} of {quoted(last.sender)} never reached {quoted(last.target)}"
+        f"{f': {why}' if why else ''}.",
+    )
+
+
+def no_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an offer without an answer."""
+    offer = attempt.arrived_offer
+    if offer is None or attempt.answers or offer.delivered_at is None:
+        return None
+    if not facts.is_silent_since(offer.delivered_at):
+        return None
+    return Finding(
+        "bad",
+        "NO_ANSWER",
+        f"The offer was delivered after {facts.after(offer.delivered_at)}. {quoted(attempt.answerer)} "
+        f"has sent no answer, {seconds(facts.world.now - offer.delivered_at)} later.",
+        f"{quoted(attempt.answerer)} got the offer: its setRemoteDescription or createAnswer failed, or its page was closed.",
+    )
+
+
+def answer_first(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an answer that was sent before any offer."""
+    if not attempt.answers or facts.complete:
+        return None
+    answer = attempt.answers[0]
+    if any(each.n < answer.n for each in attempt.offers):
+        return None
+    return Finding(
+        "bad" if facts.is_silent_since(answer.at) else "warn",
+        "ANSWER_FIRST",
+        f"{quoted(answer.sender)} sent an answer before there was an offer.",
+        "One side offers, the other answers that offer: HOST offers once it gets a join.",
+    )
+
+
+def late_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an answer that came after the client's time limit."""
+    client, answer = facts.world.client, attempt.arrived_answer
+    if client is None or answer is None or answer.delivered_at is None or attempt.host != HOST:
+        return None
+    after_ms = answer.delivered_at - facts.began
+    if after_ms <= client.give_up_ms:
+        return None
+    return Finding(
+        "bad",
+        "LATE_ANSWER",
+        f"The answer came {seconds(after_ms)} after the join; the host of {client.name} had given up "
+        f"at {seconds(client.give_up_ms)} and discards it.",
+    )
+
+
+def bad_payload(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report a payload of a shape that browsers do not take."""
+    for message in (*attempt.offers, *attempt.answers, *attempt.candidates):
+        problem = message.problem
+        if problem is None:
+            continue
+        # With the probe, the call that fails is the finding.
+        is_certain = problem.is_fatal and message.type != "ice-candidate"
+        return Finding(
+            "bad" if is_certain else "warn",
+            "BAD_PAYLOAD",
+            f"The payload of the {message.type} of {quoted(message.sender)} is {problem.text}.",
+            problem.hint,
+        )
+    return None
+
+
+def no_media(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an offer for nothing: without an m= line."""
+    offer = next((each for each in reversed(attempt.offers) if each.has_arrived), None)
+    if offer is None or offer.description is None or offer.problem is not None:
+        return None
+    if offer.description.media:
+        return None
+    return Finding(
+        "bad",
+        "NO_MEDIA",
+        f"The offer of {quoted(offer.sender)} has no m= line: it offers no data channel and no track, so ICE never starts.",
+        "Call createDataChannel, or addTrack, before createOffer.",
+    )
+
+
+def bad_description(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report descriptions with which DTLS cannot start."""
+    offer = next((each.description for each in attempt.offers if each.description), None)
+    answer = next((each.description for each in attempt.answers if each.description), None)
+    for message, description in (
+        (next((each for each in attempt.offers if each.description), None), offer),
+        (next((each for each in attempt.answers if each.description), None), answer),
+    ):
+        if message and description and description.media and not description.fingerprints:
+            return Finding(
+                "bad",
+                "NO_FINGERPRINT",
+                f"The {message.type} of {quoted(message.sender)} has no DTLS fingerprint: no peer accepts it.",
+            )
+    if offer is None or answer is None:
+        return None
+    if "actpass" in answer.setups:
+        return Finding(
+            "bad",
+            "SETUP",
+            "The answer says a=setup:actpass, so neither side starts DTLS.",
+            "An answer must choose active or passive (RFC 5763).",
+        )
+    if any(each in answer.fingerprints for each in offer.fingerprints):
+        return Finding(
+            "warn",
+            "SAME_FINGERPRINT",
+            "Offer and answer have the same DTLS fingerprint: both come from one certificate.",
+            "Is an offer sent back as the answer?",
+        )
+    return None
+
+
+def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report candidates that belong to another description."""
+    for side in attempt.sides:
+        known = [
+            ufrag
+            for each in attempt.descriptions_of(side)
+            if each.description is not None
+            for ufrag in each.description.ufrags
+        ]
+        trickled = attempt.trickled_by(side)
+        foreign = [
+            each.candidate.ufrag
+            for each in trickled
+            if each.candidate and each.candidate.ufrag and each.candidate.ufrag not in known
+        ]
+        if not known or not foreign:
+            continue
+        # The other side may still connect with addresses that it learns from checks.
+        belong = f"belong{'s' if len(foreign) == 1 else ''} to another ICE session"
+        return Finding(
+            "warn",
+            "FOREIGN_UFRAG",
+            f"{many(len(foreign), 'candidate')} of {quoted(side)} {belong}: "
+            f"ufrag {foreign[0][:20]}, its description has {known[-1][:20]}.",
+            "They are of another RTCPeerConnection, of an earlier attempt or of an ICE restart; the other side drops them.",
+        )
+    return None
+
+
+def early_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report candidates that arrived before the offer; a client may discard them."""
+    early = _before(attempt, attempt.answerer, attempt.arrived_offer)
+    if not early:
+        return None
+    client = facts.world.client
+    loss = f"; {client.name} discards them" if client is not None else ""
+    return Finding(
+        "note" if client is None else "warn",
+        "EARLY_CANDIDATES",
+        f"{many(len(early), 'candidate')} arrived before the offer{loss}.",
+        "Keep candidates until setRemoteDescription has resolved.",
+    )
+
+
+def candidates_before_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Note candidates that arrived before the answer."""
+    answer = attempt.arrived_answer
+    early = _before(attempt, attempt.offerer, answer) if answer is not None else []
+    if not early:
+        return None
+    return Finding(
+        "note",
+        "CANDIDATES_BEFORE_ANSWER",
+        f"{many(len(early), 'candidate')} reached {quoted(attempt.offerer)} before the answer.",
+        "addIceCandidate throws without a remote description: keep candidates until it is set.",
+    )
+
+
+def _before(attempt: Attempt, side: str, description: Message | None) -> list[Message]:
+    arrived = description.delivered_n if description is not None else None
+    return [
+        each
+        for each in attempt.candidates
+        if each.target == side
+        and not each.is_end
+        and each.delivered_n is not None
+        and (arrived is None or each.delivered_n < arrived)
+    ]
+
+
+def no_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report sides without any candidate."""
+    if not facts.is_silent_since(facts.complete_at, 2000):
+        return None
+    silent = [
+        side
+        for side in attempt.sides
+        if not attempt.addresses_of(side) and not attempt.trickled_by(side)
+    ]
+    if not silent:
+        return None
+    who = "Neither side" if len(silent) == 2 else quoted(silent[0])
+    # One side's candidates are enough: the other learns its address from the checks.
+    return Finding(
+        "bad" if len(silent) == 2 else "warn",
+        "NO_CANDIDATES",
+        f"{who} sent {'any' if len(silent) == 2 else 'no'} candidate: there is no address to connect to.",
+        "Is onicecandidate set before setLocalDescription? With iceTransportPolicy “relay” only TURN addresses count.",
+    )
+
+
+def hidden_addresses(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Note sides that sent only mDNS names or only loopback addresses."""
+    if not facts.complete:
+        return None
+    scopes = {
+        side: {each.scope for each in found}
+        for side in attempt.sides
+        if (found := attempt.addresses_of(side))
+    }
+    hidden = [side for side, found in scopes.items() if found == {"mdns"}]
+    if len(hidden) == 2:
+        text = "Both sides sent only mDNS names (….local): this works within one network."
+        return Finding("note", "BOTH_MDNS", text)
+    if hidden:
+        return Finding(
+            "note",
+            "ONLY_MDNS",
+            f"{quoted(hidden[0])} sent only mDNS names (….local): they resolve only on the same network, and not in every WebRTC stack.",
+            "Browsers hide their addresses until a page may use microphone or camera. A STUN server adds a public candidate.",
+        )
+    local = next((side for side, found in scopes.items() if found == {"loopback"}), None)
+    if local is None:
+        return None
+    text = f"{quoted(local)} sent only loopback addresses: other devices cannot reach it."
+    return Finding("note", "ONLY_LOOPBACK", text)
+
+
+def glare(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report offers of both sides."""
+    if len({each.sender for each in attempt.offers}) < 2:
+        return None
+    return Finding(
+        "note" if facts.complete else "warn",
+        "GLARE",
+        "Both sides sent an offer: each side refuses the other's unless one rolls back.",
+        "Only one side should offer, or both follow the pattern of perfect negotiation.",
+    )
+
+
+NEGOTIATION_RULES: tuple[Rule, ...] = (
+    join_missing,
+    bad_payload,
+    no_offer,
+    offer_lost,
+    answer_first,
+    no_answer,
+    answer_lost,
+    late_answer,
+    no_media,
+    bad_description,
+    foreign_ufrags,
+    early_candidates,
+    no_candidates,
+    glare,
+    candidates_before_answer,
+    hidden_addresses,
+)
