@@ -178,6 +178,10 @@ class Gateway:
         """The open connections by id."""
         return self._connections
 
+    def now_ms(self) -> int:
+        """Return the time of the gateway's clock in epoch milliseconds."""
+        return self._clock.now_ms()
+
     def receive(self, connection_id: str, text: str) -> bool:
         """Handle a message as if the client had sent it; False: the connection is gone."""
         connection = self._connections.get(connection_id)

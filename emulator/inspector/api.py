@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
-from urllib.parse import unquote
+from urllib.parse import unquote, urlencode
 
 from poker_signal.core.configuration import whole_number
 from poker_signal.emulator.aws.http import Answer, Headers, Request
@@ -17,8 +17,16 @@ from poker_signal.emulator.handshakes.findings import CLIENTS
 from poker_signal.emulator.inspector import PREFIX
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.feed import Feed, TooManyWait
-from poker_signal.emulator.inspector.files import SAFE, page_file
-from poker_signal.emulator.inspector.guard import kept_by, refusal
+from poker_signal.emulator.inspector.files import (
+    FOR_PAGES,
+    PROBE,
+    PROBE_MODULE,
+    SAFE,
+    page_file,
+    probe_file,
+)
+from poker_signal.emulator.inspector.guard import kept_by, refusal, refusal_of_report, token_of
+from poker_signal.emulator.inspector.probe import MAX_BYTES, BadReport, Reports
 from poker_signal.emulator.inspector.turns import Turns
 from poker_signal.emulator.inspector.verdicts import Verdicts, Wanted
 from poker_signal.emulator.protocols.websocket_connection import (
@@ -52,6 +60,9 @@ class InspectedGateway(Protocol):
         Raises:
             LimitExceeded: a fault throttles the post.
         """
+
+    def now_ms(self) -> int:
+        """Return the time of its clock in epoch milliseconds."""
 
     def receive(self, connection_id: str, text: str) -> bool:
         """Handle a message as if the client had sent it; False: the connection is not open."""
@@ -112,15 +123,19 @@ class Inspector:
         self._feed = Feed(trace, self._turns, self.run, now_ms)
         probe = f'<script src="{about.origin}{PREFIX}/probe.js"></script>'
         self._verdicts = Verdicts(trace, self._turns, self.run, now_ms, probe)
+        self._reports = Reports(gateway, trace, self._turns)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request: at once, or for a waiting request when there are entries."""
+        # Split before decoding: a connection id may hold an encoded slash.
+        raw = request.target.partition("?")[0].removeprefix(PREFIX)
+        if raw in _OF_PROBE:
+            self._probe(request, raw[1:], reply)
+            return
         refused = refusal(request, self._about.host, self._about.token)
         if refused is not None:
             reply(refused)
             return
-        # Split before decoding: a connection id may hold an encoded slash.
-        raw = request.target.partition("?")[0].removeprefix(PREFIX)
         segments = [unquote(segment) for segment in raw.split("/")[1:]]
         if not segments:
             reply(Answer(308, headers=[("Location", f"{PREFIX}/"), *SAFE]))
@@ -131,6 +146,33 @@ class Inspector:
             kept = kept_by(request, self._about.token)
             # Answers with files are cached and shared, so do not change their headers.
             reply(replace(answer, headers=[*answer.headers, *kept]))
+
+    def _probe(self, request: Request, name: str, reply: Reply) -> None:
+        """Answer a page under development: with the probe, or a report's 204."""
+        about = self._about
+        refused = refusal_of_report(request, about.host, about.token)
+        is_report = name == _REPORT
+        if refused is not None:
+            # Cross-Origin-Resource-Policy makes the page's request fail: the probe stops.
+            reply(replace(refused, headers=[*refused.headers, *SAFE]))
+        elif request.method not in ({"POST"} if is_report else {"GET", "HEAD"}):
+            reply(_json(405, {"message": f"{request.method} is not possible here."}))
+        elif not is_report:
+            more = {"name": about.host, **token_of(request, about.token)}
+            scheme = "https" if about.url.startswith("wss") else "http"
+            host = request.header("Host") or about.url.split("/")[2]
+            reply(probe_file(name, f"{scheme}://{host}/?{urlencode(more)}"))
+        elif len(request.body) > MAX_BYTES:
+            reply(_json(413, {"message": f"A report may have at most {MAX_BYTES} bytes."}))
+        else:
+            # The page sends its next report after the answer, so that one of each page waits.
+            self._turns.soon(lambda: self._report(request, reply))
+
+    def _report(self, request: Request, reply: Reply) -> None:
+        try:
+            self._reports.take(request.body, lambda: reply(Answer(204, headers=FOR_PAGES)))
+        except BadReport as error:
+            reply(_json(400, {"message": str(error)}))
 
     def _call(self, request: Request, path: list[str], reply: Reply) -> None:
         try:
@@ -323,6 +365,8 @@ def _version() -> str:
         return "unknown"
 
 
+_REPORT = "api/probe"
+_OF_PROBE = {f"/{name}" for name in (PROBE, PROBE_MODULE, _REPORT)}
 _RESOURCES = {
     "about",
     "connections",

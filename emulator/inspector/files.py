@@ -29,6 +29,34 @@ SAFE: Headers = [
 """Security headers of every answer of the inspector."""
 
 
+FOR_PAGES: Headers = [
+    ("X-Content-Type-Options", "nosniff"),
+    # For the pages under development, whose origin is another one.
+    ("Access-Control-Allow-Origin", "*"),
+    ("Cross-Origin-Resource-Policy", "cross-origin"),
+    ("Cache-Control", "no-store"),
+]
+"""Headers of the probe's script, and of the answers to its reports."""
+
+PROBE = "probe.js"
+PROBE_MODULE = "probe.mjs"
+
+
+def probe_file(name: str, home: str) -> Answer:
+    """Return the probe: ``probe.js`` starts with the emulator's URL, the module exports install."""
+    source = _probe_source()
+    if name == PROBE:
+        source = f'(() => {{\n"use strict";\n{source}\ninstall({json.dumps(home)});\n}})();\n'
+    else:
+        source += "\nexport { install };\n"
+    return Answer(200, source.encode(), [("Content-Type", _TYPES["js"]), *FOR_PAGES])
+
+
+@lru_cache(maxsize=1)
+def _probe_source() -> str:
+    return (files(__package__) / "page" / PROBE).read_text(encoding="utf-8")
+
+
 @lru_cache(maxsize=64)
 def page_file(name: str) -> Answer | None:
     """Return a file of the page; None if there is no file with this name."""

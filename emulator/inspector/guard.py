@@ -47,11 +47,36 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
     return None
 
 
+def refusal_of_report(request: Request, own_host: str, token: str | None = None) -> Answer | None:
+    """Return the refusal of the probe's script, or of a report that it posts; None: it is allowed.
+
+    The page under development has another origin. A report only adds trace entries, and the script
+    holds nothing secret, so they are allowed from more places than the inspector: from pages of
+    this machine on any port, from files (origin ``null``), from programs that send no origin, and
+    with the token from every page.
+    """
+    if _asks_with(request, token) or _remembers(request, token):
+        return None
+    if not (_is_loopback(request.peer_ip) or request.peer_ip == own_host):
+        return _forbidden("Load the probe with the token that the emulator prints.")
+    origin = request.header("Origin")
+    if request.method in READING or origin is None or origin == "null":
+        return None
+    if not _is_own_name(urlsplit(origin).netloc, own_host):
+        return _forbidden("Pages of other machines may not report.")
+    return None
+
+
 def kept_by(request: Request, token: str | None) -> Headers:
     """Return a Set-Cookie header with the token, if the request has it in its URL."""
     if token is None or not _asks_with(request, token):
         return []
     return [("Set-Cookie", f"{COOKIE}={token}; Path=/_inspect; HttpOnly; SameSite=Strict")]
+
+
+def token_of(request: Request, token: str | None) -> dict[str, str]:
+    """Return the query parameter ``token`` of a request that has the right one; else nothing."""
+    return {"token": token} if token is not None and _asks_with(request, token) else {}
 
 
 def _asks_with(request: Request, token: str | None) -> bool:

@@ -20,7 +20,7 @@ from poker_signal.emulator.recording import format as recording
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
-from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Received, Unrouted
+from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Probed, Received, Unrouted
 from poker_signal.emulator.trace.trace import entries_of
 
 MAX_WAITING = 50_000
@@ -227,6 +227,8 @@ def _write(file: BinaryIO, data: bytes) -> None:
 def _weight(entry: Entry) -> int:
     if isinstance(entry, Posted):
         return len(entry.frame)
+    if isinstance(entry, Probed):
+        return entry.weight
     return len(entry.body) if isinstance(entry, Received | Unrouted) else 0
 
 

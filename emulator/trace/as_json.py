@@ -18,6 +18,7 @@ from poker_signal.emulator.trace.entries import (
     Managed,
     Opened,
     Posted,
+    Probed,
     Received,
     RequestRefused,
     Unrouted,
@@ -57,6 +58,10 @@ def _finite(value: Any) -> Any:
 def _whose(entry: Entry) -> dict[str, str]:
     if isinstance(entry, Posted | Managed) and entry.facts is None:
         return {"connectionId": entry.connection_id} if entry.connection_id else {}
+    if isinstance(entry, Probed):
+        own = {} if entry.facts is None else {"connectionId": entry.facts.connection_id}
+        player, game = entry.label
+        return own | {k: v for k, v in (("playerId", player), ("gameId", game)) if v}
     return {} if entry.facts is None else names(entry.facts)
 
 
@@ -92,6 +97,8 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return "management", {"method": method, "status": status, "size": size}
         case Fault(fault=fault, detail=detail):
             return "fault", {"fault": fault, "detail": detail}
+        case Probed(members=members):
+            return "probe", members
 
 
 def _of_message(body: str) -> dict[str, Any]:

@@ -51,6 +51,7 @@ _ARROWS: dict[RecordKind, str] = {
     "management": "←",
     "fault": "⚡",
     "error": "×",
+    "probe": "◆",
 }
 _ASCII_ARROWS: dict[RecordKind, str] = {
     "connect": "+",
@@ -60,6 +61,7 @@ _ASCII_ARROWS: dict[RecordKind, str] = {
     "management": "<",
     "fault": "!",
     "error": "x",
+    "probe": "*",
 }
 
 _GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"
@@ -69,6 +71,7 @@ _COLOURS = {
     "undelivered": _YELLOW,
     "error": _RED,
     "refused": _RED,
+    "failed": _RED,
 }
 
 

@@ -1,9 +1,9 @@
 """The entries of a trace: events of the gateway, as values."""
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from poker_signal.core.aws_event import AuthorizerEvent, LambdaEvent
-from poker_signal.emulator.aws.events import Facts
+from poker_signal.emulator.aws.events import Facts, Label
 from poker_signal.emulator.aws.results import Result, Returned
 
 
@@ -109,6 +109,21 @@ class Fault(NamedTuple):
     detail: str
 
 
+class Probed(NamedTuple):
+    """A report of the probe in a page: an event of its WebRTC connections, or an error."""
+
+    at_ms: int
+    """Time in the page, on the emulator's clock."""
+    facts: Facts | None
+    """The newest connection of the page's player; None: it is not known."""
+    label: Label
+    """The page's player and game; empty where they are not known."""
+    members: dict[str, Any]
+    """Validated: ``event``, and the members that docs/trace.md lists for it."""
+    weight: int
+    """Characters in the members."""
+
+
 class Forwarded(NamedTuple):
     """A message whose only effect was one delivered post: a Posted and a Finished in one.
 
@@ -144,6 +159,7 @@ Entry = (
     | Finished
     | Managed
     | Fault
+    | Probed
 )
 
 Kept = Entry | Forwarded

@@ -21,12 +21,15 @@ from poker_signal.emulator.trace.entries import (
     Kept,
     Managed,
     Opened,
+    Probed,
     Received,
     RequestRefused,
     Unrouted,
 )
 
-RecordKind = Literal["connect", "message", "disconnect", "refused", "management", "fault", "error"]
+RecordKind = Literal[
+    "connect", "message", "disconnect", "refused", "management", "fault", "error", "probe"
+]
 
 
 class Record(NamedTuple):
@@ -71,6 +74,8 @@ def record_of(entry: Kept) -> Record | None:
         case Fault(at_ms, facts, fault, detail):
             game, who = _names(facts) if facts else ("", "")
             return Record(at_ms, "fault", detail, game, who, type=fault)
+        case Probed():
+            return _probe(entry)
         case Finished(at_ms, Asked() | Closed() as cause, result):
             outcome = describe(result)
             if not outcome.startswith("error"):
@@ -147,6 +152,28 @@ def _message(entry: Received | Unrouted, route_key: str, outcome: str) -> Record
     size = len(entry.body.encode(errors="replace"))
     names = _names(entry.facts)
     return Record(entry.at_ms, "message", outcome, *names, whom, type_ or route_key, size)
+
+
+def _probe(entry: Probed) -> Record | None:
+    """Summarise a report that a developer waits for: connected, failed, an error."""
+    match entry.members:
+        case {"event": "state", "of": "connectionState", "state": "connected" | "failed" as state}:
+            ms = entry.members.get("ms")
+            type_, outcome = "webrtc", state if ms is None else f"{state} after {ms / 1000:.1f} s"
+        case {"event": "call", "call": call, "error": error}:
+            type_, outcome = call, _error(error)
+        case {"event": "error"}:
+            where = entry.members.get("where")
+            type_, outcome = "page", _error(entry.members) + (f" ({where})" if where else "")
+        case _:
+            return None
+    return Record(entry.at_ms, "probe", outcome, entry.label.group, entry.label.name, type=type_)
+
+
+def _error(error: dict[str, str]) -> str:
+    # A parser's message quotes a line of the session description, which holds addresses.
+    message = error.get("message", "").partition("parse SessionDescription.")
+    return f"error {error.get('name', '')}: {message[0]}{message[1]}"[:200]
 
 
 def _names(facts: Facts) -> tuple[str, str]:

@@ -19,6 +19,7 @@ from poker_signal.emulator.trace.entries import (
     Forwarded,
     Kept,
     Posted,
+    Probed,
     Received,
     Unrouted,
 )
@@ -160,4 +161,5 @@ _WEIGHTS: dict[type, Callable[[Any], int]] = {
     Finished: lambda entry: _text_of_result(entry.result),
     Unrouted: lambda entry: len(entry.body),
     Asked: lambda entry: _text_of_handshake(entry.event),
+    Probed: lambda entry: entry.weight,
 }
