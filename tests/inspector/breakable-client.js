@@ -155,6 +155,18 @@ const heardAllCandidates = () => until("heard ice-candidate", window.parent.cand
 /** Resolve after a handshake of two peers within one page. */
 const whileOthersConnect = () => window.parent.handshake();
 
+/** Close the socket; return whether it was open. The probe tells this last. */
+function hangUp() {
+  const isOpen = client.socket?.readyState === WebSocket.OPEN;
+  if (isOpen) client.socket.close();
+  return isOpen;
+}
+
+/** Close all: Chromium counts the open ones of pages that are gone, up to 500. */
+function tidyUp() {
+  for (const peer of observed) peer.close();
+}
+
 const closeTab = () => window.parent.leave(id);
 const isReloaded = performance.getEntriesByType("navigation")[0].type === "reload";
 
@@ -163,7 +175,9 @@ function observeSocket(socket) {
   socket.addEventListener("close", ({ code }) => note(`socket closed ${code}`));
 }
 
+const observed = [];
 function observePeer(peer) {
+  observed.push(peer);
   peer.addEventListener("connectionstatechange", () => note(`peer ${peer.connectionState}`));
   peer.addEventListener("iceconnectionstatechange", () => note(`ice ${peer.iceConnectionState}`));
   peer.addEventListener("icegatheringstatechange", () => {

@@ -44,7 +44,7 @@ class Played(NamedTuple):
     logs: Mapping[str, list[str]]
     """Lines of each page, by the name of its peer."""
     entries: list[dict[str, Any]]
-    """Trace of the emulator, of this game and of those that began with the same code."""
+    """Trace of the emulator about games with this code."""
     waited_for: str
     """Line that the game waited for in vain; empty: it ended."""
 
@@ -59,6 +59,10 @@ class Played(NamedTuple):
         """True if the player of the judged attempt had a connection at any time."""
         line = "channel open" if self.breakage.has_channel else "peer connected"
         return any(text.startswith(line) for text in self.logs[self.breakage.judged[1]])
+
+
+def _is_closing(entry: dict[str, Any]) -> bool:
+    return (entry["kind"], entry.get("event"), entry.get("state")) == ("probe", "socket", "closed")
 
 
 def _is_connected(log: list[str], has_channel: bool) -> bool:
@@ -116,18 +120,18 @@ class Hall:
                     Emulator(Settings(port=0), faults=faults)
                 )
             code = f"GAME{next(self._codes):03}"
-            ended = ""
+            first = emulator.trace.next_number
+            waited_for = ""
             try:
                 async with asyncio.timeout(PATIENCE_S):
-                    ended = "the pages to enter"
+                    waited_for = "the pages to enter"
                     await self._enter(breakage, code, emulator, probe)
                     for line in breakage.ends:
-                        ended = line
+                        waited_for = line
                         await self._until(code, line)
                     # A channel that would open has had the time for it.
-                    ended = "the handshake of other peers"
                     await self._page.evaluate("handshake()")
-                ended = ""
+                waited_for = ""
             except TimeoutError:
                 pass
             logs = {
@@ -136,10 +140,38 @@ class Hall:
                 )
                 for each in breakage.cast
             }
-            entries = [as_json(number, entry) for number, entry in emulator.trace.since(0)]
+            last = emulator.trace.next_number
+            if probe and not waited_for:
+                await self._hang_up(breakage, code, emulator, last)
+            entries = [as_json(number, entry) for number, entry in emulator.trace.since(first)]
             for each in breakage.cast:
-                await self._page.evaluate("leave", f"{code}/{each.key}")
-            return Played(breakage, code + breakage.game_end, logs, entries, ended)
+                await self._page.evaluate("id => end(id)", f"{code}/{each.key}")
+            is_own = emulator is not self._emulator
+            kept = [
+                entry
+                for entry in entries
+                if (is_own or entry.get("gameId", "").startswith(code))
+                and (entry["n"] < last or (entry["kind"] == "probe" and not _is_closing(entry)))
+            ]
+            return Played(breakage, code + breakage.game_end, logs, kept, waited_for)
+
+    async def _hang_up(self, breakage: Breakage, code: str, emulator: Emulator, last: int) -> None:
+        """Close the sockets that are open, and wait for the reports of it: the probe's last."""
+        ids = [f"{code}/{each.key}" for each in breakage.cast]
+        open_ = await self._page.evaluate("ids => ids.filter(hangUp).length", ids)
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                changed = asyncio.Event()
+                emulator.trace.when_something_happens(changed.set)
+                entries = [as_json(*each) for each in emulator.trace.since(last)]
+                told = [
+                    entry
+                    for entry in entries
+                    if _is_closing(entry) and entry.get("gameId", "").startswith(code)
+                ]
+                if len(told) >= open_:
+                    return
+                await changed.wait()
 
     async def _enter(self, breakage: Breakage, code: str, emulator: Emulator, probe: bool) -> None:
         """Open the pages one after the other, each when the socket before it is open or refused."""
