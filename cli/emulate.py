@@ -20,6 +20,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.captured_output import Printed
 from poker_signal.emulator.trace.console import Console, banner
 from poker_signal.emulator.trace.trace import Observer
+from poker_signal.emulator.wiring import OWN_LAMBDA, types_known_to
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
@@ -67,13 +68,13 @@ def run(options: EmulateOptions) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(options.ticket_secret_file)
     settings = _settings(options, secrets)
-    faults = _faults(options.faults, options.seed) if options.faults else Faults(seed=options.seed)
+    api = _api(options)
+    faults = _faults(options.faults, options.seed, api)
     rows = _where_rows_are(options.handler, options.dynamodb)
     if (faults.index_lag_s or faults.can_fail_updates) and "://" in rows:
         raise click.UsageError(
             "--fault index-lag and fail-update need --handler core or --dynamodb moto"
         )
-    api = _api(options)
     if secrets is not None:
         _demand_that_tickets_are_checked(options.handler, rows, api)
     certificate = _certificate_for(settings.shown_host or settings.host) if options.tls else None
@@ -142,11 +143,8 @@ def _api(options: EmulateOptions) -> "ApiConfig | None":
         return _read_config(options.config)
     if handler == "core" and not routes:
         return None
-    handler = LAMBDA if handler == "lambda" else handler
+    handler = OWN_LAMBDA if handler == "lambda" else handler
     return _api_of(handler, routes, options.route_selection_expression)
-
-
-LAMBDA = "poker_signal.lambda_app.handler:handler"
 
 
 def _where_rows_are(handler: str, dynamodb: str | None) -> str:
@@ -201,11 +199,14 @@ def _missing(part: str, *names: str) -> str:
     return extras.missing(part, *names)
 
 
-def _faults(specs: tuple[str, ...], seed: int) -> Faults:
+def _faults(specs: tuple[str, ...], seed: int, api: "ApiConfig | None") -> Faults:
+    types = types_known_to(api)
+    if not specs:
+        return Faults(seed=seed, types=types)
     from poker_signal.emulator.faults.spec import BadFault
 
     try:
-        return Faults(specs, seed)
+        return Faults(specs, seed, types)
     except BadFault as error:
         raise click.UsageError(f"--fault {error}") from error
 
@@ -290,6 +291,7 @@ def _announce(emulator: Emulator, settings_file: Path | None) -> None:
         VERSION,
         emulator.authority,
         settings_file,
+        emulator.faults.in_words(),
     )
     click.echo(text, err=True, nl=False)
     if emulator.play_url_of_lan is not None:
@@ -309,6 +311,7 @@ def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path 
         lan=emulator.play_url_of_lan,
         authority=emulator.authority and str(emulator.authority),
         settingsFile=settings_file and str(settings_file),
+        faults=emulator.faults.active() or None,
     )
 
 

@@ -95,8 +95,8 @@ def open_standard_streams() -> None:
     multiple=True,
     envvar="POKER_SIGNAL_FAULT",
     metavar="SPEC",
-    help="Failure to inject, such as drop:offer#1, reorder or ghost:HOST: docs/faults.md; "
-    "repeatable.",
+    help="Failure to inject, such as drop:offer#1, drop:@Alice (what Alice sends), reorder or "
+    "ghost:HOST: docs/faults.md; repeatable.",
 )
 @click.option(
     "--seed",

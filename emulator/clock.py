@@ -13,6 +13,13 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
+def duration(seconds: float) -> str:
+    """Return a duration in words: ``300 ms`` or ``1.8 s``."""
+    if seconds < 1:
+        return f"{round(seconds * 1000, 1):g} ms"
+    return f"{round(seconds, 2):g} s"
+
+
 class Timer(Protocol):
     """A pending callback."""
 

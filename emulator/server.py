@@ -70,7 +70,7 @@ class Emulator:
         self._folder = folder or Path.cwd()
         """Base folder of the handlers' files."""
         self._certificate = certificate
-        self.faults = Faults() if faults is None else faults
+        self.faults = Faults(types=wiring.types_known_to(api)) if faults is None else faults
         """The active faults, which may be changed at any time."""
         self._environment: dict[str, str | None] = {}
         """Earlier values of the environment variables set for handlers. None: it was not set."""

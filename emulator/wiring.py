@@ -5,7 +5,7 @@ made, to keep the start fast.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from poker_signal.emulator.aws.connections import Connections
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from poker_signal.emulator.functions.signaling import SignalingFunction
     from poker_signal.emulator.gateway.config import ApiConfig, FunctionConfig
     from poker_signal.emulator.inspector.api import Inspector
+
+OWN_LAMBDA = "poker_signal.lambda_app.handler:handler"
+"""Handler of poker-signal's own Lambda function."""
 
 MAX_LABEL = 128
 """Most characters of a label, as many as a name may have."""
@@ -58,6 +61,22 @@ def label_of(request: Request) -> Label:
     """Return the player and the game in the query string of a WebSocket handshake."""
     query = dict(request.query)
     return Label(query.get("playerId", "")[:MAX_LABEL], query.get("gameId", "")[:MAX_LABEL])
+
+
+def types_known_to(api: "ApiConfig | None") -> Collection[str] | None:
+    """Return the types of messages that an API has; None: a handler may have any.
+
+    ``api``: None for our own rules.
+    """
+    if api is not None:
+        from poker_signal.emulator.gateway.config import CORE
+
+        if any(each.handler not in {CORE, OWN_LAMBDA} for each in api.functions.values()):
+            return None
+    # Imported here: foreign handlers run without the rules.
+    from poker_signal.core.messages import TYPES
+
+    return TYPES
 
 
 def mount_inspector(gateway: Gateway, inspector: "Callable[[], Inspector]") -> None:

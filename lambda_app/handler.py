@@ -129,7 +129,7 @@ class SignalingHandler:
         self._ticket_keys = ticket_keys
         self._games: dict[ConnectionId, GameId] = {}
         self._unnoted: dict[ConnectionId, frozenset[ConnectionId]] = {}
-        """Targets that a connection has reached, although the table could not be told."""
+        """Targets that a connection has reached, although the table does not know it."""
         self._meter = Meter(settings.rules)
         self._waits = WaitBudget()
         self._full_games = FullGames()
@@ -236,16 +236,21 @@ class SignalingHandler:
     def _note(self, reach: Reach) -> bool:
         """Note a delivery in the sender's row; return False if the table failed to.
 
-        The message was delivered: its sender hears no error. This container remembers the pair.
+        The message was delivered: its sender hears no error. This container remembers the pair
+        before it asks the table, whose client may take a second to try again: candidates that come
+        meanwhile do not wait.
         """
         sender, target, kept = reach
+        if len(self._unnoted) >= MAX_REMEMBERED:
+            self._unnoted.clear()
+        self._unnoted[sender] = self._unnoted.get(sender, frozenset()) | {target}
         try:
             self._table.reach(sender, target, kept)
         except (ClientError, BotoCoreError):
-            if len(self._unnoted) >= MAX_REMEMBERED:
-                self._unnoted.clear()
-            self._unnoted[sender] = self._unnoted.get(sender, frozenset()) | {target}
             return False
+        left = self._unnoted.pop(sender, frozenset()) - {target}
+        if left:
+            self._unnoted[sender] = left
         return True
 
     def _row(self, connection_id: ConnectionId) -> Row | None:

@@ -35,7 +35,14 @@ class NotInvokable(NamedTuple):
     why: str = "no permission to invoke"
 
 
-Result = Returned | Raised | TimedOut | NotInvokable
+class Dropped(NamedTuple):
+    """A fault dropped the event: no function was invoked, and the client is not told."""
+
+    fault: str
+    """The ``--fault`` specification."""
+
+
+Result = Returned | Raised | TimedOut | NotInvokable | Dropped
 
 
 class Forward(NamedTuple):

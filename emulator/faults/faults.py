@@ -8,22 +8,22 @@ import contextlib
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.results import (
+    Dropped,
     Forward,
     Integration,
     NotInvokable,
     Result,
-    Returned,
     Running,
 )
 from poker_signal.emulator.aws.throttling import LimitExceeded
-from poker_signal.emulator.clock import Clock
-from poker_signal.emulator.trace.entries import Fault
+from poker_signal.emulator.clock import Clock, duration
+from poker_signal.emulator.trace.entries import DROPPED, NOT_INVOKED, Fault
 from poker_signal.emulator.trace.trace import Trace
 
 if TYPE_CHECKING:
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 
 GOING_AWAY = 1001
 
+_FAILED_UPDATE = ("UpdateItem: 500", "an update of a row fails")
+"""Detail and effect of ``fail-update``."""
+
 # The gateway calls `Faults` at four places (`around`, `finds`, `opened`, `misses_disconnect`), and
 # at none of them unless `are_active`. An event meets the faults in this order:
 #   1. gateway        flood limit, throttle, route and trace entry come before all faults
 #   2. starts_of      drop, delay, reorder, duplicate, in the order in which they were added. They
-#                     plan the invocations. A drop leaves none; later faults do not see the event
+#                     plan the invocations. A drop returns Dropped; later faults do not see the
+#                     event
 #   3. after          the scheduler: a timer of the gateway's clock per planned invocation, unless
 #                     its delay is 0. The integration timeout is already running
 #   4. run            integration-error, which ends it; then cold-start, a second delay
@@ -44,6 +48,10 @@ GOING_AWAY = 1001
 # Connections meet ghost and go-away in `opened` or `add`. The $disconnect of a closed connection
 # is skipped by ghost, or else by miss-disconnect. index-lag is in the table (lagging_*.py).
 # All state is written on the event loop; other threads use `tell_of_lag_from_thread`.
+
+
+_HELD = {"reorder": "held for up to {}", "slow-write": "answered {} later"}
+"""Effects of faults that delay; of the others, ``held for``."""
 
 
 class Connection(Protocol):
@@ -64,46 +72,77 @@ class Connection(Protocol):
         """Close the socket without a close frame."""
 
 
+class Event(NamedTuple):
+    """An event for a function, as faults select it."""
+
+    name: str
+    """Reserved route key, or a message's type; ``?`` if it has none."""
+    facts: Facts
+    raw: Mapping[str, Any]
+
+    @property
+    def is_message(self) -> bool:
+        """True if a client sent it."""
+        return self.raw["requestContext"]["eventType"] == "MESSAGE"  # type: ignore[no-any-return]
+
+
 class Start(NamedTuple):
     """A planned invocation for an event."""
 
     after_s: float
     """Delay in seconds; 0: at once."""
-    again: "Spec | None" = None
+    again: "_Fault | None" = None
     """The ``duplicate`` fault that caused this copy; None for the original."""
 
 
 class _Fault:
-    """An active fault, with its random numbers and its count of subjects."""
+    """An active fault, with its random numbers and its counts of subjects and strikes."""
 
     def __init__(self, spec: "Spec", seed: int) -> None:
         self.spec = spec
         # Not shared: adding another fault does not change when this one strikes.
         self.random = random.Random(f"{seed} {spec.text}")
-        self._seen = 0
+        self.seen = 0
+        """Number of subjects (events, players) that the selector allowed."""
+        self.struck = 0
 
     def fires(self, subject: str) -> bool:
         """Count a subject (event or player) if the selector allows it; return whether to strike."""
         spec = self.spec
         if spec.selector is not None and spec.selector != subject:
             return False
-        self._seen += 1
-        if spec.nth is not None and self._seen != spec.nth:
+        self.seen += 1
+        if spec.nth is not None and self.seen != spec.nth:
             return False
-        if self._seen % spec.every:
+        if self.seen % spec.every:
             return False
         return spec.share == 1 or self.random.random() < spec.share
+
+    def fires_at(self, event: Event) -> bool:
+        """Return ``fires`` for an event, and for its sender if the selector is a player."""
+        sender = self.spec.sender
+        if sender is not None and (not event.is_message or sender != event.facts.label.name):
+            return False
+        return self.fires(event.name)
 
 
 class Faults:
     """The active faults of one emulator.
 
+    ``types``: the types of messages that its handlers know; None: any.
+
     Raises:
         BadFault: one of ``specs`` is invalid, or is given twice.
     """
 
-    def __init__(self, specs: Iterable[str] = (), seed: int = 0) -> None:
+    def __init__(
+        self,
+        specs: Iterable[str] = (),
+        seed: int = 0,
+        types: Collection[str] | None = None,
+    ) -> None:
         self._seed = seed
+        self._types = types
         self._faults: list[_Fault] = []
         self._watchers: list[Callable[[], None]] = []
         self._ghosts: set[str] = set()
@@ -132,7 +171,7 @@ class Faults:
 
         if spec in self.active():
             raise fault_spec.BadFault(f"{spec}: is active already")
-        fault = _Fault(fault_spec.parse(spec), self._seed)
+        fault = _Fault(fault_spec.parse(spec, self._types), self._seed)
         self._faults.append(fault)
         self._changed()
         for connection in list(self._connections()):
@@ -156,6 +195,27 @@ class Faults:
     def active(self) -> list[str]:
         """Return the active faults, in the order in which they were added."""
         return [fault.spec.text for fault in self._faults]
+
+    def struck(self) -> dict[str, int]:
+        """Return the number of strikes of each active fault since it was added."""
+        return {fault.spec.text: fault.struck for fault in self._faults}
+
+    def in_words(self) -> list[tuple[str, str]]:
+        """Return each active fault with its effect in words."""
+        if not self._faults:
+            return []
+        from poker_signal.emulator.faults.words import effect_of
+
+        return [(fault.spec.text, effect_of(fault.spec)) for fault in self._faults]
+
+    def never_struck(self) -> dict[str, str]:
+        """Return the active faults that never struck, each with a sentence that says so."""
+        idle = [fault for fault in self._faults if not fault.struck]
+        if not idle:
+            return {}
+        from poker_signal.emulator.faults.words import never_struck
+
+        return {fault.spec.text: never_struck(fault.spec, fault.seen) for fault in idle}
 
     @property
     def index_lag_s(self) -> float:
@@ -193,20 +253,20 @@ class Faults:
         Raises:
             LimitExceeded: it answers 429.
         """
-        if self._fire("throttle", facts.label.name, facts, "@connections: 429"):
+        if self._fire("throttle", facts, "@connections: 429", "@connections answers 429"):
             raise LimitExceeded
-        return not self._fire("gone", facts.label.name, facts, "@connections: 410")
+        return not self._fire("gone", facts, "@connections: 410", "@connections answers 410")
 
     def fails_update(self) -> bool:
         """Return whether an update of a row fails; called on the event loop."""
-        return self._fire("fail-update", "", None, "UpdateItem: 500") is not None
+        return self._fire("fail-update", None, *_FAILED_UPDATE) is not None
 
     def fails_update_in_thread(self) -> bool:
         """Return ``fails_update``, from any thread."""
-        failing = [fault.spec for fault in self._of("fail-update") if fault.fires("")]
+        failing = [fault for fault in self._of("fail-update") if fault.fires("")]
         with contextlib.suppress(RuntimeError):
-            for spec in failing:
-                self.call_soon(partial(self.tell, spec, None, "UpdateItem: 500"))
+            for fault in failing:
+                self.call_soon(partial(self._tell, fault, None, *_FAILED_UPDATE))
         return bool(failing)
 
     @property
@@ -220,7 +280,8 @@ class Faults:
             self._ghosts.discard(facts.connection_id)
             self._changed()
             return True
-        return self._fire("miss-disconnect", facts.label.name, facts, "$disconnect") is not None
+        effect = "$disconnect is not invoked"
+        return self._fire("miss-disconnect", facts, "$disconnect", effect) is not None
 
     def around(self, integration: Integration, facts: Facts) -> Integration:
         """Return the integration with the faults for a connection's events in front of it."""
@@ -228,52 +289,58 @@ class Faults:
 
     # Faults of invocations.
 
-    def starts_of(self, name: str, facts: Facts) -> list[Start]:
-        """Return the planned invocations for an event; none: it is dropped."""
+    def starts_of(self, event: Event) -> list[Start] | Dropped:
+        """Return the planned invocations for an event, or the fault that drops it."""
         starts = [Start(0)]
         for fault in self._of("drop", "delay", "reorder", "duplicate"):
             spec = fault.spec
-            if spec.selector is None and name.startswith("$"):
+            if spec.selector is None and not event.is_message:
                 continue
-            if not fault.fires(name):
+            if not fault.fires_at(event):
                 continue
             if spec.kind == "duplicate":
-                starts.append(Start(starts[-1].after_s + spec.duration_s, spec))
+                starts.append(Start(starts[-1].after_s + spec.duration_s, fault))
                 continue
-            self.tell(spec, facts, name)
             if spec.kind == "drop":
-                return []
+                self._tell_event(fault, event, DROPPED)
+                return Dropped(spec.text)
             late_s = spec.duration_s * (fault.random.random() if spec.kind == "reorder" else 1)
             starts = [start._replace(after_s=start.after_s + late_s) for start in starts]
+            self._tell_held(fault, event, starts[0].after_s)
         return starts
 
-    def run(
-        self, integration: Integration, name: str, facts: Facts, event: Mapping[str, Any]
-    ) -> Result | Running:
+    def run(self, integration: Integration, event: Event) -> Result | Running:
         """Invoke a function, unless integration-error strikes, and after a cold start if needed."""
-        if self._fire("integration-error", name, facts, name):
-            return NotInvokable("by --fault integration-error")
+        failing = [fault for fault in self._of("integration-error") if fault.fires_at(event)]
+        for fault in failing:
+            self._tell_event(fault, event, NOT_INVOKED)
+        if failing:
+            return NotInvokable(f"by --fault {failing[0].spec.text}")
         container = id(integration)
-        cold_s = self._cold_start_s(container, name, facts)
+        cold_s = self._cold_start_s(container, event)
         if not cold_s and self._idle[container]:
             self._idle[container] -= 1
-        result = self.after(cold_s, lambda: _result_of(integration, event))
-        if name == "$connect":
-            result = self._slowed(result, facts)
+        result = self.after(cold_s, lambda: _result_of(integration, event.raw))
+        if event.name == "$connect":
+            result = self._slowed(result, event)
         if isinstance(result, Running):
             return _passing(result, lambda: self._idle.update([container]))
         self._idle[container] += 1
         return result
 
-    def _slowed(self, result: Result | Running, facts: Facts) -> Result | Running:
+    def _slowed(self, result: Result | Running, event: Event) -> Result | Running:
         """Return the result of a ``$connect``, later if the answer to its write is slow."""
-        spec = self._fire("slow-write", facts.label.name, facts, "$connect")
-        if spec is None:
+        player = event.facts.label.name
+        fired = [fault for fault in self._of("slow-write") if fault.fires(player)]
+        if not fired:
             return result
+        for fault in fired:
+            self._tell_held(fault, event, fault.spec.duration_s)
+        slow_s = fired[0].spec.duration_s
         running = Running()
 
         def answered(result: Result) -> None:
-            self.clock.call_later(spec.duration_s, lambda: running.finish(result))
+            self.clock.call_later(slow_s, lambda: running.finish(result))
 
         _follow(result, answered)
         return running
@@ -286,11 +353,11 @@ class Faults:
         self.clock.call_later(delay_s, lambda: _follow(invoke(), running.finish))
         return running
 
-    def _cold_start_s(self, container: int, name: str, facts: Facts) -> float:
+    def _cold_start_s(self, container: int, event: Event) -> float:
         for fault in self._of("cold-start"):
             # A narrow fault means certain events; any other one strikes if no container is idle.
-            if (fault.spec.is_narrow or not self._idle[container]) and fault.fires(name):
-                self.tell(fault.spec, facts, name)
+            if (fault.spec.is_narrow or not self._idle[container]) and fault.fires_at(event):
+                self._tell_held(fault, event, fault.spec.duration_s)
                 return fault.spec.duration_s
         return 0
 
@@ -304,10 +371,11 @@ class Faults:
         def end() -> None:
             if not connection.is_open:
                 return
-            self.tell(fault.spec, connection.facts, "")
             if kind == "go-away":
+                self._tell(fault, connection.facts, "", "closed with 1001")
                 connection.close(GOING_AWAY, "Going away")
                 return
+            self._tell(fault, connection.facts, "", "cut without a close frame")
             self._ghosts.add(connection.facts.connection_id)
             self._changed()
             connection.abort()
@@ -322,20 +390,50 @@ class Faults:
     def _of(self, *kinds: str) -> list[_Fault]:
         return [fault for fault in self._faults if fault.spec.kind in kinds]
 
-    def _fire(self, kind: str, subject: str, facts: Facts | None, type_: str) -> "Spec | None":
-        fired = [fault.spec for fault in self._of(kind) if fault.fires(subject)]
-        for spec in fired:
-            self.tell(spec, facts, type_)
+    def _fire(self, kind: str, facts: Facts | None, detail: str, effect: str) -> _Fault | None:
+        player = "" if facts is None else facts.label.name
+        fired = [fault for fault in self._of(kind) if fault.fires(player)]
+        for fault in fired:
+            self._tell(fault, facts, detail, effect)
         return fired[0] if fired else None
 
-    def tell(self, spec: "Spec", facts: Facts | None, detail: str) -> None:
-        """Add to the trace that a fault struck."""
-        self._trace.add(Fault(self.clock.now_ms(), facts, spec.text, detail))
+    def _tell(self, fault: _Fault, facts: Facts | None, detail: str, effect: str) -> None:
+        """Count a strike, and add it to the trace."""
+        fault.struck += 1
+        self._trace.add(Fault(self.clock.now_ms(), facts, fault.spec.text, detail, effect))
+
+    def _tell_event(
+        self, fault: _Fault, event: Event, effect: str, until_ms: int | None = None, more: str = ""
+    ) -> None:
+        """Count a strike at an event, and add it to the trace, after the event's own entry."""
+        fault.struck += 1
+        self._trace.add(
+            Fault(
+                self.clock.now_ms(),
+                event.facts,
+                fault.spec.text,
+                event.name + more,
+                effect,
+                event.raw["requestContext"]["requestId"],
+                event.raw["body"] if event.is_message else None,
+                until_ms,
+            )
+        )
+
+    def _tell_held(self, fault: _Fault, event: Event, held_s: float) -> None:
+        # The longest one, also for a random time: strikes with the same words share a line.
+        effect = _HELD.get(fault.spec.kind, "held for {}").format(duration(fault.spec.duration_s))
+        until_ms = self.clock.now_ms() + round(held_s * 1000)
+        self._tell_event(fault, event, effect, until_ms)
+
+    def tell_of_copy(self, fault: _Fault, event: Event) -> None:
+        """Add to the trace that the second invocation for an event has ended."""
+        self._tell_event(fault, event, "invoked once more", more=", once more")
 
     def tell_of_lag(self) -> None:
         """Add to the trace that old data was read from an index."""
         for fault in self._of("index-lag"):
-            self.tell(fault.spec, None, "a lagging index was read")
+            self._tell(fault, None, "a lagging index was read", "a lagging index was read")
 
     def tell_of_lag_from_thread(self) -> None:
         """Call ``tell_of_lag`` on the event loop, from any thread."""
@@ -357,25 +455,22 @@ class _Troubled:
         self._facts = facts
 
     def invoke(self, event: Mapping[str, Any], may_forward: bool = False) -> Result | Running:
-        """Start the planned invocations; return the first one's result. Without any, return 200."""
-        name = _name_of(event)
-        starts = self._faults.starts_of(name, self._facts)
-        if not starts:
-            return Returned({"statusCode": 200})
-        first, *more = (self._start(start, name, event) for start in starts)
+        """Start the planned invocations; return the first one's result, or Dropped."""
+        struck = Event(_name_of(event), self._facts, event)
+        starts = self._faults.starts_of(struck)
+        if isinstance(starts, Dropped):
+            return starts
+        first, *more = (self._start(start, struck) for start in starts)
         for start, result in zip(starts[1:], more, strict=True):
-            _follow(result, partial(self._tell_of_copy, start, name))
+            _follow(result, partial(self._tell_of_copy, start, struck))
         return first
 
-    def _start(self, start: Start, name: str, event: Mapping[str, Any]) -> Result | Running:
-        return self._faults.after(start.after_s, lambda: self._run(name, event))
+    def _start(self, start: Start, event: Event) -> Result | Running:
+        return self._faults.after(start.after_s, lambda: self._faults.run(self._integration, event))
 
-    def _tell_of_copy(self, start: Start, name: str, result: Result) -> None:
+    def _tell_of_copy(self, start: Start, event: Event, result: Result) -> None:
         assert start.again is not None, "the first one is followed by the gateway"
-        self._faults.tell(start.again, self._facts, f"{name}, once more")
-
-    def _run(self, name: str, event: Mapping[str, Any]) -> Result | Running:
-        return self._faults.run(self._integration, name, self._facts, event)
+        self._faults.tell_of_copy(start.again, event)
 
 
 def _result_of(integration: Integration, event: Mapping[str, Any]) -> Result | Running:

@@ -1,14 +1,18 @@
 """Grammar of ``--fault``: kind, selector, how often, how long.
 
 ``KIND[:SELECTOR][#N][=VALUE]``, as in ``drop:offer#1``, ``delay:ice-candidate=300ms``,
-``miss-disconnect=1/2`` or ``gone:Alice=50%``. The kinds are explained in docs/faults.md.
+``drop:@Alice``, ``miss-disconnect=1/2`` or ``gone:Alice=50%``. The kinds are explained in
+docs/faults.md.
 """
 
+import difflib
 import re
+from collections.abc import Collection
 from typing import Literal, NamedTuple
 from urllib.parse import unquote
 
 from poker_signal.core.base_error import PokerSignalError
+from poker_signal.core.messages import TYPES
 
 Subject = Literal["event", "player", ""]
 """Meaning of a selector: a message's ``type`` or reserved route key, a player; "": not allowed."""
@@ -63,6 +67,9 @@ class Spec(NamedTuple):
     text: str
     kind: str
     selector: str | None = None
+    """Message's type, reserved route key or, for faults of players, player. None: all."""
+    sender: str | None = None
+    """Player whose messages are selected, for faults of messages. None: all."""
     nth: int | None = None
     """Number of the only event or player to strike, from 1 since the fault was added. None: all."""
     every: int = 1
@@ -74,11 +81,14 @@ class Spec(NamedTuple):
     @property
     def is_narrow(self) -> bool:
         """True if the fault has a selector, a number, or a rate."""
-        return self.selector is not None or self.nth is not None or self.every > 1 or self.share < 1
+        has_selector = self.selector is not None or self.sender is not None
+        return has_selector or self.nth is not None or self.every > 1 or self.share < 1
 
 
-def parse(text: str) -> Spec:
+def parse(text: str, types: Collection[str] | None = None) -> Spec:
     """Parse a fault.
+
+    ``types``: the types of messages that the API's handlers know; None: any.
 
     Raises:
         BadFault: the text says what is wrong and what is allowed.
@@ -91,7 +101,9 @@ def parse(text: str) -> Spec:
     kind = KINDS.get(name)
     if match is None or kind is None:
         raise BadFault(f"{text}: there is no fault {name!r}; there are {', '.join(KINDS)}")
-    spec = Spec(text, name, _selector(text, kind, match["selector"]), duration_s=kind.default_s)
+    spec = Spec(text, name, duration_s=kind.default_s)
+    if match["selector"] is not None:
+        spec = _with_selector(spec, kind, match["selector"], types)
     if match["nth"] is not None:
         if not kind.is_rate or not _NUMBER.fullmatch(match["nth"]):
             raise _bad(text, kind, "after # comes a number from 1" if kind.is_rate else "no # here")
@@ -104,24 +116,58 @@ def parse(text: str) -> Spec:
     return spec
 
 
-def _selector(text: str, kind: FaultKind, selector: str | None) -> str | None:
-    if selector is None:
-        return None
+def _with_selector(
+    spec: Spec, kind: FaultKind, written: str, types: Collection[str] | None
+) -> Spec:
+    text = spec.text
     if not kind.subject:
         raise _bad(text, kind, "this fault has no selector, leave out what follows the colon")
-    if not selector:
+    if not written:
         raise _bad(text, kind, f"after the colon comes {_ALLOWED[kind.subject]}")
-    selector = unquote(selector)
-    if kind.subject == "event" and selector.startswith("$") and selector not in _RESERVED:
-        raise _bad(text, kind, f"the only routes are {' and '.join(_RESERVED)}")
-    if selector == "$connect" and text.startswith("drop"):
-        raise _bad(text, kind, "a handshake is always answered; integration-error:$connect is 500")
-    return selector
+    if written == PLAYER:
+        raise _bad(text, kind, f"after {PLAYER} comes {_ALLOWED['player']}")
+    if written.startswith(PLAYER):
+        player = unquote(written.removeprefix(PLAYER))
+        is_sender = kind.subject == "event"
+        return spec._replace(sender=player) if is_sender else spec._replace(selector=player)
+    selector = unquote(written)
+    if kind.subject == "player":
+        if selector in TYPES:
+            instead = text.replace(f":{written}", f":{PLAYER}{written}", 1)
+            raise BadFault(
+                f"{text}: {selector} is a type of messages, and {spec.kind} strikes players; "
+                f"if a player has that name: {instead}"
+            )
+    elif selector.startswith("$"):
+        _check_route(text, kind, selector)
+    elif types is not None and selector not in types:
+        raise BadFault(f"{text}: {_no_such_type(selector, types, spec.kind)}")
+    return spec._replace(selector=selector)
 
+
+def _check_route(text: str, kind: FaultKind, route_key: str) -> None:
+    if route_key not in _RESERVED:
+        raise _bad(text, kind, f"the only routes are {' and '.join(_RESERVED)}")
+    if route_key == "$connect" and text.startswith("drop"):
+        raise _bad(text, kind, "a handshake is always answered; integration-error:$connect is 500")
+
+
+def _no_such_type(selector: str, types: Collection[str], kind: str) -> str:
+    close = difflib.get_close_matches(selector.lower(), types, n=1)
+    instead = (
+        f"did you mean {close[0]}?"
+        if close
+        else f"messages of a player: {kind}:{PLAYER}{selector};"
+    )
+    return f"there is no message type {selector}; {instead} types: {', '.join(sorted(types))}"
+
+
+PLAYER = "@"
+"""First character of a selector that is a player's name, whatever the name is."""
 
 _RESERVED = ("$connect", "$disconnect")
 _ALLOWED = {
-    "event": "a message's type, $connect or $disconnect",
+    "event": "a message's type, $connect or $disconnect, or @ and a player's name",
     "player": "a player's name (# as %23, = as %3D)",
 }
 

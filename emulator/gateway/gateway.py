@@ -26,6 +26,7 @@ from poker_signal.emulator.aws.http import (
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
+    Dropped,
     Forward,
     Integration,
     Result,
@@ -359,13 +360,14 @@ class Gateway:
         self._trace.add(finished)
         result = finished.result
         response = well_formed(result) if isinstance(result, Returned) else None
-        if response is None:
+        if response is not None:
+            if route.two_way:
+                assert isinstance(finished.cause, Received), "it was invoked with a message"
+                self._answer(connection, finished.cause.request_id, response.get("body") or "")
+        elif not isinstance(result, Dropped):
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
             assert isinstance(finished.cause, Received), "it was invoked with a message"
             self._tell(connection, finished.cause.request_id, words)
-        elif route.two_way:
-            assert isinstance(finished.cause, Received), "it was invoked with a message"
-            self._answer(connection, finished.cause.request_id, response.get("body") or "")
         if self._queues is not None:
             self._message_done(connection)
 

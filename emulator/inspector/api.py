@@ -80,6 +80,9 @@ class FaultSwitch(Protocol):
     def active(self) -> list[str]:
         """Return the specifications of the active faults."""
 
+    def struck(self) -> dict[str, int]:
+        """Return the number of strikes of each active fault."""
+
 
 class About(NamedTuple):
     """Facts about the emulator, for the page and the guard."""
@@ -121,9 +124,9 @@ class Inspector:
         self._code_status = code_status
         self._turns = Turns()
         self._feed = Feed(trace, self._turns, self.run, now_ms)
+        self._reports = Reports(gateway, trace, self._turns)
         probe = f'<script src="{about.origin}{PREFIX}/probe.js"></script>'
         self._verdicts = Verdicts(trace, self._turns, self.run, now_ms, probe)
-        self._reports = Reports(gateway, trace, self._turns)
 
     def respond(self, request: Request, reply: Reply) -> None:
         """Answer a request: at once, or for a waiting request when there are entries."""
@@ -354,7 +357,7 @@ class Inspector:
                     raise _Refused(405, f"{request.method} is not possible here.")
         except ValueError as error:
             raise _Refused(400, str(error)) from error
-        return {"active": faults.active()}
+        return {"active": faults.active(), "struck": faults.struck()}
 
 
 @cache

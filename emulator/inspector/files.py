@@ -46,7 +46,7 @@ def probe_file(name: str, home: str) -> Answer:
     """Return the probe: ``probe.js`` starts with the emulator's URL, the module exports install."""
     source = _probe_source()
     if name == PROBE:
-        source = f'(() => {{\n"use strict";\n{source}\ninstall({json.dumps(home)});\n}})();\n'
+        source = f'(() => {{\n"use strict";\n{source}\nstart({json.dumps(home)});\n}})();\n'
     else:
         source += "\nexport { install };\n"
     return Answer(200, source.encode(), [("Content-Type", _TYPES["js"]), *FOR_PAGES])

@@ -36,7 +36,7 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
     if not _is_own_name(host, own_host):
         return _forbidden(f"Host {host[:100]} is not a name of this machine: use 127.0.0.1.")
     origin = request.header("Origin")
-    if origin is not None and urlsplit(origin).netloc.lower() != host.lower():
+    if origin is not None and _authority(origin) != host.lower():
         return _forbidden("Pages of other origins may not use the inspector.")
     site = request.header("Sec-Fetch-Site")
     is_navigation = request.header("Sec-Fetch-Mode") == "navigate"
@@ -62,7 +62,7 @@ def refusal_of_report(request: Request, own_host: str, token: str | None = None)
     origin = request.header("Origin")
     if request.method in READING or origin is None or origin == "null":
         return None
-    if not _is_own_name(urlsplit(origin).netloc, own_host):
+    if not _is_own_name(_authority(origin), own_host):
         return _forbidden("Pages of other machines may not report.")
     return None
 
@@ -97,6 +97,14 @@ def _is_token(shown: str | None, token: str | None) -> bool:
 
 def _forbidden(why: str) -> Answer:
     return error(403, "ForbiddenException", why)
+
+
+def _authority(origin: str) -> str:
+    """Return host and port of an origin in lower case; empty if it is not valid."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def _is_own_name(host: str, own_host: str) -> bool:

@@ -239,6 +239,8 @@ class Reports:
             return
         owner = self._owner(page, event)
         held = page.held.get(event.peer)
+        if owner is None and held is not None:
+            owner = self._owner(page, held[-1])
         if owner is None and len(page.sockets) > 1 and event.peer not in page.gave_up:
             if held is not None:
                 held.append(event)

@@ -109,13 +109,16 @@ class Verdicts:
         attempts: list[bytes] = []
         for game in list(handshakes.games.values()):
             states: Counter[str] = Counter()
+            start_at = 0
             for judged in handshakes.of_game(game, now, wanted.client):
+                start_at = max(start_at, judged.attempt.start_at)
                 states[judged.verdict.state] += 1
                 if wanted.game is None or wanted.game == game.id:
                     attempts.append(encode(attempt_as_json(judged)))
                 yield
             if states:
-                games.append({"gameId": game.id, "lastAt": game.last_at, "states": states})
+                told = {"gameId": game.id, "startAt": start_at, "lastAt": game.last_at}
+                games.append({**told, "states": states})
         head = {"run": self._run, "now": now, "games": games}
         if handshakes.may_change(now):
             head["changes"] = True

@@ -23,6 +23,7 @@ from poker_signal.emulator.gateway.config import (
     read_config,
 )
 from poker_signal.emulator.settings import Option, Settings
+from poker_signal.emulator.wiring import types_known_to
 
 T = TypeVar("T")
 
@@ -74,8 +75,8 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
         of_others["config"] = str(of_others["config"])
     settings, others = _settings({"port": 0, **of_settings}), _convert(of_others, _Others)
     try:
-        Faults(others.faults)
         setup = _with_api(settings, others, of_others.keys(), folder)
+        Faults(others.faults, types=types_known_to(setup.api))
     except (BadConfig, BadFault) as error:
         raise BadOption(str(error)) from error
     _check_tickets(setup)

@@ -20,6 +20,7 @@ from poker_signal.emulator.testing.signal_clock import SignalClock
 from poker_signal.emulator.testing.signal_faults import SignalFaults
 from poker_signal.emulator.testing.signal_peer import PATIENCE_S, SignalPeer
 from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.wiring import types_known_to
 
 T = TypeVar("T")
 
@@ -177,7 +178,7 @@ class SignalEmulator:
                 clock=self._clock,
                 api=setup.api,
                 folder=setup.folder,
-                faults=Faults(setup.faults, setup.seed),
+                faults=Faults(setup.faults, setup.seed, types_known_to(setup.api)),
             )
         )
         self.url = self._emulator.url

@@ -8,7 +8,14 @@ import math
 from typing import Any
 
 from poker_signal.emulator.aws.events import Facts, message_event
-from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.aws.results import (
+    Dropped,
+    NotInvokable,
+    Raised,
+    Result,
+    Returned,
+    TimedOut,
+)
 from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
@@ -95,8 +102,8 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return "return", _of_return(entry)
         case Managed(method=method, status=status, size=size):
             return "management", {"method": method, "status": status, "size": size}
-        case Fault(fault=fault, detail=detail):
-            return "fault", {"fault": fault, "detail": detail}
+        case Fault():
+            return "fault", _of_fault(entry)
         case Probed(members=members):
             return "probe", members
 
@@ -162,6 +169,19 @@ def _of_result(result: Result) -> dict[str, Any]:
             return {"failure": "timed out"}
         case NotInvokable(why):
             return {"failure": "not invokable", "error": why}
+        case Dropped(fault):
+            return {"outcome": "dropped", "fault": fault}
+
+
+def _of_fault(entry: Fault) -> dict[str, Any]:
+    found: dict[str, Any] = {"fault": entry.fault, "detail": entry.detail}
+    if entry.effect:
+        found["effect"] = entry.effect
+    if entry.request_id:
+        found["requestId"] = entry.request_id
+    if entry.until_ms is not None:
+        found["until"] = entry.until_ms
+    return found
 
 
 def _size(text: str) -> int:

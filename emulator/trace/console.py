@@ -3,17 +3,30 @@
 import math
 import time
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
+from poker_signal.emulator.clock import duration
 from poker_signal.emulator.terminal import can_encode, escape
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
-from poker_signal.emulator.trace.entries import Finished, Forwarded, Kept, Posted, Received
+from poker_signal.emulator.trace.entries import (
+    Fault,
+    Finished,
+    Forwarded,
+    Kept,
+    Posted,
+    Received,
+)
 from poker_signal.emulator.trace.json_lines import JsonLines
-from poker_signal.emulator.trace.summary import Record, RecordKind, details_of, record_of
+from poker_signal.emulator.trace.summary import (
+    Record,
+    RecordKind,
+    details_of,
+    record_of,
+)
 
 MAX_WAITING = 20_000
 """Most texts queued for a slow reader, usually one line each; beyond, the oldest are dropped."""
@@ -28,7 +41,7 @@ MAX_LINES_PER_S = 300
 """More than a person can read; beyond, delivered messages are counted and not shown."""
 
 TELL_COUNTED_S = 1
-"""Seconds after which messages that were only counted are reported."""
+"""Seconds after which messages and strikes of faults that were only counted are reported."""
 
 BATCH_S = 0.02
 """Seconds that a line waits for others, so that they are written together."""
@@ -39,9 +52,11 @@ MAX_PIECE = 64 * 1024
 STOP_S = 5
 """Most seconds that a slow reader may delay the emulator's exit."""
 
-_GAME_WIDTH = 8
-_PLAYERS_WIDTH = 21
-_TYPE_WIDTH = 16
+_STARTS = (0, 14, 17, 27, 50, 75, 85)
+"""First cells of the columns: time, arrow, game, players, type, size, outcome."""
+_TYPE_WIDTH = 23
+"""Characters of a type; a longer one is cut, because a peer may send any."""
+_SIZE_WIDTH = 8
 
 _ARROWS: dict[RecordKind, str] = {
     "connect": "●",
@@ -69,6 +84,8 @@ _COLOURS = {
     "connected": _GREEN,
     "delivered": _GREEN,
     "undelivered": _YELLOW,
+    "dropped": _YELLOW,
+    "fault": _YELLOW,
     "error": _RED,
     "refused": _RED,
     "failed": _RED,
@@ -90,7 +107,7 @@ class Console:
             self._format = JsonLines(verbose=verbose)
         else:
             self._format = TextLines(stream, colour=colour, verbose=verbose)
-        # A program reads every line; the limit is for people.
+        # A program reads every line; limits and counts are for people.
         self._max_lines_per_s = math.inf if as_json else MAX_LINES_PER_S
         # The event loop writes the first, the writer thread the second. Their difference is the
         # number of messages that were counted and not yet reported.
@@ -140,7 +157,10 @@ class Console:
         self._writer.close(STOP_S, timeout_s)
 
     def _append(self, entry: Kept) -> None:
-        if not self._writer.put(entry, 0, MAX_ENTRIES):
+        if type(entry) is Fault:
+            # Never as a line: the writer thread counts strikes.
+            self._writer.put_newest(entry, 0, MAX_WAITING)
+        elif not self._writer.put(entry, 0, MAX_ENTRIES):
             # The message in an entry may be a thousand times as large as its line.
             self._put(self._format.of_entry(entry))
 
@@ -159,11 +179,14 @@ class Console:
                 self._stream.flush()
         except ValueError as error:
             raise BrokenPipeError("the stream is closed") from error
-        return TELL_COUNTED_S if self._not_shown != self._told_not_shown else None
+        if self._not_shown != self._told_not_shown:
+            return TELL_COUNTED_S
+        return self._format.rest_s(time.monotonic())
 
     def _lines(self, taken: Iterator[Kept | str]) -> Iterator[str]:
-        for each in taken:
-            yield each if isinstance(each, str) else self._format.of_entry(each)
+        # At the end, what was counted is told at once.
+        now = math.inf if self._writer.is_stopping else time.monotonic()
+        yield from self._format.of_all(taken, now)
         if not_shown := self._not_shown - self._told_not_shown:
             yield self._format.of_counted(not_shown)
             self._told_not_shown += not_shown
@@ -171,13 +194,78 @@ class Console:
             yield self._format.of_dropped(dropped)
 
 
+class _Strikes:
+    """Repeated strikes of a fault: the line of the first, and a count of those after it."""
+
+    __slots__ = ("count", "last", "told_s")
+
+    def __init__(self, told_s: float, last: Record) -> None:
+        self.told_s = told_s
+        self.last = last
+        self.count = 0
+
+
 class TextLines:
     """Formatter of entries as aligned lines for people."""
+
+    # Strikes of one fault at the same players, type and effect share a line. Those of one batch are
+    # one line with their number (× 16). Later ones are counted, and their number is told once in
+    # TELL_COUNTED_S. After so long without a strike, the next one has a line at once again.
 
     def __init__(self, stream: TextIO, *, colour: bool, verbose: bool) -> None:
         self._verbose = verbose
         self._colour = colour
         self._arrows = _ARROWS if can_encode(stream, "".join(_ARROWS.values())) else _ASCII_ARROWS
+        self._strikes: dict[Record, _Strikes] = {}
+        """By record without time and size."""
+
+    def of_all(self, taken: Iterator[Kept | str], now_s: float) -> list[str]:
+        """Return the lines of a batch, and of the strikes counted until ``now_s``."""
+        lines: list[str] = []
+        first: dict[Record, tuple[int, Record, int]] = {}
+        for each in taken:
+            if isinstance(each, str):
+                lines.append(each)
+            elif not isinstance(each, Fault):
+                lines.append(self.of_entry(each))
+            elif (record := record_of(each)) is not None:
+                key = record._replace(at_ms=0, size=None)
+                if key in first:
+                    index, record, count = first[key]
+                    first[key] = index, record, count + 1
+                elif key in self._strikes:
+                    self._strikes[key].count += 1
+                    self._strikes[key].last = record
+                else:
+                    first[key] = len(lines), record, 1
+                    lines.append("")
+        for key, (index, record, count) in first.items():
+            lines[index] = self._of_strikes(record, count)
+            self._strikes[key] = _Strikes(now_s, record)
+        return lines + self._of_counted_strikes(now_s)
+
+    def _of_counted_strikes(self, now_s: float) -> list[str]:
+        lines = []
+        for key, strikes in list(self._strikes.items()):
+            if now_s < strikes.told_s + TELL_COUNTED_S:
+                continue
+            if strikes.count:
+                lines.append(self._of_strikes(strikes.last, strikes.count, " more"))
+                strikes.told_s, strikes.count = now_s, 0
+            else:
+                del self._strikes[key]
+        return lines
+
+    def _of_strikes(self, record: Record, count: int, more: str = "") -> str:
+        if count > 1 or more:
+            outcome = f"{record.outcome} {self._arrows['refused']} {count}{more}"
+            record = record._replace(outcome=outcome, size=None)
+        return self._line(record)
+
+    def rest_s(self, now_s: float) -> float | None:
+        """Return the seconds until counted strikes are told; None: there are none."""
+        due_s = [each.told_s for each in self._strikes.values() if each.count]
+        return max(min(due_s) + TELL_COUNTED_S - now_s, 0) if due_s else None
 
     def of_text(self, text: str) -> str:
         """Return output of a handler, a logger or the reloader as it is."""
@@ -200,33 +288,49 @@ class TextLines:
         record = record_of(entry)
         if record is None:
             return ""
-        line = format_line(record, self._arrows)
-        if self._verbose and (details := details_of(entry)):
-            line = f"{line}  [{escape(details)}]"
+        details = details_of(entry) if self._verbose else ""
+        return self._line(record, f"  [{escape(details)}]" if details else "")
+
+    def _line(self, record: Record, details: str = "") -> str:
+        line = format_line(record, self._arrows) + details
         if not self._colour:
             return line + "\n"
-        colour = _COLOURS.get(record.outcome.partition(" ")[0], _DIM)
-        return f"\x1b[{colour}m{line}\x1b[0m\n"
+        word = record.kind if record.kind == "fault" else record.outcome.partition(" ")[0]
+        return f"\x1b[{_COLOURS.get(word, _DIM)}m{line}\x1b[0m\n"
 
 
 def format_line(record: Record, arrows: dict[RecordKind, str] = _ARROWS) -> str:
     """Return the line of a record: time, arrow, game, sender → target, type, bytes, outcome."""
     seconds, ms = divmod(record.at_ms, 1000)
-    arrow = arrows[record.kind]
     players = escape(record.who)
     if record.whom:
         players = f"{players} {arrows['message']} {escape(record.whom)}"
-    size = "" if record.size is None else f"{record.size} B"
-    columns = (
+    after = f" after {duration(record.after_ms / 1000)}" if record.after_ms else ""
+    return in_columns(
         f"{_clock(seconds)}.{ms:03d}",
-        arrow,
-        _pad(escape(record.game), _GAME_WIDTH),
-        _pad(players, _PLAYERS_WIDTH),
-        _pad(escape(record.type or record.kind), _TYPE_WIDTH),
-        f"{size:>8}",
-        escape(record.outcome),
+        arrows[record.kind],
+        escape(record.game),
+        players,
+        escape(record.type or record.kind),
+        "" if record.size is None else f"{record.size} B",
+        escape(record.outcome) + after,
     )
-    return "  ".join(columns)
+
+
+def in_columns(*cells: str) -> str:
+    """Return a line with each cell in its column; one after a longer cell begins later."""
+    line, end = "", 0
+    for column, (text, start) in enumerate(zip(cells, _STARTS, strict=True)):
+        if column == 4 and len(text) > _TYPE_WIDTH:
+            text = f"{text[: _TYPE_WIDTH - 1]}…"
+        width = len(text) if text.isascii() else _width(text)
+        if column == 5:
+            start += _SIZE_WIDTH - width
+        # A cell that is too long takes from the space of those after it, and moves them only then.
+        gap = max(start - end, 2 if column else 0)
+        line += " " * gap + text
+        end += gap + width
+    return line
 
 
 def banner(
@@ -236,11 +340,12 @@ def banner(
     version: str,
     authority: Path | None,
     settings_file: Path | None,
+    faults: Sequence[tuple[str, str]] = (),
 ) -> str:
     """Return the text that is printed once the emulator accepts connections.
 
     ``authority`` is the certificate to trust for TLS, ``settings_file`` the file that options were
-    read from; None: there is none.
+    read from; None: there is none. ``faults`` are the active faults with their effects.
     """
     lines = [
         f"poker-signal {version}: API Gateway on your machine",
@@ -262,6 +367,11 @@ def banner(
             f"    in Python             SSL_CERT_FILE={authority}",
             "    in a browser          import it under authorities, or visit the URL as https://",
         ]
+    width = max((len(fault) for fault, _ in faults), default=0)
+    label = "faults"
+    for fault, effect in faults:
+        lines.insert(-1, f"  {label:22}  {escape(fault):{width}}  {escape(effect)}")
+        label = ""
     return "\n".join(lines) + "\n"
 
 
@@ -281,10 +391,10 @@ def _clock(epoch_s: int) -> str:
     return time.strftime("%H:%M:%S", time.localtime(epoch_s))
 
 
-def _pad(text: str, width: int) -> str:
-    if text.isascii():
-        return text.ljust(width)
-    return text + " " * (width - sum(_cells(char) for char in text))
+# Names and arrows come again and again.
+@lru_cache(maxsize=256)
+def _width(text: str) -> int:
+    return sum(_cells(char) for char in text)
 
 
 def _cells(char: str) -> int:

@@ -100,6 +100,11 @@ class Managed(NamedTuple):
     """Bytes of the request's body."""
 
 
+DROPPED = "dropped"
+NOT_INVOKED = "no function is invoked"
+"""Effects of faults that are the outcome of the message's own line."""
+
+
 class Fault(NamedTuple):
     """An active fault that struck."""
 
@@ -107,6 +112,15 @@ class Fault(NamedTuple):
     facts: Facts | None
     fault: str
     detail: str
+    """A message's type, a reserved route key, or the request that was struck."""
+    effect: str = ""
+    """The effect in a few words, such as ``dropped`` or ``held for 6 s``."""
+    request_id: str = ""
+    """Of the event that was struck, as in its own entry; empty: none was."""
+    body: str | None = None
+    """The message that was struck; None: none was."""
+    until_ms: int | None = None
+    """End of the delay; None: the fault does not delay."""
 
 
 class Probed(NamedTuple):

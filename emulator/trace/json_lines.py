@@ -1,6 +1,7 @@
 """Lines of ``emulate --log-format json``: one object per event, for programs."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from poker_signal.core.aws_event import iso_time
@@ -13,8 +14,8 @@ class JsonLines:
     """Formats entries and texts; names and outcomes are those of the text lines.
 
     Keys: ``time`` (ISO 8601, UTC), ``kind``, ``game``, ``from``, ``to``, ``type``, ``bytes``,
-    ``outcome``, ``connectionId`` and, if verbose, ``details``. Empty ones are left out. Never a
-    payload.
+    ``outcome``, ``fault``, ``connectionId`` and, if verbose, ``details``. Empty ones are left out.
+    Never a payload.
     """
 
     def __init__(self, *, verbose: bool) -> None:
@@ -32,10 +33,19 @@ class JsonLines:
             "type": record.type,
             "bytes": record.size,
             "outcome": record.outcome,
+            "fault": record.fault,
             "connectionId": connection_of(entry),
             "details": details_of(entry) if self._verbose else "",
         }
         return _line(record.at_ms, record.kind, facts)
+
+    def of_all(self, taken: Iterator[Kept | str], now_s: float) -> list[str]:
+        """Return the lines of a batch: one per entry, also for strikes of one fault."""
+        return [each if isinstance(each, str) else self.of_entry(each) for each in taken]
+
+    def rest_s(self, now_s: float) -> float | None:
+        """Return None: no strike is counted."""
+        return None
 
     def of_text(self, text: str) -> str:
         """Return a line per line of output: of a handler, a logger or the reloader."""

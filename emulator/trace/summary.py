@@ -11,8 +11,17 @@ from poker_signal.core.errors import SignalError
 from poker_signal.core.messages import read
 from poker_signal.core.model import ConnectionId, Message
 from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import NotInvokable, Raised, Result, Returned, TimedOut
+from poker_signal.emulator.aws.results import (
+    Dropped,
+    NotInvokable,
+    Raised,
+    Result,
+    Returned,
+    TimedOut,
+)
 from poker_signal.emulator.trace.entries import (
+    DROPPED,
+    NOT_INVOKED,
     Asked,
     Closed,
     Fault,
@@ -31,6 +40,9 @@ RecordKind = Literal[
     "connect", "message", "disconnect", "refused", "management", "fault", "error", "probe"
 ]
 
+SLOW_MS = 100
+"""Milliseconds from a message to its outcome from which on a line has them."""
+
 
 class Record(NamedTuple):
     """The contents of one line. Names come from peers: escape them before they are shown."""
@@ -44,6 +56,10 @@ class Record(NamedTuple):
     type: str = ""
     size: int | None = None
     """Bytes of the message."""
+    fault: str = ""
+    """The fault that struck, as its ``--fault`` specification."""
+    after_ms: int = 0
+    """Milliseconds from the message to the outcome; 0: fewer than SLOW_MS."""
 
 
 def record_of(entry: Kept) -> Record | None:
@@ -51,8 +67,11 @@ def record_of(entry: Kept) -> Record | None:
     match entry:
         case Forwarded(received=received, result=result):
             return _message(received, received.route_key, describe(result))
-        case Finished(_, Received() as received, result):
-            return _message(received, received.route_key, describe(result))
+        case Finished(at_ms, Received() as received, result):
+            record = _message(received, received.route_key, describe(result))
+            fault = result.fault if isinstance(result, Dropped) else ""
+            after_ms = at_ms - received.at_ms
+            return record._replace(fault=fault, after_ms=after_ms if after_ms >= SLOW_MS else 0)
         case Unrouted():
             return _message(entry, "?", f"error {entry.why}")
         case Opened(at_ms, facts):
@@ -71,9 +90,8 @@ def record_of(entry: Kept) -> Record | None:
             game = facts.label.group if facts else ""
             whom = (facts.label.name if facts else "") or connection_id
             return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
-        case Fault(at_ms, facts, fault, detail):
-            game, who = _names(facts) if facts else ("", "")
-            return Record(at_ms, "fault", detail, game, who, type=fault)
+        case Fault():
+            return _struck(entry)
         case Probed():
             return _probe(entry)
         case Finished(at_ms, Asked() | Closed() as cause, result):
@@ -136,6 +154,8 @@ def describe(result: Result) -> str:
             return "error 504 timed out"
         case Raised():
             return "error 502 raised, see the traceback"
+        case Dropped(fault):
+            return f"{DROPPED} ({fault})"
 
 
 def peek(body: str) -> tuple[str, str]:
@@ -145,6 +165,19 @@ def peek(body: str) -> tuple[str, str]:
     except SignalError:
         return "", ""
     return signal.type, signal.target_id or ""
+
+
+def _struck(fault: Fault) -> Record | None:
+    """Return a strike's summary; None if it is the outcome of the message's own line."""
+    if fault.body is not None and fault.effect in {DROPPED, NOT_INVOKED}:
+        return None
+    game, who = _names(fault.facts) if fault.facts else ("", "")
+    type_, whom = peek(fault.body) if fault.body is not None else ("", "")
+    if not type_ and fault.request_id:
+        type_ = fault.detail
+    size = None if fault.body is None else len(fault.body.encode(errors="replace"))
+    outcome = f"{fault.effect or fault.detail} ({fault.fault})"
+    return Record(fault.at_ms, "fault", outcome, game, who, whom, type_, size, fault.fault)
 
 
 def _message(entry: Received | Unrouted, route_key: str, outcome: str) -> Record:

@@ -15,6 +15,7 @@ from poker_signal.emulator.aws.results import Raised, Result, Returned
 from poker_signal.emulator.trace.entries import (
     Asked,
     Entry,
+    Fault,
     Finished,
     Forwarded,
     Kept,
@@ -160,6 +161,7 @@ _WEIGHTS: dict[type, Callable[[Any], int]] = {
     Posted: lambda entry: len(entry.frame),
     Finished: lambda entry: _text_of_result(entry.result),
     Unrouted: lambda entry: len(entry.body),
+    Fault: lambda entry: len(entry.body or ""),
     Asked: lambda entry: _text_of_handshake(entry.event),
     Probed: lambda entry: entry.weight,
 }

@@ -45,6 +45,14 @@ WRONG_USAGE = {
     "emulate --handler fn.py:handler --route $mine": "must not begin with $",
     "emulate --handler fn.py:handler --route-selection-expression $x": "$request.body",
     "emulate --fault crash": "--fault crash: there is no fault 'crash'; there are drop, delay",
+    "emulate --fault drop:ofer": (
+        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, ice-"
+    ),
+    "emulate --handler lambda --fault delay:ofer=1s": "did you mean offer?",
+    "emulate --fault gone:offer": "gone:@offer",
+    "emulate --handler fn.py:handler --fault drop:ofer --dynamodb moto": (
+        "--dynamodb is for --handler lambda"
+    ),
     "emulate --fault reorder --fault reorder": "--fault reorder: is active already",
     "emulate --seed x": "Invalid value for '--seed'",
     "emulate --fault index-lag=1s --handler lambda --dynamodb http://x:1": (

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
+
 from tests.handshakes.judged import verdicts
 from tests.handshakes.scenes import HOST, Scene, sdp
-
 
 OFFER = {"type": "offer", "sdp": sdp("h0St", "actpass")}
 GAP: dict[str, Any] = {"dropped": 40, "why": "the disk did not keep up"}

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+
 from tests.handshakes.failures import FAILURES, Failure
 from tests.handshakes.judged import PROBE, verdicts
 from tests.handshakes.scenes import GAME, HOST, Scene, sdp

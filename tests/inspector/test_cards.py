@@ -5,8 +5,8 @@ from playwright.async_api import expect
 
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import KINDS
-from tests.inspector.inspected import Inspected
 from tests.handshakes.scenes import HOST, Scene, sdp
+from tests.inspector.inspected import Inspected
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -81,7 +81,7 @@ async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
     scene = Scene().join().refuse("Alice", "offer", "Bob", "TARGET_NOT_FOUND", "undelivered")
     await inspected.open_recording(scene)
     row = inspected.page.get_by_role("option", name="undelivered TARGET_NOT_FOUND from gateway")
-    label = row.locator(".label > span")
+    label = row.locator(".label .what")
     assert await label.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 

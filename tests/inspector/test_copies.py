@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from playwright.async_api import expect
 
 from poker_signal.cli.main import main
-from tests.inspector.inspected import Inspected
 from tests.handshakes.scenes import GAME, HOST, Scene, candidate
+from tests.inspector.inspected import Inspected
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -12,15 +12,15 @@ from urllib.request import Request, urlopen
 import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, expect
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosedError
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
 from tests.end_to_end.browser import serving_pages
-from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.handshakes.scenes import Scene, candidate, sdp
+from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.support.client import hear, peer, settle, tell
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -163,6 +163,53 @@ async def test_a_frame_can_be_sent_to_a_connection_and_a_code_can_close_it(
     await expect(page.locator("#rows")).to_contain_text("closed 4001")
 
 
+async def test_the_frame_that_is_offered_harms_no_client(
+    inspected: Inspected, alice: ClientConnection
+) -> None:
+    """The dialog explains itself, and offers a frame that clients of the protocol ignore."""
+    dialog = inspected.page.get_by_role("dialog")
+    await inspected.page.get_by_role("button", name="Send a frame to Alice").click()
+    await expect(dialog).to_contain_text("Alice's connection gets this text")
+    await dialog.get_by_role("button", name="Send").click()
+    frame = await hear(alice)
+    assert (frame["type"], frame["senderId"]) == ("inspector-test", "HOST")
+
+
+async def test_ghosts_leave_the_list_of_connections(
+    inspected: Inspected, emulator: Emulator, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """A ghost is not connected, nor is a connection whose end has no entry."""
+    connected = inspected.page.locator("#connected li > span")
+    await expect(connected).to_have_text(["HOST", "Alice"])
+    emulator.faults.add("ghost:HOST")
+    await expect(connected).to_have_text(["Alice"])
+    await expect(inspected.page.locator(".lane", has_text="HOST")).to_contain_text("gone")
+    emulator.faults.add("miss-disconnect")
+    await alice.close()
+    await expect(inspected.page.locator("#connected")).to_have_text("None.", timeout=PATIENCE_MS)
+    await expect(inspected.page.locator("#games")).to_contain_text("0 connected")
+
+
+async def test_a_target_that_is_gone_is_not_connected(inspected: Inspected) -> None:
+    """After a post was answered with 410, its connection is not in the list."""
+    scene = Scene().join()
+    scene.message("Alice", "answer", "HOST", ANSWER)
+    scene.post("HOST", {"type": "answer", "senderId": "Alice", "payload": ANSWER}, delivered=False)
+    await inspected.open_recording(scene)
+    await expect(inspected.page.locator("#connected li > span")).to_have_text(["Alice"])
+
+
+@pytest.mark.parametrize("query", ["gameId=LOST&player=Al", "game=LOST&player=Al"])
+async def test_a_refused_connect_is_in_the_game_that_its_url_names(
+    inspected: Inspected, emulator: Emulator, query: str
+) -> None:
+    """A refused connect is in its game and has its player, although the parameters are wrong."""
+    with pytest.raises(InvalidStatus):
+        await connect(f"{emulator.url}?{query}")
+    await expect(inspected.page.locator("#diagram-game")).to_have_text("LOST")
+    await expect(inspected.card("Al → HOST")).to_contain_text("was refused with 400")
+
+
 async def test_what_a_handler_asks_of_connections_is_a_row(
     inspected: Inspected, emulator: Emulator, alice: ClientConnection
 ) -> None:
@@ -296,9 +343,14 @@ async def test_faults_are_switched_on_and_off(
     panel = inspected.page.get_by_role("region", name="Faults")
     await panel.get_by_label("New fault").fill("drop:join")
     await inspected.page.keyboard.press("Enter")
-    await expect(panel.get_by_role("list")).to_have_text("drop:joinOff")
+    faults = panel.get_by_role("list")
+    await expect(faults).to_have_text("drop:joinstruck 0 timesOff")
     await tell(alice, type="join")
-    await expect(inspected.page.locator("#rows")).to_contain_text("fault drop:join")
+    # The fault is no message of its own: a badge on the join, beside its outcome.
+    await expect(inspected.rows()).to_have_count(3)
+    join = page.get_by_role("option", name="join from Alice to gateway")
+    await expect(join.locator(".note")).to_have_text("dropped⚡ drop:join")
+    await expect(faults).to_have_text("drop:joinstruck 1 timeOff")
     await panel.get_by_label("New fault").fill("nonsense")
     await inspected.page.keyboard.press("Enter")
     await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
@@ -323,7 +375,9 @@ async def test_faults_of_others_are_seen(
     async with inspect(browser, emulator.inspector_url) as other:
         await other.page.get_by_label("New fault").fill("drop:answer")
         await other.page.keyboard.press("Enter")
-        await expect(panel.get_by_role("list")).to_have_text("drop:answerOff", timeout=PATIENCE_MS)
+        await expect(panel.get_by_role("list")).to_have_text(
+            "drop:answerstruck 0 timesOff", timeout=PATIENCE_MS
+        )
     emulator.faults.remove("drop:answer")
     await expect(panel.get_by_role("list")).to_have_text("None.", timeout=PATIENCE_MS)
     await expect(panel.get_by_role("alert")).to_contain_text("nonsense")

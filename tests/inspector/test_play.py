@@ -9,8 +9,8 @@ from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
-from tests.inspector.inspected import Inspected, assert_accessible
 from tests.handshakes.scenes import Scene
+from tests.inspector.inspected import Inspected, assert_accessible
 
 ROOT = Path(__file__).parents[2]
 PATIENCE_MS = 40_000

@@ -11,8 +11,8 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from poker_signal.emulator.server import Emulator
-from tests.inspector.inspected import Inspected, inspect
 from tests.handshakes.scenes import HOST, Scene
+from tests.inspector.inspected import Inspected, inspect
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 

@@ -269,8 +269,11 @@ def client_at(endpoint: str, service: str = "dynamodb") -> Any:
 _session = botocore.session.get_session()
 
 
-def client_of(application: Application) -> Any:
-    """Return a botocore client that calls a WSGI application, without a socket in between."""
+def client_of(application: Application, client: Any = None) -> Any:
+    """Return a botocore client that calls a WSGI application, without a socket in between.
+
+    ``client``: the one to use, for example the function's own.
+    """
 
     def send(request: AWSPreparedRequest, **_: object) -> AWSResponse:
         body = request.body.encode() if isinstance(request.body, str) else request.body
@@ -292,8 +295,8 @@ def client_of(application: Application) -> Any:
         answer = b"".join(application(environ, lambda *args: head.extend(args[:2])))
         return AWSResponse(request.url, int(head[0].split()[0]), dict(head[1]), Body(answer))
 
-    client = client_at("http://127.0.0.1:1")
-    client.meta.events.register("before-send.dynamodb", send)
+    client = client_at("http://127.0.0.1:1") if client is None else client
+    client.meta.events.register("before-send", send)
     return client
 
 

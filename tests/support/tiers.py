@@ -44,5 +44,8 @@ FIELD_GAMES: Final = _size(5, 30, 100)
 RELOADS: Final = _size(10, 30, 200)
 """Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
 
+PROBED_HANDSHAKES: Final = _size(5, 20, 1000, "PROBED_HANDSHAKES")
+"""Handshakes of two pages with the inspector's probe, and as many without it."""
+
 LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") == "full"
 """tests/load at full size."""

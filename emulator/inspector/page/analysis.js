@@ -1,16 +1,12 @@
-// The analysis: entries of a trace in, games, rows, attempts and verdicts out.
+// The analysis: entries of a trace in, games with the rows of their diagram out.
 //
-// Pure, without the DOM: tests and other tools can import it.
+// Pure, without the DOM: tests can import it. Attempts and verdicts come from the emulator
+// (verdicts.js), which judges recordings as well.
 
 import { Timeline } from "./timeline.js";
-import { judge } from "./verdict.js";
-
-export { CLIENT, HOST } from "./handshake.js";
 
 export class Analysis {
-  /** `ended`: true if the entries are a recording, which ends with its last entry. */
-  constructor({ ended = false } = {}) {
-    this.ended = ended;
+  constructor() {
     this._timeline = new Timeline();
   }
 
@@ -21,6 +17,14 @@ export class Analysis {
   /** Add connections that were open before the first entry, in the format of the API. */
   seed(connections) {
     for (const connection of connections) this._timeline.seed(connection);
+  }
+
+  /** Close the connections opened before `at` that are not in `open`; return true if there are any. */
+  compare(open, at) {
+    const isGone = (each) => each.isOpen && (each.openedAt ?? each.connectAt) < at && !open.has(each.id);
+    const gone = [...this.connections.values()].filter(isGone);
+    for (const each of gone) this._timeline.gone(each);
+    return gone.length > 0;
   }
 
   /** Return the connections that were open at a time, in the format of `seed`. */
@@ -52,30 +56,20 @@ export class Analysis {
     return this._timeline.count;
   }
 
-  /** Judge an attempt at a time, by default that of the last entry. */
-  verdict(attempt, now = this.lastAt) {
-    const world = { now, ended: this.ended, games: this.games, game: attempt.game };
-    return judge(attempt, world);
+  /** The row of an entry; undefined if it has none, or none yet. */
+  rowOf(n) {
+    return this._timeline.rowOf.get(n);
+  }
+
+  /** Number of the oldest and of the newest entry. */
+  get span() {
+    return this._timeline.span;
   }
 }
 
 /** Return the analysis of a list of entries. */
-export function analyse(entries, options) {
-  const analysis = new Analysis(options);
+export function analyse(entries) {
+  const analysis = new Analysis();
   for (const entry of entries) analysis.add(entry);
   return analysis;
-}
-
-/** Return all verdicts of a trace, for tests and scripts. */
-export function verdicts(entries, options = {}) {
-  const analysis = analyse(entries, options);
-  return [...analysis.games.values()].flatMap((game) =>
-    game.attempts.all.map((attempt) => ({
-      game: game.id,
-      host: attempt.host,
-      player: attempt.player,
-      number: attempt.number,
-      ...analysis.verdict(attempt, options.now),
-    })),
-  );
 }

@@ -1,32 +1,36 @@
 // The handshake cards: one per attempt, the newest first.
 
 import { byId, copy, h, setText, shown } from "./dom.js";
-import { bugReport, kinds, mermaid, pytestTest } from "./export.js";
-import { CLIENT, HOST } from "./handshake.js";
+import { bugReport, mermaid, pytestTest } from "./export.js";
 import { clock, seconds } from "./words.js";
 
 const MAX_CARDS = 40;
-const STATES = { ok: "Complete", warn: "Warning", bad: "Failed", waiting: "In progress", neutral: "No verdict" };
+const STATES = { ok: "Connected", warn: "Warning", bad: "Failed", waiting: "In progress", neutral: "No verdict" };
+const CODES = { __proto__: null, COMPLETE: "Signaling complete" };
+/** Time limits of known clients, in milliseconds from the join: the marks of the time bar. */
+const LIMITS = { __proto__: null, "table-poker": { name: "table-poker", giveUpMs: 5000 } };
+const REMEMBERED = "poker-signal-client";
 
 export class Cards {
-  /** `actions`: `{showOnly(attempt), about()}`. */
+  /** `actions`: `{showOnly(attempt), about(), limits(client)}`. */
   constructor(actions) {
     this._actions = actions;
     this._host = byId("cards");
     this._cards = new Map();
     this._shown = MAX_CARDS;
     this._game = null;
+    this.client = this._chosenClient();
+    this._host.before(this._clients());
   }
 
   /** Draw the attempts of a game; return the cards whose verdict has become final. */
-  show(game, verdictOf) {
+  show(game, attempts) {
     if (game !== this._game) {
       this._game = game;
       this._cards.clear();
       this._shown = MAX_CARDS;
       this._host.replaceChildren();
     }
-    const attempts = game ? game.attempts.all.filter(isWorthACard) : [];
     const newest = attempts.slice(-this._shown).reverse();
     const settled = [];
     const elements = newest.map((attempt) => {
@@ -35,11 +39,35 @@ export class Cards {
         card = new Card(attempt, this._actions);
         this._cards.set(attempt, card);
       }
-      if (card.update(verdictOf(attempt))) settled.push(card);
+      if (card.update(this.client)) settled.push(card);
       return card.element;
     });
     this._place(elements, attempts.length);
     return settled;
+  }
+
+  elementOf(attempt) {
+    return this._cards.get(attempt)?.element ?? null;
+  }
+
+  // The client whose time limits apply: of the URL, or the last choice.
+  _chosenClient() {
+    const asked = new URLSearchParams(location.search).get("client");
+    if (asked !== null) remember(asked);
+    const chosen = asked ?? remembered();
+    return chosen in LIMITS ? chosen : "";
+  }
+
+  _clients() {
+    const options = ["", ...Object.keys(LIMITS)].map((name) => h("option", { value: name }, name || "none"));
+    const select = h("select", { id: "client" }, ...options);
+    select.value = this.client;
+    select.addEventListener("change", () => {
+      this.client = select.value;
+      remember(this.client);
+      this._actions.limits(this.client);
+    });
+    return h("label", { class: "limits", title: "Time limits of a client: what comes later is discarded by it" }, "Time limits of ", select);
   }
 
   _place(elements, total) {
@@ -62,9 +90,21 @@ export class Cards {
   }
 }
 
-// A connection alone, in a game without signaling messages or a host, is not a handshake.
-const isWorthACard = ({ game, connection }) =>
-  game.hasSignals || game.wasHere(HOST) || Boolean(connection?.refused);
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED) ?? "";
+  } catch {
+    return "";
+  }
+}
+
+function remember(client) {
+  try {
+    localStorage.setItem(REMEMBERED, client);
+  } catch {
+    // A browser without storage only forgets the choice.
+  }
+}
 
 class Card {
   constructor(attempt, actions) {
@@ -79,7 +119,7 @@ class Card {
     this._body = h("div", { class: "body" });
     this.element = h(
       "article",
-      { class: "card", "aria-labelledby": id },
+      { class: "card", "aria-labelledby": id, "data-game": shown(attempt.game.id) },
       h("header", {},
         this._badge,
         h("h3", { id }, ...title(attempt), attempt.number > 1 ? h("small", {}, ` attempt ${attempt.number}`) : null),
@@ -98,36 +138,32 @@ class Card {
   }
 
   /** Draw the card; return true if the verdict has just become final. */
-  update(verdict) {
-    this._verdict = verdict;
+  update(client) {
+    const { attempt } = this;
     const before = this.element.dataset.state;
-    const key = JSON.stringify([verdict, this.attempt.rows.length, verdict.state === "waiting" ? verdict.now : 0, this._deliveries()]);
+    const { rows, game, entries, now, lastAt, ...told } = attempt;
+    const key = JSON.stringify([told, client]);
     if (key === this._key) return false;
     this._key = key;
-    this.element.dataset.state = verdict.state;
-    setText(this._code, verdict.code);
-    setText(this._badge, STATES[verdict.state]);
-    setText(this._headline, shown(verdict.headline));
-    setText(this._hint, shown(verdict.hint));
-    this._hint.hidden = !verdict.hint;
+    this.element.dataset.state = attempt.state;
+    setText(this._code, attempt.code);
+    setText(this._badge, CODES[attempt.code] ?? STATES[attempt.state] ?? attempt.state);
+    setText(this._headline, shown(attempt.headline));
+    setText(this._hint, shown(attempt.hint));
+    this._hint.hidden = !attempt.hint;
     this._body.replaceChildren(
-      steps(this.attempt),
-      budget(this.attempt, verdict.now),
-      candidates(this.attempt),
-      findings(verdict.findings),
+      steps(attempt),
+      ...(client in LIMITS ? [budget(attempt, LIMITS[client])] : []),
+      sides(attempt),
+      findings(attempt.findings),
     );
-    return verdict.state !== "waiting" && before !== verdict.state;
-  }
-
-  _deliveries() {
-    const { join, offers, answers, candidates: all } = this.attempt;
-    return [join, ...offers, ...answers, ...all].filter((each) => each?.deliveredAt != null).length;
+    return attempt.state !== "waiting" && before !== attempt.state;
   }
 
   _buttons() {
     const { attempt } = this;
     const rows = () => attempt.rows;
-    const report = () => bugReport(attempt, this._verdict, rows(), this._actions.about());
+    const report = () => bugReport(attempt, rows(), this._actions.about());
     return h(
       "div",
       { class: "buttons" },
@@ -145,59 +181,35 @@ function title({ player, host }) {
   return player === host ? names.slice(0, 1) : names;
 }
 
-function steps(attempt) {
-  const began = attempt.connection?.connectAt ?? attempt.startAt;
-  const { connection, join, offer, answer } = attempt;
-  const list = h("ol", { class: "steps" });
-  if (connection) {
-    const state = connection.refused ? "bad" : connection.openedAt === null ? "open" : "ok";
-    list.append(step("connect", state, "0 s"));
-  }
-  if (attempt.host === attempt.player) return list;
-  if (attempt.host === HOST) list.append(stepOf("join", join, began));
-  list.append(stepOf("offer", offer, began), stepOf("answer", answer, began));
-  const counts = [attempt.host, attempt.player].map((who) => attempt.addressesOf(who).length);
-  const some = counts.some((each) => each > 0);
-  list.append(step("ICE", counts.every((each) => each > 0) ? "ok" : "open", some ? counts.join(" + ") : "–"));
-  return list;
+const steps = (attempt) => h("ol", { class: "steps" }, ...attempt.steps.map(step));
+
+const MARKS = { ok: "✓", bad: "✕", warn: "!", open: "○" };
+const SAID = { ok: "arrived", bad: "did not arrive", warn: "lost", open: "not yet" };
+
+function step({ name, state, text }) {
+  return h("li", { class: state }, h("i", { "aria-hidden": "true" }, MARKS[state]), h("b", {}, name), h("span", { class: "unseen" }, SAID[state]), h("span", {}, shown(text)));
 }
 
-function stepOf(name, message, began) {
-  if (!message) return step(name, "open", "–");
-  const arrived = message.deliveredAt !== null;
-  return step(name, arrived ? "ok" : "bad", seconds((message.deliveredAt ?? message.at) - began));
-}
-
-const MARKS = { ok: "✓", bad: "✕", open: "○" };
-const SAID = { ok: "arrived", bad: "did not arrive", open: "not yet" };
-
-function step(name, state, when) {
-  return h("li", { class: state }, h("i", { "aria-hidden": "true" }, MARKS[state]), h("b", {}, name), h("span", { class: "unseen" }, SAID[state]), h("span", {}, when));
-}
-
-// The time bar, from connecting on: the client joins after 1 s, and the host gives up 5 s later.
-function budget(attempt, now) {
-  const start = attempt.connection ? Math.min(attempt.connection.connectAt, attempt.startAt) : attempt.startAt;
-  const reconnected = attempt.startAt - start > 20_000 ? attempt.startAt : start;
-  const base = reconnected - attempt.beganAt;
-  const limit = CLIENT.giveUpMs - base;
-  const end = attempt.completeAt ?? Math.min(now, attempt.beganAt + CLIENT.giveUpMs * 1.5);
-  const used = Math.max(end - reconnected, 0);
-  const scale = Math.max(limit, used, (attempt.answer?.deliveredAt ?? 0) - reconnected) * 1.08;
+// The time from the join on, against the limit of the chosen client.
+function budget(attempt, { name, giveUpMs }) {
+  const began = attempt.beganAt;
+  const answer = attempt.steps.find((each) => each.name === "answer" && each.state === "ok");
+  const end = answer?.at ?? Math.min(attempt.now, began + giveUpMs * 1.5);
+  const used = Math.max(end - began, 0);
+  const scale = Math.max(giveUpMs, used) * 1.08;
   const percent = (ms) => `${Math.min(Math.max((ms / scale) * 100, 0), 100)}%`;
   const bar = h("div", { class: "bar-fill" });
   bar.style.width = percent(used);
-  // The five seconds count from the join or offer, not from connecting: the label says so.
-  const began = attempt.offer && !attempt.join ? "offer" : "join";
-  const marks = [mark("1 s", CLIENT.joinDelayMs, percent, "joins"), mark(`${began} + 5 s`, limit, percent, "gives up")];
-  const points = [attempt.join, attempt.offer, attempt.answer].filter(Boolean).map((each) => {
-    const point = h("i", { class: `point type-${each.type}`, title: each.type });
-    point.style.left = percent((each.deliveredAt ?? each.at) - reconnected);
+  const points = attempt.steps.filter((each) => each.at).map((each) => {
+    const point = h("i", { class: `point type-${each.name}`, title: each.name });
+    point.style.left = percent(each.at - began);
     return point;
   });
-  const label = `${seconds(Math.max(end - attempt.beganAt, 0))} of ${seconds(CLIENT.giveUpMs)} used`;
-  const track = h("div", { class: used > limit ? "track over" : "track", role: "img", "aria-label": label }, bar, ...points, ...marks);
-  return h("div", { class: "budget" }, track);
+  const label = `${seconds(used)} of the ${seconds(giveUpMs)} until ${name} gives up`;
+  const limit = mark(`${name} gives up at ${seconds(giveUpMs)}`, giveUpMs, percent, "limit");
+  const track = h("div", { class: used > giveUpMs ? "track over" : "track", role: "img", "aria-label": label }, bar, ...points, limit);
+  const legend = points.map((each) => h("li", { class: each.className.replace("point ", "") }, each.title));
+  return h("div", { class: "budget" }, track, h("ul", { class: "legend", "aria-hidden": "true" }, ...legend));
 }
 
 function mark(label, ms, percent, title) {
@@ -206,46 +218,32 @@ function mark(label, ms, percent, title) {
   return element;
 }
 
-function candidates(attempt) {
-  const all = [attempt.host, attempt.player];
-  const sides = all.filter((who) => attempt.descriptionsOf(who).length + attempt.candidatesOf(who).length > 0);
-  if (sides.length === 0) return h("div");
-  const head = h("tr", {}, ...["side", "candidates", "ufrag", "DTLS"].map((each) => h("th", { scope: "col" }, each)));
-  return h("table", { class: "sides" }, h("thead", {}, head), h("tbody", {}, ...sides.map((who) => side(attempt, who, all.find((each) => each !== who)))));
+function sides(attempt) {
+  if (attempt.sides.length === 0) return h("div");
+  const head = h("tr", {}, ...["side", "candidates", "ufrag", "DTLS", "connection"].map((each) => h("th", { scope: "col" }, each)));
+  return h("table", { class: "sides" }, h("thead", {}, head), h("tbody", {}, ...attempt.sides.map(side)));
 }
 
-function side(attempt, who, other) {
-  const last = latest(attempt, who);
-  const ufrag = last?.sdp?.ufrags.at(-1) ?? null;
-  // After an ICE restart, earlier candidates belong to the previous description.
-  const known = attempt.descriptionsOf(who).filter(hasArrived).flatMap((each) => each.sdp?.ufrags ?? []);
-  const foreign = attempt.candidatesOf(who).filter((each) => each.candidate.ufrag && known.length > 0 && !known.includes(each.candidate.ufrag));
-  const matched = ufrag === null || !hasArrived(last) ? "" : foreign.length > 0 ? " ✕" : " ✓";
+const TICKS = { __proto__: null, ok: " ✓", bad: " ✕" };
+
+function side({ player, kinds, sent, arrived, ufrag, ufragState, dtls, dtlsState, probe, connection, ice }) {
+  const state = connection ? `${connection}, ICE ${ice}` : probe ? "no RTCPeerConnection" : "no probe";
   return h(
     "tr",
     {},
-    h("th", { scope: "row" }, h("bdi", {}, shown(who))),
-    h("td", {}, kinds(attempt, who)),
-    h("td", { class: foreign.length > 0 ? "bad" : "" }, ufrag === null ? "–" : h("code", {}, shown(ufrag.slice(0, 12))), matched),
-    fingerprint(last, latest(attempt, other)),
+    h("th", { scope: "row" }, h("bdi", {}, shown(player))),
+    h("td", { class: sent > 0 && arrived === 0 ? "bad" : "" }, sent > arrived ? `${kinds}; ${arrived} of ${sent} arrived` : kinds),
+    h("td", { class: ufragState === "bad" ? "bad" : "" }, ufrag ? h("code", {}, shown(ufrag)) : "–", TICKS[ufragState] ?? ""),
+    fingerprint(dtls, dtlsState),
+    h("td", { class: connection === "failed" ? "bad" : "" }, state),
   );
 }
 
-const hasArrived = (description) => description.deliveredAt !== null;
-
-// The latest description that has arrived, or if none has, the latest that was sent.
-function latest(attempt, who) {
-  const all = attempt.descriptionsOf(who);
-  return all.findLast(hasArrived) ?? all.at(-1);
-}
-
 // Each side must have its own certificate; DTLS checks it against the fingerprint.
-function fingerprint(last, theirs) {
-  const print = last?.sdp?.fingerprints[0];
-  if (!print) return last?.sdp?.sections.length > 0 ? h("td", { class: "bad" }, "none ✕") : h("td", {}, "–");
-  const isShared = theirs?.sdp?.fingerprints.includes(print) ?? false;
-  const matched = isShared ? " ✕" : theirs ? " ✓" : "";
-  return h("td", { class: isShared ? "bad" : "" }, h("code", { title: shown(print) }, shown(`${print.split(" ").at(-1).slice(0, 8)}…`)), matched);
+function fingerprint(dtls, state) {
+  if (!dtls) return h("td", {}, "–");
+  if (dtls === "none") return h("td", { class: "bad" }, "none ✕");
+  return h("td", { class: state === "bad" ? "bad" : "" }, h("code", { title: shown(dtls) }, shown(`${dtls.split(" ").at(-1).slice(0, 8)}…`)), TICKS[state] ?? "");
 }
 
 function findings(list) {

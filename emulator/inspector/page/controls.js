@@ -1,7 +1,7 @@
 // The controls: header, filter, files and keys.
 
-import { byId, h, setText, shown } from "./dom.js";
-import { familyOf } from "./filter.js";
+import { byId, copy, h, setText, shown } from "./dom.js";
+import { familyOf, parseSearch } from "./filter.js";
 import { showKeys } from "./dialogs.js";
 
 const THEMES = { auto: "Theme: auto", light: "Theme: light", dark: "Theme: dark" };
@@ -11,13 +11,15 @@ export class Controls {
     this._inspector = inspector;
     this._attempt = null;
     this._offered = "";
+    this._search = { text: "", test: null, games: false, error: "" };
     this._header();
+    this._sidebar();
     this._filters();
     this._files();
     document.addEventListener("keydown", (event) => this._key(event));
     for (const button of document.querySelectorAll(".views button")) {
       button.addEventListener("click", () => {
-        if (button.dataset.to !== "handshakes" || inspector.details.row) inspector.closeRow();
+        inspector.closeRow();
         this.view(button.dataset.to);
       });
     }
@@ -38,6 +40,39 @@ export class Controls {
     this._theme = stored("theme") in THEMES ? stored("theme") : "auto";
     this._drawTheme();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this._drawTheme());
+  }
+
+  // Games, and what can be copied.
+
+  _sidebar() {
+    const inspector = this._inspector;
+    byId("follow").addEventListener("click", () => inspector.follow(!inspector.isFollowing));
+    byId("clear-old").addEventListener("click", () => inspector.clearOld());
+    byId("undo-clear").addEventListener("click", () => inspector.undoClear());
+    byId("hide-empty").checked = stored("hide-empty") === "yes";
+    byId("hide-empty").addEventListener("change", () => {
+      store("hide-empty", byId("hide-empty").checked ? "yes" : "");
+      inspector.drawSoon();
+    });
+    byId("copy-link").addEventListener("click", (click) => copy(inspector.link(), click.currentTarget));
+    byId("copy-url").addEventListener("click", (click) => copy(inspector.about.url, click.currentTarget));
+    byId("copy-line").addEventListener("click", (click) => copy(clientLine(inspector.about.url), click.currentTarget));
+  }
+
+  get hidesEmpty() {
+    return byId("hide-empty").checked;
+  }
+
+  /** Show whether the page follows the newest game, and whether events are hidden. */
+  following(isFollowing, hasCleared) {
+    byId("follow").setAttribute("aria-pressed", String(isFollowing));
+    byId("undo-clear").hidden = !hasCleared;
+  }
+
+  /** Show the URL for clients; empty while there is none. */
+  client(url) {
+    byId("client").hidden = !url;
+    setText(byId("url"), url ?? "");
   }
 
   _turnTheme() {
@@ -62,7 +97,7 @@ export class Controls {
     byId("live").hidden = !isRecording;
     byId("save").hidden = isRecording;
     byId("pause").hidden = isRecording;
-    byId("play").hidden = isRecording;
+    this.client(isRecording ? null : this._inspector.about.url);
   }
 
   paused(count) {
@@ -87,6 +122,7 @@ export class Controls {
 
   _filters() {
     const changed = () => {
+      this._readSearch();
       this._inspector.drawn = -1;
       this._inspector.drawSoon();
       byId("clear").hidden = !this._isFiltering();
@@ -94,12 +130,28 @@ export class Controls {
     byId("filters").addEventListener("submit", (event) => event.preventDefault());
     byId("filters").addEventListener("input", changed);
     byId("clear").addEventListener("click", () => this.clear());
+    byId("search-all").addEventListener("click", () => this._inspector.chooseAll(true));
     this._changed = changed;
+  }
+
+  _readSearch() {
+    const text = byId("search").value.trim();
+    if (text === this._search.text) return;
+    this._search = { text, ...parseSearch(text) };
+    byId("search-error").hidden = this._search.error === "";
+    setText(byId("search-error"), shown(this._search.error));
+    byId("search").setAttribute("aria-invalid", String(this._search.error !== ""));
+    // A term that names a game has no use within another one.
+    if (this._search.games && !this._inspector.chosen?.isAll) this._inspector.chooseAll(true);
+  }
+
+  get isSearching() {
+    return this._search.test !== null;
   }
 
   filter() {
     return {
-      text: byId("search").value,
+      search: this._search.test,
       player: byId("by-player").value,
       type: byId("by-type").value,
       outcome: byId("by-outcome").value,
@@ -108,7 +160,12 @@ export class Controls {
   }
 
   _isFiltering() {
-    return Object.values(this.filter()).some(Boolean);
+    return this._search.text !== "" || Object.values(this.filter()).some(Boolean);
+  }
+
+  /** The attempt to which the diagram is restricted, or null. */
+  get attempt() {
+    return this._attempt;
   }
 
   showOnly(attempt) {
@@ -118,15 +175,16 @@ export class Controls {
     this.view("diagram");
   }
 
-  clear() {
+  clear(keepsSearch = false) {
     this._attempt = null;
-    for (const id of ["search", "by-player", "by-type", "by-outcome"]) byId(id).value = "";
+    for (const id of ["by-player", "by-type", "by-outcome"]) byId(id).value = "";
+    if (!keepsSearch) byId("search").value = "";
     this._changed();
   }
 
   /** Offer the players and types of a game. */
   offer(game) {
-    const players = game ? game.lanes.map((lane) => lane.name) : [];
+    const players = game && !game.isAll ? game.lanes.map((lane) => lane.name) : [];
     if (game && game.typesOf !== game.rows.length) {
       game.types ??= new Set();
       for (let at = game.typesOf ?? 0; at < game.rows.length; at += 1) game.types.add(familyOf(game.rows[at].type));
@@ -181,6 +239,9 @@ export class Controls {
       "/": () => byId("search").focus(),
       p: () => byId("pause").click(),
       d: () => this._inspector.diagram.focus(),
+      f: () => byId("follow").click(),
+      a: () => this._inspector.chooseAll(),
+      c: () => this._inspector.clearOld(),
       "?": showKeys,
     }[event.key];
     if (!act) return;
@@ -188,6 +249,9 @@ export class Controls {
     act();
   }
 }
+
+/** Return the line of a client's source that names the emulator. */
+const clientLine = (url) => `const SIGNALING_URL = ${JSON.stringify(url)};`;
 
 function fill(select, values) {
   const chosen = select.value;
@@ -209,6 +273,6 @@ function store(key, value) {
   try {
     localStorage.setItem(`poker-signal-${key}`, value);
   } catch {
-    // Then the theme is lost when the page is closed.
+    // Then the setting is lost when the page is closed.
   }
 }

@@ -3,13 +3,14 @@
 import { byId, copy, h, shown } from "./dom.js";
 import { bugReport, eventFile, mermaid, payloadOf, pytestTest } from "./export.js";
 import { candidateOf, parseSdp, sdpOf } from "./sdp.js";
-import { bytes, clock, closeMeaning, delta, outcomeOf } from "./words.js";
+import { specsOf } from "./badges.js";
+import { bytes, clock, closeMeaning, delta, saidOf } from "./words.js";
 
 /** Characters of a text that are shown: a page with a million characters scrolls too slowly. */
 const MAX_SHOWN = 200_000;
 
 export class Details {
-  /** `actions`: `{close(), isLive(), resend(row), hangUp(connection), frame(connection), about(), verdictOf(attempt)}`. */
+  /** `actions`: `{close(), isLive(), resend(row), hangUp(connection), frame(connection), about(), gameOf(row), showInGame(row)}`. */
   constructor(actions) {
     this._actions = actions;
     this._host = byId("details");
@@ -71,23 +72,26 @@ export class Details {
     );
   }
 
-  // The verdict of the attempt, so that the user need not go back to the card.
+  // The verdict of the attempt, where the details cover the card.
   _verdict(row) {
     if (!row.attempt) return "";
-    const { state, headline } = this._actions.verdictOf(row.attempt);
+    const { state, headline } = row.attempt;
     return h("p", { class: `verdict ${state}` }, shown(headline));
   }
 
   _facts(row) {
     const response = row.entries.find((entry) => entry.kind === "return");
     const { connection } = row;
+    const game = this._actions.gameOf(row);
     const facts = [
+      ["game", game === null ? "" : shown(game.id || "no game")],
       ["from", shown(row.from ?? "gateway")],
       ["to", shown(row.to ?? "gateway")],
-      ["outcome", [outcomeOf(row), shown(row.note)].filter(Boolean).join(": ")],
+      ["outcome", shown(saidOf(row))],
+      ["struck by", shown(specsOf(row).join(", "))],
       ["time", [clock(row.at), row.delta === null ? "" : `(${delta(row.delta)})`].join(" ")],
       ["size", bytes(row.size)],
-      ["delivered", row.deliveredAt === null ? "" : `after ${delta(row.deliveredAt - row.at).slice(1)}`],
+      ["delivered", row.deliveredAt === null || row.sender !== undefined ? "" : `after ${delta(row.deliveredAt - row.at).slice(1)}`],
       ["handler took", response?.ms === undefined ? "" : `${Number(response.ms).toFixed(1)} ms`],
       ["connection", shown(connection?.id ?? "")],
       ["code means", row.kind === "disconnect" ? closeMeaning(Number(row.type.split(" ")[1])) : ""],
@@ -114,9 +118,10 @@ export class Details {
       event ? copying("Copy event file", () => event) : null,
       copying("Mermaid", () => mermaid(rows)),
       attempt ? copying("pytest", () => pytestTest(attempt, rows, this._actions.about())) : null,
-      attempt ? copying("Copy report", () => bugReport(attempt, this._actions.verdictOf(attempt), rows, this._actions.about())) : null,
+      attempt ? copying("Copy report", () => bugReport(attempt, rows, this._actions.about())) : null,
       open && row.kind === "message" ? button("Resend", () => this._actions.resend(row)) : null,
       open ? button("Send a frame…", () => this._actions.frame(connection)) : null,
+      this._actions.gameOf(row) ? button("Show in its game", () => this._actions.showInGame(row)) : null,
       open ? button("Close connection…", () => this._actions.hangUp(connection), { class: "danger" }) : null,
     );
   }
@@ -162,7 +167,7 @@ function candidateTable(list) {
       h("td", {}, shown(each.ufrag ?? "–")),
     ),
   );
-  return h("div", { class: "wide", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
+  return h("div", { class: "candidates", tabindex: 0, role: "region", "aria-label": "Candidates" }, h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)));
 }
 
 const TITLES = { __proto__: null, post: "Frame as sent", return: "Response", opened: "Opened", fault: "Fault", management: "@connections" };

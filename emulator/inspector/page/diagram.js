@@ -1,23 +1,31 @@
 // Draws the sequence diagram. Only visible rows are in the document.
 
+import { specsOf } from "./badges.js";
 import { byId, h, shown } from "./dom.js";
 import { HOST } from "./handshake.js";
-import { bytes, clock, delta, outcomeOf } from "./words.js";
+import { Heights } from "./heights.js";
+import { previewOf } from "./previews.js";
+import { bytes, clock, delta, resultOf, saidOf } from "./words.js";
 
-const ROW_HEIGHT = 34;
 /** Rows per step of scrolling; as many are drawn beyond the visible ones. */
 const STEP = 4;
+/** Pixels of a view below which outcomes stand below the arrows, not in a column. */
+const NARROW = 640;
+/** Pixels within which a view counts as scrolled to its end. */
+const END = 34;
 
 export class Diagram {
-  /** `onselect(row)` is called when a row is opened. */
-  constructor(onselect) {
+  /** `onselect(row)` is called when a row is opened, `ongame(game)` for the game of a row. */
+  constructor(onselect, ongame) {
     this._scroller = byId("scroller");
     this._lanes = byId("lanes");
     this._list = byId("rows");
     this._onselect = onselect;
+    this._ongame = ongame;
+    this._heights = new Heights();
     this._drawn = new Map();
     this._rows = [];
-    this._places = null;
+    this._isFiltered = false;
     this._game = null;
     this._active = null;
     this._laneKey = "";
@@ -28,19 +36,19 @@ export class Diagram {
     new ResizeObserver(() => this._resized()).observe(this._scroller);
   }
 
-  /** Show rows of a game: all of them, or those that pass the filter. */
-  show(game, rows) {
+  /** Show rows of a game or of all games; `isFiltered`: a filter has left some out. */
+  show(game, rows, isFiltered) {
     if (game !== this._game) {
       this._game = game;
       this._active = null;
       this._atEnd = true;
+      this._laneKey = "";
       this._clear();
     }
     this._rows = rows;
-    // Without a filter, the place of a row is its index.
-    this._places = rows === game?.rows ? null : new Map(rows.map((row, place) => [row.index, place]));
+    this._isFiltered = isFiltered;
     this._drawLanes();
-    this._list.style.height = `${rows.length * ROW_HEIGHT}px`;
+    this._fit();
     if (this._atEnd) this._scroller.scrollTop = this._scroller.scrollHeight;
     this._stale = true;
     this.draw();
@@ -56,8 +64,18 @@ export class Diagram {
   }
 
   _placeOf(row) {
-    if (!row) return undefined;
-    return this._places ? this._places.get(row.index) : row.index;
+    if (!row || !this._game) return undefined;
+    const place = this._placeAfter(this._orderOf(row));
+    return this._rows[place] === row ? place : undefined;
+  }
+
+  _orderOf(row) {
+    return this._game.isAll ? (this._game.placeOf(row) ?? -1) : row.index;
+  }
+
+  _fit() {
+    this._heights.fit(this._rows);
+    this._list.style.height = `${this._heights.total}px`;
   }
 
   focus() {
@@ -65,10 +83,10 @@ export class Diagram {
   }
 
   draw() {
-    const view = Math.floor(this._scroller.scrollTop / ROW_HEIGHT / STEP) * STEP;
-    const first = Math.max(0, view - STEP);
-    const count = Math.ceil(this._scroller.clientHeight / ROW_HEIGHT) + 3 * STEP;
-    const last = Math.min(this._rows.length, first + count);
+    const { scrollTop, clientHeight } = this._scroller;
+    const step = (place) => Math.floor(place / STEP) * STEP;
+    const first = Math.max(0, step(this._heights.at(scrollTop)) - STEP);
+    const last = Math.min(this._rows.length, step(this._heights.at(scrollTop + clientHeight)) + 2 * STEP);
     // Scrolling within one step changes nothing.
     if (!this._stale && first === this._first && last === this._last) return;
     [this._first, this._last] = [first, last];
@@ -77,7 +95,7 @@ export class Diagram {
     this._drawSpans(first, last);
     this._stale = false;
     if (activePlace === undefined) this._list.removeAttribute("aria-activedescendant");
-    else this._list.setAttribute("aria-activedescendant", `row-${this._active.index}`);
+    else this._list.setAttribute("aria-activedescendant", `row-${activePlace}`);
   }
 
   _drawRows(first, last, activePlace) {
@@ -107,9 +125,11 @@ export class Diagram {
     const names = this._shownLanes.map((lane) => lane.name);
     this._at = new Map([[null, 1]]);
     names.forEach((name, index) => this._at.set(name, index === 0 ? 0 : index + 1));
+    // Among all games, players share a lane, whatever their names are.
+    if (this._game?.isAll) this._at.delete("players");
     this._laneCount = names.length + 1;
     const open = this._shownLanes.map((lane) => lane.open.size);
-    const key = JSON.stringify([names, open, this._game?.wasHere(HOST)]);
+    const key = JSON.stringify([names, open, this._game?.wasHere(HOST), this._game?.isAll]);
     if (key === this._laneKey) return;
     this._laneKey = key;
     const heads = this._shownLanes.map((lane) => this._head(lane));
@@ -119,20 +139,21 @@ export class Diagram {
     this._stale = true;
   }
 
-  // Names without a lane are drawn at the gateway.
+  // Names without a lane are drawn at the gateway; among all games, players have one lane.
   _columnOf(name) {
-    return this._at.get(name) ?? 1;
+    return this._at.get(name) ?? (this._game?.isAll ? 2 : 1);
   }
 
   // Many lanes are wider than a screen: with a filter, show only the lanes of its rows.
   _lanesOfRows() {
     const all = this._game?.lanes ?? [];
-    if (this._places === null || this._rows.length === 0) return all;
+    if (!this._isFiltered || this._rows.length === 0 || this._game.isAll) return all;
     const names = new Set([HOST, ...this._rows.flatMap((row) => [row.from, row.to])]);
     return all.filter((lane) => names.has(lane.name));
   }
 
   _head(lane) {
+    if (this._game.isAll) return h("div", { class: "lane" }, h("b", {}, lane.name));
     const count = lane.open.size;
     const state = count > 0 ? "open" : "closed";
     const never = lane.name === HOST && !this._game.wasHere(HOST);
@@ -150,7 +171,8 @@ export class Diagram {
     this._lines = [];
     if (!this._game) return;
     // Below the last row, lanes continue to the end of the view.
-    const floor = last < this._rows.length ? last : Math.max(last, Math.ceil(this._list.clientHeight / ROW_HEIGHT));
+    const below = Math.max(0, this._list.clientHeight - this._heights.total) / END;
+    const floor = last < this._rows.length ? last : last + Math.ceil(below);
     const add = (column, from, to, kind) => {
       const [top, end] = [Math.max(from, first), Math.min(to, floor)];
       if (end > top) this._lines.push(this._line(column, top, end, kind));
@@ -158,7 +180,7 @@ export class Diagram {
     add(1, first, floor, "gateway");
     for (const lane of this._shownLanes) {
       const column = this._at.get(lane.name);
-      add(column, first, floor, "absent");
+      add(column, first, floor, this._game.isAll ? "gateway" : "absent");
       for (const span of this._visibleSpans(lane, first, last)) add(column, span.from, span.to, "present");
     }
     this._list.prepend(...this._lines);
@@ -167,6 +189,7 @@ export class Diagram {
   // A player may connect ten thousand times: draw only the visible spans.
   _visibleSpans(lane, first, last) {
     if (this._rows.length === 0) return [];
+    if (this._game.isAll) return [];
     const from = this._rows[Math.min(first, this._rows.length - 1)].index;
     const to = this._rows[Math.min(last, this._rows.length) - 1]?.index ?? from;
     const spans = lane.spans.filter((span) => span.from <= to && (span.to === null || span.to >= from));
@@ -180,7 +203,7 @@ export class Diagram {
     let [low, high] = [0, this._rows.length];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (this._rows[middle].index < index) low = middle + 1;
+      if (this._orderOf(this._rows[middle]) < index) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -189,45 +212,87 @@ export class Diagram {
   _line(column, from, to, kind) {
     const line = h("div", { class: `line ${kind}`, role: "presentation" });
     line.style.setProperty("--at", column);
-    line.style.top = `${from * ROW_HEIGHT}px`;
-    line.style.height = `${(to - from) * ROW_HEIGHT}px`;
+    const top = this._heights.top(from);
+    line.style.top = `${top}px`;
+    line.style.height = `${this._heights.top(to) - top}px`;
     return line;
   }
 
   // One row.
 
   _row(row, place) {
+    const game = this._game.isAll ? this._game.gameOf(row) : null;
     const element = h(
       "div",
       {
-        id: `row-${row.index}`,
+        id: `row-${place}`,
         class: `row ${row.outcome} kind-${row.kind} ${typeClass(row.type)}`,
         role: "option",
         "aria-selected": row === this._active ? "true" : "false",
         "aria-setsize": this._rows.length,
         "aria-posinset": place + 1,
-        "aria-label": describe(row),
+        "aria-label": describe(row, game),
         "data-place": place,
       },
       h("span", { class: "time" }, clock(row.at), row.delta === null ? null : h("i", {}, delta(row.delta))),
-      ...this._arrow(row),
-      row.note ? h("span", { class: "note", title: shown(row.note) }, shown(row.note)) : null,
+      ...this._arrow(row, game),
+      this._result(row),
     );
-    element.style.top = `${place * ROW_HEIGHT}px`;
-    element.style.setProperty("--at", (this._columnOf(row.from) + this._columnOf(row.to)) / 2);
+    element.style.top = `${this._heights.top(place)}px`;
+    element.style.height = `${this._heights.of(place)}px`;
+    this._place(element, row);
     return element;
   }
 
-  _arrow(row) {
+  // A label is centred above its arrow, or stands beside its pin, where there is more room. In a
+  // narrow view it has the whole line and is only shifted to the side of its arrow.
+  _place(element, row) {
+    const [from, to] = this._columns(row);
+    const at = (from + to) / 2;
+    element.style.setProperty("--at", at);
+    const middle = (this._laneCount - 1) / 2;
+    element.style.setProperty("--align", at < middle ? "flex-start" : at > middle ? "flex-end" : "center");
+    if (from === to) {
+      const isLeft = at > middle;
+      element.classList.add(isLeft ? "pinned-left" : "pinned-right");
+      element.style.setProperty("--beside", (isLeft ? at + 0.5 : this._laneCount - at - 0.5).toString());
+    }
+  }
+
+  // A fault is no message: it is a pin on the lane of its connection.
+  _columns(row) {
     const [from, to] = [row.from, row.to].map((name) => this._columnOf(name));
-    const size = row.size === null ? null : h("small", {}, ` ${bytes(row.size)}`);
-    const who = from === to ? null : h("small", { class: "who" }, ` ${ends(row)}`);
-    const label = h("span", { class: "label" }, h("span", {}, shown(row.type), who, size));
-    if (from === to) return [h("span", { class: "pin", role: "presentation" }), label];
+    return row.kind === "fault" ? [to, to] : [from, to];
+  }
+
+  _arrow(row, game) {
+    const [from, to] = this._columns(row);
+    const size = row.size === null || row.type === "ice-candidate" ? null : h("small", {}, `${bytes(row.size)} `);
+    const isNamed = row.from !== row.to && row.kind !== "fault";
+    const who = isNamed ? h("span", { class: "who" }, ` ${ends(row)}`) : null;
+    const preview = previewOf(row);
+    const label = h(
+      "span",
+      { class: "label" },
+      game ? h("span", { class: "game", title: "Show this game" }, game.id === "" ? "no game" : shown(game.id)) : null,
+      h("span", { class: "what" }, shown(row.type)),
+      who,
+      size || preview ? h("span", { class: "preview", title: shown(preview) || null }, size, shown(preview)) : null,
+    );
+    if (from === to) {
+      const pin = h("span", { class: "pin", role: "presentation" });
+      return [pin, label];
+    }
     const arrow = h("span", { class: `arrow ${from < to ? "right" : "left"}`, role: "presentation" });
     arrow.style.setProperty("--from", Math.min(from, to));
     arrow.style.setProperty("--span", Math.abs(to - from));
     return [arrow, label];
+  }
+
+  _result(row) {
+    const text = resultOf(row);
+    const badges = specsOf(row).map((spec) => h("span", { class: "struck" }, `⚡ ${shown(spec)}`));
+    return text || badges.length > 0 ? h("span", { class: "note" }, text ? h("span", {}, shown(text)) : null, ...badges) : null;
   }
 
   // Navigation.
@@ -254,10 +319,10 @@ export class Diagram {
 
   _reveal(place) {
     const head = this._lanes.offsetHeight;
-    const top = place * ROW_HEIGHT;
+    const top = this._heights.top(place);
     const view = this._scroller;
     if (top < view.scrollTop) view.scrollTop = top;
-    const bottom = top + ROW_HEIGHT + head;
+    const bottom = top + this._heights.of(place) + head;
     if (bottom > view.scrollTop + view.clientHeight) view.scrollTop = bottom - view.clientHeight;
   }
 
@@ -266,7 +331,7 @@ export class Diagram {
     const { gutter, tail, lane } = this._widths;
     const view = this._scroller;
     const room = view.clientWidth - gutter - tail;
-    const [from, to] = [row.from, row.to].map((name) => this._columnOf(name));
+    const [from, to] = this._columns(row);
     const isWhole = (Math.abs(to - from) + 1) * lane <= room;
     const [first, last] = isWhole ? [Math.min(from, to), Math.max(from, to)] : [to, to];
     const [left, right] = [first * lane, (last + 1) * lane];
@@ -277,34 +342,53 @@ export class Diagram {
   _click(event) {
     const place = event.target.closest(".row")?.dataset.place;
     if (place === undefined) return;
-    this.select(this._rows[Number(place)]);
-    this._onselect(this._active);
+    const row = this._rows[Number(place)];
+    if (event.target.closest(".game")) {
+      this._ongame(this._game.gameOf(row), row);
+      return;
+    }
+    this.select(row);
+    this._onselect(row);
   }
 
   _scrolled() {
     const { scrollTop, clientHeight, scrollHeight } = this._scroller;
-    this._atEnd = scrollTop + clientHeight > scrollHeight - ROW_HEIGHT;
+    this._atEnd = scrollTop + clientHeight > scrollHeight - END;
     this.draw();
   }
 
   // Set widths in pixels, once: CSS would evaluate a formula for every part of every row.
   _measure() {
+    const isNarrow = this._scroller.clientWidth < NARROW;
+    this._scroller.classList.toggle("narrow", isNarrow);
     const style = getComputedStyle(this._scroller);
-    const [gutter, tail, least] = ["--gutter", "--tail", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
+    const [gutter, least] = ["--gutter", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
+    const space = this._scroller.clientWidth - gutter;
+    const tail = isNarrow ? 8 : Math.round(Math.min(Math.max(space * 0.27, 150), 280));
     const count = this._laneCount ?? 2;
-    const free = Math.floor((this._scroller.clientWidth - gutter - tail) / count);
+    const free = Math.floor((space - tail) / count);
     const lane = Math.max(least, free);
     this._widths = { gutter, tail, lane };
     this._scroller.style.setProperty("--lane", `${lane}px`);
+    this._scroller.style.setProperty("--tail", `${tail}px`);
+    this._scroller.style.setProperty("--below", `${space - 8}px`);
     this._scroller.style.setProperty("--width", `${gutter + tail + lane * count}px`);
     // If the lanes do not fit into the view, the labels show sender and target.
-    this._scroller.classList.toggle("wide", free < least);
+    this._scroller.classList.toggle("wide", free < least || this._game?.isAll === true);
+    this._heights.measure(`11.5px ${style.getPropertyValue("--sans")}`, isNarrow ? space - 24 : tail - 16, isNarrow);
   }
 
   _resized() {
+    // A hidden view has no width; it is measured when it is shown.
+    if (this._scroller.clientWidth === 0) return;
+    const active = this._placeOf(this._active);
+    const wasDrawn = active >= this._first && active < this._last;
     this._measure();
+    this._fit();
     this._stale = true;
     if (this._atEnd) this._scroller.scrollTop = this._scroller.scrollHeight;
+    // The details take their room from the diagram: the row that they show stays in view.
+    if (wasDrawn) this._reveal(active);
     this.draw();
   }
 
@@ -317,13 +401,16 @@ export class Diagram {
 
 const ends = (row) => `${shown(row.from ?? "gateway")} → ${shown(row.to ?? "gateway")}`;
 
-/** Describe a row in one sentence, for screen readers. */
-export function describe(row) {
+/** Describe a row in one sentence, for screen readers; with its game among all games. */
+export function describe(row, game = null) {
+  const at = row.kind === "fault" ? row.to : row.from;
   const who =
-    row.from === row.to
-      ? "at the gateway"
+    row.from === row.to || row.kind === "fault"
+      ? `at ${at === null ? "the gateway" : shown(at)}`
       : `from ${shown(row.from ?? "gateway")} to ${shown(row.to ?? "gateway")}`;
-  const parts = [clock(row.at), `${shown(row.type)} ${who}`, outcomeOf(row), shown(row.note)];
+  const parts = [clock(row.at), `${shown(row.type)} ${who}`, shown(saidOf(row)), ...specsOf(row).map((spec) => `fault ${shown(spec)}`)];
+  if (game !== null) parts.push(game.id === "" ? "no game" : `game ${shown(game.id)}`);
+  parts.push(shown(previewOf(row)));
   if (row.delta !== null) parts.push(`${delta(row.delta)} after the one before`);
   if (row.size !== null) parts.push(bytes(row.size));
   return parts.filter(Boolean).join(", ");

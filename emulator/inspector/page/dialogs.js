@@ -41,18 +41,24 @@ export function askClose(connection, act) {
 
 export function askFrame(connection, act) {
   const text = h("textarea", { name: "frame", spellcheck: "false", required: true });
-  text.value = '{"type":"error","payload":{"code":"HOST_NOT_FOUND","message":"This game has no host."}}';
-  ask(`Send a frame to ${shown(connection.player)}`, [h("label", {}, "Text of the frame", text)], "Send", () => act(text.value));
+  text.value = '{"type":"inspector-test","senderId":"HOST","payload":null}';
+  const name = shown(connection.player);
+  const told = `${name}'s connection gets this text as a frame of the server, unchanged. No rule is applied and no other client is told. Clients ignore a type that they do not know.`;
+  ask(`Send a frame to ${name}`, [h("p", { class: "hint" }, told), h("label", {}, "Text of the frame", text)], "Send", () => act(text.value));
 }
 
 const KEYS = [
   ["/", "search"],
-  ["p", "pause or resume"],
   ["d", "go to the diagram"],
   ["↑ ↓ j k", "one event up or down"],
   ["Page, Home, End", "move further"],
   ["Enter", "open the details"],
   ["Esc", "close them, or clear the filter"],
+  ["f", "follow the newest game, or stop"],
+  ["a", "show all games"],
+  ["c", "clear: hide all events until now"],
+  ["p", "pause or resume"],
+  ["?", "show this list"],
 ];
 
 export function showKeys() {

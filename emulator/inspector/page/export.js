@@ -4,8 +4,7 @@
 
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
-import { faultsOf } from "./verdict-connection.js";
-import { clock, delta, outcomeOf } from "./words.js";
+import { clock, delta, saidOf } from "./words.js";
 
 const MAX_ROWS = 200;
 
@@ -68,7 +67,7 @@ ${[...seats(attempt, steps, variable, python), ...steps].map((line) => `    ${li
 // Only peers that take part in the steps connect in the test.
 function seats(attempt, steps, variable, python) {
   const takes = [...variable].filter(([, seat]) => steps.some((line) => line.includes(`await ${seat}.`)));
-  const rival = attempt.errors.some((each) => each.code === "DUPLICATE_NAME");
+  const rival = attempt.errors.includes("DUPLICATE_NAME");
   return takes.flatMap(([name, seat]) => {
     const sit = `await signal_peer(${python(name)}, GAME)`;
     return rival && name === attempt.player ? [`${sit}  # owns the name`, `${seat} = ${sit}`] : [`${seat} = ${sit}`];
@@ -78,31 +77,30 @@ function seats(attempt, steps, variable, python) {
 // The end of HOST and the faults of its connection are rows of the game, not of an attempt: add
 // those that concern this attempt.
 function withTheirs(attempt, rows) {
-  const ends = (row) => attempt.left.some((each) => each.who === row.from && each.at === row.at);
-  const struck = faultsOf(attempt);
-  const strikes = (row) => struck.some((each) => each.at === row.at && each.spec === specOf(row));
-  const isTheirs = (row) => (row.kind === "disconnect" ? ends(row) : row.kind === "fault" && strikes(row));
-  const others = attempt.game.rows.filter((row) => isTheirs(row) && !rows.includes(row));
+  const ends = (row) => attempt.left.some((each) => each.player === row.from && each.at === row.at);
+  const struck = new Set(attempt.faults);
+  const strikes = (row) => row.faults.some(({ spec }) => struck.has(spec));
+  const isTheirs = (row) => (row.kind === "disconnect" && ends(row)) || (row.kind === "fault" && strikes(row));
+  const others = (attempt.game?.rows ?? []).filter((row) => isTheirs(row) && !rows.includes(row));
   return [...rows, ...others].sort((one, other) => one.index - other.index);
 }
 
 function stepsOf(rows, variable, python) {
   const lines = [];
   const test = { variable, python, away: new Set(), faults: new Set(), strikes: new Map() };
-  let last = 0;
   for (const row of rows) {
-    if (row.kind === "message") {
-      last = lines.length;
-      test.strikes.clear();
-    }
+    if (row.kind === "message") test.strikes.clear();
     // A fault that struck a message must be active before the message is sent.
-    const isOnTheWay = row.kind === "fault" && !AT_CONNECTIONS.test(specOf(row));
-    lines.splice(isOnTheWay ? last : lines.length, 0, ...(STEPS[row.kind]?.(row, test) ?? []));
+    const before = row.faults.filter(({ spec }) => !AT_CONNECTIONS.test(spec));
+    const after = row.faults.filter(({ spec }) => AT_CONNECTIONS.test(spec));
+    lines.push(...before.flatMap((fault) => struck(row, fault, test)));
+    lines.push(...(STEPS[row.kind]?.(row, test) ?? []));
+    lines.push(...after.flatMap((fault) => struck(row, fault, test)));
   }
   return lines;
 }
 
-const STEPS = { message: said, post: told, disconnect: left, fault: struck };
+const STEPS = { message: said, post: told, disconnect: left };
 
 function said(row, { variable, python, away }) {
   const sender = variable.get(row.from);
@@ -136,8 +134,8 @@ function left(row, { variable, away }) {
 }
 
 // A fault with a number or a probability struck here: add it for the next matching event.
-function struck(row, test) {
-  const [, kind, selector = "", nth, value = ""] = SPEC.exec(specOf(row)) ?? [];
+function struck(row, { spec: given }, test) {
+  const [, kind, selector = "", nth, value = ""] = SPEC.exec(given) ?? [];
   if (!kind) return [];
   const parts = value.split(",").filter(Boolean);
   const durations = parts.filter((part) => /^[\d.]+m?s$/.test(part));
@@ -160,28 +158,27 @@ function struck(row, test) {
 
 const AT_CONNECTIONS = /^(ghost|go-away|miss-disconnect)\b/;
 const SPEC = /^([^:#=]+)(:[^#=]*)?(#[^=]*)?(?:=(.*))?$/s;
-const specOf = (row) => String(row.entries[0].fault);
 
 // A JSON string is a valid Python string if surrogate pairs stay as characters.
 const pythonString = (text) => JSON.stringify(text).replace(/[\u007f-\u009f\u2028\u2029]/g, escaped);
 const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`;
 
 /** Return a bug report in Markdown, without SDP and payloads. */
-export function bugReport(attempt, verdict, rows, about) {
+export function bugReport(attempt, rows, about) {
   const redaction = new Redaction();
   const markdown = (text) => escapeMarkup(redaction.text(text));
   const lines = [
-    `## ${markdown(verdict.headline)}`,
+    `## ${markdown(attempt.headline)}`,
     "",
-    ...(verdict.hint ? [markdown(verdict.hint), ""] : []),
-    ...verdict.findings.map((each) => `- ${markdown(each.text)}`),
-    ...(verdict.findings.length > 0 ? [""] : []),
+    ...(attempt.hint ? [markdown(attempt.hint), ""] : []),
+    ...attempt.findings.map((each) => `- ${markdown(each.text)}`),
+    ...(attempt.findings.length > 0 ? [""] : []),
     "| what | |",
     "|---|---|",
-    `| verdict | \`${verdict.code}\` |`,
+    `| verdict | \`${attempt.code}\` |`,
     `| attempt | ${attempt.number}, ${markdown(attempt.player)} → ${markdown(attempt.host)} |`,
     `| began | ${new Date(attempt.startAt).toISOString()} |`,
-    `| candidates | ${markdown(kinds(attempt, attempt.host))} / ${markdown(kinds(attempt, attempt.player))} |`,
+    `| candidates | ${attempt.sides.map((each) => `${markdown(each.player)}: ${markdown(each.kinds)}`).join(" / ")} |`,
     `| poker-signal | ${markdown(about.version ?? "unknown")} |`,
     `| browser | ${escapeMarkup(about.userAgent ?? "unknown")} |`,
     "",
@@ -198,18 +195,8 @@ export function bugReport(attempt, verdict, rows, about) {
 
 function reportRow(row, markdown) {
   const who = `${markdown(row.from ?? "gateway")} → ${markdown(row.to ?? "gateway")}`;
-  const outcome = `${outcomeOf(row)} ${markdown(row.note)}`.trim();
+  const outcome = markdown(saidOf(row));
   return `| ${clock(row.at)} | ${delta(row.delta)} | ${who} ${markdown(row.type)} | ${outcome} |`;
-}
-
-/** "2 host, 1 srflx": the candidates of a side by kind. */
-export function kinds(attempt, who) {
-  const counts = new Map();
-  for (const { type, scope } of attempt.addressesOf(who)) {
-    const kind = scope === "mdns" ? `${type} (mDNS)` : type === "host" ? `host (${scope})` : type;
-    counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  }
-  return [...counts].map(([kind, count]) => `${count} ${kind}`).join(", ") || "none";
 }
 
 /** Return the parsed payload of a row's message or frame; undefined if it has none. */

@@ -27,6 +27,11 @@ export class Live {
     this._follow(this._stopped.signal);
   }
 
+  /** Id of the run that the emulator answered with last. */
+  get run() {
+    return this._run;
+  }
+
   stop() {
     this._stopped?.abort();
     this._stopped = null;
@@ -83,7 +88,7 @@ export async function call(method, path, body) {
   const answer = await fetch(`api/${path}`, {
     method,
     headers: method === "GET" ? {} : headers,
-    body: body === undefined ? undefined : JSON.stringify(body),
+    body: body === undefined || typeof body === "string" ? body : JSON.stringify(body),
     cache: "no-store",
   });
   const value = await answer.json().catch(() => ({}));

@@ -1,5 +1,7 @@
 // The page: the source of entries, the selection, and the timing of drawing.
 
+import { readAddress, writeAddress } from "./address.js";
+import { AllGames } from "./all-games.js";
 import { Analysis } from "./analysis.js";
 import { Cards } from "./cards.js";
 import { Controls } from "./controls.js";
@@ -10,7 +12,8 @@ import { byId, h, setText, shown } from "./dom.js";
 import { filterOf } from "./filter.js";
 import { Live, call } from "./live.js";
 import { MAX_BYTES, parseRecording } from "./recording.js";
-import { Faults, Sidebar } from "./sidebar.js";
+import { Faults, Presence, Sidebar } from "./sidebar.js";
+import { Verdicts } from "./verdicts.js";
 import { bytes, many } from "./words.js";
 
 /** Entries that the page keeps before it drops the older half. The emulator keeps 20 000. */
@@ -19,8 +22,11 @@ const MAX_ENTRIES = 60_000;
 const TICK_MS = 250;
 /** Least time between two updates of the panels while entries come in. */
 const PANELS_MS = 100;
-/** After this time without an entry, a waiting attempt keeps its verdict in the list of games. */
-const SILENCE_MS = 15_000;
+/** Interval of drawing a long list of all games with a search: each drawing tests every row. */
+const SEARCH_MS = 500;
+const LONG = 5000;
+/** A connection younger than this may be missing in an answer about open connections. */
+const YOUNG_MS = 1000;
 /** With --reload: interval of requests for the result of the last edit. */
 const CODE_MS = 500;
 /** Step of the count of loaded entries in the header. */
@@ -38,8 +44,17 @@ class Inspector {
     this.paused = false;
     /** While paused: connections at the start of a new run that is not shown yet; else null. */
     this.unseenRun = null;
+    /** The game that is shown, or AllGames. */
     this.chosen = null;
-    this.isChosenByHand = false;
+    /** True while the page shows the game with the newest handshake, until the user chooses one. */
+    this.isFollowing = true;
+    /** The address to show as soon as its game and row are there; null if it is shown. */
+    this.wanted = null;
+    /** The attempt that the address names, if no row is open. */
+    this.marked = null;
+    /** Rows of entries up to this number are hidden. */
+    this.clearedTo = -1;
+    this.lastN = -1;
     this.clockAhead = 0;
     /** While loading: entries that the emulator has and the page does not have yet; else 0. */
     this.left = 0;
@@ -48,17 +63,28 @@ class Inspector {
     this.panelsTimer = null;
     this.panelsOf = null;
     const actions = this._actions();
-    this.diagram = new Diagram((row) => this.openRow(row));
+    this.diagram = new Diagram((row) => this.openRow(row), (game, row) => this.showInGame(row));
     this.cards = new Cards(actions);
     this.details = new Details(actions);
     this.sidebar = new Sidebar(actions);
     this.faults = new Faults(call);
+    this.presence = new Presence(call, (ids, askedAt) => this._compare(ids, askedAt));
     this.controls = new Controls(this);
     this.live = new Live(this._listener());
+    this.verdicts = new Verdicts({
+      analysis: () => this.analysis,
+      game: () => this.chosen?.id ?? null,
+      run: () => this.live.run,
+      judged: () => this.drawSoon(),
+    });
+    this.verdicts.client = this.cards.client;
   }
 
   start() {
+    this._goTo(readAddress(location.hash));
+    addEventListener("hashchange", () => this._goTo(readAddress(location.hash)));
     this.live.start();
+    this.presence.start();
     setInterval(() => this.tick(), TICK_MS);
     this.drawSoon();
   }
@@ -66,12 +92,18 @@ class Inspector {
   _actions() {
     return {
       choose: (game) => this.choose(game),
+      chooseAll: () => this.chooseAll(),
+      gameOf: (row) => (this.chosen?.isAll ? this.chosen.gameOf(row) : null),
+      showInGame: (row) => this.showInGame(row),
       close: () => this.closeRow(),
       // Numbers of entries and connection ids are valid in one run only.
       isLive: () => this.source === "live" && this.unseenRun === null,
       about: () => ({ ...(this.source === "live" ? this.about : this.recorded), userAgent: navigator.userAgent }),
-      verdictOf: (attempt) => this.verdictOf(attempt),
-      showOnly: (attempt) => this.controls.showOnly(attempt),
+      limits: (client) => {
+        this.verdicts.client = client;
+        this.verdicts.soon();
+      },
+      showOnly: (attempt) => this.showOnly(attempt),
       hangUp: (connection) => askClose(connection, (code, reason) => call("DELETE", `connections/${encodeURIComponent(connection.id)}`, { code, reason })),
       frame: (connection) => askFrame(connection, (frame) => call("POST", `connections/${encodeURIComponent(connection.id)}/frames`, { frame })),
       resend: (row) => call("POST", `entries/${row.entries[0].n}/resend`, {}).catch((error) => this.notice(error.message)),
@@ -113,6 +145,7 @@ class Inspector {
     }
     if (this.source !== "live") return;
     this.showStatus();
+    this.controls.client(this.about.url);
     if (this.about.faults) this.faults.show();
     else this.faults.hide();
     this._watchCode();
@@ -121,7 +154,10 @@ class Inspector {
   }
 
   _begin(first, before) {
-    this.reset();
+    const { wanted } = this;
+    // The address of the first load stays until its game is there.
+    this.reset(first && wanted);
+    this.verdicts.followLive();
     this.analysis.seed(before);
     if (!first) this.notice("The emulator was restarted. The page shows the new run.");
   }
@@ -169,6 +205,7 @@ class Inspector {
       this.take(list);
     }
     if (this.left > 0 || wasLoading) this.showStatus();
+    if (left === 0) this._arrived();
   }
 
   take(list) {
@@ -176,32 +213,43 @@ class Inspector {
     for (const entry of list) {
       this.entries.push(entry);
       this.analysis.add(entry);
+      this.faults.count(entry);
+      this.lastN = Math.max(this.lastN, entry.n);
     }
     if (this.entries.length > MAX_ENTRIES) this._forgetOlderHalf();
+    if (this.source === "live") this.verdicts.soon();
     this.drawSoon();
   }
 
   _forgetOlderHalf() {
     this.entries.splice(0, this.entries.length - MAX_ENTRIES / 2);
-    const id = this.chosen?.id;
+    const { chosen } = this;
     const before = this.analysis.openAt(this.entries[0].at);
-    this.analysis = new Analysis({ ended: this.analysis.ended });
+    this.analysis = new Analysis();
     this.analysis.seed(before);
     for (const entry of this.entries) this.analysis.add(entry);
-    this.chosen = this.analysis.games.get(id) ?? null;
+    this.chosen = chosen?.isAll ? new AllGames(this.analysis) : (this.analysis.games.get(chosen?.id) ?? null);
+    this.marked = null;
+    this.verdicts.forgetRows();
     this.closeRow();
   }
 
-  reset(ended = false) {
-    this.analysis = new Analysis({ ended });
+  reset(wanted = null) {
+    this.analysis = new Analysis();
     this.entries = [];
     this.waiting = [];
     this.left = 0;
     this.unseenRun = null;
     this.chosen = null;
-    this.isChosenByHand = false;
-    this.closeRow();
+    this.isFollowing = !wanted;
+    this.wanted = wanted || null;
+    this.marked = null;
+    this.clearedTo = -1;
+    this.lastN = -1;
+    this.faults.forget();
+    this.details.hide();
     this.controls.clear();
+    this._tellAddress();
     this.drawn = -1;
     this.drawSoon();
   }
@@ -219,13 +267,15 @@ class Inspector {
     this.live.stop();
     this.source = "recording";
     this.recorded = about;
-    this.reset(true);
+    this.reset();
     this.faults.hide();
+    this.presence.stop();
     this.setPaused(false);
     this.controls.status("recording", `recording ${shown(file.name)}`);
     if (problems.length > 0) this.notice(`${file.name}: ${problems.join(" ")}`);
     else this.notice("");
     this.take(entries);
+    this.verdicts.followRecording(entries);
   }
 
   backToLive() {
@@ -235,6 +285,7 @@ class Inspector {
     this.notice("");
     this.controls.status("connecting", "connecting…");
     this.live.start();
+    this.presence.start();
   }
 
   setPaused(paused) {
@@ -249,33 +300,218 @@ class Inspector {
 
   // The selection.
 
+  /** Show a game that the user has chosen; the page then follows no other. */
   choose(game) {
+    this._show(game);
+    this.isFollowing = false;
+    this._tellAddress(true);
+  }
+
+  /** Show the rows of all games; `keepsSearch`: with the present search. */
+  chooseAll(keepsSearch = false) {
+    if (this.chosen?.isAll) return;
+    this._show(new AllGames(this.analysis), keepsSearch);
+    this.isFollowing = false;
+    this._tellAddress(true);
+  }
+
+  /** Follow the game with the newest handshake, or stay with the one that is shown. */
+  follow(isFollowing) {
+    this.isFollowing = isFollowing;
+    if (isFollowing) {
+      this.closeRow();
+      this.marked = null;
+      this._chooseNewest();
+    }
+    this._tellAddress(true);
+    this.drawSoon();
+  }
+
+  _show(game, keepsSearch = false) {
     this.chosen = game;
-    this.isChosenByHand = true;
-    this.closeRow();
-    this.controls.clear();
+    this.verdicts.soon();
+    this.wanted = null;
+    this.marked = null;
+    this.details.hide();
+    this.controls.clear(keepsSearch);
     this.controls.view("diagram");
     this.drawn = -1;
     this.drawSoon();
   }
 
-  openRow(row) {
+  showOnly(attempt) {
+    if (this.chosen !== attempt.game) this._show(attempt.game);
+    this._stay();
+    this.details.hide();
+    this.controls.showOnly(attempt);
+    this._tellAddress(true);
+  }
+
+  showInGame(row) {
+    const game = this.chosen.gameOf(row);
+    this.choose(game);
+    this._reveal(row);
+  }
+
+  openRow(row, isStep = true) {
+    this._stay();
     this.details.show(row);
-    this.controls.view("handshakes");
-    byId("panel").scrollTop = 0;
+    this._mark(row.attempt);
+    this._tellAddress(isStep);
     this.details.focus();
   }
 
   closeRow() {
     if (!this.details.row) return;
     this.details.hide();
-    this.controls.view("diagram");
+    this._mark(null);
+    this._tellAddress();
     this.diagram.focus();
   }
 
-  verdictOf(attempt) {
-    const now = this.source === "live" ? Date.now() + this.clockAhead : this.analysis.lastAt;
-    return { ...this.analysis.verdict(attempt, Math.max(now, attempt.lastAt)), now };
+  /** Hide all events until now; `undoClear` shows them again. */
+  clearOld() {
+    this.closeRow();
+    this.clearedTo = this.lastN;
+    this._redraw();
+    this.announce("All events until now are hidden.");
+  }
+
+  undoClear() {
+    this.clearedTo = -1;
+    this._redraw();
+  }
+
+  // What the user looks at must not be replaced by a newer game.
+  _stay() {
+    this.isFollowing = false;
+    this.panelsAt = 0;
+    this.drawSoon();
+  }
+
+  _redraw() {
+    this.drawn = -1;
+    this.panelsAt = 0;
+    this.drawSoon();
+  }
+
+  _isShown(row) {
+    return row.n > this.clearedTo;
+  }
+
+  _isCurrent(attempt) {
+    return (attempt.rows.at(-1)?.n ?? Infinity) > this.clearedTo;
+  }
+
+  /** Mark the card of an attempt, and bring it into view. */
+  _mark(attempt) {
+    this.marked = attempt;
+    this.isMarkShown = attempt === null;
+    this._drawMark();
+  }
+
+  _drawMark() {
+    for (const card of document.querySelectorAll(".card[aria-current]")) card.removeAttribute("aria-current");
+    const card = this.marked && this.cards.elementOf(this.marked);
+    if (!card) return;
+    card.setAttribute("aria-current", "true");
+    if (!this.isMarkShown) card.scrollIntoView({ block: "nearest" });
+    this.isMarkShown = true;
+  }
+
+  // The address: game, attempt and row after “#”.
+
+  /** Return the URL that leads back to what is shown. */
+  link() {
+    return new URL(this._hash(true) || location.pathname + location.search, location.href).href;
+  }
+
+  _hash(isExact) {
+    const { chosen } = this;
+    if (!chosen || (this.isFollowing && !isExact)) return "";
+    const attempt = this.details.row?.attempt ?? this.controls.attempt ?? this.marked;
+    const place = attempt && !chosen.isAll ? this.verdicts.of(chosen).indexOf(attempt) : -1;
+    return writeAddress({ game: chosen.id, isAll: chosen.isAll, attempt: place < 0 ? null : place + 1, row: this.details.row?.n ?? null });
+  }
+
+  // A choice of the user is a step that “Back” leads back from.
+  _tellAddress(isStep = false) {
+    if (this.wanted || this.source !== "live") return;
+    const hash = this._hash(false);
+    if (hash === location.hash) return;
+    const url = hash || location.pathname + location.search;
+    if (isStep) history.pushState(null, "", url);
+    else history.replaceState(null, "", url);
+  }
+
+  _goTo(address) {
+    if (address.game === null && !address.isAll) {
+      this.wanted = null;
+      if (!this.isFollowing) {
+        this.closeRow();
+        this.isFollowing = true;
+        this._redraw();
+      }
+      return;
+    }
+    this._want(address);
+    this._seek();
+    this._redraw();
+  }
+
+  _want(address) {
+    this.wanted = address;
+    this.isFollowing = false;
+  }
+
+  // Entries come in parts: the game and the row of an address may come later.
+  _seek() {
+    if (!this.wanted) return;
+    const { game: id, isAll, attempt, row } = this.wanted;
+    const game = isAll ? (this.chosen?.isAll ? this.chosen : new AllGames(this.analysis)) : this.analysis.games.get(id);
+    if (!game) return;
+    if (game !== this.chosen) {
+      const { wanted } = this;
+      this._show(game);
+      this.wanted = wanted;
+    }
+    if (isAll) game.refresh();
+    if (row !== null) {
+      const found = game.rows.find((each) => each.n === row);
+      if (!found) return;
+      this.wanted = null;
+      this._reveal(found);
+    } else if (attempt !== null) {
+      const found = this.verdicts.of(game)[attempt - 1];
+      if (!found) return;
+      this.wanted = null;
+      this.details.hide();
+      this._mark(found);
+      this.controls.view("handshakes");
+    } else {
+      this.wanted = null;
+      this.closeRow();
+    }
+  }
+
+  _reveal(row) {
+    if (row.n <= this.clearedTo) this.undoClear();
+    this.draw();
+    this.diagram.select(row);
+    if (this.details.row !== row) this.openRow(row, false);
+  }
+
+  // All entries are there: what is still missing will not come.
+  _arrived() {
+    this._seek();
+    if (!this.wanted) return;
+    const { game, row, attempt } = this.wanted;
+    const isHere = this.chosen && (this.chosen.isAll || this.chosen.id === game);
+    const part = row !== null ? `row ${row}` : `attempt ${attempt}`;
+    this.wanted = null;
+    this.isFollowing = !isHere;
+    this.notice(isHere ? `The emulator does not have ${part} of this address any more.` : `The emulator has no game “${game}”: the page follows the newest one.`);
+    this._tellAddress();
   }
 
   // The timing of drawing.
@@ -294,11 +530,15 @@ class Inspector {
   }
 
   draw() {
-    this._chooseBusiest();
+    this._seek();
+    if (this.isFollowing) this._chooseNewest();
     const game = this.chosen;
+    if (game?.isAll) game.refresh();
     const version = game ? game.version : -2;
-    if (version !== this.drawn) {
+    const isSlow = game?.isAll && game.rows.length > LONG && this.controls.isSearching;
+    if (version !== this.drawn && !(isSlow && this.drawn !== -1 && performance.now() - this.drawnAt < SEARCH_MS)) {
       this.drawn = version;
+      this.drawnAt = performance.now();
       this._drawDiagram(game);
       this.details.refresh();
     }
@@ -316,20 +556,34 @@ class Inspector {
   }
 
   _drawPanels(game, isNew) {
-    const settled = this.cards.show(game, (attempt) => this.verdictOf(attempt));
-    this.sidebar.show(this.analysis.games.values(), game, (each) => this._tally(each));
+    const settled = this.cards.show(game, this._attemptsOf(game));
+    byId("cards").classList.toggle("all", game?.isAll === true);
+    this._drawMark();
+    const failed = this.sidebar.show(this._newestFirst(), game, (each) => this._tally(each), this.controls.hidesEmpty);
+    this.faults.draw();
+    this.controls.following(this.isFollowing, this.clearedTo >= 0);
+    this._drawTitles(game, failed);
     // Announce only verdicts that become final while the game is shown.
     if (settled.length > 0 && !isNew) this.announce(settled[0].headline);
   }
 
+  _drawTitles(game, failed) {
+    const name = !game ? "" : game.isAll ? "all games" : game.id === "" ? "no game" : shown(game.id);
+    for (const id of ["diagram-game", "handshakes-game"]) setText(byId(id), name);
+    const title = [failed > 0 ? `(${failed} failed)` : "", name && `${name} ·`, "poker-signal inspector"].filter(Boolean).join(" ");
+    if (document.title !== title) document.title = title;
+  }
+
   _drawDiagram(game) {
-    const all = game?.rows ?? [];
+    const all = (game?.rows ?? []).filter((row) => this._isShown(row));
     const passes = filterOf(this.controls.filter());
-    const rows = passes ? all.filter(passes) : all;
-    this.diagram.show(game, rows);
+    const gameOf = (row) => (game.isAll ? game.gameOf(row) : game);
+    const rows = passes ? all.filter((row) => passes(row, gameOf(row))) : all;
+    this.diagram.show(game, rows, passes !== null);
     this.controls.offer(game);
     const hidden = all.length - rows.length;
     setText(byId("count"), hidden > 0 ? `${rows.length} of ${many(all.length, "event")}` : many(all.length, "event"));
+    byId("search-all").hidden = !this.controls.isSearching || game?.isAll === true || this.analysis.games.size < 2;
     this._drawEmpty(all.length, rows.length);
   }
 
@@ -338,46 +592,51 @@ class Inspector {
     empty.hidden = left > 0;
     if (left > 0) return;
     const url = this.about.url;
+    const isCleared = total === 0 && this.clearedTo >= 0;
     const lines =
       total > 0
         ? [h("b", {}, "No event passes the filter.")]
-        : [
-            h("b", {}, "No traffic yet"),
-            h("p", {}, url ? "Connect a client to" : "Waiting for the emulator. You can also drop a recording here."),
-            url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
-            url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "open test players"), " in this browser: a host and three players.") : null,
-          ];
-    empty.replaceChildren(...lines.filter(Boolean));
+        : isCleared
+          ? [h("b", {}, "Cleared"), h("p", {}, "Events from before are hidden; “Undo” shows them again.")]
+          : [
+              h("b", {}, "No traffic yet"),
+              h("p", {}, url ? "Connect a client to" : "Waiting for the emulator. You can also drop a recording here."),
+              url ? h("code", {}, `${url}?playerId=HOST&gameId=AAAAAA`) : null,
+              url ? h("p", {}, "or ", h("a", { href: "play", target: "play" }, "open test players"), " in this browser: a host and three players.") : null,
+            ];
+    const text = lines.filter(Boolean).map((each) => each.textContent).join("");
+    if (empty.textContent !== text) empty.replaceChildren(...lines.filter(Boolean));
   }
 
-  // Until the user chooses a game: the first one with handshake messages.
-  _chooseBusiest() {
-    if (this.chosen && (this.isChosenByHand || this.chosen.hasSignals)) return;
-    const games = [...this.analysis.games.values()];
-    const named = games.find((game) => game.id !== "");
-    const best = games.find((game) => game.hasSignals) ?? this.chosen ?? named ?? games[0] ?? null;
-    if (best !== this.chosen) {
-      this.chosen = best;
-      this.drawn = -1;
-    }
+  // Games with events that are not cleared; the game whose handshake began last is the first.
+  _newestFirst() {
+    const games = [...this.analysis.games.values()].filter((game) => (game.rows.at(-1)?.n ?? Infinity) > this.clearedTo);
+    const news = new Map(games.map((game) => [game, newsOf(game)]));
+    return games.sort((one, other) => news.get(other) - news.get(one) || other.firstSeen - one.firstSeen);
   }
 
-  _tally(game) {
-    // The verdict of a settled attempt does not change: judge only the others again.
-    game.settled ??= new Map();
-    const count = { bad: 0, warn: 0, ok: 0, waiting: 0 };
-    for (const attempt of game.attempts.all) {
-      const known = game.settled.get(attempt);
-      const stays = known?.rows === attempt.rows.length && (known.state !== "waiting" || known.isLong);
-      const verdict = stays ? null : this.verdictOf(attempt);
-      const state = verdict?.state ?? known.state;
-      if (verdict) {
-        const isLong = verdict.now - attempt.lastAt > SILENCE_MS;
-        game.settled.set(attempt, { rows: attempt.rows.length, state, isLong });
-      }
-      count[state] += 1;
-    }
-    return { failed: count.bad, warned: count.warn, complete: count.ok };
+  _chooseNewest() {
+    const [newest = null] = this._newestFirst();
+    if (newest === null || newest === this.chosen) return;
+    this.chosen = newest;
+    this.verdicts.soon();
+    this.marked = null;
+    this.drawn = -1;
+  }
+
+  // A ghost's socket is gone without a $disconnect: only the list of open connections tells it.
+  _compare(ids, askedAt) {
+    if (this.source !== "live" || this.paused || this.left > 0) return;
+    const changed = this.analysis.compare(ids, askedAt + this.clockAhead - YOUNG_MS);
+    if (changed) this._redraw();
+  }
+
+  _attemptsOf(game) {
+    return this.verdicts.of(game).filter((attempt) => this._isCurrent(attempt));
+  }
+
+  _tally({ states }) {
+    return { failed: states.bad ?? 0, warned: states.warn ?? 0, connected: states.ok ?? 0 };
   }
 
   announce(text) {
@@ -390,6 +649,12 @@ class Inspector {
     const dismiss = h("button", { type: "button", onclick: () => this.notice("") }, "Dismiss");
     notice.replaceChildren(...(text ? [h("span", {}, shown(text)), dismiss] : []));
   }
+}
+
+// Time of a game's newest handshake. Entries without a game are news only if one was refused.
+function newsOf(game) {
+  const began = game.newestAt ?? 0;
+  return game.id === "" ? began : Math.max(began, game.rows[0]?.at ?? 0);
 }
 
 export const inspector = new Inspector();

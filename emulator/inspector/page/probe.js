@@ -1,7 +1,7 @@
 // The probe: reports to the emulator what the RTCPeerConnections of a page do, as
 // chrome://webrtc-internals would show it. docs/inspector.md has its use, docs/trace.md its entries.
 //
-// The emulator serves this file in two forms: probe.js calls install with the emulator's own URL,
+// The emulator serves this file in two forms: probe.js calls start with the emulator's own URL,
 // probe.mjs exports install. The page must not notice the probe:
 // - Constructors and methods are Proxies of the native ones. instanceof, subclasses, names, argument
 //   counts, checks of `this` and thrown errors stay those of the browser.
@@ -508,4 +508,28 @@ function install(url, scope = globalThis) {
   quietly(watchClass)("RTCPeerConnection", quietly(peerCreated), quietly(peerRefused));
   quietly(watchClass)("WebSocket", quietly(socketCreated));
   quietly(watchErrors)();
+}
+
+// probe.js begins here. Browsers hide the errors of a script of another origin ("Script error.", no
+// unhandledrejection), and count an error as such a script's if it passes through one, as it does in
+// a wrapped method. An inline script belongs to the page, so the probe becomes one.
+function start(url) {
+  const element = globalThis.document?.currentScript;
+  const isForeign = element?.src && new URL(element.src).origin !== globalThis.location.origin;
+  if (!isForeign || element.crossOrigin !== null) {
+    install(url);
+    return;
+  }
+  try {
+    const inline = document.createElement("script");
+    inline.nonce = element.nonce;
+    inline.textContent = `(${install})(${JSON.stringify(url)});\n//# sourceURL=${element.src.split("?")[0]}`;
+    document.documentElement.append(inline);
+    inline.remove();
+  } catch {
+    // Trusted Types. As with a Content-Security-Policy, nothing is installed.
+  }
+  if (!globalThis[Symbol.for("poker-signal.probe")]) {
+    console.warn("poker-signal: this page's policy forbids the probe. Add the attribute crossorigin to its script element.");
+  }
 }

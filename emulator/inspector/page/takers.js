@@ -1,10 +1,12 @@
-// Adds each kind of entry to the diagram and the handshakes. Pure.
+// Adds each kind of entry to the diagram. Pure.
 //
 // Each taker gets the timeline and a happening: `{entry, at, game, connection, player}`.
 
 import { HOST, isSignal, readJson } from "./handshake.js";
-import { judge } from "./verdict.js";
 import { many } from "./words.js";
+
+/** Rows in which a message is searched for that a fault struck. */
+const MAX_BACK = 500;
 
 const NORMAL_CLOSES = new Set([1000, 1001, 1005]);
 
@@ -23,26 +25,19 @@ export const TAKERS = {
   disconnect: takeDisconnect,
   management: takeManagement,
   fault: takeFault,
+  probe: takeProbe,
 };
 
 /** Outcome of a row by the type of the gateway's own frame. */
 const FRAMES = { __proto__: null, error: "bad", undelivered: "warn" };
-const RETURNS = { ...FRAMES, __proto__: null, refused: "bad" };
+const RETURNS = { ...FRAMES, __proto__: null, refused: "bad", dropped: "bad" };
 
 function takeConnect(timeline, happening) {
   const { game, connection, player, entry, at } = happening;
   if (!connection) return;
   connection.connectAt = at;
-  if (connection.player !== null && player !== HOST) {
-    connection.attempt = game.attempts.connected(player, connection, at);
-  }
   if (player !== null) game.lane(player);
-  connection.row = timeline.row(happening, {
-    from: player,
-    type: "connect",
-    outcome: "pending",
-    attempt: connection.attempt,
-  });
+  connection.row = timeline.row(happening, { from: player, type: "connect", outcome: "pending" });
   if (entry.requestId) timeline._requests.set(entry.requestId, connection.row);
 }
 
@@ -57,7 +52,7 @@ function takeOpened(timeline, happening) {
   connection.openedAt = at;
   timeline.open(happening);
   if (connection.row) {
-    connection.row.entries.push(entry);
+    timeline.addTo(connection.row, entry);
     connection.row.outcome = "ok";
     connection.row.note = "";
   } else {
@@ -68,53 +63,35 @@ function takeOpened(timeline, happening) {
 function takeRefused(timeline, happening) {
   const { connection, entry, at, player } = happening;
   const status = number(entry.status);
-  const code = connection?.row?.entries.find((each) => each.kind === "return")?.code;
-  const refused = { at, status, reason: text(entry.reason ?? ""), code: text(code ?? "") };
+  const reason = text(entry.reason ?? "");
   if (connection) {
-    connection.refused = refused;
+    connection.refused = { at, status, reason };
     if (connection.row) connection.row.outcome = "bad";
-    connection.attempt ??= happening.game.attempts.connected(player, connection, at);
-    happening.game.attempts.restore(connection.attempt);
   }
   const where = `${text(entry.method ?? "")} ${text(entry.path ?? "")}`.trim();
   timeline.row(happening, {
     to: player,
     type: `refused ${status}`,
     outcome: "bad",
-    note: [refused.reason, where].filter(Boolean).join(" · "),
-    attempt: connection?.attempt ?? null,
+    note: [reason, where].filter(Boolean).join(" · "),
   });
 }
 
 function takeMessage(timeline, happening) {
-  const { game, player, entry, at } = happening;
+  const { game, player, entry } = happening;
   timeline.open(happening);
   const body = readJson(entry.event?.body ?? entry.body);
   const type = text(entry.type ?? body?.type ?? "message");
   const target = type === "join" ? HOST : (entry.targetId ?? body?.targetId ?? null);
   const isHandshake = isSignal(type) && typeof target === "string" && player !== null;
-  if (type === "join" && player === HOST && happening.connection) {
-    // A client that has stopped hosting may still use its old socket.
-    happening.connection.attempt ??= game.attempts.connected(HOST, happening.connection, at);
-  }
-  const attempt =
-    isHandshake && target !== player
-      ? game.attempts.forMessage(type, player, target, at, happening.connection?.attempt)
-      : (happening.connection?.attempt ?? null);
-  if (happening.connection && player !== HOST && target === HOST) {
-    happening.connection.attempt = attempt;
-  }
   const row = timeline.row(happening, {
     from: player,
     target: typeof target === "string" ? target : null,
     type,
     outcome: "pending",
-    attempt,
   });
   if (isHandshake && target !== player) {
     game.hasSignals = true;
-    row.step = attempt.take(row, player, target, body?.payload);
-    attempt.seats.set(player, happening.connection);
     const key = pendingKey(player, target, type);
     const waiting = game._pending.get(key) ?? [];
     waiting.push(row);
@@ -129,18 +106,17 @@ function takeUnrouted(timeline, happening) {
   const row = takeMessage(timeline, happening);
   row.outcome = "bad";
   row.note = text(happening.entry.why ?? "not routed");
-  row.attempt?.unrouted.push({ at: row.at, why: row.note, about: row.type });
 }
 
 function takeReturn(timeline, happening) {
-  const { entry, at } = happening;
+  const { entry } = happening;
   const row = timeline._requests.get(entry.requestId);
   if (!row) {
     if (entry.failure) failed(timeline, happening, null);
     return;
   }
   timeline._requests.delete(entry.requestId);
-  row.entries.push(entry);
+  timeline.addTo(row, entry);
   row.ms = entry.ms;
   if (entry.failure) {
     failed(timeline, happening, row);
@@ -157,109 +133,70 @@ function takeReturn(timeline, happening) {
   } else if (typeof status === "number" && status >= 400) {
     row.outcome = row.kind === "connect" ? "bad" : "warn";
     row.note = `returned ${status}`;
-    if (row.kind === "message") row.attempt?.silent.push({ at, status, about: row.type });
   } else if (row.outcome === "pending") {
     row.outcome = row.kind === "connect" ? "pending" : "ok";
   }
 }
 
 function failed(timeline, happening, row) {
-  const { entry, at } = happening;
+  const { entry } = happening;
   if (row) row.outcome = "bad";
-  const attempt = row?.attempt ?? null;
-  const about = row?.type ?? text(entry.of ?? "");
   const failure = text(entry.failure);
-  attempt?.failures.push({ at, failure, error: text(entry.error ?? ""), about });
-  timeline.row(happening, {
-    type: `handler ${failure}`,
-    outcome: "bad",
-    note: text(entry.error ?? ""),
-    attempt,
-  });
+  timeline.row(happening, { type: `handler ${failure}`, outcome: "bad", note: text(entry.error ?? "") });
 }
 
 function takePost(timeline, happening) {
-  const { game, entry, at, player } = happening;
+  const { game, entry, player } = happening;
   const type = text(entry.type ?? "frame");
   const delivered = entry.delivered !== false;
   // A delivered post proves that the connection is open, even if its `opened` was evicted.
   if (delivered && happening.connection?.closed === null) timeline.open(happening);
+  if (!delivered && happening.connection) timeline.close(game, happening.connection);
   const sender = entry.senderId;
   if (typeof sender === "string") {
     const waiting = game._pending.get(pendingKey(sender, player, type));
     const message = waiting?.shift();
-    if (waiting?.length === 0) game._pending.delete(pendingKey(sender, player, type));
+    if (waiting && waiting.length === 0) game._pending.delete(pendingKey(sender, player, type));
     relayed(timeline, happening, message ?? null, type, delivered);
     return;
   }
   const last = game.rows.at(-1);
   if (type === "pong" && last?.type === "ping" && last.connection === happening.connection) {
-    last.entries.push(entry);
+    timeline.addTo(last, entry);
     last.outcome = "ok";
     last.note = "pong";
     return;
   }
-  const about = game._lastSentBy.get(happening.connection?.id) ?? null;
   const code = text(entry.code ?? "");
-  const attempt = about?.attempt ?? happening.connection?.attempt ?? null;
   timeline.row(happening, {
     to: player,
     type: code ? `${type} ${code}` : type,
     outcome: FRAMES[type] ?? (delivered ? "ok" : "bad"),
-    note: delivered ? "" : "410: the connection is gone",
-    attempt,
+    note: delivered ? "" : GONE,
   });
-  noteTold(attempt, entry, about, player, at, type, code, game);
 }
 
-function noteTold(attempt, entry, about, player, at, type, code, game) {
-  const gatewaysOwn = type === "frame" || type === "message";
-  if (type !== "error" && type !== "undelivered" && !gatewaysOwn) return;
-  const frame = readJson(entry.frame) ?? {};
-  const payload = frame.payload ?? {};
-  if (gatewaysOwn && typeof frame.message !== "string") return;
-  const targetId = typeof payload.targetId === "string" ? payload.targetId : about?.target;
-  const pair = targetId && player !== null ? game.attempts.of(player, targetId) : null;
-  // A player whose join has arrived owns the name: such an error was sent by hand.
-  const isIntruder = code === "DUPLICATE_NAME" && attempt && attempt.join?.deliveredAt == null;
-  if (isIntruder) game.attempts.restore(attempt);
-  (type === "undelivered" ? (pair ?? attempt) : attempt)?.errors.push({
-    at,
-    to: player,
-    type: gatewaysOwn ? "gateway" : type,
-    code: gatewaysOwn ? frame.message : code,
-    message: text(payload.message ?? ""),
-    about: text(payload.type ?? about?.type ?? ""),
-    targetId: targetId ?? null,
-  });
-}
+const GONE = "410: the connection is gone";
 
 function relayed(timeline, happening, message, type, delivered) {
   const { game, entry, at, player } = happening;
   if (message && delivered) {
     message.deliveredAt = at;
-    message.deliveryN = entry.n;
-    if (message.step) message.step.deliveredAt = at;
-    game.hasMesh ||= player !== HOST && entry.senderId !== HOST;
-    message.attempt?.seats.set(player, happening.connection);
+    message.outcome = "ok";
   }
-  if (message && !delivered) message.attempt?.ghosts.push({ at, to: player, about: type, connection: happening.connection });
   // One arrow only if there is no row between, so that the order stays visible.
   if (message && delivered && game.rows.at(-1) === message) {
     message.to = player;
     message.relay = true;
-    message.outcome = "ok";
-    message.entries.push(entry);
+    timeline.addTo(message, entry);
     message.size ??= entry.size ?? null;
     return;
   }
-  if (message && delivered) message.outcome = "ok";
   timeline.row(happening, {
     to: player,
     type,
     outcome: delivered ? "ok" : "bad",
-    note: delivered ? `from ${entry.senderId}` : "410: the connection is gone",
-    attempt: message?.attempt ?? game.attempts.of(entry.senderId, player ?? ""),
+    note: delivered ? `from ${entry.senderId}` : GONE,
     deliveredAt: delivered ? at : null,
     sender: entry.senderId,
   });
@@ -274,55 +211,69 @@ function takeDisconnect(timeline, happening) {
   const { game, connection, entry, at, player } = happening;
   const code = number(entry.code);
   const closed = { at, code, reason: text(entry.reason ?? "") };
-  const open = player === null ? [] : game.attempts.openOf(player);
-  for (const attempt of open) attempt.left.push({ who: player, connection, ...closed });
   if (connection) connection.closed = closed;
   const row = timeline.row(happening, {
     from: player,
     type: `closed ${code}`,
     outcome: NORMAL_CLOSES.has(code) ? "info" : "bad",
     note: closed.reason,
-    attempt: connection?.attempt ?? null,
   });
   if (entry.requestId) timeline._requests.set(entry.requestId, row);
   if (connection) timeline.close(game, connection);
 }
 
 function takeManagement(timeline, happening) {
-  const { entry, player, connection } = happening;
+  const { entry, player } = happening;
   const status = number(entry.status);
-  const last = happening.game.rows.at(-1);
   // The post itself has its own row; this one shows the request that caused it.
   timeline.row(happening, {
     to: player,
     type: `@${text(entry.method ?? "connections")} ${status}`,
     outcome: status < 400 ? "ok" : "bad",
-    note: status === 410 ? "410: the connection is gone" : "",
-    attempt: last?.connection === connection ? (last?.attempt ?? null) : null,
+    note: status === 410 ? GONE : "",
   });
 }
 
+// A fault is a badge on the row that it struck; one that struck no row has a row of its own.
 function takeFault(timeline, happening) {
   const { entry, at, connection } = happening;
   const spec = text(entry.fault ?? "fault");
   const detail = text(entry.detail ?? "");
-  const attempt = struckBy(happening, detail);
-  (attempt ?? connection)?.faults.push({ at, spec, detail });
-  if (spec.startsWith("drop")) dropped(happening, detail);
-  timeline.row(happening, {
-    to: happening.player,
-    type: `fault ${spec}`,
-    outcome: "warn",
-    note: detail,
-    attempt,
-  });
+  const row = struckRow(timeline, happening, detail);
+  if (spec.startsWith("ghost") && connection) {
+    // Its $disconnect is skipped: no other entry tells of its end.
+    connection.closed ??= { at, code: 1006, reason: "" };
+    timeline.close(happening.game, connection);
+  }
+  if (!row) {
+    const added = timeline.row(happening, { from: happening.player, to: happening.player, type: `fault ${spec}`, outcome: "warn", note: detail });
+    added.faults.push({ spec, detail });
+    return;
+  }
+  row.faults.push({ spec, detail });
+  timeline.addTo(row, entry);
+  if (spec.startsWith("drop")) {
+    Object.assign(row, { outcome: "bad", note: "dropped" });
+    noLongerAwaited(happening.game, row);
+  } else if (/^(delay|reorder)/.test(spec) && row.outcome === "pending") {
+    row.note = "held back";
+  }
 }
 
-function dropped({ game, connection }, type) {
-  const row = game._lastSentBy.get(connection?.id);
-  if (row?.type !== type || row.outcome !== "pending") return;
-  Object.assign(row, { outcome: "bad", note: "dropped" });
-  noLongerAwaited(game, row);
+function struckRow(timeline, { game, connection, entry, player }, detail) {
+  const known = timeline._requests.get(entry.requestId);
+  if (known) return known;
+  if (detail === "$connect") return connection?.row ?? null;
+  // A fault of a connection's @connections requests struck the message on its way there.
+  if (detail.startsWith("@connections")) return onItsWay(game, player);
+  const last = game._lastSentBy.get(connection?.id);
+  return last?.type === detail.split(",", 1)[0] ? last : null;
+}
+
+function onItsWay({ rows }, player) {
+  // It came a moment ago: do not search a long game.
+  const recent = rows.slice(-MAX_BACK);
+  return recent.findLast((row) => row.kind === "message" && row.target === player && row.outcome === "pending") ?? null;
 }
 
 // A dropped or refused message is not posted: the next delivery of its type is another message.
@@ -333,29 +284,55 @@ function noLongerAwaited(game, row) {
   else game._pending.delete(key);
 }
 
-// The attempt that a fault struck; null if it struck the connection itself. A host has no attempt
-// of its own: its last message decides.
-function struckBy({ connection, game }, detail) {
-  const last = game._lastSentBy.get(connection?.id);
-  if (last?.attempt && detail.startsWith(last.type)) return last.attempt;
-  if (connection?.attempt) return connection.attempt;
-  const isOfConnection = detail === "" || detail.startsWith("$");
-  return isOfConnection ? null : (game.rows.at(-1)?.attempt ?? null);
+/** States of an RTCPeerConnection that are good or bad news. */
+const NEWS = { __proto__: null, connected: "ok", completed: "ok", open: "ok", failed: "bad", disconnected: "warn", error: "bad" };
+
+// A report of the probe is a row on the lane of its page.
+function takeProbe(timeline, happening) {
+  const { entry } = happening;
+  const [type, note, outcome] = sentenceOf(entry);
+  const lane = happening.player ?? (typeof entry.playerId === "string" ? entry.playerId : null);
+  timeline.row(happening, { from: lane, to: lane, type, note, outcome, player: lane });
 }
 
-/** Add a gap: attempts in progress may have continued in the missing entries. */
+function sentenceOf(entry) {
+  const error = entry.error && typeof entry.error === "object" ? `${text(entry.error.name ?? "")}: ${text(entry.error.message ?? "")}` : "";
+  const took = Number.isFinite(entry.ms) ? `${Math.round(entry.ms)} ms` : "";
+  switch (entry.event) {
+    case "call":
+      return [`${text(entry.call ?? "call")}${error ? " failed" : ""}`, error || [text(entry.about ?? ""), took].filter(Boolean).join(" · "), error ? "bad" : "info"];
+    case "state":
+      return [`${text(entry.of ?? "state")}: ${text(entry.state ?? "")}`, took, NEWS[entry.state] ?? "info"];
+    case "channel":
+      return [`data channel ${text(entry.state ?? "")}`, [text(entry.label ?? ""), error].filter(Boolean).join(" · "), NEWS[entry.state] ?? "info"];
+    case "candidate":
+      return [entry.type === "end" ? "gathered all candidates" : "gathered a candidate", [text(entry.type ?? ""), text(entry.protocol ?? "")].filter(Boolean).join(" · "), "info"];
+    case "icecandidateerror":
+      return ["icecandidateerror", [entry.code, entry.text, entry.url].filter(Boolean).map(text).join(" · "), "warn"];
+    case "pair":
+      return ["selected pair", [entry.local, entry.remote].map((end) => [text(end?.type ?? ""), text(end?.protocol ?? "")].join("/")).join(" – "), "ok"];
+    case "checks":
+      return ["checks", `${number(entry.pairs)} pairs, ${number(entry.requestsSent)} sent, ${number(entry.responsesReceived)} answered`, "info"];
+    case "error":
+      return ["page error", `${text(entry.name ?? "Error")}: ${text(entry.message ?? "")} ${text(entry.where ?? "")}`.trim(), "bad"];
+    case "socket":
+      return [`socket ${text(entry.state ?? "")}`, [entry.code, entry.reason].filter(Boolean).map(text).join(" "), entry.state === "error" ? "bad" : "info"];
+    case "created":
+      return ["new RTCPeerConnection", [text(entry.policy ?? ""), Array.isArray(entry.servers) ? entry.servers.map(text).join(", ") : ""].filter(Boolean).join(" · "), "info"];
+    case "lost":
+      return ["probe", `${number(entry.count)} events were not sent`, "warn"];
+    default:
+      return [text(entry.event ?? "probe"), "", "info"];
+  }
+}
+
+/** Add a gap, whose missing entries may belong to any game. */
 export function takeGap(timeline, happening) {
-  const { entry, at, game } = happening;
-  const dropped = number(entry.dropped);
-  game.gap = { at, dropped };
-  game.attempts.interrupted(game.gap, (attempt) => {
-    const world = { now: at, ended: false, games: timeline.games, game };
-    return ["ok", "waiting"].includes(judge(attempt, world).state);
-  });
+  const { entry } = happening;
   timeline.row(happening, {
     type: "gap",
     outcome: "warn",
-    note: [`${many(dropped, "entry", "entries")} missing`, text(entry.why ?? "")].filter(Boolean).join(": "),
+    note: [`${many(number(entry.dropped), "entry", "entries")} missing`, text(entry.why ?? "")].filter(Boolean).join(": "),
   });
 }
 

@@ -4,7 +4,7 @@
 // arrow if there is no other row of its game between arrival and delivery, else two arrows, so
 // that the diagram always shows the order.
 
-import { Attempts, HOST } from "./handshake.js";
+import { HOST } from "./handshake.js";
 import { TAKERS, takeGap, takeUnknown, text } from "./takers.js";
 
 export class Game {
@@ -13,14 +13,12 @@ export class Game {
     /** Lanes in order of appearance; HOST is always the first, even if it never connects. */
     this.lanes = [{ name: HOST, open: new Set(), spans: [] }];
     this.rows = [];
-    this.attempts = new Attempts(this);
-    this.hosts = new Map();
-    /** The last gap in the trace: `{at, dropped}`. */
-    this.gap = null;
+    /** The rows in the order of their entries. */
+    this.added = [];
     /** True once a handshake message was sent; other handlers have protocols of their own. */
     this.hasSignals = false;
-    /** True once a player's message was delivered to another player. */
-    this.hasMesh = false;
+    /** Number of attempts by state, as the emulator judges them. */
+    this.states = {};
     /** Number of changes; views compare it to find out if they are up to date. */
     this.version = 0;
     this.lastAt = 0;
@@ -43,18 +41,6 @@ export class Game {
     return this.lanes.filter((lane) => lane.open.size > 0).map((lane) => lane.name);
   }
 
-  /** Connections that were HOST, and not closed, at a time. */
-  hostsAt(at) {
-    return [...this.hosts.values()].filter(
-      (each) => each.connectAt <= at && (each.closed === null || each.closed.at > at),
-    );
-  }
-
-  /** True if players connect to each other and there was no host. */
-  get isHostless() {
-    return this.hasMesh && !this.wasHere(HOST);
-  }
-
   wasHere(name) {
     return this._lanes.has(name) && (name !== HOST || this.lanes[0].spans.length > 0);
   }
@@ -66,6 +52,9 @@ export class Timeline {
     this.connections = new Map();
     this.lastAt = 0;
     this.count = 0;
+    /** Rows by the numbers of their entries. */
+    this.rowOf = new Map();
+    this.span = { first: Infinity, last: -1 };
     this._requests = new Map();
     /** The last gap in the trace, `{entry, at}`. */
     this._gap = null;
@@ -75,6 +64,10 @@ export class Timeline {
   add(entry) {
     if (!entry || typeof entry !== "object" || typeof entry.kind !== "string") return;
     this.count += 1;
+    if (Number.isFinite(entry.n)) {
+      this.span.first = Math.min(this.span.first, entry.n);
+      this.span.last = Math.max(this.span.last, entry.n);
+    }
     const at = Number.isFinite(entry.at) ? entry.at : this.lastAt;
     this.lastAt = Math.max(this.lastAt, at);
     if (entry.kind === "gap") {
@@ -126,17 +119,33 @@ export class Timeline {
     let connection = this.connections.get(id);
     if (!connection) {
       connection = { id, player: null, game: null, connectAt: at, openedAt: null, isOpen: false };
-      Object.assign(connection, { refused: null, closed: null, row: null, attempt: null, faults: [] });
+      Object.assign(connection, { refused: null, closed: null, row: null });
       this.connections.set(id, connection);
     }
     if (entry.playerId !== undefined) connection.player ??= text(entry.playerId);
     if (entry.gameId !== undefined) connection.game ??= text(entry.gameId);
+    // A refused client may have put its game into another parameter of the URL, or no player.
+    const query = entry.kind === "connect" ? entry.event?.queryStringParameters : null;
+    for (const [key, value] of Object.entries(query ?? {})) {
+      if (/^player(_?id|_?name)?$/i.test(key)) connection.player ??= text(value);
+      if (/^game(_?id)?$/i.test(key)) connection.game ??= text(value);
+    }
     // Other handlers may not require a playerId: use the connection id.
     connection.name = connection.player ?? `#${id.slice(0, 6)}`;
     return connection;
   }
 
-  /** Add a row; `delta` is the time since the previous row of the same attempt. */
+  /** Add another entry to a row. */
+  addTo(row, entry) {
+    row.entries.push(entry);
+    this.rowOf.set(entry.n, row);
+  }
+
+  /**
+   * Add a row; `attempt`, and `delta`, the time since its previous row, come with the verdicts.
+   *
+   * Reports of the probe come a little late: their rows go to their place in time.
+   */
   row(happening, more) {
     const { entry, at, game, connection } = happening;
     const row = {
@@ -154,18 +163,18 @@ export class Timeline {
       delta: null,
       deliveredAt: null,
       relay: false,
+      faults: [],
       player: happening.player,
       connection,
       entries: [entry],
       ...more,
     };
-    game.rows.push(row);
-    if (row.attempt) {
-      const before = row.attempt.rows.at(-1);
-      row.delta = before ? at - before.at : null;
-      row.attempt.rows.push(row);
-      row.attempt.lastAt = at;
-    }
+    this.rowOf.set(entry.n, row);
+    let place = game.rows.length;
+    while (entry.kind === "probe" && place > 0 && game.rows[place - 1].at > at) place -= 1;
+    game.rows.splice(place, 0, row);
+    game.added.push(row);
+    for (let index = place; index < game.rows.length; index += 1) game.rows[index].index = index;
     return row;
   }
 
@@ -177,7 +186,13 @@ export class Timeline {
     lane.open.add(connection.id);
     connection.isOpen = true;
     if (lane.open.size === 1) lane.spans.push({ from: game.rows.length, to: null });
-    if (player === HOST) game.hosts.set(connection.id, connection);
+  }
+
+  /** Close a connection whose end has no entry. */
+  gone(connection) {
+    const game = this._gameOf(text(connection.game ?? ""), null);
+    this.close(game, connection);
+    game.version += 1;
   }
 
   close(game, connection) {

@@ -36,8 +36,35 @@ const OUTCOMES = { __proto__: null, ok: "delivered", bad: "failed", warn: "warni
 // Recordings may hold any kind.
 const ACCEPTED = { __proto__: null, connect: "accepted", open: "accepted", authorizer: "allowed", management: "done" };
 
+/** True for a message whose arrow ends at the gateway, because its delivery is another row. */
+const isSplit = (row) => row.kind === "message" && !row.relay && row.deliveredAt !== null && row.deliveredAt !== undefined;
+
 /** The outcome of a row as text. */
-export const outcomeOf = ({ outcome, kind }) => (outcome === "ok" && ACCEPTED[kind]) || (OUTCOMES[outcome] ?? "");
+export function outcomeOf(row) {
+  if (isSplit(row)) return `received; delivered ${delta(row.deliveredAt - row.at).slice(1)} later`;
+  return (row.outcome === "ok" && ACCEPTED[row.kind]) || (OUTCOMES[row.outcome] ?? "");
+}
+
+/** The outcome of a row and its note, without saying one thing twice. */
+export function saidOf(row) {
+  const outcome = outcomeOf(row);
+  return [outcome, noteOf(row)].filter(Boolean).join(": ");
+}
+
+/** The text in the diagram's column of outcomes; empty if the arrow tells it. */
+export function resultOf(row) {
+  if (isSplit(row)) return saidOf(row);
+  const note = noteOf(row);
+  if (note !== "") return note;
+  if (row.kind === "disconnect" && row.outcome === "bad") return closeMeaning(Number(row.type.split(" ")[1]));
+  return row.kind === "message" && row.outcome !== "ok" ? (OUTCOMES[row.outcome] ?? "") : "";
+}
+
+// The note of a message may be its outcome once more.
+function noteOf(row) {
+  const note = row.note ?? "";
+  return note === "delivered" || note === outcomeOf(row) ? "" : note;
+}
 
 const CLOSES = {
   __proto__: null,

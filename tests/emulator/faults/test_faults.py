@@ -17,7 +17,14 @@ from poker_signal.emulator.aws.events import (
     message_event,
 )
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import Forward, NotInvokable, Result, Returned, Running
+from poker_signal.emulator.aws.results import (
+    Dropped,
+    Forward,
+    NotInvokable,
+    Result,
+    Returned,
+    Running,
+)
 from poker_signal.emulator.aws.throttling import LimitExceeded
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.faults.faults import Faults
@@ -35,9 +42,14 @@ BOB = ALICE._replace(connection_id="b", label=Label("Bob"))
 OK = Returned({"statusCode": 200})
 
 
-def message(type_: str) -> Any:
+def message(type_: str, request_id: str = "r") -> Any:
     """Return the event of a message."""
-    return message_event(ALICE, "$default", json.dumps({"type": type_}), "r", "m", 0)
+    return message_event(ALICE, "$default", json.dumps({"type": type_}), request_id, "m", 0)
+
+
+def struck(fault: str, detail: str, effect: str, **more: Any) -> Fault:
+    """Return the entry of a strike at Alice, at the start."""
+    return Fault(1_700_000_000_000, ALICE, fault, detail, effect, **more)
 
 
 CONNECT = connect_event(ALICE, Request("GET", "/prod", [], "::1"), "r", "t", 0)
@@ -94,11 +106,76 @@ class Bench:
 
 
 def test_a_dropped_message_never_reaches_the_function() -> None:
-    """Only the first offer is dropped, and API Gateway gets a 200."""
+    """Only the first offer is dropped; the result and the entry name the fault."""
     bench = Bench("drop:offer#1")
-    assert bench.invoke(message("offer")) == OK
+    assert bench.invoke(message("offer", "r1")) == Dropped("drop:offer#1")
     assert bench.calls_of("answer", "offer") == [(0, "answer"), (0, "offer")]
-    assert bench.told == [Fault(1_700_000_000_000, ALICE, "drop:offer#1", "offer")]
+    body = '{"type": "offer"}'
+    assert bench.told == [
+        struck("drop:offer#1", "offer", "dropped", request_id="r1", body=body),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("spec", "effect", "until_s"),
+    [
+        ("delay:offer=6s", "held for 6 s", 6),
+        ("reorder", "held for up to 50 ms", None),
+        ("cold-start:offer=1.8s", "held for 1.8 s", 1.8),
+        ("duplicate:offer", "invoked once more", None),
+        ("integration-error:@Alice", "no function is invoked", None),
+    ],
+)
+def test_a_strike_names_the_message_and_its_effect(
+    spec: str, effect: str, until_s: float | None
+) -> None:
+    """Those that delay say at once until when."""
+    bench = Bench(spec)
+    bench.invoke(message("offer", "r1"))
+    bench.invoke(CONNECT)
+    (told,) = bench.told
+    assert isinstance(told, Fault)
+    assert (told.effect, told.request_id, told.body) == (effect, "r1", '{"type": "offer"}')
+    if until_s is not None:
+        assert told.until_ms == 1_700_000_000_000 + round(until_s * 1000)
+    elif spec == "reorder":
+        assert told.until_ms is not None
+        assert 0 <= told.until_ms - told.at_ms <= 50
+    assert bench.faults.struck() == {spec: 1}
+
+
+def test_a_player_selects_the_messages_that_it_sends() -> None:
+    """Neither handshakes nor messages of others, whatever their types are."""
+    bench = Bench("drop:@Alice", "delay:@Bob=1s")
+    assert bench.invoke(CONNECT) == bench.invoke(DISCONNECT) == OK
+    assert bench.invoke(message("Alice")) == Dropped("drop:@Alice")
+    assert isinstance(bench.invoke(message("offer"), BOB), Running)
+    assert bench.faults.struck() == {"drop:@Alice": 1, "delay:@Bob=1s": 1}
+
+
+def test_strikes_are_counted_from_when_a_fault_is_added() -> None:
+    """A fault that never struck is named with the number of events that it could have struck."""
+    bench = Bench("drop:offer#3", "gone:Bob", "index-lag=1s")
+    bench.calls_of("offer", "answer", "offer")
+    assert bench.faults.struck() == {"drop:offer#3": 0, "gone:Bob": 0, "index-lag=1s": 0}
+    bench.faults.finds(BOB)
+    bench.faults.tell_of_lag()
+    assert bench.faults.struck() == {"drop:offer#3": 0, "gone:Bob": 1, "index-lag=1s": 1}
+    assert bench.faults.never_struck() == {
+        "drop:offer#3": "drop:offer#3 never struck: 2 messages of type offer were sent"
+    }
+    bench.faults.remove("gone:Bob")
+    bench.faults.add("gone:Bob")
+    assert bench.faults.struck()["gone:Bob"] == 0
+
+
+def test_types_are_checked_where_they_are_known() -> None:
+    """At any time; without types, handlers may have any."""
+    faults = Faults(types={"bet", "fold"})
+    faults.add("drop:bet")
+    with pytest.raises(BadFault, match="there is no message type offer;"):
+        faults.add("drop:offer")
+    Faults(["drop:anything"])
 
 
 @pytest.mark.parametrize("kind", ["delay", "cold-start"])
@@ -140,7 +217,7 @@ def test_what_is_no_message_of_ours_can_be_lost_as_well(body: str) -> None:
     """No text that a peer sends makes a fault raise an exception."""
     bench = Bench("drop")
     event = message_event(ALICE, "$default", body, "r", "m", 0)
-    assert bench.invoke(event) == OK
+    assert bench.invoke(event) == Dropped("drop")
     assert bench.function.calls == []
 
 
@@ -189,7 +266,8 @@ def test_a_slow_write_stores_at_once_and_answers_late() -> None:
     assert results == []
     bench.clock.advance(0.001)
     assert results == [OK]
-    assert bench.told == [Fault(1_700_000_000_000, ALICE, "slow-write:Alice=3s", "$connect")]
+    late = struck("slow-write:Alice=3s", "$connect", "answered 3 s later", request_id="r")
+    assert bench.told == [late._replace(until_ms=late.at_ms + 3000)]
 
 
 def test_gone_and_throttled_are_about_one_players_connections() -> None:
@@ -320,8 +398,8 @@ async def test_an_update_that_fails_loses_no_message(clock: VirtualClock, record
         await settle(alice)
         clock.advance(1)
         assert (await hear(alice))["type"] == "ice-candidate"
-    assert [(r.outcome, r.type) for r in records if r.kind == "fault"] == [
-        ("UpdateItem: 500", "fail-update#1")
+    assert [r.outcome for r in records if r.kind == "fault"] == [
+        "an update of a row fails (fail-update#1)"
     ]
 
 

@@ -110,7 +110,15 @@ def test_a_failed_update_notes_nothing() -> None:
         memory.table.reach(ConnectionId("h"), alice)
         assert memory.table.row(ConnectionId("h")) == HOST._replace(reached=reached)
     told = [entry for _, entry in memory.trace.since(0)]
-    assert told == [Fault(memory.clock.now_ms(), None, "fail-update#1", "UpdateItem: 500")]
+    assert told == [
+        Fault(
+            memory.clock.now_ms(),
+            None,
+            "fail-update#1",
+            "UpdateItem: 500",
+            "an update of a row fails",
+        )
+    ]
 
 
 def test_a_failed_update_does_not_reach_dynamodb() -> None:

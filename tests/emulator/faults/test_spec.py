@@ -20,6 +20,11 @@ UNDERSTOOD = {
     "miss-disconnect=1/2": Spec("", "miss-disconnect", every=2),
     "gone:A%3DB%23 %25": Spec("", "gone", "A=B# %"),
     "gone:Zoë 🂡": Spec("", "gone", "Zoë 🂡"),
+    "gone:@offer": Spec("", "gone", "offer"),
+    "ghost:@@%23": Spec("", "ghost", "@#"),
+    "gone:%40Zoë": Spec("", "gone", "@Zoë"),
+    "drop:@Alice": Spec("", "drop", sender="Alice"),
+    "delay:@HOST#2=1s": Spec("", "delay", sender="HOST", nth=2, duration_s=1),
     "index-lag=800ms": Spec("", "index-lag", duration_s=0.8),
     "cold-start=1.8s": Spec("", "cold-start", duration_s=1.8),
     "integration-error=5%": Spec("", "integration-error", share=0.05),
@@ -38,6 +43,10 @@ def test_a_fault_is_understood(text: str) -> None:
         ("", "there is no fault ''; there are drop, delay, reorder"),
         ("drop:", "after the colon comes a message's type, $connect or $disconnect"),
         ("gone:", "after the colon comes a player's name"),
+        ("gone:@", "after @ comes a player's name"),
+        ("drop:@#1", "after @ comes a player's name (# as %23, = as %3D); as in drop:offer#1"),
+        ("gone:offer#2", "if a player has that name: gone:@offer#2"),
+        ("ghost:ice-candidate", "a type of messages, and ghost strikes players"),
         ("drop:$default", "the only routes are $connect and $disconnect"),
         ("drop:$connect", "a handshake is always answered"),
         ("drop:offer#0", "after # comes a number from 1; as in drop:offer#1"),
@@ -59,6 +68,27 @@ def test_what_is_wrong_is_said_with_what_is_allowed(text: str, what: str) -> Non
     with pytest.raises(BadFault, match=re.escape(what)) as bad:
         parse(text)
     assert str(bad.value).startswith(f"{text}: ")
+
+
+TYPES = ("ice-candidate", "join", "offer")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("drop:ofer", "ofer; did you mean offer? types: ice-candidate, join, offer"),
+        ("drop:Offer#1", "Offer; did you mean offer? types:"),
+        ("delay:candidate=1s", "candidate; did you mean ice-candidate? types:"),
+        ("drop:Alice", "Alice; messages of a player: drop:@Alice; types:"),
+    ],
+)
+def test_a_type_that_does_not_exist_is_refused_where_types_are_known(text: str, what: str) -> None:
+    """A fault that can never strike would make a test pass that tests nothing."""
+    with pytest.raises(BadFault, match=re.escape(f"{text}: there is no message type {what}")):
+        parse(text, TYPES)
+    assert parse(text).selector == text.partition(":")[2].partition("#")[0].partition("=")[0]
+    for known in ("drop:offer", "drop:$disconnect", "drop:@ofer", "gone:ofer", "drop"):
+        parse(known, TYPES)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -206,16 +206,25 @@ async def test_faults_are_added_and_removed(emulator: Emulator) -> None:
         told = await ask(emulator, method, "/api/faults", body)
         return told.status, told.json
 
-    assert await fault("GET") == (200, {"active": []})
-    assert await fault("POST", {"spec": "drop:offer"}) == (200, {"active": ["drop:offer"]})
-    assert emulator.faults.active() == ["drop:offer"]
+    none: Any = {"active": [], "struck": {}}
+    assert await fault("GET") == (200, none)
+    added = {"active": ["drop:ping"], "struck": {"drop:ping": 0}}
+    assert await fault("POST", {"spec": "drop:ping"}) == (200, added)
+    assert emulator.faults.active() == ["drop:ping"]
+    async with peer(emulator, "Alice") as alice:
+        for type_ in ("ping", "ping", "join"):
+            await tell(alice, type=type_)
+        assert (await hear(alice))["type"] == "error"
+    assert (await fault("GET"))[1]["struck"] == {"drop:ping": 2}
     status, told = await fault("POST", {"spec": "nonsense"})
     assert (status, "nonsense" in told["message"]) == (400, True)
-    assert await fault("DELETE", {"spec": "drop:offer"}) == (200, {"active": []})
-    assert (await fault("DELETE", {"spec": "drop:offer"}))[0] == 400
+    status, told = await fault("POST", {"spec": "drop:ofer"})
+    assert (status, "did you mean offer?" in told["message"]) == (400, True)
+    assert await fault("DELETE", {"spec": "drop:ping"}) == (200, none)
+    assert (await fault("DELETE", {"spec": "drop:ping"}))[0] == 400
     assert (await fault("PUT"))[0] == 405
     # Without faults the answer is 404, and the page shows no panel.
-    about = About("ws://x", "127.0.0.1", None, Settings())
+    about = About("ws://x", "http://x", "127.0.0.1", None, Settings())
     inspector = Inspector(None, Trace(), about)  # type: ignore[arg-type]
     told_: list[Answer] = []
     request = Request("GET", "/_inspect/api/faults", [("Host", "localhost")], "127.0.0.1")

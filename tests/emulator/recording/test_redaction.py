@@ -145,3 +145,28 @@ def test_a_long_text_of_almost_addresses_takes_no_longer_than_it_has_characters(
         assert redaction.text(text)
     # A tenth of a second per piece is enough; backtracking would take minutes.
     assert time.process_time() - start < 10
+
+
+def test_a_report_of_the_probe_is_redacted() -> None:
+    """Names of servers, addresses and credentials in its texts are replaced; the rest stays."""
+    report = {
+        "n": 1,
+        "at": 2,
+        "kind": "probe",
+        "playerId": "Anna",
+        "pc": "1.1",
+        "ufrag": "F7gI",
+        "event": "icecandidateerror",
+        "url": "turns:relay.example.org:443",
+        "text": "no route to 192.168.1.23",
+        "error": {"name": "SyntaxError", "message": "turn:u:p@relay.example.org?credential=SECRET"},
+    }
+    found = redacted(report)
+    assert "SECRET" not in json.dumps(redacted(report, keep_addresses=True))
+    assert found == {
+        **report,
+        "url": "turns:host-1.invalid:443",
+        "text": "no route to 10.0.0.1",
+        "error": found["error"],
+    }
+    assert "SECRET" not in found["error"]["message"]

@@ -1,6 +1,7 @@
 """The console's lines: aligned, escaped, and without a delay for the signaling."""
 
 import io
+import math
 import os
 import re
 import threading
@@ -13,7 +14,15 @@ from poker_signal.emulator.aws.events import Facts, Label
 from poker_signal.emulator.aws.results import Raised, Report, Returned
 from poker_signal.emulator.terminal import escape
 from poker_signal.emulator.trace.console import MAX_LINES_PER_S, Console, banner, format_line
-from poker_signal.emulator.trace.entries import Entry, Finished, Forwarded, Kept, Posted, Received
+from poker_signal.emulator.trace.entries import (
+    Entry,
+    Fault,
+    Finished,
+    Forwarded,
+    Kept,
+    Posted,
+    Received,
+)
 from poker_signal.emulator.trace.summary import Record, record_of
 
 JOIN = Record(1_707_503_008_112, "message", "delivered", "GAME01", "Alice", "HOST", "join", 48)
@@ -34,6 +43,31 @@ def test_a_line_says_who_said_what_to_whom_and_what_became_of_it() -> None:
     wider = {"Al": 0, "莊家": -2, "Zoë": 0, "Zoe\N{COMBINING DIAERESIS}": 1, "莊 🂡": -1}
     columns = {format_line(JOIN._replace(who=name)).index("join") - wider[name] for name in wider}
     assert columns == {line.index("join")}
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        JOIN._replace(type="integration-error:offer"),
+        JOIN._replace(type="x" * 300),
+        JOIN._replace(type="\x00" * 300),
+        JOIN._replace(game="check-5d1b6b46"),
+        JOIN._replace(who="Alexandria the Great"),
+        JOIN._replace(size=None),
+        JOIN._replace(outcome="dropped (drop:ice-candidate#12=50%)"),
+    ],
+    ids=lambda record: f"{record.game} {record.type[:30]}",
+)
+def test_a_long_cell_does_not_move_the_columns_after_it(record: Record) -> None:
+    """It takes their space first; a type, which a peer may send at any length, is cut."""
+    assert format_line(record).index(f"  {record.outcome}") == format_line(JOIN).index(
+        "  delivered"
+    )
+
+
+def test_the_time_until_the_outcome_is_told() -> None:
+    """The line itself has the time at which the message came."""
+    assert format_line(JOIN._replace(after_ms=6005)).endswith("  delivered after 6 s")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +217,82 @@ def test_a_reader_that_is_gone_stops_nothing(closed: bool) -> None:
             stream.close()
 
 
+GONE = Fault(RECEIVED.at_ms, FACTS, "gone:Alice", "@connections: 410", "@connections answers 410")
+HELD = Fault(
+    RECEIVED.at_ms, FACTS, "delay:join=6s", "join", "held for 6 s", "r", RECEIVED.body, 6005
+)
+
+
+def told_of_strikes(text: str) -> list[str]:
+    """Return the type and the outcome of each line."""
+    return [" ".join(line.split()[4:]) for line in text.splitlines()]
+
+
+@pytest.mark.usefixtures("patient")
+def test_strikes_of_a_batch_are_one_line_with_their_number() -> None:
+    """A fault at another player, or with another effect, has a line of its own."""
+    others = GONE._replace(facts=FACTS._replace(label=Label("Bob", "GAME01")))
+    text = shown(*[GONE] * 2, JOINED, *[GONE] * 14, others, HELD, HELD._replace(until_ms=7))
+    assert told_of_strikes(text) == [
+        "fault @connections answers 410 (gone:Alice) x 16",
+        "> HOST join 15 B delivered",
+        "fault @connections answers 410 (gone:Alice)",
+        "> HOST join held for 6 s (delay:join=6s) x 2",
+    ]
+    # The message's own line tells that it was dropped.
+    dropped = HELD._replace(fault="drop:join", effect="dropped")
+    assert shown(dropped, JOINED) == shown(JOINED)
+    assert shown(HELD, colour=True).startswith("\x1b[33m")
+
+
+def test_the_first_strike_is_told_at_once_and_the_others_are_counted() -> None:
+    """Their number is told within a second, or at the end."""
+    lines = module.TextLines(io.StringIO(), colour=False, verbose=False)
+    words = "fault @connections answers 410 (gone:Alice)"
+
+    def batch(now_s: float, *entries: Entry) -> list[str]:
+        return told_of_strikes("".join(lines.of_all(iter(entries), now_s)))
+
+    assert (batch(10, GONE), lines.rest_s(10)) == ([words], None)
+    assert (batch(10.25, GONE, GONE), lines.rest_s(10.25)) == ([], 0.75)
+    assert (batch(10.5, GONE), lines.rest_s(10.5)) == ([], 0.5)
+    assert (batch(11), lines.rest_s(11)) == ([f"{words} x 3 more"], None)
+    # After a second without a strike, the next one is told at once again.
+    assert batch(12) == []
+    assert batch(12.5, GONE) == [words]
+    assert batch(12.6, GONE) == []
+    assert batch(math.inf) == [f"{words} x 1 more"]
+
+
+def test_counted_strikes_are_told_though_nothing_else_comes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The writer thread writes again by itself."""
+    held = Held()
+    monkeypatch.setattr(module, "BATCH_S", 0)
+    monkeypatch.setattr(module, "TELL_COUNTED_S", 0.05)
+    console = Console(held, colour=False)
+    console.observe(GONE)
+    assert held.asked.acquire(timeout=10)
+    console.observe(GONE)
+    held.may_go_on.release()
+    assert held.asked.acquire(timeout=10)
+    held.may_go_on.release()
+    console.close(timeout_s=10)
+    assert told_of_strikes(held.getvalue())[1].endswith(" x 1 more")
+
+
+def test_strikes_do_not_become_lines_while_a_reader_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Above MAX_ENTRIES, other entries do."""
+    monkeypatch.setattr(module, "BATCH_S", 1000)
+    monkeypatch.setattr(module, "MAX_ENTRIES", 1)
+    assert told_of_strikes(shown(JOINED, *[GONE] * 5))[1:] == [
+        "fault @connections answers 410 (gone:Alice) x 5"
+    ]
+
+
 def counted(text: str) -> int:
     """Return the number of messages not shown, the sum of all lines that report some."""
     return sum(map(int, re.findall("… ([0-9]+) more messages delivered\n", text)))
@@ -235,6 +345,13 @@ def test_the_banner_says_what_to_paste_and_how_to_trust_the_certificate() -> Non
     assert f'const SIGNALING_URL = "{urls[0]}";' in text
     assert urls[2] in text
     assert "trust" not in text
+    assert "faults" not in text
+    faults = [("drop:offer#1", "message no. 1 of type offer is dropped"), ("gone", "410")]
+    assert banner(*urls, "1.2.3", None, None, faults).endswith(
+        "Ctrl-C\n"
+        "  faults                  drop:offer#1  message no. 1 of type offer is dropped\n"
+        "                          gone          410\n\n"
+    )
     text = banner(*urls, "1.2.3", Path("authority.pem"), Path("poker-signal.toml"))
     assert "NODE_EXTRA_CA_CERTS=authority.pem" in text
     assert "  options come from       poker-signal.toml\n" in text

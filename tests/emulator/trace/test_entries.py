@@ -14,6 +14,7 @@ from poker_signal.emulator.aws.events import (
 )
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import (
+    Dropped,
     NotInvokable,
     Raised,
     Report,
@@ -31,6 +32,7 @@ from poker_signal.emulator.trace.entries import (
     Managed,
     Opened,
     Posted,
+    Probed,
     Received,
     RequestRefused,
     Unrouted,
@@ -52,6 +54,17 @@ JOIN = '{"type":"join","senderId":"Bob","payload":{"code":1}}'
 UNDELIVERED = '{"type":"undelivered","payload":{"code":"TARGET_NOT_FOUND"}}'
 ASKED, CLOSED = Asked(7, FACTS, "connect", CONNECT), Closed(7, FACTS, GONE)
 OK = Returned({"statusCode": 200})
+
+
+QUOTING = {
+    "name": "OperationError",
+    "message": "Failed to parse SessionDescription. c=IN IP4 192.168.1.23 Expect line: o=",
+}
+
+
+def probed(**members: Any) -> Probed:
+    """Return a report of the probe."""
+    return Probed(5, FACTS, FACTS.label, members, 0)
 
 
 def received(body: str) -> Received:
@@ -107,9 +120,36 @@ ZOE: dict[str, Any] = {"game": "G1", "who": "Zoë"}
         (Managed(5, FACTS, ID, "POST", 200, "OK", 3), "management",
          {"method": "POST", "status": 200, "size": 3},
          Record(5, "management", "200 OK", "G1", "", "Zoë", "@POST", 3), ID),
-        (Fault(5, FACTS, "drop:offer", "dropped"), "fault",
-         {"fault": "drop:offer", "detail": "dropped"},
-         Record(5, "fault", "dropped", **ZOE, type="drop:offer"), ID),
+        (Fault(5, FACTS, "gone", "@connections: 410", "@connections answers 410"), "fault",
+         {"fault": "gone", "detail": "@connections: 410", "effect": "@connections answers 410"},
+         Record(5, "fault", "@connections answers 410 (gone)", **ZOE, fault="gone"), ID),
+        (Fault(5, FACTS, "delay:offer=6s", "offer", "held for 6 s", "r", OFFER, 6005), "fault",
+         {"fault": "delay:offer=6s", "detail": "offer", "effect": "held for 6 s",
+          "requestId": "r", "until": 6005},
+         Record(5, "fault", "held for 6 s (delay:offer=6s)", **ZOE, whom="Bob", type="offer",
+                size=52, fault="delay:offer=6s"), ID),
+        (Fault(5, FACTS, "drop:$disconnect", "$disconnect", "dropped", "r"), "fault",
+         {"fault": "drop:$disconnect", "detail": "$disconnect", "effect": "dropped",
+          "requestId": "r"},
+         Record(5, "fault", "dropped (drop:$disconnect)", **ZOE, type="$disconnect",
+                fault="drop:$disconnect"), ID),
+        # The message's own line tells that it was dropped.
+        (Fault(5, FACTS, "drop:offer", "offer", "dropped", "r", OFFER), "fault",
+         {"fault": "drop:offer", "detail": "offer", "effect": "dropped", "requestId": "r"},
+         None, ID),
+        (Finished(5, received(OFFER), Dropped("drop:offer")), "return",
+         {"requestId": "r", "of": "message", "ms": 0, "outcome": "dropped", "fault": "drop:offer"},
+         Record(5, "message", "dropped (drop:offer)", **ZOE, whom="Bob", type="offer", size=52,
+                fault="drop:offer"), f"{ID} $default 0 ms"),
+        # From a tenth of a second on, the line has the time until the outcome.
+        (Finished(104, received(OFFER), OK), "return",
+         {"requestId": "r", "of": "message", "ms": 99, "result": {"statusCode": 200}},
+         Record(5, "message", "200", **ZOE, whom="Bob", type="offer", size=52),
+         f"{ID} $default 99 ms"),
+        (Finished(105, received(OFFER), OK), "return",
+         {"requestId": "r", "of": "message", "ms": 100, "result": {"statusCode": 200}},
+         Record(5, "message", "200", **ZOE, whom="Bob", type="offer", size=52, after_ms=100),
+         f"{ID} $default 100 ms"),
         (Finished(9, received(OFFER), OK), "return",
          {"requestId": "r", "of": "message", "ms": 4, "result": {"statusCode": 200}},
          Record(5, "message", "200", **ZOE, whom="Bob", type="offer", size=52),
@@ -155,7 +195,8 @@ def test_an_entry_is_a_json_object_and_at_most_one_line(
          Record(5, "management", "403 Forbidden", type="@GET", size=0), ""),
         (RequestRefused(5, None, "GET", "/x", 403, "Forbidden"), {},
          Record(5, "refused", "refused 403 Forbidden GET /x"), ""),
-        (Fault(5, None, "throttle", "429"), {}, Record(5, "fault", "429", type="throttle"), ""),
+        (Fault(5, None, "throttle", "429"), {},
+         Record(5, "fault", "429 (throttle)", fault="throttle"), ""),
         (Opened(5, NAMELESS), {"connectionId": ID}, Record(5, "connect", "connected", "", ID),
          f"{ID} after 4 ms"),
     ],
@@ -186,6 +227,7 @@ def test_what_is_not_known_is_left_out(
         (TimedOut(), {"failure": "timed out"}, "error 504 timed out"),
         (NotInvokable("no permission"), {"failure": "not invokable", "error": "no permission"},
          "error 500 no permission"),
+        (Dropped("drop=5%"), {"outcome": "dropped", "fault": "drop=5%"}, "dropped (drop=5%)"),
     ],
 )  # fmt: skip
 def test_what_became_of_an_invocation(result: Result, what: dict[str, Any], words: str) -> None:
