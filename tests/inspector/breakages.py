@@ -732,7 +732,7 @@ PAYLOADS: Final = [
             client.sendCandidate = (to, { candidate }) =>
               client.send("ice-candidate", to, candidate);"""),
         ends=("Alice: error TypeError",),
-        says=("candidate", "string"),
+        says=("ice-candidate|addIceCandidate", "string"),
         blind=("BAD_PAYLOAD",),
     ),
     payload(
@@ -980,7 +980,7 @@ ORDERS: Final = [
             };"""),
         ),
         ends=("HOST: error InvalidStateError", "Alice: error InvalidStateError"),
-        says=("both", "offer"),
+        says=("Both", "offer"),
         codes=("GLARE",),
         blind=("GLARE",),
         is_frequent=True,
@@ -997,7 +997,7 @@ ORDERS: Final = [
             })(client.newPeer);"""),
         ends=("HOST: gathered", "Alice: gathered", "HOST: heard answer"),
         says=("candidate", "sent|onicecandidate"),
-        codes=("NO_CANDIDATES",),
+        codes=("CANDIDATES_NOT_SENT",),
         blind=("NO_CANDIDATES",),
     ),
     order(
@@ -1039,6 +1039,7 @@ ORDERS: Final = [
             })(client.onJoin);"""),
         ends=("HOST: heard answer", "Alice: sent answer"),
         connects=True,
+        blind=("FOREIGN_UFRAG",),
     ),
 ]
 
@@ -1048,8 +1049,7 @@ APPLICATIONS: Final = [
         "the player never answers",
         (host(), player("client.onOffer = async () => {};")),
         ends=("Alice: heard ice-candidate",),
-        says=("Alice", "answer"),
-        codes=("NO_ANSWER",),
+        says=("Alice", "answer|setRemoteDescription"),
         blind=("NO_ANSWER",),
         is_frequent=True,
     ),
