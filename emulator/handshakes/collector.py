@@ -536,7 +536,7 @@ class Collector:
         if assumed is None and connection is not None:
             assumed = connection.attempt
         peer = take_probe(happening.game, player, assumed, happening.entry, happening.at)
-        if peer is not None and not peer.is_known:
+        if peer is not None:
             self._link(happening.game, peer)
         self._note(peer.attempt if peer else assumed, happening)
 
@@ -545,9 +545,7 @@ class Collector:
         for player, ufrag in [*((peer.player, each) for each in peer.ufrags), *other_sides]:
             attempt = self._ufrags.get((game.id, player or "", ufrag))
             if attempt is not None and attempt.involves(peer.player):
-                _move(peer, attempt)
-                peer.is_known = True
-                return
+                _attach(peer, attempt)
 
     def _know_ufrag(self, attempt: Attempt, player: str, ufrag: str) -> None:
         game = attempt.game
@@ -558,11 +556,10 @@ class Collector:
             for old in list(self._ufrags)[: 20 * MAX_KEPT]:
                 del self._ufrags[old]
         for peer in game.peers.values():
-            if not peer.is_known and attempt.involves(peer.player):
+            if attempt.involves(peer.player):
                 is_own = peer.player == player and ufrag in peer.ufrags
                 if is_own or ufrag in peer.remote_ufrags:
-                    _move(peer, attempt)
-                    peer.is_known = True
+                    _attach(peer, attempt)
 
     # Common parts.
 
@@ -597,6 +594,26 @@ def _move(peer: evidence.Peer, attempt: Attempt | None) -> None:
     peer.attempt = attempt
     if attempt is not None:
         attempt.peers[peer.id] = peer
+
+
+def _attach(peer: evidence.Peer, attempt: Attempt) -> None:
+    """Let a peer take part in the attempt that one of its ufrags belongs to.
+
+    The first such attempt is its own. A later one of the same players goes on with it, as after an
+    ICE restart, and it belongs to both.
+    """
+    if not peer.is_known:
+        _move(peer, attempt)
+        peer.is_known = True
+        return
+    own = peer.attempt
+    if own is None or own is attempt or peer.id in attempt.peers:
+        return
+    if {*own.sides} == {*attempt.sides}:
+        if attempt.id > own.id:
+            peer.attempt = attempt
+        attempt.peers[peer.id] = peer
+        attempt.version += 1
 
 
 def _take_report(collector: Collector, attempt: Attempt, message: Message, payload: Any) -> None:

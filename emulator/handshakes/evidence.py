@@ -295,6 +295,8 @@ class Attempt:
     left: list[Left] = field(default_factory=list)
     peers: dict[str, Peer] = field(default_factory=dict)
     """RTCPeerConnections of both sides by id, the oldest first."""
+    unmade: list[tuple[str, Call]] = field(default_factory=list)
+    """Sides whose constructor of RTCPeerConnection threw, with that call."""
     page_errors: list[PageError] = field(default_factory=list)
     reports: list[Report] = field(default_factory=list)
     seats: dict[str, Connection] = field(default_factory=dict)
@@ -329,6 +331,11 @@ class Attempt:
     def answerer(self) -> str:
         """The side that answers."""
         return self.other(self.offerer)
+
+    @property
+    def has_glare(self) -> bool:
+        """True if both sides sent an offer."""
+        return len({each.sender for each in self.offers}) > 1
 
     @property
     def arrived_offer(self) -> Message | None:
@@ -376,6 +383,15 @@ class Attempt:
         """Return the offers and answers that a side sent, the latest last."""
         sent = [each for each in (*self.offers, *self.answers) if each.sender == player]
         return sorted(sent, key=lambda each: each.n)
+
+    def ufrags_of(self, player: str) -> list[str]:
+        """Return the ufrags in the descriptions of a side, the latest last."""
+        return [
+            ufrag
+            for each in self.descriptions_of(player)
+            if each.description is not None
+            for ufrag in each.description.ufrags
+        ]
 
     def trickled_by(self, player: str) -> list[Message]:
         """Return the candidates that a side sent in messages of their own."""

@@ -29,6 +29,9 @@ def take_probe(
         assumed.page_errors.append(error)
     id_ = _text(entry, "pc")
     if not id_:
+        if event == "call" and assumed is not None and len(assumed.unmade) < MAX_KEPT:
+            # A constructor that threw: there is no connection.
+            assumed.unmade.append((player, _call(entry, at)))
         return None
     peer = game.peers.get(id_)
     if peer is None:
@@ -58,21 +61,24 @@ def _take_created(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
     peer.servers = [str(each) for each in servers[:20]] if isinstance(servers, list) else []
 
 
-def _take_call(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
-    name = _text(entry, "call")
+def _call(entry: Mapping[str, Any], at: int) -> Call:
     error = entry.get("error")
     failed = _error(_text(error, "name"), _text(error, "message")) if error is not None else ""
-    call = Call(
+    return Call(
         at,
-        name,
+        _text(entry, "call"),
         _text(entry, "about"),
         _text(entry, "given"),
         failed,
         _text(entry, "signalingState"),
     )
+
+
+def _take_call(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
+    call = _call(entry, at)
     if len(peer.calls) < MAX_KEPT:
         peer.calls.append(call)
-    if name == "close" and not failed:
+    if call.name == "close" and not call.error:
         peer.closed_at = peer.closed_at or at
 
 

@@ -304,9 +304,16 @@ def told_off(attempt: Attempt, facts: Facts) -> Finding | None:
     sentence, hint = _SENTENCES[error.code]
     about = error.about or "message"
     mistake, advice = _mistake_in(error)
+    throttles = [each.spec for each in faults_of(attempt) if each.kind == "throttle"]
+    if error.code == "RATE_LIMITED" and throttles:
+        mistake = f"The injected fault {throttles[0]} answers 429."
     text = f"The {about} of {quoted(error.to)} was refused with {error.code}. {mistake or sentence}"
     # After a complete handshake the error has no effect on it.
     severity: Severity = "note" if facts.complete else "bad"
+    if error.code in {"INVALID_MESSAGE", "UNKNOWN_TYPE"} and facts.complete:
+        # These were the candidates, if none has arrived.
+        lacking = [each for each in attempt.sides if not attempt.addresses_of(each, arrived=True)]
+        severity = "bad" if len(lacking) == 2 else "warn" if error.to in lacking else "note"
     return Finding(severity, error.code, text, advice or error.message or hint)
 
 
@@ -391,6 +398,25 @@ def target_not_found(attempt: Attempt, facts: Facts) -> Finding | None:
         + (f", but {quoted(similar)} is connected." if similar else "."),
         "Names are compared exactly: case and spaces count.",
     )
+
+
+def misaddressed(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an offer that the host sent to nearly the name of the player that joined."""
+    if attempt.join is None or attempt.offers:
+        return None
+    for other in attempt.game.attempts:
+        sent = [each for each in other.offers if each.sender == attempt.host]
+        if not sent or sent[0].at < attempt.join.at or not is_similar(other.player, attempt.player):
+            continue
+        if _error(other, "TARGET_NOT_FOUND") is not None:
+            return Finding(
+                "bad",
+                "TARGET_NOT_FOUND",
+                f"HOST sent its offer to {quoted(other.player)}, and no player is called so: "
+                f"{quoted(attempt.player)} has joined.",
+                "Names are compared exactly: case and spaces count. Send the offer to the senderId of the join.",
+            )
+    return None
 
 
 def _departure(attempt: Attempt, facts: Facts) -> Left | None:
@@ -565,6 +591,7 @@ GATEWAY_RULES: tuple[Rule, ...] = (
     not_routed,
     told_otherwise,
     target_not_found,
+    misaddressed,
     left_in_the_middle,
     candidates_lost,
     two_hosts,

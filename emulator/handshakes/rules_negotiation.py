@@ -102,6 +102,9 @@ def no_answer(attempt: Attempt, facts: Facts) -> Finding | None:
         return None
     if not facts.is_silent_since(offer.delivered_at):
         return None
+    if (suspect := bad_payload(attempt, facts)) is not None:
+        silence = f" {quoted(attempt.answerer)} has sent no answer."
+        return suspect._replace(severity="bad", text=suspect.text + silence)
     return Finding(
         "bad",
         "NO_ANSWER",
@@ -176,12 +179,19 @@ def no_media(attempt: Attempt, facts: Facts) -> Finding | None:
 
 def bad_description(attempt: Attempt, facts: Facts) -> Finding | None:
     """Report descriptions with which DTLS cannot start."""
-    offer = next((each.description for each in attempt.offers if each.description), None)
-    answer = next((each.description for each in attempt.answers if each.description), None)
-    for message, description in (
-        (next((each for each in attempt.offers if each.description), None), offer),
-        (next((each for each in attempt.answers if each.description), None), answer),
-    ):
+    answered = next((each for each in attempt.answers if each.description), None)
+    # After glare, an answer belongs to the offer of the other side.
+    offered = next(
+        (
+            each
+            for each in attempt.offers
+            if each.description and (answered is None or each.sender != answered.sender)
+        ),
+        None,
+    )
+    offer = offered.description if offered is not None else None
+    answer = answered.description if answered is not None else None
+    for message, description in ((offered, offer), (answered, answer)):
         if message and description and description.media and not description.fingerprints:
             return Finding(
                 "bad",
@@ -210,12 +220,7 @@ def bad_description(attempt: Attempt, facts: Facts) -> Finding | None:
 def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
     """Report candidates that belong to another description."""
     for side in attempt.sides:
-        known = [
-            ufrag
-            for each in attempt.descriptions_of(side)
-            if each.description is not None
-            for ufrag in each.description.ufrags
-        ]
+        known = attempt.ufrags_of(side)
         trickled = attempt.trickled_by(side)
         foreign = [
             each.candidate.ufrag
@@ -232,6 +237,61 @@ def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
             f"{many(len(foreign), 'candidate')} of {quoted(side)} {belong}: "
             f"ufrag {foreign[0][:20]}, its description has {known[-1][:20]}.",
             "They are of another RTCPeerConnection, of an earlier attempt or of an ICE restart; the other side drops them.",
+        )
+    return None
+
+
+def misdirected(attempt: Attempt, side: str) -> list[Message]:
+    """Return candidates of a side's description that it sent to another player."""
+    known = attempt.ufrags_of(side)
+    return [
+        message
+        for other in _with_others(attempt, side)
+        for message in other.trickled_by(side)
+        if message.candidate is not None
+        and message.candidate.ufrag in known
+        and message.candidate.ufrag not in other.ufrags_of(side)
+    ]
+
+
+def _with_others(attempt: Attempt, side: str) -> list[Attempt]:
+    """Return the attempts of a side with other players."""
+    return [
+        each
+        for each in attempt.game.attempts
+        if each.involves(side) and not each.involves(attempt.other(side))
+    ]
+
+
+def shared_peer(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report an RTCPeerConnection that a side uses for two players: its ufrag tells."""
+    for side in attempt.sides:
+        own = attempt.ufrags_of(side)
+        for other in _with_others(attempt, side):
+            if any(each in own for each in other.ufrags_of(side)):
+                # Without the probe, it may as well be a description that a test sends twice.
+                return Finding(
+                    "note",
+                    "SHARED_PEER",
+                    f"{quoted(side)} uses one RTCPeerConnection for {quoted(other.other(side))} "
+                    f"and {quoted(attempt.other(side))}: it can connect to one peer only.",
+                    "Make one RTCPeerConnection per player, and keep it, for example in a Map by name.",
+                )
+    return None
+
+
+def wrong_target(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report candidates that were sent to another player than the description."""
+    for side in attempt.sides:
+        if attempt.trickled_by(side) or not (lost := misdirected(attempt, side)):
+            continue
+        are_alone = not attempt.addresses_of(attempt.other(side))
+        return Finding(
+            "bad" if are_alone else "warn",
+            "WRONG_TARGET",
+            f"{quoted(side)} sent {many(len(lost), 'candidate')} of this handshake to "
+            f"{quoted(lost[0].target or '')}, not to {quoted(attempt.other(side))}.",
+            "targetId of a candidate is the player for whom its RTCPeerConnection was made.",
         )
     return None
 
@@ -286,16 +346,15 @@ def no_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
         for side in attempt.sides
         if not attempt.addresses_of(side) and not attempt.trickled_by(side)
     ]
+    hint = "Is onicecandidate set before setLocalDescription? With iceTransportPolicy “relay” only TURN addresses count."
+    if len(silent) == 2:
+        text = "Neither side sent any candidate: there is no address to connect to."
+        return Finding("bad", "NO_CANDIDATES", text, hint)
     if not silent:
         return None
-    who = "Neither side" if len(silent) == 2 else quoted(silent[0])
     # One side's candidates are enough: the other learns its address from the checks.
-    return Finding(
-        "bad" if len(silent) == 2 else "warn",
-        "NO_CANDIDATES",
-        f"{who} sent {'any' if len(silent) == 2 else 'no'} candidate: there is no address to connect to.",
-        "Is onicecandidate set before setLocalDescription? With iceTransportPolicy “relay” only TURN addresses count.",
-    )
+    text = f"{quoted(silent[0])} sent no candidate: only its own checks can connect the peers."
+    return Finding("note", "NO_CANDIDATES", text, hint)
 
 
 def hidden_addresses(attempt: Attempt, facts: Facts) -> Finding | None:
@@ -327,7 +386,7 @@ def hidden_addresses(attempt: Attempt, facts: Facts) -> Finding | None:
 
 def glare(attempt: Attempt, facts: Facts) -> Finding | None:
     """Report offers of both sides."""
-    if len({each.sender for each in attempt.offers}) < 2:
+    if not attempt.has_glare:
         return None
     return Finding(
         "note" if facts.complete else "warn",
@@ -348,7 +407,9 @@ NEGOTIATION_RULES: tuple[Rule, ...] = (
     late_answer,
     no_media,
     bad_description,
+    shared_peer,
     foreign_ufrags,
+    wrong_target,
     early_candidates,
     no_candidates,
     glare,

@@ -6,6 +6,14 @@ the probe in a page no rule here reports anything about it.
 
 from poker_signal.emulator.handshakes.evidence import Attempt, Call, Message, PageError, Peer
 from poker_signal.emulator.handshakes.findings import Facts, Finding, Rule
+from poker_signal.emulator.handshakes.rules_negotiation import (
+    bad_payload,
+    foreign_ufrags,
+    misdirected,
+    no_media,
+    shared_peer,
+    wrong_target,
+)
 from poker_signal.emulator.handshakes.words import many, quoted, seconds
 
 SOON_MS = 1500
@@ -15,7 +23,6 @@ STUCK_MS = 8000
 """Milliseconds after complete signaling in which ICE connects, also through a relay."""
 
 _DESCRIBING = (
-    "RTCPeerConnection",
     "createOffer",
     "createAnswer",
     "setLocalDescription",
@@ -26,9 +33,39 @@ _DESCRIBING = (
 _ADVICE = {
     "createAnswer": "createAnswer needs the offer: await setRemoteDescription(offer) first.",
     "addIceCandidate": "Keep candidates until setRemoteDescription has resolved, then add them.",
-    "RTCPeerConnection": "The constructor rejects the whole configuration: look at iceServers.",
+    "new": "The constructor rejects the whole configuration: look at iceServers.",
     "createDataChannel": "The RTCPeerConnection may be closed already.",
 }
+
+
+def not_constructed(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report a side whose constructor of RTCPeerConnection threw."""
+    for side, call in attempt.unmade:
+        if not attempt.peers_of(side):
+            return _failure(attempt, side, call)
+    return None
+
+
+def not_local(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Report a side that sent a description, and did not apply it itself."""
+    if not attempt.offers:
+        # An answer before any offer has another cause.
+        return None
+    for message in (*attempt.offers, *attempt.answers):
+        side = message.sender
+        peers = attempt.peers_of(side)
+        made = [peer for peer in peers if peer.succeeded("createOffer", "createAnswer")]
+        if not made or any(peer.called("setLocalDescription") for peer in peers):
+            continue
+        if facts.complete or facts.is_silent_since(message.at, SOON_MS):
+            return Finding(
+                "bad",
+                "NOT_LOCAL",
+                f"{quoted(side)} sent its {message.type} and did not call setLocalDescription: "
+                "its ICE does not start.",
+                f"await pc.setLocalDescription({message.type}), then send pc.localDescription.",
+            )
+    return None
 
 
 def call_failed(attempt: Attempt, facts: Facts) -> Finding | None:
@@ -49,6 +86,14 @@ def _has_mended(peer: Peer, failed: Call) -> bool:
 
 def _failure(attempt: Attempt, side: str, call: Call) -> Finding:
     message = _message_of(attempt, side, call)
+    if message is not None and message.type == "answer" and attempt.has_glare:
+        return Finding(
+            "bad",
+            "GLARE",
+            "Both sides sent an offer, and each rolled its own back: setRemoteDescription of "
+            f"{quoted(side)} failed on the answer: {call.error.rstrip('.')}.",
+            "Only one side should offer, or both follow the pattern of perfect negotiation.",
+        )
     about = ""
     if message is not None and call.name == "setRemoteDescription":
         about = f" on the {message.type} of {quoted(message.sender)}"
@@ -58,7 +103,7 @@ def _failure(attempt: Attempt, side: str, call: Call) -> Finding:
     hint = problem.hint if problem is not None else _ADVICE.get(call.name, "")
     if "InvalidState" in call.error and call.state:
         hint = f"signalingState was “{call.state}”. {hint}".strip()
-    name = "new RTCPeerConnection" if call.name == "RTCPeerConnection" else call.name
+    name = "new RTCPeerConnection" if call.name == "new" else call.name
     return Finding(
         "bad",
         "CALL_FAILED",
@@ -135,8 +180,14 @@ def _last_got(attempt: Attempt, error: PageError) -> Message | None:
 
 def not_applied(attempt: Attempt, facts: Facts) -> Finding | None:
     """Report a page that got a description and did not go on with it."""
+    if shared_peer(attempt, facts) is not None:
+        # The calls are those of the attempt with the other player.
+        return None
     for message in (attempt.arrived_offer, attempt.arrived_answer):
         if message is None or not facts.is_silent_since(message.delivered_at, SOON_MS):
+            continue
+        if message.type == "answer" and not attempt.offers:
+            # There is nothing that it could be applied to.
             continue
         side = str(message.target)
         if not attempt.has_probe(side):
@@ -274,11 +325,18 @@ def some_candidates_refused(attempt: Attempt, facts: Facts) -> Finding | None:
 
 def candidates_not_sent(attempt: Attempt, facts: Facts) -> Finding | None:
     """Report a side that gathered candidates and sent none, or gathered none."""
+    if not attempt.offers:
+        return None
     for side in attempt.sides:
         peer = attempt.peer_of(side)
         if peer is None or attempt.addresses_of(side) or not attempt.descriptions_of(side):
             continue
+        if attempt.trickled_by(side) or misdirected(attempt, side):
+            continue
         last = attempt.descriptions_of(side)[-1]
+        if last.description is not None and not last.description.media:
+            # A description without an m= line gathers nothing.
+            continue
         is_done = peer.has_gathered_all or facts.is_silent_since(last.at)
         if not is_done or not facts.is_silent_since(last.at, SOON_MS):
             continue
@@ -318,7 +376,7 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
     for side in attempt.sides:
         for peer in attempt.peers_of(side):
             if "failed" in (peer.state, peer.ice_state):
-                return _failed(attempt, side, peer)
+                return _suspect(attempt, facts) or _failed(attempt, side, peer)
     if not facts.is_silent_since(facts.complete_at, STUCK_MS):
         return None
     for side in attempt.sides:
@@ -326,6 +384,8 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
         if peer_ is not None and peer_.state in {"new", "connecting"} and peer_.closed_at is None:
             if "ice connected" in peer_.reached:
                 return _dtls(side, peer_)
+            if suspect := _suspect(attempt, facts):
+                return suspect
             return Finding(
                 "bad",
                 "NOT_CONNECTED",
@@ -333,6 +393,14 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
                 f"{seconds(facts.world.now - (facts.complete_at or 0))} later.{_checks(peer_)}",
                 _network_hint(attempt),
             )
+    return None
+
+
+def _suspect(attempt: Attempt, facts: Facts) -> Finding | None:
+    """Return a mistake in the messages that explains why ICE does not connect."""
+    for rule in (no_media, bad_payload, shared_peer, wrong_target, foreign_ufrags):
+        if (found := rule(attempt, facts)) is not None:
+            return found._replace(severity="bad")
     return None
 
 
@@ -392,6 +460,8 @@ def no_channel(attempt: Attempt, facts: Facts) -> Finding | None:
         return None
     if not facts.is_silent_since(connected[0].states["connectionState"][1], SOON_MS):
         return None
+    if suspect := shared_peer(attempt, facts):
+        return suspect._replace(severity="bad")
     channels = {
         label: state
         for each in attempt.sides
@@ -423,13 +493,15 @@ def several_peers(attempt: Attempt, facts: Facts) -> Finding | None:
 
 
 PEER_RULES: tuple[Rule, ...] = (
+    not_constructed,
+    not_local,
+    closed_early,
     call_failed,
     page_error,
+    not_applied,
     candidates_not_added,
     answer_not_made,
     offer_not_made,
-    not_applied,
-    closed_early,
     candidates_not_sent,
     ice_failed,
     no_channel,
