@@ -66,12 +66,12 @@ deployed:
 			-m "not nightly" tests/core tests/lambda_app tests/signaling; \
 	fi
 
-.venv-deployed/ready: pyproject.toml constraints.txt
-	@$(DEPLOYED) -m venv .venv-deployed
-	@PYTHONWARNINGS=ignore .venv-deployed/bin/python -m pip --disable-pip-version-check install --quiet \
-		--upgrade pip
-	@PYTHONWARNINGS=ignore .venv-deployed/bin/python -m pip --disable-pip-version-check install --quiet \
-		--constraint constraints.txt --editable . --group deployed
+# Of its packages, which take a minute to compile, a few modules are imported.
+.venv-deployed/ready: pyproject.toml constraints.txt | .venv/ready-for-tests
+	@$(DEPLOYED) -m venv --clear --without-pip .venv-deployed
+	@PYTHONWARNINGS=ignore $(BIN)/python -m pip --python .venv-deployed/bin/python \
+		--disable-pip-version-check install --quiet --no-compile --constraint constraints.txt \
+		--editable '.[moto]' --group deployed
 	@touch $@
 
 nightly: check deployed browser

@@ -80,12 +80,28 @@ def signal_faults(signal_emulator: SignalEmulator) -> SignalFaults:
     return signal_emulator.faults
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Fail a test that passed although one of its faults never struck: it tested nothing."""
+    yield
+    emulator = item.stash.get(_emulator, None)
+    if emulator is not None and (sentences := emulator.never_struck()):
+        pytest.fail("\n".join(sentences), pytrace=False)
+
+
 @pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, None]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, Any, None]:
     """Add the transcript to the report of a test that failed."""
+    emulator = item.stash.get(_emulator, None)
+    is_full = item.config.getoption("fulltrace", False)
+    if emulator is not None and call.excinfo is not None and not is_full:
+        from poker_signal.emulator.testing.tracebacks import shorten
+
+        shorten(call.excinfo)
     outcome = yield
     report = outcome.get_result()
-    emulator = item.stash.get(_emulator, None)
     if emulator is None:
         return
     if report.failed:

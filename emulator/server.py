@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator import wiring
+from poker_signal.emulator.aws.events import Label
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.gateway.gateway import Gateway
@@ -86,6 +87,11 @@ class Emulator:
     def port(self) -> int:
         """Port that was bound, also if the setting is 0."""
         return int(self._server.sockets[0].getsockname()[1])
+
+    @property
+    def connected(self) -> list[Label]:
+        """Player and game of each open connection."""
+        return [each.facts.label for each in self._gateway.open_connections.values()]
 
     @property
     def url(self) -> str:

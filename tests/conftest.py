@@ -4,6 +4,8 @@ Also options that must exist before any folder is collected: the endpoint of the
 tests, and the files that one process runs together when several share the tests.
 """
 
+from importlib.util import find_spec
+
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
@@ -14,7 +16,10 @@ from tests.support import core_coverage, tiers
 # Coverage starts before anything imports the core.
 core_coverage.begin()
 
-pytest_plugins = ["pytester", "tests.end_to_end.browser"]
+pytest_plugins = ["pytester"]
+if find_spec("playwright"):
+    # `make deployed` has no browser.
+    pytest_plugins.append("tests.end_to_end.browser")
 
 settings.register_profile("poker-signal", deadline=None, max_examples=tiers.EXAMPLES)
 settings.load_profile("poker-signal")

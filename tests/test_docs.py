@@ -163,11 +163,19 @@ def test_every_option_of_emulate_that_is_named_exists() -> None:
 
 @pytest.mark.process
 def test_the_tests_that_are_shown_run(pytester: pytest.Pytester) -> None:
-    """All blocks but the last pass; the last fails with the report that is shown."""
+    """All blocks but the last pass; the last fails with the report that is shown.
+
+    The client under test is in a file of its own.
+    """
     (toml,) = blocks("toml", TESTING)
     pytester.makepyprojecttoml(toml)
     *passing, failing = blocks("python", TESTING)
-    pytester.makepyfile(test_passing="\n\n".join(passing), test_failing=failing)
+    (client,) = [block for block in passing if "def my_client" in block]
+    passing.remove(client)
+    pytester.mkpydir("app").joinpath("client.py").write_text(client)
+    pytester.mkdir("tests")
+    pytester.path.joinpath("tests", "test_passing.py").write_text("\n\n".join(passing))
+    pytester.path.joinpath("tests", "test_failing.py").write_text(failing)
     result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:randomly")
     result.assert_outcomes(passed=sum(block.count("def test_") for block in passing), failed=1)
     (report,) = [block for block in blocks("text", TESTING) if "transcript" in block]
@@ -215,5 +223,5 @@ def test_everything_that_a_fixture_can_is_named(fixture: str, type_: type) -> No
     section = TESTING.partition(f"### `{fixture}`")[2].partition("\n##")[0]
     public = {name for name in vars(type_) if not name.startswith("_")}
     # Used by fixtures only.
-    public -= {"start", "stop", "connect", "faults", "attach", "story"}
+    public -= {"start", "stop", "connect", "faults", "attach", "story", "never_struck"}
     assert {name for name in public if not re.search(rf"\b{name}\b", section)} == set()

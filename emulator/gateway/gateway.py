@@ -58,6 +58,7 @@ from poker_signal.emulator.trace.entries import (
     Received,
     Unrouted,
 )
+from poker_signal.emulator.trace.outcomes import Outcomes
 from poker_signal.emulator.trace.trace import Trace
 
 Mount = Callable[[Request, Reply], None]
@@ -100,6 +101,7 @@ class Gateway:
         self._settings = settings
         self._clock = clock
         self._trace = trace
+        self._outcomes = Outcomes(trace)
         self._ids = Identifiers()
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
@@ -342,11 +344,12 @@ class Gateway:
         self, connection: WebSocketConnection, received: Received, running: Running, route: Route
     ) -> None:
         is_counted = self._queues is not None
+        with_report = self._outcomes.begin(received)
 
         def returned(result: Result) -> None:
             if not is_counted:
                 connection.invocation_ended()
-            finished = Finished(self._clock.now_ms(), received, result)
+            finished = Finished(self._clock.now_ms(), received, with_report(result))
             self._message_returned(connection, finished, route)
 
         if not is_counted:

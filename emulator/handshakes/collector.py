@@ -62,7 +62,7 @@ class Collector:
         self._current: dict[tuple[str, str, str], Attempt] = {}
         """The latest attempt of two players, by game and both names in order."""
         self._requests: dict[str, Message | Connection] = {}
-        """What caused an invocation, until it ends."""
+        """Causes of invocations that have not ended, by request id."""
         self._pending: dict[tuple[str, str, str, str], deque[Message]] = {}
         """Messages that may still be delivered, by game, sender, target and type."""
         self._last_sent: dict[str, Message] = {}

@@ -21,7 +21,7 @@ class Problem(NamedTuple):
     """Something wrong with a payload."""
 
     text: str
-    """What the payload is, to follow “The payload of the offer is”."""
+    """Rest of the sentence “The payload of the offer is …”."""
     hint: str
     """The line of code that usually causes it."""
     is_fatal: bool

@@ -564,7 +564,13 @@ def faults(attempt: Attempt, facts: Facts) -> Finding | None:
 
 
 def _errors(attempt: Attempt) -> list[Told]:
-    return [each for each in attempt.told if each.at <= attempt.end_at]
+    # What its own connection was told belongs to it, also once another one has the name.
+    return [
+        each
+        for each in attempt.told
+        if each.at <= attempt.end_at
+        or (each.cause is not None and each.cause.connection is attempt.connection)
+    ]
 
 
 def _error(attempt: Attempt, code: str) -> Told | None:

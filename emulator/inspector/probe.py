@@ -414,7 +414,7 @@ def _record(*names: str) -> Callable[[Any], dict[str, str] | None]:
     return read
 
 
-class _Known(NamedTuple):
+class _Shape(NamedTuple):
     members: dict[str, Callable[[Any], Any]]
     needs: tuple[str, ...] = ()
     is_of_peer: bool = True
@@ -428,37 +428,37 @@ _STATES = ("connectionState", "iceConnectionState", "iceGatheringState", "signal
 _ERROR = _record("name", "message")
 _END = _record("type", "protocol")
 _EVENTS = {
-    "created": _Known({"policy": _text, "servers": _texts}),
-    "call": _Known(
+    "created": _Shape({"policy": _text, "servers": _texts}),
+    "call": _Shape(
         {"call": _one_of(*_CALLS), "ms": _whole, "about": _text, "given": _text, "error": _ERROR}
         | {"signalingState": _text},
         ("call",),
         # The connection does not exist if its constructor has failed.
         is_of_peer=False,
     ),
-    "state": _Known({"of": _one_of(*_STATES), "state": _text, "ms": _whole}, ("of", "state")),
-    "candidate": _Known({"type": _text, "protocol": _text}, ("type",)),
-    "icecandidateerror": _Known({"code": _whole, "text": _text, "url": _text}),
-    "channel": _Known(
+    "state": _Shape({"of": _one_of(*_STATES), "state": _text, "ms": _whole}, ("of", "state")),
+    "candidate": _Shape({"type": _text, "protocol": _text}, ("type",)),
+    "icecandidateerror": _Shape({"code": _whole, "text": _text, "url": _text}),
+    "channel": _Shape(
         {"label": _text, "error": _ERROR, "negotiated": _flag}
         | {"state": _one_of("created", "received", "open", "closed", "error")},
         ("state",),
     ),
-    "pair": _Known({"local": _END, "remote": _END, "rttMs": _whole}, ("local", "remote")),
-    "checks": _Known(
+    "pair": _Shape({"local": _END, "remote": _END, "rttMs": _whole}, ("local", "remote")),
+    "checks": _Shape(
         dict.fromkeys(("pairs", "requestsSent", "responsesReceived", "succeeded"), _whole),
         ("pairs",),
     ),
-    "error": _Known(
+    "error": _Shape(
         {"of": _one_of("error", "rejection"), "name": _text, "message": _text, "where": _text},
         ("of",),
         is_of_peer=False,
     ),
-    "socket": _Known(
+    "socket": _Shape(
         {"state": _one_of("open", "closed", "error"), "code": _whole, "reason": _text}
         | {"wasClean": _flag},
         ("state",),
         is_of_peer=False,
     ),
-    "lost": _Known({"count": _whole}, ("count",), is_of_peer=False),
+    "lost": _Shape({"count": _whole}, ("count",), is_of_peer=False),
 }

@@ -14,7 +14,12 @@ from poker_signal.emulator.client.connection import ABSENT, Ended, Frame, NotHea
 from poker_signal.emulator.faults.spec import BadFault
 from poker_signal.emulator.testing.marker_options import BadOption
 from poker_signal.emulator.testing.signal_clock import SignalClock
-from poker_signal.emulator.testing.signal_emulator import ConnectPeer, Refused, SignalEmulator
+from poker_signal.emulator.testing.signal_emulator import (
+    ConnectPeer,
+    NotConnected,
+    Refused,
+    SignalEmulator,
+)
 from poker_signal.emulator.testing.signal_faults import SignalFaults
 from poker_signal.emulator.testing.signal_peer import SignalPeer
 
@@ -25,6 +30,7 @@ __all__ = [
     "ConnectPeer",
     "Ended",
     "Frame",
+    "NotConnected",
     "NotHeard",
     "PokerSignalError",
     "Refused",

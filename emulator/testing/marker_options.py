@@ -36,6 +36,7 @@ class _Others(msgspec.Struct, frozen=True):
     route_selection_expression: str = DEFAULT_EXPRESSION
     config: str | None = None
     faults: tuple[str, ...] = ()
+    optional_faults: tuple[str, ...] = ()
     seed: int = 0
 
 
@@ -56,6 +57,8 @@ class Setup(NamedTuple):
     """Base folder of the handlers' files."""
     faults: tuple[str, ...] = ()
     seed: int = 0
+    optional_faults: tuple[str, ...] = ()
+    """Faults that need not strike; those in ``faults`` must."""
 
 
 def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
@@ -76,11 +79,13 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
     settings, others = _settings({"port": 0, **of_settings}), _convert(of_others, _Others)
     try:
         setup = _with_api(settings, others, of_others.keys(), folder)
-        Faults(others.faults, types=types_known_to(setup.api))
+        Faults(others.faults + others.optional_faults, types=types_known_to(setup.api))
     except (BadConfig, BadFault) as error:
         raise BadOption(str(error)) from error
     _check_tickets(setup)
-    return setup._replace(faults=others.faults, seed=others.seed)
+    return setup._replace(
+        faults=others.faults, seed=others.seed, optional_faults=others.optional_faults
+    )
 
 
 def _settings(values: dict[str, Any]) -> Settings:

@@ -1,5 +1,7 @@
 """An emulator for one test, in this process."""
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Protocol, TypeVar
@@ -9,6 +11,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.http11 import Response
 
 from poker_signal.core.base_error import PokerSignalError
+from poker_signal.emulator.aws.events import Label
 from poker_signal.emulator.client.connection import signal_client
 from poker_signal.emulator.clock import Clock, LoopClock
 from poker_signal.emulator.faults.faults import Faults
@@ -20,12 +23,16 @@ from poker_signal.emulator.testing.signal_clock import SignalClock
 from poker_signal.emulator.testing.signal_faults import SignalFaults
 from poker_signal.emulator.testing.signal_peer import PATIENCE_S, SignalPeer
 from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.trace.entries import Opened
 from poker_signal.emulator.wiring import types_known_to
 
 T = TypeVar("T")
 
 GAME = "GAME01"
 """Default game of peers. Emulators do not share games."""
+
+STRIKE_S = 0.5
+"""Seconds that a fault may take to strike a message that is on its way when a test ends."""
 
 
 class ConnectPeer(Protocol):
@@ -56,7 +63,26 @@ class Refused(PokerSignalError):
 
     def __str__(self) -> str:
         said = f": {self.said}" if self.said else ""
-        return f"{self.player} was refused with {self.status}{said}"
+        return f"{self.player or 'a client without a name'} was refused with {self.status}{said}"
+
+
+class NotConnected(PokerSignalError, AssertionError):
+    """A player did not connect in time; ``connected`` holds those who were connected."""
+
+    def __init__(self, player: str, game: str, within_s: float, connected: list[str]) -> None:
+        super().__init__(player, game, within_s, connected)
+        self.player = player
+        self.game = game
+        self.within_s = within_s
+        self.connected = connected
+        """Each as ``PLAYER in GAME``."""
+
+    def __str__(self) -> str:
+        others = ", ".join(self.connected) or "no player is"
+        return (
+            f"{self.player} did not connect to {self.game} within {self.within_s:g} s; "
+            f"connected: {others}"
+        )
 
 
 class EmulatorFailed(PokerSignalError, AssertionError):
@@ -77,6 +103,8 @@ class SignalEmulator:
         self._stack = AsyncExitStack()
         self._clock: Clock
         self._emulator: Emulator
+        self.faults: SignalFaults
+        """The fixture ``signal_faults``."""
         self.url = ""
         """URL for WebSocket clients; empty before ``start``."""
         self._background = Background()
@@ -129,10 +157,19 @@ class SignalEmulator:
         except InvalidStatus as error:
             raise Refused(player, error.response) from None
 
-    @property
-    def faults(self) -> SignalFaults:
-        """The fixture ``signal_faults``."""
-        return SignalFaults(self._emulator.faults, self._background)
+    async def wait_for(self, player: str, game: str = GAME, *, within: float = PATIENCE_S) -> None:
+        """Return once a player is connected, by the app's own socket or as a peer.
+
+        ``within``: timeout in seconds of the machine's time.
+
+        Raises:
+            NotConnected: the player did not connect in time; the text lists who is connected.
+            Ended: the emulator has stopped.
+        """
+        __tracebackhide__ = True
+        connected = await self._background.wait(self._wait_for(Label(player, game), within))
+        if connected is not None:
+            raise NotConnected(player, game, within, connected)
 
     def trace(self) -> list[dict[str, Any]]:
         """Return all kept trace entries, as the JSON objects of docs/trace.md."""
@@ -146,6 +183,12 @@ class SignalEmulator:
             return self._in_thread(self._transcript)
         except Stuck as stuck:
             return str(stuck)
+
+    def never_struck(self) -> list[str]:
+        """Return a sentence per fault that had to strike and never did; wait for STRIKE_S."""
+        if not self._background.is_running or not self.faults.never_struck():
+            return []
+        return self._background.run(self._never_struck())
 
     def stop(self) -> None:
         """Close all connections and stop.
@@ -167,18 +210,46 @@ class SignalEmulator:
 
     def _transcript(self) -> str:
         entries = [entry for _, entry in self._emulator.trace.since(0)]
-        return transcript(self.url, entries, self.peers)
+        return transcript(self.url, entries, self.peers, self._clock.now_ms())
+
+    async def _wait_for(self, wanted: Label, within_s: float) -> list[str] | None:
+        """Return None once a player is connected, or the others when the time is over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                while wanted not in self._emulator.connected:
+                    await self._something()
+                return None
+        return [f"{name or '(no name)'} in {game}" for name, game in self._emulator.connected]
+
+    async def _never_struck(self) -> list[str]:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STRIKE_S):
+                while self.faults.never_struck():
+                    await self._something()
+        return self.faults.never_struck()
+
+    async def _something(self) -> None:
+        """Wait until the trace has a new entry."""
+        happened = asyncio.Event()
+        call_off = self._emulator.trace.when_something_happens(happened.set)
+        try:
+            await happened.wait()
+        finally:
+            call_off()
 
     async def _start(self) -> None:
         setup = self._setup
         self._clock = LoopClock() if self._signal_clock is None else self._signal_clock.virtual
+        specs = setup.faults + setup.optional_faults
+        faults = Faults(specs, setup.seed, types_known_to(setup.api))
+        self.faults = SignalFaults(faults, self._background, setup.optional_faults)
         self._emulator = await self._stack.enter_async_context(
             Emulator(
                 setup.settings,
                 clock=self._clock,
                 api=setup.api,
                 folder=setup.folder,
-                faults=Faults(setup.faults, setup.seed, types_known_to(setup.api)),
+                faults=faults,
             )
         )
         self.url = self._emulator.url
@@ -186,9 +257,21 @@ class SignalEmulator:
     async def _connect(
         self, player: str, game: str, session: str | None, ticket: str | None, within: float
     ) -> SignalPeer:
+        before = self._emulator.trace.next_number
         client = await self._stack.enter_async_context(
             signal_client(self.url, player, game, session, within, ticket=ticket)
         )
         peer = SignalPeer(client, game, self._clock, self._background)
+        peer.connection_id = self._new_connection(Label(player, game), before)
         self.peers.append(peer)
         return peer
+
+    def _new_connection(self, label: Label, since: int) -> str:
+        """Return the id of a connection that was opened since; empty: there is none."""
+        taken = {peer.connection_id for peer in self.peers}
+        for _, entry in self._emulator.trace.since(since):
+            if isinstance(entry, Opened) and entry.facts.label == label:
+                connection_id = entry.facts.connection_id
+                if connection_id not in taken:
+                    return connection_id
+        return ""

@@ -26,6 +26,8 @@ class SignalPeer:
     def __init__(self, client: Client, game: str, clock: Clock, background: Background) -> None:
         self.player = client.player
         self.game = game
+        self.connection_id = ""
+        """Id of the connection in the trace; empty: it is not kept there."""
         self._client = client
         self._background = background
         self._heard: list[TimedFrame] = []

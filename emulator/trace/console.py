@@ -52,8 +52,12 @@ MAX_PIECE = 64 * 1024
 STOP_S = 5
 """Most seconds that a slow reader may delay the emulator's exit."""
 
-_STARTS = (0, 14, 17, 27, 50, 75, 85)
+TIME_WIDTH = 14
+"""Characters of the first column, with the space after it."""
+_STARTS = (0, TIME_WIDTH, 17, 27, 50, 75, 85)
 """First cells of the columns: time, arrow, game, players, type, size, outcome."""
+_GAPS = (0, 2, 1, 2, 2, 2, 2)
+"""Least cells before them. One before the game, because ⚡ takes two cells."""
 _TYPE_WIDTH = 23
 """Characters of a type; a longer one is cut, because a peer may send any."""
 _SIZE_WIDTH = 8
@@ -327,7 +331,7 @@ def in_columns(*cells: str) -> str:
         if column == 5:
             start += _SIZE_WIDTH - width
         # A cell that is too long takes from the space of those after it, and moves them only then.
-        gap = max(start - end, 2 if column else 0)
+        gap = max(start - end, _GAPS[column])
         line += " " * gap + text
         end += gap + width
     return line

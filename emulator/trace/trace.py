@@ -139,10 +139,10 @@ def _weight(entry: Kept) -> int:
 
 
 def _text_of_result(result: Result) -> int:
-    """Count the characters of a handler's body or error; our own function's are always few."""
+    """Count the characters of a handler's body or error."""
     if isinstance(result, Raised):
         return len(result.message)
-    if isinstance(result, Returned) and result.report is None and isinstance(result.value, dict):
+    if isinstance(result, Returned) and isinstance(result.value, dict):
         body = result.value.get("body")
         return len(body) if isinstance(body, str) else 0
     return 0

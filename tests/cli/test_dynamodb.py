@@ -1,6 +1,7 @@
 """DynamoDB behind `--handler lambda`: moto, or an endpoint of the user's choice."""
 
 import os
+import re
 
 import botocore.session
 import click
@@ -72,13 +73,34 @@ def test_an_endpoint_that_does_not_answer_is_explained() -> None:
 
 
 def test_the_function_runs_behind_the_emulator_in_one_command() -> None:
-    """The Lambda handler runs without an AWS account or Docker; its log lines go to stderr."""
-    with emulate("--port", "0", "--handler", "lambda") as (process, line):
-        url = f"{line.strip()}?playerId=Alice&gameId=GAME01"
-        with connect(url) as client:
+    """The Lambda handler runs without an AWS account or Docker; its log lines go to stderr.
+
+    The console tells what became of each message, as with the rules in this process.
+    """
+    options = ("--handler", "lambda", "--fault", "drop:offer#1")
+    with emulate("--port", "0", *options) as (process, line):
+        url = f"{line.strip()}?gameId=GAME01&playerId="
+        with connect(f"{url}Alice") as client:
             client.send('{"type":"join","id":"1"}')
             assert "HOST_NOT_FOUND" in str(client.recv(timeout=10))
+            with connect(f"{url}HOST") as host:
+                host.send('{"type":"offer","targetId":"Alice"}')
+                client.send('{"type":"answer","targetId":"HOST","id":"2"}')
+                assert "answer" in str(host.recv(timeout=10))
+                assert "ack" in str(client.recv(timeout=10))
+                client.send('{"type":"answer","targetId":"Bob"}')
+                assert "TARGET_NOT_FOUND" in str(client.recv(timeout=10))
+                client.send('{"type":"ping"}')
+                assert "pong" in str(client.recv(timeout=10))
         process.terminate()
         out, err = process.communicate(timeout=10)
     assert (process.returncode, out) == (0, "")
     assert '"outcome":"error","code":"HOST_NOT_FOUND"' in err
+    told = re.findall(r" → .* ([a-z]+) +\d+ B  (.*?)(?: after .*)?\n", err)
+    assert sorted(told) == [
+        ("answer", "delivered"),
+        ("answer", "undelivered TARGET_NOT_FOUND"),
+        ("join", "error HOST_NOT_FOUND"),
+        ("offer", "dropped (drop:offer#1)"),
+        ("ping", "pong"),
+    ]

@@ -239,7 +239,8 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
         [
             "*NotHeard: awaited “offer” within 1 s; heard *TARGET_NOT_FOUND*",
             "*- signaling transcript -*",
-            "ws://127.0.0.1:*/prod: *",
+            "ws://127.0.0.1:*/prod",
+            "       s     +ms     game      from → to *type *bytes  outcome",
             "   1.25*  +125*  →  GAME01    Al\\u202eice → Bob *answer * TARGET_NOT_FOUND",
             "HOST in GAME01 heard:",
             '   0.00*  {"type":"join","senderId":"Al\\u202eice",*xxx…',
@@ -248,6 +249,75 @@ def test_a_failure_shows_who_said_what_and_who_heard_it(inner: pytest.Pytester) 
         ]
     )
     assert result.stdout.str().count("signaling transcript") == 1
+
+
+def test_a_fault_that_never_struck_fails_its_test(inner: pytest.Pytester) -> None:
+    """The test did not test what it says; a test that failed by itself shows its own error."""
+    inner.makepyfile(
+        """
+        import pytest
+
+        def test_missing(signal_faults):
+            signal_faults.add("drop:offer#1")
+
+        @pytest.mark.signal_emulator(faults=["gone:Alice"])
+        def test_of_the_marker(signal_emulator):
+            pass
+
+        def test_optional(signal_faults):
+            signal_faults.add("drop:offer#1", must_strike=False)
+
+        @pytest.mark.xfail(strict=True)
+        def test_expected(signal_faults):
+            signal_faults.add("drop:offer#1")
+
+        def test_failed(signal_faults):
+            signal_faults.add("drop:offer#1")
+            assert 1 == 2
+
+        @pytest.mark.asyncio
+        async def test_struck(signal_peer, signal_faults):
+            signal_faults.add("drop:ping")
+            await (await signal_peer("Alice")).send("ping")
+        """
+    )
+    result = inner.runpytest_inprocess(*ARGUMENTS)
+    result.assert_outcomes(failed=3, passed=2, xfailed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "drop:offer#1 never struck: 0 messages of type offer were sent",
+            "gone:Alice never struck: 0 requests about Alice were made to @connections",
+            "*assert 1 == 2",
+        ]
+    )
+    assert result.stdout.str().count("never struck: 0 messages") == 1
+    assert "pytest_plugin.py" not in result.stdout.str()
+
+
+def test_a_failure_of_the_app_does_not_begin_with_the_source_of_asyncio(
+    inner: pytest.Pytester,
+) -> None:
+    """The traceback ends at the call that failed; ``--full-trace`` shows all."""
+    inner.makepyfile(
+        """
+        import asyncio
+        import pytest
+
+        async def answer():
+            await asyncio.Event().wait()
+
+        @pytest.mark.asyncio
+        async def test_the_app_answers(signal_emulator):
+            await asyncio.wait_for(answer(), 0.01)
+        """
+    )
+    for options, shows in (((), False), (("--full-trace",), True)):
+        result = inner.runpytest_inprocess(*ARGUMENTS, *options)
+        result.assert_outcomes(failed=1)
+        text = result.stdout.str().partition("signaling transcript")[0]
+        assert ("async def wait_for" in text) == shows
+        assert "await asyncio.wait_for(answer(), 0.01)" in text
+        assert "TimeoutError" in text
 
 
 @pytest.mark.process

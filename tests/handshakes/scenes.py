@@ -179,3 +179,38 @@ class Scene:
     def lines(self) -> str:
         """Return the scene as a recording."""
         return "".join(json.dumps(entry) + "\n" for entry in self.entries)
+
+    # Reports of the probe.
+
+    def probe(self, who: str, event: str, *, pc: str | None = None, **more: Any) -> "Scene":
+        """Let the probe in a page report an event of its only RTCPeerConnection."""
+        self.add("probe", who, event=event, pc=pc or f"{who}.1", **more)
+        return self
+
+    def called(self, who: str, call: str, **more: Any) -> "Scene":
+        """Let a page call a method of its RTCPeerConnection."""
+        return self.probe(who, "call", call=call, **more)
+
+    def state(self, who: str, of: str, state: str, **more: Any) -> "Scene":
+        """Let a state of a page's RTCPeerConnection change."""
+        return self.probe(who, "state", of=of, state=state, **more)
+
+    def negotiate(self, who: str = "Alice") -> "Scene":
+        """Let both pages make their RTCPeerConnections, and signaling become complete."""
+        mine = UFRAGS.get(who, "uFrg")
+        self.join(who)
+        self.probe(HOST, "created", policy="all", servers=[])
+        self.called(HOST, "createDataChannel").probe(
+            HOST, "channel", label="table", state="created"
+        )
+        self.called(HOST, "setLocalDescription", about="offer", ufrag=UFRAGS[HOST])
+        self.offer(who).trickle(HOST, who, "192.168.1.10")
+        self.probe(who, "created", policy="all", servers=[])
+        self.called(who, "setRemoteDescription", about="offer", remoteUfrag=UFRAGS[HOST])
+        self.called(who, "createAnswer").called(
+            who, "setLocalDescription", about="answer", ufrag=mine
+        )
+        self.called(who, "addIceCandidate", about="host")
+        self.answer(who).trickle(who, HOST, "192.168.1.23")
+        self.called(HOST, "setRemoteDescription", about="answer", remoteUfrag=mine)
+        return self.called(HOST, "addIceCandidate", about="host")

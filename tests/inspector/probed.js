@@ -148,7 +148,7 @@ async function callbacks(sdp) {
   return told;
 }
 
-/** How many rejections are unhandled, in which form, and how many errors are uncaught. */
+/** Return the unhandled rejections, by their form, and the uncaught errors. */
 async function rejections() {
   const told = [];
   const on = (type) => addEventListener(type, (event) => {
@@ -193,7 +193,7 @@ async function rejections() {
 }
 
 /** Handshakes in two pages, one after the other: each side's log, and how many connections live on. */
-class Handshakes {
+var Handshakes = class {
   constructor(url, game, name) {
     this.name = name;
     this.logs = [];
@@ -325,6 +325,6 @@ class Handshakes {
       throw new Error(`${type} ${JSON.stringify(payload)}`);
     }
   }
-}
+};
 
 const STATE_OF = { connectionstatechange: "connectionState", iceconnectionstatechange: "iceConnectionState", icegatheringstatechange: "iceGatheringState" };

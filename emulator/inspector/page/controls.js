@@ -71,7 +71,7 @@ export class Controls {
 
   /** Show the URL for clients; empty while there is none. */
   client(url) {
-    byId("client").hidden = !url;
+    byId("connect").hidden = !url;
     setText(byId("url"), url ?? "");
   }
 

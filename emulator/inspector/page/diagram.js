@@ -244,14 +244,21 @@ export class Diagram {
     return element;
   }
 
-  // A label is centred above its arrow, or stands beside its pin, where there is more room. In a
-  // narrow view it has the whole line and is only shifted to the side of its arrow.
+  // A label is centred above its arrow, as far as it fits between the diagram's edges, or stands
+  // beside its pin, where there is more room. In a narrow view it has the whole line and is only
+  // shifted to the side of its arrow.
   _place(element, row) {
     const [from, to] = this._columns(row);
     const at = (from + to) / 2;
     element.style.setProperty("--at", at);
     const middle = (this._laneCount - 1) / 2;
     element.style.setProperty("--align", at < middle ? "flex-start" : at > middle ? "flex-end" : "center");
+    const { lane } = this._widths;
+    const room = Math.min(Math.max(lengthOf(row), lane), lane * this._laneCount);
+    const before = lane * (at + 0.5) - room / 2;
+    element.style.setProperty("--room", `${room}px`);
+    element.style.setProperty("--before", `${Math.max(before, 0)}px`);
+    if (before < 0) element.classList.add("at-edge");
     if (from === to) {
       const isLeft = at > middle;
       element.classList.add(isLeft ? "pinned-left" : "pinned-right");
@@ -397,6 +404,12 @@ export class Diagram {
     this._drawn.clear();
     this._scroller.scrollTop = 0;
   }
+}
+
+// Pixels that a label needs, roughly, and rather too many.
+function lengthOf(row) {
+  const who = row.from === row.to ? 0 : ends(row).length;
+  return 24 + row.type.length * 8 + (who + previewOf(row).length + 7) * 6;
 }
 
 const ends = (row) => `${shown(row.from ?? "gateway")} → ${shown(row.to ?? "gateway")}`;

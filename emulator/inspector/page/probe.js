@@ -186,7 +186,7 @@ function install(url, scope = globalThis) {
   }
 
   // The record of a connection; one that was created before the probe gets it with its first call.
-  function recordOf(pc, isNew = false) {
+  function recordOf(pc, configuration) {
     const known = records.get(pc);
     if (known) return known;
     // Also false for the prototype itself, whose getters throw.
@@ -194,10 +194,9 @@ function install(url, scope = globalThis) {
     count += 1;
     const record = { number: count, born: now(), socket: onlySocket(), ufrag: undefined, remoteUfrag: undefined, ended: false };
     records.set(pc, record);
-    if (!isNew) {
-      record.ufrag = ufragOf(pc.localDescription?.sdp);
-      record.remoteUfrag = ufragOf(pc.remoteDescription?.sdp);
-    }
+    record.ufrag = ufragOf(pc.localDescription?.sdp);
+    record.remoteUfrag = ufragOf(pc.remoteDescription?.sdp);
+    quietly(tellCreated)(pc, record, configuration);
     watch(pc, record);
     return record;
   }
@@ -418,8 +417,7 @@ function install(url, scope = globalThis) {
 
   // Replace a class by a Proxy that tells of each new object.
   function watchClass(name, created, failed = () => {}) {
-    const holder = name in scope ? scope : world;
-    const native = holder[name];
+    const native = world[name];
     if (typeof native !== "function" || typeof native.prototype !== "object") return;
     const proxy = new Proxy(native, {
       construct(target, args, newTarget) {
@@ -435,16 +433,14 @@ function install(url, scope = globalThis) {
       },
     });
     for (const alias of [name, `webkit${name}`]) {
-      const found = Object.getOwnPropertyDescriptor(holder, alias);
-      // A namespace of a module cannot be changed; its methods are still wrapped.
-      if (found?.value === native && found.configurable) Object.defineProperty(holder, alias, { ...found, value: proxy });
+      const found = Object.getOwnPropertyDescriptor(world, alias);
+      if (found?.value === native && found.configurable) Object.defineProperty(world, alias, { ...found, value: proxy });
     }
     const own = Object.getOwnPropertyDescriptor(native.prototype, "constructor");
-    if (own?.configurable && holder[name] === proxy) Object.defineProperty(native.prototype, "constructor", { ...own, value: proxy });
+    if (own?.configurable && world[name] === proxy) Object.defineProperty(native.prototype, "constructor", { ...own, value: proxy });
   }
 
-  function peerCreated(pc, [configuration]) {
-    const record = recordOf(pc, true);
+  function tellCreated(pc, record, configuration) {
     const { iceServers = [], iceTransportPolicy = "all" } = (getConfiguration && apply(getConfiguration, pc, [])) ?? configuration ?? {};
     const urls = [...iceServers].flatMap(({ urls: several, url: one }) => several ?? one ?? []);
     tell("created", { policy: cut(iceTransportPolicy), servers: urls.slice(0, 10).map((each) => cut(each).split(":")[0]) }, record);
@@ -505,7 +501,8 @@ function install(url, scope = globalThis) {
 
   const prototype = scope.RTCPeerConnection?.prototype;
   if (prototype) for (const name of [...ASYNC, ...SYNC]) quietly(wrap)(prototype, name);
-  quietly(watchClass)("RTCPeerConnection", quietly(peerCreated), quietly(peerRefused));
+  // A class of a module is used under the module's name: its new objects are known by their first call.
+  if (scope === world) quietly(watchClass)("RTCPeerConnection", quietly((pc, [configuration]) => recordOf(pc, configuration)), quietly(peerRefused));
   quietly(watchClass)("WebSocket", quietly(socketCreated));
   quietly(watchErrors)();
 }

@@ -13,7 +13,7 @@ from poker_signal.emulator import testing
 from poker_signal.emulator.server import CannotStart, Emulator
 
 ROOT = Path(__file__).parents[3]
-INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "_Refused"}
+INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "BadReport", "_Refused"}
 """Exceptions that the caller always catches and replaces by its own message."""
 
 
@@ -53,6 +53,18 @@ FRAME = testing.Frame(0, 0.5, "{}", {})
         (
             testing.Refused("Eve", Response(401, "", Headers(), b"no")),
             "Eve was refused with 401: no",
+        ),
+        (
+            testing.Refused("", Response(400, "", Headers(), b"playerId is missing")),
+            "a client without a name was refused with 400: playerId is missing",
+        ),
+        (
+            testing.NotConnected("Alice", "G", 0.5, ["HOST in G", "Bob in H"]),
+            "Alice did not connect to G within 0.5 s; connected: HOST in G, Bob in H",
+        ),
+        (
+            testing.NotConnected("Alice", "G", 10, []),
+            "Alice did not connect to G within 10 s; connected: no player is",
         ),
         *[(kind("why"), "why") for kind in (testing.Ended, testing.BadOption, testing.BadFault)],
     ],

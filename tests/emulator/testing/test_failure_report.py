@@ -1,9 +1,15 @@
 """The transcript that a failed test shows."""
 
 import pytest
+from websockets.asyncio.client import connect
 
 from poker_signal.emulator.testing import ConnectPeer, SignalClock, SignalEmulator
 from poker_signal.emulator.testing import failure_report as module
+
+
+def below_header(transcript: str) -> list[str]:
+    """Return the lines of the events."""
+    return transcript.partition("outcome\n")[2].splitlines()
 
 
 async def test_who_said_what_when_and_what_became_of_it(
@@ -20,7 +26,8 @@ async def test_who_said_what_when_and_what_became_of_it(
     await alice.close(1001)
     await alice.expect_close()
     events, _, heard = signal_emulator.transcript().partition("\n\nZoë\\u202e in GAME01 heard:\n")
-    lines = [line.split() for line in events.splitlines()[2:]]
+    assert events.startswith("Zoë\\u202e → HOST in GAME01: No host in game “GAME01”")
+    lines = [line.split() for line in below_header(events)]
     assert [line[:3] for line in lines] == [
         ["0.000", "+0", "●"],
         ["0.250", "+250", "→"],
@@ -49,13 +56,53 @@ async def test_lines_are_in_the_order_of_their_time(
     signal_clock.advance(1)
     await host.expect("join")
     events, _, _ = signal_emulator.transcript().partition("\n\nHOST")
-    assert [line.split()[:3] for line in events.splitlines()[2:]] == [
+    assert [line.split()[:3] for line in below_header(events)] == [
         ["0.000", "+0", "●"],
         ["0.000", "+0", "●"],
         ["1.000", "+1000", "⚡"],
         ["1.000", "+0", "→"],
         ["1.000", "+0", "→"],
         ["2.000", "+1000", "→"],
+    ]
+
+
+@pytest.mark.signal_emulator(faults=["duplicate:answer", "drop:join#1"])
+async def test_sockets_of_the_app_are_heard_and_strikes_are_counted(
+    signal_emulator: SignalEmulator, signal_peer: ConnectPeer, signal_clock: SignalClock
+) -> None:
+    """Peers and sockets have the same name; every column has a name."""
+    bob = await signal_peer("Bob")
+    async with connect(f"{signal_emulator.url}?playerId=Bob&gameId=GAME01") as of_app:
+        await of_app.send('{"type":"ping"}')
+        assert await of_app.recv() == '{"type":"pong"}'
+    async with connect(f"{signal_emulator.url}?playerId=HOST&gameId=G\u202e") as other:
+        await bob.send("join", "HOST")
+        for _ in range(2):
+            await bob.send("answer", "HOST")
+        await bob.send("ping")
+        await bob.expect("pong")
+        assert await other.ping()
+        text = signal_emulator.transcript()
+    verdicts, _, table = text.partition("\n\nBob in GAME01 heard")[0].partition(
+        f"\n\n{signal_emulator.url}\n\n"
+    )
+    assert "Bob → HOST in GAME01: The join of “Bob” never reached HOST: drop:join#1" in verdicts
+    header, *lines = table.splitlines()
+    columns = {name: header.index(name) for name in ("game", "from", "type", "outcome")}
+    (dropped,) = [line for line in lines if "dropped" in line]
+    assert dropped[columns["game"] :].startswith("GAME01")
+    assert dropped[columns["from"] :].startswith("Bob → HOST")
+    assert dropped[columns["type"] :].startswith("join")
+    assert dropped[columns["outcome"] :] == "dropped (drop:join#1)"
+    (again,) = [line for line in lines if "duplicate" in line]
+    # Terminals show the arrow of a fault in two columns.
+    assert again[columns["outcome"] - 1 :] == "invoked once more (duplicate:answer) × 2"
+    sockets = text.partition("Bob in GAME01 (a socket of the app) heard:\n")[2].splitlines()
+    assert sockets[:4] == [
+        '   0.000  {"type":"pong"}',
+        "          end: 1000",
+        "",
+        "HOST in G\\u202e (a socket of the app) heard:",
     ]
 
 

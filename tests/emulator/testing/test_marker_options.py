@@ -19,11 +19,11 @@ KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
     """Values are Python's; the default is production's settings on any free port."""
-    assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0)
+    assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0, ())
     setup = read_options(
         {
             **{"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS},
-            **{"faults": ["drop:offer#1", "reorder"], "seed": 7},
+            **{"faults": ["drop:offer#1", "reorder"], "seed": 7, "optional_faults": ["drop"]},
         },
         HERE,
     )
@@ -31,6 +31,7 @@ def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
         port=0, topology=Topology.STAR, idle_timeout_s=5, serial=True, ticket_keys=KEYS
     )
     assert (setup.faults, setup.seed) == (("drop:offer#1", "reorder"), 7)
+    assert setup.optional_faults == ("drop",)
     assert read_options({"topology": Topology.STAR}, HERE).settings.topology is Topology.STAR
 
 

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.sync.client import connect as connect_sync
 
 from poker_signal.emulator.server import CannotStart
-from poker_signal.emulator.testing import Ended, SignalEmulator
+from poker_signal.emulator.testing import ConnectPeer, Ended, NotConnected, SignalEmulator
 from poker_signal.emulator.testing.marker_options import read_options
 from poker_signal.emulator.testing.signal_emulator import EmulatorFailed
 
@@ -52,6 +53,30 @@ async def test_nothing_can_be_asked_of_it_when_it_has_stopped() -> None:
         faults.add("reorder")
     assert faults.active() == []
     assert [frame.type for frame in alice.heard] == ["pong"]
+
+
+async def test_a_test_waits_for_the_apps_own_socket(
+    signal_emulator: SignalEmulator, signal_peer: ConnectPeer
+) -> None:
+    """Peers count as well; in vain, the error lists those who are connected."""
+    bob = await signal_peer("Bob")
+    await signal_emulator.wait_for("Bob")
+    waiting = asyncio.ensure_future(signal_emulator.wait_for("HOST", "G"))
+    async with connect(f"{signal_emulator.url}?playerId=HOST&gameId=G"):
+        await waiting
+        with pytest.raises(NotConnected) as missing:
+            await signal_emulator.wait_for("HOST", within=0.01)
+    says = "HOST did not connect to GAME01 within 0.01 s; connected: Bob in GAME01, HOST in G"
+    assert str(missing.value) == says
+    await bob.close()
+    with pytest.raises(NotConnected, match="connected: no player is"):
+        await signal_emulator.wait_for("Bob", within=0)
+
+
+def test_a_test_without_an_event_loop_waits_as_well(signal_emulator: SignalEmulator) -> None:
+    """It makes a loop for the call."""
+    with connect_sync(f"{signal_emulator.url}?playerId=HOST&gameId=G"):
+        asyncio.run(signal_emulator.wait_for("HOST", "G"))
 
 
 def test_what_cannot_start_leaves_nothing() -> None:

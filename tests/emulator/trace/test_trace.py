@@ -15,6 +15,7 @@ from poker_signal.emulator.trace.entries import (
     Kept,
     Opened,
     Posted,
+    Probed,
     Received,
     Unrouted,
 )
@@ -40,7 +41,6 @@ SHORT: tuple[Result, ...] = (
     Returned({"statusCode": 200}),
     Returned("x" * 400),
     Returned({"body": 400}),
-    Returned({"body": "x" * 400}, Report("delivered")),
     TimedOut(),
 )
 
@@ -105,9 +105,11 @@ def test_the_newest_displace_the_oldest(
         (Posted(0, FACTS, "a", "x" * 40), 2),
         (Received(0, FACTS, "$default", "x" * 40, "r", "m"), 2),
         (Unrouted(0, FACTS, "x" * 40, "throttled"), 2),
+        (Probed(0, FACTS, FACTS.label, {}, 40), 2),
         (asked({"Cookie": "x" * 34}), 2),
         (asked({}, {"ticket": "x" * 34}), 2),
         (finished(Returned({"statusCode": 200, "body": "x" * 40})), 2),
+        (finished(Returned({"statusCode": 200, "body": "x" * 40}, Report("delivered"))), 2),
         (finished(Raised("x" * 40)), 2),
     ],
 )
