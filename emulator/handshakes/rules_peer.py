@@ -283,7 +283,10 @@ def candidates_not_added(attempt: Attempt, facts: Facts) -> Finding | None:
         added = [call for peer in peers for call in peer.succeeded("addIceCandidate")]
         if failed and not added:
             return _refused_candidates(attempt, side, failed, got)
-        if not failed and not added and facts.is_silent_since(got[-1].delivered_at, SOON_MS):
+        # Until the description has come, a page rightly keeps them.
+        is_ready = any(peer.succeeded("setRemoteDescription") for peer in peers)
+        is_silent = facts.is_silent_since(got[-1].delivered_at, SOON_MS)
+        if not failed and not added and is_ready and is_silent:
             return Finding(
                 "bad",
                 "CANDIDATES_NOT_ADDED",

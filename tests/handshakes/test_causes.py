@@ -244,3 +244,17 @@ def test_an_offer_without_media_is_named_before_the_candidates_that_it_lacks() -
     scene.send("Alice", "answer", HOST, {"type": "answer", "sdp": empty})
     told = verdict(probed(scene))
     assert (told["state"], told["code"]) == ("bad", "NO_MEDIA")
+
+
+def test_candidates_that_wait_for_the_answer_are_no_mistake() -> None:
+    """A page keeps candidates until the answer comes: the side that sends none is the cause."""
+    scene = Scene().join()
+    call(scene, HOST, "setLocalDescription", "1.1", about="offer", ufrag="h0St")
+    scene.offer()
+    for name in ("setRemoteDescription", "createAnswer", "setLocalDescription"):
+        call(scene, "Alice", name, "2.1", ufrag="aL1c", remoteUfrag="h0St")
+    told = verdict(scene.trickle("Alice", HOST, "192.168.1.23").wait(6000))
+    assert (told["code"], told["headline"]) == (
+        "ANSWER_NOT_SENT",
+        "“Alice” made an answer and did not send it.",
+    )

@@ -49,6 +49,7 @@ def ignored_candidates() -> Scene:
     """Deliver candidates that the page does not add."""
     scene = offered().called("Alice", "setRemoteDescription", about="offer", remoteUfrag="h0St")
     scene.called("Alice", "setLocalDescription", about="answer", ufrag="aL1c").answer()
+    scene.called(HOST, "setRemoteDescription", about="answer", remoteUfrag="aL1c")
     return scene.trickle(HOST, "Alice", "192.168.1.10", "192.168.1.11")
 
 
@@ -195,6 +196,7 @@ def test_each_connection_of_a_host_is_that_of_its_player() -> None:
         text = sdp(ufrag, "actpass")
         scene.probe(HOST, "created", pc=f"1.{who}")
         scene.called(HOST, "createOffer", pc=f"1.{who}", ufrag=ufrag)
+        scene.called(HOST, "setLocalDescription", pc=f"1.{who}", ufrag=ufrag)
         scene.send(HOST, "offer", who, {"type": "offer", "sdp": text})
     scene.called(HOST, "addIceCandidate", pc="1.Alice", error=INVALID)
     scene.answer().answer("Bob").trickle("Alice", HOST, "192.168.1.23")
