@@ -5,14 +5,17 @@ Each host has its own: an emulator, or a container of the Lambda function.
 
 from poker_signal.core.errors import GameFull
 from poker_signal.core.invocation import Outcome
+from poker_signal.core.later import LAST_STEP, STEP_S
 from poker_signal.core.model import (
     Connect,
     ConnectionId,
     GameId,
     GatewayEvent,
+    Later,
     PlayerId,
     Signal,
     Wait,
+    Watch,
 )
 from poker_signal.core.token_bucket import FULL, Rate
 
@@ -26,6 +29,9 @@ WAITS_PER_S = 0.5
 
 VAIN_FOR_S = 60
 """Seconds for which a connection does not wait again for a name that it has waited for in vain."""
+
+WATCHED_FOR_S = STEP_S * LAST_STEP
+"""Seconds for which a join is watched."""
 
 FULL_FOR_S = 5
 """Seconds for which the seats of a game that was found full are not probed again."""
@@ -64,6 +70,25 @@ class WaitBudget:
         if len(self._vain_until) >= MAX_ENTRIES:
             self._vain_until.clear()
         self._vain_until[signal.sender, signal.target_id] = signal.at + VAIN_FOR_S
+
+
+class WatchBudget:
+    """Decides which joins are watched: one of a connection at a time, however often it joins."""
+
+    def __init__(self) -> None:
+        self._until: dict[ConnectionId, int] = {}
+
+    def allows(self, effect: Later, at: int) -> bool:
+        """Return whether to perform the effect; False: a join of its connection is watched."""
+        note = effect.note
+        if not isinstance(note, Watch) or note.step > 1:
+            return True
+        if self._until.get(note.connection_id, 0) > at:
+            return False
+        if len(self._until) >= MAX_ENTRIES:
+            self._until.clear()
+        self._until[note.connection_id] = at + WATCHED_FOR_S
+        return True
 
 
 class FullGames:

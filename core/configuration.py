@@ -62,6 +62,10 @@ class Rules(NamedTuple):
     """Maximum length of a payload: its JSON text in UTF-8, as the client wrote it."""
     origins: frozenset[str] = frozenset()
     """Origins of the pages that may connect. Empty: all."""
+    later: bool = False
+    """True: joins are watched until they end, and a host's connection is kept open."""
+    auto_join: bool = False
+    """True: a player who connects and does not join is joined. Needs ``later``."""
 
 
 def whole_number(text: str, least: int = 0, most: int | None = None) -> int | None:

@@ -86,6 +86,15 @@ class OriginNotAllowed(SignalError):
         return "This web page may not connect to this server."
 
 
+class NoAnswer(SignalError):
+    """The host got the join, and no handshake followed."""
+
+    code = "NO_ANSWER"
+
+    def __str__(self) -> str:
+        return "The host did not answer. Please try again."
+
+
 class GameFull(SignalError):
     """All seats are taken, and their players' connections are alive."""
 

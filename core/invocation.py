@@ -6,7 +6,13 @@ from typing import NamedTuple
 
 from poker_signal.core import messages
 from poker_signal.core.configuration import Rules
-from poker_signal.core.errors import HostNotFound, NotConnected, SignalError, TargetNotFound
+from poker_signal.core.errors import (
+    HostNotFound,
+    NoAnswer,
+    NotConnected,
+    SignalError,
+    TargetNotFound,
+)
 from poker_signal.core.model import (
     HOST,
     RESERVED_S,
@@ -15,6 +21,7 @@ from poker_signal.core.model import (
     Connect,
     ConnectionId,
     Delivered,
+    Due,
     Effect,
     Event,
     GatewayEvent,
@@ -39,9 +46,11 @@ class Outcome(NamedTuple):
 
     name: str
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
-    ``error``."""
+    ``error``; of a note ``done`` if it caused no post."""
     error: SignalError | None = None
 
+
+_FIRST_OUTCOMES: dict[type[object], str] = {Connect: "connected", Due: "done"}
 
 DELIVERED = Outcome("delivered")
 """The outcome of nearly every message."""
@@ -81,7 +90,7 @@ class Invocation:
         self.event = event
         self.signal: Signal | None = None
         """The parsed message. None: not parsed yet, or it could not be parsed."""
-        self.outcome = Outcome("connected" if isinstance(event, Connect) else "disconnected")
+        self.outcome = Outcome(_FIRST_OUTCOMES.get(type(event), "disconnected"))
         self._room = room
         self._rules = rules
         self._suspects: set[ConnectionId] = set()
@@ -149,7 +158,10 @@ class Invocation:
         """Report that a Post arrived."""
         if post.cause is not None and post.target_id is not None:
             self.outcome = DELIVERED
-            if post.cause.id is not None or is_noted(post.cause):
+            if isinstance(post.cause, Due) or isinstance(self.event, Due):
+                return
+            is_watched = post.cause.type == messages.JOIN and self._rules.later
+            if post.cause.id is not None or is_watched or is_noted(post.cause):
                 # The rules note the arrival in the sender's row, or acknowledge it.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
@@ -231,6 +243,14 @@ class Invocation:
             self._pending.append(Throttled(effect.cause))
 
     def _answer(self, error: SignalError) -> list[Effect]:
+        if isinstance(self.event, Due):
+            self.outcome = Outcome("error", error)
+            if not isinstance(error, NoAnswer):
+                # The join found no host this time: the watch goes on.
+                return []
+            error.message_id = getattr(self.event.note, "id", None)
+            _, frame = messages.answer_to(None, error)
+            return [Post(self.event.connection_id, frame)]
         if not isinstance(self.event, Message):
             # No frame can be posted before the connection is open: the response refuses it.
             self.outcome = Outcome("refused", error)
@@ -244,7 +264,7 @@ class Invocation:
         return effects
 
 
-def _counted(cause: Connect | Signal) -> Connect | Signal:
+def _counted(cause: Connect | Signal | Due) -> Connect | Signal | Due:
     """Return the cause of a probe; a connect counts its probes of seats."""
     if isinstance(cause, Connect) and cause.row.player_id != HOST:
         return cause._replace(seat_probes=cause.seat_probes + 1)

@@ -6,7 +6,7 @@ Frames are JSON text, ready to be sent: both hosts send the same bytes.
 import json
 import re
 from collections.abc import Callable
-from json.encoder import encode_basestring as _quote
+from json.encoder import encode_basestring as quoted
 from typing import Any, TypeGuard
 
 from poker_signal.core.configuration import MAX_FRAME_BYTES
@@ -35,6 +35,9 @@ DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 TYPES = DIRECTED | {JOIN, PING}
 
 PONG = '{"type":"pong"}'
+
+KEEPALIVE = '{"type":"keepalive","senderId":"HOST","payload":null}'
+"""Sent to HOST. The client in the field reports a frame without a ``senderId`` as an error."""
 
 _UNDELIVERED = (TargetNotFound, NotConnected, DuplicateName, RateLimited)
 """Errors that are answered with ``undelivered`` if the message had a target, else ``error``."""
@@ -172,7 +175,7 @@ def relayed_frame(signal: Signal, sender_id: PlayerId) -> str:
         InvalidMessage: with the sender's name the frame is longer than API Gateway accepts.
     """
     frame = (
-        f'{{"type":{_quote(signal.type)},"senderId":{_quote(sender_id)},'
+        f'{{"type":{quoted(signal.type)},"senderId":{quoted(sender_id)},'
         f'"payload":{signal.payload}}}'
     )
     # UTF-8 needs at most four bytes per character: only long frames have to be measured.
@@ -192,17 +195,18 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
     id_ = {} if message_id is None else {"id": message_id}
     is_directed = signal is not None and signal.type in DIRECTED and signal.target_id is not None
     if signal is None or not is_directed or not isinstance(error, _UNDELIVERED):
-        return "error", _dump({"type": "error", "payload": payload, **id_})
+        return "error", dump({"type": "error", "payload": payload, **id_})
     payload |= {"type": signal.type, "targetId": str(signal.target_id)}
-    return "undelivered", _dump({"type": "undelivered", "payload": payload, **id_})
+    return "undelivered", dump({"type": "undelivered", "payload": payload, **id_})
 
 
 def ack_frame(id_: str, target_id: PlayerId) -> str:
     """Return the frame that acknowledges a message with an ``id`` to its sender."""
-    return _dump({"type": "ack", "id": id_, "payload": {"targetId": target_id}})
+    return dump({"type": "ack", "id": id_, "payload": {"targetId": target_id}})
 
 
-def _dump(frame: object) -> str:
+def dump(frame: object) -> str:
+    """Return compact JSON in ASCII."""
     # Escaped to ASCII: an id may contain a lone surrogate, which UTF-8 cannot encode.
     return json.dumps(frame, separators=(",", ":"))
 

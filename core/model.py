@@ -26,6 +26,9 @@ every post to it with 410, as if the connection were gone.
 RESERVED_S = 60
 """Seconds for which the name of a connection with a session is kept after its end."""
 
+MAY_NOT_WAIT = 1000
+"""``Signal.waits`` of a message that is decided at once."""
+
 MAX_REACHED = 64
 """Maximum connections in a row's ``reached``: a game has 24 seats, and the row stays small."""
 
@@ -111,7 +114,7 @@ class Signal(NamedTuple):
     """The payload's JSON text as the client wrote it; ``null`` if the message had none."""
     id: str | None
     waits: int = 0
-    """Pauses so far, of those in ``routing.PAUSES_S``. More than there are: it may not wait."""
+    """Pauses so far, of those in ``routing.PAUSES_S``. ``MAY_NOT_WAIT``: it does not wait."""
     is_over_limit: bool = False
     """True if its connection exceeded the message rate."""
     is_owner_alive: bool = False
@@ -159,6 +162,50 @@ class Disconnect(NamedTuple):
 
 
 @_of_its_kind
+class Watch(NamedTuple):
+    """Note: a join whose handshake is watched; core/later.py has the rules."""
+
+    connection_id: ConnectionId
+    """The player's connection."""
+    host: ConnectionId | None
+    """The host's connection that got the join last. None: no host did."""
+    payload: str
+    """The join's payload, as JSON text."""
+    id: str | None
+    """The join's ``id``, for an error frame."""
+    step: int = 1
+    """The number of the look at which this note is due."""
+    offered: int = 0
+    """The look that saw an offer first. 0: none did."""
+
+
+@_of_its_kind
+class Lobby(NamedTuple):
+    """Note: a host that waits for players, and whose connection is to stay open."""
+
+    connection_id: ConnectionId
+    hop: int = 1
+    """The number of the keep-alive that is due."""
+
+
+Note = Watch | Lobby
+
+
+@_of_its_kind
+class Due(NamedTuple):
+    """A note of a Later effect has come back. It may come twice, late, or out of order."""
+
+    note: Note
+    at: int
+    """Epoch seconds."""
+
+    @property
+    def connection_id(self) -> ConnectionId:
+        """The connection that the note is about."""
+        return self.note.connection_id
+
+
+@_of_its_kind
 class Delivered(NamedTuple):
     """A Post that relays a signal arrived."""
 
@@ -172,7 +219,7 @@ class Suspected(NamedTuple):
     """A Post or a Probe was answered 410 once. A second probe decides."""
 
     row: Row
-    cause: Connect | Signal
+    cause: Connect | Signal | Due
 
 
 @_of_its_kind
@@ -189,20 +236,20 @@ class Alive(NamedTuple):
     """A Probe found the connection open."""
 
     player_id: PlayerId
-    cause: Connect | Signal
+    cause: Connect | Signal | Due
 
 
 @_of_its_kind
 class Throttled(NamedTuple):
     """A Post or a Probe was refused with 429. Nothing was sent, and nothing is known."""
 
-    cause: Connect | Signal
+    cause: Connect | Signal | Due
 
 
-GatewayEvent = Connect | Message | Disconnect
-"""Events that come from API Gateway."""
+GatewayEvent = Connect | Message | Disconnect | Due
+"""Events that come from outside: of API Gateway, or a note that is due."""
 
-Event = Connect | Signal | Disconnect | Delivered | Suspected | Gone | Alive | Throttled
+Event = Connect | Signal | Disconnect | Due | Delivered | Suspected | Gone | Alive | Throttled
 """Events that the rules decide on: parsed events of API Gateway, and a host's reports."""
 
 
@@ -231,12 +278,12 @@ class Post(NamedTuple):
     """Send a text frame to a connection; report ``delivered`` or ``gone``.
 
     ``cause`` is the signal that the frame relays. If the connection is gone, it is routed again.
-    None: the frame is an answer of ours.
+    A ``Due`` is the cause of a keep-alive. None: the frame is an answer of ours.
     """
 
     connection_id: ConnectionId
     data: str
-    cause: Signal | None = None
+    cause: Signal | Due | None = None
     target_id: PlayerId | None = None
 
 
@@ -249,7 +296,7 @@ class Probe(NamedTuple):
 
     connection_id: ConnectionId
     player_id: PlayerId
-    cause: Connect | Signal
+    cause: Connect | Signal | Due
 
 
 @_of_its_kind
@@ -287,4 +334,15 @@ class Close(NamedTuple):
     connection_id: ConnectionId
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | Close
+@_of_its_kind
+class Later(NamedTuple):
+    """Bring the note back after some seconds, as a ``Due``.
+
+    If it fails, that is logged and changes nothing: the message was delivered all the same.
+    """
+
+    seconds: float
+    note: Note
+
+
+Effect = Save | Forget | Post | Probe | Reach | Wait | Close | Later

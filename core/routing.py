@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from poker_signal.core import messages
+from poker_signal.core import later, messages
 from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.errors import (
     DuplicateName,
@@ -28,6 +28,7 @@ from poker_signal.core.model import (
     ConnectionId,
     Delivered,
     Disconnect,
+    Due,
     Effect,
     Event,
     Forget,
@@ -77,12 +78,16 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
         case Suspected(row, cause):
             return [Probe(row.connection_id, row.player_id, cause)]
         case Delivered(signal, target, target_id):
-            return _note_delivery(signal, target, target_id, room)
+            return _note_delivery(signal, target, target_id, room, rules)
+        case Due():
+            return later.due(event, room)
         case Alive(player_id, cause):
             if isinstance(cause, Signal):
                 if player_id == cause.target_id:
                     return _pass_on(cause._replace(is_owner_alive=True), room, rules)
                 raise DuplicateName(player_id)
+            if isinstance(cause, Due):
+                return []
             if player_id == HOST:
                 raise HostProtected
             return _admit(cause._replace(seated=cause.seated | {player_id}), room, rules)
@@ -130,6 +135,10 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
         if row.left_at is None:
             effects.append(Close(row.connection_id))
         effects.append(Forget(row.connection_id))
+    if rules.later and newcomer.player_id == HOST:
+        effects.append(later.in_lobby(newcomer))
+    elif rules.later and rules.auto_join:
+        effects.append(later.watching_connect(newcomer))
     return effects
 
 
@@ -251,14 +260,27 @@ def _was_passed_over(signal: Signal, sender: Row, target: Row, room: Room) -> bo
 
 
 def _note_delivery(
-    signal: Signal, target: ConnectionId, target_id: PlayerId, room: Room
+    signal: Signal, target: ConnectionId, target_id: PlayerId, room: Room, rules: Rules
 ) -> list[Effect]:
     effects: list[Effect] = []
+    if is_watched(signal, room, rules) and (watch := later.watching(signal, target)) is not None:
+        effects.append(watch)
     if is_noted(signal) and not room.has_reached(signal.sender, target):
         effects.append(Reach(signal.sender, target, _kept(signal, room)))
     if signal.id is not None:
         effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))
     return effects
+
+
+def is_watched(signal: Signal, room: Room, rules: Rules) -> bool:
+    """Return whether a delivered message is a join that is watched from now on.
+
+    With ``auto_join`` the watch has begun at the player's connect.
+    """
+    if signal.type != messages.JOIN or not rules.later:
+        return False
+    row = room.row(signal.sender, signal.at)
+    return row is not None and not (rules.auto_join and row.is_young(signal.at))
 
 
 def is_noted(signal: Signal) -> bool:

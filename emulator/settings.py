@@ -70,6 +70,15 @@ class Settings:
         "[default: all]",
     )
 
+    later: bool = _option(
+        True,
+        "Watch joins until they end, and keep the connection of a waiting HOST open.  "
+        "[default: on]",
+    )
+    auto_join: bool = _option(
+        False, "Join a player who connects and sends no join, as table-poker needs it."
+    )
+
     idle_timeout_s: float = _seconds(
         600, "Seconds without a message, in or out, before a close with 1001.", "idle-timeout"
     )
@@ -171,4 +180,6 @@ class Settings:
             message_burst=self.message_burst,
             max_payload_bytes=self.max_payload_bytes,
             origins=parse_origins(self.allowed_origins or ""),
+            later=self.later,
+            auto_join=self.auto_join,
         )

@@ -23,7 +23,7 @@ from poker_signal.lambda_app import environment as settings
 # The patches of botocore
 #
 # Lambda's runtime, not our zip, decides the version of botocore. Each patch only saves CPU time.
-# 1. _Loader lists our three services itself. botocore lists the folders of all four hundred, once
+# 1. _Loader lists our four services itself. botocore lists the folders of all four hundred, once
 #    for each of two types of file: a tenth of a cold start. If botocore stops calling the method,
 #    only the saving is lost; if it calls it with other arguments, the import fails.
 # 2. _sharing_tls() gives all clients one TLS context, which loads a list of authorities only once.
@@ -47,7 +47,7 @@ class _Loader(Loader):  # type: ignore[misc] # botocore has no types
 
     def list_available_services(self, type_name: str) -> list[str]:
         """Return the names of the services, the same for every type of file."""
-        return ["apigatewaymanagementapi", "dynamodb", "ssm"]
+        return ["apigatewaymanagementapi", "dynamodb", "sqs", "ssm"]
 
 
 _session = botocore.session.get_session()
@@ -62,6 +62,11 @@ def dynamodb_client() -> Any:
 def ssm_client() -> Any:
     """Create an SSM client. It makes one attempt, so that the longest ``$connect`` ends in time."""
     return _sharing_tls(_session.create_client("ssm", config=_config(_ONCE)))
+
+
+def sqs_client() -> Any:
+    """Create an SQS client. It makes one attempt: a note that is lost fails no message."""
+    return _sharing_tls(_session.create_client("sqs", config=_config(_ONCE)))
 
 
 @lru_cache(maxsize=16)

@@ -19,6 +19,8 @@ MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """AWS's own variable. The deployment sets it: a custom domain's endpoint has no stage."""
 
 TICKET_SECRET_PARAMETER = "TICKET_SECRET_PARAMETER"
+LATER_QUEUE_URL = "LATER_QUEUE_URL"
+AUTO_JOIN = "AUTO_JOIN"
 READ_TIMEOUT_S = "READ_TIMEOUT_S"
 """Set by the emulator only: its stand-in for AWS shares a laptop with everything else."""
 
@@ -36,6 +38,8 @@ class FunctionSettings(NamedTuple):
     """``None``: made of the event's domain and stage."""
     ticket_secret_parameter: str | None = None
     """SSM parameter with the keys of join tickets. ``None``: tickets are not required."""
+    later_queue_url: str | None = None
+    """SQS queue of what is due later. ``None``: no join is watched, no lobby kept."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "FunctionSettings":
@@ -52,6 +56,7 @@ class FunctionSettings(NamedTuple):
             _rules_of(environ),
             environ.get(MANAGEMENT_ENDPOINT) or None,
             environ.get(TICKET_SECRET_PARAMETER) or None,
+            environ.get(LATER_QUEUE_URL) or None,
         )
 
 
@@ -64,6 +69,7 @@ def environment_of(wanted: Rules) -> dict[str, str]:
         MESSAGE_BURST: str(wanted.message_burst),
         MAX_PAYLOAD_BYTES: str(wanted.max_payload_bytes),
         ALLOWED_ORIGINS: ",".join(sorted(wanted.origins)),
+        AUTO_JOIN: str(int(wanted.auto_join)),
     }
 
 
@@ -88,6 +94,8 @@ def _rules_of(environ: Mapping[str, str]) -> Rules:
             most=rules.LARGEST_PAYLOAD_BYTES,
         ),
         origins=origins,
+        later=bool(environ.get(LATER_QUEUE_URL)),
+        auto_join=bool(whole_of(environ, AUTO_JOIN, 0, least=0, most=1)),
     )
 
 

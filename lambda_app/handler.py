@@ -15,25 +15,29 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from poker_signal.core.aws_event import Response
-from poker_signal.core.budgets import FullGames, WaitBudget
+from poker_signal.core.budgets import FullGames, WaitBudget, WatchBudget
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
+from poker_signal.core.later import Pair, is_settled
 from poker_signal.core.model import (
     HOST,
     Close,
     Connect,
     ConnectionId,
     Disconnect,
+    Due,
     Effect,
     Forget,
     GameId,
     GatewayEvent,
+    Later,
+    Lobby,
     Message,
     Post,
     Probe,
@@ -41,6 +45,7 @@ from poker_signal.core.model import (
     Row,
     Save,
     Wait,
+    Watch,
 )
 from poker_signal.core.rate_limit import Meter
 from poker_signal.core.room import Room
@@ -48,13 +53,14 @@ from poker_signal.core.routing import PAUSES_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.later_queue import LaterQueue, Record, is_batch, records_of
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
 if TYPE_CHECKING:
     from poker_signal.lambda_app.ticket_keys import TicketKeys
 
-_FAILED: dict[type[Effect], str] = {Close: "NotClosed", Reach: "NotNoted"}
+_FAILED: dict[type[Effect], str] = {Close: "NotClosed", Reach: "NotNoted", Later: "NotWatched"}
 """Name in the log of an effect that failed harmlessly; of others, the connection was gone."""
 
 MAX_REMEMBERED = 4096
@@ -76,6 +82,12 @@ _ROUNDING_S = 0.001
 # makes the core decide.
 # The event's time (``at``, epoch seconds) is another clock: it decides which rows are live and
 # which may still be opening, and does not move while an invocation waits.
+
+
+class BatchResponse(TypedDict):
+    """Lambda's answer to a batch of SQS: the messages to deliver once more."""
+
+    batchItemFailures: list[dict[str, str]]  # noqa: N815 # Lambda's name
 
 
 class _Patience:
@@ -120,6 +132,7 @@ class SignalingHandler:
         now_s: Callable[[], float] = time.monotonic,
         *,
         ticket_keys: "TicketKeys | None" = None,
+        queue: LaterQueue | None = None,
     ) -> None:
         self._settings = settings
         self._table = table
@@ -133,14 +146,35 @@ class SignalingHandler:
         self._meter = Meter(settings.rules)
         self._waits = WaitBudget()
         self._full_games = FullGames()
+        self._watches = WatchBudget()
+        self._queue = queue
 
-    def __call__(self, event: Mapping[str, Any], context: object) -> Response:
+    def __call__(self, event: Mapping[str, Any], context: object) -> "Response | BatchResponse":
         """Decide an event, perform its effects, and write one line of the log.
+
+        The event is one of API Gateway, or a batch of the queue of what is due later.
 
         Raises:
             Exception: any unexpected failure. API Gateway reports it to the client, and the
                 line has the traceback.
         """
+        if is_batch(event):
+            failed = [each.id for each in records_of(event) if not self._take_due(each, event)]
+            return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
+        return self._decide(event)
+
+    def _take_due(self, record: Record, batch: Mapping[str, Any]) -> bool:
+        """Decide a note that is due; return False to get it once more."""
+        if record.note is None:
+            return True
+        try:
+            self._decide(batch, record)
+        except Exception:
+            # Its line of the log has the traceback.
+            return False
+        return True
+
+    def _decide(self, event: Mapping[str, Any], record: Record | None = None) -> Response:
         started = time.perf_counter()
         effects: Counter[str] = Counter()
         unreadable = 0
@@ -148,14 +182,18 @@ class SignalingHandler:
         outcome: Outcome | None = None
         failure: BaseException | None = None
         try:
-            parsed = self._full_games.checked(self._meter.checked(parse_event(event)))
+            if record is not None and record.note is not None:
+                parsed: GatewayEvent = Due(record.note, time.time_ns() // 1_000_000_000)
+            else:
+                parsed = self._full_games.checked(self._meter.checked(parse_event(event)))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
             invocation = Invocation(parsed, Room(), self._settings.rules)
             if invocation.needs_row():
                 room, unreadable = self._read(parsed, invocation.needs_game())
                 invocation.enter(room)
-            self._perform(invocation, self._connections_of(event), effects)
+            endpoint = self._endpoint_of(event, record)
+            self._perform(invocation, endpoint, effects)
             outcome = invocation.outcome
             self._full_games.note(parsed, outcome)
             if invocation.vain is not None:
@@ -167,11 +205,13 @@ class SignalingHandler:
             raise
         finally:
             signal = invocation.signal if invocation is not None else None
+            note = record.note if record is not None else None
             log.write(
                 log.line_of(
                     event,
                     outcome,
                     type_=signal.type if signal is not None else None,
+                    note=note,
                     effects=effects,
                     unreadable_items=unreadable,
                     ms=(time.perf_counter() - started) * 1000,
@@ -181,14 +221,15 @@ class SignalingHandler:
             )
         return response_for(outcome)
 
-    def _perform(
-        self, invocation: Invocation, connections: ManagementApi, effects: Counter[str]
-    ) -> None:
+    def _perform(self, invocation: Invocation, endpoint: str, effects: Counter[str]) -> None:
+        connections = self._connections_at(endpoint)
         patience = _Patience(self._waits, self._sleep, self._now_s)
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
             try:
-                if not self._perform_effect(effect, invocation, connections, patience):
+                if isinstance(effect, Later):
+                    effects["NotWatched"] += not self._plan(effect, invocation, endpoint)
+                elif not self._perform_effect(effect, invocation, connections, patience):
                     effects[_FAILED.get(type(effect), "Gone")] += 1
             except CallThrottled:
                 effects["Throttled"] += 1
@@ -229,9 +270,25 @@ class SignalingHandler:
                     invocation.waited_enough(effect)
             case Close(connection_id):
                 found = connections.close(connection_id)
+            case Later():
+                raise AssertionError("_perform plans what is due later")
             case _:
                 assert_never(effect)
         return found
+
+    def _plan(self, effect: Later, invocation: Invocation, endpoint: str) -> bool:
+        """Send a note to the queue; return False if it did not take it.
+
+        The message was delivered: its sender hears no error.
+        """
+        at = _time_of(invocation.event)
+        if self._queue is None or not self._watches.allows(effect, at):
+            return True
+        try:
+            self._queue.send(effect, endpoint)
+        except (ClientError, BotoCoreError):
+            return False
+        return True
 
     def _note(self, reach: Reach) -> bool:
         """Note a delivery in the sender's row; return False if the table failed to.
@@ -271,6 +328,11 @@ class SignalingHandler:
                 if is_any_player and not self._settings.rules.seats:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
+            case Due(Lobby(connection_id)):
+                row_ = self._table.row(connection_id)
+                return Reading(Room() if row_ is None else Room([row_]))
+            case Due(Watch() as watch, at):
+                return self._read_watched(watch, at)
             case Message(connection_id) if not needs_game:
                 sender = self._row(connection_id)
                 return Reading(Room() if sender is None else Room([sender]))
@@ -278,6 +340,22 @@ class SignalingHandler:
                 return self._read_room_of_sender(connection_id, event.at)
             case _:
                 assert_never(event)
+
+    def _read_watched(self, watch: Watch, at: int) -> Reading:
+        """Return the rows of a watched join: of player and host alone, if they settle it."""
+        player = self._table.row(watch.connection_id)
+        host = self._table.row(watch.host) if watch.host is not None else None
+        rows = [row for row in (player, host) if row is not None]
+        if player is None or is_settled(watch, Pair(player, host), at):
+            return Reading(Room(rows))
+        reading = self._table.read_room(player.game_id)
+        room = reading.room
+        if watch.host is not None:
+            # The index may lag: what the host has reached decides.
+            room = room.without(watch.host)
+        for row in rows:
+            room = room.adding(row)
+        return reading._replace(room=room)
 
     def _read_room_of_sender(self, connection_id: ConnectionId, at: int) -> Reading:
         """Return the sender's game, including the sender's own row if it has one.
@@ -313,12 +391,19 @@ class SignalingHandler:
             self._games.clear()
         self._games[connection_id] = game_id
 
-    def _connections_of(self, event: Mapping[str, Any]) -> ManagementApi:
-        endpoint = self._settings.management_endpoint
-        if endpoint is None:
-            context = event["requestContext"]
-            endpoint = f"https://{context['domainName']}/{context['stage']}"
-        return self._connections_at(endpoint)
+    def _endpoint_of(self, event: Mapping[str, Any], record: Record | None) -> str:
+        """Return the endpoint of ``@connections``."""
+        if self._settings.management_endpoint is not None:
+            return self._settings.management_endpoint
+        if record is not None:
+            return record.endpoint
+        context = event["requestContext"]
+        return f"https://{context['domainName']}/{context['stage']}"
+
+
+def _time_of(event: GatewayEvent) -> int:
+    """Return the time of an event in epoch seconds."""
+    return event.at or 0
 
 
 def _with_sender(game: Room, row: Row) -> Room:
@@ -346,6 +431,7 @@ def make_handler(environ: Mapping[str, str]) -> SignalingHandler:
         DynamoTable(dynamodb_client(), settings.table_name),
         _connections_at,
         ticket_keys=_ticket_keys(settings),
+        queue=LaterQueue(settings.later_queue_url) if settings.later_queue_url else None,
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.messages import TYPES
+from poker_signal.core.model import Note
 
 NAMESPACE = "poker-signal"
 
@@ -37,6 +38,7 @@ def line_of(
     outcome: Outcome | None,
     *,
     type_: str | None,
+    note: Note | None = None,
     effects: Mapping[str, int],
     unreadable_items: int,
     ms: float,
@@ -46,7 +48,8 @@ def line_of(
     """Return the log line of an invocation.
 
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
-    own text and is logged as ``other``. ``error`` is an unexpected exception.
+    own text and is logged as ``other``. ``note``: what was due. ``error`` is an unexpected
+    exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -54,7 +57,8 @@ def line_of(
     line: dict[str, Any] = {
         "level": "ERROR" if error else "INFO",
         "routeKey": context.get("routeKey"),
-        "connectionId": context.get("connectionId"),
+        "connectionId": note.connection_id if note is not None else context.get("connectionId"),
+        "due": type(note).__name__ if note is not None else None,
         "requestId": context.get("requestId"),
         "type": type_ if type_ in TYPES or type_ is None else "other",
         "outcome": "failed" if error else outcome.name if outcome else None,

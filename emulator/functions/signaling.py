@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, assert_never
 
 from poker_signal.core import fast_path
-from poker_signal.core.budgets import FullGames, WaitBudget
+from poker_signal.core.budgets import FullGames, WaitBudget, WatchBudget
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
@@ -15,10 +15,13 @@ from poker_signal.core.model import (
     Close,
     Connect,
     ConnectionId,
+    Due,
     Effect,
     Forget,
     GatewayEvent,
+    Later,
     Message,
+    Note,
     Post,
     Probe,
     Reach,
@@ -99,6 +102,9 @@ class SignalingFunction:
         self._waiting: dict[int, tuple[Timer, Wait, _Rest]] = {}
         """Messages that wait, by the ``id()`` of their rest."""
         self._full_games = FullGames()
+        self._watches = WatchBudget()
+        self._planned: dict[Note, tuple[Timer, int]] = {}
+        """Timers of the notes that are due later, and the epoch milliseconds of their time."""
         self._verify = None if ticket_keys is None else _verifier(ticket_keys)
 
     def invoke(
@@ -170,6 +176,9 @@ class SignalingFunction:
 
     def end_waits(self) -> None:
         """Decide every waiting message now: the emulator stops, or its code is replaced."""
+        for timer, _ in self._planned.values():
+            timer.cancel()
+        self._planned.clear()
         waiting, self._waiting = self._waiting, {}
         for timer, wait, rest in waiting.values():
             timer.cancel()
@@ -200,6 +209,35 @@ class SignalingFunction:
             self._pause(again, rest)
         elif result is not None:
             rest.running.finish(result)
+
+    def _plan(self, later: Later) -> None:
+        """Bring a note back later, unless its connection has another join that is watched."""
+        now_ms = self._clock.now_ms()
+        if later.note not in self._planned and self._watches.allows(later, now_ms // 1000):
+            self.plan(later.note, now_ms + round(later.seconds * 1000))
+
+    def plan(self, note: Note, due_ms: int) -> None:
+        """Bring a note back at a time, in epoch milliseconds."""
+        seconds = max(due_ms - self._clock.now_ms(), 0) / 1000
+        self._planned[note] = self._clock.call_later(seconds, lambda: self._due(note)), due_ms
+
+    def planned(self) -> list[tuple[Note, int]]:
+        """Return the notes that are due later, each with its time in epoch milliseconds."""
+        return [(note, due_ms) for note, (_, due_ms) in self._planned.items()]
+
+    def _due(self, note: Note) -> None:
+        del self._planned[note]
+        event = Due(note, self._clock.now_ms() // 1000)
+        invocation = Invocation(event, self._room_of_due(event), self._rules)
+        wait = self._go_on(invocation, invocation.effects(), [])
+        assert wait is None, "what is due does not wait"
+
+    def _room_of_due(self, event: Due) -> Room:
+        """Return the game of what is due; what its host has reached is current, also with a lag."""
+        room = self.table.room_of(event)
+        host_id = getattr(event.note, "host", None)
+        host = self.table.row(host_id) if host_id is not None else None
+        return room if host is None or not len(room) else room.adding(host)
 
     def _ended(self, invocation: Invocation) -> Returned:
         self._full_games.note(invocation.event, invocation.outcome)
@@ -234,6 +272,8 @@ class SignalingFunction:
                 raise AssertionError("_go_on performs waits")
             case Close(connection_id):
                 self._connections.delete(connection_id)
+            case Later():
+                self._plan(effect)
             case _:
                 assert_never(effect)
 

@@ -19,7 +19,7 @@ import watchfiles
 from watchfiles.main import FileChange
 
 import poker_signal.core
-from poker_signal.core.model import Row
+from poker_signal.core.model import Note, Row
 from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.clock import now_ms
 from poker_signal.emulator.functions.handler_loader import Handler
@@ -280,6 +280,11 @@ class Reloader:
             name: module for name, module in loaded.fresh.items() if name.startswith(CORE)
         })  # fmt: skip
         before = self._code.api()
+        planned = {
+            key: [(rebinding.renewed(note), at) for note, at in route.integration.planned()]
+            for key, route in before.routes.items()
+            if isinstance(route.integration, SignalingFunction)
+        }
         # Messages that wait hold values of the old classes.
         end_waits(route.integration for route in before.routes.values())
         rows = {
@@ -293,6 +298,7 @@ class Reloader:
             rebinding.apply()
             api = self._code.rebuild(handlers)
             _hand_over(rows, api)
+            _plan_again(planned, api)
         except Exception:
             rebinding.undo()
             put_in_place(loaded.old, loaded.fresh)
@@ -332,6 +338,17 @@ def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]
                 status = os.fstat(file)
                 found[folder] = status.st_dev, status.st_ino
         yield found
+
+
+def _plan_again(planned: Mapping[str, Iterable[tuple[Note, int]]], api: Api) -> None:
+    """Plan what is due later with the new functions."""
+    done: set[Integration] = set()
+    for key, of_route in planned.items():
+        integration = api.routes[key].integration
+        if isinstance(integration, SignalingFunction) and integration not in done:
+            done.add(integration)
+            for note, due_ms in of_route:
+                integration.plan(note, due_ms)
 
 
 def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
