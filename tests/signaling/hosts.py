@@ -27,6 +27,7 @@ from poker_signal.emulator.trace.trace import Observer
 from poker_signal.lambda_app.clients import management_client
 from poker_signal.lambda_app.environment import (
     MANAGEMENT_ENDPOINT,
+    READ_TIMEOUT_S,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
     FunctionSettings,
@@ -160,7 +161,10 @@ async def _lambda(
             management_endpoint = os.environ[MANAGEMENT_ENDPOINT]
             environ = {TABLE_NAME: TABLE, **environment_of(rules)}
             environ[MANAGEMENT_ENDPOINT] = management_endpoint
-            _current = make(environ)
+            # Its calls come back to this process, which a busy machine may keep from answering.
+            with mock.patch.dict(os.environ, {READ_TIMEOUT_S: "10"}):
+                _current = make(environ)
+                management_client(management_endpoint)
             at_last.callback(management_client(management_endpoint).close)
             yield emulator
 
