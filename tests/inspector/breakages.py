@@ -548,6 +548,18 @@ FAULTS: Final = [
         soon=("delay:answer=6s",),
     ),
     fault(
+        "candidates are late: it connects after 1 s",
+        (host(), player()),
+        faults=("delay:ice-candidate=1s",),
+        connects=True,
+    ),
+    fault(
+        "$connect is slow: it connects, because the join waits for the socket",
+        (host(), player()),
+        faults=("delay:$connect=1.3s",),
+        connects=True,
+    ),
+    fault(
         "messages overtake each other: it connects",
         (host(), player()),
         faults=("reorder=300ms",),
@@ -984,6 +996,34 @@ ORDERS: Final = [
         codes=("GLARE",),
         blind=("GLARE",),
         is_frequent=True,
+    ),
+    order(
+        "glare in a mesh: both players offer, and there is no host",
+        (
+            player(
+                """
+            client.onOpen = () => {};
+            const onOffer = client.onOffer;
+            client.onOffer = async (from, offer) => {
+              const peer = client.newPeer(from);
+              client.addContent(peer);
+              await client.offer(from, peer);
+              await onOffer.call(client, from, offer);
+            };""",
+                name="Bob",
+            ),
+            player("""
+            client.onOpen = () => {
+              const peer = client.newPeer("Bob");
+              client.addContent(peer);
+              client.offer("Bob", peer);
+            };"""),
+        ),
+        judged=("Bob", ALICE),
+        ends=("Bob: error InvalidStateError", "Alice: error InvalidStateError"),
+        says=("Both", "offer"),
+        codes=("GLARE",),
+        blind=("GLARE",),
     ),
     order(
         "onicecandidate is set after gathering",
