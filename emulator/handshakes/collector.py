@@ -638,7 +638,7 @@ def _named_in_url(entry: Entry) -> Entry:
     if entry.get("kind") != "connect" or not isinstance(event, Mapping):
         return {}
     query = event.get("queryStringParameters")
-    found: Entry = {}
+    found: dict[str, Any] = {}
     for key, value in query.items() if isinstance(query, Mapping) else ():
         if match := _LIKE_PLAYER_OR_GAME.fullmatch(key):
             found.setdefault("gameId" if match["game"] else "playerId", value)
