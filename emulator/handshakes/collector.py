@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -136,6 +137,7 @@ class Collector:
         id_ = entry.get("connectionId")
         if not isinstance(id_, str):
             return None
+        entry = {**_named_in_url(entry), **entry}
         connection = self.connections.get(id_)
         if connection is None:
             game = self._game_of(_text(entry, "gameId"))
@@ -628,6 +630,22 @@ def _take_report(collector: Collector, attempt: Attempt, message: Message, paylo
         report = evidence.Report(message.at, message.sender, state, _text(facts, "error"))
         about.reports.append(report)
         about.version += 1
+
+
+def _named_in_url(entry: Entry) -> Entry:
+    """Return player and game of a connect whose URL has them in parameters of other names."""
+    event = entry.get("event")
+    if entry.get("kind") != "connect" or not isinstance(event, Mapping):
+        return {}
+    query = event.get("queryStringParameters")
+    found: dict[str, Any] = {}
+    for key, value in query.items() if isinstance(query, Mapping) else ():
+        if match := _LIKE_PLAYER_OR_GAME.fullmatch(key):
+            found.setdefault("gameId" if match["game"] else "playerId", value)
+    return found
+
+
+_LIKE_PLAYER_OR_GAME = re.compile(r"player(_?id|_?name)?|(?P<game>game(_?id)?)", re.IGNORECASE)
 
 
 def _text(value: Any, member: str) -> str:

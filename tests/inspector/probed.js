@@ -295,9 +295,14 @@ var Handshakes = class {
     this.over();
   }
 
-  async ready() {
+  ready() {
     this.isReady = true;
-    for (const candidate of this.early.splice(0)) await this.pc.addIceCandidate(candidate);
+    for (const candidate of this.early.splice(0)) this.add(candidate);
+  }
+
+  // Not awaited: the promise is never settled if the connection is closed meanwhile.
+  add(candidate) {
+    this.pc?.addIceCandidate(candidate).catch(() => {});
   }
 
   async take(type, payload) {
@@ -311,13 +316,13 @@ var Handshakes = class {
       await this.call("setRemoteDescription", payload);
       await this.call("setLocalDescription", await this.call("createAnswer"));
       this.send("answer", this.pc.localDescription);
-      await this.ready();
+      this.ready();
     } else if (type === "answer") {
       await this.call("setRemoteDescription", payload);
       await this.call("setRemoteDescription", payload).catch(() => {});
-      await this.ready();
+      this.ready();
     } else if (type === "ice-candidate") {
-      if (this.isReady) await this.pc?.addIceCandidate(payload);
+      if (this.isReady) this.add(payload);
       else this.early.push(payload);
     } else if (type === "player-connected") {
       this.close();

@@ -10,6 +10,7 @@ from tests.inspector.inspected import Inspected, assert_accessible
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
+PATIENCE_MS = 40_000
 EVIL = "<img src=x onerror=alert(1)>"
 
 
@@ -273,7 +274,8 @@ async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
     await inspected.page.locator("#games").get_by_role("button", name=GAME).click()
     await expect(inspected.page.locator("#connected li > span")).to_have_text(["Idle", "Alice"])
     # A connection that has closed since is remembered as well.
-    await expect(inspected.card("Alice → HOST")).to_contain_text("HOST left 1.0 s before the join")
+    card = inspected.card("Alice → HOST")
+    await expect(card).to_contain_text("HOST left 1.0 s before the join", timeout=PATIENCE_MS)
 
 
 @pytest.mark.parametrize("width", [1400, 800, 390])

@@ -29,7 +29,7 @@ from tests.support.tiers import SCRIPTS
 TABLE = "scripts"
 """Not the transcripts' table: moto's servers share their state."""
 
-PATIENCE_S = 50
+PATIENCE_S = 300
 AT_ONCE = 25
 """Scripts that play at the same time, each in a game of its own."""
 
