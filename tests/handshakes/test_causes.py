@@ -265,6 +265,7 @@ def test_dtls_that_does_not_connect_is_explained_by_a_wrong_type() -> None:
     scene = Scene().join().offer()
     answer = {"type": "offer", "sdp": sdp("aL1c", "active", print_="BB")}
     scene.send("Alice", "answer", HOST, answer)
+    scene.trickle(HOST, "Alice", "192.168.1.10").trickle("Alice", HOST, "192.168.1.23")
     state(scene, HOST, "1.1", "connected", "iceConnectionState")
     told = verdict(probed(scene))
     assert (told["state"], told["code"]) == ("bad", "BAD_PAYLOAD")
