@@ -385,10 +385,10 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
     for side in attempt.sides:
         peer_ = attempt.peer_of(side)
         if peer_ is not None and peer_.state in {"new", "connecting"} and peer_.closed_at is None:
-            if "ice connected" in peer_.reached:
-                return _dtls(side, peer_)
             if suspect := _suspect(attempt, facts):
                 return suspect
+            if "ice connected" in peer_.reached:
+                return _dtls(side, peer_)
             return Finding(
                 "bad",
                 "NOT_CONNECTED",
