@@ -270,11 +270,16 @@ var Handshakes = class {
     const note = (type) => { (log.events.channel ??= []).push(`${type} ${channel.readyState}`); };
     channel.onopen = () => {
       note("open");
-      if (this.name !== "HOST") channel.send("hello");
+      if (this.name === "HOST") return;
+      channel.send("hello");
+      // Again, because Chromium loses the first message in one of some hundred connections.
+      this.again = setInterval(() => channel.send("hello"), 500);
     };
+    let isHeard = false;
     channel.onclose = () => note("close");
     channel.onmessage = ({ data }) => {
-      note(`message ${data}`);
+      if (!isHeard) note(`message ${data}`);
+      isHeard = true;
       if (this.name === "HOST") channel.send("hello");
       this.end();
     };
@@ -282,12 +287,13 @@ var Handshakes = class {
 
   // The player ends a handshake, after the second message; the host hears of it by "player-connected".
   end() {
-    if (this.name === "HOST") return;
+    if (this.name === "HOST" || !this.pc) return;
     this.send("player-connected", null);
     this.close();
   }
 
   close() {
+    clearInterval(this.again);
     this.pc.close();
     this.pc.onicecandidate = null;
     this.pc = undefined;
