@@ -92,7 +92,7 @@ def found_nobody() -> Scene:
     scene = Scene().join()
     scene.message(HOST, "offer", "Alice")
     for _ in range(12):
-        fault(scene, "Alice", "gone:Alice=90%", "offer")
+        fault(scene, "Alice", "gone:Alice=90%", "@connections: 410")
     payload = {"code": "TARGET_NOT_FOUND", "type": "offer", "targetId": "Alice"}
     return scene.post(HOST, {"type": "undelivered", "payload": payload})
 
