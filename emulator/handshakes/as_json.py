@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from poker_signal.emulator.handshakes.evidence import HOST, Attempt, Message
+from poker_signal.emulator.handshakes.evidence import HOST, Attempt, SentMessage
 from poker_signal.emulator.handshakes.handshakes import Judged
 from poker_signal.emulator.handshakes.rules_gateway import faults_of
 from poker_signal.emulator.handshakes.words import seconds
@@ -65,7 +65,7 @@ def _steps(judged: Judged) -> list[dict[str, Any]]:
     return steps
 
 
-def _step(name: str, messages: list[Message], began: int) -> dict[str, Any]:
+def _step(name: str, messages: list[SentMessage], began: int) -> dict[str, Any]:
     if not messages:
         return {"name": name, "state": "open", "text": "–"}
     message = next((each for each in messages if each.has_arrived), messages[-1])
@@ -128,13 +128,13 @@ def _side(attempt: Attempt, side: str) -> dict[str, Any]:
     }
 
 
-def _latest(attempt: Attempt, side: str) -> Message | None:
+def _latest(attempt: Attempt, side: str) -> SentMessage | None:
     """Return the latest description that arrived, or if none did, the latest that was sent."""
     sent = attempt.descriptions_of(side)
     return next((each for each in reversed(sent) if each.has_arrived), sent[-1] if sent else None)
 
 
-def _dtls(last: Message | None, theirs: Message | None) -> dict[str, str]:
+def _dtls(last: SentMessage | None, theirs: SentMessage | None) -> dict[str, str]:
     # Each side must have its own certificate; DTLS checks it against the fingerprint.
     if last is None or last.description is None or not last.description.media:
         return {"dtls": "", "dtlsState": ""}

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -12,9 +13,9 @@ from poker_signal.emulator.handshakes.evidence import (
     MAX_KEPT,
     SIGNALS,
     Attempt,
-    Connection,
     Game,
-    Message,
+    SentMessage,
+    Socket,
     Strike,
 )
 from poker_signal.emulator.handshakes.findings import World
@@ -34,7 +35,7 @@ class _Happening(NamedTuple):
     n: int
     at: int
     game: Game
-    connection: Connection | None
+    connection: Socket | None
 
     @property
     def player(self) -> str | None:
@@ -55,17 +56,17 @@ class Collector:
 
     def __init__(self) -> None:
         self.games: dict[str, Game] = {}
-        self.connections: dict[str, Connection] = {}
+        self.connections: dict[str, Socket] = {}
         self.last_at = 0
         self._attempts = 0
         self._number_of: dict[tuple[str, str, str], int] = defaultdict(int)
         self._current: dict[tuple[str, str, str], Attempt] = {}
         """The latest attempt of two players, by game and both names in order."""
-        self._requests: dict[str, Message | Connection] = {}
+        self._requests: dict[str, SentMessage | Socket] = {}
         """Causes of invocations that have not ended, by request id."""
-        self._pending: dict[tuple[str, str, str, str], deque[Message]] = {}
+        self._pending: dict[tuple[str, str, str, str], deque[SentMessage]] = {}
         """Messages that may still be delivered, by game, sender, target and type."""
-        self._last_sent: dict[str, Message] = {}
+        self._last_sent: dict[str, SentMessage] = {}
         """The last message of a connection."""
         self._talks: dict[tuple[str, str], Attempt] = {}
         """The attempt of the last signal that a player sent or got, by game and name."""
@@ -132,21 +133,22 @@ class Collector:
         self._talks = {k: v for k, v in self._talks.items() if k[0] in kept}
         self._ufrags = {k: v for k, v in self._ufrags.items() if k[0] in kept}
 
-    def _connection_of(self, entry: Entry, at: int) -> Connection | None:
+    def _connection_of(self, entry: Entry, at: int) -> Socket | None:
         id_ = entry.get("connectionId")
         if not isinstance(id_, str):
             return None
+        entry = {**_named_in_url(entry), **entry}
         connection = self.connections.get(id_)
         if connection is None:
             game = self._game_of(_text(entry, "gameId"))
-            connection = Connection(id_, None, game, connect_at=at)
+            connection = Socket(id_, None, game, connect_at=at)
             self.connections[id_] = connection
         player = entry.get("playerId")
         if connection.player is None and isinstance(player, str):
             connection.player = player
         return connection
 
-    def _open(self, connection: Connection) -> None:
+    def _open(self, connection: Socket) -> None:
         game = connection.game
         game.seen.add(connection.name)
         game.open.setdefault(connection.name, set()).add(connection.id)
@@ -172,7 +174,7 @@ class Collector:
     def _between(self, game: Game, one: str, other: str) -> Attempt | None:
         return self._current.get(_pair(game, one, other))
 
-    def _connected(self, connection: Connection, at: int) -> Attempt:
+    def _connected(self, connection: Socket, at: int) -> Attempt:
         """Begin an attempt of a player that connects, to reach HOST."""
         attempt = self._begin(connection.game, HOST, connection.name, at)
         attempt.connection = connection
@@ -241,7 +243,7 @@ class Collector:
         self._ask(happening, connection)
         self._note(connection.attempt, happening)
 
-    def _ask(self, happening: _Happening, cause: Message | Connection) -> None:
+    def _ask(self, happening: _Happening, cause: SentMessage | Socket) -> None:
         if request_id := happening.text("requestId"):
             self._requests[request_id] = cause
             if len(self._requests) > 20 * MAX_KEPT:
@@ -267,7 +269,7 @@ class Collector:
         self._restore(connection.attempt)
         self._note(connection.attempt, happening)
 
-    def _take_message(self, happening: _Happening) -> Message | None:
+    def _take_message(self, happening: _Happening) -> SentMessage | None:
         connection, game, at = happening.connection, happening.game, happening.at
         if connection is None:
             return None
@@ -276,7 +278,7 @@ class Collector:
         value = _json(body)
         type_ = happening.text("type") or _text(value, "type")
         target = HOST if type_ == "join" else happening.text("targetId") or _text(value, "targetId")
-        message = Message(
+        message = SentMessage(
             happening.n, at, type_ or "message", connection.name, target or None, connection, body
         )
         is_signal = type_ in SIGNALS and bool(target) and connection.player is not None
@@ -295,7 +297,7 @@ class Collector:
         self._note(message.attempt, happening)
         return message
 
-    def _take_signal(self, happening: _Happening, message: Message, payload: Any) -> None:
+    def _take_signal(self, happening: _Happening, message: SentMessage, payload: Any) -> None:
         game, connection = happening.game, message.connection
         assert connection is not None
         assert message.target is not None
@@ -311,7 +313,7 @@ class Collector:
         key = (game.id, message.sender, message.target, message.type)
         self._pending.setdefault(key, deque(maxlen=MAX_KEPT)).append(message)
 
-    def _put_into(self, message: Message, attempt: Attempt) -> None:
+    def _put_into(self, message: SentMessage, attempt: Attempt) -> None:
         message.attempt = attempt
         if message.type == "join":
             attempt.join = attempt.join or message
@@ -330,12 +332,12 @@ class Collector:
         self._no_longer_awaited(message)
         if message.attempt is not None:
             why = happening.text("why") or "not routed"
-            found = evidence.Unrouted(message.at, why, message.type)
+            found = evidence.UnroutedMessage(message.at, why, message.type)
             message.attempt.unrouted.append(found)
 
     def _take_return(self, happening: _Happening) -> None:
         cause = self._requests.pop(happening.text("requestId"), None)
-        if isinstance(cause, Connection):
+        if isinstance(cause, Socket):
             if code := happening.text("code"):
                 status = cause.refused.status if cause.refused else 0
                 cause.refused = evidence.Refusal(happening.at, status, "", code)
@@ -348,9 +350,9 @@ class Collector:
             return
         self._note(attempt, happening)
         outcome = happening.text("outcome")
-        if isinstance(cause, Message) and outcome in {"error", "undelivered", "dropped"}:
+        if isinstance(cause, SentMessage) and outcome in {"error", "undelivered", "dropped"}:
             self._no_longer_awaited(cause)
-        if outcome == "dropped" and isinstance(cause, Message) and cause.dropped_by is None:
+        if outcome == "dropped" and isinstance(cause, SentMessage) and cause.dropped_by is None:
             cause.dropped_by = happening.text("fault") or "drop"
         if attempt is None:
             return
@@ -360,7 +362,7 @@ class Collector:
             return
         result = happening.entry.get("result")
         status = _number(result, "statusCode") if isinstance(result, dict) else 0
-        if status >= 400 and not outcome and isinstance(cause, Message):
+        if status >= 400 and not outcome and isinstance(cause, SentMessage):
             attempt.silences.append(evidence.Silence(happening.at, status, about))
 
     def _take_post(self, happening: _Happening) -> None:
@@ -386,7 +388,7 @@ class Collector:
         if not is_delivered:
             # After a ghost the message may be posted to the next owner of the name.
             if message.attempt is not None:
-                found = evidence.Gone(happening.at, player, type_, connection)
+                found = evidence.GoneTarget(happening.at, player, type_, connection)
                 message.attempt.gone.append(found)
             self._note(message.attempt, happening)
             return
@@ -401,7 +403,7 @@ class Collector:
             self._talks[game.id, player] = message.attempt
         self._note(message.attempt, happening)
 
-    def _follow_the_connection(self, message: Message, connection: Connection | None) -> None:
+    def _follow_the_connection(self, message: SentMessage, connection: Socket | None) -> None:
         """Move a message to the attempt of the connection that got it.
 
         Two connections of one name may be in the game at once: only its delivery tells to which
@@ -470,7 +472,7 @@ class Collector:
         if connection is None:
             return
         code, reason = happening.number("code"), happening.text("reason")
-        connection.closed = evidence.Closing(at, code, reason)
+        connection.closed = evidence.SocketEnd(at, code, reason)
         player = connection.name
         for attempt in game.attempts[-MAX_KEPT:]:
             if attempt.involves(player) and attempt.end_at > at:
@@ -503,13 +505,13 @@ class Collector:
             connection.faults.append(strike)
         if strike.kind == "ghost" and connection is not None:
             # Its $disconnect is skipped, so no other entry tells of its end.
-            connection.closed = connection.closed or evidence.Closing(happening.at, 1006, "")
+            connection.closed = connection.closed or evidence.SocketEnd(happening.at, 1006, "")
             game.open.get(connection.name, set()).discard(connection.id)
         self._note(attempt, happening)
 
-    def _struck(self, happening: _Happening, detail: str) -> Message | None:
+    def _struck(self, happening: _Happening, detail: str) -> SentMessage | None:
         cause = self._requests.get(happening.text("requestId"))
-        if isinstance(cause, Message):
+        if isinstance(cause, SentMessage):
             return cause
         if happening.connection is None:
             return None
@@ -540,7 +542,7 @@ class Collector:
             self._link(happening.game, peer)
         self._note(peer.attempt if peer else assumed, happening)
 
-    def _link(self, game: Game, peer: evidence.Peer) -> None:
+    def _link(self, game: Game, peer: evidence.PeerConnection) -> None:
         other_sides = ((None, ufrag) for ufrag in peer.remote_ufrags)
         for player, ufrag in [*((peer.player, each) for each in peer.ufrags), *other_sides]:
             attempt = self._ufrags.get((game.id, player or "", ufrag))
@@ -563,13 +565,13 @@ class Collector:
 
     # Common parts.
 
-    def _open_if_new(self, connection: Connection, at: int) -> None:
+    def _open_if_new(self, connection: Socket, at: int) -> None:
         if connection.opened_at is None and connection.closed is None:
             connection.opened_at = at
         if connection.is_open:
             self._open(connection)
 
-    def _no_longer_awaited(self, message: Message) -> None:
+    def _no_longer_awaited(self, message: SentMessage) -> None:
         """Forget that a message may be delivered: the next delivery is that of another one."""
         if message.connection is None or message.target is None:
             return
@@ -585,7 +587,7 @@ def _pair(game: Game, one: str, other: str) -> tuple[str, str, str]:
     return game.id, first, second
 
 
-def _move(peer: evidence.Peer, attempt: Attempt | None) -> None:
+def _move(peer: evidence.PeerConnection, attempt: Attempt | None) -> None:
     """Move a peer to an attempt."""
     if peer.attempt is attempt:
         return
@@ -596,7 +598,7 @@ def _move(peer: evidence.Peer, attempt: Attempt | None) -> None:
         attempt.peers[peer.id] = peer
 
 
-def _attach(peer: evidence.Peer, attempt: Attempt) -> None:
+def _attach(peer: evidence.PeerConnection, attempt: Attempt) -> None:
     """Let a peer take part in the attempt that one of its ufrags belongs to.
 
     The first such attempt is its own. A later one of the same players goes on with it, as after an
@@ -616,7 +618,9 @@ def _attach(peer: evidence.Peer, attempt: Attempt) -> None:
         attempt.version += 1
 
 
-def _take_report(collector: Collector, attempt: Attempt, message: Message, payload: Any) -> None:
+def _take_report(
+    collector: Collector, attempt: Attempt, message: SentMessage, payload: Any
+) -> None:
     """Take word of a client about its connection; a host may tell of another player."""
     facts = payload if isinstance(payload, dict) else {}
     state = "connected" if message.type == "player-connected" else _text(facts, "state")
@@ -625,9 +629,25 @@ def _take_report(collector: Collector, attempt: Attempt, message: Message, paylo
         if isinstance(name, str) and name not in attempt.sides and name in attempt.game.seen:
             about = collector._between(attempt.game, message.sender, name) or about
     if len(about.reports) < MAX_KEPT:
-        report = evidence.Report(message.at, message.sender, state, _text(facts, "error"))
+        report = evidence.StateReport(message.at, message.sender, state, _text(facts, "error"))
         about.reports.append(report)
         about.version += 1
+
+
+def _named_in_url(entry: Entry) -> Entry:
+    """Return player and game of a connect whose URL has them in parameters of other names."""
+    event = entry.get("event")
+    if entry.get("kind") != "connect" or not isinstance(event, Mapping):
+        return {}
+    query = event.get("queryStringParameters")
+    found: dict[str, Any] = {}
+    for key, value in query.items() if isinstance(query, Mapping) else ():
+        if match := _LIKE_PLAYER_OR_GAME.fullmatch(key):
+            found.setdefault("gameId" if match["game"] else "playerId", value)
+    return found
+
+
+_LIKE_PLAYER_OR_GAME = re.compile(r"player(_?id|_?name)?|(?P<game>game(_?id)?)", re.IGNORECASE)
 
 
 def _text(value: Any, member: str) -> str:

@@ -43,7 +43,7 @@ class Refusal(NamedTuple):
     code: str
 
 
-class Closing(NamedTuple):
+class SocketEnd(NamedTuple):
     """The end of a connection."""
 
     at: int
@@ -52,7 +52,7 @@ class Closing(NamedTuple):
 
 
 @dataclass(eq=False)
-class Connection:
+class Socket:
     """A WebSocket connection."""
 
     id: str
@@ -61,7 +61,7 @@ class Connection:
     connect_at: int
     opened_at: int | None = None
     refused: Refusal | None = None
-    closed: Closing | None = None
+    closed: SocketEnd | None = None
     attempt: "Attempt | None" = None
     faults: list[Strike] = field(default_factory=list)
 
@@ -77,7 +77,7 @@ class Connection:
 
 
 @dataclass(eq=False)
-class Message:
+class SentMessage:
     """A message of a client, from its arrival to its fate."""
 
     n: int
@@ -85,7 +85,7 @@ class Message:
     type: str
     sender: str
     target: str | None
-    connection: Connection | None
+    connection: Socket | None
     body: str
     attempt: "Attempt | None" = None
     delivered_at: int | None = None
@@ -124,7 +124,7 @@ class Told(NamedTuple):
     about: str
     """Type of the message that it answers; empty: unknown."""
     target: str | None
-    cause: Message | None
+    cause: SentMessage | None
 
 
 class Failure(NamedTuple):
@@ -136,13 +136,13 @@ class Failure(NamedTuple):
     about: str
 
 
-class Gone(NamedTuple):
+class GoneTarget(NamedTuple):
     """A post that was answered with 410."""
 
     at: int
     to: str
     about: str
-    connection: Connection | None
+    connection: Socket | None
 
 
 class Silence(NamedTuple):
@@ -153,7 +153,7 @@ class Silence(NamedTuple):
     about: str
 
 
-class Unrouted(NamedTuple):
+class UnroutedMessage(NamedTuple):
     """A message that reached no handler."""
 
     at: int
@@ -166,7 +166,7 @@ class Left(NamedTuple):
 
     at: int
     player: str
-    connection: Connection | None
+    connection: Socket | None
     code: int
     reason: str
 
@@ -187,7 +187,7 @@ class Call(NamedTuple):
 
 
 @dataclass(eq=False)
-class Peer:
+class PeerConnection:
     """An RTCPeerConnection of a page, as the probe reports it."""
 
     id: str
@@ -251,7 +251,7 @@ class PageError(NamedTuple):
     where: str
 
 
-class Report(NamedTuple):
+class StateReport(NamedTuple):
     """Word of a client about the connection: a ``report`` or ``player-connected`` message."""
 
     at: int
@@ -278,28 +278,28 @@ class Attempt:
     next: "Attempt | None" = None
     gap: tuple[int, int] | None = None
     """Time and entries of a gap in the trace that may have held entries of this attempt."""
-    connection: Connection | None = None
+    connection: Socket | None = None
     """The player's own connection."""
-    join: Message | None = None
-    offers: list[Message] = field(default_factory=list)
-    answers: list[Message] = field(default_factory=list)
-    candidates: list[Message] = field(default_factory=list)
-    others: list[Message] = field(default_factory=list)
+    join: SentMessage | None = None
+    offers: list[SentMessage] = field(default_factory=list)
+    answers: list[SentMessage] = field(default_factory=list)
+    candidates: list[SentMessage] = field(default_factory=list)
+    others: list[SentMessage] = field(default_factory=list)
     """Messages of the player or to the host that are no signals: of an unknown or no type."""
     told: list[Told] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
-    gone: list[Gone] = field(default_factory=list)
+    gone: list[GoneTarget] = field(default_factory=list)
     silences: list[Silence] = field(default_factory=list)
-    unrouted: list[Unrouted] = field(default_factory=list)
+    unrouted: list[UnroutedMessage] = field(default_factory=list)
     faults: list[Strike] = field(default_factory=list)
     left: list[Left] = field(default_factory=list)
-    peers: dict[str, Peer] = field(default_factory=dict)
+    peers: dict[str, PeerConnection] = field(default_factory=dict)
     """RTCPeerConnections of both sides by id, the oldest first."""
     unmade: list[tuple[str, Call]] = field(default_factory=list)
     """Sides whose constructor of RTCPeerConnection threw, with that call."""
     page_errors: list[PageError] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
-    seats: dict[str, Connection] = field(default_factory=dict)
+    reports: list[StateReport] = field(default_factory=list)
+    seats: dict[str, Socket] = field(default_factory=dict)
     """The connection on which a side last sent or received a message, by name."""
     entries: list[int] = field(default_factory=list)
     """Numbers of its entries."""
@@ -338,12 +338,12 @@ class Attempt:
         return len({each.sender for each in self.offers}) > 1
 
     @property
-    def arrived_offer(self) -> Message | None:
+    def arrived_offer(self) -> SentMessage | None:
         """The first offer that arrived."""
         return next((each for each in self.offers if each.has_arrived), None)
 
     @property
-    def arrived_answer(self) -> Message | None:
+    def arrived_answer(self) -> SentMessage | None:
         """The first answer that arrived."""
         return next((each for each in self.answers if each.has_arrived), None)
 
@@ -374,12 +374,12 @@ class Attempt:
         answers = [each.delivered_at for each in self.answers if each.delivered_at is not None]
         return next((at for at in answers if at >= offer.at), None)
 
-    def seat_of(self, player: str) -> Connection | None:
+    def seat_of(self, player: str) -> Socket | None:
         """Return the connection with which a side takes part; None: unknown."""
         own = self.connection if player == self.player else None
         return own or self.seats.get(player)
 
-    def descriptions_of(self, player: str) -> list[Message]:
+    def descriptions_of(self, player: str) -> list[SentMessage]:
         """Return the offers and answers that a side sent, the latest last."""
         sent = [each for each in (*self.offers, *self.answers) if each.sender == player]
         return sorted(sent, key=lambda each: each.n)
@@ -393,7 +393,7 @@ class Attempt:
             for ufrag in each.description.ufrags
         ]
 
-    def trickled_by(self, player: str) -> list[Message]:
+    def trickled_by(self, player: str) -> list[SentMessage]:
         """Return the candidates that a side sent in messages of their own."""
         return [each for each in self.candidates if each.sender == player and not each.is_end]
 
@@ -409,11 +409,11 @@ class Attempt:
         ]
         return [*within, *(each.candidate for each in trickled if each.candidate is not None)]
 
-    def peers_of(self, player: str) -> list[Peer]:
+    def peers_of(self, player: str) -> list[PeerConnection]:
         """Return the RTCPeerConnections of a side, the oldest first."""
         return [peer for peer in self.peers.values() if peer.player == player]
 
-    def peer_of(self, player: str) -> Peer | None:
+    def peer_of(self, player: str) -> PeerConnection | None:
         """Return the RTCPeerConnection of a side that matters: the one of its description."""
         peers = self.peers_of(player)
         known = [each for each in peers if each.is_known] or peers
@@ -432,10 +432,10 @@ class Game:
     last_at: int = 0
     open: dict[str, set[str]] = field(default_factory=dict)
     """Ids of the open connections, by name."""
-    hosts: dict[str, Connection] = field(default_factory=dict)
+    hosts: dict[str, Socket] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     attempts: list[Attempt] = field(default_factory=list)
-    peers: dict[str, Peer] = field(default_factory=dict)
+    peers: dict[str, PeerConnection] = field(default_factory=dict)
     probed: set[str] = field(default_factory=set)
     """Players whose page has the probe."""
     gap: tuple[int, int] | None = None
@@ -444,7 +444,7 @@ class Game:
     has_mesh: bool = False
     """True once a player's message was delivered to another player."""
 
-    def hosts_at(self, at: float) -> list[Connection]:
+    def hosts_at(self, at: float) -> list[Socket]:
         """Return the connections that were HOST, and not closed, at a time."""
         return [
             each

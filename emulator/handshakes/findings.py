@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Literal, NamedTuple
 
-from poker_signal.emulator.handshakes.evidence import Attempt, Game, Message
+from poker_signal.emulator.handshakes.evidence import Attempt, Game, SentMessage
 from poker_signal.emulator.handshakes.words import seconds
 
 Severity = Literal["bad", "warn", "note"]
@@ -21,7 +21,7 @@ class Finding(NamedTuple):
     hint: str = ""
 
 
-class Client(NamedTuple):
+class ClientLimits(NamedTuple):
     """Time limits of a particular client application, in milliseconds."""
 
     name: str
@@ -31,7 +31,7 @@ class Client(NamedTuple):
     """Time after the join at which its host gives up, and discards what comes later."""
 
 
-CLIENTS = {"table-poker": Client("table-poker", 1000, 5000)}
+CLIENTS = {"table-poker": ClientLimits("table-poker", 1000, 5000)}
 
 
 class World(NamedTuple):
@@ -42,7 +42,7 @@ class World(NamedTuple):
     games: Mapping[str, Game]
     ended: bool = False
     """True if the trace is a recording, which ends with its last entry."""
-    client: Client | None = None
+    client: ClientLimits | None = None
     """The client whose limits apply; None: no limits."""
     probe: str = ""
     """The line that adds the probe to a page; empty: there is no emulator to report to."""
@@ -56,7 +56,7 @@ class Connected(NamedTuple):
     how: str
 
 
-class Facts(NamedTuple):
+class SharedFacts(NamedTuple):
     """Facts that several rules need."""
 
     world: World
@@ -85,7 +85,7 @@ class Facts(NamedTuple):
         return at is not None and self.world.now - at >= ms
 
 
-Rule = Callable[[Attempt, Facts], Finding | None]
+Rule = Callable[[Attempt, SharedFacts], Finding | None]
 
 
 def start_of(attempt: Attempt) -> str:
@@ -95,7 +95,7 @@ def start_of(attempt: Attempt) -> str:
     return "offer" if attempt.offers else "connect"
 
 
-def fate_of(message: Message) -> str:
+def fate_of(message: SentMessage) -> str:
     """Return why a message did not arrive; empty: unknown, or it did."""
     if message.has_arrived:
         return ""

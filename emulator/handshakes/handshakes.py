@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 
 from poker_signal.emulator.handshakes.collector import Collector
 from poker_signal.emulator.handshakes.evidence import HOST, Attempt, Game
-from poker_signal.emulator.handshakes.findings import Client, World
+from poker_signal.emulator.handshakes.findings import ClientLimits, World
 from poker_signal.emulator.handshakes.verdict import Verdict, judge
 
 SETTLED_MS = 15_000
@@ -63,7 +63,10 @@ class Handshakes:
         return self._collector.games
 
     def judged(
-        self, game: str | None = None, now_ms: float | None = None, client: Client | None = None
+        self,
+        game: str | None = None,
+        now_ms: float | None = None,
+        client: ClientLimits | None = None,
     ) -> list[Judged]:
         """Return the attempts of a game, or of all, that are worth a verdict; oldest first.
 
@@ -73,7 +76,7 @@ class Handshakes:
         return [each for found in games for each in self.of_game(found, now_ms, client)]
 
     def of_game(
-        self, game: Game, now_ms: float | None = None, client: Client | None = None
+        self, game: Game, now_ms: float | None = None, client: ClientLimits | None = None
     ) -> Iterator[Judged]:
         """Yield the attempts of a game that are worth a verdict."""
         last_at = self._collector.last_at

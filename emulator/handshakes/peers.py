@@ -9,7 +9,7 @@ from poker_signal.emulator.handshakes.evidence import (
     Call,
     Game,
     PageError,
-    Peer,
+    PeerConnection,
 )
 
 CONNECTED = frozenset({"connected", "completed"})
@@ -17,7 +17,7 @@ CONNECTED = frozenset({"connected", "completed"})
 
 def take_probe(
     game: Game, player: str, assumed: Attempt | None, entry: Mapping[str, Any], at: int
-) -> Peer | None:
+) -> PeerConnection | None:
     """Take an entry of kind ``probe``; return its RTCPeerConnection, None if it is about none.
 
     ``assumed`` is the attempt of the last signal that the page sent or got.
@@ -35,7 +35,7 @@ def take_probe(
         return None
     peer = game.peers.get(id_)
     if peer is None:
-        peer = game.peers[id_] = Peer(id_, player, at)
+        peer = game.peers[id_] = PeerConnection(id_, player, at)
         if len(game.peers) > 4 * MAX_KEPT:
             # Attempts keep those that belong to them.
             for old in list(game.peers)[: 2 * MAX_KEPT]:
@@ -54,7 +54,7 @@ def take_probe(
     return peer
 
 
-def _take_created(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
+def _take_created(peer: PeerConnection, entry: Mapping[str, Any], at: int) -> None:
     peer.created_at = at
     peer.policy = _text(entry, "policy")
     servers = entry.get("servers")
@@ -74,7 +74,7 @@ def _call(entry: Mapping[str, Any], at: int) -> Call:
     )
 
 
-def _take_call(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
+def _take_call(peer: PeerConnection, entry: Mapping[str, Any], at: int) -> None:
     call = _call(entry, at)
     if len(peer.calls) < MAX_KEPT:
         peer.calls.append(call)
@@ -82,7 +82,7 @@ def _take_call(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
         peer.closed_at = peer.closed_at or at
 
 
-def _take_state(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
+def _take_state(peer: PeerConnection, entry: Mapping[str, Any], at: int) -> None:
     of, state = _text(entry, "of"), _text(entry, "state")
     if of == "iceGatheringState":
         peer.has_gathered_all = peer.has_gathered_all or state == "complete"
@@ -94,7 +94,7 @@ def _take_state(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
         peer.reached.setdefault("ice connected", at)
 
 
-def _take_candidate(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
+def _take_candidate(peer: PeerConnection, entry: Mapping[str, Any], _: int) -> None:
     type_ = _text(entry, "type")
     if type_ == "end":
         peer.has_gathered_all = True
@@ -102,14 +102,14 @@ def _take_candidate(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
         peer.gathered.append(type_)
 
 
-def _take_candidate_error(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
+def _take_candidate_error(peer: PeerConnection, entry: Mapping[str, Any], _: int) -> None:
     code, text, url = entry.get("code"), _text(entry, "text"), _text(entry, "url")
     told = " ".join(str(each) for each in (url, code, text) if each)
     if told not in peer.candidate_errors and len(peer.candidate_errors) < 20:
         peer.candidate_errors.append(told)
 
 
-def _take_channel(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
+def _take_channel(peer: PeerConnection, entry: Mapping[str, Any], at: int) -> None:
     state, label = _text(entry, "state"), _text(entry, "label")[:100]
     if label in peer.channels or len(peer.channels) < 100:
         peer.channels[label] = state
@@ -119,7 +119,7 @@ def _take_channel(peer: Peer, entry: Mapping[str, Any], at: int) -> None:
         peer.channel_closed_at = peer.channel_closed_at or at
 
 
-def _take_pair(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
+def _take_pair(peer: PeerConnection, entry: Mapping[str, Any], _: int) -> None:
     ends = [
         f"{_text(end, 'type')}/{_text(end, 'protocol')}".strip("/")
         for end in (entry.get("local"), entry.get("remote"))
@@ -127,7 +127,7 @@ def _take_pair(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
     peer.pair = " – ".join(each for each in ends if each)
 
 
-def _take_checks(peer: Peer, entry: Mapping[str, Any], _: int) -> None:
+def _take_checks(peer: PeerConnection, entry: Mapping[str, Any], _: int) -> None:
     pairs, sent, received = (
         value if isinstance(value := entry.get(member), int) else 0
         for member in ("pairs", "requestsSent", "responsesReceived")

@@ -7,13 +7,13 @@ from poker_signal.emulator.handshakes.evidence import (
     HOST,
     SIGNALS,
     Attempt,
-    Connection,
     Left,
-    Message,
+    SentMessage,
+    Socket,
     Strike,
     Told,
 )
-from poker_signal.emulator.handshakes.findings import Facts, Finding, Rule, Severity
+from poker_signal.emulator.handshakes.findings import Finding, Rule, Severity, SharedFacts
 from poker_signal.emulator.handshakes.words import (
     close_meaning,
     is_similar,
@@ -48,7 +48,7 @@ _REFUSALS: dict[str | int, str] = {
 }
 
 
-def refused(attempt: Attempt, facts: Facts) -> Finding | None:
+def refused(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a refused WebSocket handshake."""
     connection = attempt.connection
     refusal = connection.refused if connection is not None else None
@@ -63,7 +63,7 @@ def refused(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def wrong_host_name(attempt: Attempt, facts: Facts) -> Finding | None:
+def wrong_host_name(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a client that connected as ``host``: the name is HOST."""
     name = attempt.player
     if name == HOST or name.strip().upper() != HOST or attempt.game.hosts_at(facts.world.now):
@@ -76,7 +76,7 @@ def wrong_host_name(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def too_large(attempt: Attempt, facts: Facts) -> Finding | None:
+def too_large(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a connection that was closed because of a message's size."""
     left = _departure(attempt, facts)
     if left is None or left.code != 1009:
@@ -89,7 +89,7 @@ def too_large(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def flooded(attempt: Attempt, facts: Facts) -> Finding | None:
+def flooded(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a connection that was closed because of too many messages."""
     left = _departure(attempt, facts)
     if left is None or left.code != 1008:
@@ -109,7 +109,7 @@ _FAILED = {
 }
 
 
-def handler_failed(attempt: Attempt, facts: Facts) -> Finding | None:
+def handler_failed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a handler that raised, timed out, or could not be invoked."""
     if not attempt.failures:
         return None
@@ -127,7 +127,7 @@ def handler_failed(attempt: Attempt, facts: Facts) -> Finding | None:
 _LOST = {"join": "JOIN_LOST", "offer": "OFFER_LOST", "answer": "ANSWER_LOST"}
 
 
-def dropped(attempt: Attempt, facts: Facts) -> Finding | None:
+def dropped(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a join, offer or answer that the emulator dropped, and that was not sent again."""
     if facts.complete:
         return None
@@ -145,7 +145,7 @@ def dropped(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def not_routed(attempt: Attempt, facts: Facts) -> Finding | None:
+def not_routed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a message that reached no handler."""
     if not attempt.unrouted or facts.complete:
         return None
@@ -161,7 +161,7 @@ def not_routed(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def ghost(attempt: Attempt, facts: Facts) -> Finding | None:
+def ghost(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a row whose connection is gone."""
     if not attempt.gone or facts.complete:
         return None
@@ -181,7 +181,7 @@ def ghost(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def host_not_found(attempt: Attempt, facts: Facts) -> Finding | None:
+def host_not_found(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Explain a HOST_NOT_FOUND: later, gone, elsewhere, of another name, or nowhere."""
     error = _error(attempt, "HOST_NOT_FOUND")
     # After a complete handshake the error has no effect.
@@ -230,7 +230,7 @@ def _host_at_another_time(attempt: Attempt, error: Told) -> Finding | None:
     )
 
 
-def _host_elsewhere(attempt: Attempt, error: Told, facts: Facts) -> Finding:
+def _host_elsewhere(attempt: Attempt, error: Told, facts: SharedFacts) -> Finding:
     code = attempt.game.id
     misnamed = next(
         (name for name, ids in attempt.game.open.items() if ids and name.strip().upper() == HOST),
@@ -259,7 +259,7 @@ def _host_elsewhere(attempt: Attempt, error: Told, facts: Facts) -> Finding:
     )
 
 
-def duplicate_name(attempt: Attempt, facts: Facts) -> Finding | None:
+def duplicate_name(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a name that another connection has."""
     if _error(attempt, "DUPLICATE_NAME") is None or facts.complete:
         return None
@@ -296,7 +296,7 @@ _SENTENCES = {
 _KNOWN = {*_SENTENCES, "HOST_NOT_FOUND", "DUPLICATE_NAME", "TARGET_NOT_FOUND"}
 
 
-def told_off(attempt: Attempt, facts: Facts) -> Finding | None:
+def told_off(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an error code of poker-signal's rules, with the mistake in the message itself."""
     error = next((each for each in _errors(attempt) if each.code in _SENTENCES), None)
     if error is None or (error.code == "UNKNOWN_TYPE" and error.about == "report"):
@@ -372,7 +372,7 @@ def _mistake_in(error: Told) -> tuple[str, str]:
     return "", ""
 
 
-def told_otherwise(attempt: Attempt, facts: Facts) -> Finding | None:
+def told_otherwise(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an error frame with a code that is not of poker-signal's rules."""
     errors = [each for each in _errors(attempt) if each.type != "undelivered"]
     error = next((each for each in errors if each.code not in _KNOWN), None)
@@ -383,7 +383,7 @@ def told_otherwise(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("bad", "TOLD", text, error.message[:300])
 
 
-def target_not_found(attempt: Attempt, facts: Facts) -> Finding | None:
+def target_not_found(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a message to a player who is not there."""
     error = _error(attempt, "TARGET_NOT_FOUND")
     if error is None or facts.complete:
@@ -400,7 +400,7 @@ def target_not_found(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def misaddressed(attempt: Attempt, facts: Facts) -> Finding | None:
+def misaddressed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an offer that the host sent to nearly the name of the player that joined."""
     if attempt.join is None or attempt.offers:
         return None
@@ -419,7 +419,7 @@ def misaddressed(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def _departure(attempt: Attempt, facts: Facts) -> Left | None:
+def _departure(attempt: Attempt, facts: SharedFacts) -> Left | None:
     """Return the side that left before the handshake was complete."""
     # In a complete handshake a side that left went on with another connection of the same name.
     if facts.complete:
@@ -438,7 +438,7 @@ def _is_missed(attempt: Attempt, left: Left) -> bool:
     return left.player != HOST or not attempt.game.hosts_at(left.at)
 
 
-def left_in_the_middle(attempt: Attempt, facts: Facts) -> Finding | None:
+def left_in_the_middle(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that left during the handshake."""
     left = _departure(attempt, facts)
     if left is None or left.code in {1008, 1009}:
@@ -453,7 +453,7 @@ def left_in_the_middle(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("bad", "LEFT", text)
 
 
-def two_hosts(attempt: Attempt, facts: Facts) -> Finding | None:
+def two_hosts(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report several connections as HOST."""
     join = attempt.join
     count = len(attempt.game.hosts_at(join.at)) if join is not None else 0
@@ -467,7 +467,7 @@ def two_hosts(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def silent_function(attempt: Attempt, facts: Facts) -> Finding | None:
+def silent_function(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an error status that API Gateway does not report to the client."""
     if not attempt.silences or facts.complete:
         return None
@@ -480,7 +480,7 @@ def silent_function(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def late(attempt: Attempt, facts: Facts) -> Finding | None:
+def late(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a step that took more than two seconds from its sender to its target."""
     steps = [attempt.join, *attempt.offers, *attempt.answers]
     slow = [
@@ -501,7 +501,7 @@ def late(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def candidates_lost(attempt: Attempt, facts: Facts) -> Finding | None:
+def candidates_lost(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side of whose candidates none arrived."""
     lost = [side for side in attempt.sides if _has_lost_all(attempt, side, facts)]
     if not lost:
@@ -520,14 +520,14 @@ def candidates_lost(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def _has_lost_all(attempt: Attempt, side: str, facts: Facts) -> bool:
+def _has_lost_all(attempt: Attempt, side: str, facts: SharedFacts) -> bool:
     sent = attempt.trickled_by(side)
     if not sent or attempt.addresses_of(side, arrived=True) or any(m.has_arrived for m in sent):
         return False
     return all(each.is_over for each in sent) or facts.is_silent_since(sent[-1].at)
 
 
-def _why_lost(attempt: Attempt, message: Message) -> str:
+def _why_lost(attempt: Attempt, message: SentMessage) -> str:
     if message.dropped_by:
         return f"{message.dropped_by} dropped them"
     codes = [each.code for each in attempt.told if each.about == message.type]
@@ -538,7 +538,7 @@ def faults_of(attempt: Attempt) -> list[Strike]:
     """Return faults that struck an attempt, or the connection that got its messages to the host."""
     began, complete_at = attempt.began_at, attempt.complete_at
     end = min(float("inf") if complete_at is None else complete_at, attempt.end_at)
-    connections: list[Connection | None] = [each.connection for each in attempt.gone]
+    connections: list[Socket | None] = [each.connection for each in attempt.gone]
     if attempt.host == HOST:
         hosts = [each for each in attempt.game.hosts.values() if each.connect_at <= began]
         connections += [*hosts[-1:], attempt.seat_of(HOST)]
@@ -552,7 +552,7 @@ def faults_of(attempt: Attempt) -> list[Strike]:
     ]
 
 
-def faults(attempt: Attempt, facts: Facts) -> Finding | None:
+def faults(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Name the injected faults that struck."""
     struck = [
         f"{each.spec}{f' ({each.detail})' if each.detail else ''}" for each in faults_of(attempt)

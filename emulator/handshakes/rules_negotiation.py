@@ -1,17 +1,17 @@
 """Rules about join, offer, answer and candidates: their order, payloads and absence."""
 
-from poker_signal.emulator.handshakes.evidence import HOST, Attempt, Message
+from poker_signal.emulator.handshakes.evidence import HOST, Attempt, SentMessage
 from poker_signal.emulator.handshakes.findings import (
     PATIENCE_MS,
-    Facts,
     Finding,
     Rule,
+    SharedFacts,
     fate_of,
 )
 from poker_signal.emulator.handshakes.words import many, quoted, seconds
 
 
-def join_missing(attempt: Attempt, facts: Facts) -> Finding | None:
+def join_missing(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a player that is connected and sends nothing."""
     connection, game = attempt.connection, attempt.game
     if attempt.join or attempt.offers or connection is None or connection.refused:
@@ -41,7 +41,7 @@ def join_missing(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def no_offer(attempt: Attempt, facts: Facts) -> Finding | None:
+def no_offer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a join without an offer."""
     join = attempt.join
     if join is None or attempt.offers or attempt.told or join.dropped_by:
@@ -70,17 +70,17 @@ def no_offer(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def offer_lost(attempt: Attempt, facts: Facts) -> Finding | None:
+def offer_lost(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an offer that arrived nowhere."""
     return _lost(attempt, facts, attempt.offers)
 
 
-def answer_lost(attempt: Attempt, facts: Facts) -> Finding | None:
+def answer_lost(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an answer that arrived nowhere."""
     return _lost(attempt, facts, attempt.answers)
 
 
-def _lost(attempt: Attempt, facts: Facts, messages: list[Message]) -> Finding | None:
+def _lost(attempt: Attempt, facts: SharedFacts, messages: list[SentMessage]) -> Finding | None:
     if not messages or any(each.has_arrived or each.dropped_by for each in messages):
         return None
     last = messages[-1]
@@ -95,7 +95,7 @@ def _lost(attempt: Attempt, facts: Facts, messages: list[Message]) -> Finding | 
     )
 
 
-def no_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+def no_answer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an offer without an answer."""
     offer = attempt.arrived_offer
     if offer is None or attempt.answers or offer.delivered_at is None:
@@ -114,7 +114,7 @@ def no_answer(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def answer_first(attempt: Attempt, facts: Facts) -> Finding | None:
+def answer_first(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an answer that was sent before any offer."""
     if not attempt.answers or facts.complete:
         return None
@@ -129,7 +129,7 @@ def answer_first(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def late_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+def late_answer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an answer that came after the client's time limit."""
     client, answer = facts.world.client, attempt.arrived_answer
     if client is None or answer is None or answer.delivered_at is None or attempt.host != HOST:
@@ -145,7 +145,7 @@ def late_answer(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def bad_payload(attempt: Attempt, facts: Facts) -> Finding | None:
+def bad_payload(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a payload of a shape that browsers do not take."""
     for message in (*attempt.offers, *attempt.answers, *attempt.candidates):
         problem = message.problem
@@ -162,7 +162,7 @@ def bad_payload(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def no_media(attempt: Attempt, facts: Facts) -> Finding | None:
+def no_media(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an offer for nothing: without an m= line."""
     offer = next((each for each in reversed(attempt.offers) if each.has_arrived), None)
     if offer is None or offer.description is None or offer.problem is not None:
@@ -177,7 +177,7 @@ def no_media(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def bad_description(attempt: Attempt, facts: Facts) -> Finding | None:
+def bad_description(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report descriptions with which DTLS cannot start."""
     answered = next((each for each in attempt.answers if each.description), None)
     # After glare, an answer belongs to the offer of the other side.
@@ -217,7 +217,7 @@ def bad_description(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
+def foreign_ufrags(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report candidates that belong to another description."""
     for side in attempt.sides:
         known = attempt.ufrags_of(side)
@@ -231,8 +231,10 @@ def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
             continue
         # The other side may still connect with addresses that it learns from checks.
         belong = f"belong{'s' if len(foreign) == 1 else ''} to another ICE session"
+        are_all = len(foreign) == len(trickled)
+        # A reloaded page still gets some candidates of the attempt before, and connects.
         return Finding(
-            "warn",
+            "warn" if are_all else "note",
             "FOREIGN_UFRAG",
             f"{many(len(foreign), 'candidate')} of {quoted(side)} {belong}: "
             f"ufrag {foreign[0][:20]}, its description has {known[-1][:20]}.",
@@ -241,7 +243,7 @@ def foreign_ufrags(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def misdirected(attempt: Attempt, side: str) -> list[Message]:
+def misdirected(attempt: Attempt, side: str) -> list[SentMessage]:
     """Return candidates of a side's description that it sent to another player."""
     known = attempt.ufrags_of(side)
     return [
@@ -263,7 +265,7 @@ def _with_others(attempt: Attempt, side: str) -> list[Attempt]:
     ]
 
 
-def shared_peer(attempt: Attempt, facts: Facts) -> Finding | None:
+def shared_peer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an RTCPeerConnection that a side uses for two players: its ufrag tells."""
     for side in attempt.sides:
         own = attempt.ufrags_of(side)
@@ -280,7 +282,7 @@ def shared_peer(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def wrong_target(attempt: Attempt, facts: Facts) -> Finding | None:
+def wrong_target(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report candidates that were sent to another player than the description."""
     for side in attempt.sides:
         if attempt.trickled_by(side) or not (lost := misdirected(attempt, side)):
@@ -296,7 +298,7 @@ def wrong_target(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def early_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
+def early_candidates(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report candidates that arrived before the offer; a client may discard them."""
     early = _before(attempt, attempt.answerer, attempt.arrived_offer)
     if not early:
@@ -311,7 +313,7 @@ def early_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def candidates_before_answer(attempt: Attempt, facts: Facts) -> Finding | None:
+def candidates_before_answer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Note candidates that arrived before the answer."""
     answer = attempt.arrived_answer
     early = _before(attempt, attempt.offerer, answer) if answer is not None else []
@@ -325,7 +327,7 @@ def candidates_before_answer(attempt: Attempt, facts: Facts) -> Finding | None:
     )
 
 
-def _before(attempt: Attempt, side: str, description: Message | None) -> list[Message]:
+def _before(attempt: Attempt, side: str, description: SentMessage | None) -> list[SentMessage]:
     arrived = description.delivered_n if description is not None else None
     return [
         each
@@ -337,7 +339,7 @@ def _before(attempt: Attempt, side: str, description: Message | None) -> list[Me
     ]
 
 
-def no_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
+def no_candidates(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report sides without any candidate."""
     if not facts.is_silent_since(facts.complete_at, 2000):
         return None
@@ -357,7 +359,7 @@ def no_candidates(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("note", "NO_CANDIDATES", text, hint)
 
 
-def hidden_addresses(attempt: Attempt, facts: Facts) -> Finding | None:
+def hidden_addresses(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Note sides that sent only mDNS names or only loopback addresses."""
     if not facts.complete:
         return None
@@ -384,7 +386,7 @@ def hidden_addresses(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("note", "ONLY_LOOPBACK", text)
 
 
-def glare(attempt: Attempt, facts: Facts) -> Finding | None:
+def glare(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report offers of both sides."""
     if not attempt.has_glare:
         return None

@@ -4,8 +4,14 @@ Each rule is about one RTCPeerConnection of a side, the one whose description wa
 the probe in a page no rule here reports anything about it.
 """
 
-from poker_signal.emulator.handshakes.evidence import Attempt, Call, Message, PageError, Peer
-from poker_signal.emulator.handshakes.findings import Facts, Finding, Rule
+from poker_signal.emulator.handshakes.evidence import (
+    Attempt,
+    Call,
+    PageError,
+    PeerConnection,
+    SentMessage,
+)
+from poker_signal.emulator.handshakes.findings import Finding, Rule, SharedFacts
 from poker_signal.emulator.handshakes.rules_negotiation import (
     bad_payload,
     foreign_ufrags,
@@ -38,7 +44,7 @@ _ADVICE = {
 }
 
 
-def not_constructed(attempt: Attempt, facts: Facts) -> Finding | None:
+def not_constructed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side whose constructor of RTCPeerConnection threw."""
     for side, call in attempt.unmade:
         if not attempt.peers_of(side):
@@ -46,7 +52,7 @@ def not_constructed(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def not_local(attempt: Attempt, facts: Facts) -> Finding | None:
+def not_local(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that sent a description, and did not apply it itself."""
     if not attempt.offers:
         # An answer before any offer has another cause.
@@ -68,7 +74,7 @@ def not_local(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def call_failed(attempt: Attempt, facts: Facts) -> Finding | None:
+def call_failed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a call that failed, and that was not repeated with success."""
     for side in attempt.sides:
         peers = attempt.peers_of(side)
@@ -79,7 +85,7 @@ def call_failed(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def _has_mended(peer: Peer, failed: Call) -> bool:
+def _has_mended(peer: PeerConnection, failed: Call) -> bool:
     """Return whether the same call succeeded, before or after."""
     return any(each.about == failed.about for each in peer.succeeded(failed.name))
 
@@ -112,7 +118,7 @@ def _failure(attempt: Attempt, side: str, call: Call) -> Finding:
     )
 
 
-def _message_of(attempt: Attempt, side: str, call: Call) -> Message | None:
+def _message_of(attempt: Attempt, side: str, call: Call) -> SentMessage | None:
     """Return the description that a side had got last before a call."""
     if call.name != "setRemoteDescription":
         return None
@@ -125,7 +131,7 @@ def _message_of(attempt: Attempt, side: str, call: Call) -> Message | None:
     return max(before or got, key=lambda each: each.n, default=None)
 
 
-def page_error(attempt: Attempt, facts: Facts) -> Finding | None:
+def page_error(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an uncaught error of a page that has to take the next step."""
     for error in attempt.page_errors:
         if error.at > facts.world.now or _is_of_a_call(attempt, error):
@@ -153,7 +159,7 @@ def _is_of_a_call(attempt: Attempt, error: PageError) -> bool:
     return any(call.error == error.error for call in calls)
 
 
-def _next_to_act(attempt: Attempt, facts: Facts) -> tuple[str, ...]:
+def _next_to_act(attempt: Attempt, facts: SharedFacts) -> tuple[str, ...]:
     if facts.complete:
         return attempt.sides
     if attempt.arrived_offer is not None and not attempt.answers:
@@ -165,7 +171,7 @@ def _next_to_act(attempt: Attempt, facts: Facts) -> tuple[str, ...]:
     return (attempt.player,)
 
 
-def _last_got(attempt: Attempt, error: PageError) -> Message | None:
+def _last_got(attempt: Attempt, error: PageError) -> SentMessage | None:
     steps = [attempt.join, *attempt.offers, *attempt.answers, *attempt.candidates]
     got = [
         each
@@ -178,7 +184,7 @@ def _last_got(attempt: Attempt, error: PageError) -> Message | None:
     return max(got, key=lambda each: each.delivered_n or each.n, default=None)
 
 
-def not_applied(attempt: Attempt, facts: Facts) -> Finding | None:
+def not_applied(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a page that got a description and did not go on with it."""
     if shared_peer(attempt, facts) is not None:
         # The calls are those of the attempt with the other player.
@@ -207,7 +213,7 @@ def not_applied(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def answer_not_made(attempt: Attempt, facts: Facts) -> Finding | None:
+def answer_not_made(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report an answerer that took the offer, and made or sent no answer."""
     offer = attempt.arrived_offer
     if offer is None or attempt.answers or not facts.is_silent_since(offer.delivered_at, SOON_MS):
@@ -230,7 +236,7 @@ def answer_not_made(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("bad", "ANSWER_NOT_SENT", text, hint)
 
 
-def offer_not_made(attempt: Attempt, facts: Facts) -> Finding | None:
+def offer_not_made(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a host that got the join, and made or sent no offer."""
     join = attempt.join
     if join is None or attempt.offers or not facts.is_silent_since(join.delivered_at, SOON_MS):
@@ -254,7 +260,7 @@ def offer_not_made(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def closed_early(attempt: Attempt, facts: Facts) -> Finding | None:
+def closed_early(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that closed its RTCPeerConnection before it was connected."""
     for side in attempt.sides:
         peers = attempt.peers_of(side)
@@ -272,7 +278,7 @@ def closed_early(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def candidates_not_added(attempt: Attempt, facts: Facts) -> Finding | None:
+def candidates_not_added(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that refused or ignored the other side's candidates."""
     for side in attempt.sides:
         peers = attempt.peers_of(side)
@@ -297,7 +303,7 @@ def candidates_not_added(attempt: Attempt, facts: Facts) -> Finding | None:
 
 
 def _refused_candidates(
-    attempt: Attempt, side: str, failed: list[Call], got: list[Message]
+    attempt: Attempt, side: str, failed: list[Call], got: list[SentMessage]
 ) -> Finding:
     problem = next((each.problem for each in got if each.problem is not None), None)
     what = f" The payload is {problem.text}." if problem is not None else ""
@@ -311,7 +317,7 @@ def _refused_candidates(
     )
 
 
-def some_candidates_refused(attempt: Attempt, facts: Facts) -> Finding | None:
+def some_candidates_refused(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report candidates that failed while others did not."""
     for side in attempt.sides:
         peers = attempt.peers_of(side)
@@ -326,7 +332,7 @@ def some_candidates_refused(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def candidates_not_sent(attempt: Attempt, facts: Facts) -> Finding | None:
+def candidates_not_sent(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that gathered candidates and sent none, or gathered none."""
     if not attempt.offers:
         return None
@@ -354,7 +360,7 @@ def candidates_not_sent(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def _nothing_gathered(side: str, peer: Peer) -> Finding:
+def _nothing_gathered(side: str, peer: PeerConnection) -> Finding:
     if peer.policy == "relay":
         has_turn = any(each.startswith("turn") for each in peer.servers)
         what = "its TURN server gave none" if has_turn else "there is no TURN server in iceServers"
@@ -374,7 +380,7 @@ def _nothing_gathered(side: str, peer: Peer) -> Finding:
     )
 
 
-def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
+def ice_failed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Explain an ICE or DTLS connection that failed, or that does not come."""
     for side in attempt.sides:
         for peer in attempt.peers_of(side):
@@ -385,10 +391,10 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
     for side in attempt.sides:
         peer_ = attempt.peer_of(side)
         if peer_ is not None and peer_.state in {"new", "connecting"} and peer_.closed_at is None:
-            if "ice connected" in peer_.reached:
-                return _dtls(side, peer_)
             if suspect := _suspect(attempt, facts):
                 return suspect
+            if "ice connected" in peer_.reached:
+                return _dtls(side, peer_)
             return Finding(
                 "bad",
                 "NOT_CONNECTED",
@@ -399,7 +405,7 @@ def ice_failed(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def _suspect(attempt: Attempt, facts: Facts) -> Finding | None:
+def _suspect(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Return a mistake in the messages that explains why ICE does not connect."""
     for rule in (no_media, bad_payload, shared_peer, wrong_target, foreign_ufrags):
         if (found := rule(attempt, facts)) is not None:
@@ -407,7 +413,7 @@ def _suspect(attempt: Attempt, facts: Facts) -> Finding | None:
     return None
 
 
-def _failed(attempt: Attempt, side: str, peer: Peer) -> Finding:
+def _failed(attempt: Attempt, side: str, peer: PeerConnection) -> Finding:
     if "ice connected" in peer.reached and peer.ice_state != "failed":
         return _dtls(side, peer)
     return Finding(
@@ -418,7 +424,7 @@ def _failed(attempt: Attempt, side: str, peer: Peer) -> Finding:
     )
 
 
-def _dtls(side: str, peer: Peer) -> Finding:
+def _dtls(side: str, peer: PeerConnection) -> Finding:
     return Finding(
         "bad",
         "DTLS_FAILED",
@@ -427,7 +433,7 @@ def _dtls(side: str, peer: Peer) -> Finding:
     )
 
 
-def _checks(peer: Peer) -> str:
+def _checks(peer: PeerConnection) -> str:
     if peer.checks is None:
         return ""
     pairs, sent, received = peer.checks
@@ -451,7 +457,7 @@ def _network_hint(attempt: Attempt) -> str:
     return "A firewall or NAT between the devices blocks UDP, or the candidates belong to other connections. A TURN server gets through: docs/connecting.md."
 
 
-def no_channel(attempt: Attempt, facts: Facts) -> Finding | None:
+def no_channel(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report peers that are connected without an open data channel."""
     connected = [
         peer
@@ -481,7 +487,7 @@ def no_channel(attempt: Attempt, facts: Facts) -> Finding | None:
     return Finding("bad", "NO_CHANNEL", text, hint)
 
 
-def several_peers(attempt: Attempt, facts: Facts) -> Finding | None:
+def several_peers(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side that made several RTCPeerConnections in one handshake."""
     for side in attempt.sides:
         made = [peer for peer in attempt.peers_of(side) if peer.closed_at is None]

@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 from poker_signal.emulator.handshakes.evidence import HOST, Attempt
 from poker_signal.emulator.handshakes.findings import (
     Connected,
-    Facts,
     Finding,
+    SharedFacts,
     World,
     start_of,
 )
@@ -58,9 +58,9 @@ def judge(attempt: Attempt, world: World) -> Verdict:
     return _settled(attempt, facts)._replace(findings=tuple(found))
 
 
-def facts_of(attempt: Attempt, world: World) -> Facts:
+def facts_of(attempt: Attempt, world: World) -> SharedFacts:
     """Return the facts that rules share."""
-    return Facts(
+    return SharedFacts(
         world,
         attempt.began_at,
         attempt.complete_at,
@@ -100,7 +100,9 @@ def _pair(pair: str) -> str:
     return f", {pair}" if pair else ""
 
 
-def _connected(attempt: Attempt, facts: Facts, word: Connected, found: list[Finding]) -> Verdict:
+def _connected(
+    attempt: Attempt, facts: SharedFacts, word: Connected, found: list[Finding]
+) -> Verdict:
     how = f": {word.how}" if word.how else ""
     headline = (
         f"Connected {seconds(max(word.at - facts.began, 0))} after the {start_of(attempt)}{how}, "
@@ -153,7 +155,7 @@ def _about_faults(attempt: Attempt) -> str:
     return f"An injected fault struck: {', '.join(specs[:MAX_FAULTS])}." if specs else ""
 
 
-def _settled(attempt: Attempt, facts: Facts) -> Verdict:
+def _settled(attempt: Attempt, facts: SharedFacts) -> Verdict:
     if facts.complete:
         return _complete(attempt, facts)
     if attempt.game.is_hostless and attempt.host == HOST and start_of(attempt) == "connect":
@@ -173,7 +175,7 @@ def _settled(attempt: Attempt, facts: Facts) -> Verdict:
     return _waiting(attempt, facts)
 
 
-def _complete(attempt: Attempt, facts: Facts) -> Verdict:
+def _complete(attempt: Attempt, facts: SharedFacts) -> Verdict:
     assert facts.complete_at is not None
     counts = " + ".join(
         str(len(attempt.addresses_of(side, arrived=True))) for side in attempt.sides
@@ -200,7 +202,7 @@ def _complete(attempt: Attempt, facts: Facts) -> Verdict:
     )
 
 
-def _waiting(attempt: Attempt, facts: Facts) -> Verdict:
+def _waiting(attempt: Attempt, facts: SharedFacts) -> Verdict:
     clock = f"{seconds(facts.elapsed)} after the {start_of(attempt)}"
     missing = _missing_in(attempt)
     text = f"The recording ends {clock}" if facts.world.ended else f"Waiting, {clock}"

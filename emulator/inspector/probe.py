@@ -199,6 +199,9 @@ class Reports:
                     continue
                 found = self._newest(label) or known.facts
             else:
+                # Also if the page has given the place of a closed socket to another one.
+                for peer in [peer for peer, owner in page.owners.items() if owner == index]:
+                    del page.owners[peer]
                 found = self._newest(label) or self._past(label)
             page.sockets[index : index + 1] = [_Socket(label, opens, found)]
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from poker_signal.emulator.handshakes.as_json import attempt_as_json
-from poker_signal.emulator.handshakes.findings import Client
+from poker_signal.emulator.handshakes.findings import ClientLimits
 from poker_signal.emulator.handshakes.handshakes import Handshakes
 from poker_signal.emulator.inspector.turns import PIECE_S, Turns
 from poker_signal.emulator.trace.as_json import as_json, encode
@@ -32,7 +32,7 @@ class Wanted(NamedTuple):
 
     game: str | None = None
     """Attempts of this game only; None: of all games."""
-    client: Client | None = None
+    client: ClientLimits | None = None
     """The client whose time limits apply; None: no limits."""
 
 

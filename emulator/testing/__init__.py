@@ -16,7 +16,7 @@ from poker_signal.emulator.testing.marker_options import BadOption
 from poker_signal.emulator.testing.signal_clock import SignalClock
 from poker_signal.emulator.testing.signal_emulator import (
     ConnectPeer,
-    NotConnected,
+    NeverConnected,
     Refused,
     SignalEmulator,
 )
@@ -30,7 +30,7 @@ __all__ = [
     "ConnectPeer",
     "Ended",
     "Frame",
-    "NotConnected",
+    "NeverConnected",
     "NotHeard",
     "PokerSignalError",
     "Refused",

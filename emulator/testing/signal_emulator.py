@@ -66,7 +66,7 @@ class Refused(PokerSignalError):
         return f"{self.player or 'a client without a name'} was refused with {self.status}{said}"
 
 
-class NotConnected(PokerSignalError, AssertionError):
+class NeverConnected(PokerSignalError, AssertionError):
     """A player did not connect in time; ``connected`` holds those who were connected."""
 
     def __init__(self, player: str, game: str, within_s: float, connected: list[str]) -> None:
@@ -163,13 +163,13 @@ class SignalEmulator:
         ``within``: timeout in seconds of the machine's time.
 
         Raises:
-            NotConnected: the player did not connect in time; the text lists who is connected.
+            NeverConnected: the player did not connect in time; the text lists who is connected.
             Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
         connected = await self._background.wait(self._wait_for(Label(player, game), within))
         if connected is not None:
-            raise NotConnected(player, game, within, connected)
+            raise NeverConnected(player, game, within, connected)
 
     def trace(self) -> list[dict[str, Any]]:
         """Return all kept trace entries, as the JSON objects of docs/trace.md."""

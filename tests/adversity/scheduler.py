@@ -1,7 +1,7 @@
 """Exploration of interleavings; the number of a schedule seeds every choice in it."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from unittest import mock
 
@@ -222,7 +222,7 @@ def play(number: int, host: str = "lambda") -> list[str]:
     return explorer.schedule.story
 
 
-def first_failure(numbers: range, host: str = "lambda") -> tuple[int, str] | None:
+def first_failure(numbers: Iterable[int], host: str = "lambda") -> tuple[int, str] | None:
     """Return the first schedule that violates a property, and the text; None if there is none."""
     for number in numbers:
         try:

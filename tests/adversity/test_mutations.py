@@ -353,6 +353,23 @@ AT_ONCE: dict[str, Mutation] = {
 IN_PROCESS: dict[str, Mutation] = {"each_pair_waits_once": each_pair_waits_once}
 """For `core` only: two messages that wait at the same time are not in one container."""
 
+NOTICED_BY = {
+    ("core", "candidates_of_old_pairs_wait"): 137,
+    ("core", "one_410_deletes_a_row"): 52,
+    ("core", "protected_hosts_refuse_even_when_dead"): 78,
+    ("lambda", "failed_notes_fail_messages"): 55,
+    ("lambda", "given_up_candidates_are_not_noted"): 74,
+    ("lambda", "joiners_of_a_taken_name_are_let_in"): 63,
+    ("lambda", "lag_is_not_noticed"): 41,
+    ("lambda", "one_410_deletes_a_row"): 91,
+    ("lambda", "protected_hosts_refuse_even_when_dead"): 48,
+    ("lambda", "senders_without_a_row_are_not_closed"): 181,
+}
+"""The first schedule that notices a rarely noticed case. It is tried first, to save the others.
+
+After a change of the scheduler another one may notice it: then all are tried.
+"""
+
 CASES = [("core", name) for name in ANYWHERE | IN_PROCESS]
 if tiers.TIER != "quick":
     CASES += [("lambda", name) for name in ANYWHERE | AT_ONCE]
@@ -363,7 +380,8 @@ if tiers.TIER != "quick":
 def test_a_broken_rule_is_noticed(host: str, name: str) -> None:
     """A broken rule violates a property within 500 schedules, and is no error of the host."""
     with (ANYWHERE | AT_ONCE | IN_PROCESS)[name]():
-        failure = first_failure(range(SCHEDULES), host)
+        likely = NOTICED_BY.get((host, name), 0)
+        failure = first_failure((likely, *range(SCHEDULES)), host)
     assert failure is not None, f"no property was violated in {SCHEDULES} schedules"
     number, story = failure
     first = story.splitlines()[0]

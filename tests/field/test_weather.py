@@ -193,7 +193,7 @@ CASES = {
     "cold-start": Case(("cold-start:offer=500ms",), two_meet),
     "throttle": Case(("throttle:HOST#1",), hear_why),
     "integration-error": Case(("integration-error:$disconnect#1",), come_back),
-    "slow-write": Case(("slow-write:HOST#1=500ms",), join_before_the_host_is_open),
+    "slow-write": Case(("slow-write:HOST#1=900ms",), join_before_the_host_is_open),
     "go-away": Case((f"go-away:{NAME}#1", "delay:$disconnect#1=3s"), sent_away),
 }
 

@@ -258,3 +258,14 @@ def test_candidates_that_wait_for_the_answer_are_no_mistake() -> None:
         "ANSWER_NOT_SENT",
         "“Alice” made an answer and did not send it.",
     )
+
+
+def test_dtls_that_does_not_connect_is_explained_by_a_wrong_type() -> None:
+    """ICE may connect with what a broken description says; DTLS does not, and is an effect."""
+    scene = Scene().join().offer()
+    answer = {"type": "offer", "sdp": sdp("aL1c", "active", print_="BB")}
+    scene.send("Alice", "answer", HOST, answer)
+    scene.trickle(HOST, "Alice", "192.168.1.10").trickle("Alice", HOST, "192.168.1.23")
+    state(scene, HOST, "1.1", "connected", "iceConnectionState")
+    told = verdict(probed(scene))
+    assert (told["state"], told["code"]) == ("bad", "BAD_PAYLOAD")

@@ -34,7 +34,10 @@ class Client {
   onText(text) {
     const { type, senderId, payload } = JSON.parse(text);
     note(`heard ${type}${payload?.code ? ` ${payload.code}` : ""}`);
-    this.onMessage(type, senderId, payload).catch((error) => this.onError(error));
+    this.onMessage(type, senderId, payload).then(
+      () => note(`done ${type}`),
+      (error) => this.onError(error),
+    );
   }
 
   async onMessage(type, from, payload) {

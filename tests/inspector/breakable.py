@@ -22,6 +22,7 @@ from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.as_json import as_json
+from poker_signal.emulator.trace.entries import Probed
 from tests.inspector.breakages import Breakage
 
 PATIENCE_S: Final = 50
@@ -155,21 +156,20 @@ class Hall:
             ]
             return Played(breakage, code + breakage.game_end, logs, kept, waited_for)
 
-    async def _hang_up(self, breakage: Breakage, code: str, emulator: Emulator, last: int) -> None:
+    async def _hang_up(self, breakage: Breakage, code: str, emulator: Emulator, next_: int) -> None:
         """Close the sockets that are open, and wait for the reports of it: the probe's last."""
         ids = [f"{code}/{each.key}" for each in breakage.cast]
-        open_ = await self._page.evaluate("ids => ids.filter(hangUp).length", ids)
+        missing = await self._page.evaluate("ids => ids.filter(hangUp).length", ids)
         async with asyncio.timeout(PATIENCE_S):
             while True:
                 changed = asyncio.Event()
                 emulator.trace.when_something_happens(changed.set)
-                entries = [as_json(*each) for each in emulator.trace.since(last)]
-                told = [
-                    entry
-                    for entry in entries
-                    if _is_closing(entry) and entry.get("gameId", "").startswith(code)
-                ]
-                if len(told) >= open_:
+                for number, entry in emulator.trace.since(next_):
+                    next_ = number + 1
+                    told = as_json(number, entry) if isinstance(entry, Probed) else None
+                    if told and _is_closing(told) and told["gameId"].startswith(code):
+                        missing -= 1
+                if missing <= 0:
                     return
                 await changed.wait()
 

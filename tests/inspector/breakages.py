@@ -518,7 +518,7 @@ FAULTS: Final = [
         "all candidates are dropped",
         (host(), player()),
         faults=("drop:ice-candidate",),
-        ends=("HOST: heard answer", "HOST: gathered", "Alice: gathered"),
+        ends=("HOST: done answer", "HOST: gathered", "Alice: gathered"),
         says=("candidate", "dropped", "drop:ice-candidate"),
         blind=("CANDIDATES_LOST",),
         is_frequent=True,
@@ -546,6 +546,18 @@ FAULTS: Final = [
         faults=("delay:answer=6s",),
         connects=True,
         soon=("delay:answer=6s",),
+    ),
+    fault(
+        "candidates are late: it connects after 1 s",
+        (host(), player()),
+        faults=("delay:ice-candidate=1s",),
+        connects=True,
+    ),
+    fault(
+        "$connect is slow: it connects, because the join waits for the socket",
+        (host(), player()),
+        faults=("delay:$connect=1.3s",),
+        connects=True,
     ),
     fault(
         "messages overtake each other: it connects",
@@ -687,7 +699,7 @@ PAYLOADS: Final = [
             client.sendDescription = (to, { sdp }) =>
               client.send("answer", to, { type: "offer", sdp });"""),
         ),
-        ends=("HOST: heard answer", "HOST: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: heard ice-candidate"),
         says=("answer", "type", "offer"),
         blind=("BAD_PAYLOAD",),
     ),
@@ -743,7 +755,7 @@ PAYLOADS: Final = [
               peer.onicecandidate = (event) => client.sendCandidate(other, event);
               return peer;
             })(client.newPeer);"""),
-        ends=("HOST: heard ice-candidate", "Alice: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: done ice-candidate", "Alice: done ice-candidate"),
         says=("ice-candidate", "without “candidate”|isTrusted"),
         blind=("BAD_PAYLOAD",),
         is_frequent=True,
@@ -753,7 +765,7 @@ PAYLOADS: Final = [
         both("""
             client.sendCandidate = (to, candidate) =>
               client.send("ice-candidate", to, { ...candidate });"""),
-        ends=("HOST: heard ice-candidate", "Alice: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: done ice-candidate", "Alice: done ice-candidate"),
         says=("ice-candidate", "without “candidate”|empty"),
         blind=("BAD_PAYLOAD",),
     ),
@@ -838,7 +850,7 @@ SDPS: Final = [
               old.setLocalDescription();
               return peer;
             })(client.newPeer);"""),
-        ends=("HOST: gathered old", "Alice: gathered old", "HOST: heard answer"),
+        ends=("HOST: gathered old", "Alice: gathered old", "HOST: done answer"),
         says=("candidate", "another|old|ufrag"),
         codes=("FOREIGN_UFRAG",),
         blind=("FOREIGN_UFRAG",),
@@ -847,7 +859,7 @@ SDPS: Final = [
     sdp(
         "the offer has no data channel",
         (host("client.addContent = () => {};"), player()),
-        ends=("HOST: heard answer",),
+        ends=("HOST: done answer",),
         says=("offer", "channel|m-line|media"),
         blind=("NO_MEDIA",),
         is_frequent=True,
@@ -865,7 +877,7 @@ SDPS: Final = [
             };"""),
             player(),
         ),
-        ends=("HOST: heard answer",),
+        ends=("HOST: done answer",),
         says=("offer", "channel|m-line|media"),
         blind=("NO_MEDIA",),
     ),
@@ -986,6 +998,34 @@ ORDERS: Final = [
         is_frequent=True,
     ),
     order(
+        "glare in a mesh: both players offer, and there is no host",
+        (
+            player(
+                """
+            client.onOpen = () => {};
+            const onOffer = client.onOffer;
+            client.onOffer = async (from, offer) => {
+              const peer = client.newPeer(from);
+              client.addContent(peer);
+              await client.offer(from, peer);
+              await onOffer.call(client, from, offer);
+            };""",
+                name="Bob",
+            ),
+            player("""
+            client.onOpen = () => {
+              const peer = client.newPeer("Bob");
+              client.addContent(peer);
+              client.offer("Bob", peer);
+            };"""),
+        ),
+        judged=("Bob", ALICE),
+        ends=("Bob: error InvalidStateError", "Alice: error InvalidStateError"),
+        says=("Both", "offer"),
+        codes=("GLARE",),
+        blind=("GLARE",),
+    ),
+    order(
         "onicecandidate is set after gathering",
         both("""
             client.newPeer = ((newPeer) => (other) => {
@@ -995,7 +1035,7 @@ ORDERS: Final = [
               until("gathered").then(() => { peer.onicecandidate = onicecandidate; });
               return peer;
             })(client.newPeer);"""),
-        ends=("HOST: gathered", "Alice: gathered", "HOST: heard answer"),
+        ends=("HOST: gathered", "Alice: gathered", "HOST: done answer"),
         says=("candidate", "sent|onicecandidate"),
         codes=("CANDIDATES_NOT_SENT",),
         blind=("NO_CANDIDATES",),
@@ -1037,7 +1077,7 @@ ORDERS: Final = [
               peer.restartIce();
               await client.offer(from, peer);
             })(client.onJoin);"""),
-        ends=("HOST: heard answer", "Alice: sent answer"),
+        ends=("HOST: done answer", "Alice: sent answer"),
         connects=True,
         blind=("FOREIGN_UFRAG",),
     ),
@@ -1068,7 +1108,7 @@ APPLICATIONS: Final = [
             client.answer = async (to, peer) =>
               client.sendDescription(to, await peer.createAnswer());"""),
         ),
-        ends=("HOST: heard answer", "Alice: heard ice-candidate"),
+        ends=("HOST: done answer", "Alice: heard ice-candidate"),
         says=("Alice", "setLocalDescription"),
         is_frequent=True,
     ),
@@ -1086,13 +1126,13 @@ APPLICATIONS: Final = [
     application(
         "the host ignores the answer",
         (host("client.onAnswer = async () => {};"), player()),
-        ends=("HOST: heard answer", "HOST: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: heard ice-candidate"),
         says=("HOST", "answer", "setRemoteDescription"),
     ),
     application(
         "candidates are ignored",
         both("client.onCandidate = async () => {};"),
-        ends=("HOST: heard ice-candidate", "Alice: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: done ice-candidate", "Alice: done ice-candidate"),
         says=("addIceCandidate",),
         is_frequent=True,
     ),
@@ -1105,7 +1145,7 @@ APPLICATIONS: Final = [
                 "client.sendCandidate = (to, each) => client.send('ice-candidate', 'Bob', each);"
             ),
         ),
-        ends=("HOST: heard answer", "HOST: gathered", "Alice: gathered"),
+        ends=("HOST: done answer", "HOST: gathered", "Alice: gathered"),
         says=("candidate", "Bob"),
         blind=("WRONG_TARGET", "NO_CANDIDATES"),
         is_frequent=True,
@@ -1121,7 +1161,7 @@ APPLICATIONS: Final = [
               note("closed");
             };"""),
         ),
-        ends=("Alice: closed", "HOST: heard answer"),
+        ends=("Alice: closed", "HOST: done answer"),
         says=("Alice", "closed its RTCPeerConnection"),
     ),
     application(
@@ -1291,7 +1331,7 @@ SERVERS: Final = [
     server(
         "relay only, and no TURN server",
         both("client.configuration = { iceTransportPolicy: 'relay' };"),
-        ends=("HOST: heard answer", "HOST: gathered", "Alice: gathered"),
+        ends=("HOST: done answer", "HOST: gathered", "Alice: gathered"),
         says=("candidate", "relay|TURN"),
         blind=("NO_CANDIDATES",),
         is_frequent=True,
@@ -1305,7 +1345,7 @@ SERVERS: Final = [
                 { urls: "turn:127.0.0.1:9?transport=tcp", username: "u", credential: "c" },
               ],
             };"""),
-        ends=("HOST: heard answer", "HOST: gathered", "Alice: gathered"),
+        ends=("HOST: done answer", "HOST: gathered", "Alice: gathered"),
         says=("TURN|relay", "candidate"),
         blind=("NO_CANDIDATES",),
     ),
@@ -1316,7 +1356,7 @@ SERVERS: Final = [
               iceTransportPolicy: "relay",
               iceServers: [{ urls: client.turn, username: "u", credential: "wrong" }],
             };"""),
-        ends=("HOST: heard answer", "HOST: candidate error 401", "Alice: candidate error 401"),
+        ends=("HOST: done answer", "HOST: candidate error 401", "Alice: candidate error 401"),
         says=("TURN|relay", "401|credential|password"),
         blind=("NO_CANDIDATES",),
     ),
@@ -1350,7 +1390,7 @@ MEDIA: Final = [
             host(AUDIO + "client.onCandidate = async () => {};"),
             player("client.onCandidate = async () => {};"),
         ),
-        ends=("HOST: heard ice-candidate", "Alice: heard ice-candidate"),
+        ends=("HOST: done answer", "HOST: done ice-candidate", "Alice: done ice-candidate"),
         has_channel=False,
         says=("addIceCandidate",),
     ),

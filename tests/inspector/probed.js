@@ -270,11 +270,16 @@ var Handshakes = class {
     const note = (type) => { (log.events.channel ??= []).push(`${type} ${channel.readyState}`); };
     channel.onopen = () => {
       note("open");
-      if (this.name !== "HOST") channel.send("hello");
+      if (this.name === "HOST") return;
+      channel.send("hello");
+      // Again, because Chromium loses the first message in one of some hundred connections.
+      this.again = setInterval(() => channel.send("hello"), 500);
     };
+    let isHeard = false;
     channel.onclose = () => note("close");
     channel.onmessage = ({ data }) => {
-      note(`message ${data}`);
+      if (!isHeard) note(`message ${data}`);
+      isHeard = true;
       if (this.name === "HOST") channel.send("hello");
       this.end();
     };
@@ -282,12 +287,13 @@ var Handshakes = class {
 
   // The player ends a handshake, after the second message; the host hears of it by "player-connected".
   end() {
-    if (this.name === "HOST") return;
+    if (this.name === "HOST" || !this.pc) return;
     this.send("player-connected", null);
     this.close();
   }
 
   close() {
+    clearInterval(this.again);
     this.pc.close();
     this.pc.onicecandidate = null;
     this.pc = undefined;
@@ -295,9 +301,14 @@ var Handshakes = class {
     this.over();
   }
 
-  async ready() {
+  ready() {
     this.isReady = true;
-    for (const candidate of this.early.splice(0)) await this.pc.addIceCandidate(candidate);
+    for (const candidate of this.early.splice(0)) this.add(candidate);
+  }
+
+  // Not awaited: the promise is never settled if the connection is closed meanwhile.
+  add(candidate) {
+    this.pc?.addIceCandidate(candidate).catch(() => {});
   }
 
   async take(type, payload) {
@@ -311,13 +322,13 @@ var Handshakes = class {
       await this.call("setRemoteDescription", payload);
       await this.call("setLocalDescription", await this.call("createAnswer"));
       this.send("answer", this.pc.localDescription);
-      await this.ready();
+      this.ready();
     } else if (type === "answer") {
       await this.call("setRemoteDescription", payload);
       await this.call("setRemoteDescription", payload).catch(() => {});
-      await this.ready();
+      this.ready();
     } else if (type === "ice-candidate") {
-      if (this.isReady) await this.pc?.addIceCandidate(payload);
+      if (this.isReady) this.add(payload);
       else this.early.push(payload);
     } else if (type === "player-connected") {
       this.close();

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="session"),
     # The fixture plays all games, many at a time: the first test waits for them.
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 
 LATER_MS: Final = 20_000

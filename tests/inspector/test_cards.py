@@ -26,8 +26,11 @@ async def test_a_long_name_pushes_nothing_out_of_sight(inspected: Inspected) -> 
 
 async def test_a_game_says_the_worst_that_is_in_it(inspected: Inspected) -> None:
     """A game shows the worst verdict of its attempts."""
+    met = Scene().complete().complete("Bob")
+    for who in ("Alice", "Bob"):
+        met.message(who, "report", HOST, {"state": "connected"})
     for scene, told in (
-        (Scene().complete().complete("Bob"), "2 ✓ complete"),
+        (met, "2 ✓ connected"),
         (Scene().complete().join("Bob").offer("Bob").answer("Bob", "active", "AA"), "1 warning"),
         (Scene().complete().join("Bob").offer("Bob").wait(6000).connect("Carol"), "1 failed"),
     ):
@@ -40,7 +43,7 @@ async def test_certificates_are_compared(inspected: Inspected) -> None:
     shared = Scene().join().offer().answer(print_="AA")
     await inspected.open_recording(shared.complete("Bob"))
     for name, mark in (("Alice", "AA:AA:AA… ✕"), ("Bob", "BB:BB:BB… ✓")):
-        cells = inspected.card(f"{name} → HOST").locator(".sides tbody tr td:last-child")
+        cells = inspected.card(f"{name} → HOST").locator(".sides tbody tr td:nth-child(4)")
         await expect(cells.last).to_have_text(mark)
 
 
@@ -88,9 +91,12 @@ async def test_a_code_can_be_read_to_its_end(inspected: Inspected) -> None:
 async def test_card_and_details_say_what_became_of_it(inspected: Inspected) -> None:
     """The details show outcomes: a connection is accepted, a message delivered."""
     await inspected.open_recording(Scene().complete())
-    # The budget of five seconds counts from the join, a second after connecting.
-    marks = inspected.card("Alice → HOST").locator(".mark")
-    await expect(marks).to_have_text(["1 s", "join + 5 s"])
+    # Time limits are those of a client that the user has chosen; the bar has a legend.
+    card = inspected.card("Alice → HOST")
+    await expect(card.locator(".budget")).to_have_count(0)
+    await inspected.page.get_by_label("Time limits of").select_option("table-poker")
+    await expect(card.locator(".mark")).to_have_text(["table-poker gives up at 5.0 s"])
+    await expect(card.locator(".legend")).to_contain_text("joinofferanswer")
     details = inspected.page.locator("#details .facts").first
     for name, outcome in (("connect from Alice", "accepted"), ("join from Alice", "delivered")):
         await inspected.page.get_by_role("option", name=name).click()
@@ -114,7 +120,7 @@ async def test_a_superseded_attempt_is_not_red(reader: Inspected) -> None:
     await reader.open_recording(Scene().join().wait(20).complete())
     card = reader.card("Alice → HOST").filter(has_text="Superseded by attempt 2")
     await expect(card.locator(".badge")).to_have_text("No verdict")
-    await expect(reader.page.locator("#games .tally")).to_have_text("1 ✓ complete")
+    await expect(reader.page.locator("#games .tally")).to_have_count(0)
 
 
 async def test_a_gap_is_seen_in_every_game(reader: Inspected) -> None:

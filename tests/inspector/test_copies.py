@@ -91,8 +91,8 @@ def found_nobody() -> Scene:
     """A fault that was added after the join strikes at each call of the core."""
     scene = Scene().join()
     scene.message(HOST, "offer", "Alice")
-    for _ in range(12):
-        fault(scene, "Alice", "gone:Alice=90%", "offer")
+    for _ in range(7):
+        fault(scene, "Alice", "gone:Alice=90%", "@connections: 410")
     payload = {"code": "TARGET_NOT_FOUND", "type": "offer", "targetId": "Alice"}
     return scene.post(HOST, {"type": "undelivered", "payload": payload})
 
@@ -143,7 +143,7 @@ COPIES = {
         undelivered(Scene().join().offer().close(HOST, 1006), "answer", "Alice", HOST),
         "await host.close()",
     ),
-    "found_nobody": (found_nobody(), 'signal_faults.add("gone:Alice#12")'),
+    "found_nobody": (found_nobody(), 'signal_faults.add("gone:Alice#7")'),
     "lost_twice": (
         lost(Scene().join().offer(), "drop:offer=50%", 2),
         'signal_faults.remove("drop:offer#1")',

@@ -81,8 +81,8 @@ async def test_a_handshake_appears_arrow_by_arrow(
         "answer from Alice to HOST",
         "ice-candidate from Alice to HOST",
     ]
-    await expect(card).to_contain_text("Complete")
-    await expect(card).to_contain_text("offer, answer, 1 + 1 candidates.")
+    await expect(card).to_contain_text("Signaling complete")
+    await expect(card).to_contain_text("offer, answer, 1 + 1 candidates arrived.")
     await expect(inspected.page.locator("#announcer")).to_contain_text("Signaling is complete")
 
 
@@ -112,15 +112,12 @@ async def test_who_has_been_silent_longer_than_entries_are_kept_is_there(
 async def test_a_host_that_never_answers_is_told_of_as_time_passes(
     inspected: Inspected, host: ClientConnection, alice: ClientConnection
 ) -> None:
-    """The missing answer is reported after five seconds on the page's clock, without an event."""
-    await inspected.page.clock.install()
-    await inspected.page.reload()
+    """The missing answer is reported as time passes, without an event."""
     await relay(alice, host, "join", "HOST", None)
     await relay(host, alice, "offer", "Alice", OFFER)
     card = inspected.card("Alice → HOST")
-    await expect(card).to_contain_text("no answer yet")
-    await inspected.page.clock.run_for(6000)
-    await expect(card).to_contain_text("No answer came before the host gave up at 5.0 s.")
+    await expect(card).to_contain_text("In progress")
+    await expect(card).to_contain_text("“Alice” has sent no answer", timeout=PATIENCE_MS)
     await expect(card).to_contain_text("Failed")
 
 
@@ -315,7 +312,7 @@ async def test_a_whole_recording_can_be_saved_and_opened_again(
     assert (header["settings"]["topology"], first["kind"]) == ("mesh", "connect")
     await inspected.open_recording(text)
     await expect(inspected.page.locator("#status")).to_contain_text("recording")
-    await expect(inspected.card("Alice → HOST")).to_contain_text("offer, answer, 1 + 1 candidates.")
+    await expect(inspected.card("Alice → HOST")).to_contain_text("1 + 1 candidates arrived.")
     await inspected.page.get_by_role("button", name="Back to live").click()
     await expect(inspected.page.locator("#status")).to_have_attribute("data-state", "live")
 
@@ -331,7 +328,8 @@ async def test_a_handshake_of_real_browsers_is_complete(
             assert await host.channels.get() == "Zoë 🂡"
             card = inspected.card("Zoë 🂡 → HOST")
             await expect(card).to_contain_text("Signaling is complete")
-            await expect(card).to_have_attribute("data-state", "ok")
+            # These pages have no probe: whether they connected is not known.
+            await expect(card).to_have_attribute("data-state", "neutral")
             await expect(card.locator(".sides")).to_contain_text("✓")
 
 

@@ -16,7 +16,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.messages import DESCRIPTIONS
+from poker_signal.core.messages import CANDIDATE, DESCRIPTIONS
 from poker_signal.emulator.trace.entries import Closed, Finished, Forwarded, Kept, Received
 from poker_signal.emulator.trace.trace import Observer
 from poker_signal.lambda_app.table import DynamoTable, schema
@@ -29,7 +29,7 @@ from tests.support.tiers import SCRIPTS
 TABLE = "scripts"
 """Not the transcripts' table: moto's servers share their state."""
 
-PATIENCE_S = 50
+PATIENCE_S = 300
 AT_ONCE = 25
 """Scripts that play at the same time, each in a game of its own."""
 
@@ -161,15 +161,22 @@ async def played(host: Host, seeds: range) -> dict[int, dict[int, list[str]]]:
 
 
 def out_of_order(frames: list[str]) -> list[str]:
-    """Return the candidates that came before the first description of their sender's pair."""
+    """Return the candidates that came before the first description of their sender's pair.
+
+    Only the first candidate of a pair counts. If its description did not come within a second,
+    no later candidate of the pair waits.
+    """
     parsed = [json.loads(frame) for frame in frames if frame.startswith("{")]
     said = [frame for frame in parsed if "senderId" in frame]
     wrong = []
     for sender in {frame["senderId"] for frame in said}:
         of_sender = [frame for frame in said if frame["senderId"] == sender]
-        first = next((each for each in of_sender if each["type"] in DESCRIPTIONS), None)
-        before = of_sender[: of_sender.index(first)] if first is not None else []
-        wrong += [str(each) for each in before if first and first["payload"] == [each["payload"]]]
+        kinds = [frame["type"] for frame in of_sender]
+        at = next((n for n, kind in enumerate(kinds) if kind in DESCRIPTIONS), 0)
+        if CANDIDATE in kinds[:at]:
+            candidate = of_sender[kinds.index(CANDIDATE)]
+            if of_sender[at]["payload"] == [candidate["payload"]]:
+                wrong.append(str(candidate))
     return wrong
 
 

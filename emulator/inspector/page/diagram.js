@@ -3,7 +3,7 @@
 import { specsOf } from "./badges.js";
 import { byId, h, shown } from "./dom.js";
 import { HOST } from "./handshake.js";
-import { Heights } from "./heights.js";
+import { Heights, isMinor } from "./heights.js";
 import { previewOf } from "./previews.js";
 import { bytes, clock, delta, resultOf, saidOf } from "./words.js";
 
@@ -275,9 +275,10 @@ export class Diagram {
   _arrow(row, game) {
     const [from, to] = this._columns(row);
     const size = row.size === null || row.type === "ice-candidate" ? null : h("small", {}, `${bytes(row.size)} `);
-    const isNamed = row.from !== row.to && row.kind !== "fault";
-    const who = isNamed ? h("span", { class: "who" }, ` ${ends(row)}`) : null;
-    const preview = previewOf(row);
+    const names = row.kind === "fault" ? shown(row.to ?? "") : ends(row);
+    const who = names ? h("span", { class: "who" }, ` ${names}`) : null;
+    const remark = this._isNarrow && isMinor(row) ? resultOf(row) : "";
+    const preview = [previewOf(row), remark].filter(Boolean).join(" · ");
     const label = h(
       "span",
       { class: "label" },
@@ -297,6 +298,7 @@ export class Diagram {
   }
 
   _result(row) {
+    if (this._isNarrow && isMinor(row)) return null;
     const text = resultOf(row);
     const badges = specsOf(row).map((spec) => h("span", { class: "struck" }, `⚡ ${shown(spec)}`));
     return text || badges.length > 0 ? h("span", { class: "note" }, text ? h("span", {}, shown(text)) : null, ...badges) : null;
@@ -367,6 +369,7 @@ export class Diagram {
   // Set widths in pixels, once: CSS would evaluate a formula for every part of every row.
   _measure() {
     const isNarrow = this._scroller.clientWidth < NARROW;
+    this._isNarrow = isNarrow;
     this._scroller.classList.toggle("narrow", isNarrow);
     const style = getComputedStyle(this._scroller);
     const [gutter, least] = ["--gutter", "--least"].map((name) => parseFloat(style.getPropertyValue(name)));
@@ -408,11 +411,13 @@ export class Diagram {
 
 // Pixels that a label needs, roughly, and rather too many.
 function lengthOf(row) {
-  const who = row.from === row.to ? 0 : ends(row).length;
-  return 24 + row.type.length * 8 + (who + previewOf(row).length + 7) * 6;
+  return 24 + row.type.length * 8 + (ends(row).length + previewOf(row).length + 7) * 6;
 }
 
-const ends = (row) => `${shown(row.from ?? "gateway")} → ${shown(row.to ?? "gateway")}`;
+function ends({ from, to }) {
+  if (from === to) return from === null ? "" : shown(from);
+  return `${shown(from ?? "gateway")} → ${shown(to ?? "gateway")}`;
+}
 
 /** Describe a row in one sentence, for screen readers; with its game among all games. */
 export function describe(row, game = null) {

@@ -88,12 +88,16 @@ function withTheirs(attempt, rows) {
 function stepsOf(rows, variable, python) {
   const lines = [];
   const test = { variable, python, away: new Set(), faults: new Set(), strikes: new Map() };
+  let last = 0;
   for (const row of rows) {
-    if (row.kind === "message") test.strikes.clear();
+    if (row.kind === "message") {
+      last = lines.length;
+      test.strikes.clear();
+    }
     // A fault that struck a message must be active before the message is sent.
     const before = row.faults.filter(({ spec }) => !AT_CONNECTIONS.test(spec));
     const after = row.faults.filter(({ spec }) => AT_CONNECTIONS.test(spec));
-    lines.push(...before.flatMap((fault) => struck(row, fault, test)));
+    lines.splice(last, 0, ...before.flatMap((fault) => struck(row, fault, test)));
     lines.push(...(STEPS[row.kind]?.(row, test) ?? []));
     lines.push(...after.flatMap((fault) => struck(row, fault, test)));
   }

@@ -3,6 +3,9 @@
 import { resultOf } from "./words.js";
 import { specsOf } from "./badges.js";
 
+/** True if the label of a narrow view has room for the result, which is only a remark. */
+export const isMinor = (row) => !row.faults?.length && (row.outcome === "info" || (row.kind === "post" && row.outcome === "ok"));
+
 const LEAST = 34;
 const LINE = 16;
 /** Widths measured before they are forgotten: outcomes may hold texts of peers. */
@@ -63,7 +66,7 @@ export class Heights {
 
   _of(row) {
     const text = resultOf(row);
-    if (text === "" && !row.faults) return LEAST;
+    if ((text === "" && !row.faults?.length) || (this._isBelow && isMinor(row))) return LEAST;
     const badges = specsOf(row);
     const lines = this._lines(text) + badges.reduce((sum, each) => sum + this._lines(`⚡ ${each} MM`), 0);
     return this._isBelow ? LEAST + LINE * lines : Math.max(LEAST, LINE * lines + 4);

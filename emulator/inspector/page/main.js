@@ -75,7 +75,7 @@ class Inspector {
       analysis: () => this.analysis,
       game: () => this.chosen?.id ?? null,
       run: () => this.live.run,
-      judged: () => this.drawSoon(),
+      judged: () => this._judged(),
     });
     this.verdicts.client = this.cards.client;
   }
@@ -354,6 +354,7 @@ class Inspector {
   }
 
   openRow(row, isStep = true) {
+    this.wanted = null;
     this._stay();
     this.details.show(row);
     this._mark(row.attempt);
@@ -501,12 +502,22 @@ class Inspector {
     if (this.details.row !== row) this.openRow(row, false);
   }
 
+  // Verdicts come after their rows: an open row may have got its attempt.
+  _judged() {
+    const { row } = this.details;
+    if (row?.attempt && row.attempt !== this.marked) this._mark(row.attempt);
+    if (this.wanted && this.left === 0) this._arrived();
+    this.drawSoon();
+  }
+
   // All entries are there: what is still missing will not come.
   _arrived() {
     this._seek();
     if (!this.wanted) return;
     const { game, row, attempt } = this.wanted;
     const isHere = this.chosen && (this.chosen.isAll || this.chosen.id === game);
+    // The emulator tells the attempts of a game after its entries.
+    if (isHere && row === null && this.verdicts.of(this.chosen).length === 0) return;
     const part = row !== null ? `row ${row}` : `attempt ${attempt}`;
     this.wanted = null;
     this.isFollowing = !isHere;
@@ -559,6 +570,7 @@ class Inspector {
     const settled = this.cards.show(game, this._attemptsOf(game));
     byId("cards").classList.toggle("all", game?.isAll === true);
     this._drawMark();
+    this._tellAddress();
     const failed = this.sidebar.show(this._newestFirst(), game, (each) => this._tally(each), this.controls.hidesEmpty);
     this.faults.draw();
     this.controls.following(this.isFollowing, this.clearedTo >= 0);

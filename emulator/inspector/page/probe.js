@@ -458,8 +458,10 @@ function install(url, scope = globalThis) {
     const [playerId, gameId] = [place.query.playerId, place.query.gameId].map((each) => (each ?? "").slice(0, MAX_NAME));
     let index = sockets.findIndex((each) => each.playerId === playerId && each.gameId === gameId);
     if (index < 0) {
-      if (sockets.length >= MAX_SOCKETS) return;
-      index = sockets.push({ playerId, gameId, opens: 0, alive: 0 }) - 1;
+      // A page that has been in many games: the place of one that is over.
+      index = sockets.length < MAX_SOCKETS ? sockets.length : sockets.findIndex((each) => each.alive <= 0);
+      if (index < 0) return;
+      sockets[index] = { playerId, gameId, opens: 0, alive: 0 };
     }
     sockets[index].alive += 1;
     listen(socket, "open", () => {

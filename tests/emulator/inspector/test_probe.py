@@ -302,3 +302,13 @@ async def test_the_script_has_the_token_that_it_was_asked_with() -> None:
         for query, has_it in ((f"?token={TOKEN}", True), ("?token=wrong", False), ("", False)):
             told = await ask(emulator, "GET", f"/probe.js{query}")
             assert (told.status, TOKEN.encode() in told.body) == (200, has_it)
+
+
+async def test_a_place_of_a_closed_socket_is_reused(emulator: Emulator) -> None:
+    """A page that was in many games reports new ones in the place of old ones."""
+    state = {"event": "state", "of": "signalingState", "state": "stable"}
+    bob = {**ZOE, "playerId": "Bob"}
+    async with peer(emulator, "Zoë"), peer(emulator, "Bob"):
+        for number, first in enumerate((ZOE, bob)):
+            await report(emulator, {**state, "pc": number, "socket": 0}, sockets=[first, ZOE])
+    assert [entry["playerId"] for entry in probed(emulator)] == ["Zoë", "Bob"]

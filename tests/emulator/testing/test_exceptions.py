@@ -59,11 +59,11 @@ FRAME = testing.Frame(0, 0.5, "{}", {})
             "a client without a name was refused with 400: playerId is missing",
         ),
         (
-            testing.NotConnected("Alice", "G", 0.5, ["HOST in G", "Bob in H"]),
+            testing.NeverConnected("Alice", "G", 0.5, ["HOST in G", "Bob in H"]),
             "Alice did not connect to G within 0.5 s; connected: HOST in G, Bob in H",
         ),
         (
-            testing.NotConnected("Alice", "G", 10, []),
+            testing.NeverConnected("Alice", "G", 10, []),
             "Alice did not connect to G within 10 s; connected: no player is",
         ),
         *[(kind("why"), "why") for kind in (testing.Ended, testing.BadOption, testing.BadFault)],

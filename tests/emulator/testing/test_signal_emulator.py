@@ -9,7 +9,7 @@ from websockets.asyncio.client import connect
 from websockets.sync.client import connect as connect_sync
 
 from poker_signal.emulator.server import CannotStart
-from poker_signal.emulator.testing import ConnectPeer, Ended, NotConnected, SignalEmulator
+from poker_signal.emulator.testing import ConnectPeer, Ended, NeverConnected, SignalEmulator
 from poker_signal.emulator.testing.marker_options import read_options
 from poker_signal.emulator.testing.signal_emulator import EmulatorFailed
 
@@ -64,12 +64,12 @@ async def test_a_test_waits_for_the_apps_own_socket(
     waiting = asyncio.ensure_future(signal_emulator.wait_for("HOST", "G"))
     async with connect(f"{signal_emulator.url}?playerId=HOST&gameId=G"):
         await waiting
-        with pytest.raises(NotConnected) as missing:
+        with pytest.raises(NeverConnected) as missing:
             await signal_emulator.wait_for("HOST", within=0.01)
     says = "HOST did not connect to GAME01 within 0.01 s; connected: Bob in GAME01, HOST in G"
     assert str(missing.value) == says
     await bob.close()
-    with pytest.raises(NotConnected, match="connected: no player is"):
+    with pytest.raises(NeverConnected, match="connected: no player is"):
         await signal_emulator.wait_for("Bob", within=0)
 
 
