@@ -283,7 +283,8 @@ def test_a_watch_does_not_wait() -> None:
 
 
 @pytest.mark.parametrize(
-    "note", [WATCH, WATCH._replace(id="x", host=None, step=5, offered=2), Lobby(TABLET.connection_id, 7)]
+    "note",
+    [WATCH, WATCH._replace(id="x", host=None, step=5, offered=2), Lobby(TABLET.connection_id, 7)],
 )
 def test_a_note_survives_the_queue(note: Watch | Lobby) -> None:
     """A note is the same after JSON; other texts are no notes."""

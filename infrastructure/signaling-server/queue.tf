@@ -1,0 +1,46 @@
+# What is due later: joins that are watched until they end, and the lobby of a waiting host. The
+# function sends itself notes, which come back after their delay.
+
+resource "aws_sqs_queue" "later" {
+  count = var.later.enabled ? 1 : 0
+
+  name = "${var.name_prefix}-later"
+
+  # Six times the function's time-out, as AWS advises for an event source.
+  visibility_timeout_seconds = 6 * local.function_timeout
+
+  # Longer than the longest delay of 15 minutes. What is older is of no use.
+  message_retention_seconds = 3600
+
+  # A note holds the payload of a join, which is a player's name.
+  sqs_managed_sse_enabled = true
+
+  redrive_policy = jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.later_failed[0].arn
+    maxReceiveCount     = 3
+  })
+}
+
+resource "aws_sqs_queue" "later_failed" {
+  count = var.later.enabled ? 1 : 0
+
+  name                      = "${var.name_prefix}-later-failed"
+  message_retention_seconds = 86400
+  sqs_managed_sse_enabled   = true
+}
+
+resource "aws_lambda_event_source_mapping" "later" {
+  count = var.later.enabled ? 1 : 0
+
+  event_source_arn        = aws_sqs_queue.later[0].arn
+  function_name           = aws_lambda_function.this.arn
+  batch_size              = 10
+  function_response_types = ["ReportBatchItemFailures"]
+
+  # Messages of players come first: this leaves them the rest of the account's concurrency.
+  scaling_config {
+    maximum_concurrency = var.later.maximum_concurrency
+  }
+
+  depends_on = [aws_iam_role_policy.lambda]
+}
