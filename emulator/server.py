@@ -237,8 +237,11 @@ class Emulator:
         """Return the API to serve, with these handlers by function."""
         settings, connections = self._settings, gateway.connections
         if self._api is None:
-            return wiring.signaling_api(settings, connections, self.faults)
-        return wiring.configured_api(self._api, settings, connections, handlers, self.faults)
+            api = wiring.signaling_api(settings, connections, self.faults)
+        else:
+            api = wiring.configured_api(self._api, settings, connections, handlers, self.faults)
+        wiring.show_notes(api, gateway, self.trace, self._clock)
+        return api
 
     @cached_property
     def _inspector(self) -> "Inspector":

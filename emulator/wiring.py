@@ -21,6 +21,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Trace
 
 if TYPE_CHECKING:
+    from poker_signal.core.model import Note
     from poker_signal.emulator.functions.handler_loader import Handler
     from poker_signal.emulator.functions.signaling import SignalingFunction
     from poker_signal.emulator.gateway.config import ApiConfig, FunctionConfig
@@ -88,6 +89,27 @@ def signaling_api(settings: Settings, connections: Connections, faults: Faults) 
     """Return an API whose three routes all invoke the signaling rules."""
     route = Route(_signaling_function(settings, connections, faults))
     return Api(dict.fromkeys(("$connect", "$disconnect", "$default"), route))
+
+
+def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
+    """Add to the trace what the signaling functions of an API plan for later."""
+    from poker_signal.core.model import Watch
+    from poker_signal.emulator.trace.entries import CameDue, Planned
+
+    def show(note: "Note", until_ms: int | None) -> None:
+        connection = gateway.open_connections.get(note.connection_id)
+        facts = None if connection is None else connection.facts
+        # Not by isinstance: --reload may have replaced the class.
+        is_watch = type(note).__name__ == Watch.__name__
+        kind, step = ("watch", note.step) if is_watch else ("lobby", note.hop)  # type: ignore[union-attr]
+        if until_ms is None:
+            trace.add(CameDue(clock.now_ms(), facts, kind, step))
+        else:
+            trace.add(Planned(clock.now_ms(), facts, kind, step, until_ms))
+
+    for route in api.routes.values():
+        if hasattr(route.integration, "show"):
+            route.integration.show = show
 
 
 def configured_api(

@@ -87,7 +87,7 @@ _ROUNDING_S = 0.001
 class BatchResponse(TypedDict):
     """Lambda's answer to a batch of SQS: the messages to deliver once more."""
 
-    batchItemFailures: list[dict[str, str]]  # noqa: N815 # Lambda's name
+    batchItemFailures: list[dict[str, str]]  # Lambda's name
 
 
 class _Patience:

@@ -101,6 +101,8 @@ class SignalingFunction:
         self._waits = WaitBudget()
         self._waiting: dict[int, tuple[Timer, Wait, _Rest]] = {}
         """Messages that wait, by the ``id()`` of their rest."""
+        self.show: Callable[[Note, int | None], None] = lambda note, until_ms: None
+        """Told of each note: of its time in epoch milliseconds, and with None once it is due."""
         self._full_games = FullGames()
         self._watches = WatchBudget()
         self._planned: dict[Note, tuple[Timer, int]] = {}
@@ -220,6 +222,7 @@ class SignalingFunction:
         """Bring a note back at a time, in epoch milliseconds."""
         seconds = max(due_ms - self._clock.now_ms(), 0) / 1000
         self._planned[note] = self._clock.call_later(seconds, lambda: self._due(note)), due_ms
+        self.show(note, due_ms)
 
     def planned(self) -> list[tuple[Note, int]]:
         """Return the notes that are due later, each with its time in epoch milliseconds."""
@@ -227,6 +230,7 @@ class SignalingFunction:
 
     def _due(self, note: Note) -> None:
         del self._planned[note]
+        self.show(note, None)
         event = Due(note, self._clock.now_ms() // 1000)
         invocation = Invocation(event, self._room_of_due(event), self._rules)
         wait = self._go_on(invocation, invocation.effects(), [])

@@ -383,7 +383,10 @@ class Collector:
         waiting = self._pending.get((game.id, sender, player, type_))
         message = waiting[0] if waiting else None
         if message is None:
-            self._note(self._between(game, sender, player), happening)
+            attempt = self._between(game, sender, player)
+            if attempt is not None and type_ == "join" and attempt.join and is_delivered:
+                attempt.redelivered.append(happening.at)
+            self._note(attempt, happening)
             return
         if not is_delivered:
             # After a ghost the message may be posted to the next owner of the name.

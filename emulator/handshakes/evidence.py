@@ -299,6 +299,8 @@ class Attempt:
     """Sides whose constructor of RTCPeerConnection threw, with that call."""
     page_errors: list[PageError] = field(default_factory=list)
     reports: list[StateReport] = field(default_factory=list)
+    redelivered: list[int] = field(default_factory=list)
+    """Times at which the watch over its join delivered the join again."""
     seats: dict[str, Socket] = field(default_factory=dict)
     """The connection on which a side last sent or received a message, by name."""
     entries: list[int] = field(default_factory=list)

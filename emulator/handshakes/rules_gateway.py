@@ -286,6 +286,10 @@ _SENTENCES = {
         "The sender is no longer in the game: its row expired, or another connection took over.",
         "It has to connect again.",
     ),
+    "NO_ANSWER": (
+        "The host got the join, and no handshake followed within 18 s.",
+        "The host's page may have thrown an exception, or holds a connection of that name.",
+    ),
     "RATE_LIMITED": (
         "The message was dropped because a rate limit was exceeded.",
         "Too many messages in too short a time, or @connections answered 429.",
@@ -501,6 +505,19 @@ def late(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     )
 
 
+def watched(attempt: Attempt, facts: SharedFacts) -> Finding | None:
+    """Note that the watch over the join has delivered it again."""
+    if not attempt.redelivered:
+        return None
+    last = facts.after(attempt.redelivered[-1])
+    times = many(len(attempt.redelivered), "time")
+    return Finding(
+        "note",
+        "WATCHED",
+        f"The watch over the join delivered it again {times}, the last time {last} after the first.",
+    )
+
+
 def candidates_lost(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a side of whose candidates none arrived."""
     lost = [side for side in attempt.sides if _has_lost_all(attempt, side, facts)]
@@ -597,5 +614,6 @@ GATEWAY_RULES: tuple[Rule, ...] = (
     two_hosts,
     silent_function,
     late,
+    watched,
     faults,
 )

@@ -10,6 +10,9 @@ from poker_signal.emulator.handshakes.findings import (
 )
 from poker_signal.emulator.handshakes.words import many, quoted, seconds
 
+HELD_MS = 15_000
+"""Milliseconds for which a host may hold the connection of a player who is gone."""
+
 
 def join_missing(attempt: Attempt, facts: SharedFacts) -> Finding | None:
     """Report a player that is connected and sends nothing."""
@@ -57,8 +60,11 @@ def no_offer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
         )
     if not facts.is_silent_since(join.delivered_at):
         return None
+    held = _held_by_host(attempt, join)
+    if held is not None:
+        return held
     before = attempt.before.offers if attempt.before is not None else []
-    is_recent = bool(before) and join.at - before[-1].at < 12_000
+    is_recent = bool(before) and join.at - before[-1].at < HELD_MS
     return Finding(
         "bad",
         "NO_OFFER",
@@ -67,6 +73,23 @@ def no_offer(attempt: Attempt, facts: SharedFacts) -> Finding | None:
         "The host may still have the RTCPeerConnection of the previous attempt, and ignore joins until it closes it."
         if is_recent
         else "The host's page may have thrown an exception: look at its console, or add the probe.",
+    )
+
+
+def _held_by_host(attempt: Attempt, join: SentMessage) -> Finding | None:
+    """Report a player who joined again soon after its connected attempt ended."""
+    before = attempt.before
+    if before is None or before.complete_at is None:
+        return None
+    ends = [left.at for left in before.left if left.player == attempt.player]
+    if not ends or not 0 <= join.at - ends[0] <= HELD_MS:
+        return None
+    return Finding(
+        "bad",
+        "HELD",
+        f"{quoted(attempt.player)} joined again {seconds(join.at - ends[0])} after its connection ended, "
+        "and HOST sent no offer: it still holds the old RTCPeerConnection.",
+        "The host has to let go of a player who joins again: close the old RTCPeerConnection and make a new one. The watch over the join delivers it again for 15 s.",
     )
 
 

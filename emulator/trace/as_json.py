@@ -18,12 +18,14 @@ from poker_signal.emulator.aws.results import (
 )
 from poker_signal.emulator.trace.entries import (
     Asked,
+    CameDue,
     Closed,
     Entry,
     Fault,
     Finished,
     Managed,
     Opened,
+    Planned,
     Posted,
     Probed,
     Received,
@@ -104,6 +106,10 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return "management", {"method": method, "status": status, "size": size}
         case Fault():
             return "fault", _of_fault(entry)
+        case Planned(note=note, step=step, until_ms=until_ms):
+            return "later", {"note": note, "step": step, "until": until_ms}
+        case CameDue(note=note, step=step):
+            return "due", {"note": note, "step": step}
         case Probed(members=members):
             return "probe", members
 

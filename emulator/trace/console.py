@@ -71,6 +71,7 @@ _ARROWS: dict[RecordKind, str] = {
     "fault": "⚡",
     "error": "×",
     "probe": "◆",
+    "due": "◷",
 }
 _ASCII_ARROWS: dict[RecordKind, str] = {
     "connect": "+",
@@ -81,6 +82,7 @@ _ASCII_ARROWS: dict[RecordKind, str] = {
     "fault": "!",
     "error": "x",
     "probe": "*",
+    "due": "~",
 }
 
 _GREEN, _YELLOW, _RED, _DIM = "32", "33", "31", "2"

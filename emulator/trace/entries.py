@@ -138,6 +138,29 @@ class Probed(NamedTuple):
     """Characters in the members."""
 
 
+class Planned(NamedTuple):
+    """A note of a function that is due later: a watched join, or the lobby of a host."""
+
+    at_ms: int
+    facts: Facts | None
+    """The connection that the note is about; None: it is not open."""
+    note: str
+    """``watch`` or ``lobby``."""
+    step: int
+    """Number of the look or keep-alive that is due."""
+    until_ms: int
+    """Epoch milliseconds of its time."""
+
+
+class CameDue(NamedTuple):
+    """A note that is due: what follows from it comes next."""
+
+    at_ms: int
+    facts: Facts | None
+    note: str
+    step: int
+
+
 class Forwarded(NamedTuple):
     """A message whose only effect was one delivered post: a Posted and a Finished in one.
 
@@ -174,6 +197,8 @@ Entry = (
     | Managed
     | Fault
     | Probed
+    | Planned
+    | CameDue
 )
 
 Kept = Entry | Forwarded

@@ -23,6 +23,7 @@ from poker_signal.emulator.trace.entries import (
     DROPPED,
     NOT_INVOKED,
     Asked,
+    CameDue,
     Closed,
     Fault,
     Finished,
@@ -37,8 +38,18 @@ from poker_signal.emulator.trace.entries import (
 )
 
 RecordKind = Literal[
-    "connect", "message", "disconnect", "refused", "management", "fault", "error", "probe"
+    "connect",
+    "message",
+    "disconnect",
+    "refused",
+    "management",
+    "fault",
+    "error",
+    "probe",
+    "due",
 ]
+
+_DUE = {"watch": "look {} at the join", "lobby": "keep-alive {} in the lobby"}
 
 SLOW_MS = 100
 """Milliseconds from a message to its outcome from which on a line has them."""
@@ -92,6 +103,9 @@ def record_of(entry: Kept) -> Record | None:
             return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
         case Fault():
             return _struck(entry)
+        case CameDue(at_ms, facts, note, step):
+            game, who = _names(facts) if facts else ("", "")
+            return Record(at_ms, "due", _DUE[note].format(step), game, who, type=note)
         case Probed():
             return _probe(entry)
         case Finished(at_ms, Asked() | Closed() as cause, result):

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core import later, messages
+from poker_signal.core import messages
 from poker_signal.core.budgets import MAX_ENTRIES, WatchBudget
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import NoAnswer
@@ -25,8 +25,8 @@ from poker_signal.core.later import (
 from poker_signal.core.model import (
     HOST,
     Close,
-    ConnectionId,
     Connect,
+    ConnectionId,
     Due,
     Effect,
     Forget,
@@ -321,4 +321,4 @@ def test_a_due_is_never_mistaken_for_another_event() -> None:
     assert Due(WATCH, AT) != Due(Lobby(WATCH.connection_id), AT)
     assert Due(WATCH, AT).connection_id == ALICE.connection_id
     assert not isinstance(Due(WATCH, AT), Connect | Signal)
-    assert HOST == TABLET.player_id
+    assert TABLET.player_id == HOST

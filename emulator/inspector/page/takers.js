@@ -26,6 +26,8 @@ export const TAKERS = {
   management: takeManagement,
   fault: takeFault,
   probe: takeProbe,
+  later: takeLater,
+  due: takeDue,
 };
 
 /** Outcome of a row by the type of the gateway's own frame. */
@@ -282,6 +284,22 @@ function noLongerAwaited(game, row) {
   const others = game._pending.get(key)?.filter((each) => each !== row) ?? [];
   if (others.length > 0) game._pending.set(key, others);
   else game._pending.delete(key);
+}
+
+const NOTES = { __proto__: null, watch: ["watch over the join", "look"], lobby: ["lobby", "keep-alive"] };
+
+// What waits is a row on the lane of its player, until what is due follows.
+function takeLater(timeline, happening) {
+  const { entry, at, player } = happening;
+  const [name, act] = NOTES[entry.note] ?? [text(entry.note ?? ""), "step"];
+  const seconds = Math.round((number(entry.until) - at) / 1000);
+  timeline.row(happening, { from: player, to: player, type: name, note: `${act} ${number(entry.step)} in ${seconds} s` });
+}
+
+function takeDue(timeline, happening) {
+  const { entry, player } = happening;
+  const [name, act] = NOTES[entry.note] ?? [text(entry.note ?? ""), "step"];
+  timeline.row(happening, { from: player, to: player, type: name, note: `${act} ${number(entry.step)} is due` });
 }
 
 /** States of an RTCPeerConnection that are good or bad news. */
