@@ -166,12 +166,14 @@ def note_of(value: object) -> Watch | Lobby | None:
     if not isinstance(value, dict):
         return None
     members = {key: each for key, each in value.items() if key != "note"}
-    cls = {"watch": Watch, "lobby": Lobby}.get(str(value.get("note")))
-    if cls is None or set(members) != set(cls._fields):
+    if not all(key in _KINDS and _KINDS[key](each) for key, each in members.items()):
         return None
-    if not all(_KINDS[key](each) for key, each in members.items()):
-        return None
-    return cls(**members)
+    match value.get("note"):
+        case "watch" if set(members) == set(Watch._fields):
+            return Watch(**members)
+        case "lobby" if set(members) == set(Lobby._fields):
+            return Lobby(**members)
+    return None
 
 
 def _is_text(value: object) -> bool:

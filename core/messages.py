@@ -6,7 +6,7 @@ Frames are JSON text, ready to be sent: both hosts send the same bytes.
 import json
 import re
 from collections.abc import Callable
-from json.encoder import encode_basestring as quoted
+from json.encoder import encode_basestring
 from typing import Any, TypeGuard
 
 from poker_signal.core.configuration import MAX_FRAME_BYTES
@@ -20,6 +20,9 @@ from poker_signal.core.errors import (
 )
 from poker_signal.core.model import HOST, Message, PlayerId, Signal
 from poker_signal.core.strict_json import refuse_constant
+
+quoted = encode_basestring
+"""Return a text as a JSON string; characters beyond ASCII stay as they are."""
 
 JOIN = "join"
 OFFER = "offer"

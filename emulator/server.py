@@ -134,7 +134,7 @@ class Emulator:
 
     async def __aenter__(self) -> "Emulator":
         self.faults.call_soon = asyncio.get_running_loop().call_soon_threadsafe
-        clock = self._clock or LoopClock()
+        clock = self._clock = self._clock or LoopClock()
         gateway = wiring.make_gateway(self._settings, clock, self.trace, self.faults)
         self._server = await self._bind(gateway)
         try:
@@ -240,6 +240,7 @@ class Emulator:
             api = wiring.signaling_api(settings, connections, self.faults)
         else:
             api = wiring.configured_api(self._api, settings, connections, handlers, self.faults)
+        assert self._clock is not None, "it is set before anything is assembled"
         wiring.show_notes(api, gateway, self.trace, self._clock)
         return api
 

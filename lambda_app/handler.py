@@ -39,13 +39,13 @@ from poker_signal.core.model import (
     Later,
     Lobby,
     Message,
+    Note,
     Post,
     Probe,
     Reach,
     Row,
     Save,
     Wait,
-    Watch,
 )
 from poker_signal.core.rate_limit import Meter
 from poker_signal.core.room import Room
@@ -328,11 +328,8 @@ class SignalingHandler:
                 if is_any_player and not self._settings.rules.seats:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
-            case Due(Lobby(connection_id)):
-                row_ = self._table.row(connection_id)
-                return Reading(Room() if row_ is None else Room([row_]))
-            case Due(Watch() as watch, at):
-                return self._read_watched(watch, at)
+            case Due(note, at):
+                return self._read_due(note, at)
             case Message(connection_id) if not needs_game:
                 sender = self._row(connection_id)
                 return Reading(Room() if sender is None else Room([sender]))
@@ -341,9 +338,11 @@ class SignalingHandler:
             case _:
                 assert_never(event)
 
-    def _read_watched(self, watch: Watch, at: int) -> Reading:
-        """Return the rows of a watched join: of player and host alone, if they settle it."""
+    def _read_due(self, watch: Note, at: int) -> Reading:
+        """Return the rows of what is due: of player and host alone, if they settle a watch."""
         player = self._table.row(watch.connection_id)
+        if isinstance(watch, Lobby):
+            return Reading(Room() if player is None else Room([player]))
         host = self._table.row(watch.host) if watch.host is not None else None
         rows = [row for row in (player, host) if row is not None]
         if player is None or is_settled(watch, Pair(player, host), at):

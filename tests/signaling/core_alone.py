@@ -22,6 +22,7 @@ from poker_signal.core.model import (
     Forget,
     GameId,
     GatewayEvent,
+    Later,
     Message,
     PlayerId,
     Post,
@@ -164,8 +165,8 @@ class CoreAlone:
                 self._table.reach(connection_id, target, kept)
             case Close(connection_id):
                 self._closing.append(connection_id)
-            case Wait():
-                raise AssertionError("_go_on performs waits")
+            case Wait() | Later():
+                raise AssertionError("_go_on performs waits, and these rules plan nothing")
             case _:
                 assert_never(effect)
 
