@@ -38,10 +38,13 @@ class Outcome(NamedTuple):
     """The result of an invocation, for the one line that a host logs about it."""
 
     name: str
-    """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
-    ``error``."""
+    """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``reported``,
+    ``undelivered`` or ``error``."""
     error: SignalError | None = None
 
+
+_OUTCOMES = {messages.PING: Outcome("pong"), messages.REPORT: Outcome("reported")}
+"""Outcomes of messages that are not relayed, by their type."""
 
 DELIVERED = Outcome("delivered")
 """The outcome of nearly every message."""
@@ -120,8 +123,7 @@ class Invocation:
                 event = self._pending.popleft()
                 if isinstance(event, Message):
                     event = self.signal = self._read(event)
-                    if event.type == messages.PING:
-                        self.outcome = Outcome("pong")
+                    self.outcome = _OUTCOMES.get(event.type, self.outcome)
                 effects = route(event, self._room, self._rules)
             except SignalError as error:
                 is_missing = isinstance(error, TargetNotFound | HostNotFound)
