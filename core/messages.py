@@ -189,7 +189,7 @@ def report_of(payload: str) -> Report:
     except RecursionError:
         raise InvalidMessage("it is nested too deeply") from None
     state = value.get("state") if isinstance(value, dict) else None
-    if state not in REPORTED_STATES:
+    if not isinstance(state, str) or state not in REPORTED_STATES:
         states = ", ".join(sorted(REPORTED_STATES))
         raise InvalidMessage(f"“state” in the payload of a report must be one of {states}")
     ms = value.get("ms")
