@@ -41,7 +41,7 @@ class Turns:
 
     def _next(self) -> None:
         loop = asyncio.get_running_loop()
-        # CPU time: on a busy machine, a piece that had to wait must not make the next one wait longer.
+        # CPU time: a piece that waited for a busy machine must not delay the next one more.
         start = time.thread_time()
         work, overhead_s = self._waiting.popleft()
         try:

@@ -14,6 +14,7 @@ import psutil
 import pytest
 from playwright.async_api import Browser, Page
 
+from poker_signal.emulator.inspector import probe
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
