@@ -45,12 +45,15 @@ class Outcome(NamedTuple):
     """The result of an invocation, for the one line that a host logs about it."""
 
     name: str
-    """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``undelivered`` or
-    ``error``; of a note ``done`` if it caused no post."""
+    """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``reported``,
+    ``undelivered`` or ``error``; of a note ``done`` if it caused no post."""
     error: SignalError | None = None
 
 
 _FIRST_OUTCOMES: dict[type[object], str] = {Connect: "connected", Due: "done"}
+
+_OUTCOMES = {messages.PING: Outcome("pong"), messages.REPORT: Outcome("reported")}
+"""Outcomes of messages that are not relayed, by their type."""
 
 DELIVERED = Outcome("delivered")
 """The outcome of nearly every message."""
@@ -129,8 +132,7 @@ class Invocation:
                 event = self._pending.popleft()
                 if isinstance(event, Message):
                     event = self.signal = self._read(event)
-                    if event.type == messages.PING:
-                        self.outcome = Outcome("pong")
+                    self.outcome = _OUTCOMES.get(event.type, self.outcome)
                 effects = route(event, self._room, self._rules)
             except SignalError as error:
                 is_missing = isinstance(error, TargetNotFound | HostNotFound)

@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable
 from json.encoder import encode_basestring
-from typing import Any, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.core.errors import (
@@ -29,13 +29,18 @@ OFFER = "offer"
 CANDIDATE = "ice-candidate"
 PING = "ping"
 
+REPORT = "report"
+"""Word of a client about its connection to another player. It is never relayed."""
+
+REPORTED_STATES = frozenset({"connected", "failed", "disconnected", "closed"})
+
 DESCRIPTIONS = frozenset({OFFER, "answer"})
 """Types that must arrive before their candidates."""
 
 DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 """Types whose messages have a ``targetId``."""
 
-TYPES = DIRECTED | {JOIN, PING}
+TYPES = DIRECTED | {JOIN, PING, REPORT}
 
 PONG = '{"type":"pong"}'
 
@@ -169,6 +174,33 @@ def check_payload(signal: Signal, max_bytes: int) -> None:
     """
     if len(signal.payload.encode(errors="surrogatepass")) > max_bytes:
         raise InvalidMessage(f"its “payload” is longer than {max_bytes} bytes")
+
+
+class Report(NamedTuple):
+    """The payload of a ``report``, as far as it is valid."""
+
+    state: str
+    ms: float | None
+    """Milliseconds that connecting took. None: not told."""
+
+
+def report_of(payload: str) -> Report:
+    """Return the valid members of a report's payload.
+
+    Raises:
+        InvalidMessage: its ``state`` is not one of ``REPORTED_STATES``.
+    """
+    try:
+        value = json.loads(payload)
+    except RecursionError:
+        raise InvalidMessage("it is nested too deeply") from None
+    state = value.get("state") if isinstance(value, dict) else None
+    if not isinstance(state, str) or state not in REPORTED_STATES:
+        states = ", ".join(sorted(REPORTED_STATES))
+        raise InvalidMessage(f"“state” in the payload of a report must be one of {states}")
+    ms = value.get("ms")
+    is_valid = isinstance(ms, int | float) and not isinstance(ms, bool) and 0 <= ms < 3_600_000
+    return Report(state, float(ms) if is_valid else None)
 
 
 def relayed_frame(signal: Signal, sender_id: PlayerId) -> str:

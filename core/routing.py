@@ -54,6 +54,8 @@ Then a candidate is sent even without its offer, and a target that is not there 
 
 MAX_WAITS = len(PAUSES_S)
 
+_ABOUT_OTHERS = messages.TYPES - {messages.PING, messages.REPORT}
+
 MAX_SEAT_PROBES = 3
 """Maximum probes of a newcomer to a full game."""
 
@@ -99,7 +101,7 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
 
 def needs_game(signal: Signal) -> bool:
     """Return whether the decision depends on rows of the game besides the sender's."""
-    return signal.type in messages.TYPES - {messages.PING} and signal.target_id is not None
+    return signal.type in _ABOUT_OTHERS and signal.target_id is not None
 
 
 def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
@@ -190,6 +192,11 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if len(signal.payload) * 4 > rules.max_payload_bytes:
         messages.check_payload(signal, rules.max_payload_bytes)
     assert sender is not None, "a message above the rate has ended by now"
+    if signal.type == messages.REPORT:
+        messages.report_of(signal.payload)
+        if signal.id is None:
+            return []
+        return [Post(signal.sender, messages.ack_frame(signal.id, signal.target_id))]
     target_id = signal.target_id
     _check_topology(signal.type, sender.player_id, target_id, rules.topology)
     owner = room.owner(sender.player_id, signal.at)

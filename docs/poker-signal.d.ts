@@ -39,6 +39,22 @@ export interface Directed {
   id?: Id;
 }
 
+/** The state of the connection to a player; not relayed. */
+export interface Report {
+  type: "report";
+  targetId: Name;
+  payload: {
+    state: "connected" | "failed" | "disconnected" | "closed";
+    /** Milliseconds that connecting took. */
+    ms?: number;
+    /** The selected pair of candidates. */
+    pair?: unknown;
+    /** The error, in words. */
+    error?: string;
+  };
+  id?: Id;
+}
+
 /** Keep-alive; the server answers with a pong. */
 export interface Ping {
   type: "ping";
@@ -98,7 +114,7 @@ export interface Gateway {
 }
 
 /** A message that a client sends. */
-export type ClientMessage = Join | Directed | Ping;
+export type ClientMessage = Join | Directed | Report | Ping;
 
 /** A frame that a client gets. */
 export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Gateway;

@@ -11,7 +11,7 @@ import yaml
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES = DOCS / "poker-signal.d.ts"
 
-CLIENT = ("Join", "Directed", "Ping")
+CLIENT = ("Join", "Directed", "Report", "Ping")
 SERVER = ("Relayed", "ErrorFrame", "Undelivered", "Ack", "Pong", "Gateway")
 
 _HEAD = """\

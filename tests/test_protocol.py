@@ -28,7 +28,7 @@ PROSE = (DOCS / "protocol.md").read_text(encoding="utf-8")
 
 ALICE = PlayerId("Alice")
 ERRORS: list[SignalError] = [*(error for error, *_ in EVERY_ERROR), errors.UnknownTicketKey()]
-RELAYED = messages.TYPES - {messages.PING}
+RELAYED = messages.TYPES - {messages.PING, messages.REPORT}
 REFUSALS = {
     errors.InvalidConnect,
     errors.MissingTicket,
@@ -116,7 +116,7 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_type_is_in_the_document() -> None:
     """The document has exactly the types of clients and of the server."""
     assert set(SCHEMAS["Directive"]["enum"]) == messages.DIRECTED
-    consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in ("Join", "Ping")}
+    consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in ("Join", "Report", "Ping")}
     assert consts | messages.DIRECTED == messages.TYPES
     assert set(SCHEMAS["Relayed"]["properties"]["type"]["enum"]) == RELAYED
     own = {name: SCHEMAS[name]["properties"]["type"]["const"] for name in SERVER[1:-1]}

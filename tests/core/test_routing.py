@@ -678,3 +678,41 @@ def test_a_payload_is_as_large_as_it_may_be() -> None:
         route(fits._replace(payload='"ääää"'), ROOM, rules)
     with pytest.raises(InvalidMessage, match="its “payload” is longer than 8 bytes"):
         route(fits._replace(payload='"aaaaaaa"'), ROOM, rules)
+
+
+def test_a_report_is_not_relayed() -> None:
+    """A report ends at the server; its sender hears an ack if it asked for one."""
+    said = signal(ALICE, "report", payload='{"state":"connected","ms":412}')
+    assert route(said, ROOM) == []
+    ack = '{"type":"ack","id":"r1","payload":{"targetId":"HOST"}}'
+    assert route(said._replace(id="r1"), ROOM) == [Post(ALICE.connection_id, ack)]
+    # Any topology, and a player who has left meanwhile.
+    to_bob = signal(ALICE, "report", "Carol", payload='{"state":"closed"}')
+    assert route(to_bob, ROOM, STAR) == []
+
+
+@pytest.mark.parametrize(
+    "payload",
+    ["null", "5", "[]", "{}", '{"state":"open"}', '{"state":[]}', '{"state":"Connected"}'],
+)
+def test_a_report_has_a_known_state(payload: str) -> None:
+    """Another state is the client's mistake, and is named."""
+    with pytest.raises(InvalidMessage, match="must be one of closed, connected"):
+        route(signal(ALICE, "report", payload=payload), ROOM)
+
+
+@pytest.mark.parametrize(
+    ("ms", "told"), [("412.5", 412.5), ("0", 0), ("-1", None), ("true", None), ("1e99", None)]
+)
+def test_a_report_may_have_a_duration(ms: str, told: float | None) -> None:
+    """A duration that cannot be one is left out."""
+    report = messages.report_of(f'{{"state":"failed","ms":{ms}}}')
+    assert report == ("failed", told)
+
+
+def test_a_report_without_a_row_or_target_is_refused() -> None:
+    """A report is a message like any other."""
+    with pytest.raises(NotConnected):
+        route(signal(ALICE, "report", payload='{"state":"closed"}'), Room([TABLET]))
+    with pytest.raises(InvalidMessage):
+        route(signal(ALICE, "report", None, payload='{"state":"closed"}'), ROOM)

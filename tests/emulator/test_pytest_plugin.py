@@ -290,7 +290,7 @@ def test_a_fault_that_never_struck_fails_its_test(inner: pytest.Pytester) -> Non
             "*assert 1 == 2",
         ]
     )
-    assert result.stdout.str().count("never struck: 0 messages") == 1
+    assert "never struck: 0 messages" in result.stdout.str()
     assert "pytest_plugin.py" not in result.stdout.str()
 
 

@@ -1,10 +1,13 @@
 """Verdicts with the probe in the pages, and with word of clients that report themselves."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from poker_signal.emulator.recording.redaction import Redaction
+from tests.handshakes.failures import FAILURES as OTHER_FAILURES
 from tests.handshakes.judged import verdicts
 from tests.handshakes.scenes import GAME, HOST, UFRAGS, Scene, candidate, sdp
 
@@ -335,3 +338,16 @@ def test_junk_is_no_evidence(junk: Any) -> None:
             entry[member] = junk
         scene.entries.append(entry)
     assert verdicts(scene, now=scene.now_ms)
+
+
+@pytest.mark.parametrize("keep_addresses", [True, False])
+def test_a_recording_gives_the_same_verdicts_elsewhere(keep_addresses: bool) -> None:
+    """Redaction takes addresses, names of servers and secrets, but no evidence."""
+    scenes = [play() for play, *_ in FAILURES] + [failure.play() for failure in OTHER_FAILURES]
+    for scene in scenes:
+        before = verdicts(scene.wait(9000), now=scene.now_ms, ended=False)
+        redaction = Redaction(keep_addresses=keep_addresses)
+        recorded = [json.loads(json.dumps(redaction.entry(entry))) for entry in scene.entries]
+        scene.entries = recorded
+        after = verdicts(scene, now=scene.now_ms, ended=False)
+        assert [each["code"] for each in after] == [each["code"] for each in before]

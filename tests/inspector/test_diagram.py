@@ -236,3 +236,20 @@ async def test_the_table_of_candidates_breaks_no_word(inspected: Inspected, widt
     await expect(cells).to_have_count(10)
     heights = await cells.evaluate_all("all => all.map((each) => each.clientHeight)")
     assert max(heights) < 30
+
+
+async def test_rows_of_the_probe_can_be_hidden(reader: Inspected) -> None:
+    """A button hides the reports of pages, those of failures excepted; without any it is hidden."""
+    button = reader.page.get_by_role("button", name="Probe rows")
+    await reader.open_recording(Scene().complete())
+    await expect(button).to_be_hidden()
+    error = {"name": "TypeError", "message": "no"}
+    scene = Scene().negotiate().called("Alice", "addIceCandidate", error=error)
+    await reader.open_recording(scene)
+    await expect(button).to_be_visible()
+    await expect(reader.rows().filter(has_text="createAnswer")).to_have_count(1)
+    await button.click()
+    await expect(reader.rows().filter(has_text="createAnswer")).to_have_count(0)
+    await expect(reader.rows().filter(has_text="addIceCandidate failed")).to_have_count(1)
+    await button.click()
+    await expect(reader.rows().filter(has_text="createAnswer")).to_have_count(1)

@@ -318,12 +318,19 @@ def moto_client() -> Generator[Any, None, None]:
 
 
 def moto_application() -> Application:
-    """Return moto's DynamoDB as a WSGI application, for ``client_of``."""
+    """Return moto's DynamoDB as a WSGI application, for ``client_of``; one request at a time."""
     from moto.moto_server.werkzeug_app import create_backend_app
 
     # Its dispatcher for all services takes a third of each call.
-    application: Application = create_backend_app("dynamodb")
-    return application
+    moto: Application = create_backend_app("dynamodb")
+    lock = threading.Lock()
+
+    def answer(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        # A query of moto may miss rows while another thread writes.
+        with lock:
+            return [b"".join(moto(environ, start_response))]
+
+    return answer
 
 
 @contextmanager

@@ -47,6 +47,10 @@ export class Controls {
   _sidebar() {
     const inspector = this._inspector;
     byId("follow").addEventListener("click", () => inspector.follow(!inspector.isFollowing));
+    byId("probe-rows").addEventListener("click", ({ currentTarget }) => {
+      currentTarget.setAttribute("aria-pressed", String(!this.showsProbe));
+      inspector.showRows();
+    });
     byId("clear-old").addEventListener("click", () => inspector.clearOld());
     byId("undo-clear").addEventListener("click", () => inspector.undoClear());
     byId("hide-empty").checked = stored("hide-empty") === "yes";
@@ -57,6 +61,16 @@ export class Controls {
     byId("copy-link").addEventListener("click", (click) => copy(inspector.link(), click.currentTarget));
     byId("copy-url").addEventListener("click", (click) => copy(inspector.about.url, click.currentTarget));
     byId("copy-line").addEventListener("click", (click) => copy(clientLine(inspector.about.url), click.currentTarget));
+  }
+
+  /** True unless reports of the probe are hidden, those of failures excepted. */
+  get showsProbe() {
+    return byId("probe-rows").getAttribute("aria-pressed") === "true";
+  }
+
+  /** Offer to hide the reports of the probe, if there are any. */
+  offerProbe(hasReports) {
+    byId("probe-rows").hidden = !hasReports;
   }
 
   get hidesEmpty() {

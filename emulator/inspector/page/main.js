@@ -396,8 +396,14 @@ class Inspector {
     this.drawSoon();
   }
 
+  /** Draw the rows anew: other rows are shown. */
+  showRows() {
+    this._redraw();
+  }
+
   _isShown(row) {
-    return row.n > this.clearedTo;
+    const isHidden = row.kind === "probe" && row.outcome !== "bad" && !this.controls.showsProbe;
+    return row.n > this.clearedTo && !isHidden;
   }
 
   _isCurrent(attempt) {
@@ -587,6 +593,7 @@ class Inspector {
   }
 
   _drawDiagram(game) {
+    this.controls.offerProbe((game?.rows ?? []).some((row) => row.kind === "probe"));
     const all = (game?.rows ?? []).filter((row) => this._isShown(row));
     const passes = filterOf(this.controls.filter());
     const gameOf = (row) => (game.isAll ? game.gameOf(row) : game);

@@ -27,7 +27,7 @@ def test_work_takes_no_more_than_its_share(monkeypatch: pytest.MonkeyPatch) -> N
         await finished.wait()
         return loop.time() - start
 
-    monkeypatch.setattr(turns_module, "time", SimpleNamespace(perf_counter=lambda: busy_s))
+    monkeypatch.setattr(turns_module, "time", SimpleNamespace(thread_time=lambda: busy_s))
     # The clock of this loop stands still while it is busy.
     cost_s = 5 * (0.002 + OVERHEAD_S)
     assert idle.run(scene()) == pytest.approx(cost_s * (1 / SHARE - 1))
