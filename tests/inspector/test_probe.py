@@ -14,7 +14,7 @@ import psutil
 import pytest
 from playwright.async_api import Browser, Page
 
-from poker_signal.emulator.inspector import probe
+from poker_signal.emulator.inspector import probe as probe_module
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from tests.emulator.inspector.requests import ask
@@ -401,7 +401,7 @@ async def test_a_page_does_not_notice_that_the_emulator_is_gone(browser: Browser
             await page.evaluate("new RTCPeerConnection().close()")
             assert (await failed.get()).endswith("/_inspect/api/probe")
         # The page learns of a failure a little later than this test: a request after it tells.
-        await page.evaluate("url => fetch(url).catch(() => null)", f"{first.inspector_url}after")
+        await page.evaluate("url => fetch(url).catch(() => null)", f"http://127.0.0.1:{port}/after")
         await page.evaluate("new RTCPeerConnection().close()")
         async with Emulator(Settings(port=port)) as second:
             await sit(page, second.url, "HOST")
@@ -468,7 +468,7 @@ async def test_test_players_are_reported(
 ) -> None:
     """Of several players in a page, the ufrag in their messages shows whose a connection is."""
     # A busy machine may need longer for a handshake than events wait.
-    monkeypatch.setattr(probe, "HOLD_S", 60)
+    monkeypatch.setattr(probe_module, "HOLD_S", 60)
     async with opened(browser, f"{emulator.inspector_url}play") as page:
         await page.get_by_label("Game").fill("GAME01")
         await page.get_by_role("button", name="Host and 3 players").click()
