@@ -93,15 +93,13 @@ def signaling_api(settings: Settings, connections: Connections, faults: Faults) 
 
 def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
     """Add to the trace what the signaling functions of an API plan for later."""
-    from poker_signal.core.model import Watch
     from poker_signal.emulator.trace.entries import CameDue, Planned
 
     def show(note: "Note", until_ms: int | None) -> None:
         connection = gateway.open_connections.get(note.connection_id)
         facts = None if connection is None else connection.facts
-        # Not by isinstance: --reload may have replaced the class.
-        is_watch = type(note).__name__ == Watch.__name__
-        kind, step = ("watch", note.step) if is_watch else ("lobby", note.hop)  # type: ignore[union-attr]
+        step = getattr(note, "step", None)
+        kind, step = ("lobby", getattr(note, "hop", 0)) if step is None else ("watch", step)
         if until_ms is None:
             trace.add(CameDue(clock.now_ms(), facts, kind, step))
         else:

@@ -24,6 +24,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "outbound_fragment_bytes": ("7", 7),
     "domain_name": ("example.org", "example.org"),
     "permessage_deflate": ("0", False),
+    "later": ("0", False),
     "bool": ("1", True),
     "int": ("7", 7),
     "str": ("other", "other"),

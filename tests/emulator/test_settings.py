@@ -29,8 +29,8 @@ def test_the_keys_of_tickets_are_not_shown() -> None:
 
 
 def test_the_rules_are_what_was_set() -> None:
-    """Options that are not set have the values of production."""
-    assert Settings().rules() == Rules()
+    """Options that are not set have the values of production, where joins are watched."""
+    assert Settings().rules() == Rules(later=True)
     settings = Settings(
         topology=Topology.STAR,
         seats=9,
@@ -38,6 +38,8 @@ def test_the_rules_are_what_was_set() -> None:
         message_burst=3,
         max_payload_bytes=1000,
         allowed_origins="https://a.example, https://b.example",
+        later=False,
+        auto_join=True,
     )
     origins = frozenset({"https://a.example", "https://b.example"})
-    assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
+    assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, origins, later=False, auto_join=True)

@@ -68,7 +68,7 @@ async def test_w01_a_ghost_host_does_not_swallow_joins(serve: Serve) -> None:
 async def test_w02_a_ghost_of_ones_own_does_not_lock_its_player_out(serve: Serve) -> None:
     """A player's own ghost or expired row does not block its join, and a reservation for 60 s."""
     clock = VirtualClock()
-    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
+    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400, "later": False}
     async with serve("ghost:Alice#1") as weather:
         async with peer(weather, "Alice") as ghost:
             await dies(ghost)
@@ -256,7 +256,7 @@ async def test_w16_a_tablet_that_restarts_gets_its_game_back(
 async def test_w17_a_ping_keeps_the_lobby_alive(serve: Serve) -> None:
     """A ping is answered, needs no target, and resets the idle time-out."""
     clock = VirtualClock()
-    async with serve(clock=clock) as weather, peer(weather, "HOST") as host:
+    async with serve(clock=clock, later=False) as weather, peer(weather, "HOST") as host:
         for count in range(1, 5):
             clock.advance(400)
             await settle(host)

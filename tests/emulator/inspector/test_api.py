@@ -54,9 +54,9 @@ async def test_entries_are_told_once_and_one_by_its_number(emulator: Emulator) -
     async with peer(emulator, "HOST") as host:
         await settle(host)
         all_ = await entries(emulator)
-        kinds = ["connect", "return", "opened", "message", "post", "return"]
+        kinds = ["connect", "later", "return", "opened", "message", "post", "return"]
         assert [each["kind"] for each in all_] == kinds
-        assert [each["n"] for each in all_] == list(range(6))
+        assert [each["n"] for each in all_] == list(range(7))
         assert (await ask(emulator, "GET", "/api/entries/0")).json == all_[0]
         run = (await ask(emulator, "GET", "/api/entries")).json["run"]
         for query in ("since=2&run=another", "since=9999"):
