@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from poker_signal.core import later, messages
+from poker_signal.core import messages
 from poker_signal.core.budgets import MAX_ENTRIES, WatchBudget
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import NoAnswer
@@ -25,8 +25,8 @@ from poker_signal.core.later import (
 from poker_signal.core.model import (
     HOST,
     Close,
-    ConnectionId,
     Connect,
+    ConnectionId,
     Due,
     Effect,
     Forget,
@@ -37,6 +37,7 @@ from poker_signal.core.model import (
     Save,
     Signal,
     Watch,
+    late,
 )
 from poker_signal.core.room import Room
 from tests.core.build import AT, connect, message, perform, reserved, row, young
@@ -143,6 +144,16 @@ def test_an_offer_without_an_answer_gets_one_more_join() -> None:
     assert delivered == [3]
     with pytest.raises(NoAnswer):
         looked(note, *rows)
+
+
+def test_a_candidate_without_its_description_ends_no_watch() -> None:
+    """An answer that is lost is missed, although the candidates after it arrived."""
+    alice = ALICE._replace(reached=frozenset([late(TABLET.connection_id)]))
+    host = reaching(TABLET, ALICE)
+    assert posts(looked(WATCH._replace(step=3, offered=1), host, alice)) == [join_to(TABLET)]
+    assert not is_settled(WATCH, Pair(alice, host), AT)
+    unheard = TABLET._replace(reached=frozenset([late(ALICE.connection_id)]))
+    assert posts(looked(WATCH, unheard, alice)) == [join_to(TABLET)]
 
 
 @pytest.mark.parametrize(
@@ -321,4 +332,4 @@ def test_a_due_is_never_mistaken_for_another_event() -> None:
     assert Due(WATCH, AT) != Due(Lobby(WATCH.connection_id), AT)
     assert Due(WATCH, AT).connection_id == ALICE.connection_id
     assert not isinstance(Due(WATCH, AT), Connect | Signal)
-    assert HOST == TABLET.player_id
+    assert TABLET.player_id == HOST
