@@ -29,8 +29,21 @@ RESERVED_S = 60
 MAY_NOT_WAIT = 1000
 """``Signal.waits`` of a message that is decided at once."""
 
+_LATE = "~"
+"""Mark of an entry of ``reached``; API Gateway's connection ids have no such character."""
+
 MAX_REACHED = 64
 """Maximum connections in a row's ``reached``: a game has 24 seats, and the row stays small."""
+
+
+def late(target: ConnectionId) -> ConnectionId:
+    """Return the entry of ``reached`` for a target that got a candidate before its description."""
+    return ConnectionId(_LATE + target)
+
+
+def target_of(entry: ConnectionId) -> ConnectionId:
+    """Return the connection that an entry of ``reached`` is about."""
+    return ConnectionId(entry.removeprefix(_LATE))
 
 
 _T = TypeVar("_T", bound=type)
@@ -66,7 +79,8 @@ class Row(NamedTuple):
     session: str | None = None
     """SHA-256 of the client's session secret, in hex. None: no session."""
     reached: frozenset[ConnectionId] = frozenset()
-    """The connections that received an offer or an answer from this one."""
+    """The connections that received an offer or an answer from this one, and, each as ``late``,
+    those that received a candidate which had waited for it in vain."""
     seat: str | None = None
     """The rank of the row that this one took over from; see ``rank``. None: no takeover."""
     left_at: int | None = None
@@ -74,6 +88,10 @@ class Row(NamedTuple):
 
     None: the connection has not ended, as far as is known.
     """
+
+    def lets_pass(self, target: ConnectionId) -> bool:
+        """Return whether candidates to a connection do not wait any more."""
+        return target in self.reached or late(target) in self.reached
 
     def is_live(self, at: int) -> bool:
         """Return whether the row has not expired at ``at`` (epoch seconds)."""

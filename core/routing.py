@@ -43,6 +43,8 @@ from poker_signal.core.model import (
     Suspected,
     Throttled,
     Wait,
+    late,
+    target_of,
 )
 from poker_signal.core.room import Room
 
@@ -252,7 +254,7 @@ def _is_early(signal: Signal, sender: Row, target: Row) -> bool:
     The client in the field discards the candidates that it already has when the offer arrives. A
     pair negotiates when one of the two has just connected: without a young row no candidate waits.
     """
-    is_new = target.connection_id not in sender.reached and signal.waits < MAX_WAITS
+    is_new = not sender.lets_pass(target.connection_id) and signal.waits < MAX_WAITS
     return is_new and (sender.is_young(signal.at) or target.is_young(signal.at))
 
 
@@ -263,7 +265,7 @@ def _was_passed_over(signal: Signal, sender: Row, target: Row, room: Room) -> bo
     offer arrives there, and the candidate's own offer has arrived at another row of the name.
     """
     named = room.named(target.player_id, signal.at)
-    return any(row.connection_id in sender.reached for row in named)
+    return any(sender.lets_pass(row.connection_id) for row in named)
 
 
 def _note_delivery(
@@ -273,7 +275,9 @@ def _note_delivery(
     if is_watched(signal, room, rules) and (watch := later.watching(signal, target)) is not None:
         effects.append(watch)
     if is_noted(signal) and not room.has_reached(signal.sender, target):
-        effects.append(Reach(signal.sender, target, _kept(signal, room)))
+        # An answer may be lost, and its candidates not: only descriptions end the watch of a join.
+        entry = target if signal.type in messages.DESCRIPTIONS else late(target)
+        effects.append(Reach(signal.sender, entry, _kept(signal, room)))
     if signal.id is not None:
         effects.append(Post(signal.sender, messages.ack_frame(signal.id, target_id)))
     return effects
@@ -305,5 +309,5 @@ def _kept(signal: Signal, room: Room) -> frozenset[ConnectionId] | None:
     sender = room.row(signal.sender, signal.at)
     if sender is None or len(sender.reached) < MAX_REACHED:
         return None
-    present = [each for each in sender.reached if room.row(each, signal.at) is not None]
+    present = [each for each in sender.reached if room.row(target_of(each), signal.at) is not None]
     return frozenset(sorted(present)[: MAX_REACHED - 1])

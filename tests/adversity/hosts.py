@@ -13,14 +13,14 @@ from botocore.exceptions import ClientError
 from greenlet import greenlet
 
 from poker_signal.core.aws_event import Identity
-from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ConnectionId, Row
+from poker_signal.core.model import ConnectionId, Later, Note, Row
 from poker_signal.emulator.aws.connections import ConnectionInfo
 from poker_signal.emulator.aws.results import Forward, Raised, Returned, Running
 from poker_signal.emulator.clock import Timer
 from poker_signal.emulator.functions.signaling import SignalingFunction
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.later_queue import SOURCE, LaterQueue
 from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable
 from tests.adversity.world import Gateway
@@ -34,6 +34,29 @@ IDENTITY: Identity = {"sourceIp": "192.0.2.1"}
 
 class Killed(BaseException):
     """Raised in an invocation whose container Lambda ends, for example at its timeout."""
+
+
+class Queue(LaterQueue):
+    """The queue of what is due later; the schedule decides when a note comes back."""
+
+    def __init__(self, schedule: "Schedule", pause: Callable[[str], None]) -> None:
+        super().__init__("https://sqs.example/later")
+        self._schedule = schedule
+        self._pause = pause
+        self._client = self
+
+    def send(self, effect: Later, endpoint: str) -> None:
+        """Send a note, as text."""
+        self._sent = effect
+        super().send(effect, endpoint)
+
+    def send_message(self, *, QueueUrl: str, DelaySeconds: int, MessageBody: str) -> None:
+        """Take a message, with the name and the arguments of botocore's client."""
+        effect = self._sent
+        self._pause("SendMessage")
+        batch = {"Records": [{"messageId": "n", "eventSource": SOURCE, "body": MessageBody}]}
+        self._schedule.plan(effect.note, DelaySeconds, batch)
+        self._pause("SendMessage → 200")
 
 
 class LambdaFunction:
@@ -104,11 +127,12 @@ class LambdaFunction:
 
     def _new_container(self) -> SignalingHandler:
         return SignalingHandler(
-            FunctionSettings(TABLE, Rules(), "https://management.example"),
+            FunctionSettings(TABLE, self._schedule.rules, "https://management.example"),
             self._table,
             lambda _: self._connections,
             self._sleep,
             self._now_s,
+            queue=Queue(self._schedule, self._pause) if self._schedule.rules.later else None,
         )
 
     def _pause(self, what: str) -> None:
@@ -154,13 +178,18 @@ class Timers:
     def __init__(self, schedule: "Schedule") -> None:
         self._schedule = schedule
         self.pending: dict[Task, Callable[[], None]] = {}
+        self.planning: Note | None = None
+        """The note whose timer is being set."""
 
     def now_ms(self) -> int:
         """Return the schedule's time in epoch milliseconds."""
         return self._schedule.now_ms
 
     def call_later(self, delay_s: float, callback: Callable[[], None]) -> Timer:
-        """Let the current invocation sleep until the callback."""
+        """Let the current invocation sleep until the callback, or plan what is due later."""
+        if self.planning is not None:
+            self._schedule.plan(self.planning, delay_s, callback)
+            return _NoTimer()
         task = self._schedule.current
         assert task is not None
         self._schedule.sleeps(task, delay_s)
@@ -173,6 +202,20 @@ class _NoTimer:
         raise AssertionError("a wait is never cancelled")
 
 
+class _Function(SignalingFunction):
+    """The emulator's function, which says for which note it sets a timer."""
+
+    def __init__(self, connections: CoreConnections, schedule: "Schedule", timers: Timers) -> None:
+        super().__init__(connections, schedule.rules, timers)
+        self._timers = timers
+
+    def plan(self, note: Note, due_ms: int) -> None:
+        """Set the timer."""
+        self._timers.planning = note
+        super().plan(note, due_ms)
+        self._timers.planning = None
+
+
 class InProcess:
     """The emulator's host: each invocation ends before the next event comes, unless it waits."""
 
@@ -181,12 +224,16 @@ class InProcess:
         self.gateway = Gateway(schedule.tell)
         self._connections = CoreConnections(self.gateway)
         self._timers = Timers(schedule)
-        self._host = SignalingFunction(self._connections, Rules(), self._timers)
+        self._host = _Function(self._connections, schedule, self._timers)
 
     def start(self, task: "Task") -> None:
         """Run an invocation until its end, or its first wait."""
         task.container = self
         self._schedule.current = task
+        if task.kind == "due":
+            task.event()
+            self._ended(task, Returned({"batchItemFailures": []}))
+            return
         result = self._host.invoke(task.event, may_forward=True)
         if isinstance(result, Forward):
             # As the gateway does.

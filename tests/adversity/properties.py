@@ -69,6 +69,8 @@ def check_delivery(
     if said.delivered_to:
         raise Violation(f"{name} is delivered twice")
     said.delivered_to.append(target)
+    if said.type in DESCRIPTIONS:
+        schedule.described.setdefault((said.sender, target), False)
     if target.game != said.sender.game:
         raise Violation(f"{name} is delivered to another game")
     if target.player != said.target:
@@ -79,9 +81,9 @@ def check_delivery(
         raise Violation(f"{name} is delivered, but its sender has no row")
     _check_order(schedule, task, target, name)
     _check_listed(schedule, task, name)
-    for rival in _rivals(schedule, task, target):
+    for rival in rivals(schedule, task, target):
         raise Violation(f"{name} is for {rival.key}, and {target.key} got it")
-    for rival in _rivals(schedule, task, said.sender):
+    for rival in rivals(schedule, task, said.sender):
         raise Violation(f"{name}: {said.sender.key} sends under the name of {rival.key}")
 
 
@@ -187,7 +189,7 @@ def _check_miss(schedule: "Schedule", task: "Task", name: str) -> None:
     """Check that a target that was not found is not there, and that there was time to find it."""
     assert task.said is not None
     target = task.said.target
-    wanted = [one for one in _holders(schedule, task) if one.player == target]
+    wanted = [one for one in holders(schedule, task) if one.player == target]
     may_appear = not (task.was_listed or task.connection.key in schedule.host.indexed())
     for one in wanted:
         if one.state != "open" or _may_be_doubted(one, task):
@@ -241,7 +243,7 @@ def _check_admission(schedule: "Schedule", task: "Task") -> None:
         if not _had_rival(schedule, task) and not _was_taken_over(schedule, newcomer):
             raise Violation(f"{newcomer.key} is refused, but no other connection has its name")
         return
-    for one in _holders(schedule, task):
+    for one in holders(schedule, task):
         protected = newcomer.player == "HOST" and one.session not in (None, newcomer.session)
         if one.is_same_name(newcomer) and protected:
             raise Violation(f"{newcomer.key} is let in beside the protected {one.key}")
@@ -291,7 +293,7 @@ def _may_be_doubted(one: Connection, task: "Task") -> bool:
     return one in task.lost and one.is_young(task.started_ms)
 
 
-def _holders(schedule: "Schedule", task: "Task") -> list[Connection]:
+def holders(schedule: "Schedule", task: "Task") -> list[Connection]:
     """Return the connections that held their names during the whole invocation.
 
     They are open or opening and have a row, or have a reservation.
@@ -309,11 +311,11 @@ def _holders(schedule: "Schedule", task: "Task") -> list[Connection]:
     return open_ + [one for one in task.reserved if one.key in reserved and one.is_reserved(at_ms)]
 
 
-def _rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Connection]:
+def rivals(schedule: "Schedule", task: "Task", chosen: Connection) -> list[Connection]:
     """Return the connections that rank before the chosen one as owners of its name."""
     return [
         one
-        for one in _holders(schedule, task)
+        for one in holders(schedule, task)
         if one is not chosen
         and one.is_same_name(chosen)
         and one.beats(chosen)

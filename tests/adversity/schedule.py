@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-from poker_signal.core.model import ConnectionId
+from poker_signal.core.configuration import Rules
+from poker_signal.core.model import ConnectionId, Note
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
-from tests.adversity import properties
+from tests.adversity import due, properties
 from tests.adversity.hosts import Killed, MakeHost
 from tests.adversity.world import LIFETIME_MS, Connection, Said
 from tests.support.dynamodb import Item, client_error
@@ -16,7 +17,9 @@ from tests.support.dynamodb import Item, client_error
 BEGIN_MS = 1_707_503_000_000
 LAMBDA_TIMEOUT_MS = 28_000
 
-Kind = Literal["$connect", "$default", "$disconnect"]
+Kind = Literal["$connect", "$default", "$disconnect", "due"]
+
+BARE = Rules()
 
 
 @dataclass(eq=False)
@@ -59,6 +62,20 @@ class Task:
     had_fault: bool = False
     had_note_fault: bool = False
     """True if only its own bookkeeping failed, which must not harm the message."""
+    note: Note | None = None
+    """What is due."""
+    described: set[tuple[Connection, Connection]] = field(default_factory=set)
+    """Pairs of sender and target of which an offer or answer was noted when it began."""
+    delivers_again: bool = False
+
+
+class Planned(NamedTuple):
+    """A note that a host has asked to get back."""
+
+    note: Note
+    due_ms: int
+    event: Any
+    """A batch of the queue, or the callback of the emulator's timer."""
 
 
 class Vain(NamedTuple):
@@ -85,7 +102,9 @@ class Vain(NamedTuple):
 class Schedule:
     """The state of one schedule; every event is a method call and adds to the story."""
 
-    def __init__(self, make_host: MakeHost, lagging: bool = False) -> None:
+    def __init__(self, make_host: MakeHost, lagging: bool = False, rules: Rules = BARE) -> None:
+        self.rules = rules
+        self.is_lagging = lagging
         self.now_ms = BEGIN_MS
         self.story: list[str] = []
         self.tasks: list[Task] = []
@@ -94,6 +113,9 @@ class Schedule:
         self.said: list[Said] = []
         self.offered: set[tuple[Connection, Connection]] = set()
         """Pairs of sender and target: the target got an offer, an answer, or a late candidate."""
+        self.described: dict[tuple[Connection, Connection], bool] = {}
+        """Pairs of sender and target: an offer or answer arrived. True: that is noted."""
+        self.planned: list[Planned] = []
         self.noted_ms: dict[tuple[Connection, Connection], int] = {}
         """Time at which the first of these invocations ended, by pair."""
         self.vain: list[Vain] = []
@@ -159,13 +181,29 @@ class Schedule:
         event = disconnect_event(_facts(connection), 1001, "", "r", self.now_ms)
         self._invoke("$disconnect", connection, event)
 
+    def bring(self, planned: Planned, again: bool = False) -> None:
+        """Bring a note back, not before its time; with ``again``, it will come once more."""
+        if not again:
+            self.planned.remove(planned)
+        if planned.due_ms > self.now_ms:
+            self.pass_time(planned.due_ms - self.now_ms)
+        (connection,) = self.by_key([planned.note.connection_id])
+        self.tell(f"{planned.note} comes{', and not for the last time' if again else ''}")
+        self._invoke("due", connection, planned.event, note=planned.note)
+
+    def lose(self, planned: Planned) -> None:
+        """Never bring a note back."""
+        self.tell(f"{planned.note} is lost")
+        self.planned.remove(planned)
+
     def go_on(self, task: Task) -> None:
         """Run an invocation until its next wait."""
         self.host.resume(task)
 
     def fail(self, task: Task) -> None:
         """Fail the call that an invocation waits for, with a 500."""
-        is_note = task.kind == "$default" and f"UpdateItem {task.connection.key}" in task.waits_for
+        is_reach = task.kind == "$default" and f"UpdateItem {task.connection.key}" in task.waits_for
+        is_note = is_reach or task.waits_for.startswith("SendMessage")
         task.had_fault |= not is_note
         task.had_note_fault |= is_note
         self.tell(f"#{task.number} {task.waits_for}: fails")
@@ -229,6 +267,11 @@ class Schedule:
             properties.inherit_seat(task)
         return items
 
+    def plan(self, note: Note, seconds: float, event: Any) -> None:
+        """Record that a note is due later."""
+        self.tell(f"{note} is due in {seconds} s")
+        self.planned.append(Planned(note, self.now_ms + round(seconds * 1000), event))
+
     def sleeps(self, task: Task, seconds: float) -> None:
         """Record that an invocation sleeps."""
         ms = round(seconds * 1000)
@@ -265,7 +308,16 @@ class Schedule:
             why = "raised" if not task.waits_for.startswith("UpdateItem") else "gave up after"
             raise properties.Violation(f"#{task.number} {why} {result!r}")
         self._note_rows()
-        properties.check_end(self, task, result)
+        if task.said is not None and not task.had_note_fault and not task.had_fault:
+            for target in task.said.delivered_to:
+                if task.said.type in properties.DESCRIPTIONS:
+                    self.described[task.said.sender, target] = True
+        if task.kind != "due":
+            properties.check_end(self, task, result)
+        elif result == {"batchItemFailures": []}:
+            due.check_end(self, task)
+        elif not task.had_fault:
+            raise properties.Violation(f"#{task.number} failed: {result}")
 
     def check(self) -> None:
         """Check the properties that hold after every step."""
@@ -282,10 +334,16 @@ class Schedule:
             connection.reserved_until_s = reserved[connection.key]
 
     def _invoke(
-        self, kind: Kind, connection: Connection, event: Any, said: Said | None = None
+        self,
+        kind: Kind,
+        connection: Connection,
+        event: Any,
+        said: Said | None = None,
+        note: Note | None = None,
     ) -> None:
         self._numbers += 1
-        task = Task(self._numbers, kind, connection, event, self.now_ms, said)
+        task = Task(self._numbers, kind, connection, event, self.now_ms, said, note=note)
+        task.described = {pair for pair, is_noted in self.described.items() if is_noted}
         stored, indexed = self.host.stored(), self.host.indexed()
         reserved = {*self.host.reserved()}
         task.had_row = connection.key in stored
@@ -318,7 +376,8 @@ class Schedule:
         assert self.current is not None
         if "senderId" in frame:
             try:
-                properties.check_delivery(self, self.current, connection, frame)
+                check = due.check_frame if self.current.note else properties.check_delivery
+                check(self, self.current, connection, frame)
             except properties.Violation as violation:
                 # A host under test might catch an exception that is raised here.
                 self.violation = self.violation or violation

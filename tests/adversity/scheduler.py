@@ -3,11 +3,14 @@
 import random
 from collections.abc import Callable, Iterable
 from functools import partial
+from types import SimpleNamespace
 from unittest import mock
 
+from poker_signal.core.configuration import Rules
+from poker_signal.core.model import Lobby
 from tests.adversity import properties
 from tests.adversity.hosts import HOSTS, LambdaFunction
-from tests.adversity.schedule import Schedule, Task
+from tests.adversity.schedule import BARE, Planned, Schedule, Task
 from tests.adversity.world import LIFETIME_MS, Connection
 
 MAX_CLIENT_ACTIONS = 14
@@ -19,18 +22,24 @@ PACES = (6, 6, 6, 0.4)
 RESERVED_MS = 61_000
 TICKS_MS = (0, 0, 1, 3, 10, 40, 120)
 
+MAX_DUES = 40
+"""Notes that come back in a schedule, with those that come twice."""
+
 Action = Callable[[], object]
 
 
 class Explorer:
     """A player of one schedule, whose steps are chosen by its number."""
 
-    def __init__(self, number: int, host: str = "lambda") -> None:
+    def __init__(self, number: int, host: str = "lambda", later: bool = False) -> None:
         self._random = random.Random(number)
         self._left = MAX_CLIENT_ACTIONS
+        self._dues = MAX_DUES
         self._paces: dict[Task, float] = {}
         self._lost: set[Connection] = set()
-        self.schedule = Schedule(HOSTS[host], lagging=self._random.random() < 0.5)
+        is_lagging = self._random.random() < 0.5
+        rules = Rules(later=True, auto_join=self._random.random() < 0.3) if later else BARE
+        self.schedule = Schedule(HOSTS[host], is_lagging, rules)
         self.schedule.reorder = self._random.shuffle
         self._games = self._random.choice((["G"], ["G"], ["G", "H"]))
         self._with_sessions = self._random.random() < 0.6
@@ -72,6 +81,8 @@ class Explorer:
             actions += [(1, partial(dynamodb.catch_up, key)) for key in dynamodb.behind]
         for gone in dict.fromkeys(schedule.unheard_of):
             actions.append((1, partial(schedule.disconnect, gone)))
+        if self._dues:
+            actions += [(_chance(each), partial(self._bring, each)) for each in schedule.planned]
         if self._left:
             actions.append((4, self._client_action))
             actions.append((0.1, partial(schedule.pass_time, 31_000)))
@@ -99,6 +110,16 @@ class Explorer:
             id_ = self._random.choice((None, "1"))
             target = self._random.choice(NAMES)
             self.schedule.say(sender, self._random.choice(TYPES), target, id_)
+
+    def _bring(self, planned: Planned) -> None:
+        """Bring a note back; twice, if the host is a queue; or never."""
+        self._dues -= 1
+        choice = self._random.random()
+        is_queue = isinstance(self.schedule.host, LambdaFunction)
+        if choice < 0.05:
+            self.schedule.lose(planned)
+        else:
+            self.schedule.bring(planned, again=is_queue and choice < 0.15)
 
     def _lose_next(self, connection: Connection) -> None:
         if connection not in self._lost:
@@ -205,28 +226,42 @@ class Explorer:
             schedule.check()
 
 
-def play(number: int, host: str = "lambda") -> list[str]:
-    """Play a schedule; return its story.
+def _chance(planned: Planned) -> float:
+    """Return the weight of a note's return; that of a lobby takes nine minutes."""
+    return 0.1 if isinstance(planned.note, Lobby) else 2
+
+
+def play(number: int, host: str = "lambda", later: bool = False) -> list[str]:
+    """Play a schedule, with what is due later or without; return its story.
 
     Raises:
         Violation: a property does not hold; the text has the whole story.
     """
-    explorer = Explorer(number, host)
+    explorer = Explorer(number, host, later)
+    time = SimpleNamespace(
+        time_ns=lambda: explorer.schedule.now_ms * 1_000_000, perf_counter=lambda: 0.0
+    )
     try:
-        with mock.patch("poker_signal.lambda_app.log.write"):
+        with (
+            mock.patch("poker_signal.lambda_app.log.write"),
+            mock.patch("poker_signal.lambda_app.handler.time", time),
+        ):
             explorer.run()
     except properties.Violation as violation:
         raise properties.Violation(
-            f"schedule {number} on {host}: {violation}\n" + "\n".join(explorer.schedule.story)
+            f"schedule {number} on {host}{', later' if later else ''}: {violation}\n"
+            + "\n".join(explorer.schedule.story)
         ) from None
     return explorer.schedule.story
 
 
-def first_failure(numbers: Iterable[int], host: str = "lambda") -> tuple[int, str] | None:
+def first_failure(
+    numbers: Iterable[int], host: str = "lambda", later: bool = False
+) -> tuple[int, str] | None:
     """Return the first schedule that violates a property, and the text; None if there is none."""
     for number in numbers:
         try:
-            play(number, host)
+            play(number, host, later)
         except properties.Violation as violation:
             return number, str(violation)
     return None

@@ -36,6 +36,7 @@ from poker_signal.core.model import (
     Row,
     Save,
     Wait,
+    late,
 )
 from poker_signal.core.room import Room
 from poker_signal.core.routing import MAX_SEAT_PROBES, MAX_WAITS, PAUSES_S
@@ -654,8 +655,10 @@ def test_a_candidate_that_has_waited_in_vain_is_sent_and_its_pair_noted() -> Non
     invocation = Invocation(message(ALICE, CANDIDATE), ROOM.adding(NEW_ALICE))
     effects = play(invocation, lambda effect: NEW_ALICE if isinstance(effect, Wait) else True)
     assert kinds(effects) == [*[Wait] * MAX_WAITS, Post, Reach]
-    assert effects[-1] == Reach(ALICE.connection_id, BOB.connection_id)
+    assert effects[-1] == Reach(ALICE.connection_id, late(BOB.connection_id))
     assert (invocation.outcome.name, invocation.vain) == ("delivered", None)
+    noted = NEW_ALICE._replace(reached=frozenset([late(BOB.connection_id)]))
+    assert kinds(perform(Invocation(message(ALICE, CANDIDATE), ROOM.adding(noted)))) == [Post]
 
 
 def test_a_message_is_decided_at_once_if_its_host_has_no_time_for_waiting() -> None:

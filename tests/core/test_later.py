@@ -37,6 +37,7 @@ from poker_signal.core.model import (
     Save,
     Signal,
     Watch,
+    late,
 )
 from poker_signal.core.room import Room
 from tests.core.build import AT, connect, message, perform, reserved, row, young
@@ -143,6 +144,16 @@ def test_an_offer_without_an_answer_gets_one_more_join() -> None:
     assert delivered == [3]
     with pytest.raises(NoAnswer):
         looked(note, *rows)
+
+
+def test_a_candidate_without_its_description_ends_no_watch() -> None:
+    """An answer that is lost is missed, although the candidates after it arrived."""
+    alice = ALICE._replace(reached=frozenset([late(TABLET.connection_id)]))
+    host = reaching(TABLET, ALICE)
+    assert posts(looked(WATCH._replace(step=3, offered=1), host, alice)) == [join_to(TABLET)]
+    assert not is_settled(WATCH, Pair(alice, host), AT)
+    unheard = TABLET._replace(reached=frozenset([late(ALICE.connection_id)]))
+    assert posts(looked(WATCH, unheard, alice)) == [join_to(TABLET)]
 
 
 @pytest.mark.parametrize(
