@@ -17,7 +17,7 @@ locals {
   least_messages = 50
 
   # Alarms on one metric.
-  alarms = {
+  alarms = merge(local.later_alarms, {
     errors = {
       description = "The function raised, timed out or did not start. Clients get Internal server error."
       namespace   = "AWS/Lambda"
@@ -58,6 +58,19 @@ locals {
       threshold   = 1
       periods     = 1
     }
+  })
+
+  later_alarms = {
+    for queue in aws_sqs_queue.later_failed : "later" => {
+      description = "Notes of what is due later failed five times: joins are not watched, or lobbies close. Look in the function's log for ERROR lines with a field due, then purge the queue ${queue.name}."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = queue.name }
+      statistic   = "Maximum"
+      extended    = null
+      threshold   = 1
+      periods     = 1
+    }
   }
 
   # Alarms on a rate per 100 messages.
@@ -74,7 +87,22 @@ locals {
     }
   }
 
-  widgets = [
+  widgets = concat(local.common_widgets, local.later_widgets)
+
+  later_widgets = [
+    for queue in aws_sqs_queue.later : {
+      title = "What is due later"
+      stat  = "Sum"
+      metrics = [
+        ["AWS/SQS", "NumberOfMessagesSent", "QueueName", queue.name],
+        ["AWS/SQS", "NumberOfMessagesDeleted", "QueueName", queue.name],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { stat = "Maximum", label = "oldest, s" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${queue.name}-failed", { stat = "Maximum", label = "failed, which should be zero" }],
+      ]
+    }
+  ]
+
+  common_widgets = [
     {
       title = "Messages"
       stat  = "Sum"
