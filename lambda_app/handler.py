@@ -181,6 +181,7 @@ class SignalingHandler:
         invocation: Invocation | None = None
         outcome: Outcome | None = None
         failure: BaseException | None = None
+        endpoint = ""
         try:
             if record is not None and record.note is not None:
                 parsed: GatewayEvent = Due(record.note, time.time_ns() // 1_000_000_000)
@@ -216,6 +217,7 @@ class SignalingHandler:
                     unreadable_items=unreadable,
                     ms=(time.perf_counter() - started) * 1000,
                     at_ms=time.time_ns() // 1_000_000,
+                    stage=_stage_of(endpoint) if record is not None else None,
                     error=failure,
                 )
             )
@@ -228,7 +230,8 @@ class SignalingHandler:
             effects[type(effect).__name__] += 1
             try:
                 if isinstance(effect, Later):
-                    effects["NotWatched"] += not self._plan(effect, invocation, endpoint)
+                    if not self._plan(effect, invocation, endpoint):
+                        effects[_FAILED[Later]] += 1
                 elif not self._perform_effect(effect, invocation, connections, patience):
                     effects[_FAILED.get(type(effect), "Gone")] += 1
             except CallThrottled:
@@ -344,9 +347,11 @@ class SignalingHandler:
     def _read_watched(self, watch: Watch, at: int) -> Reading:
         """Return the rows of a watched join: of player and host alone, if they settle it."""
         player = self._table.row(watch.connection_id)
+        if player is None:
+            return Reading(Room())
         host = self._table.row(watch.host) if watch.host is not None else None
         rows = [row for row in (player, host) if row is not None]
-        if player is None or is_settled(watch, Pair(player, host), at):
+        if is_settled(watch, Pair(player, host), at):
             return Reading(Room(rows))
         reading = self._table.read_room(player.game_id)
         room = reading.room
@@ -399,6 +404,12 @@ class SignalingHandler:
             return record.endpoint
         context = event["requestContext"]
         return f"https://{context['domainName']}/{context['stage']}"
+
+
+def _stage_of(endpoint: str) -> str | None:
+    """Return the stage of an endpoint, the last part of its path; None: it has no path."""
+    _, slash, stage = endpoint.partition("://")[2].rpartition("/")
+    return stage if slash else None
 
 
 def _time_of(event: GatewayEvent) -> int:

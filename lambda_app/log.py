@@ -43,13 +43,14 @@ def line_of(
     unreadable_items: int,
     ms: float,
     at_ms: int,
+    stage: str | None = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     """Return the log line of an invocation.
 
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
-    own text and is logged as ``other``. ``note``: what was due. ``error`` is an unexpected
-    exception.
+    own text and is logged as ``other``. ``note``: what was due, and ``stage`` that of its
+    connection, which the event does not have. ``error`` is an unexpected exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -83,7 +84,7 @@ def line_of(
             ],
         },
         "function": os.environ.get(FUNCTION_NAME) or "unknown",
-        "stage": context.get("stage") or "unknown",
+        "stage": stage or context.get("stage") or "unknown",
     }
     if error is not None:
         line["error"] = type(error).__name__

@@ -24,7 +24,9 @@ QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{LATER}"
 POLLED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 """Calls that Lambda makes with the function's role, to bring notes back."""
 
-CALLED = sorted(set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection|Message)|Query", written_table())))
+CALLED = sorted(
+    set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection|Message)|Query", written_table()))
+)
 """Calls of the function, from a table that its tests compare with measured calls."""
 
 
@@ -62,7 +64,10 @@ REFUSED = (
     *(("logs:CreateLogGroup", LOG), ("logs:DeleteLogGroup", LOG)),
     ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
     *((f"sqs:{action}", QUEUE) for action in ("PurgeQueue", "DeleteQueue", "SetQueueAttributes")),
-    *(("sqs:SendMessage", queue) for queue in (QUEUE.replace(LATER, FAILED), f"{QUEUE}-2", f"{QUEUE}.fifo")),
+    *(
+        ("sqs:SendMessage", queue)
+        for queue in (QUEUE.replace(LATER, FAILED), f"{QUEUE}-2", f"{QUEUE}.fifo")
+    ),
     ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling/tickets"),
     *((action, "*") for action in ("lambda:InvokeFunction", "iam:PassRole", "sts:AssumeRole")),
     ("s3:GetObject", "arn:aws:s3:::bucket/key"),
