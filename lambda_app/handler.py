@@ -44,6 +44,7 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Signal,
     Wait,
     Watch,
 )
@@ -53,6 +54,7 @@ from poker_signal.core.routing import PAUSES_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handshake import Handshake, handshake_of
 from poker_signal.lambda_app.later_queue import LaterQueue, Record, is_batch, records_of
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
@@ -87,7 +89,7 @@ _ROUNDING_S = 0.001
 class BatchResponse(TypedDict):
     """Lambda's answer to a batch of SQS: the messages to deliver once more."""
 
-    batchItemFailures: list[dict[str, str]]  # noqa: N815 # Lambda's name
+    batchItemFailures: list[dict[str, str]]
 
 
 class _Patience:
@@ -182,6 +184,7 @@ class SignalingHandler:
         outcome: Outcome | None = None
         failure: BaseException | None = None
         endpoint = ""
+        handshake: Handshake | None = None
         try:
             if record is not None and record.note is not None:
                 parsed: GatewayEvent = Due(record.note, time.time_ns() // 1_000_000_000)
@@ -189,12 +192,14 @@ class SignalingHandler:
                 parsed = self._full_games.checked(self._meter.checked(parse_event(event)))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
-            invocation = Invocation(parsed, Room(), self._settings.rules)
+            room = Room()
+            invocation = Invocation(parsed, room, self._settings.rules)
             if invocation.needs_row():
                 room, unreadable = self._read(parsed, invocation.needs_game())
                 invocation.enter(room)
             endpoint = self._endpoint_of(event, record)
-            self._perform(invocation, endpoint, effects)
+            relayed = self._perform(invocation, endpoint, effects)
+            handshake = handshake_of(relayed, parsed, room) if relayed is not None else None
             outcome = invocation.outcome
             self._full_games.note(parsed, outcome)
             if invocation.vain is not None:
@@ -218,12 +223,15 @@ class SignalingHandler:
                     ms=(time.perf_counter() - started) * 1000,
                     at_ms=time.time_ns() // 1_000_000,
                     stage=_stage_of(endpoint) if record is not None else None,
+                    handshake=handshake,
                     error=failure,
                 )
             )
         return response_for(outcome)
 
-    def _perform(self, invocation: Invocation, endpoint: str, effects: Counter[str]) -> None:
+    def _perform(self, invocation: Invocation, endpoint: str, effects: Counter[str]) -> Post | None:
+        """Perform the effects; return the post that relayed a message, if one arrived."""
+        relayed: Post | None = None
         connections = self._connections_at(endpoint)
         patience = _Patience(self._waits, self._sleep, self._now_s)
         for effect in invocation.effects():
@@ -234,9 +242,12 @@ class SignalingHandler:
                         effects[_FAILED[Later]] += 1
                 elif not self._perform_effect(effect, invocation, connections, patience):
                     effects[_FAILED.get(type(effect), "Gone")] += 1
+                elif isinstance(effect, Post) and isinstance(effect.cause, Signal):
+                    relayed = effect
             except CallThrottled:
                 effects["Throttled"] += 1
                 invocation.throttled(effect)
+        return relayed
 
     def _perform_effect(
         self,

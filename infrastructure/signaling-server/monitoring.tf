@@ -48,6 +48,16 @@ locals {
       threshold   = 2000
       periods     = 3
     }
+    handshakes = {
+      description = "One handshake in twenty takes three seconds or more, from a player's connect to the answer. Compare with the alarm slow: if it is silent, hosts or networks are slow, or joins are delivered again."
+      namespace   = local.namespace
+      metric      = "HandshakeMs"
+      dimensions  = local.dimensions
+      statistic   = null
+      extended    = "p95"
+      threshold   = 3000
+      periods     = 3
+    }
     gateway = {
       description = "API Gateway could not call the function, or got no answer within 29 s. Clients get 5xx."
       namespace   = "AWS/ApiGateway"
@@ -127,6 +137,14 @@ locals {
         concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p50", label = "p50" }]),
         concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p95", label = "p95" }]),
         ["AWS/Lambda", "Duration", "FunctionName", aws_lambda_function.this.function_name, { stat = "Maximum", label = "slowest" }],
+      ]
+    },
+    {
+      title = "Milliseconds per handshake, from a player's connect to the answer"
+      stat  = "p95"
+      metrics = [
+        concat([local.namespace, "HandshakeMs"], local.series, [{ stat = "p50", label = "p50" }]),
+        concat([local.namespace, "HandshakeMs"], local.series, [{ stat = "p95", label = "p95" }]),
       ]
     },
     {

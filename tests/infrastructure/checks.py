@@ -26,7 +26,10 @@ FUNCTION_LOG: Final = f"/aws/lambda/{PREFIX}"
 ACCESS_LOG: Final = f"/aws/apigateway/{PREFIX}"
 LATER: Final = f"{PREFIX}-later"
 FAILED: Final = f"{LATER}-failed"
-ALARMS: Final = {"errors", "gateway", "ghosts", "later", "slow", "throttles", "undelivered"}
+ALARMS: Final = {
+    *("errors", "gateway", "ghosts", "handshakes"),
+    *("later", "slow", "throttles", "undelivered"),
+}
 
 GATEWAY_LIMIT_S: Final = 29
 
