@@ -15,7 +15,7 @@ ID_LENGTH = 8
 
 
 class Handshake(NamedTuple):
-    """What a line of the log says about the handshake of a relayed message."""
+    """The handshake of a relayed message, as a line of the log tells it."""
 
     id: str
     ms: int | None

@@ -92,7 +92,7 @@ variable "limits" {
 }
 
 variable "later" {
-  description = "What the function does later, by a queue. enabled: joins are watched until they end, and the connection of a HOST that waits for players is kept open. auto_join: a join that never came is delivered in the player's name. maximum_concurrency: executions of the function at once for the queue."
+  description = "Work that is due later, by a queue. enabled: joins are watched until they end, and the connection of a HOST that waits for players is kept open. auto_join: a join that never came is delivered in the player's name. maximum_concurrency: executions of the function at once for the queue."
   type = object({
     enabled             = optional(bool, true)
     auto_join           = optional(bool, false)

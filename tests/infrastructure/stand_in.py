@@ -60,7 +60,7 @@ def _patch_account(self: Account, patch_operations: list[dict[str, Any]]) -> Acc
 def _queue_attributes(self: Queue) -> dict[str, Any]:
     """Return the policy as AWS does, without spaces: the provider compares the text."""
     found: dict[str, Any] = QUEUE_ATTRIBUTES.fget(self)
-    if "RedrivePolicy" in found:
+    if found.get("RedrivePolicy"):
         policy = json.loads(found["RedrivePolicy"])
         found["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
     return found

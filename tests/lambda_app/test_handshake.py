@@ -42,7 +42,7 @@ def answer(sender: Row, ms: int = 1234, target: str = "HOST") -> Any:
 
 
 def test_the_lines_of_a_handshake_have_one_id(capsys: Capture) -> None:
-    """Each relayed message has the id, whoever sends it and whichever container relays it."""
+    """Each relayed message has the id, in both directions and in every container."""
     ids = []
     for event in (
         message(ALICE, JOIN),

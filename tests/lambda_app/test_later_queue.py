@@ -1,4 +1,4 @@
-"""What is due later on Lambda: notes to the queue, and batches of those that came back."""
+"""Notes of what is due later on Lambda: sent to the queue, and back in a batch."""
 
 import json
 import re
