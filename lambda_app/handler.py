@@ -37,8 +37,8 @@ from poker_signal.core.model import (
     GameId,
     GatewayEvent,
     Later,
-    Lobby,
     Message,
+    Note,
     Post,
     Probe,
     Reach,
@@ -342,11 +342,8 @@ class SignalingHandler:
                 if is_any_player and not self._settings.rules.seats:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
-            case Due(Lobby(connection_id)):
-                row_ = self._table.row(connection_id)
-                return Reading(Room() if row_ is None else Room([row_]))
-            case Due(Watch() as watch, at):
-                return self._read_watched(watch, at)
+            case Due(note, at):
+                return self._read_noted(note, at)
             case Message(connection_id) if not needs_game:
                 sender = self._row(connection_id)
                 return Reading(Room() if sender is None else Room([sender]))
@@ -354,6 +351,13 @@ class SignalingHandler:
                 return self._read_room_of_sender(connection_id, event.at)
             case _:
                 assert_never(event)
+
+    def _read_noted(self, note: Note, at: int) -> Reading:
+        """Return the rows that decide a note."""
+        if isinstance(note, Watch):
+            return self._read_watched(note, at)
+        row = self._table.row(note.connection_id)
+        return Reading(Room() if row is None else Room([row]))
 
     def _read_watched(self, watch: Watch, at: int) -> Reading:
         """Return the rows of a watched join: of player and host alone, if they settle it."""

@@ -1,6 +1,7 @@
 """The id of a handshake on each of its lines, and the metric of its duration."""
 
 import re
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,7 +67,8 @@ def test_a_join_that_is_delivered_again_has_its_id(
     capsys: Capture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second delivery of a join is found with the same filter."""
-    monkeypatch.setattr(module.time, "time_ns", lambda: AT * 1_000_000_000)
+    clock = SimpleNamespace(time_ns=lambda: AT * 1_000_000_000, perf_counter=lambda: 0.0)
+    monkeypatch.setattr(module, "time", clock)
     container = Container(HOST, ALICE, rules=Rules(later=True), queue=ScriptedQueue())
     container(batch(due_record(Watch(ALICE.connection_id, HOST.connection_id, "null", None))))
     line = logged(capsys)

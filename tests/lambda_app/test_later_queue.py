@@ -47,7 +47,7 @@ URL = "https://sqs.us-west-2.amazonaws.com/123456789012/poker-signaling-later"
 WATCHED = Rules(later=True)
 WATCH = Watch(ALICE.connection_id, HOST.connection_id, "null", None)
 LOBBY = Lobby(HOST.connection_id)
-NONE_FAILED = {"batchItemFailures": []}
+NONE_FAILED: dict[str, Any] = {"batchItemFailures": []}
 
 
 @pytest.fixture(autouse=True)
