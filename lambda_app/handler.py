@@ -37,7 +37,6 @@ from poker_signal.core.model import (
     GameId,
     GatewayEvent,
     Later,
-    Lobby,
     Message,
     Note,
     Post,
@@ -45,7 +44,9 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Signal,
     Wait,
+    Watch,
 )
 from poker_signal.core.rate_limit import Meter
 from poker_signal.core.room import Room
@@ -53,6 +54,7 @@ from poker_signal.core.routing import PAUSES_S
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.environment import FunctionSettings
+from poker_signal.lambda_app.handshake import Handshake, handshake_of
 from poker_signal.lambda_app.later_queue import LaterQueue, Record, is_batch, records_of
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
@@ -87,7 +89,7 @@ _ROUNDING_S = 0.001
 class BatchResponse(TypedDict):
     """Lambda's answer to a batch of SQS: the messages to deliver once more."""
 
-    batchItemFailures: list[dict[str, str]]  # Lambda's name
+    batchItemFailures: list[dict[str, str]]
 
 
 class _Patience:
@@ -181,6 +183,8 @@ class SignalingHandler:
         invocation: Invocation | None = None
         outcome: Outcome | None = None
         failure: BaseException | None = None
+        endpoint = ""
+        handshake: Handshake | None = None
         try:
             if record is not None and record.note is not None:
                 parsed: GatewayEvent = Due(record.note, time.time_ns() // 1_000_000_000)
@@ -188,12 +192,14 @@ class SignalingHandler:
                 parsed = self._full_games.checked(self._meter.checked(parse_event(event)))
             if self._ticket_keys is not None and isinstance(parsed, Connect):
                 self._ticket_keys.verify(ticket_of(event), parsed)
-            invocation = Invocation(parsed, Room(), self._settings.rules)
+            room = Room()
+            invocation = Invocation(parsed, room, self._settings.rules)
             if invocation.needs_row():
                 room, unreadable = self._read(parsed, invocation.needs_game())
                 invocation.enter(room)
             endpoint = self._endpoint_of(event, record)
-            self._perform(invocation, endpoint, effects)
+            relayed = self._perform(invocation, endpoint, effects)
+            handshake = handshake_of(relayed, parsed, room) if relayed is not None else None
             outcome = invocation.outcome
             self._full_games.note(parsed, outcome)
             if invocation.vain is not None:
@@ -216,24 +222,32 @@ class SignalingHandler:
                     unreadable_items=unreadable,
                     ms=(time.perf_counter() - started) * 1000,
                     at_ms=time.time_ns() // 1_000_000,
+                    stage=_stage_of(endpoint) if record is not None else None,
+                    handshake=handshake,
                     error=failure,
                 )
             )
         return response_for(outcome)
 
-    def _perform(self, invocation: Invocation, endpoint: str, effects: Counter[str]) -> None:
+    def _perform(self, invocation: Invocation, endpoint: str, effects: Counter[str]) -> Post | None:
+        """Perform the effects; return the post that relayed a message, if one arrived."""
+        relayed: Post | None = None
         connections = self._connections_at(endpoint)
         patience = _Patience(self._waits, self._sleep, self._now_s)
         for effect in invocation.effects():
             effects[type(effect).__name__] += 1
             try:
                 if isinstance(effect, Later):
-                    effects["NotWatched"] += not self._plan(effect, invocation, endpoint)
+                    if not self._plan(effect, invocation, endpoint):
+                        effects[_FAILED[Later]] += 1
                 elif not self._perform_effect(effect, invocation, connections, patience):
                     effects[_FAILED.get(type(effect), "Gone")] += 1
+                elif isinstance(effect, Post) and isinstance(effect.cause, Signal):
+                    relayed = effect
             except CallThrottled:
                 effects["Throttled"] += 1
                 invocation.throttled(effect)
+        return relayed
 
     def _perform_effect(
         self,
@@ -329,7 +343,7 @@ class SignalingHandler:
                     return Reading(Room())
                 return self._table.read_room(row.game_id)
             case Due(note, at):
-                return self._read_due(note, at)
+                return self._read_noted(note, at)
             case Message(connection_id) if not needs_game:
                 sender = self._row(connection_id)
                 return Reading(Room() if sender is None else Room([sender]))
@@ -338,14 +352,21 @@ class SignalingHandler:
             case _:
                 assert_never(event)
 
-    def _read_due(self, watch: Note, at: int) -> Reading:
-        """Return the rows of what is due: of player and host alone, if they settle a watch."""
+    def _read_noted(self, note: Note, at: int) -> Reading:
+        """Return the rows that decide a note."""
+        if isinstance(note, Watch):
+            return self._read_watched(note, at)
+        row = self._table.row(note.connection_id)
+        return Reading(Room() if row is None else Room([row]))
+
+    def _read_watched(self, watch: Watch, at: int) -> Reading:
+        """Return the rows of a watched join: of player and host alone, if they settle it."""
         player = self._table.row(watch.connection_id)
-        if isinstance(watch, Lobby):
-            return Reading(Room() if player is None else Room([player]))
+        if player is None:
+            return Reading(Room())
         host = self._table.row(watch.host) if watch.host is not None else None
         rows = [row for row in (player, host) if row is not None]
-        if player is None or is_settled(watch, Pair(player, host), at):
+        if is_settled(watch, Pair(player, host), at):
             return Reading(Room(rows))
         reading = self._table.read_room(player.game_id)
         room = reading.room
@@ -398,6 +419,12 @@ class SignalingHandler:
             return record.endpoint
         context = event["requestContext"]
         return f"https://{context['domainName']}/{context['stage']}"
+
+
+def _stage_of(endpoint: str) -> str | None:
+    """Return the stage of an endpoint, the last part of its path; None: it has no path."""
+    _, slash, stage = endpoint.partition("://")[2].rpartition("/")
+    return stage if slash else None
 
 
 def _time_of(event: GatewayEvent) -> int:

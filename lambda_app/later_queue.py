@@ -66,7 +66,9 @@ def records_of(event: Mapping[str, Any]) -> Iterator[Record]:
     for each in event["Records"]:
         try:
             body = json.loads(each["body"])
-            note, endpoint = later.note_of(body.get("note")), str(body.get("endpoint"))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            note, endpoint = later.note_of(body["note"]), body["endpoint"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            note, endpoint = None, None
+        if not isinstance(endpoint, str):
             note, endpoint = None, ""
         yield Record(str(each.get("messageId")), note, endpoint)

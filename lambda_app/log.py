@@ -15,6 +15,7 @@ from typing import Any, TextIO
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.messages import TYPES
 from poker_signal.core.model import Note
+from poker_signal.lambda_app.handshake import Handshake
 
 NAMESPACE = "poker-signal"
 
@@ -30,7 +31,9 @@ METRICS = {
     "GhostsHealed": "Count",
     "Failures": "Count",
     "Milliseconds": "Milliseconds",
+    "HandshakeMs": "Milliseconds",
 }
+"""``HandshakeMs`` is only in the line of an answer that ends a handshake, the others in each."""
 
 
 def line_of(
@@ -43,13 +46,16 @@ def line_of(
     unreadable_items: int,
     ms: float,
     at_ms: int,
+    stage: str | None = None,
+    handshake: Handshake | None = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     """Return the log line of an invocation.
 
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
-    own text and is logged as ``other``. ``note``: what was due. ``error`` is an unexpected
-    exception.
+    own text and is logged as ``other``. ``note``: what was due, and ``stage`` that of its
+    connection, which the event does not have. ``handshake``: that of the message that was relayed.
+    ``error`` is an unexpected exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -61,6 +67,7 @@ def line_of(
         "due": type(note).__name__ if note is not None else None,
         "requestId": context.get("requestId"),
         "type": type_ if type_ in TYPES or type_ is None else "other",
+        "handshake": handshake.id if handshake is not None else None,
         "outcome": "failed" if error else outcome.name if outcome else None,
         "code": outcome.error.code if outcome and outcome.error else None,
         "effects": dict(effects),
@@ -72,23 +79,28 @@ def line_of(
         "GhostsHealed": min(effects.get("Gone", 0), effects.get("Forget", 0)),
         "Failures": int(error is not None),
         "Milliseconds": round(ms, 3),
+        "HandshakeMs": handshake.ms if handshake is not None else None,
         "_aws": {
             "Timestamp": at_ms,
             "CloudWatchMetrics": [
                 {
                     "Namespace": NAMESPACE,
                     "Dimensions": [DIMENSIONS],
-                    "Metrics": [{"Name": name, "Unit": unit} for name, unit in METRICS.items()],
+                    "Metrics": [],
                 }
             ],
         },
         "function": os.environ.get(FUNCTION_NAME) or "unknown",
-        "stage": context.get("stage") or "unknown",
+        "stage": stage or context.get("stage") or "unknown",
     }
     if error is not None:
         line["error"] = type(error).__name__
         line["traceback"] = "".join(_frames(error))
-    return {key: value for key, value in line.items() if value is not None}
+    line = {key: value for key, value in line.items() if value is not None}
+    line["_aws"]["CloudWatchMetrics"][0]["Metrics"] = [
+        {"Name": name, "Unit": unit} for name, unit in METRICS.items() if name in line
+    ]
+    return line
 
 
 def write(line: Mapping[str, Any], stream: TextIO | None = None) -> None:

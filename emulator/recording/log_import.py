@@ -89,6 +89,8 @@ def _of_line(line: dict[str, Any]) -> list[dict[str, Any]]:
         begun |= {"code": line.get("disconnectStatusCode", 0), "reason": ""}
     end = {"at": end_ms, "kind": "return", **whose, "requestId": request_id, "of": kind}
     end |= {"ms": took_ms, **_became(line)}
+    if isinstance(line.get("handshake"), str):
+        begun["handshake"] = end["handshake"] = line["handshake"]
     entries = [begun, end]
     if line["outcome"] == "connected":
         entries.append({"at": end_ms, "kind": "opened", **whose})

@@ -45,6 +45,18 @@ data "aws_iam_policy_document" "lambda" {
     resources = ["${aws_cloudwatch_log_group.lambda.arn}:*"]
   }
 
+  # What the function sends itself, and what Lambda needs to bring it back. No kms:Decrypt: SQS
+  # encrypts with its own key.
+  dynamic "statement" {
+    for_each = aws_sqs_queue.later
+
+    content {
+      sid       = "Later"
+      actions   = ["sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage", "sqs:SendMessage"]
+      resources = [statement.value.arn]
+    }
+  }
+
   # No kms:Decrypt: with the key aws/ssm, permission to read the parameter is enough.
   dynamic "statement" {
     for_each = var.ticket_secret_parameter == null ? [] : [trimprefix(var.ticket_secret_parameter, "/")]

@@ -10,6 +10,10 @@ locals {
     }
   ]...)
 
+  # Less than the gateway's 29 s, so that the time-out of a hanging function is logged. The queue
+  # depends on it too, and the function on the queue.
+  function_timeout = 28
+
   # AWS's own URL, also with a custom domain: the domain's mapping hides the stage.
   management_endpoint = "${replace(aws_apigatewayv2_api.this.api_endpoint, "wss://", "https://")}/${var.stage}"
 }
@@ -45,12 +49,11 @@ resource "aws_lambda_function" "this" {
   # its offer within 1 s; a whole handshake has 5 s. With 512 MB it takes 1.2 s.
   memory_size = 1024
 
-  # Less than the gateway's 29 s, so that the time-out of a hanging function is logged.
-  timeout                        = 28
+  timeout                        = local.function_timeout
   reserved_concurrent_executions = coalesce(var.throttling.reserved_concurrency, -1)
 
   environment {
-    variables = merge({
+    variables = merge(local.later_environment, {
       ALLOWED_ORIGINS                          = join(",", var.limits.allowed_origins)
       AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI = local.management_endpoint
       MAX_PAYLOAD_BYTES                        = tostring(var.limits.max_payload_bytes)

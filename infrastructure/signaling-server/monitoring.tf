@@ -17,7 +17,7 @@ locals {
   least_messages = 50
 
   # Alarms on one metric.
-  alarms = {
+  alarms = merge(local.later_alarms, {
     errors = {
       description = "The function raised, timed out or did not start. Clients get Internal server error."
       namespace   = "AWS/Lambda"
@@ -48,12 +48,35 @@ locals {
       threshold   = 2000
       periods     = 3
     }
+    handshakes = {
+      description = "One handshake in twenty takes three seconds or more, from a player's connect to the answer. Compare with the alarm slow: if it is silent, hosts or networks are slow, or joins are delivered again."
+      namespace   = local.namespace
+      metric      = "HandshakeMs"
+      dimensions  = local.dimensions
+      statistic   = null
+      extended    = "p95"
+      threshold   = 3000
+      periods     = 3
+    }
     gateway = {
       description = "API Gateway could not call the function, or got no answer within 29 s. Clients get 5xx."
       namespace   = "AWS/ApiGateway"
       metric      = "ExecutionError"
       dimensions  = { ApiId = aws_apigatewayv2_api.this.id, Stage = var.stage }
       statistic   = "Sum"
+      extended    = null
+      threshold   = 1
+      periods     = 1
+    }
+  })
+
+  later_alarms = {
+    for queue in aws_sqs_queue.later_failed : "later" => {
+      description = "Notes of what is due later failed five times: joins are not watched, or lobbies close. Look in the function's log for ERROR lines with a field due, then purge the queue ${queue.name}."
+      namespace   = "AWS/SQS"
+      metric      = "ApproximateNumberOfMessagesVisible"
+      dimensions  = { QueueName = queue.name }
+      statistic   = "Maximum"
       extended    = null
       threshold   = 1
       periods     = 1
@@ -74,7 +97,22 @@ locals {
     }
   }
 
-  widgets = [
+  widgets = concat(local.common_widgets, local.later_widgets)
+
+  later_widgets = [
+    for queue in aws_sqs_queue.later : {
+      title = "What is due later"
+      stat  = "Sum"
+      metrics = [
+        ["AWS/SQS", "NumberOfMessagesSent", "QueueName", queue.name],
+        ["AWS/SQS", "NumberOfMessagesDeleted", "QueueName", queue.name],
+        ["AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName", queue.name, { stat = "Maximum", label = "oldest, s" }],
+        ["AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "${queue.name}-failed", { stat = "Maximum", label = "failed, which should be zero" }],
+      ]
+    }
+  ]
+
+  common_widgets = [
     {
       title = "Messages"
       stat  = "Sum"
@@ -99,6 +137,14 @@ locals {
         concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p50", label = "p50" }]),
         concat([local.namespace, "Milliseconds"], local.series, [{ stat = "p95", label = "p95" }]),
         ["AWS/Lambda", "Duration", "FunctionName", aws_lambda_function.this.function_name, { stat = "Maximum", label = "slowest" }],
+      ]
+    },
+    {
+      title = "Milliseconds per handshake, from a player's connect to the answer"
+      stat  = "p95"
+      metrics = [
+        concat([local.namespace, "HandshakeMs"], local.series, [{ stat = "p50", label = "p50" }]),
+        concat([local.namespace, "HandshakeMs"], local.series, [{ stat = "p95", label = "p95" }]),
       ]
     },
     {

@@ -1,6 +1,13 @@
 # What is due later: joins that are watched until they end, and the lobby of a waiting host. The
 # function sends itself notes, which come back after their delay.
 
+locals {
+  later_environment = var.later.enabled ? {
+    AUTO_JOIN       = var.later.auto_join ? "1" : "0"
+    LATER_QUEUE_URL = aws_sqs_queue.later[0].url
+  } : {}
+}
+
 resource "aws_sqs_queue" "later" {
   count = var.later.enabled ? 1 : 0
 
@@ -15,16 +22,19 @@ resource "aws_sqs_queue" "later" {
   # A note holds the payload of a join, which is a player's name.
   sqs_managed_sse_enabled = true
 
+  # AWS advises five: a note that was received while the function was throttled counts too.
   redrive_policy = jsonencode({
     deadLetterTargetArn = aws_sqs_queue.later_failed[0].arn
-    maxReceiveCount     = 3
+    maxReceiveCount     = 5
   })
 }
 
 resource "aws_sqs_queue" "later_failed" {
   count = var.later.enabled ? 1 : 0
 
-  name                      = "${var.name_prefix}-later-failed"
+  name = "${var.name_prefix}-later-failed"
+
+  # A day is enough to read the log, and no name is kept for longer.
   message_retention_seconds = 86400
   sqs_managed_sse_enabled   = true
 }
@@ -43,4 +53,11 @@ resource "aws_lambda_event_source_mapping" "later" {
   }
 
   depends_on = [aws_iam_role_policy.lambda]
+
+  lifecycle {
+    precondition {
+      condition     = var.throttling.reserved_concurrency == null ? true : var.throttling.reserved_concurrency > var.later.maximum_concurrency
+      error_message = "throttling.reserved_concurrency must be greater than later.maximum_concurrency: the queue alone could use up all of it."
+    }
+  }
 }

@@ -91,6 +91,28 @@ variable "limits" {
   }
 }
 
+variable "later" {
+  description = "Work that is due later, by a queue. enabled: joins are watched until they end, and the connection of a HOST that waits for players is kept open. auto_join: a join that never came is delivered in the player's name. maximum_concurrency: executions of the function at once for the queue."
+  type = object({
+    enabled             = optional(bool, true)
+    auto_join           = optional(bool, false)
+    maximum_concurrency = optional(number, 4)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    # The least that Lambda accepts is 2. More than 10 would compete with the messages of players.
+    condition     = var.later.maximum_concurrency >= 2 && var.later.maximum_concurrency <= 10 && floor(var.later.maximum_concurrency) == var.later.maximum_concurrency
+    error_message = "later.maximum_concurrency must be a whole number from 2 to 10."
+  }
+
+  validation {
+    condition     = var.later.enabled || !var.later.auto_join
+    error_message = "later.auto_join needs later.enabled: a join is delivered in a player's name by a note of the queue."
+  }
+}
+
 variable "log_retention_days" {
   description = "Days for which both logs are kept."
   type        = number

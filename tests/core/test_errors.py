@@ -49,6 +49,7 @@ ERRORS: list[tuple[SignalError, str]] = [
         errors.NotConnected(),
         "NOT_CONNECTED 400: You are no longer in this game. Please connect again.",
     ),
+    (errors.NoAnswer(), "NO_ANSWER 400: The host did not answer. Please try again."),
     (errors.TargetNotFound(PlayerId("Bob")), "TARGET_NOT_FOUND 400: “Bob” is not in this game."),
 ]
 

@@ -42,4 +42,6 @@ def test_the_rules_are_what_was_set() -> None:
         auto_join=True,
     )
     origins = frozenset({"https://a.example", "https://b.example"})
-    assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, origins, later=False, auto_join=True)
+    assert settings.rules() == Rules(
+        Topology.STAR, 9, 1.5, 3, 1000, origins, later=False, auto_join=True
+    )

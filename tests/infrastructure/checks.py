@@ -6,7 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from poker_signal.core.configuration import Rules
-from poker_signal.lambda_app.environment import MANAGEMENT_ENDPOINT, TABLE_NAME, environment_of
+from poker_signal.lambda_app.environment import (
+    LATER_QUEUE_URL,
+    MANAGEMENT_ENDPOINT,
+    TABLE_NAME,
+    environment_of,
+)
+from poker_signal.lambda_app.later_queue import MAX_DELAY_S
 from poker_signal.lambda_app.log import DIMENSIONS, METRICS, NAMESPACE
 from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
@@ -18,7 +24,12 @@ TABLE: Final = f"{PREFIX}-connections"
 ROLE: Final = f"{PREFIX}-{REGION}"
 FUNCTION_LOG: Final = f"/aws/lambda/{PREFIX}"
 ACCESS_LOG: Final = f"/aws/apigateway/{PREFIX}"
-ALARMS: Final = {"errors", "gateway", "ghosts", "slow", "throttles", "undelivered"}
+LATER: Final = f"{PREFIX}-later"
+FAILED: Final = f"{LATER}-failed"
+ALARMS: Final = {
+    *("errors", "gateway", "ghosts", "handshakes"),
+    *("later", "slow", "throttles", "undelivered"),
+}
 
 GATEWAY_LIMIT_S: Final = 29
 
@@ -107,6 +118,7 @@ def function(stack: Stack) -> None:
         TABLE_NAME: TABLE,
         **environment_of(Rules(message_rate=100)),
         MANAGEMENT_ENDPOINT: f"https://{api}.execute-api.{REGION}.amazonaws.com/prod",
+        LATER_QUEUE_URL: stack.queue_url(LATER),
     }
     assert found["Tags"] == {"deployment": PREFIX}
 
@@ -176,11 +188,45 @@ def policy(stack: Stack) -> None:
         ("logs:CreateLogStream", "logs:PutLogEvents"): [
             f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{FUNCTION_LOG}:*"
         ],
+        tuple(
+            f"sqs:{name}"
+            for name in ("DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage")
+        ): [f"arn:aws:sqs:{REGION}:{ACCOUNT}:{LATER}"],
     }
     assert {
         tuple(sorted(listed(statement["Action"]))): sorted(listed(statement["Resource"]))
         for statement in stack.policy["Statement"]
     } == expected
+
+
+def queue(stack: Stack) -> None:
+    """Check that notes outlast the longest delay and the function, and are encrypted."""
+    found = stack.queue(LATER)
+    assert found["VisibilityTimeout"] == str(6 * stack.function()["Timeout"])
+    assert int(found["MessageRetentionPeriod"]) > MAX_DELAY_S + int(found["VisibilityTimeout"])
+    assert found["SqsManagedSseEnabled"] == "true"
+    assert json.loads(found["RedrivePolicy"]) == {
+        "deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{FAILED}",
+        "maxReceiveCount": 5,
+    }
+
+
+def failed_queue(stack: Stack) -> None:
+    """Check that notes that failed are encrypted, and kept for one day only: they hold names."""
+    found = stack.queue(FAILED)
+    assert found["MessageRetentionPeriod"] == "86400"
+    assert found["SqsManagedSseEnabled"] == "true"
+    assert "RedrivePolicy" not in found
+
+
+def event_source(stack: Stack) -> None:
+    """Check that the queue invokes the function, which reports each failed note alone."""
+    (found,) = stack.aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert found["EventSourceArn"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:{LATER}"
+    assert found["FunctionArn"] == stack.function()["FunctionArn"]
+    assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    assert found["ScalingConfig"] == {"MaximumConcurrency": 4}
+    assert found["BatchSize"] == 10
 
 
 def log_groups(stack: Stack) -> None:
@@ -189,7 +235,7 @@ def log_groups(stack: Stack) -> None:
 
 
 def alarms(stack: Stack) -> None:
-    """Check that the six alarms use metrics that exist, and are silent without players."""
+    """Check that the alarms use metrics that exist, and are silent without players."""
     found = stack.alarms()
     assert {alarm["AlarmName"] for alarm in found} == {f"{PREFIX}-{name}" for name in ALARMS}
     api = stack.outputs["websocket_api_id"]
@@ -197,11 +243,13 @@ def alarms(stack: Stack) -> None:
         NAMESPACE: dict(zip(DIMENSIONS, (PREFIX, "prod"), strict=True)),
         "AWS/Lambda": {"FunctionName": PREFIX},
         "AWS/ApiGateway": {"ApiId": api, "Stage": "prod"},
+        "AWS/SQS": {"QueueName": FAILED},
     }
     metrics = {
         NAMESPACE: {*METRICS},
         "AWS/Lambda": {"Errors", "Throttles"},
         "AWS/ApiGateway": {"ExecutionError"},
+        "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
     }
     for alarm in found:
         assert alarm["TreatMissingData"] == "notBreaching"
@@ -221,6 +269,7 @@ def dashboard(stack: Stack) -> None:
     shown = [metric for widget in body["widgets"] for metric in widget["properties"]["metrics"]]
     ours = [metric for metric in shown if metric[0] == NAMESPACE]
     assert {metric[1] for metric in ours} == {*METRICS}
+    assert {metric[3] for metric in shown if metric[0] == "AWS/SQS"} == {LATER, FAILED}
     assert all(metric[2:6] == ["function", PREFIX, "stage", "prod"] for metric in ours)
     assert {widget["properties"]["region"] for widget in body["widgets"]} == {REGION}
 
@@ -234,7 +283,8 @@ CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
     check.__name__: check
     for check in (
         *(outputs, api, integration, routes, stage, access_log, function, permission),
-        *(table, expiry, role, policy, log_groups, alarms, dashboard, account),
+        *(table, expiry, role, policy, queue, failed_queue, event_source),
+        *(log_groups, alarms, dashboard, account),
     )
 }
 
@@ -242,11 +292,14 @@ CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
 def left(aws: Aws) -> list[str]:
     """Return the names of all resources of the kinds that the module makes."""
     gateway, iam = aws.client("apigatewayv2"), aws.client("iam")
-    cloudwatch = aws.client("cloudwatch")
+    cloudwatch, lambda_ = aws.client("cloudwatch"), aws.client("lambda")
+    sources = lambda_.list_event_source_mappings()["EventSourceMappings"]
     return [
         *(api["Name"] for api in gateway.get_apis()["Items"]),
         *(domain["DomainName"] for domain in gateway.get_domain_names()["Items"]),
-        *(found["FunctionName"] for found in aws.client("lambda").list_functions()["Functions"]),
+        *(found["FunctionName"] for found in lambda_.list_functions()["Functions"]),
+        *(source["FunctionArn"].rpartition(":")[2] for source in sources),
+        *(url.rpartition("/")[2] for url in aws.client("sqs").list_queues().get("QueueUrls", [])),
         *aws.client("dynamodb").list_tables()["TableNames"],
         *(role["RoleName"] for role in iam.list_roles()["Roles"]),
         *(policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]),

@@ -24,12 +24,12 @@ locals {
 
 
 @contextmanager
-def deployed(folder: Path, mirror: Mirror) -> Generator[Stack, None, None]:
+def deployed(folder: Path, mirror: Mirror, *arguments: str) -> Generator[Stack, None, None]:
     """Apply the module to an empty MiniStack."""
     with serving("tests.infrastructure.live_server", folder / "server") as aws:
         workspace = Workspace.copy(folder / "clone", mirror)
         (workspace.folder / "live_override.tf").write_text(OVERRIDE % aws.url)
-        yield Stack.applied(workspace.initialised(), aws)
+        yield Stack.applied(workspace.initialised(), aws, *arguments)
 
 
 async def until(true: Callable[[], bool]) -> None:

@@ -118,8 +118,8 @@ players' addresses in the access log | api.tf | access_log
 - $context.requestTime
 + $context.identity.sourceIp
 a function that outlasts the gateway | lambda.tf | function
-- timeout                        = 28
-+ timeout                        = 60
+- function_timeout = 28
++ function_timeout = 60
 every API may invoke | lambda.tf | permission
 - "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
 + replace(aws_apigatewayv2_api.this.execution_arn, aws_apigatewayv2_api.this.id, "*")
@@ -134,4 +134,15 @@ an alarm on a metric that is never written | monitoring.tf | alarms
 + metric      = "Ghosts"
 a log that is kept for ever | lambda.tf | log_groups
 -   retention_in_days = var.log_retention_days
+notes that come back while they are worked on | queue.tf | queue
+- visibility_timeout_seconds = 6 * local.function_timeout
++ visibility_timeout_seconds = local.function_timeout / 2
+names that are kept for a fortnight | queue.tf | failed_queue
+- message_retention_seconds = 86400
++ message_retention_seconds = 1209600
+one note that fails a whole batch | queue.tf | event_source
+-   function_response_types = ["ReportBatchItemFailures"]
+an alarm on notes that wait | monitoring.tf | alarms
+- for queue in aws_sqs_queue.later_failed :
++ for queue in aws_sqs_queue.later :
 """)

@@ -33,6 +33,17 @@ class Stack(NamedTuple):
         answer: dict[str, Any] = self.aws.client("lambda").get_function(FunctionName=name)
         return {**answer["Configuration"], "Tags": answer.get("Tags", {})}
 
+    def queue_url(self, name: str) -> str:
+        """Return the URL of a queue, as the function gets it."""
+        return str(self.aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+    def queue(self, name: str) -> dict[str, str]:
+        """Return the attributes of a queue."""
+        answer: dict[str, Any] = self.aws.client("sqs").get_queue_attributes(
+            QueueUrl=self.queue_url(name), AttributeNames=["All"]
+        )
+        return {key: str(value) for key, value in answer["Attributes"].items()}
+
     def gateway(self, call: str, **more: str) -> Any:
         """Call an operation on the API; return the answer, or its items."""
         client = self.aws.client("apigatewayv2")

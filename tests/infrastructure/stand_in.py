@@ -15,6 +15,7 @@ from moto.apigateway.models import Account
 from moto.apigatewayv2.models import DomainName
 from moto.apigatewayv2.responses import ApiGatewayV2Response
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from moto.sqs.models import Queue
 from werkzeug.serving import make_server
 
 from tests.infrastructure.servers import REGION
@@ -56,6 +57,15 @@ def _patch_account(self: Account, patch_operations: list[dict[str, Any]]) -> Acc
     return PATCH_ACCOUNT(self, [{"value": None, **each} for each in patch_operations])
 
 
+def _queue_attributes(self: Queue) -> dict[str, Any]:
+    """Return the policy as AWS does, without spaces: the provider compares the text."""
+    found: dict[str, Any] = QUEUE_ATTRIBUTES.fget(self)
+    if found.get("RedrivePolicy"):
+        policy = json.loads(found["RedrivePolicy"])
+        found["RedrivePolicy"] = json.dumps(policy, separators=(",", ":"))
+    return found
+
+
 def _one_at_a_time(application: WSGIApplication) -> WSGIApplication:
     """Call moto for one request at a time, because its threads change dicts that others iterate.
 
@@ -72,6 +82,7 @@ def _one_at_a_time(application: WSGIApplication) -> WSGIApplication:
 
 DOMAIN_TO_JSON = DomainName.to_json
 PATCH_ACCOUNT = Account.apply_patch_operations
+QUEUE_ATTRIBUTES: Any = Queue.attributes
 
 
 def main() -> None:
@@ -81,6 +92,7 @@ def main() -> None:
         mock.patch.object(ApiGatewayV2Response, "update_stage", _update_stage, create=True),
         mock.patch.object(DomainName, "to_json", _domain_to_json),
         mock.patch.object(Account, "apply_patch_operations", _patch_account),
+        mock.patch.object(Queue, "attributes", property(_queue_attributes)),
         make_server("127.0.0.1", 0, application, threaded=True) as server,
     ):
         print(f"http://127.0.0.1:{server.port}", flush=True)

@@ -84,7 +84,7 @@ def test_a_change_by_hand_is_noticed_and_healed_by_a_change_in_place(stack: Stac
     CHECKS["expiry"](stack)
     rules = FunctionSettings.from_env(stack.function()["Environment"]["Variables"]).rules
     origins = frozenset({"https://poker.example.com"})
-    assert rules == Rules(Topology.STAR, seats=9, message_rate=12.5, origins=origins)
+    assert rules == Rules(Topology.STAR, 9, 12.5, origins=origins, later=True)
     settings = stack.gateway("get_stage", StageName="prod")["DefaultRouteSettings"]
     assert (settings["ThrottlingRateLimit"], settings["ThrottlingBurstLimit"]) == (50, 100)
     assert stack.retention() == {FUNCTION_LOG: 14, ACCESS_LOG: 14}

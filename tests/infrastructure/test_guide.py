@@ -10,6 +10,7 @@ from tests.infrastructure.checks import ALARMS
 from tests.infrastructure.tools import MODULE, ROOT
 from tests.lambda_app.calls import written_table
 
+SCALE: Final = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 GUIDE: Final = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 
 CANDIDATES, MINUTES = 8, 10
@@ -96,7 +97,72 @@ def test_the_sums_are_sums() -> None:
 
 
 def test_what_it_costs_to_keep_is_counted_right() -> None:
-    """The fixed costs are for ten metrics that alarms read and five that the function writes."""
+    """The fixed costs are for twelve metrics that alarms read and six that the function writes."""
     monitoring = (ROOT / MODULE / "monitoring.tf").read_text(encoding="utf-8")
     rates = len(re.findall(r"^    \w+ = \{\n      description.*\n      metric ", monitoring, re.M))
-    assert (len(ALARMS) - rates + 3 * rates, len(METRICS)) == (10, 5)
+    assert (len(ALARMS) - rates + 3 * rates, len(METRICS)) == (12, 6)
+
+
+REQUESTS: Final = 3
+"""Requests of SQS for a note: sent, received, deleted."""
+
+NOTES: Final = {
+    "a join that connects: one look": "a look at a join: it has connected",
+    "a look that delivers the join again": "… no offer yet, the join is delivered again",
+    "a keep-alive of a lobby": "a keep-alive of a lobby",
+}
+
+
+def cells(text: str, first: str) -> list[str]:
+    """Return the cells after the first one of a table's row."""
+    (row,) = re.findall(rf"^\| {re.escape(first)} \| (.*) \|$", text, re.MULTILINE)
+    return [cell.strip() for cell in row.split("|")]
+
+
+@pytest.mark.parametrize("name", NOTES)
+def test_a_note_costs_what_its_calls_cost(name: str) -> None:
+    """The cost of a note follows from its measured calls and the prices of the page."""
+    *counts, usd = map(float, cells(SCALE, name))
+    *_, calls = cells(written_table(), NOTES[name])
+    reads = 2 if "2 × GetItem" in calls else calls.count("GetItem")
+    posts = calls.count("PostToConnection")
+    assert counts == [REQUESTS, 1, reads + 0.5 * calls.count("Query"), posts]
+    requests, invocations, units_, posts_ = counts
+    cost = requests * 0.40 + invocations * 0.96 + units_ * 0.125 + posts_ * 1.00
+    assert usd == pytest.approx(cost, abs=0.0051)
+
+
+def formula(k: float, g: float, m: float) -> float:
+    """Return the cost of a thousand games by the formula of docs/scale.md."""
+    h, c = 9.17, 8.02
+    spoken = h * (3 + c) + g
+    messages, invocations = 2 * spoken, spoken + 2 * k
+    events = messages + m * 0.25 + invocations * 0.96
+    return (events + 4 * (k + h) * 0.625 + h * (3 + c) / 2 * 0.125) / 1000
+
+
+@pytest.mark.parametrize(
+    ("name", "off", "hops", "minutes", "percent"),
+    [
+        ("as simulated, hosts stay 2.5 h: 17 keep-alives", (11.9, 45.0, 452), 17, 0, 12),
+        (
+            "the same, and no host would have stayed beyond ten minutes",
+            *((11.9, 45.0, 452), 13, 110, 15),
+        ),
+        (
+            "the app of today: 13 keep-alives, 110 minutes more",
+            *((10.17, 0, 101.7), 13, 110, 23),
+        ),
+    ],
+)
+def test_watchdog_and_lobby_cost_what_their_notes_cost(
+    name: str, off: tuple[float, float, float], hops: int, minutes: int, percent: int
+) -> None:
+    """Each row is the sum of its notes and minutes, compared with the formula."""
+    *usd, more = cells(SCALE, name)
+    before = formula(*off)
+    parts = (9.17 * 2.41 / 1000, hops * 3.285 / 1000, minutes * 0.25 / 1000)
+    expected = (before, *parts, before + sum(parts))
+    assert [float(each) for each in usd] == pytest.approx(expected, abs=0.0008)
+    assert more == f"{percent} %"
+    assert round(100 * sum(parts) / before) == percent

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.infrastructure.checks import FUNCTION_LOG, TABLE
+from tests.infrastructure.checks import FAILED, FUNCTION_LOG, LATER, TABLE
 from tests.infrastructure.policy import allows, findings
 from tests.infrastructure.servers import ACCOUNT, REGION
 from tests.infrastructure.stack import Stack
@@ -20,7 +20,13 @@ CONNECTION = "@connections/ShDEC76bIAMCUrA="
 
 METHODS = {"PostToConnection": "POST", "GetConnection": "GET", "DeleteConnection": "DELETE"}
 
-CALLED = sorted(set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection)|Query", written_table())))
+QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{LATER}"
+POLLED = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+"""Calls that Lambda makes with the function's role, to bring notes back."""
+
+CALLED = sorted(
+    set(re.findall(r"[A-Z][a-z]+(?:Item|(?:To)?Connection|Message)|Query", written_table()))
+)
 """Calls of the function, from a table that its tests compare with measured calls."""
 
 
@@ -32,14 +38,16 @@ def connection(stack: Stack, method: str, stage: str = "prod") -> str:
 
 def test_the_calls_are_all_known() -> None:
     """The function makes only calls that this file maps to permissions."""
-    assert set(CALLED) == DYNAMODB | METHODS.keys()
+    assert set(CALLED) == DYNAMODB | METHODS.keys() | {"SendMessage"}
 
 
-@pytest.mark.parametrize("call", [*CALLED, "logs:CreateLogStream", "logs:PutLogEvents"])
+@pytest.mark.parametrize("call", [*CALLED, *POLLED, "logs:CreateLogStream", "logs:PutLogEvents"])
 def test_every_call_of_the_function_is_allowed(stack: Stack, call: str) -> None:
     """Every call of the function is allowed; its log group exists and need not be created."""
     if call.startswith("logs:"):
         assert allows(stack.policy, call, STREAM)
+    elif call == "SendMessage" or call in POLLED:
+        assert allows(stack.policy, f"sqs:{call}", QUEUE)
     elif call in METHODS:
         resource = connection(stack, METHODS[call])
         assert allows(stack.policy, "execute-api:ManageConnections", resource)
@@ -55,6 +63,11 @@ REFUSED = (
     ("dynamodb:GetItem", ROWS.replace(TABLE, "another")),
     *(("logs:CreateLogGroup", LOG), ("logs:DeleteLogGroup", LOG)),
     ("logs:PutLogEvents", f"{LOG}-2:log-stream:1"),
+    *((f"sqs:{action}", QUEUE) for action in ("PurgeQueue", "DeleteQueue", "SetQueueAttributes")),
+    *(
+        ("sqs:SendMessage", queue)
+        for queue in (QUEUE.replace(LATER, FAILED), f"{QUEUE}-2", f"{QUEUE}.fifo")
+    ),
     ("ssm:GetParameter", f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling/tickets"),
     *((action, "*") for action in ("lambda:InvokeFunction", "iam:PassRole", "sts:AssumeRole")),
     ("s3:GetObject", "arn:aws:s3:::bucket/key"),

@@ -39,6 +39,10 @@ DEVIATIONS = {
     "no names, no connection": r"status=400, origin=None\)\nassert 403 == 400",
 }
 
+# Transcripts on a busy machine take so long that joins would be delivered again between their
+# steps. test_live_later.py has the queue.
+LATER_OFF = "-var=later={enabled=false}"
+
 # This mark is in no text of ours: if a log contains it, the log has data of a client.
 MARK = "Zq7"
 ALICE, GAME, SESSION = f"Alice {MARK} 🂡", f"GAME-{MARK}", f"session-{MARK}"
@@ -47,14 +51,14 @@ ALICE, GAME, SESSION = f"Alice {MARK} 🂡", f"GAME-{MARK}", f"session-{MARK}"
 @pytest.fixture(scope="module")
 def live(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
     """Yield the module deployed to MiniStack."""
-    with deployed(tmp_path_factory.mktemp("live"), mirror) as stack:
+    with deployed(tmp_path_factory.mktemp("live"), mirror, LATER_OFF) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def star(live: Stack) -> None:
     """Deploy the module as a star; no change after the test that does the same."""
-    live.workspace.apply("-var=topology=star")
+    live.workspace.apply("-var=topology=star", LATER_OFF)
 
 
 @pytest_asyncio.fixture
@@ -186,13 +190,13 @@ async def test_a_change_reaches_who_is_connected_already(live: Stack, host: Live
     assert text.count('"poker-signal"') == 1
     log.write_text(text.replace('"poker-signal"', '"another-namespace"'), encoding="utf-8")
 
-    said = await asyncio.to_thread(live.workspace.apply, "-var=topology=star")
+    said = await asyncio.to_thread(live.workspace.apply, "-var=topology=star", LATER_OFF)
 
     assert "0 added" in said
     assert "0 destroyed" in said
     changed = set(re.findall(r"(\S+) will be updated in-place", said))
     alarms = {name for name in changed if name.startswith("aws_cloudwatch_metric_alarm.")}
-    assert len(alarms) == len(ALARMS)
+    assert len(alarms) == len(ALARMS - {"later"})
     assert changed - alarms == {"aws_lambda_function.this"}
     await host.say("alice", '{"type":"join"}')
     assert _said(await host.hear("host")) == ("join", ALICE, None)

@@ -40,6 +40,9 @@ custom_domain.name must be a domain | custom_domain={name="x://y.example",certif
 certificate_arn must be the ARN | custom_domain={name="x.example",certificate_arn="mine"}
 alarm_topic_arn must be the ARN of an SNS topic | alarm_topic_arn=me@example.com
 would change the account for nothing | access_log={enabled=false,set_account_role=true}
+later.maximum_concurrency must be a | later={maximum_concurrency=1} later={maximum_concurrency=11}
+later.maximum_concurrency must be a | later={maximum_concurrency=2.5}
+later.auto_join needs later.enabled | later={enabled=false,auto_join=true}
 tags must have keys | tags={"aws:owner"="me"}
 """.replace("CERT", CERTIFICATE)
 
@@ -54,6 +57,8 @@ TAKEN = (
     "throttling={rate_limit=0.5e2,burst_limit=5000,reserved_concurrency=1}",
     f'custom_domain={{name="signal.example.com",certificate_arn="{CERTIFICATE}"}}',
     "alarm_topic_arn=arn:aws:sns:us-west-2:123456789012:alarms",
+    "later={enabled=false}",
+    "later={auto_join=true,maximum_concurrency=10}",
     # null in a file means the default.
     "throttling=null",
     'tags={"team"="games"}',
@@ -114,7 +119,7 @@ def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
     """A bad value is refused at the plan, with a sentence about the accepted values."""
     rows = [line.split(" | ") for line in REFUSED.strip().splitlines()]
     cases = [(sentence, each) for sentence, inputs in rows for each in inputs.split(" ")]
-    assert len(cases) == 40
+    assert len(cases) == 44
     for number, (_, variable) in enumerate(cases):
         _call(variables, f"call{number}", variable)
     found = variables.initialised().reports("plan")

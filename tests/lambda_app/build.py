@@ -9,12 +9,14 @@ import pytest
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.event_parser import parse_event
-from poker_signal.core.model import Connect, ConnectionId, GameId, Row
+from poker_signal.core.later import text_of
+from poker_signal.core.model import Connect, ConnectionId, GameId, Later, Note, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.aws.events import Facts, connect_event, disconnect_event, message_event
 from poker_signal.emulator.aws.http import Request
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.later_queue import LaterQueue
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 from poker_signal.lambda_app.ticket_keys import TicketKeys
@@ -25,6 +27,9 @@ DOMAIN = "k3x9wq7p2a.execute-api.us-west-2.amazonaws.com"
 
 EVENTS = Path(__file__).parents[1] / "events"
 OK = {"statusCode": 200}
+
+ENDPOINT = f"https://{DOMAIN}/prod"
+"""The endpoint of @connections, of events without a setting."""
 
 HOST, ALICE, BOB = row("HOST", 0), row("Alice", 1), row("Bob", 2)
 
@@ -160,6 +165,22 @@ class ScriptedConnections(ManagementApi):
             raise failure
 
 
+class ScriptedQueue(LaterQueue):
+    """A queue that keeps the notes."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Later, str]] = []
+        """Each note with the endpoint of its connection."""
+        self.failure: BaseException | None = None
+        """The error that sending raises."""
+
+    def send(self, effect: Later, endpoint: str) -> None:
+        """Keep a note."""
+        if self.failure is not None:
+            raise self.failure
+        self.sent.append((effect, endpoint))
+
+
 class Container:
     """A container of the function, with its table and connections."""
 
@@ -169,6 +190,7 @@ class Container:
         rules: Rules = Rules(),  # noqa: B008
         management_endpoint: str | None = "https://management.example",
         ticket_keys: TicketKeys | None = None,
+        queue: LaterQueue | None = None,
     ) -> None:
         self.table = DictTable(*rows)
         self.connections = ScriptedConnections()
@@ -183,6 +205,7 @@ class Container:
             self._sleep,
             lambda: self.now_s,
             ticket_keys=ticket_keys,
+            queue=queue,
         )
 
     def __call__(self, event: Any) -> dict[str, Any]:
@@ -205,6 +228,37 @@ class Container:
         self.slept.append(seconds)
         self.pass_time(seconds)
         self.while_asleep()
+
+
+def sqs_record(body: str, message_id: str = "m-1") -> dict[str, Any]:
+    """Return a message of a queue, as Lambda's documentation shows it."""
+    return {
+        "messageId": message_id,
+        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(AT * 1000 - 3000),
+            "SenderId": "AIDAIENQZJOLO23YVJ4VO",
+            "ApproximateFirstReceiveTimestamp": str(AT * 1000),
+        },
+        "messageAttributes": {},
+        "md5OfBody": "e4e68fb7bd0e697a0ae8f1bb342846b3",
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-west-2:123456789012:poker-signaling-later",
+        "awsRegion": "us-west-2",
+    }
+
+
+def due_record(note: Note, message_id: str = "m-1") -> dict[str, Any]:
+    """Return a message with a note that is due, as the function sends it."""
+    body = {"endpoint": ENDPOINT, "note": json.loads(text_of(note))}
+    return sqs_record(json.dumps(body), message_id)
+
+
+def batch(*records: dict[str, Any]) -> Any:
+    """Return the event of a batch of SQS."""
+    return {"Records": [*records]}
 
 
 def logged(capsys: Capture) -> dict[str, Any]:

@@ -8,6 +8,7 @@ Calls are counted when botocore sends them, including retries; DynamoDB is moto'
 import contextlib
 import io
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,13 +18,16 @@ from unittest import mock
 from botocore.awsrequest import AWSResponse
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ConnectionId, Row
-from poker_signal.lambda_app.clients import management_client
+from poker_signal.core.later import LAST_STEP
+from poker_signal.core.model import ConnectionId, Lobby, Note, Row, Watch
+from poker_signal.lambda_app import handler
+from poker_signal.lambda_app.clients import management_client, sqs_client
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handler import SignalingHandler
+from poker_signal.lambda_app.later_queue import LaterQueue
 from poker_signal.lambda_app.management_api import ManagementApi
 from poker_signal.lambda_app.table import DynamoTable
-from tests.core.build import reserved, row, young
+from tests.core.build import AT, reserved, row, young
 from tests.lambda_app import TABLE
 from tests.lambda_app.build import (
     ALICE,
@@ -32,8 +36,10 @@ from tests.lambda_app.build import (
     HOST,
     JOIN,
     OFFER,
+    batch,
     connect,
     disconnect,
+    due_record,
     message,
     saved,
     with_session,
@@ -45,7 +51,10 @@ BEGIN, END = "<!-- calls -->", "<!-- /calls -->"
 
 DYNAMODB = frozenset({"GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"})
 
+SQS = frozenset({"SendMessage"})
+
 ENDPOINT = "https://calls.example/prod"
+QUEUE_URL = "https://sqs.us-west-2.amazonaws.com/123456789012/poker-signaling-later"
 
 NEWCOMER = row("Alice", 9)
 """A second Alice: the row that connected first owns the name."""
@@ -83,18 +92,23 @@ class Aws:
         self.management = management_client(ENDPOINT)
         self.table = DynamoTable(self.dynamodb, TABLE)
         self.while_asleep: Callable[[], None] = lambda: None
-        for client in (self.dynamodb, self.management):
+        self.sqs = sqs_client()
+        for client in (self.dynamodb, self.management, self.sqs):
             client.meta.events.register_first("before-send", self.before_send)
 
     def container(self, rules: Rules) -> SignalingHandler:
         """Return a cold container."""
         connections = ManagementApi(self.management)
+        queue = LaterQueue(QUEUE_URL)
+        # The client has been made: making one is no call.
+        queue._client = self.sqs
         return SignalingHandler(
             FunctionSettings(TABLE, rules, ENDPOINT),
             self.table,
             lambda _: connections,
             self._sleep,
             lambda: self.slept_s,
+            queue=queue,
         )
 
     def _sleep(self, seconds: float) -> None:
@@ -111,8 +125,15 @@ class Aws:
             return AWSResponse(request.url, 200, {}, Body(b'{"Items":[]}'))
         if service == "dynamodb":
             return None
+        if service == "sqs":
+            return AWSResponse(request.url, 200, {}, Body(b"{}"))
         is_gone = any(f"/{key}" in request.url for key in self.gone)
         return AWSResponse(request.url, 410 if is_gone else 200, {}, Body())
+
+
+def due(note: Note) -> Any:
+    """Return the event of a note that has come back."""
+    return batch(due_record(note))
 
 
 class Situation(NamedTuple):
@@ -147,6 +168,11 @@ AFTER_OFFER = (row("HOST", 0, reached=[ALICE]), ALICE)
 TO_HOST = '{"type":"player-connected","targetId":"HOST"}'
 TO_BOB = '{"type":"player-connected","targetId":"Bob"}'
 CANDIDATE_OF_HOST = message(HOST, CANDIDATE)
+AFTER_ANSWER = (row("HOST", 0, reached=[ALICE]), row("Alice", 1, reached=[HOST]))
+LATER, AUTO = Rules(later=True), Rules(later=True, auto_join=True)
+WATCH = Watch(ALICE.connection_id, HOST.connection_id, "null", None)
+LAST_LOOK = WATCH._replace(step=LAST_STEP)
+LOBBY = Lobby(HOST.connection_id)
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
@@ -239,6 +265,18 @@ SITUATIONS = (
     Situation("any message beyond the limit", BOTH, message(ALICE, JOIN), ALICE, rules=ONE_A_DAY),
     Situation("any message that cannot be read, or names no target", BOTH, message(ALICE, "?")),
     Situation("`ping`", BOTH, message(ALICE, PING)),
+    Situation("`$connect` of `HOST`, `later` on", (), connect(HOST), rules=LATER),
+    Situation("`join`, warm container, `later` on", BOTH, message(ALICE, JOIN), ALICE, rules=LATER),
+    Situation("`offer` or `answer`, `later` on", BOTH, message(HOST, OFFER), HOST, rules=LATER),
+    Situation("`$connect` of a player, `auto_join` on", (HOST,), connect(ALICE), rules=AUTO),
+    Situation("a look at a join: it has connected", AFTER_ANSWER, due(WATCH), rules=LATER),
+    Situation("… no offer yet, the join is delivered again", BOTH, due(WATCH), rules=LATER),
+    Situation("… an offer, no answer yet", AFTER_OFFER, due(WATCH), rules=LATER),
+    Situation("… the player is gone", (HOST,), due(WATCH), rules=LATER),
+    Situation("… the last one, the player hears `NO_ANSWER`", BOTH, due(LAST_LOOK), rules=LATER),
+    Situation("a keep-alive of a lobby", (HOST,), due(LOBBY), rules=LATER),
+    Situation("… the host's connection is gone", (HOST,), due(LOBBY), gone=(HOST,), rules=LATER),
+    Situation("… the host has no row", (), due(LOBBY), rules=LATER),
 )
 
 
@@ -281,7 +319,10 @@ def billed() -> dict[str, Billed]:
     """Return the calls and pauses of every situation by its name."""
     # botocore pauses before a second attempt, for real.
     no_pause = mock.patch("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
-    with moto_client() as client, no_pause:
+    # Notes come back at the time of the other events.
+    clock = SimpleNamespace(time_ns=lambda: AT * 10**9, perf_counter=time.perf_counter)
+    now = mock.patch.object(handler, "time", clock)
+    with moto_client() as client, no_pause, now:
         aws = Aws(client)
         try:
             return {situation.name: measure(aws, situation) for situation in SITUATIONS}
@@ -289,6 +330,7 @@ def billed() -> dict[str, Billed]:
             # The process caches this client, and another measurement registers its own hook.
             aws.management.meta.events.unregister("before-send", aws.before_send)
             aws.management.close()
+            aws.sqs.close()
 
 
 def measured() -> dict[str, list[str]]:
@@ -299,12 +341,14 @@ def measured() -> dict[str, list[str]]:
 def table_of(events: dict[str, Billed]) -> str:
     """Return the calls and pauses as a Markdown table."""
     lines = [
-        "| event | DynamoDB | `@connections` | sleep, s | calls in order |",
-        "|---|---|---|---|---|",
+        "| event | DynamoDB | `@connections` | SQS | sleep, s | calls in order |",
+        "|---|---|---|---|---|---|",
     ]
     for name, (called, slept_s) in events.items():
         dynamodb = sum(operation in DYNAMODB for operation in called)
-        numbers = f"{dynamodb} | {len(called) - dynamodb} | {slept_s:.1g}"
+        sqs = sum(operation in SQS for operation in called)
+        posts = len(called) - dynamodb - sqs
+        numbers = f"{dynamodb} | {posts} | {sqs} | {slept_s:.1g}"
         lines.append(f"| {name} | {numbers} | {_counted(called)} |")
     return "\n".join(lines)
 

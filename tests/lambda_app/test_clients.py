@@ -20,6 +20,7 @@ from poker_signal.lambda_app.clients import (
     READ_TIMEOUT_S,
     dynamodb_client,
     management_client,
+    sqs_client,
 )
 from poker_signal.lambda_app.environment import BadSetting
 from tests.bench.aws_stub import stub
@@ -144,6 +145,13 @@ def test_the_slowest_event_ends_before_api_gateway_and_lambda_give_up(
     # The same for an offer with an id, whose target is recorded and which is acknowledged.
     assert 2 * row_s + post_s + row_s + post_s < Settings().integration_timeout_s
     ticket_s = attempts(ssm) * attempt_s
+    # A join whose note is sent.
+    sqs = sqs_client()
+    note_s = attempts(sqs) * attempt_s
+    sqs.close()
+    assert 2 * row_s + post_s + note_s < 28
+    # A note that is due: the two rows, the game, the post, and the next note.
+    assert 3 * row_s + post_s + note_s < 28
     # A connect with the container's first ticket, a takeover: read, write, close, delete.
     assert ticket_s + 3 * row_s + post_s < 28
     # The same to a full game: read, probes, write.

@@ -15,14 +15,18 @@ EVERYTHING = {
     "ALLOWED_ORIGINS": "https://a.example, https://b.example",
     "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": "https://signal.example.com",
     "TICKET_SECRET_PARAMETER": "/poker/tickets",
+    "LATER_QUEUE_URL": "https://sqs.example/later",
+    "AUTO_JOIN": "1",
 }
 
 
 def test_every_variable_is_read() -> None:
     """All variables are read under the names that the deployment sets."""
     origins = frozenset({"https://a.example", "https://b.example"})
-    rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins)
-    expected = FunctionSettings("rows", rules, "https://signal.example.com", "/poker/tickets")
+    rules = Rules(Topology.STAR, 9, 1.5, 3, 1000, origins, later=True, auto_join=True)
+    expected = FunctionSettings(
+        "rows", rules, "https://signal.example.com", "/poker/tickets", "https://sqs.example/later"
+    )
     assert FunctionSettings.from_env(EVERYTHING) == expected
 
 
@@ -38,12 +42,16 @@ def test_a_table_is_all_that_is_required(environ: dict[str, str]) -> None:
     [
         Rules(),
         Rules(Topology.STAR, 0, 0.25, 1, 131_072, frozenset({"null", "https://a.example"})),
+        Rules(later=True, auto_join=True),
     ],
-    ids=["defaults", "everything"],
+    ids=["defaults", "everything", "later"],
 )
 def test_what_is_written_for_the_function_is_what_it_reads(rules: Rules) -> None:
     """The function reads the same rules that the emulator writes into its environment."""
     environ = {"TABLE_NAME": "rows", **environment_of(rules)}
+    if rules.later:
+        # The emulator has no queue of SQS; a deployment sets its URL.
+        environ["LATER_QUEUE_URL"] = "https://sqs.example/later"
     assert FunctionSettings.from_env(environ).rules == rules
 
 
@@ -55,6 +63,7 @@ NUMBERS = {
     "SEATS": ("not a whole number of at least 0", "-1 many 1.5 9999999999999999 ٩ 1_0"),
     "MESSAGE_BURST": ("not a whole number of at least 1", "0 -1 2.5 all"),
     "MAX_PAYLOAD_BYTES": ("not a whole number from 1 to 131072", "0 131073 64K"),
+    "AUTO_JOIN": ("not a whole number from 0 to 1", "2 -1 yes true"),
     "MESSAGE_RATE": ("not a number of at least 0", "-1 nan inf fast"),
 }
 

@@ -55,7 +55,7 @@ def assert_fails(
     line = logged(capsys)
     assert (line["level"], line["outcome"], line["Failures"]) == ("ERROR", "failed", 1)
     assert line["error"] == type(failure).__name__
-    assert "in __call__" in line["traceback"]
+    assert "in _decide" in line["traceback"]
     return line
 
 

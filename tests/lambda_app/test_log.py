@@ -15,6 +15,7 @@ from poker_signal.core.errors import HostNotFound
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.messages import TYPES, is_name
 from poker_signal.lambda_app import log
+from poker_signal.lambda_app.handshake import Handshake
 from tests.core.build import AT, row
 from tests.lambda_app.build import Container, connect, disconnect, message
 
@@ -101,7 +102,9 @@ def test_the_metrics_count_what_became_of_it(
 ) -> None:
     """Each outcome is counted in its metrics; all others are 0, which a rate needs."""
     found = line(outcome=outcome, **facts)
-    counted = {name: found[name] for name in log.METRICS if name != "Milliseconds"}
+    counted = {
+        name: found[name] for name in log.METRICS if name in found and name != "Milliseconds"
+    }
     assert counted == {**dict.fromkeys(counted, 0), **metrics}
 
 
@@ -113,7 +116,14 @@ def test_the_line_is_of_the_embedded_metric_format() -> None:
     assert directive["Namespace"] == "poker-signal"
     assert json.loads(json.dumps(directive["Dimensions"])) == [["function", "stage"]]
     assert all(isinstance(found[name], str) for name in log.DIMENSIONS)
-    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys()
+    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys() - {
+        "HandshakeMs"
+    }
+    # A metric without a value in the line must not be declared.
+    of_an_answer = line(handshake=Handshake("0123abcd", 1200))
+    (all_metrics,) = of_an_answer["_aws"]["CloudWatchMetrics"]
+    assert {metric["Name"] for metric in all_metrics["Metrics"]} == log.METRICS.keys()
+    assert of_an_answer["HandshakeMs"] == 1200
     for metric in directive["Metrics"]:
         assert isinstance(found[metric["Name"]], int | float)
         assert metric["Unit"] in {"Count", "Milliseconds"}

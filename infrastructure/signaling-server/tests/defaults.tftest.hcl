@@ -40,6 +40,13 @@ mock_provider "aws" {
       invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up/invocations"
     }
   }
+
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:us-west-2:123456789012:made-up"
+      url = "https://sqs.us-west-2.amazonaws.com/123456789012/made-up"
+    }
+  }
 }
 
 run "defaults_are_the_promised_ones" {
@@ -73,7 +80,9 @@ run "defaults_are_the_promised_ones" {
   assert {
     condition = aws_lambda_function.this.environment[0].variables == tomap({
       ALLOWED_ORIGINS                          = ""
+      AUTO_JOIN                                = "0"
       AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI = "https://a1b2c3d4e5.execute-api.us-west-2.amazonaws.com/prod"
+      LATER_QUEUE_URL                          = "https://sqs.us-west-2.amazonaws.com/123456789012/made-up"
       MAX_PAYLOAD_BYTES                        = "65536"
       MESSAGE_BURST                            = "2500"
       MESSAGE_RATE                             = "100"
@@ -112,5 +121,20 @@ run "defaults_are_the_promised_ones" {
   assert {
     condition     = aws_lambda_function.this.reserved_concurrent_executions == -1
     error_message = "The function reserves concurrency of the account."
+  }
+
+  assert {
+    condition     = aws_lambda_event_source_mapping.later[0].function_response_types == toset(["ReportBatchItemFailures"]) && one(aws_lambda_event_source_mapping.later[0].scaling_config).maximum_concurrency == 4
+    error_message = "The queue does not invoke the function as documented."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.later[0].visibility_timeout_seconds == 6 * aws_lambda_function.this.timeout
+    error_message = "A note may come back while the function still works on it."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.later_failed[0].message_retention_seconds == 86400
+    error_message = "Notes that failed, which hold names, are not deleted after a day."
   }
 }

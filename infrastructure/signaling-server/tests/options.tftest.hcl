@@ -46,6 +46,13 @@ mock_provider "aws" {
       invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up/invocations"
     }
   }
+
+  mock_resource "aws_sqs_queue" {
+    defaults = {
+      arn = "arn:aws:sqs:us-west-2:123456789012:made-up"
+      url = "https://sqs.us-west-2.amazonaws.com/123456789012/made-up"
+    }
+  }
 }
 
 run "limits_reach_the_function" {
@@ -97,6 +104,8 @@ run "everything_that_can_be_asked_for" {
           aws_dynamodb_table.this.name,
           aws_iam_role.lambda.name,
           aws_lambda_function.this.function_name,
+          aws_sqs_queue.later[0].name,
+          aws_sqs_queue.later_failed[0].name,
           trimprefix(aws_cloudwatch_log_group.lambda.name, "/aws/lambda/"),
           trimprefix(aws_cloudwatch_log_group.access[0].name, "/aws/apigateway/"),
         ],
@@ -160,6 +169,62 @@ run "tickets_are_asked_for" {
   }
 }
 
+run "a_join_can_be_delivered_in_a_players_name" {
+  command = plan
+
+  variables {
+    later = { auto_join = true, maximum_concurrency = 2 }
+  }
+
+  assert {
+    condition     = local.later_environment.AUTO_JOIN == "1"
+    error_message = "The function does not get auto_join."
+  }
+
+  assert {
+    condition     = one(aws_lambda_event_source_mapping.later[0].scaling_config).maximum_concurrency == 2
+    error_message = "The queue may start more executions than set."
+  }
+}
+
+run "nothing_of_the_queue_is_left_without_it" {
+  command = plan
+
+  variables {
+    later = { enabled = false }
+  }
+
+  assert {
+    condition     = length(aws_sqs_queue.later) + length(aws_sqs_queue.later_failed) + length(aws_lambda_event_source_mapping.later) == 0
+    error_message = "A queue, or its event source, is planned."
+  }
+
+  assert {
+    condition     = length(setintersection(keys(aws_lambda_function.this.environment[0].variables), ["AUTO_JOIN", "LATER_QUEUE_URL"])) == 0
+    error_message = "The function gets a variable of the queue."
+  }
+
+  assert {
+    condition     = !contains([for statement in data.aws_iam_policy_document.lambda.statement : statement.sid], "Later")
+    error_message = "The role may use a queue."
+  }
+
+  assert {
+    condition     = !contains(keys(aws_cloudwatch_metric_alarm.this), "later") && length(local.later_widgets) == 0
+    error_message = "An alarm or the dashboard watches a queue."
+  }
+}
+
+run "the_queue_cannot_use_up_reserved_concurrency" {
+  command = plan
+
+  variables {
+    throttling = { reserved_concurrency = 4 }
+  }
+
+  expect_failures = [aws_lambda_event_source_mapping.later]
+}
+
 run "the_url_is_the_custom_domain" {
   command = apply
 
@@ -217,6 +282,7 @@ run "bad_input_is_refused" {
     topology                = "ring"
     ticket_secret_parameter = "arn:aws:ssm:us-west-2:123456789012:parameter/tickets"
     limits                  = { seats = -1 }
+    later                   = { maximum_concurrency = 1 }
     log_retention_days      = 8
     throttling              = { rate_limit = 0 }
     custom_domain           = { name = "signal.example.com" }
@@ -230,6 +296,7 @@ run "bad_input_is_refused" {
     var.topology,
     var.ticket_secret_parameter,
     var.limits,
+    var.later,
     var.log_retention_days,
     var.throttling,
     var.custom_domain,

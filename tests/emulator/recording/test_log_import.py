@@ -8,9 +8,11 @@ import pytest
 from poker_signal.core.errors import TargetNotFound
 from poker_signal.core.invocation import Outcome
 from poker_signal.emulator.recording.log_import import entries_of, log_lines
+from poker_signal.lambda_app.handshake import Handshake
 from poker_signal.lambda_app.log import line_of
 
 ID = "OhDyxN6BIAMCJaA="
+PAIR = "0123abcd"
 
 
 def logged(route: str, outcome: Outcome | None, at_ms: int, **more: Any) -> dict[str, Any]:
@@ -25,7 +27,9 @@ LINES: list[dict[str, Any]] = [
     json.loads(json.dumps(line))
     for line in [
         logged("$connect", Outcome("connected"), 1000),
-        logged("$default", Outcome("delivered"), 2000, type_="join"),
+        logged(
+            "$default", Outcome("delivered"), 2000, type_="join", handshake=Handshake(PAIR, None)
+        ),
         logged("$default", Outcome("undelivered", TargetNotFound("Zoë")), 3000, type_="offer"),  # type: ignore[arg-type]
         logged("$default", None, 4000, error=ValueError("Zoë")),
         logged(
@@ -67,10 +71,12 @@ def test_an_invocation_is_what_came_and_what_became_of_it() -> None:
     assert entries_of(reversed(LINES)) == entries
     assert all(entry.items() >= WHOSE.items() for entry in entries)
     join, delivered = entries[3:5]
+    # One filter finds all messages between two connections.
+    assert [entry["n"] for entry in entries if entry.get("handshake") == PAIR] == [3, 4]
     assert (join["type"], join["route"], join["requestId"]) == ("join", "$default", "r2000")
     assert delivered == {
         "n": 4, "at": 2000, "kind": "return", **WHOSE, "requestId": "r2000", "of": "message",
-        "ms": 3.25, "outcome": "delivered",
+        "ms": 3.25, "outcome": "delivered", "handshake": PAIR,
     }  # fmt: skip
     assert (entries[6]["outcome"], entries[6]["code"]) == ("undelivered", "TARGET_NOT_FOUND")
     assert (entries[8]["failure"], entries[8]["error"]) == ("raised", "ValueError\nValueError")
