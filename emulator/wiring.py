@@ -98,8 +98,8 @@ def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
     def show(note: "Note", until_ms: int | None) -> None:
         connection = gateway.open_connections.get(note.connection_id)
         facts = None if connection is None else connection.facts
-        step = getattr(note, "step", None)
-        kind, step = ("lobby", getattr(note, "hop", 0)) if step is None else ("watch", step)
+        kind = "watch" if hasattr(note, "step") else "lobby"
+        step: int = getattr(note, "step", 0) or getattr(note, "hop", 0)
         if until_ms is None:
             trace.add(CameDue(clock.now_ms(), facts, kind, step))
         else:

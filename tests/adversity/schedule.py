@@ -63,7 +63,7 @@ class Task:
     had_note_fault: bool = False
     """True if only its own bookkeeping failed, which must not harm the message."""
     note: Note | None = None
-    """What is due."""
+    """The note that is due."""
     described: set[tuple[Connection, Connection]] = field(default_factory=set)
     """Pairs of sender and target of which an offer or answer was noted when it began."""
     delivers_again: bool = False

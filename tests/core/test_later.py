@@ -1,4 +1,4 @@
-"""What is due later: the watch over a join, and the lobby of a host."""
+"""Notes that are due later: the watch over a join, and the lobby of a host."""
 
 import json
 from typing import Any
@@ -287,7 +287,7 @@ def test_a_false_410_forgets_nobody_in_the_lobby() -> None:
 
 
 def test_a_watch_does_not_wait() -> None:
-    """What is due holds no invocation asleep, though the index lags."""
+    """A note that is due holds no invocation asleep, though the index lags."""
     room = Room([TABLET, ALICE]).lagging()
     effects = perform(Invocation(Due(WATCH, AT), room, WATCHED))
     assert [type(each) for each in effects] == [Post, Later]
