@@ -34,7 +34,9 @@ from poker_signal.core.room import Room
 # NO_ANSWER, unless descriptions went both ways.
 # Watch.step counts the Dues of a join. Watch.offered is the step at which an offer was first seen;
 # if no answer has come RETRY_STEPS later, the join is delivered once more: the offer or the answer
-# was lost, and the host's next offer mends both.
+# was lost, and the host's next offer mends both. An answer that comes after such a look is late:
+# the host gives up 5 s after a join, and does not say so. Then the join is delivered a last time; a
+# host that still holds the connection ignores it.
 # Who decides: only the rows, `reached` above all. Nothing is stored for a watch.
 
 STEP_S = 3
@@ -86,7 +88,8 @@ def is_settled(note: Watch, pair: Pair, at: int) -> bool:
     player, host = pair
     if player is None or player.left_at is not None or not player.is_live(at):
         return True
-    return host is not None and host.left_at is None and _has_both(player, host)
+    is_met = host is not None and host.left_at is None and _has_both(player, host)
+    return is_met and not _is_late(note)
 
 
 def due(event: Due, room: Room) -> list[Effect]:
@@ -115,7 +118,7 @@ def _watch(watch: Watch, room: Room, at: int) -> list[Effect]:
         # Reserved: the host reloads, and is expected back.
         host = None
     if host is not None and _has_both(player, host):
-        return []
+        return [_join_again(watch, player, host, at)] if _is_late(watch) else []
     if watch.step >= LAST_STEP:
         raise NoAnswer
     has_offer = host is not None and _has_one(player, host)
@@ -123,14 +126,21 @@ def _watch(watch: Watch, room: Room, at: int) -> list[Effect]:
     is_retry = has_offer and watch.step - offered == RETRY_STEPS
     effects: list[Effect] = []
     if host is not None and (is_retry or not has_offer):
-        join = Signal(
-            player.connection_id, at, messages.JOIN, HOST, watch.payload, None, MAY_NOT_WAIT
-        )
-        frame = messages.relayed_frame(join, player.player_id)
-        effects.append(Post(host.connection_id, frame, cause=join, target_id=HOST))
+        effects.append(_join_again(watch, player, host, at))
     host_id = watch.host if host is None else host.connection_id
     next_watch = watch._replace(step=watch.step + 1, offered=offered, host=host_id)
     return [*effects, Later(STEP_S, next_watch)]
+
+
+def _join_again(watch: Watch, player: Row, host: Row, at: int) -> Post:
+    join = Signal(player.connection_id, at, messages.JOIN, HOST, watch.payload, None, MAY_NOT_WAIT)
+    frame = messages.relayed_frame(join, player.player_id)
+    return Post(host.connection_id, frame, cause=join, target_id=HOST)
+
+
+def _is_late(watch: Watch) -> bool:
+    """Return whether an earlier look saw an offer without an answer; at the last look, False."""
+    return watch.offered > 0 and watch.step < LAST_STEP
 
 
 def _has_one(player: Row, host: Row) -> bool:

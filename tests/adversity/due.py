@@ -1,7 +1,8 @@
 """Properties of what is due later, written from docs/protocol.md, without the core.
 
 A join is delivered again every three seconds until the host's offer, once more six seconds after
-an offer without an answer, and ends after 18 s, in NO_ANSWER unless both descriptions arrived.
+an offer without an answer, a last time if the answer came after a look that missed it, and ends
+after 18 s, in NO_ANSWER unless both descriptions arrived.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -46,6 +47,8 @@ def check_frame(
         # If the newest HOST answers 410, the next one gets the join, as any message.
         return
     said = task.described & {(player, target), (target, player)}
+    if note.offered and _is_met(schedule, player, target):
+        return  # The answer is late.
     if len(said) == 2:
         raise Violation(f"{name} is delivered again after offer and answer")
     if said and (not note.offered or note.step - note.offered != LOOKS_AFTER_AN_OFFER):
@@ -103,7 +106,8 @@ def _check_delivered_again(schedule: "Schedule", task: "Task", host: Connection)
     ever = schedule.described.keys() & {(player, host), (host, player)}
     firm = task.described & {(player, host), (host, player)}
     is_retry = note.offered and note.step - note.offered == LOOKS_AFTER_AN_OFFER
-    if not ever or (len(ever) == len(firm) == 1 and is_retry):
+    is_late = note.offered and len(firm) == 2
+    if not ever or is_late or (len(ever) == len(firm) == 1 and is_retry):
         raise Violation(f"the join of {player.key} is not delivered again at look {note.step}")
 
 

@@ -92,6 +92,9 @@ class Explorer:
     def _client_action(self) -> None:
         self._left -= 1
         people = self.schedule.open()
+        if self.schedule.rules.later and self._random.random() < 0.3:
+            self._negotiate(people)
+            return
         choice = self._random.random()
         if not people or choice < 0.4:
             self._connect()
@@ -110,6 +113,23 @@ class Explorer:
             id_ = self._random.choice((None, "1"))
             target = self._random.choice(NAMES)
             self.schedule.say(sender, self._random.choice(TYPES), target, id_)
+
+    def _negotiate(self, people: list[Connection]) -> None:
+        """Let a player join; perhaps HOST offers, and perhaps the player answers."""
+        pairs = [
+            (host, player)
+            for host in people
+            for player in people
+            if (host.game, host.player) == (player.game, "HOST") != (host.game, player.player)
+        ]
+        if not pairs:
+            return
+        host, player = self._random.choice(pairs)
+        steps = [(player, "join", host), (host, "offer", player), (player, "answer", host)]
+        for sender, type_, target in steps[: self._random.choice((1, 2, 3, 3))]:
+            self.schedule.say(sender, type_, target.player)
+            if self._random.random() < 0.5:
+                self._settle()
 
     def _bring(self, planned: Planned) -> None:
         """Bring a note back; twice, if the host is a queue; or never."""

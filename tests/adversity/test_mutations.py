@@ -10,7 +10,7 @@ from unittest import mock
 
 import pytest
 
-from poker_signal.core import invocation, messages, room, routing
+from poker_signal.core import invocation, later, messages, room, routing
 from poker_signal.core.budgets import WaitBudget
 from poker_signal.core.errors import DuplicateName, Superseded
 from poker_signal.core.model import (
@@ -29,6 +29,7 @@ from poker_signal.core.model import (
     Save,
     Signal,
     Wait,
+    Watch,
 )
 from poker_signal.core.room import Room
 from poker_signal.emulator.functions import memory_table
@@ -278,6 +279,27 @@ def rows_never_expire() -> Iterator[None]:
         yield
 
 
+def joins_of_taken_names_are_watched() -> Any:
+    """Break the watch: it ends if another connection owns its player's name."""
+    real = later._watch
+
+    def watch(note: Watch, room: Room, at: int) -> list[Effect]:
+        player = room.row(note.connection_id, at)
+        for row in room:
+            if player is not None and row.player_id == player.player_id and row is not player:
+                room = room.without(row.connection_id)
+        return real(note, room, at)
+
+    return mock.patch.object(later, "_watch", watch)
+
+
+def _later(name: str, value: object) -> Mutation:
+    """Set a constant of the watch, or let one of its questions always have the same answer."""
+    if isinstance(value, bool):
+        return lambda: mock.patch.object(later, name, return_value=value)
+    return lambda: mock.patch.object(later, name, value)
+
+
 ANYWHERE: dict[str, Mutation] = {
     # Rule 2
     "rows_never_expire": rows_never_expire,
@@ -353,14 +375,34 @@ AT_ONCE: dict[str, Mutation] = {
 IN_PROCESS: dict[str, Mutation] = {"each_pair_waits_once": each_pair_waits_once}
 """For `core` only: two messages that wait at the same time are not in one container."""
 
+LATER: dict[str, Mutation] = {
+    "joins_of_taken_names_are_watched": joins_of_taken_names_are_watched,
+    "answers_do_not_end_a_watch": _later("_has_both", False),
+    "every_watch_ends_at_once": _later("_has_both", True),
+    "offers_do_not_stop_deliveries": _later("_has_one", False),
+    "joins_count_as_offers": _later("_has_one", True),
+    "lost_answers_are_looked_for_too_soon": _later("RETRY_STEPS", 1),
+    "lost_answers_are_never_looked_for": _later("RETRY_STEPS", 9),
+    "late_answers_end_a_watch": _later("_is_late", False),
+    "watches_end_too_soon": _later("LAST_STEP", 4),
+    "watches_end_too_late": _later("LAST_STEP", 7),
+    "candidates_end_a_watch": lambda: mock.patch.object(routing, "late", lambda target: target),
+    "hosts_without_a_row_wait_in_their_lobby": lambda: mock.patch.object(
+        later, "_lobby", return_value=[]
+    ),
+}
+"""The watch over a join, and the lobby: schedules with what is due later."""
+
 NOTICED_BY = {
     ("core", "candidates_of_old_pairs_wait"): 137,
     ("core", "one_410_deletes_a_row"): 52,
     ("core", "protected_hosts_refuse_even_when_dead"): 78,
+    ("lambda", "candidates_end_a_watch"): 252,
     ("lambda", "failed_notes_fail_messages"): 55,
     ("lambda", "given_up_candidates_are_not_noted"): 74,
     ("lambda", "joiners_of_a_taken_name_are_let_in"): 63,
     ("lambda", "lag_is_not_noticed"): 41,
+    ("lambda", "lost_answers_are_never_looked_for"): 363,
     ("lambda", "one_410_deletes_a_row"): 91,
     ("lambda", "protected_hosts_refuse_even_when_dead"): 48,
     ("lambda", "senders_without_a_row_are_not_closed"): 181,
@@ -371,17 +413,18 @@ After a change of the scheduler another one may notice it: then all are tried.
 """
 
 CASES = [("core", name) for name in ANYWHERE | IN_PROCESS]
+CASES += [("core", name) for name in LATER]
 if tiers.TIER != "quick":
-    CASES += [("lambda", name) for name in ANYWHERE | AT_ONCE]
+    CASES += [("lambda", name) for name in ANYWHERE | AT_ONCE | LATER]
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("host", "name"), CASES)
 def test_a_broken_rule_is_noticed(host: str, name: str) -> None:
     """A broken rule violates a property within 500 schedules, and is no error of the host."""
-    with (ANYWHERE | AT_ONCE | IN_PROCESS)[name]():
+    with (ANYWHERE | AT_ONCE | IN_PROCESS | LATER)[name]():
         likely = NOTICED_BY.get((host, name), 0)
-        failure = first_failure((likely, *range(SCHEDULES)), host)
+        failure = first_failure((likely, *range(SCHEDULES)), host, name in LATER)
     assert failure is not None, f"no property was violated in {SCHEDULES} schedules"
     number, story = failure
     first = story.splitlines()[0]

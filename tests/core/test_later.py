@@ -146,6 +146,18 @@ def test_an_offer_without_an_answer_gets_one_more_join() -> None:
         looked(note, *rows)
 
 
+def test_a_late_answer_gets_a_last_join() -> None:
+    """Its host may have given up before it came, and would make another offer."""
+    rows = reaching(TABLET, ALICE), reaching(ALICE, TABLET)
+    late_note = WATCH._replace(step=3, offered=1)
+    assert posts(looked(late_note, *rows)) == [join_to(TABLET)]
+    assert len(looked(late_note, *rows)) == 1
+    assert not is_settled(late_note, Pair(*reversed(rows)), AT)
+    last = late_note._replace(step=LAST_STEP)
+    assert looked(last, *rows) == []
+    assert is_settled(last, Pair(*reversed(rows)), AT)
+
+
 def test_a_candidate_without_its_description_ends_no_watch() -> None:
     """An answer that is lost is missed, although the candidates after it arrived."""
     alice = ALICE._replace(reached=frozenset([late(TABLET.connection_id)]))

@@ -19,6 +19,7 @@ left of before.
 """
 
 import asyncio
+import contextlib
 import json
 import random
 from collections.abc import AsyncGenerator
@@ -108,11 +109,12 @@ class Client:
         raise NotImplementedError
 
     async def _listen(self, socket: ClientConnection) -> None:
-        async for text in socket:
-            frame = json.loads(text)
-            self.heard.append(frame.get("type"))
-            await self.received(frame.get("type"), frame.get("senderId"), frame.get("payload"))
-            self.news.set()
+        with contextlib.suppress(ConnectionClosed):
+            async for text in socket:
+                frame = json.loads(text)
+                self.heard.append(frame.get("type"))
+                await self.received(frame.get("type"), frame.get("senderId"), frame.get("payload"))
+                self.news.set()
         if socket is self._socket:
             self.close_code = socket.close_code
             self.news.set()

@@ -125,6 +125,8 @@ class Row(NamedTuple):
     auto_join: bool = False
     without: tuple[str, ...] = (SILENT,)
     """Outcomes that players may have with ``later`` off."""
+    within: tuple[str, ...] = (OPEN,)
+    """The same with ``later`` on."""
 
 
 ROWS = {
@@ -135,11 +137,19 @@ ROWS = {
     "crash, again after 8 s": Row(partial(crash_and_join, after_s=8), without=(SILENT, OPEN)),
     "crash, again after 11 s": Row(partial(crash_and_join, after_s=11), without=(OPEN,)),
     "crash, again after 14 s": Row(partial(crash_and_join, after_s=14), without=(SILENT, OPEN)),
+    # The host drops the new connection of the name when the old one says `failed`, in this time.
+    # Offer and answer have been delivered by then, so no server can tell (one in 25).
+    "crash, again after 14.5 s": Row(
+        partial(crash_and_join, after_s=14.5), without=(SILENT, OPEN), within=(SILENT, OPEN)
+    ),
     "leave, again after 1 s": Row(leave_and_join, without=(OPEN,)),
     "host crashes, new player": Row(new_host, without=(OPEN,)),
     "join lost, auto_join": Row(join, ("drop:join#1",), auto_join=True),
     "offer lost": Row(join, ("drop:offer#1",)),
     "answer lost": Row(join, ("drop:answer#1",)),
+    "answer 6 s late": Row(join, ("delay:answer#1=6s",)),
+    # No frame of the player ever comes: only auto_join can mend that.
+    "join lost": Row(join, ("drop:join#1",), within=(SILENT,)),
     "$connect 1.3 s, auto_join": Row(join, ("delay:$connect=1.3s",), auto_join=True),
     "host idle for 119 min": Row(idle_host, without=("HOST_NOT_FOUND",)),
     "six at once": Row(
@@ -171,7 +181,8 @@ def test_every_player_ends_in_a_channel(
         for number in range(GAMES):
             outcomes.update(run(game_of(handler, row, number, later)))
         figures.append(f"{outcomes[OPEN]:>3} of {outcomes.total()}")
-        allowed = {OPEN} if later else {*row.without}
-        print(handler, name, later, dict(outcomes))
+        allowed = {*(row.within if later else row.without)}
         assert outcomes.keys() <= allowed, outcomes
+        if later and OPEN in allowed:
+            assert outcomes[OPEN] >= 0.85 * outcomes.total()
     record_property("field", f"{name:<26} {handler:<7} off {figures[0]}, on {figures[1]}")
