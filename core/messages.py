@@ -176,7 +176,7 @@ def check_payload(signal: Signal, max_bytes: int) -> None:
         raise InvalidMessage(f"its “payload” is longer than {max_bytes} bytes")
 
 
-class Report(NamedTuple):
+class ReportedState(NamedTuple):
     """The payload of a ``report``, as far as it is valid."""
 
     state: str
@@ -184,7 +184,7 @@ class Report(NamedTuple):
     """Milliseconds that connecting took. None: not told."""
 
 
-def report_of(payload: str) -> Report:
+def report_of(payload: str) -> ReportedState:
     """Return the valid members of a report's payload.
 
     Raises:
@@ -200,7 +200,7 @@ def report_of(payload: str) -> Report:
         raise InvalidMessage(f"“state” in the payload of a report must be one of {states}")
     ms = value.get("ms")
     is_valid = isinstance(ms, int | float) and not isinstance(ms, bool) and 0 <= ms < 3_600_000
-    return Report(state, float(ms) if is_valid else None)
+    return ReportedState(state, float(ms) if is_valid else None)
 
 
 def relayed_frame(signal: Signal, sender_id: PlayerId) -> str:
