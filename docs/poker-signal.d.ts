@@ -17,7 +17,7 @@ export type Id = string;
 export type Directive = "offer" | "answer" | "ice-candidate" | "player-connected";
 
 /** Codes of an error frame. */
-export type ErrorCode = "INVALID_MESSAGE" | "UNKNOWN_TYPE" | "HOST_NOT_FOUND" | "DUPLICATE_NAME" | "INVALID_JOIN" | "NOT_ALLOWED" | "NOT_CONNECTED" | "RATE_LIMITED";
+export type ErrorCode = "INVALID_MESSAGE" | "UNKNOWN_TYPE" | "HOST_NOT_FOUND" | "DUPLICATE_NAME" | "INVALID_JOIN" | "NOT_ALLOWED" | "NOT_CONNECTED" | "RATE_LIMITED" | "NO_ANSWER";
 
 /** Codes of an undelivered frame. */
 export type UndeliveredCode = "TARGET_NOT_FOUND" | "DUPLICATE_NAME" | "NOT_CONNECTED" | "RATE_LIMITED";

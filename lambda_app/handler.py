@@ -55,7 +55,7 @@ from poker_signal.lambda_app import log
 from poker_signal.lambda_app.clients import dynamodb_client, management_client, ssm_client
 from poker_signal.lambda_app.environment import FunctionSettings
 from poker_signal.lambda_app.handshake import Handshake, handshake_of
-from poker_signal.lambda_app.later_queue import LaterQueue, Record, is_batch, records_of
+from poker_signal.lambda_app.later_queue import LaterQueue, QueueRecord, is_batch, records_of
 from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
@@ -165,7 +165,7 @@ class SignalingHandler:
             return {"batchItemFailures": [{"itemIdentifier": id_} for id_ in failed]}
         return self._decide(event)
 
-    def _take_due(self, record: Record, batch: Mapping[str, Any]) -> bool:
+    def _take_due(self, record: QueueRecord, batch: Mapping[str, Any]) -> bool:
         """Decide a note that is due; return False to get it once more."""
         if record.note is None:
             return True
@@ -176,7 +176,7 @@ class SignalingHandler:
             return False
         return True
 
-    def _decide(self, event: Mapping[str, Any], record: Record | None = None) -> Response:
+    def _decide(self, event: Mapping[str, Any], record: QueueRecord | None = None) -> Response:
         started = time.perf_counter()
         effects: Counter[str] = Counter()
         unreadable = 0
@@ -411,7 +411,7 @@ class SignalingHandler:
             self._games.clear()
         self._games[connection_id] = game_id
 
-    def _endpoint_of(self, event: Mapping[str, Any], record: Record | None) -> str:
+    def _endpoint_of(self, event: Mapping[str, Any], record: QueueRecord | None) -> str:
         """Return the endpoint of ``@connections``."""
         if self._settings.management_endpoint is not None:
             return self._settings.management_endpoint

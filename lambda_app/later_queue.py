@@ -14,7 +14,7 @@ MAX_DELAY_S = 900
 """Longest ``DelaySeconds`` of SQS."""
 
 
-class Record(NamedTuple):
+class QueueRecord(NamedTuple):
     """A message of the queue."""
 
     id: str
@@ -61,7 +61,7 @@ def is_batch(event: Mapping[str, Any]) -> bool:
     )
 
 
-def records_of(event: Mapping[str, Any]) -> Iterator[Record]:
+def records_of(event: Mapping[str, Any]) -> Iterator[QueueRecord]:
     """Yield the messages of a batch."""
     for each in event["Records"]:
         try:
@@ -71,4 +71,4 @@ def records_of(event: Mapping[str, Any]) -> Iterator[Record]:
             note, endpoint = None, None
         if not isinstance(endpoint, str):
             note, endpoint = None, ""
-        yield Record(str(each.get("messageId")), note, endpoint)
+        yield QueueRecord(str(each.get("messageId")), note, endpoint)
