@@ -460,6 +460,19 @@ def test_a_full_reached_keeps_those_that_are_still_there(
         assert reach.kept <= {member.connection_id for member in others[:present]}
 
 
+def test_a_full_reached_keeps_late_candidates_too() -> None:
+    """Their mark names a connection that is still there."""
+    others = [row(f"Player {number}", 3) for number in range(MAX_REACHED)]
+    marks = frozenset(late(each.connection_id) for each in others)
+    alice = row("Alice", 1)._replace(reached=marks)
+    told = signal(alice, "offer", "Bob")
+    (reach,) = route(
+        Delivered(told, BOB.connection_id, BOB.player_id), Room([alice, BOB, *others[:9]])
+    )
+    assert isinstance(reach, Reach)
+    assert reach.kept == {late(each.connection_id) for each in others[:9]}
+
+
 def test_a_delivery_whose_sender_has_left_is_noted_as_any_other() -> None:
     """The host finds no row to note it in."""
     told = signal(ALICE, "offer", "Bob")

@@ -38,6 +38,8 @@ CANDIDATES = 2
 """Candidates that each peer sends."""
 
 CONNECTED = "connected"
+DISCARDED = "connected, but candidates came before their offer and were discarded"
+"""Behind a NAT these may have been the ones that work."""
 TOO_LATE = "the socket was not open after a second"
 GAVE_UP = "the host gave up"
 
@@ -209,6 +211,8 @@ class Player(Client):
         """True if the socket was not open at the time of the join: then it never joins."""
         self.open_at_s: float | None = None
         """Time of the loop at which a channel opened first."""
+        self.discarded = 0
+        """Number of candidates that came before the first offer."""
         self._early: list[Any] = []
         self._joining: asyncio.Task[None] | None = None
 
@@ -255,6 +259,7 @@ class Player(Client):
             await self.close()
         elif type_ == "offer":
             if self.peer is None:
+                self.discarded += len(self._early)
                 self._early.clear()
                 news = self.news.set
                 self.peer = PeerConnection(self._opened, news, news, news, self._chance)
@@ -329,5 +334,5 @@ def _verdict(host: Host, player: Player) -> str | None:
     if player.is_too_late:
         return TOO_LATE
     if player.peer is not None and player.peer.is_open:
-        return CONNECTED
+        return DISCARDED if player.discarded else CONNECTED
     return GAVE_UP if player.name in host.given_up else None

@@ -269,7 +269,7 @@ async def test_w18_times_are_utc_and_who_has_no_row_is_told(
     """A row expires two hours after the connect, in any time zone, and its owner is told."""
     monkeypatch.setenv("TZ", "Pacific/Kiritimati")
     clock = VirtualClock()
-    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400}
+    day = {"max_duration_s": 86_400, "idle_timeout_s": 86_400, "later": False}
     async with serve(clock=clock, **day) as weather, peer(weather, "HOST") as host:
         clock.advance(7199)
         async with peer(weather, "Alice") as alice:
