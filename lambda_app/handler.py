@@ -25,6 +25,7 @@ from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.later import Pair, is_settled
+from poker_signal.core.messages import ReportedState, report_of
 from poker_signal.core.model import (
     HOST,
     Close,
@@ -224,6 +225,7 @@ class SignalingHandler:
                     at_ms=time.time_ns() // 1_000_000,
                     stage=_stage_of(endpoint) if record is not None else None,
                     handshake=handshake,
+                    report=_report_in(signal, outcome),
                     error=failure,
                 )
             )
@@ -425,6 +427,13 @@ def _stage_of(endpoint: str) -> str | None:
     """Return the stage of an endpoint, the last part of its path; None: it has no path."""
     _, slash, stage = endpoint.partition("://")[2].rpartition("/")
     return stage if slash else None
+
+
+def _report_in(signal: Signal | None, outcome: Outcome | None) -> ReportedState | None:
+    """Return the report that a message was; None: it was another message, or was refused."""
+    if signal is None or outcome is None or outcome.name != "reported":
+        return None
+    return report_of(signal.payload)
 
 
 def _time_of(event: GatewayEvent) -> int:

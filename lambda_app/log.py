@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, TextIO
 
 from poker_signal.core.invocation import Outcome
-from poker_signal.core.messages import TYPES
+from poker_signal.core.messages import TYPES, ReportedState
 from poker_signal.core.model import Note
 from poker_signal.lambda_app.handshake import Handshake
 
@@ -32,8 +32,11 @@ METRICS = {
     "Failures": "Count",
     "Milliseconds": "Milliseconds",
     "HandshakeMs": "Milliseconds",
+    "Connected": "Count",
+    "Failed": "Count",
+    "ConnectMs": "Milliseconds",
 }
-"""``HandshakeMs`` is only in the line of an answer that ends a handshake, the others in each."""
+"""The last four are only in lines of an answer that ends a handshake, or of a report."""
 
 
 def line_of(
@@ -48,6 +51,7 @@ def line_of(
     at_ms: int,
     stage: str | None = None,
     handshake: Handshake | None = None,
+    report: ReportedState | None = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     """Return the log line of an invocation.
@@ -55,7 +59,7 @@ def line_of(
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
     own text and is logged as ``other``. ``note``: what was due, and ``stage`` that of its
     connection, which the event does not have. ``handshake``: that of the message that was relayed.
-    ``error`` is an unexpected exception.
+    ``report``: a client's word about its connection. ``error`` is an unexpected exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -80,6 +84,7 @@ def line_of(
         "Failures": int(error is not None),
         "Milliseconds": round(ms, 3),
         "HandshakeMs": handshake.ms if handshake is not None else None,
+        **_of_report(report),
         "_aws": {
             "Timestamp": at_ms,
             "CloudWatchMetrics": [
@@ -101,6 +106,17 @@ def line_of(
         {"Name": name, "Unit": unit} for name, unit in METRICS.items() if name in line
     ]
     return line
+
+
+def _of_report(report: ReportedState | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    return {
+        "state": report.state,
+        "Connected": 1 if report.state == "connected" else None,
+        "Failed": 1 if report.state == "failed" else None,
+        "ConnectMs": report.ms if report.state == "connected" else None,
+    }
 
 
 def write(line: Mapping[str, Any], stream: TextIO | None = None) -> None:

@@ -108,6 +108,29 @@ def test_the_metrics_count_what_became_of_it(
     assert counted == {**dict.fromkeys(counted, 0), **metrics}
 
 
+@pytest.mark.parametrize(
+    ("payload", "found"),
+    [
+        (
+            '{"state":"connected","ms":412}',
+            {"state": "connected", "Connected": 1, "ConnectMs": 412},
+        ),
+        ('{"state":"failed","ms":9}', {"state": "failed", "Failed": 1}),
+        ('{"state":"closed","error":"Zoë"}', {"state": "closed"}),
+        ('{"state":"Zoë"}', {}),
+    ],
+)
+def test_a_report_has_its_state_and_its_metrics(payload: str, found: dict[str, Any]) -> None:
+    """Only the known states and a duration are logged, nothing else of the payload."""
+    container = Container(row("Alice"))
+    body = f'{{"type":"report","targetId":"HOST","payload":{payload}}}'
+    told = json.loads(written(container, message(row("Alice"), body)))
+    names = ("state", "Connected", "Failed", "ConnectMs")
+    assert {name: told[name] for name in names if name in told} == found
+    metrics = told["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+    assert {each["Name"] for each in metrics} <= told.keys()
+
+
 def test_the_line_is_of_the_embedded_metric_format() -> None:
     """Every declared metric and dimension is a member of the line, with the right type."""
     found = line()
@@ -116,13 +139,14 @@ def test_the_line_is_of_the_embedded_metric_format() -> None:
     assert directive["Namespace"] == "poker-signal"
     assert json.loads(json.dumps(directive["Dimensions"])) == [["function", "stage"]]
     assert all(isinstance(found[name], str) for name in log.DIMENSIONS)
-    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys() - {
-        "HandshakeMs"
-    }
+    sometimes = {"HandshakeMs", "Connected", "Failed", "ConnectMs"}
+    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys() - sometimes
     # A metric without a value in the line must not be declared.
     of_an_answer = line(handshake=Handshake("0123abcd", 1200))
     (all_metrics,) = of_an_answer["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in all_metrics["Metrics"]} == log.METRICS.keys()
+    assert {metric["Name"] for metric in all_metrics["Metrics"]} == (
+        log.METRICS.keys() - sometimes | {"HandshakeMs"}
+    )
     assert of_an_answer["HandshakeMs"] == 1200
     for metric in directive["Metrics"]:
         assert isinstance(found[metric["Name"]], int | float)
