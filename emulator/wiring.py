@@ -101,9 +101,9 @@ def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
         kind = "watch" if hasattr(note, "step") else "lobby"
         step: int = getattr(note, "step", 0) or getattr(note, "hop", 0)
         if until_ms is None:
-            trace.add(CameDue(clock.now_ms(), facts, kind, step))
+            trace.add(CameDue(clock.now_ms(), facts, note.connection_id, kind, step))
         else:
-            trace.add(Planned(clock.now_ms(), facts, kind, step, until_ms))
+            trace.add(Planned(clock.now_ms(), facts, note.connection_id, kind, step, until_ms))
 
     for route in api.routes.values():
         if hasattr(route.integration, "show"):

@@ -65,7 +65,7 @@ def _finite(value: Any) -> Any:
 
 
 def _whose(entry: Entry) -> dict[str, str]:
-    if isinstance(entry, Posted | Managed) and entry.facts is None:
+    if isinstance(entry, Posted | Managed | Planned | CameDue) and entry.facts is None:
         return {"connectionId": entry.connection_id} if entry.connection_id else {}
     if isinstance(entry, Probed):
         own = {} if entry.facts is None else {"connectionId": entry.facts.connection_id}

@@ -144,6 +144,7 @@ class Planned(NamedTuple):
     at_ms: int
     facts: Facts | None
     """The connection that the note is about; None: it is not open."""
+    connection_id: str
     note: str
     """``watch`` or ``lobby``."""
     step: int
@@ -157,6 +158,7 @@ class CameDue(NamedTuple):
 
     at_ms: int
     facts: Facts | None
+    connection_id: str
     note: str
     step: int
 

@@ -103,7 +103,7 @@ def record_of(entry: Kept) -> Record | None:
             return Record(at_ms, "management", outcome, game, "", whom, f"@{method}", size)
         case Fault():
             return _struck(entry)
-        case CameDue(at_ms, facts, note, step):
+        case CameDue(at_ms, facts, _, note, step):
             game, who = _names(facts) if facts else ("", "")
             return Record(at_ms, "due", _DUE[note].format(step), game, who, type=note)
         case Probed():

@@ -470,7 +470,7 @@ def test_a_full_reached_keeps_late_candidates_too() -> None:
         Delivered(told, BOB.connection_id, BOB.player_id), Room([alice, BOB, *others[:9]])
     )
     assert isinstance(reach, Reach)
-    assert reach.kept == {late(each.connection_id) for each in others[:9]}
+    assert reach.kept == frozenset(late(each.connection_id) for each in others[:9])
 
 
 def test_a_delivery_whose_sender_has_left_is_noted_as_any_other() -> None:

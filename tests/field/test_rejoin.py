@@ -19,7 +19,7 @@ from tests.field.virtual import Stage, serving
 from tests.support import tiers
 from tests.support.virtual_time import run
 
-GAMES = tiers.FIELD_GAMES
+GAMES = tiers.REJOINS
 
 NAME = "Zoë Ω 🂡"
 WATCHED_S = 18

@@ -12,8 +12,8 @@ from tests.inspector.inspected import Inspected, inspect
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def emulator() -> AsyncGenerator[Emulator, None]:
-    """Yield an emulator for each test."""
-    async with Emulator(Settings(port=0)) as started:
+    """Yield an emulator for each test, without rows of what is due later."""
+    async with Emulator(Settings(port=0, later=False)) as started:
         yield started
 
 

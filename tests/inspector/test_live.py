@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from urllib.error import HTTPError
 from urllib.parse import quote
 from urllib.request import Request, urlopen
@@ -22,6 +23,9 @@ from tests.end_to_end.browser import serving_pages
 from tests.handshakes.scenes import Scene, candidate, sdp
 from tests.inspector.inspected import Inspected, assert_accessible, inspect
 from tests.support.client import hear, peer, settle, tell
+
+QUIET = Settings(port=0, later=False)
+"""Without rows of notes that are due later."""
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -255,7 +259,7 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
 ) -> None:
     """After a restart the page shows the new run's entries; while paused, only on resume."""
     async with AsyncExitStack() as first:
-        emulator = await first.enter_async_context(Emulator(Settings(port=0)))
+        emulator = await first.enter_async_context(Emulator(QUIET))
         port = emulator.port
         async with inspect(browser, emulator.inspector_url) as inspected:
             page, status = inspected.page, inspected.page.locator("#status")
@@ -267,7 +271,8 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
             await first.aclose()
             await expect(status).to_have_attribute("data-state", "gone")
             await expect(page.locator("#announcer")).to_contain_text("does not answer")
-            async with Emulator(Settings(port=port)) as emulator, peer(emulator, "HOST", "NEW"):
+            quiet = replace(QUIET, port=port)
+            async with Emulator(quiet) as emulator, peer(emulator, "HOST", "NEW"):
                 if is_paused:
                     await expect(page.locator("#notice")).to_contain_text("until you resume")
                     await expect(status).to_have_attribute("data-state", "paused")
@@ -289,7 +294,7 @@ async def test_it_says_when_the_emulator_goes_away_and_resumes(
             await expect(page.locator("#empty")).to_contain_text("Waiting for the emulator")
             await page.get_by_role("link", name="Save").click()
             await expect(page.locator("#notice")).to_contain_text("The emulator does not answer")
-            async with Emulator(Settings(port=port)):
+            async with Emulator(replace(QUIET, port=port)):
                 await expect(status).to_have_attribute("data-state", "live")
                 await expect(page.locator("#empty")).to_contain_text("Connect a client to")
 

@@ -145,7 +145,8 @@ async def idle_timeout(weather: Weather, clock: VirtualClock, awake: ClientConne
 async def test_the_other_side_of_a_silent_peer_is_told(handler: str) -> None:
     """After a silent peer's idle time-out, its sender gets ``undelivered`` and its name is free."""
     clock = VirtualClock()
-    async with serving(handler, clock=clock) as weather, proxy_to(weather.url) as (proxy, url):
+    quiet = serving(handler, clock=clock, later=False)
+    async with quiet as weather, proxy_to(weather.url) as (proxy, url):
         async with (
             peer(weather.url, "HOST") as host,
             lost(url, "Alice"),

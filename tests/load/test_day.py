@@ -81,7 +81,7 @@ class World(NamedTuple):
 @asynccontextmanager
 async def world() -> AsyncGenerator[World, None]:
     """Serve the core, with a fault that drops every ``$disconnect`` of a passer-by."""
-    clock, settings = CountingClock(), Settings(port=0)
+    clock, settings = CountingClock(), Settings(port=0, later=False)
     faults = Faults(["miss-disconnect:Passer-by"])
     gateway = make_gateway(settings, clock, Trace(), faults)
     gateway.api = signaling_api(settings, gateway.connections, faults)

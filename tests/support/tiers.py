@@ -41,6 +41,9 @@ FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
 
+REJOINS: Final = _size(3, 10, 100)
+"""Games in each cell of crashes and losses that tests/field plays."""
+
 RELOADS: Final = _size(10, 30, 200)
 """Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
 
