@@ -38,6 +38,9 @@ METRICS = {
 }
 """The last four are only in lines of an answer that ends a handshake, or of a report."""
 
+OF_REPORTS = frozenset({"Connected", "Failed", "ConnectMs"})
+"""Metrics that cost nothing while no client sends reports."""
+
 
 def line_of(
     event: Mapping[str, Any],

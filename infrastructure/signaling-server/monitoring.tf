@@ -148,6 +148,15 @@ locals {
       ]
     },
     {
+      title = "Connections, as clients report them"
+      stat  = "Sum"
+      metrics = [
+        concat([local.namespace, "Connected"], local.series),
+        concat([local.namespace, "Failed"], local.series),
+        concat([local.namespace, "ConnectMs"], local.series, [{ stat = "p95", label = "ms, p95" }]),
+      ]
+    },
+    {
       title = "Errors, which should be zero"
       stat  = "Sum"
       metrics = [

@@ -193,6 +193,8 @@ async def test_a_row_of_one_player_is_a_pin_on_its_lane(inspected: Inspected) ->
     for who in (HOST, "Alice"):
         scene.add("fault", who, fault=f"ghost:{who}=a-rather-long-time", detail="")
     await inspected.open_recording(scene)
+    # Verdicts draw the rows once more.
+    await expect(inspected.card("Alice → HOST")).to_be_visible()
     for who in (HOST, "Alice"):
         row = inspected.page.get_by_role("option", name=f"a-rather-long-time at {who}")
         lane = await inspected.page.locator(f'.lane[title="{who}"]').bounding_box()
