@@ -83,29 +83,3 @@ const CLOSES = {
 
 /** Meaning of a close code; empty if unknown. */
 export const closeMeaning = (code) => CLOSES[code] ?? "";
-
-/** A peer's name in quotes; a long name is cut, so that the rest of the sentence stays visible. */
-export function quoted(name) {
-  const text = String(name);
-  return text.length > 40 ? `“${text.slice(0, 39)}…”` : text === "HOST" ? text : `“${text}”`;
-}
-
-/** Return true if one name or code is probably a misspelling of the other. */
-export function isSimilar(one, other) {
-  if (one === other) return false;
-  const fold = (text) =>
-    text.trim().toUpperCase().replace(/O/g, "0").replace(/[IL]/g, "1").replace(/\s+/g, " ");
-  const [a, b] = [fold(one), fold(other)];
-  if (a === b) return true;
-  return Math.min(a.length, b.length) >= 3 && isOneEditApart(a, b);
-}
-
-function isOneEditApart(a, b) {
-  const [short, long] = a.length <= b.length ? [a, b] : [b, a];
-  if (long.length - short.length > 1) return false;
-  let i = 0;
-  while (i < short.length && short[i] === long[i]) i += 1;
-  if (short.length < long.length) return short.slice(i) === long.slice(i + 1);
-  const swapped = short[i] === long[i + 1] && short[i + 1] === long[i];
-  return short.slice(i + 1) === long.slice(i + 1) || (swapped && short.slice(i + 2) === long.slice(i + 2));
-}
