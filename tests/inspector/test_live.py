@@ -384,3 +384,19 @@ async def test_faults_of_others_are_seen(
     emulator.faults.remove("drop:answer")
     await expect(panel.get_by_role("list")).to_have_text("None.", timeout=PATIENCE_MS)
     await expect(panel.get_by_role("alert")).to_contain_text("nonsense")
+
+
+async def test_a_page_that_was_hidden_shows_what_has_become_of_it(
+    inspected: Inspected, host: ClientConnection, alice: ClientConnection
+) -> None:
+    """A verdict that changes with time is asked for again when the page is visible again."""
+    hide = "is => Object.defineProperty(document, 'hidden', { value: is, configurable: true })"
+    await inspected.page.evaluate(hide, True)
+    await relay(alice, host, "join", "HOST", {"playerName": "Alice"})
+    card = inspected.card("Alice → HOST")
+    await expect(card.locator(".code")).to_have_text("WAITING")
+    asked = inspected.page.expect_response(lambda answer: "api/handshakes" in answer.url)
+    async with asked:
+        await inspected.page.evaluate(hide, False)
+        await inspected.page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    await expect(card.locator(".code")).to_have_text("NO_OFFER", timeout=10_000)

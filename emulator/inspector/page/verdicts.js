@@ -23,6 +23,8 @@ export class Verdicts {
     this._attempts = new Map();
     this._sending = null;
     this.client = "";
+    // A hidden page does not ask once a second: what it missed comes when it is looked at again.
+    document.addEventListener("visibilitychange", () => document.hidden || !this._source || this.soon());
   }
 
   /** Follow the running emulator, from its next answer on. */
