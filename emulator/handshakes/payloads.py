@@ -43,6 +43,10 @@ _SEND_CANDIDATE = "Send event.candidate of onicecandidate as the payload, as it 
 _TWICE = "JSON.stringify was called twice: on the payload, and again on the message."
 
 
+MAX_LEVELS = 4
+"""Levels of a payload that are searched: a peer may nest a thousand."""
+
+
 def read_payload(type_: str, payload: Any) -> Payload:
     """Return the parts of the payload of an offer, answer or candidate."""
     if type_ in {"offer", "answer"}:
@@ -59,9 +63,13 @@ def _description(type_: Literal["offer", "answer"] | str, payload: Any) -> Paylo
     return Payload(parse_sdp(text), problem=problem or _problem_of_sdp(text))
 
 
-def _sdp_in(type_: str, payload: Any) -> tuple[str | None, Problem | None]:
+def _sdp_in(
+    type_: str, payload: Any, levels: int = MAX_LEVELS
+) -> tuple[str | None, Problem | None]:
+    if levels == 0:
+        return None, Problem("nested too deeply", _SEND_DESCRIPTION, True)
     if isinstance(payload, str):
-        return _sdp_in_text(type_, payload)
+        return _sdp_in_text(type_, payload, levels)
     if payload is None:
         early = f"pc.localDescription is null until setLocalDescription({type_}) has resolved."
         return None, Problem("null", early, True)
@@ -79,7 +87,9 @@ def _sdp_in(type_: str, payload: Any) -> tuple[str | None, Problem | None]:
             False,
         )
     for key, inner in payload.items():
-        found, _ = (None, None) if not isinstance(inner, dict) else _sdp_in(type_, inner)
+        found, _ = (
+            (None, None) if not isinstance(inner, dict) else _sdp_in(type_, inner, levels - 1)
+        )
         if found is not None:
             return found, Problem(
                 f"one level too deep: the description is in “{str(key)[:40]}”",
@@ -89,14 +99,14 @@ def _sdp_in(type_: str, payload: Any) -> tuple[str | None, Problem | None]:
     return None, Problem("an object without “sdp”", _SEND_DESCRIPTION, True)
 
 
-def _sdp_in_text(type_: str, text: str) -> tuple[str | None, Problem | None]:
+def _sdp_in_text(type_: str, text: str, levels: int) -> tuple[str | None, Problem | None]:
     if text.lstrip().startswith("v="):
         hint = f"{_SEND_DESCRIPTION} Not its sdp alone: setRemoteDescription takes {{type, sdp}}."
         return text, Problem("a bare string of SDP", hint, False)
     inner = _json_in(text)
     if inner is None:
         return None, Problem("a string without SDP", _SEND_DESCRIPTION, True)
-    found, _ = _sdp_in(type_, inner)
+    found, _ = _sdp_in(type_, inner, levels - 1)
     return found, Problem("JSON in a string", _TWICE, found is None)
 
 
@@ -112,13 +122,15 @@ def _problem_of_sdp(text: str) -> Problem | None:
     return None
 
 
-def _candidate(payload: Any) -> Payload:
+def _candidate(payload: Any, levels: int = MAX_LEVELS) -> Payload:
     if payload is None:
         return Payload(is_end=True)
+    if levels == 0:
+        return Payload(problem=Problem("nested too deeply", _SEND_CANDIDATE, True))
     if isinstance(payload, str):
         inner = _json_in(payload)
         if inner is not None:
-            found = _candidate(inner)
+            found = _candidate(inner, levels - 1)
             return found._replace(problem=Problem("JSON in a string", _TWICE, False))
         candidate = parse_candidate(payload)
         if candidate is None and payload == "":
@@ -128,19 +140,24 @@ def _candidate(payload: Any) -> Payload:
         return Payload(candidate=candidate, problem=Problem(what, hint, candidate is None))
     if not isinstance(payload, dict):
         return Payload(problem=Problem(_kind_of(payload), _SEND_CANDIDATE, True))
-    return _candidate_of(payload)
+    return _candidate_of(payload, levels)
 
 
-def _candidate_of(payload: dict[str, Any]) -> Payload:
+def _candidate_of(payload: dict[str, Any], levels: int) -> Payload:
     inner = payload.get("candidate")
     if isinstance(inner, dict):
-        found = _candidate_of(inner)
+        found = _candidate(inner, levels - 1)
         what = "one level too deep: the candidate is in “candidate”"
         hint = f"{_SEND_CANDIDATE} Not the event, and not {{candidate: event.candidate}}."
         return found._replace(problem=Problem(what, hint, False))
     if "candidate" in payload and (inner is None or inner == ""):
         return Payload(is_end=True)
     if not isinstance(inner, str):
+        for key, nested in payload.items():
+            found = _candidate(nested, levels - 1) if isinstance(nested, dict) else Payload()
+            if found.candidate is not None:
+                what = f"one level too deep: the candidate is in “{str(key)[:40]}”"
+                return found._replace(problem=Problem(what, _SEND_CANDIDATE, False))
         event = " The event itself becomes {“isTrusted”: true} in JSON."
         hint = _SEND_CANDIDATE + (event if payload.keys() <= {"isTrusted"} else "")
         return Payload(problem=Problem("an object without “candidate”", hint, True))
@@ -157,12 +174,12 @@ def _candidate_of(payload: dict[str, Any]) -> Payload:
     return Payload(candidate=candidate)
 
 
-def _json_in(text: str) -> dict[str, Any] | None:
+def _json_in(text: str) -> dict[str, Any] | str | None:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):
         return None
-    return value if isinstance(value, dict) else None
+    return value if isinstance(value, dict | str) else None
 
 
 def _kind_of(value: Any) -> str:

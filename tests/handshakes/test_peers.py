@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from poker_signal.emulator.handshakes.payloads import read_payload
 from poker_signal.emulator.recording.redaction import Redaction
 from tests.handshakes.failures import FAILURES as OTHER_FAILURES
 from tests.handshakes.judged import verdicts
@@ -223,6 +224,9 @@ def test_a_call_that_succeeds_later_is_not_the_cause() -> None:
         ("offer", {"offer": OFFER}, "one level too deep: the description is in “offer”"),
         ("offer", ANSWER, "a description of type “answer”, in a message of type “offer”"),
         ("offer", {"sdp": OFFER["sdp"]}, "a description without a type, in a message of type “offer”"),
+        ("offer", json.dumps(OFFER["sdp"]), "JSON in a string"),
+        ("ice-candidate", json.dumps(candidate("192.168.1.1", "h0St")["candidate"]), "JSON in a string"),
+        ("ice-candidate", {"ice": candidate("192.168.1.1", "h0St")}, "one level too deep: the candidate is in “ice”"),
         ("offer", None, "null"),
         ("offer", {}, "an object without “sdp”"),
         ("offer", [1], "an array"),
@@ -351,3 +355,13 @@ def test_a_recording_gives_the_same_verdicts_elsewhere(keep_addresses: bool) -> 
         scene.entries = recorded
         after = verdicts(scene, now=scene.now_ms, ended=False)
         assert [each["code"] for each in after] == [each["code"] for each in before]
+
+
+@pytest.mark.parametrize("type_", ["offer", "ice-candidate"])
+@pytest.mark.parametrize("member", ["a", "candidate", "offer"])
+def test_a_deep_payload_harms_no_verdict(type_: str, member: str) -> None:
+    """A peer may nest a payload as deeply as JSON can be read."""
+    payload: dict[str, Any] = {}
+    for _ in range(5000):
+        payload = {member: payload}
+    assert read_payload(type_, payload).problem is not None
