@@ -98,11 +98,9 @@ def due(event: Due, room: Room) -> list[Effect]:
     Raises:
         NoAnswer: the watch ends without an answer of the host; its player hears it.
     """
-    match event.note:
-        case Watch() as watch:
-            return _watch(watch, room, event.at)
-        case Lobby() as lobby:
-            return _lobby(lobby, room, event.at)
+    if isinstance(event.note, Watch):
+        return _watch(event.note, room, event.at)
+    return _lobby(event.note, room, event.at)
 
 
 def _watch(watch: Watch, room: Room, at: int) -> list[Effect]:

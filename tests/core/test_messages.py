@@ -431,3 +431,10 @@ def test_the_order_of_keys_makes_no_difference(
     assert usual == unusual
     event = message(ALICE, json.dumps(members))._replace(is_over_limit=over)
     assert messages.read(event).is_over_limit is over
+
+
+def test_a_report_that_is_nested_too_deeply_is_a_clear_error() -> None:
+    with pytest.raises(InvalidMessage) as caught:
+        messages.report_of("[" * 100_000)
+
+    assert caught.value.reason == "it is nested too deeply"
