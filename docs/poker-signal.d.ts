@@ -127,7 +127,7 @@ export interface Welcome {
     gameId: Name;
     /** End of the connection's two hours, in epoch seconds. */
     expiresAt: number;
-    /** What this server does beyond relaying. */
+    /** Names of what this server can do beyond relaying. */
     features: string[];
     /** Other players that are connected; left out if they are too many to list. */
     players?: Name[];

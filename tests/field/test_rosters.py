@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidStatus
 
 from poker_signal.core.configuration import Topology
 from tests.field.hosts import OURS
@@ -45,7 +45,7 @@ class Client:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection is open."""
+        """True until the connection has ended."""
         return not self._reading.done()
 
     def roster(self) -> set[str]:
@@ -140,6 +140,41 @@ class Game:
         client = Client(name, socket, is_taker)
         self._clients.append(client)
         await client.say("hello")
+
+
+@pytest.mark.parametrize("handler", OURS)
+def test_a_go_away_comes_five_minutes_before_the_end(handler: str) -> None:
+    """Only the client that wants it hears it, and the old connection ends when it is taken over."""
+
+    async def play() -> None:
+        async with serving(handler) as stage:
+            loop = asyncio.get_running_loop()
+            wanting = await peer(stage, "Alice", session="secret-of-Alice", wants="go-away")
+            mute = await peer(stage, "Bob")
+            began_s = loop.time()
+            while True:
+                try:
+                    async with asyncio.timeout(500):
+                        frame = json.loads(await wanting.recv())
+                except TimeoutError:
+                    for each in (wanting, mute):
+                        await each.send('{"type":"ping"}')
+                        assert json.loads(await each.recv()) == {"type": "pong"}
+                    continue
+                break
+            seconds = frame["payload"]["seconds"]
+            assert frame == {"type": "go-away", "payload": {"seconds": seconds}}
+            assert 290 <= seconds <= 300
+            assert abs(loop.time() - began_s - (7200 - seconds)) < 2
+            again = await peer(stage, "Alice", session="secret-of-Alice", wants="go-away")
+            with pytest.raises(ConnectionClosedOK):
+                await wanting.recv()
+            for each in (again, mute):
+                await each.send('{"type":"ping"}')
+                assert json.loads(await each.recv()) == {"type": "pong"}
+                await each.close()
+
+    run(play())
 
 
 @pytest.mark.parametrize("handler", OURS)
