@@ -44,6 +44,9 @@ FIELD_GAMES: Final = _size(5, 30, 100)
 REJOINS: Final = _size(3, 10, 100)
 """Games in each cell of crashes and losses that tests/field plays."""
 
+ROSTERS: Final = _size(10, 100, 1000, "ROSTERS")
+"""Random games of tests/field/test_rosters.py, half of them on each host."""
+
 RELOADS: Final = _size(10, 30, 200)
 """Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
 
