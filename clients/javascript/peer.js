@@ -39,6 +39,9 @@ const MAX_QUEUED = 1000;
 const fingerprintOf = (sdp) => /a=fingerprint:(\S+ \S+)/.exec(sdp)?.[1] ?? "";
 
 /** @param {string} sdp */
+const isFirefox = (sdp) => sdp.includes("o=mozilla");
+
+/** @param {string} sdp */
 const ufragsOf = (sdp) => [...sdp.matchAll(/a=ice-ufrag:(\S+)/g)].map(([, ufrag]) => ufrag);
 
 /**
@@ -74,6 +77,8 @@ export class Peer extends Emitter {
   #turnError = 0;
   #hasRelay = false;
   #turnTries = 0;
+  #mayOffer = true;
+  #meetsFirefox = false;
   #isUndelivered = false;
   #wasLeft = false;
   /** Time of the last frame of the other side, epoch milliseconds. */
@@ -212,6 +217,18 @@ export class Peer extends Emitter {
     });
   }
 
+  /** The game is a star: its players may not offer, and ask HOST to. */
+  mayNotOffer() {
+    this.#mayOffer = false;
+    this.#do(async () => {
+      const pc = this.#pc;
+      if (pc?.signalingState !== "have-local-offer") return;
+      this.#seq -= 1;
+      await pc.setLocalDescription({ type: "rollback" });
+      this.#far.ask(this, {});
+    });
+  }
+
   /**
    * A message to the other side did not arrive. Told once in an outage.
    * @param {Problem} problem
@@ -300,7 +317,10 @@ export class Peer extends Emitter {
     const ours = (work) => (event) => {
       if (pc === this.#pc) work(event);
     };
-    pc.onnegotiationneeded = ours(() => this.#do(() => this.#negotiate()));
+    pc.onnegotiationneeded = ours(() => {
+      if (this.#mayOffer) this.#do(() => this.#negotiate());
+      else this.#far.ask(this, {});
+    });
     pc.onicecandidate = ours(({ candidate }) => this.#gather(candidate));
     pc.onicecandidateerror = ours(({ errorCode, url = "" }) => {
       if (/^turn/.test(url) || errorCode === 401) this.#turnError = errorCode === 701 && this.#turnError ? this.#turnError : errorCode;
@@ -427,11 +447,19 @@ export class Peer extends Emitter {
   async #negotiate(options = {}) {
     const pc = this.#pc;
     if (!pc || pc.signalingState !== "stable") return;
+    const remote = pc.remoteDescription?.sdp;
+    // Chromium and Firefox cannot do all of this together. After Chromium's restart its new sockets may
+    // stay with Firefox's old ones, which Firefox drops; and Firefox answers an offer of the side that
+    // had answered before with another DTLS role.
+    const isMixed = this.#meetsFirefox && !isFirefox(pc.localDescription?.sdp ?? "");
+    if (isMixed && !this.#far.hosts) return this.#far.ask(this, {});
     if (options.iceRestart) await this.#refresh(pc);
     const offer = await pc.createOffer(options);
     if (pc !== this.#pc || pc.signalingState !== "stable") return;
+    const isRestart = remote !== undefined && ufragsOf(pc.localDescription?.sdp ?? "")[0] !== ufragsOf(offer.sdp ?? "")[0];
+    if (isRestart && isMixed) return this.offer();
     this.#seq += 1;
-    if (options.iceRestart) this.#newGeneration();
+    if (isRestart) this.#newGeneration();
     await this.#describe(pc, offer);
   }
 
@@ -533,6 +561,8 @@ export class Peer extends Emitter {
    */
   async #setRemote(pc, description, isOurs) {
     await pc.setRemoteDescription(description);
+    // Of the text as it came: pc.remoteDescription has another first line.
+    this.#meetsFirefox = isFirefox(description.sdp);
     this.#isOurs = isOurs;
     await this.#addHeld();
   }

@@ -469,8 +469,7 @@ export class Seat extends Client {
     } else if (code === "DUPLICATE_NAME" && !this.#wasConnected) {
       this.end(problem);
     } else if (code === "NOT_ALLOWED") {
-      // In a star a player may not offer, as after an added track: HOST is asked to.
-      this.ask({});
+      this.#host.mayNotOffer();
     } else this.tell(problem);
   }
 }
