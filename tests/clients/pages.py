@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from playwright.async_api import Browser, Page
 
-from tests.end_to_end.firefox import FirefoxPage, Session
+from tests.end_to_end.firefox import Session
 
 HERE = Path(__file__).parent
 
@@ -97,9 +97,7 @@ class End:
 
 
 @asynccontextmanager
-async def ends_of(
-    *browsers: Browser | Session, site: str
-) -> AsyncGenerator[list[End], None]:
+async def ends_of(*browsers: Browser | Session, site: str) -> AsyncGenerator[list[End], None]:
     """Open a page with a profile of its own in each browser."""
     async with AsyncExitStack() as stack:
         ends = []
