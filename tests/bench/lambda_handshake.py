@@ -19,7 +19,7 @@ from tests.bench.lambda_cost import Cost
 from tests.bench.lambda_start import ROOT
 from tests.lambda_app.calls import DYNAMODB, measured
 
-MODULE = Path(__file__).parents[2] / "infrastructure" / "signaling-server"
+MODULE = Path(__file__).parents[2] / "infrastructure" / "modules" / "signaling"
 
 DYNAMODB_S = 0.005
 POST_S = 0.010
