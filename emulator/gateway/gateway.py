@@ -23,6 +23,7 @@ from poker_signal.emulator.aws.http import (
     TOO_MANY_REQUESTS,
     Answer,
     Request,
+    error,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
@@ -46,6 +47,7 @@ from poker_signal.emulator.gateway.connect import Connects, Reply
 from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 from poker_signal.emulator.gateway.routes import RESERVED, Api, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import HttpConnection
+from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import (
@@ -102,6 +104,7 @@ class Gateway:
         self._clock = clock
         self._trace = trace
         self._outcomes = Outcomes(trace)
+        self._pages = Pages(settings)
         self._ids = Identifiers()
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
@@ -236,7 +239,9 @@ class Gateway:
             return None
         connection = self._connections.get(target.connection_id)
         answer = THROTTLED
-        if self._throttle is None or self._throttle.take():
+        if why := self._pages.why_not_manage(request):
+            answer = error(403, "ForbiddenException", why)
+        elif self._throttle is None or self._throttle.take():
             with contextlib.suppress(LimitExceeded):
                 answer = manage(request, target, self, self._settings)
         self._trace.add(
@@ -246,7 +251,7 @@ class Gateway:
                 target.connection_id,
                 request.method,
                 answer.status,
-                answer.reason,
+                why or answer.reason,
                 len(request.body),
             )
         )

@@ -33,6 +33,8 @@ class RequestRefused(NamedTuple):
     """Without the query string, at most 200 characters."""
     status: int
     reason: str
+    code: str = ""
+    """Code of the gateway's own rule; empty: there is none."""
 
 
 class Received(NamedTuple):
