@@ -63,6 +63,9 @@ from poker_signal.emulator.trace.entries import (
 from poker_signal.emulator.trace.outcomes import Outcomes
 from poker_signal.emulator.trace.trace import Trace
 
+_MAX_ID = 64
+"""Most characters of an id in the trace. Those of API Gateway have 16; a request may have any."""
+
 Mount = Callable[[Request, Reply], None]
 """Function that answers all requests below a path prefix."""
 
@@ -248,7 +251,7 @@ class Gateway:
             Managed(
                 self._clock.now_ms(),
                 None if connection is None else connection.facts,
-                target.connection_id,
+                target.connection_id[:_MAX_ID],
                 request.method,
                 answer.status,
                 why or answer.reason,

@@ -136,8 +136,6 @@ class Probed(NamedTuple):
     """The page's player and game; empty where they are not known."""
     members: dict[str, Any]
     """Validated: ``event``, and the members that docs/trace.md lists for it."""
-    weight: int
-    """Characters in the members."""
 
 
 class Planned(NamedTuple):
