@@ -9,7 +9,6 @@ import errno
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, BinaryIO
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.pace import Pace
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
@@ -79,6 +79,8 @@ class Recorder:
         """The disk's first error message."""
         self._lost: _Gap | None = None
         """Entries that the disk refused since the last successful write."""
+        self._pace = Pace()
+        redaction.pause = self._pause
         self._writer = BackgroundWriter[tuple[int, Entry] | _Gap](
             "recorder",
             self._write,
@@ -147,9 +149,7 @@ class Recorder:
         lines = [] if self._lost is None else [_line_of_gap(self._lost, self._why)]
         for each in taken:
             lines.append(self._line(each))
-            if not self._writer.is_stopping:
-                # Release the GIL, or the event loop waits a switch interval (5 ms) for it.
-                time.sleep(0)
+            self._pause()
         data = b"".join(lines)
         try:
             _write(self._file, data)
@@ -158,6 +158,11 @@ class Recorder:
             return
         self._whole += len(data)
         self._lost = None
+
+    def _pause(self) -> None:
+        """Let the event loop run, unless it waits for the end of the recording."""
+        if not self._writer.is_stopping:
+            self._pace()
 
     def _line(self, each: tuple[int, Entry] | _Gap) -> bytes:
         if isinstance(each, _Gap):

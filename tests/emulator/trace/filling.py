@@ -131,7 +131,7 @@ FILLINGS: dict[str, Callable[[int], Kept]] = {
 
 def grown(fill: Callable[[int], Kept]) -> int:
     """Return the bytes by which this process grows while a trace is filled."""
-    trace_module.MAX_BYTES = LIMIT  # type: ignore[misc] # a smaller limit is filled faster
+    trace_module.MAX_BYTES = LIMIT
     process, trace = psutil.Process(), Trace()
     fill(0)
     gc.collect()
