@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -124,6 +125,7 @@ class Inspector:
         self._faults = faults
         self._code_status = code_status
         self._turns = Turns()
+        self._one_download = threading.Lock()
         self._feed = Feed(trace, self._turns, self.run, now_ms)
         self._reports = Reports(gateway, trace, self._turns)
         probe = f'<script src="{about.origin}{PREFIX}/probe.js"></script>'
@@ -267,6 +269,7 @@ class Inspector:
             self._turns,
             header(now_ms(), made_by, self._about.settings, redacts),
             Redaction(keep_addresses=wants_all),
+            self._one_download,
             lambda body: reply(Answer(200, body, headers)),
         )
 
