@@ -71,7 +71,7 @@ def test_the_client_is_small(built: Path, tmp_path: Path) -> None:
     """Minified and gzipped, as a page loads it, it is below the limit."""
     bundle = tmp_path / "bundle.js"
     bundler = built / "node_modules" / ".bin" / "esbuild"
-    command = [bundler, "--bundle", "--minify", "--format=esm", "--target=es2022"]
+    command: list[str | Path] = [bundler, "--bundle", "--minify", "--format=esm", "--target=es2022"]
     subprocess.run(
         [*command, f"--outfile={bundle}", CLIENT / "poker-signal.js"],
         check=True,
