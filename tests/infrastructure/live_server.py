@@ -1,7 +1,8 @@
 """MiniStack as a process: its API Gateway takes connections, and its Lambda runs code.
 
-With two changes: MiniStack discards the output of a Python function that is called by a
-WebSocket, and lacks GetRuntimeManagementConfig and PutRuntimeManagementConfig.
+With three changes. MiniStack discards the output of a Python function that is called by a
+WebSocket; it goes on using the processes of an alias when the alias names another version; and it
+lacks GetRuntimeManagementConfig and PutRuntimeManagementConfig.
 """
 
 import asyncio
@@ -36,7 +37,7 @@ def keep_what_functions_say() -> None:
     def get_or_create_worker(
         name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST"
     ) -> SimpleNamespace:
-        worker = own(name, config, code, qualifier=qualifier)
+        worker = own(name, config, code, qualifier=str(config.get("Version") or qualifier))
 
         def invoke(event: object, request_id: str) -> dict[str, Any]:
             from ministack.services import lambda_svc
