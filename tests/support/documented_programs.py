@@ -100,7 +100,9 @@ def python(*arguments: str) -> None:
 def tofu(*arguments: str) -> None:
     """Check variables and outputs against the module; print the URL as the output."""
     known = "\n".join(file.read_text(encoding="utf-8") for file in MODULE.glob("*.tf"))
-    assert arguments[0] in {"init", "plan", "apply", "destroy", "output", "workspace"}, arguments
+    known += (MODULE.parent / "account" / "variables.tf").read_text(encoding="utf-8")
+    commands = {"apply", "destroy", "import", "init", "output", "plan", "providers", "state"}
+    assert arguments[0] in commands, arguments
     for option, value in pairwise(arguments):
         if option == "-var":
             assert f'variable "{value.partition("=")[0]}"' in known, value

@@ -294,7 +294,7 @@ variable "alarm_thresholds" {
 }
 
 variable "canary" {
-  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 0.80 a month."
+  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 1.00 a month."
   type = object({
     enabled = optional(bool, false)
   })
