@@ -97,9 +97,7 @@ class End:
 
 
 @asynccontextmanager
-async def ends_of(
-    *browsers: Browser | Session, site: str
-) -> AsyncGenerator[list[End], None]:
+async def ends_of(*browsers: Browser | Session, site: str) -> AsyncGenerator[list[End], None]:
     """Open a page with a profile of its own in each browser."""
     async with AsyncExitStack() as stack:
         ends = []

@@ -125,9 +125,7 @@ class Session:
     async def page(self) -> FirefoxPage:
         """Open a tab with its own cookies and storage."""
         user = await self.ask("browser.createUserContext")
-        made = await self.ask(
-            "browsingContext.create", type="tab", userContext=user["userContext"]
-        )
+        made = await self.ask("browsingContext.create", type="tab", userContext=user["userContext"])
         return FirefoxPage(self, made["context"])
 
 
