@@ -18,7 +18,7 @@ from tests.support.virtual_time import run
 @pytest.mark.games
 @pytest.mark.parametrize("handler", OURS)
 def test_the_slow_rules_hold_on_both_hosts(handler: str) -> None:
-    """A join ends with NO_ANSWER, and the lobby is kept open; without ``later`` both are skipped."""
+    """A join ends with NO_ANSWER, the lobby is kept open; without ``later`` both are skipped."""
 
     async def play(later: bool) -> list[RuleResult]:
         async with serving(handler, later=later) as stage:
