@@ -172,8 +172,10 @@ class Settings:
 
     def rules(self) -> Rules:
         """Return the settings of the core's rules."""
+        # Imported and converted here: --reload may have replaced the core since.
+        from poker_signal.core.configuration import Rules, Topology, parse_origins
+
         return Rules(
-            # Converted, because --reload may have replaced the enumeration.
             topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,
