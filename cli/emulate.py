@@ -1,15 +1,17 @@
 """poker-signal emulate."""
 
 import contextlib
+import dataclasses
 import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
@@ -27,6 +29,7 @@ from poker_signal.emulator.wiring import CORE, OWN_LAMBDA, types_known_to
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
     from poker_signal.emulator.gateway.config import ApiConfig
+    from poker_signal.emulator.gateway.template import Template
     from poker_signal.emulator.protocols.tls import Certificate
     from poker_signal.emulator.recording.recorder import Recorder
     from poker_signal.emulator.reload.reloader import CodeStatus
@@ -53,6 +56,8 @@ class EmulateOptions(NamedTuple):
     template: str | None
     env: str | None
     print_config: bool
+    has_stage: bool
+    """True: ``--stage`` was given, or its variable or key."""
     tls: bool
     open_inspector: bool
     ticket_secret_file: str | None
@@ -73,6 +78,8 @@ class EmulateOptions(NamedTuple):
 def options_of(options: dict[str, Any], settings_file: Path | None) -> EmulateOptions:
     """Return the options of a command line, by their parameters' names."""
     settings = {**options, "settings_file": settings_file}
+    context = click.get_current_context()
+    settings["has_stage"] = context.get_parameter_source("stage") is not ParameterSource.DEFAULT
     own = {name: settings.pop(name) for name in EmulateOptions._fields if name != "settings"}
     settings["serial"] = settings.pop("dispatch") == "serial"
     settings["topology"] = Topology(settings["topology"])
@@ -83,7 +90,10 @@ def run(options: EmulateOptions) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(options.ticket_secret_file)
     settings = _settings(options, secrets)
-    api, folder = _api(options)
+    served = _served(options, settings)
+    api = served.api
+    if api is not None and api.stage is not None and not options.has_stage:
+        settings = dataclasses.replace(settings, stage=api.stage)
     if options.print_config:
         _print_config(api)
         return
@@ -116,7 +126,7 @@ def run(options: EmulateOptions) -> None:
         if is_json:
             _announce_as_json(emulator, console, options.settings_file)
         else:
-            _announce(emulator, options, has_handlers)
+            _announce(emulator, options, has_handlers, served.notes)
         click.echo(emulator.url, file=stdout)
         if options.open_inspector:
             _open_inspector(emulator.inspector_url)
@@ -132,7 +142,7 @@ def run(options: EmulateOptions) -> None:
                 settings,
                 observer,
                 api=api,
-                folder=folder,
+                folder=served.folder,
                 certificate=certificate,
                 faults=faults,
                 services=services,
@@ -159,24 +169,34 @@ def _settings(options: EmulateOptions, secrets: "TicketSecrets | None") -> Setti
         raise click.UsageError(str(error)) from error
 
 
-def _api(options: EmulateOptions) -> "tuple[ApiConfig | None, Path | None]":
-    """Return the API to serve and the folder of its files; None: the signaling rules only."""
+class _Served(NamedTuple):
+    """The API to serve."""
+
+    api: "ApiConfig | None" = None
+    """None: the signaling rules only."""
+    folder: Path | None = None
+    """Base of its files; None: the working directory."""
+    notes: Sequence[str] = ()
+
+
+def _served(options: EmulateOptions, settings: Settings) -> _Served:
     handler, routes = options.handler, options.routes
-    file = options.config or options.template
     if options.config is not None and options.template is not None:
         raise click.UsageError("--config and --template both name the API; give one of them")
     if options.env is not None and options.template is None:
         raise click.UsageError("--env is for --template FILE")
-    if file is not None:
+    if options.config is not None or options.template is not None:
         if handler != "core" or routes:
             option = "--config" if options.config else "--template"
             raise click.UsageError(f"{option} names handlers and routes; leave the options out")
-        api = _read_config(file) if options.config else _read_template(options)
-        return api, Path(file).parent
+        if options.config is not None:
+            return _Served(_read_config(options.config), Path(options.config).parent)
+        template = _read_template(options, settings)
+        return _Served(template.config, template.folder, template.notes)
     if handler == "core" and not routes:
-        return None, None
+        return _Served()
     handler = OWN_LAMBDA if handler == "lambda" else handler
-    return _api_of(handler, routes, options.route_selection_expression), None
+    return _Served(_api_of(handler, routes, options.route_selection_expression))
 
 
 def _where_rows_are(options: EmulateOptions, api: "ApiConfig | None") -> str | None:
@@ -324,14 +344,16 @@ def _read_config(path: str) -> "ApiConfig":
         raise click.ClickException(str(error)) from error
 
 
-def _read_template(options: EmulateOptions) -> "ApiConfig":
+def _read_template(options: EmulateOptions, settings: Settings) -> "Template":
     try:
-        from poker_signal.emulator.gateway.template import BadTemplate, read_template
+        from poker_signal.emulator.gateway.template import BadTemplate, Place, read_template
     except ImportError as error:
         raise click.ClickException(_missing("--template", "template")) from error
 
+    place = Place(settings.region, settings.account_id, settings.api_id)
     try:
-        return read_template(Path(str(options.template)), options.env and Path(options.env))
+        env = None if options.env is None else Path(options.env)
+        return read_template(Path(str(options.template)), env, place)
     except BadTemplate as error:
         raise click.ClickException(str(error)) from error
 
@@ -361,7 +383,9 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, options: EmulateOptions, has_handlers: bool) -> None:
+def _announce(
+    emulator: Emulator, options: EmulateOptions, has_handlers: bool, notes: Sequence[str]
+) -> None:
     """Print the banner on stderr."""
     text = banner(
         emulator.url,
@@ -371,7 +395,7 @@ def _announce(emulator: Emulator, options: EmulateOptions, has_handlers: bool) -
         emulator.authority,
         options.settings_file,
         emulator.faults.in_words(),
-        _notes(emulator, options, has_handlers),
+        [*notes, *_notes(emulator, options, has_handlers)],
         is_ours=not has_handlers,
     )
     click.echo(text, err=True, nl=False)

@@ -34,25 +34,6 @@ CREDENTIALS = frozenset(
 )
 """Variables that give AWS's SDKs credentials."""
 
-RESERVED = frozenset(
-    {
-        *KEYS,
-        "AWS_EXECUTION_ENV",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
-        "AWS_LAMBDA_FUNCTION_NAME",
-        "AWS_LAMBDA_FUNCTION_VERSION",
-        "AWS_LAMBDA_INITIALIZATION_TYPE",
-        "AWS_LAMBDA_LOG_GROUP_NAME",
-        "AWS_LAMBDA_LOG_STREAM_NAME",
-        "AWS_LAMBDA_RUNTIME_API",
-        "AWS_REGION",
-        "LAMBDA_TASK_ROOT",
-        "_HANDLER",
-        "_X_AMZN_TRACE_ID",
-    }
-)
-"""Variables that a function cannot set, on AWS either."""
-
 
 def set_aside(environ: Mapping[str, str]) -> list[str]:
     """Return the names of the user's credentials, which handlers do not get."""

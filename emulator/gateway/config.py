@@ -40,6 +40,27 @@ from poker_signal.emulator.gateway.routes import RESERVED
 CORE = "core"
 """Value of ``handler`` for poker-signal's own rules, which run in this process."""
 
+RESERVED_VARIABLES = frozenset(
+    {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_EXECUTION_ENV",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        "AWS_LAMBDA_FUNCTION_NAME",
+        "AWS_LAMBDA_FUNCTION_VERSION",
+        "AWS_LAMBDA_INITIALIZATION_TYPE",
+        "AWS_LAMBDA_LOG_GROUP_NAME",
+        "AWS_LAMBDA_LOG_STREAM_NAME",
+        "AWS_LAMBDA_RUNTIME_API",
+        "AWS_REGION",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+        "LAMBDA_TASK_ROOT",
+        "_HANDLER",
+        "_X_AMZN_TRACE_ID",
+    }
+)
+"""Variables that a function cannot set: AWS refuses them, too."""
+
 DEFAULT_EXPRESSION = "$request.body.action"
 
 
@@ -147,6 +168,8 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     routes: dict[str, RouteConfig]
     route_selection_expression: str = DEFAULT_EXPRESSION
     authorizer: AuthorizerConfig | None = None
+    stage: str | None = None
+    """Name of the stage, unless ``--stage`` gives one; None: that of the settings."""
     stage_variables: dict[str, str] = {}
     tables: dict[str, TableConfig] = {}
 
@@ -173,7 +196,7 @@ def of_handler(
         route_selection_expression=expression,
     )
     try:
-        _check(config)
+        check(config)
     except ValueError as error:
         raise BadConfig(str(error)) from error
     return config
@@ -187,7 +210,7 @@ def read_config(path: Path) -> ApiConfig:
     """
     try:
         config = msgspec.toml.decode(path.read_bytes(), type=ApiConfig)
-        _check(config)
+        check(config)
     except OSError as error:
         raise BadConfig(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
@@ -222,7 +245,12 @@ def _named(key: str) -> str:
     return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key)
 
 
-def _check(config: ApiConfig) -> None:
+def check(config: ApiConfig) -> None:
+    """Check what types cannot express.
+
+    Raises:
+        ValueError: the configuration is invalid; the text names the key.
+    """
     compile_expression(config.route_selection_expression)
     users = [(f"routes.{key!r}", route.function) for key, route in config.routes.items()]
     if config.authorizer is not None:
@@ -237,7 +265,12 @@ def _check(config: ApiConfig) -> None:
         if function not in config.functions:
             known = ", ".join(sorted(config.functions)) or "none"
             raise ValueError(f"{user}.function: there is no functions.{function}, only {known}")
-    for name in config.functions:
+    for name, function in config.functions.items():
+        for variable in function.environment:
+            if variable in RESERVED_VARIABLES:
+                raise ValueError(
+                    f"functions.{name}.environment.{variable}: only Lambda sets it, as on AWS"
+                )
         if not re.fullmatch(r"[\w-]{1,64}", name):
             raise ValueError(f"functions.{name!r}: letters, digits, - and _, as on Lambda")
     for key in config.routes:

@@ -38,6 +38,7 @@ from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.gateway.routes import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import Switch
+from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection
 from poker_signal.emulator.settings import Settings
@@ -45,6 +46,9 @@ from poker_signal.emulator.trace.entries import Asked, Finished, RequestRefused
 from poker_signal.emulator.trace.trace import Trace
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+_FOREIGN_PAGE = Answer(403, b"This web page may not connect to this server.")
+"""The answer of poker-signal's own rules, with the code ORIGIN_NOT_ALLOWED."""
 
 Reply = Callable[[Answer | Switch], None]
 
@@ -77,7 +81,7 @@ class _Opening(NamedTuple):
 
 
 class Connects:
-    """Handling of handshakes: path, upgrade, throttles, authorizer, ``$connect``, in this order.
+    """Handling of handshakes: path, upgrade, throttles, origin, authorizer, ``$connect``.
 
     A handshake ends with a 101 and a connection, or with a refusal.
     """
@@ -100,6 +104,7 @@ class Connects:
         self._ids = ids
         self._dispatcher = dispatcher
         self._throttles = throttles
+        self._pages = Pages(settings)
         self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
@@ -109,15 +114,26 @@ class Connects:
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
             self.refuse(request, opening, reply)
+        elif why := self._pages.why_not_connect(request):
+            self.refuse(request, _FOREIGN_PAGE, reply, opening.facts, why, "ORIGIN_NOT_ALLOWED")
         elif (authorizer := self._gateway.api.authorizer) is not None:
             self._authorize(opening, authorizer)
         else:
             self._connect(opening, opening.facts.connected_at_ms)
 
     def refuse(
-        self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
+        self,
+        request: Request,
+        answer: Answer,
+        reply: Reply,
+        facts: Facts | None = None,
+        reason: str = "",
+        code: str = "",
     ) -> None:
-        """Refuse a request, and add the refusal to the trace."""
+        """Refuse a request, and add the refusal to the trace.
+
+        ``reason`` is for the developer; empty: the answer's own text.
+        """
         self._trace.add(
             RequestRefused(
                 self._clock.now_ms(),
@@ -125,7 +141,8 @@ class Connects:
                 request.method,
                 request.target.partition("?")[0][:200],
                 answer.status,
-                _reason_of(answer),
+                reason or _reason_of(answer),
+                code,
             )
         )
         reply(answer)

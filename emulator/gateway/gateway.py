@@ -23,6 +23,7 @@ from poker_signal.emulator.aws.http import (
     TOO_MANY_REQUESTS,
     Answer,
     Request,
+    error,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
@@ -46,6 +47,7 @@ from poker_signal.emulator.gateway.connect import Connects, Reply
 from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 from poker_signal.emulator.gateway.routes import RESERVED, Api, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import HttpConnection
+from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import (
@@ -60,6 +62,9 @@ from poker_signal.emulator.trace.entries import (
 )
 from poker_signal.emulator.trace.outcomes import Outcomes
 from poker_signal.emulator.trace.trace import Trace
+
+_MAX_ID = 64
+"""Most characters of an id in the trace. Those of API Gateway have 16; a request may have any."""
 
 Mount = Callable[[Request, Reply], None]
 """Function that answers all requests below a path prefix."""
@@ -102,6 +107,7 @@ class Gateway:
         self._clock = clock
         self._trace = trace
         self._outcomes = Outcomes(trace)
+        self._pages = Pages(settings)
         self._ids = Identifiers()
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
@@ -236,17 +242,19 @@ class Gateway:
             return None
         connection = self._connections.get(target.connection_id)
         answer = THROTTLED
-        if self._throttle is None or self._throttle.take():
+        if why := self._pages.why_not_manage(request):
+            answer = error(403, "ForbiddenException", why)
+        elif self._throttle is None or self._throttle.take():
             with contextlib.suppress(LimitExceeded):
                 answer = manage(request, target, self, self._settings)
         self._trace.add(
             Managed(
                 self._clock.now_ms(),
                 None if connection is None else connection.facts,
-                target.connection_id,
+                target.connection_id[:_MAX_ID],
                 request.method,
                 answer.status,
-                answer.reason,
+                why or answer.reason,
                 len(request.body),
             )
         )

@@ -89,8 +89,9 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return of, {"event": event, "requestId": request_id}
         case Opened():
             return "opened", {}
-        case RequestRefused(method=method, path=path, status=status, reason=reason):
-            return "refused", {"status": status, "reason": reason, "method": method, "path": path}
+        case RequestRefused(_, _, method, path, status, reason, code):
+            what = {"status": status, "reason": reason, "method": method, "path": path}
+            return "refused", {**what, "code": code} if code else what
         case Received(at_ms, facts, route_key, body, request_id, message_id):
             event = message_event(facts, route_key, body, request_id, message_id, at_ms)
             what = {"event": event, "requestId": request_id, "route": route_key}

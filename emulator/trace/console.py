@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
@@ -27,12 +28,16 @@ from poker_signal.emulator.trace.summary import (
     details_of,
     record_of,
 )
+from poker_signal.emulator.trace.weight import weight_of
 
 MAX_WAITING = 20_000
 """Most texts queued for a slow reader, usually one line each; beyond, the oldest are dropped."""
 
-MAX_CHARACTERS = 8 * 1024 * 1024
-"""Most characters in these texts; beyond, the oldest are dropped."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Most memory of these texts; beyond, the oldest are dropped."""
+
+MAX_ENTRY_BYTES = 16 * 1024
+"""Most memory of an entry that is queued with its message; a larger one is queued as a line."""
 
 MAX_ENTRIES = 300
 """Queue length up to which entries are queued with their messages; beyond, only as lines."""
@@ -124,7 +129,7 @@ class Console:
         self._writer = BackgroundWriter[Kept | str](
             "console",
             self._write,
-            max_weight=MAX_CHARACTERS,
+            max_weight=MAX_BYTES,
             batch_s=BATCH_S,
             count=_count_lines,
         )
@@ -156,7 +161,7 @@ class Console:
         self._put(self._format.of_note(kind, facts))
 
     def _put(self, text: str) -> None:
-        self._writer.put_newest(text, len(text), MAX_WAITING)
+        self._writer.put_newest(text, getsizeof(text), MAX_WAITING)
 
     def close(self, timeout_s: float = 0.5) -> None:
         """Write the queue; give up if the reader takes no piece of it for ``timeout_s`` seconds."""
@@ -165,8 +170,8 @@ class Console:
     def _append(self, entry: Kept) -> None:
         if type(entry) is Fault:
             # Never as a line: the writer thread counts strikes.
-            self._writer.put_newest(entry, 0, MAX_WAITING)
-        elif not self._writer.put(entry, 0, MAX_ENTRIES):
+            self._writer.put_newest(entry, weight_of(entry), MAX_WAITING)
+        elif weight_of(entry) > MAX_ENTRY_BYTES or not self._writer.put(entry, 0, MAX_ENTRIES):
             # The message in an entry may be a thousand times as large as its line.
             self._put(self._format.of_entry(entry))
 

@@ -50,7 +50,12 @@ RecordKind = Literal[
     "due",
 ]
 
-_DUE = {"watch": "look {} at the join", "lobby": "keep-alive {} in the lobby"}
+_DUE = {
+    "watch": "look {} at the join",
+    "lobby": "keep-alive {} in the lobby",
+    "farewell": "look at the two hours of the connection",
+    "presence": "the others hear of it",
+}
 
 MAX_REASON = 200
 """Most characters of a failure's reason in a line."""

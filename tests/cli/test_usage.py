@@ -40,13 +40,13 @@ WRONG_USAGE = {
     "emulate --message-burst 0": "0 is not in the range x>=1",
     "emulate --max-payload-bytes 131073": "131073 is not in the range 1<=x<=131072",
     "emulate --flood-rate 0": "0.0 is not in the range x>0",
-    "emulate --allowed-origins *": "allowed-origins: '*' is no origin: write scheme://host or",
+    "emulate --allowed-origins a.example": "'a.example' is no origin: write scheme://host",
     "emulate --config wrong.toml --handler fn.py:handler": "leave the options out",
     "emulate --handler fn.py:handler --route $mine": "must not begin with $",
     "emulate --handler fn.py:handler --route-selection-expression $x": "$request.body",
     "emulate --fault crash": "--fault crash: there is no fault 'crash'; there are drop, delay",
     "emulate --fault drop:ofer": (
-        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, ice-"
+        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, hello, ice-"
     ),
     "emulate --handler lambda --fault delay:ofer=1s": "did you mean offer?",
     "emulate --fault gone:offer": "gone:@offer",

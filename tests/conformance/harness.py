@@ -226,7 +226,7 @@ class Serve:
         self._stack.callback(scripts.pop, api_id)
         clock = VirtualClock()
         emulator = Emulator(
-            Settings(port=0, api_id=api_id, **more),
+            Settings(port=0, api_id=api_id, allowed_origins="*", **more),
             clock=None if real_time else clock,
             api=ApiConfig(**members),
             folder=ROOT,

@@ -434,6 +434,7 @@ def test_the_order_of_keys_makes_no_difference(
 
 
 def test_a_report_that_is_nested_too_deeply_is_a_clear_error() -> None:
+    """The message itself was read, perhaps with more of the stack left."""
     with pytest.raises(InvalidMessage) as caught:
         messages.report_of("[" * 100_000)
 

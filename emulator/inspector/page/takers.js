@@ -286,7 +286,13 @@ function noLongerAwaited(game, row) {
   else game._pending.delete(key);
 }
 
-const NOTES = { __proto__: null, watch: ["watch over the join", "look"], lobby: ["lobby", "keep-alive"] };
+const NOTES = {
+  __proto__: null,
+  watch: ["watch over the join", "look"],
+  lobby: ["lobby", "keep-alive"],
+  farewell: ["age of the connection", "look"],
+  presence: ["presence", "word to the others"],
+};
 
 // What waits is a row on the lane of its player, until what is due follows.
 function takeLater(timeline, happening) {

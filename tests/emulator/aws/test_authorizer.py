@@ -21,7 +21,7 @@ def returned(*statements: Any, **more: Any) -> Returned:
     return Returned({"policyDocument": {"Statement": list(statements)}, **more})
 
 
-def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer:
+def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer | Malformed:
     """Return the verdict on a policy: the context, or the answer that refuses."""
     return judge(returned(*statements, **more), ARN, "192.0.2.1")
 

@@ -28,7 +28,7 @@ def test_a_status_of_digits_is_a_number() -> None:
     )
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[object, str]] = {
     "None": (None, "the function returned None, not a dict"),
     "text": ("hello", "the function returned the string 'hello', not a dict"),
     "list": ([], "the function returned a list, not a dict"),

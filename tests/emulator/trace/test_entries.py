@@ -65,7 +65,7 @@ QUOTING = {
 
 def probed(**members: Any) -> Probed:
     """Return a report of the probe."""
-    return Probed(5, FACTS, FACTS.label, members, 0)
+    return Probed(5, FACTS, FACTS.label, members)
 
 
 def received(body: str) -> Received:
