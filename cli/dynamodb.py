@@ -12,7 +12,7 @@ from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
 from poker_signal.emulator.functions.local_aws import (
     ALL,
     DYNAMODB,
-    Table,
+    NewTable,
     client,
     create_tables,
     moto,
@@ -64,7 +64,7 @@ def dynamodb(
             "AWS_SECRET_ACCESS_KEY": os.environ.get("AWS_SECRET_ACCESS_KEY", "emulator"),
         }.items():
             os.environ[name] = value
-        table = Table(schema(os.environ[TABLE_NAME]))
+        table = NewTable(schema(os.environ[TABLE_NAME]))
         create_tables(endpoint, [table], region, real_aws=True)
         if ticket_secret is not None:
             os.environ[SSM_ENDPOINT] = endpoint
@@ -77,7 +77,7 @@ def dynamodb(
 def services(
     where: str | None,
     has_all: bool,
-    tables: Iterable[Table],
+    tables: Iterable[NewTable],
     region: str,
     faults: Faults,
     *,

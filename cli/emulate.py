@@ -240,7 +240,7 @@ def _rows(
         return contextlib.nullcontext({})
     try:
         from poker_signal.cli.dynamodb import dynamodb, services
-        from poker_signal.emulator.functions.local_aws import Table
+        from poker_signal.emulator.functions.local_aws import NewTable
     except ImportError as error:
         raise click.ClickException(_missing("--dynamodb", "aws", "moto")) from error
     if options.handler == "lambda":
@@ -248,7 +248,7 @@ def _rows(
         secret = None if secrets is None else secrets.text
         return dynamodb(where, settings.rules(), settings.region, secret, faults)
     assert api is not None, "a handler of its own has services"
-    tables = [Table(each.definition(name), each.ttl) for name, each in api.tables.items()]
+    tables = [NewTable(each.definition(name), each.ttl) for name, each in api.tables.items()]
     has_all, real_aws = options.aws is not None, options.real_aws
     return services(where, has_all, tables, settings.region, faults, real_aws=real_aws)
 
@@ -346,11 +346,11 @@ def _read_config(path: str) -> "ApiConfig":
 
 def _read_template(options: EmulateOptions, settings: Settings) -> "Template":
     try:
-        from poker_signal.emulator.gateway.template import BadTemplate, Place, read_template
+        from poker_signal.emulator.gateway.template import BadTemplate, Deployment, read_template
     except ImportError as error:
         raise click.ClickException(_missing("--template", "template")) from error
 
-    place = Place(settings.region, settings.account_id, settings.api_id)
+    place = Deployment(settings.region, settings.account_id, settings.api_id)
     try:
         env = None if options.env is None else Path(options.env)
         return read_template(Path(str(options.template)), env, place)

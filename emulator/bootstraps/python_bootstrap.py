@@ -31,7 +31,7 @@ LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 _PLAIN = {str, int, float, bool, type(None)}
 
 
-class Connection:
+class RuntimeConnection:
     """HTTP/1.1 to the Runtime API. ``http.client`` would take 30 ms of each cold start."""
 
     def __init__(self, api: str) -> None:
@@ -68,7 +68,7 @@ class Connection:
         self._rest += data
 
 
-class Identity:
+class CognitoIdentity:
     """The member ``identity`` of the context."""
 
     def __init__(self, cognito: dict[str, str]) -> None:
@@ -90,7 +90,9 @@ class Context:
         self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
         self.tenant_id = headers.get("lambda-runtime-aws-tenant-id")
         self.client_context = None
-        self.identity = Identity(json.loads(headers.get("lambda-runtime-cognito-identity", "{}")))
+        self.identity = CognitoIdentity(
+            json.loads(headers.get("lambda-runtime-cognito-identity", "{}"))
+        )
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self) -> int:
@@ -102,7 +104,7 @@ class Context:
         sys.stdout.write(str(message))
 
 
-class Fault(Exception):
+class RuntimeFault(Exception):
     """A failure with Lambda's own ``errorType``."""
 
     def __init__(self, type_: str, message: str, lines: Iterable[str] = ()) -> None:
@@ -116,29 +118,29 @@ def load(handler: str) -> Any:
     module_name, _, name = handler.rpartition(".")
     module_name = module_name.replace("/", ".")
     if not module_name:
-        raise Fault("Runtime.MalformedHandlerName", f"Bad handler '{handler}'")
+        raise RuntimeFault("Runtime.MalformedHandlerName", f"Bad handler '{handler}'")
     try:
         module = importlib.import_module(module_name)
     except ImportError as error:
         message = f"Unable to import module '{module_name}': {error}"
-        raise Fault("Runtime.ImportModuleError", message, own_frames(error)) from error
+        raise RuntimeFault("Runtime.ImportModuleError", message, own_frames(error)) from error
     except SyntaxError as error:
         message = f"Syntax error in module '{module_name}': {error}"
         lines = [f'  File "{error.filename}" Line {error.lineno}\n    {(error.text or "").strip()}']
-        raise Fault("Runtime.UserCodeSyntaxError", message, lines) from error
+        raise RuntimeFault("Runtime.UserCodeSyntaxError", message, lines) from error
     found = getattr(module, name, None)
     if found is None:
         message = f"Handler '{name}' missing on module '{module_name}'"
-        raise Fault("Runtime.HandlerNotFound", message)
+        raise RuntimeFault("Runtime.HandlerNotFound", message)
     if not callable(found):
         message = f"{name} in module '{module_name}' is no function but {type(found).__name__}"
-        raise Fault("Runtime.HandlerNotFound", message)
+        raise RuntimeFault("Runtime.HandlerNotFound", message)
     if getattr(getattr(found, "__code__", None), "co_flags", 0) & COROUTINE:
         message = (
             f"{name} in module '{module_name}' is a coroutine function, which Lambda does not "
             "await; make it a plain function that calls asyncio.run()"
         )
-        raise Fault("Runtime.HandlerNotFound", message)
+        raise RuntimeFault("Runtime.HandlerNotFound", message)
     return found
 
 
@@ -164,7 +166,7 @@ def marshal(value: Any) -> bytes:
     result = value if isinstance(value, bytes) else as_json(value)
     if len(result) > MAX_RESULT_BYTES:
         words = "Response payload size exceeded maximum allowed payload size"
-        raise Fault("Function.ResponseSizeTooLarge", f"{words} ({MAX_RESULT_BYTES} bytes).")
+        raise RuntimeFault("Function.ResponseSizeTooLarge", f"{words} ({MAX_RESULT_BYTES} bytes).")
     return result
 
 
@@ -187,12 +189,14 @@ def as_json(value: Any) -> bytes:
         text = simplejson.dumps(value, use_decimal=False, allow_nan=True, default=number)
         return text.encode()
     except (TypeError, ValueError, RecursionError) as error:
-        raise Fault("Runtime.MarshalError", f"Unable to marshal response: {error}") from error
+        raise RuntimeFault(
+            "Runtime.MarshalError", f"Unable to marshal response: {error}"
+        ) from error
 
 
 def failure(error: BaseException) -> bytes:
     """Print an exception as Lambda does; return its JSON for the Runtime API."""
-    if isinstance(error, Fault):
+    if isinstance(error, RuntimeFault):
         type_, lines = error.type, error.lines
     else:
         type_, lines = type(error).__name__, own_frames(error)
@@ -303,7 +307,7 @@ def main() -> None:
     sys.path[0] = root
     sys.argv[:] = [root]
     sys.meta_path.insert(0, PostsToEmulator())
-    connection = Connection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+    connection = RuntimeConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
     request_ids = [""]
     log_as_lambda(request_ids)
     try:

@@ -30,7 +30,7 @@ Setup = Callable[[str], Mapping[str, str]]
 """Function from ``AWS_LAMBDA_RUNTIME_API`` to the variables of a process."""
 
 
-class Invocation(NamedTuple):
+class WaitingEvent(NamedTuple):
     """An event for a function, and the callback for its end."""
 
     request_id: str
@@ -67,7 +67,7 @@ class ProcessFunction:
         self.setup, self.facts = setup, facts
         self._environments: set[Environment] = set()
         self._idle: list[Environment] = []
-        self._waiting: deque[Invocation] = deque()
+        self._waiting: deque[WaitingEvent] = deque()
         self._starts: dict[Environment, asyncio.Future[Raised | None]] = {}
         """The environments that are started ahead of an event."""
         self._stopped = False
@@ -87,7 +87,7 @@ class ProcessFunction:
         """Start an invocation; return why it cannot start, or None."""
         if len(self._waiting) >= MAX_WAITING:
             return NotInvokable(f"throttled, {MAX_WAITING} events are waiting")
-        self._waiting.append(Invocation(str(uuid.uuid4()), payload, then))
+        self._waiting.append(WaitingEvent(str(uuid.uuid4()), payload, then))
         self._assign()
         return None
 
@@ -187,7 +187,7 @@ class Environment:
         self._pool = pool
         self._path = ""
         self._asking: Reply | None = None
-        self._invocation: Invocation | None = None
+        self._invocation: WaitingEvent | None = None
         self._timer: Timer | None = None
         self._init_error: Raised | None = None
         self._attempts = 0
@@ -229,7 +229,7 @@ class Environment:
             self.process.kill()
         self._gone(None)
 
-    def run(self, invocation: Invocation) -> None:
+    def run(self, invocation: WaitingEvent) -> None:
         """Give the waiting runtime an event."""
         reply, self._asking, self._invocation = self._asking, None, invocation
         assert reply is not None, "it is idle"

@@ -55,7 +55,7 @@ class Function:
 
 
 @dataclass
-class Identity:
+class ContextIdentity:
     """The member ``identity`` of a context."""
 
     cognito_identity_id: str | None = None
@@ -77,7 +77,7 @@ class LambdaContext:
     log_stream_name: str
     deadline_s: float = field(repr=False)
     function_version: str = "$LATEST"
-    identity: Identity = field(default_factory=Identity)
+    identity: ContextIdentity = field(default_factory=ContextIdentity)
     client_context: None = None
     tenant_id: None = None
 

@@ -23,7 +23,7 @@ class NoService(PokerSignalError):
     """A service cannot be started or used; the message says what to do."""
 
 
-class Table(NamedTuple):
+class NewTable(NamedTuple):
     """A table to create."""
 
     definition: dict[str, Any]
@@ -84,7 +84,7 @@ def client(service: str, endpoint: str, region: str | None = None, **credentials
 
 
 def create_tables(
-    endpoint: str, tables: Iterable[Table], region: str, *, real_aws: bool = False
+    endpoint: str, tables: Iterable[NewTable], region: str, *, real_aws: bool = False
 ) -> None:
     """Create the tables that do not exist.
 

@@ -265,12 +265,11 @@ def check(config: ApiConfig) -> None:
         if function not in config.functions:
             known = ", ".join(sorted(config.functions)) or "none"
             raise ValueError(f"{user}.function: there is no functions.{function}, only {known}")
-    for name, function in config.functions.items():
-        for variable in function.environment:
-            if variable in RESERVED_VARIABLES:
-                raise ValueError(
-                    f"functions.{name}.environment.{variable}: only Lambda sets it, as on AWS"
-                )
+    for name, settings in config.functions.items():
+        for variable in RESERVED_VARIABLES & settings.environment.keys():
+            raise ValueError(
+                f"functions.{name}.environment.{variable}: only Lambda sets it, as on AWS"
+            )
         if not re.fullmatch(r"[\w-]{1,64}", name):
             raise ValueError(f"functions.{name!r}: letters, digits, - and _, as on Lambda")
     for key in config.routes:

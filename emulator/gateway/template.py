@@ -28,7 +28,7 @@ from poker_signal.emulator.gateway.config import (
 
 SAM = "AWS::Serverless-2016-10-31"
 DUMMY_CODE = "s3://bucket/key"
-"""Place of a function's code for SAM's translator, which takes no folder."""
+"""Deployment of a function's code for SAM's translator, which takes no folder."""
 
 DEFAULT_TIMEOUT_S = 3
 """Lambda's default."""
@@ -53,7 +53,7 @@ class Template(NamedTuple):
     """Sentences about parts that the emulator does not have."""
 
 
-class Place(NamedTuple):
+class Deployment(NamedTuple):
     """The deployment for which a template is read."""
 
     region: str = "us-west-2"
@@ -65,7 +65,9 @@ class _Unresolved(Exception):
     """A value that only a deployment knows; the text is its name in ``--env``."""
 
 
-def read_template(path: Path, env: Path | None = None, place: Place = Place()) -> Template:  # noqa: B008
+def read_template(
+    path: Path, env: Path | None = None, place: Deployment = Deployment()
+) -> Template:  # noqa: B008
     """Read a template; ``env`` has lines NAME=VALUE for parameters and what is left open.
 
     Raises:
@@ -122,7 +124,7 @@ def _read_env(path: Path) -> dict[str, str]:
     return given
 
 
-def _translated(document: Any, code: dict[str, str], file: Path, place: Place) -> Any:
+def _translated(document: Any, code: dict[str, str], file: Path, place: Deployment) -> Any:
     """Return a SAM template as CloudFormation; put the folders of functions into ``code``."""
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser
@@ -157,7 +159,7 @@ class _Reader:
     """Reader of a CloudFormation template."""
 
     def __init__(
-        self, document: Any, code: Mapping[str, str], given: Mapping[str, str], place: Place
+        self, document: Any, code: Mapping[str, str], given: Mapping[str, str], place: Deployment
     ) -> None:
         self.notes: list[str] = []
         self._document, self._code, self._given, self._place = document, code, given, place

@@ -291,7 +291,7 @@ class SignalEmulator:
                 local_aws.moto(lambda moto: LaggingIndex(moto, faults, time.monotonic))
             )
         tables = [
-            local_aws.Table(each.definition(name), each.ttl)
+            local_aws.NewTable(each.definition(name), each.ttl)
             for name, each in setup.api.tables.items()
         ]
         local_aws.create_tables(endpoint, tables, setup.settings.region)

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from poker_signal.emulator.functions.local_aws import DYNAMODB, Table, create_tables, moto
+from poker_signal.emulator.functions.local_aws import DYNAMODB, NewTable, create_tables, moto
 from poker_signal.emulator.gateway.config import ApiConfig, of_handler, read_config
 from poker_signal.emulator.protocols.tls import certificate_for
 from poker_signal.emulator.server import Emulator
@@ -114,7 +114,7 @@ async def test_a_chat_with_a_table(run: Run, tmp_path: Path, tls: bool) -> None:
     config = textwrap.dedent(CHAT_API)
     (tmp_path / "api.toml").write_text(config)
     tables = [
-        Table(each.definition(name), each.ttl)
+        NewTable(each.definition(name), each.ttl)
         for name, each in read_config(tmp_path / "api.toml").tables.items()
     ]
     with moto() as endpoint:
