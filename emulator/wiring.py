@@ -120,13 +120,12 @@ def signaling_api(settings: Settings, connections: Connections, faults: Faults) 
 
 def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
     """Add to the trace what the signaling functions of an API plan for later."""
-    from poker_signal.core.later import name_of
     from poker_signal.emulator.trace.entries import CameDue, Planned
 
     def show(note: "Note", until_ms: int | None) -> None:
         connection = gateway.open_connections.get(note.connection_id)
         facts = None if connection is None else connection.facts
-        kind = name_of(note)
+        kind = type(note).__name__.lower()
         step: int = getattr(note, "step", 0) or getattr(note, "hop", 0)
         if until_ms is None:
             trace.add(CameDue(clock.now_ms(), facts, note.connection_id, kind, step))
