@@ -136,7 +136,7 @@ browser:
 	@echo "adding the test tools, once" >&2
 	@# For --group, which older ones lack.
 	@$(PIP) --upgrade pip >&2
-	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' --group dev >&2
+	@$(PIP) --editable '.[aws,lan,moto,reload,template,tls]' --group dev >&2
 	@touch $@
 
 # A type checker cannot follow the import hook of an editable install: it gets links.

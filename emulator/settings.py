@@ -182,8 +182,10 @@ class Settings:
 
         Without origins: the gateway lets pages in, whatever function runs behind it.
         """
+        # Imported and converted here: --reload may have replaced the core since.
+        from poker_signal.core.configuration import Rules, Topology
+
         return Rules(
-            # Converted, because --reload may have replaced the enumeration.
             topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,

@@ -26,11 +26,12 @@ from poker_signal.emulator.aws.http import (
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
     Forward,
+    Malformed,
     NotInvokable,
     Result,
     Returned,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
@@ -182,7 +183,12 @@ class Connects:
 
     def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
         # Imported here, because only APIs with an authorizer need it.
-        from poker_signal.emulator.aws.authorizer import UNAUTHORIZED, judge, lacks_identity
+        from poker_signal.emulator.aws.authorizer import (
+            MISCONFIGURED,
+            UNAUTHORIZED,
+            judge,
+            lacks_identity,
+        )
 
         settings, facts, request = self._settings, opening.facts, opening.request
         at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
@@ -206,8 +212,10 @@ class Connects:
         self._trace.add(asked)
 
         def judged(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             context = judge(result, method_arn, facts.identity["sourceIp"])
+            if isinstance(context, Malformed):
+                result, context = context, MISCONFIGURED
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             if isinstance(context, Answer):
                 self.refuse(request, context, opening.reply, facts)
                 return
@@ -238,11 +246,11 @@ class Connects:
         self._gateway.invoke(route, facts, event, partial(self._connect_returned, opening, asked))
 
     def _connect_returned(self, opening: _Opening, asked: Asked, result: Result) -> None:
+        result = judged(result)
         self._trace.add(Finished(self._clock.now_ms(), asked, result))
         match result:
-            case Returned():
-                response = well_formed(result)
-                if response is not None and 200 <= response["statusCode"] < 300:
+            case Returned(dict() as response):
+                if 200 <= response["statusCode"] < 300:
                     self._establish(opening, response)
                     return
                 answer = _refusal(response)
@@ -277,7 +285,8 @@ def _reason_of(answer: Answer) -> str:
         body = json.loads(answer.body)
     except ValueError:
         return answer.body.decode(errors="replace") or answer.reason
-    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
+    message = body.get("message") if isinstance(body, dict) else None
+    return answer.reason if message is None else str(message)
 
 
 def _refusal(response: Mapping[str, Any] | None) -> Answer:

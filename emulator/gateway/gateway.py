@@ -34,7 +34,7 @@ from poker_signal.emulator.aws.results import (
     Returned,
     Running,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import (
     NEW_CONNECTIONS_PER_S,
@@ -340,7 +340,7 @@ class Gateway:
             self._await_message(connection, received, result, route)
         else:
             # Nearly always the same millisecond, so the clock is not read again.
-            self._message_returned(connection, Finished(at_ms, received, result), route)
+            self._message_returned(connection, Finished(at_ms, received, judged(result)), route)
 
     def _select(self, route_key: str, default: Route | None) -> tuple[str, Route | None]:
         route = self.api.routes.get(route_key)
@@ -357,7 +357,7 @@ class Gateway:
         def returned(result: Result) -> None:
             if not is_counted:
                 connection.invocation_ended()
-            finished = Finished(self._clock.now_ms(), received, with_report(result))
+            finished = Finished(self._clock.now_ms(), received, with_report(judged(result)))
             self._message_returned(connection, finished, route)
 
         if not is_counted:
@@ -370,11 +370,11 @@ class Gateway:
         """Send the client an error, or the response of a two-way route."""
         self._trace.add(finished)
         result = finished.result
-        response = well_formed(result) if isinstance(result, Returned) else None
-        if response is not None:
+        if isinstance(result, Returned):
             if route.two_way:
                 assert isinstance(finished.cause, Received), "it was invoked with a message"
-                self._answer(connection, finished.cause.request_id, response.get("body") or "")
+                assert isinstance(result.value, dict), "it was judged"
+                self._answer(connection, finished.cause.request_id, result.value.get("body") or "")
         elif not isinstance(result, Dropped):
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
             assert isinstance(finished.cause, Received), "it was invoked with a message"
@@ -442,7 +442,7 @@ class Gateway:
         self._trace.add(closed)
 
         def returned(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), closed, result))
+            self._trace.add(Finished(self._clock.now_ms(), closed, judged(result)))
             self._disconnected(connection)
 
         self.invoke(route, facts, event, returned)

@@ -128,13 +128,16 @@ class Responder(Protocol):
 # requests stay in h11's buffer.
 # Closing (_closing): no more requests are read; only written answers still leave.
 # _pending is True from a complete request until its reply, in both parsers. A peer that sends more
-# than MAX_BODY_BYTES in this time is aborted, because these bytes are kept in memory.
+# than its limit of a body in this time is aborted, because these bytes are kept in memory.
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP."""
 
-    def __init__(self, responder: Responder, settings: Settings) -> None:
+    def __init__(
+        self, responder: Responder, settings: Settings, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._responder = responder
         self._settings = settings
+        self._max_body_bytes = max_body_bytes
         self._is_new = True
         """True until the first bytes arrive."""
         self._handshake: bytes | None = None
@@ -182,7 +185,7 @@ class HttpConnection(asyncio.Protocol):
             if (head := read_handshake(data)) is not None and self._is_short(head):
                 self._take_handshake(head, data)
                 return
-        if self._pending and len(self._ahead) > MAX_BODY_BYTES:
+        if self._pending and len(self._ahead) > self._max_body_bytes:
             # A peer that sends this much before it gets an answer does not wait for answers.
             self._transport.abort()
         elif self._handshake is not None:
@@ -290,7 +293,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _take_body(self, data: bytes | bytearray) -> None:
         self._body += data
-        if len(self._body) > MAX_BODY_BYTES:
+        if len(self._body) > self._max_body_bytes:
             self._send(error(413, "PayloadTooLargeException", "Payload too large"))
             self._close_gently()
 
