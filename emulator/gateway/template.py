@@ -61,13 +61,14 @@ class Deployment(NamedTuple):
     api_id: str = "pokerlocal"
 
 
+_LOCAL = Deployment()
+
+
 class _Unresolved(Exception):
     """A value that only a deployment knows; the text is its name in ``--env``."""
 
 
-def read_template(
-    path: Path, env: Path | None = None, place: Deployment = Deployment()
-) -> Template:  # noqa: B008
+def read_template(path: Path, env: Path | None = None, place: Deployment = _LOCAL) -> Template:
     """Read a template; ``env`` has lines NAME=VALUE for parameters and what is left open.
 
     Raises:
