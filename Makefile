@@ -25,7 +25,7 @@ TESTS ?= tests
 SCHEDULES ?= 10000
 
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
-POOL := -n 4 --dist loadfile
+POOL := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed
 

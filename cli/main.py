@@ -185,6 +185,16 @@ _ticket_secret_file = click.option(
 )
 @_ticket_secret_file
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of a table.")
+@click.option(
+    "--slow",
+    is_flag=True,
+    help="Play also what takes minutes: a join that ends with NO_ANSWER, and the lobby of a HOST.",
+)
+@click.option(
+    "--idle",
+    is_flag=True,
+    help="Play no rules: find out in 21 minutes which traffic resets the gateway's idle time-out.",
+)
 def check(**options: Any) -> None:
     """Play host and players against URL, and report each rule of the wire protocol.
 

@@ -46,13 +46,17 @@ class Outcome(NamedTuple):
 
     name: str
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``reported``,
-    ``undelivered`` or ``error``; of a note ``done`` if it caused no post."""
+    ``welcomed``, ``undelivered`` or ``error``; of a note ``done`` if it caused no post."""
     error: SignalError | None = None
 
 
 _FIRST_OUTCOMES: dict[type[object], str] = {Connect: "connected", Due: "done"}
 
-_OUTCOMES = {messages.PING: Outcome("pong"), messages.REPORT: Outcome("reported")}
+_OUTCOMES = {
+    messages.PING: Outcome("pong"),
+    messages.REPORT: Outcome("reported"),
+    messages.HELLO: Outcome("welcomed"),
+}
 """Outcomes of messages that are not relayed, by their type."""
 
 DELIVERED = Outcome("delivered")
@@ -221,7 +225,7 @@ class Invocation:
             reservation = row._replace(left_at=cause.at, ttl=until) if row.session else None
             self._gone[row.connection_id] = reservation
             self._drop(row.connection_id, reservation)
-            self._pending.append(Gone(row.connection_id, cause.at))
+            self._pending.append(Gone(row, cause.at))
         self._pending.append(cause)
 
     @property

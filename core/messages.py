@@ -18,7 +18,7 @@ from poker_signal.core.errors import (
     SignalError,
     TargetNotFound,
 )
-from poker_signal.core.model import HOST, Message, PlayerId, Signal
+from poker_signal.core.model import HOST, Message, PlayerId, Presence, Row, Signal
 from poker_signal.core.strict_json import refuse_constant
 
 quoted = encode_basestring
@@ -32,6 +32,9 @@ PING = "ping"
 REPORT = "report"
 """Word of a client about its connection to another player. It is never relayed."""
 
+HELLO = "hello"
+"""First message of a client that wants a ``welcome``. It is never relayed."""
+
 REPORTED_STATES = frozenset({"connected", "failed", "disconnected", "closed"})
 
 DESCRIPTIONS = frozenset({OFFER, "answer"})
@@ -40,7 +43,7 @@ DESCRIPTIONS = frozenset({OFFER, "answer"})
 DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 """Types whose messages have a ``targetId``."""
 
-TYPES = DIRECTED | {JOIN, PING, REPORT}
+TYPES = DIRECTED | {JOIN, PING, REPORT, HELLO}
 
 PONG = '{"type":"pong"}'
 
@@ -240,6 +243,42 @@ def answer_to(signal: Signal | None, error: SignalError) -> tuple[str, str]:
 def ack_frame(id_: str, target_id: PlayerId) -> str:
     """Return the frame that acknowledges a message with an ``id`` to its sender."""
     return dump({"type": "ack", "id": id_, "payload": {"targetId": target_id}})
+
+
+def check_hello(payload: str) -> None:
+    """Check the payload of a ``hello``: an object, or none.
+
+    Raises:
+        InvalidMessage: it is another value.
+    """
+    if not payload.startswith("{") and payload != "null":
+        raise InvalidMessage("the payload of a hello must be an object, or left out")
+
+
+def welcome_frame(row: Row, players: list[PlayerId], features: list[str], id_: str | None) -> str:
+    """Return the answer to a ``hello``; without the names if they make it longer than a post."""
+    payload = {
+        "playerId": row.player_id,
+        "gameId": row.game_id,
+        "expiresAt": row.ttl,
+        "features": features,
+    }
+    with_id = {} if id_ is None else {"id": id_}
+    frame = dump({"type": "welcome", "payload": {**payload, "players": players}, **with_id})
+    if len(frame) > MAX_FRAME_BYTES:
+        frame = dump({"type": "welcome", "payload": payload, **with_id})
+    return frame
+
+
+def presence_frame(note: Presence, type_: str) -> str:
+    """Return the frame that tells of a player who came or left."""
+    payload = {"playerId": note.player_id, "reason": note.reason, "version": note.version}
+    return dump({"type": type_, "payload": payload})
+
+
+def go_away_frame(seconds: int) -> str:
+    """Return the frame that announces the end of a connection in some seconds."""
+    return dump({"type": "go-away", "payload": {"seconds": seconds}})
 
 
 def dump(frame: object) -> str:

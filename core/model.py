@@ -29,6 +29,12 @@ RESERVED_S = 60
 MAY_NOT_WAIT = 1000
 """``Signal.waits`` of a message that is decided at once."""
 
+PRESENCE = "presence"
+GO_AWAY = "go-away"
+
+WANTS = frozenset({PRESENCE, GO_AWAY})
+"""Words of the query parameter ``wants``: kinds of frames that a client gets unasked."""
+
 _LATE = "~"
 """Mark of an entry of ``reached``; API Gateway's connection ids have no such character."""
 
@@ -88,6 +94,8 @@ class Row(NamedTuple):
 
     None: the connection has not ended, as far as is known.
     """
+    wants: frozenset[str] = frozenset()
+    """The unasked frames that the client wants: those of ``WANTS``."""
 
     def lets_pass(self, target: ConnectionId) -> bool:
         """Return whether candidates to a connection do not wait any more."""
@@ -177,6 +185,8 @@ class Disconnect(NamedTuple):
     connection_id: ConnectionId
     at: int | None = None
     """Epoch seconds. None: the event has no time, and the name is not reserved."""
+    reason: str = "left"
+    """``left``, ``timeout`` or ``closed``; core/presence.py tells them apart."""
 
 
 @_of_its_kind
@@ -206,7 +216,29 @@ class Lobby(NamedTuple):
     """The number of the keep-alive that is due."""
 
 
-Note = Watch | Lobby
+@_of_its_kind
+class Farewell(NamedTuple):
+    """Note: a connection whose client wants to hear when its two hours are nearly over."""
+
+    connection_id: ConnectionId
+
+
+@_of_its_kind
+class Presence(NamedTuple):
+    """Note: a player who came or left, which the players of its game are to hear."""
+
+    connection_id: ConnectionId
+    """The player's connection."""
+    game_id: GameId
+    player_id: PlayerId
+    reason: str
+    """``joined``, ``replaced`` or ``succeeded``; of a player who left ``left``, ``timeout`` or
+    ``closed``."""
+    version: int
+    """Epoch milliseconds: of two frames about one player, the one with the larger is true."""
+
+
+Note = Watch | Lobby | Farewell | Presence
 
 
 @_of_its_kind
@@ -221,6 +253,11 @@ class Due(NamedTuple):
     def connection_id(self) -> ConnectionId:
         """The connection that the note is about."""
         return self.note.connection_id
+
+    @property
+    def game_id(self) -> GameId | None:
+        """The game that the note names, as its connection may have ended; None: it names none."""
+        return self.note.game_id if isinstance(self.note, Presence) else None
 
 
 @_of_its_kind
@@ -244,7 +281,7 @@ class Suspected(NamedTuple):
 class Gone(NamedTuple):
     """Two calls were answered 410: the connection does not exist."""
 
-    connection_id: ConnectionId
+    row: Row
     at: int
     """Epoch seconds."""
 

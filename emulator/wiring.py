@@ -98,7 +98,7 @@ def show_notes(api: Api, gateway: Gateway, trace: Trace, clock: Clock) -> None:
     def show(note: "Note", until_ms: int | None) -> None:
         connection = gateway.open_connections.get(note.connection_id)
         facts = None if connection is None else connection.facts
-        kind = "watch" if hasattr(note, "step") else "lobby"
+        kind = type(note).__name__.lower()
         step: int = getattr(note, "step", 0) or getattr(note, "hop", 0)
         if until_ms is None:
             trace.add(CameDue(clock.now_ms(), facts, note.connection_id, kind, step))

@@ -41,6 +41,7 @@ from poker_signal.core.model import (
     Message,
     Note,
     Post,
+    Presence,
     Probe,
     Reach,
     Row,
@@ -337,8 +338,10 @@ class SignalingHandler:
     def _read(self, event: GatewayEvent, needs_game: bool) -> Reading:
         """Read the rows that are needed to decide an event, and no more."""
         match event:
-            case Disconnect():
-                return Reading(Room())
+            case Disconnect(connection_id, at):
+                if not self._settings.rules.later:
+                    return Reading(Room())
+                return self._read_room_of_sender(connection_id, at or 0)
             case Connect(row):
                 is_any_player = row.session is None and row.player_id != HOST
                 if is_any_player and not self._settings.rules.seats:
@@ -358,6 +361,8 @@ class SignalingHandler:
         """Return the rows that decide a note."""
         if isinstance(note, Watch):
             return self._read_watched(note, at)
+        if isinstance(note, Presence):
+            return self._table.read_room(note.game_id)
         row = self._table.row(note.connection_id)
         return Reading(Room() if row is None else Room([row]))
 

@@ -242,6 +242,17 @@ class Client:
             raise self._not_heard("the end of the connection", within or 0) from None
         return self._socket.close_code or 1006
 
+    async def ping_by_control_frame(self) -> None:
+        """Send a ping frame of the WebSocket protocol, which is no message.
+
+        Raises:
+            Ended: the connection has ended.
+        """
+        try:
+            await self._socket.ping()
+        except ConnectionClosed as error:
+            raise Ended(f"the connection has ended: {error}") from error
+
     async def keep_alive(self, every_s: float = PING_EVERY_S) -> None:
         """Send pings until cancelled: API Gateway closes a connection after ten silent minutes."""
         while True:
@@ -324,14 +335,17 @@ async def signal_client(
     session: str | None = None,
     timeout_s: float = 10,
     ticket: str | None = None,
+    wants: str | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection at the end, if it is still open.
+
+    ``wants``: frames to get unasked, such as ``presence,go-away``.
 
     Raises:
         InvalidStatus: the server refused the handshake.
         OSError, TimeoutError, InvalidHandshake: not reached; see ``explain.explain``.
     """
-    query = query_of(playerId=player, gameId=game, session=session, ticket=ticket)
+    query = query_of(playerId=player, gameId=game, session=session, ticket=ticket, wants=wants)
     started_s = time.perf_counter()
     async with connect_to(url, query, timeout_s) as socket:
         client = Client(socket, player, started_s)

@@ -23,6 +23,7 @@ from poker_signal.emulator.inspector.files import (
     PROBE,
     PROBE_MODULE,
     SAFE,
+    client_file,
     page_file,
     probe_file,
 )
@@ -136,6 +137,11 @@ class Inspector:
         raw = request.target.partition("?")[0].removeprefix(PREFIX)
         if raw in _OF_PROBE:
             self._probe(request, raw[1:], reply)
+            return
+        if raw.startswith(_CLIENT):
+            # For every page: the client is public, and its modules import each other without a token.
+            found = client_file(raw.removeprefix(_CLIENT))
+            reply(found or _json(404, {"message": "The client has no such file."}))
             return
         refused = refusal(request, self._about.host, self._about.token)
         if refused is not None:
@@ -371,6 +377,7 @@ def _version() -> str:
         return "unknown"
 
 
+_CLIENT = "/client/"
 _REPORT = "api/probe"
 _OF_PROBE = {f"/{name}" for name in (PROBE, PROBE_MODULE, _REPORT)}
 _RESOURCES = {

@@ -49,7 +49,12 @@ RecordKind = Literal[
     "due",
 ]
 
-_DUE = {"watch": "look {} at the join", "lobby": "keep-alive {} in the lobby"}
+_DUE = {
+    "watch": "look {} at the join",
+    "lobby": "keep-alive {} in the lobby",
+    "farewell": "look at the two hours of the connection",
+    "presence": "the others hear of it",
+}
 
 SLOW_MS = 100
 """Milliseconds from a message to its outcome from which on a line has them."""

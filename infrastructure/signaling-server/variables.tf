@@ -1,14 +1,4 @@
-variable "name_prefix" {
-  description = "Prefix of every resource name. A second deployment in the same account needs another prefix."
-  type        = string
-  default     = "poker-signaling"
-  nullable    = false
-
-  validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{1,38}[a-z0-9]$", var.name_prefix))
-    error_message = "name_prefix must have 3 to 40 characters: lower-case letters, digits and hyphens, a letter first and no hyphen last."
-  }
-}
+# The inputs of modules/signaling, which has their defaults and refuses wrong values. null: the default.
 
 variable "region" {
   description = "The AWS region."
@@ -22,193 +12,78 @@ variable "region" {
   }
 }
 
+variable "name_prefix" {
+  description = "Prefix of every resource name. A second deployment in the same account needs another prefix."
+  type        = string
+  default     = "poker-signaling"
+  nullable    = false
+}
+
 variable "stage" {
   description = "Name of the stage, the last part of the URL."
   type        = string
   default     = "prod"
   nullable    = false
-
-  validation {
-    condition     = can(regex("^[A-Za-z0-9_-]{1,64}$", var.stage))
-    error_message = "stage must have 1 to 64 characters: letters, digits, hyphens and underscores."
-  }
 }
 
 variable "topology" {
   description = "Topology of a game: mesh, all players may address each other; star, players may address only HOST, and only HOST sends offers."
   type        = string
-  default     = "mesh"
-  nullable    = false
-
-  validation {
-    condition     = contains(["mesh", "star"], var.topology)
-    error_message = "topology must be mesh or star."
-  }
+  default     = null
 }
 
 variable "ticket_secret_parameter" {
   description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
   type        = string
   default     = null
-
-  validation {
-    # A name, not an ARN: the role gets access to the parameter of this name in this account and region.
-    condition     = var.ticket_secret_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ticket_secret_parameter)) && length(var.ticket_secret_parameter) <= 1000
-    error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
-  }
 }
 
 variable "limits" {
   description = "Limits of the function. seats: players of a game besides HOST, 0: no limit. message_rate: messages per second of one connection, 0: no limit. message_burst: messages of one connection at once. max_payload_bytes: the largest payload. allowed_origins: web pages that may connect, empty: all."
-  type = object({
-    seats             = optional(number, 24)
-    message_rate      = optional(number, 100)
-    message_burst     = optional(number, 2500)
-    max_payload_bytes = optional(number, 65536)
-    allowed_origins   = optional(list(string), [])
-  })
-  default = {}
-
-  validation {
-    condition     = var.limits.seats >= 0 && var.limits.seats <= 1000 && floor(var.limits.seats) == var.limits.seats
-    error_message = "limits.seats must be a whole number from 0 to 1000; 0: no limit."
-  }
-
-  validation {
-    condition     = var.limits.message_rate >= 0 && var.limits.message_rate <= 1000000 && var.limits.message_burst >= 1 && var.limits.message_burst <= 1000000 && floor(var.limits.message_burst) == var.limits.message_burst
-    error_message = "limits must have a message_rate from 0 (no limit) to 1000000 and a whole message_burst from 1 to 1000000."
-  }
-
-  validation {
-    # API Gateway posts at most 131072 bytes.
-    condition     = var.limits.max_payload_bytes >= 1 && var.limits.max_payload_bytes <= 131072 && floor(var.limits.max_payload_bytes) == var.limits.max_payload_bytes
-    error_message = "limits.max_payload_bytes must be a whole number from 1 to 131072."
-  }
-
-  validation {
-    condition     = alltrue([for origin in var.limits.allowed_origins : can(regex("^(null|[a-z][a-z0-9+.-]*://[a-z0-9._\\[\\]:-]+)$", origin))])
-    error_message = "limits.allowed_origins must be origins as browsers send them, scheme://host or scheme://host:port in lower case, without a path or a wildcard, such as https://poker.example.com."
-  }
+  type        = any
+  default     = null
 }
 
 variable "later" {
   description = "Work that is due later, by a queue. enabled: joins are watched until they end, and the connection of a HOST that waits for players is kept open. auto_join: a join that never came is delivered in the player's name. maximum_concurrency: executions of the function at once for the queue."
-  type = object({
-    enabled             = optional(bool, true)
-    auto_join           = optional(bool, false)
-    maximum_concurrency = optional(number, 4)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    # The least that Lambda accepts is 2. More than 10 would compete with the messages of players.
-    condition     = var.later.maximum_concurrency >= 2 && var.later.maximum_concurrency <= 10 && floor(var.later.maximum_concurrency) == var.later.maximum_concurrency
-    error_message = "later.maximum_concurrency must be a whole number from 2 to 10."
-  }
-
-  validation {
-    condition     = var.later.enabled || !var.later.auto_join
-    error_message = "later.auto_join needs later.enabled: a join is delivered in a player's name by a note of the queue."
-  }
+  type        = any
+  default     = null
 }
 
 variable "log_retention_days" {
   description = "Days for which both logs are kept."
   type        = number
-  default     = 7
-  nullable    = false
-
-  validation {
-    # The values of CloudWatch Logs, without 0, which means for ever.
-    condition = contains(
-      [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653],
-      var.log_retention_days,
-    )
-    error_message = "log_retention_days must be a number of days that CloudWatch Logs accepts, such as 1, 3, 5, 7, 14, 30, 60, 90, 180 or 365."
-  }
+  default     = null
 }
 
 variable "throttling" {
   description = "Throttling. rate_limit: events per second that the stage accepts. burst_limit: events at once. reserved_concurrency: concurrent executions of the account that are reserved for the function, which are also its maximum; null: none reserved."
-  type = object({
-    rate_limit           = optional(number, 500)
-    burst_limit          = optional(number, 1000)
-    reserved_concurrency = optional(number)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    # A limit of 0 answers every handshake with 429.
-    condition     = var.throttling.rate_limit >= 1 && var.throttling.burst_limit >= 1 && var.throttling.burst_limit <= 5000 && floor(var.throttling.burst_limit) == var.throttling.burst_limit
-    error_message = "throttling must have a rate_limit of at least 1 and a whole burst_limit from 1 to 5000: a limit of 0 refuses every connection."
-  }
-
-  validation {
-    condition     = var.throttling.reserved_concurrency == null ? true : var.throttling.reserved_concurrency >= 1 && floor(var.throttling.reserved_concurrency) == var.throttling.reserved_concurrency
-    error_message = "throttling.reserved_concurrency must be a whole number of at least 1: with 0 the function never runs."
-  }
+  type        = any
+  default     = null
 }
 
 variable "custom_domain" {
   description = "A domain name of your own and the ARN of its ACM certificate, in the region of the API; null: AWS's URL."
-  type = object({
-    name            = optional(string)
-    certificate_arn = optional(string)
-  })
-  default = null
-
-  validation {
-    condition     = var.custom_domain == null ? true : var.custom_domain.name != null && var.custom_domain.certificate_arn != null
-    error_message = "custom_domain needs both a name and a certificate_arn: API Gateway serves no domain without a certificate."
-  }
-
-  validation {
-    condition     = try(var.custom_domain.name, null) == null ? true : can(regex("^([a-z0-9]([a-z0-9-]*[a-z0-9])?\\.)+[a-z]{2,}$", var.custom_domain.name))
-    error_message = "custom_domain.name must be a domain name in lower case without scheme or path, such as signal.example.com."
-  }
-
-  validation {
-    condition     = try(var.custom_domain.certificate_arn, null) == null ? true : can(regex("^arn:aws[a-z-]*:acm:[a-z0-9-]+:[0-9]{12}:certificate/.+$", var.custom_domain.certificate_arn))
-    error_message = "custom_domain.certificate_arn must be the ARN of an ACM certificate: arn:aws:acm:REGION:ACCOUNT:certificate/ID."
-  }
+  type        = any
+  default     = null
 }
 
 variable "alarm_topic_arn" {
   description = "SNS topic that is notified when an alarm starts and when it ends; null: the alarms show only in the console."
   type        = string
   default     = null
-
-  validation {
-    condition     = var.alarm_topic_arn == null ? true : can(regex("^arn:aws[a-z-]*:sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$", var.alarm_topic_arn))
-    error_message = "alarm_topic_arn must be the ARN of an SNS topic: arn:aws:sns:REGION:ACCOUNT:NAME."
-  }
 }
 
 variable "table_protection" {
   description = "Protection of the table. deletion_protection: AWS refuses to delete it. point_in_time_recovery: it can be restored to any second. Rows expire after two hours, so signaling needs neither."
-  type = object({
-    deletion_protection    = optional(bool, false)
-    point_in_time_recovery = optional(bool, false)
-  })
-  default  = {}
-  nullable = false
+  type        = any
+  default     = null
 }
 
 variable "access_log" {
   description = "Access log of API Gateway. enabled: write a line per event, for which the account needs a logging role in the region. set_account_role: create this role and set it for the whole account and region; destroy removes it again."
-  type = object({
-    enabled          = optional(bool, true)
-    set_account_role = optional(bool, false)
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = var.access_log.enabled || !var.access_log.set_account_role
-    error_message = "access_log.set_account_role without access_log.enabled would change the account for nothing."
-  }
+  type        = any
+  default     = null
 }
 
 variable "tags" {

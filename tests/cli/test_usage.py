@@ -46,7 +46,7 @@ WRONG_USAGE = {
     "emulate --handler fn.py:handler --route-selection-expression $x": "$request.body",
     "emulate --fault crash": "--fault crash: there is no fault 'crash'; there are drop, delay",
     "emulate --fault drop:ofer": (
-        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, ice-"
+        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, hello, ice-"
     ),
     "emulate --handler lambda --fault delay:ofer=1s": "did you mean offer?",
     "emulate --fault gone:offer": "gone:@offer",

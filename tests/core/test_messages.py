@@ -446,7 +446,7 @@ def test_the_order_of_keys_makes_no_difference(
 
 
 def test_a_report_that_is_nested_too_deeply_is_a_clear_error() -> None:
-    """It is refused like any other text that is no report."""
+    """The message itself was read, perhaps with more of the stack left."""
     with pytest.raises(InvalidMessage) as caught:
         messages.report_of("[" * 100_000)
 

@@ -28,7 +28,7 @@ def deployed(folder: Path, mirror: Mirror, *arguments: str) -> Generator[Stack, 
     """Apply the module to an empty MiniStack."""
     with serving("tests.infrastructure.live_server", folder / "server") as aws:
         workspace = Workspace.copy(folder / "clone", mirror)
-        (workspace.folder / "live_override.tf").write_text(OVERRIDE % aws.url)
+        (workspace.module / "live_override.tf").write_text(OVERRIDE % aws.url)
         yield Stack.applied(workspace.initialised(), aws, *arguments)
 
 

@@ -74,7 +74,7 @@ def test_a_change_by_hand_is_noticed_and_healed_by_a_change_in_place(stack: Stac
     stack.aws.client("dynamodb").update_time_to_live(
         TableName=TABLE, TimeToLiveSpecification={"Enabled": False, "AttributeName": "ttl"}
     )
-    plan = stack.workspace.plan("-target=aws_dynamodb_table.this")
+    plan = stack.workspace.plan("-target=module.signaling.aws_dynamodb_table.this")
     assert plan.returncode == 2, plan.stdout
     assert "aws_dynamodb_table.this will be updated in-place" in plan.stdout
     said = stack.workspace.apply(*CHANGED)

@@ -195,9 +195,9 @@ async def test_a_change_reaches_who_is_connected_already(live: Stack, host: Live
     assert "0 added" in said
     assert "0 destroyed" in said
     changed = set(re.findall(r"(\S+) will be updated in-place", said))
-    alarms = {name for name in changed if name.startswith("aws_cloudwatch_metric_alarm.")}
+    alarms = {name for name in changed if ".aws_cloudwatch_metric_alarm." in name}
     assert len(alarms) == len(ALARMS - {"later"})
-    assert changed - alarms == {"aws_lambda_function.this"}
+    assert changed - alarms == {"module.signaling.aws_lambda_function.this"}
     await host.say("alice", '{"type":"join"}')
     assert _said(await host.hear("host")) == ("join", ALICE, None)
     await host.say("alice", '{"type":"offer","targetId":"HOST"}')

@@ -9,7 +9,11 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
-MODULE = Path("infrastructure") / "signaling-server"
+INFRASTRUCTURE = Path("infrastructure")
+MODULE = INFRASTRUCTURE / "modules" / "signaling"
+SERVER = INFRASTRUCTURE / "signaling-server"
+"""The root that applies the module with its defaults."""
+
 SOURCES = ("core", "lambda_app")
 
 ARCHIVE_VERSION = "2.7.1"
@@ -65,7 +69,7 @@ def aws_provider() -> Path:
     """
     named = [os.environ.get(name) for name in ("TF_MIRROR", "TF_PLUGIN_CACHE_DIR")]
     # The folder of `tofu init` in this checkout, and last the whole machine.
-    places = [*filter(None, named), str(ROOT / MODULE / ".terraform" / "providers"), "/"]
+    places = [*filter(None, named), str(ROOT / SERVER / ".terraform" / "providers"), "/"]
     for place in places:
         # Packages of other languages are most of a machine's files, and never contain a mirror.
         skipped = "( -name .git -o -name site-packages -o -name node_modules -o -path /proc )"
@@ -87,7 +91,7 @@ class Mirror:
         provider = aws_provider()
         platform = provider.parts[-2]
         # The addresses of the providers depend on the program.
-        wanted = Workspace.copy(folder / "asked", self).addresses()
+        wanted = Workspace.copy(folder / "asked", self, MODULE).addresses()
         mirrored = {wanted["aws"]: provider.parent}
         if real_archive := [*provider.parents[3].glob(f"archive/*/{platform}")]:
             mirrored[wanted["archive"]] = max(real_archive)
@@ -108,24 +112,26 @@ class Mirror:
 
 
 class Workspace:
-    """A copy of the module, in which commands run."""
+    """A copy of the infrastructure, in one folder of which commands run."""
 
-    def __init__(self, root: Path, mirror: Mirror) -> None:
+    def __init__(self, root: Path, mirror: Mirror, folder: Path = SERVER) -> None:
         self.root = root
-        self.folder = root / MODULE
+        self.folder = root / folder
+        self.module = root / MODULE
         self._mirror = mirror
         # No PYTHONPATH: the stand-in of the provider imports only installed packages.
         own = {"HOME": str(root), "PATH": os.environ["PATH"], "PYTHONWARNINGS": "ignore"}
         self.environment = {**ENVIRONMENT, **own}
 
     @classmethod
-    def copy(cls, root: Path, mirror: Mirror) -> "Workspace":
-        """Copy the files of a clone: the module, and the sources of the function."""
+    def copy(cls, root: Path, mirror: Mirror, folder: Path = SERVER) -> "Workspace":
+        """Copy the files of a clone: the infrastructure, and the sources of the function."""
         ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "build", "__pycache__")
-        for name in (*SOURCES, str(MODULE)):
+        for name in (*SOURCES, str(INFRASTRUCTURE)):
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
-        workspace = cls(root, mirror)
-        (workspace.folder / "test_override.tf").write_text(OVERRIDE)
+        workspace = cls(root, mirror, folder)
+        if folder != MODULE:
+            (workspace.folder / "test_override.tf").write_text(OVERRIDE)
         return workspace
 
     def at(self, url: str) -> "Workspace":
@@ -141,20 +147,19 @@ class Workspace:
     def adopt(self, name: str) -> "Workspace":
         """Add a copy of the module as a child, so that one process can check several."""
         child = Workspace(self.root, self._mirror)
-        child.folder = self.root / MODULE.parent / name
-        child.folder.mkdir()
+        child.module = self.module.with_name(name)
+        child.module.mkdir()
         for file in (ROOT / MODULE).glob("*.tf"):
-            shutil.copy(file, child.folder)
-        versions = child.folder / "versions.tf"
-        # A child inherits its parent's provider.
-        versions.write_text(versions.read_text().partition('\nprovider "aws"')[0])
+            shutil.copy(file, child.module)
         self.call(name)
         return child
 
     def call(self, name: str, source: str = "", inputs: str = "") -> None:
-        """Add a call of a module in a folder beside this one."""
+        """Add a call of a module beside the module."""
         with (self.folder / "children.tf").open("a") as file:
-            file.write(f'module "{name}" {{\n  source = "../{source or name}"\n  {inputs}\n}}\n')
+            file.write(
+                f'module "{name}" {{\n  source = "../modules/{source or name}"\n  {inputs}\n}}\n'
+            )
 
     def addresses(self) -> dict[str, str]:
         """Return the addresses of the providers, with the program's default registry."""
@@ -222,8 +227,8 @@ class Workspace:
         return {name: output["value"] for name, output in said.items()}
 
     def replace(self, file: str, old: str, new: str) -> None:
-        """Change a file of the copy; the old text must be in it exactly once."""
-        path = self.folder / file
+        """Change a file of the module; the old text must be in it exactly once."""
+        path = self.module / file
         text = path.read_text(encoding="utf-8")
         assert text.count(old) == 1, f"{file} has {text.count(old)} × {old!r}"
         path.write_text(text.replace(old, new), encoding="utf-8")

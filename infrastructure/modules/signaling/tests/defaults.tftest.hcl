@@ -9,6 +9,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_data "aws_region" {
+    defaults = {
+      id = "us-west-2"
+    }
+  }
+
   mock_data "aws_partition" {
     defaults = {
       partition = "aws"

@@ -15,6 +15,12 @@ mock_provider "aws" {
     }
   }
 
+  mock_data "aws_region" {
+    defaults = {
+      id = "us-west-2"
+    }
+  }
+
   mock_data "aws_partition" {
     defaults = {
       partition = "aws"
@@ -277,7 +283,6 @@ run "bad_input_is_refused" {
 
   variables {
     name_prefix             = "Poker"
-    region                  = "oregon"
     stage                   = "$default"
     topology                = "ring"
     ticket_secret_parameter = "arn:aws:ssm:us-west-2:123456789012:parameter/tickets"
@@ -291,7 +296,6 @@ run "bad_input_is_refused" {
 
   expect_failures = [
     var.name_prefix,
-    var.region,
     var.stage,
     var.topology,
     var.ticket_secret_parameter,

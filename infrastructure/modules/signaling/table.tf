@@ -2,6 +2,7 @@ resource "aws_dynamodb_table" "this" {
   name         = "${var.name_prefix}-connections"
   billing_mode = "PAY_PER_REQUEST"
   hash_key     = "connectionId"
+  tags         = var.tags
 
   deletion_protection_enabled = var.table_protection.deletion_protection
 

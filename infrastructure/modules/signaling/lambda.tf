@@ -1,5 +1,5 @@
 locals {
-  root = "${path.module}/../.."
+  root = "${path.module}/../../.."
 
   # The zip holds these two folders and nothing else of the repository: file name in
   # the zip => file on disk.
@@ -36,6 +36,7 @@ resource "aws_lambda_function" "this" {
   function_name = var.name_prefix
   description   = "WebRTC signaling: routes messages between the players of a game"
   role          = aws_iam_role.lambda.arn
+  tags          = var.tags
 
   filename         = data.archive_file.lambda.output_path
   source_code_hash = data.archive_file.lambda.output_base64sha256
@@ -83,4 +84,5 @@ resource "aws_lambda_permission" "this" {
 resource "aws_cloudwatch_log_group" "lambda" {
   name              = "/aws/lambda/${var.name_prefix}"
   retention_in_days = var.log_retention_days
+  tags              = var.tags
 }

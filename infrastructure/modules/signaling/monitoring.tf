@@ -187,6 +187,7 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
+  tags                = var.tags
 }
 
 resource "aws_cloudwatch_metric_alarm" "rate" {
@@ -200,6 +201,7 @@ resource "aws_cloudwatch_metric_alarm" "rate" {
   treat_missing_data  = "notBreaching"
   alarm_actions       = local.alarm_actions
   ok_actions          = local.alarm_actions
+  tags                = var.tags
 
   metric_query {
     id          = "rate"
@@ -238,7 +240,7 @@ resource "aws_cloudwatch_dashboard" "this" {
         height = 6
         properties = {
           title   = widget.title
-          region  = var.region
+          region  = local.region
           stat    = widget.stat
           period  = 300
           view    = "timeSeries"

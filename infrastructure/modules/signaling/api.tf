@@ -29,6 +29,7 @@ resource "aws_apigatewayv2_api" "this" {
   description                = "WebRTC signaling for table poker"
   protocol_type              = "WEBSOCKET"
   route_selection_expression = "$request.body.action"
+  tags                       = var.tags
 }
 
 resource "aws_apigatewayv2_integration" "this" {
@@ -55,6 +56,7 @@ resource "aws_apigatewayv2_stage" "this" {
   api_id      = aws_apigatewayv2_api.this.id
   name        = var.stage
   auto_deploy = true
+  tags        = var.tags
 
   default_route_settings {
     # Data trace would log whole messages. Detailed metrics are per route and cost extra; the
@@ -92,6 +94,7 @@ resource "aws_cloudwatch_log_group" "access" {
 
   name              = "/aws/apigateway/${var.name_prefix}"
   retention_in_days = var.log_retention_days
+  tags              = var.tags
 }
 
 # One setting for all APIs of an account and region, so it is changed only on request.
@@ -116,6 +119,7 @@ resource "aws_apigatewayv2_domain_name" "this" {
   count = var.custom_domain == null ? 0 : 1
 
   domain_name = var.custom_domain.name
+  tags        = var.tags
 
   domain_name_configuration {
     certificate_arn = var.custom_domain.certificate_arn
@@ -125,8 +129,8 @@ resource "aws_apigatewayv2_domain_name" "this" {
 
   lifecycle {
     precondition {
-      condition     = strcontains(coalesce(var.custom_domain.certificate_arn, "-"), ":acm:${var.region}:")
-      error_message = "The certificate of custom_domain must be in the region of the API, ${var.region}."
+      condition     = strcontains(coalesce(var.custom_domain.certificate_arn, "-"), ":acm:${local.region}:")
+      error_message = "The certificate of custom_domain must be in the region of the API, ${local.region}."
     }
   }
 }

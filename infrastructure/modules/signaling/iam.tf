@@ -6,6 +6,13 @@ data "aws_caller_identity" "this" {}
 
 data "aws_partition" "this" {}
 
+data "aws_region" "this" {}
+
+locals {
+  # `name` in version 5 of the provider is `region` in version 6; `id` is in both.
+  region = data.aws_region.this.id
+}
+
 data "aws_iam_policy_document" "lambda_trust" {
   statement {
     actions = ["sts:AssumeRole"]
@@ -64,16 +71,17 @@ data "aws_iam_policy_document" "lambda" {
     content {
       sid       = "Tickets"
       actions   = ["ssm:GetParameter"]
-      resources = ["arn:${data.aws_partition.this.partition}:ssm:${var.region}:${data.aws_caller_identity.this.account_id}:parameter/${statement.value}"]
+      resources = ["arn:${data.aws_partition.this.partition}:ssm:${local.region}:${data.aws_caller_identity.this.account_id}:parameter/${statement.value}"]
     }
   }
 }
 
 resource "aws_iam_role" "lambda" {
   # Role names are unique in an account, across all regions.
-  name               = "${var.name_prefix}-${var.region}"
+  name               = "${var.name_prefix}-${local.region}"
   description        = "Permissions of the signaling function"
   assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
+  tags               = var.tags
 }
 
 resource "aws_iam_role_policy" "lambda" {
@@ -100,9 +108,10 @@ data "aws_iam_policy_document" "api_gateway_trust" {
 resource "aws_iam_role" "api_gateway" {
   count = var.access_log.set_account_role ? 1 : 0
 
-  name               = "${var.name_prefix}-${var.region}-logs"
+  name               = "${var.name_prefix}-${local.region}-logs"
   description        = "Lets API Gateway write the logs of this account and region"
   assume_role_policy = data.aws_iam_policy_document.api_gateway_trust.json
+  tags               = var.tags
 }
 
 resource "aws_iam_role_policy_attachment" "api_gateway" {

@@ -12,6 +12,7 @@ resource "aws_sqs_queue" "later" {
   count = var.later.enabled ? 1 : 0
 
   name = "${var.name_prefix}-later"
+  tags = var.tags
 
   # Six times the function's time-out, as AWS advises for an event source.
   visibility_timeout_seconds = 6 * local.function_timeout
@@ -33,6 +34,7 @@ resource "aws_sqs_queue" "later_failed" {
   count = var.later.enabled ? 1 : 0
 
   name = "${var.name_prefix}-later-failed"
+  tags = var.tags
 
   # A day is enough to read the log, and no name is kept for longer.
   message_retention_seconds = 86400
@@ -45,6 +47,7 @@ resource "aws_lambda_event_source_mapping" "later" {
   event_source_arn        = aws_sqs_queue.later[0].arn
   function_name           = aws_lambda_function.this.arn
   batch_size              = 10
+  tags                    = var.tags
   function_response_types = ["ReportBatchItemFailures"]
 
   # Messages of players come first: this leaves them the rest of the account's concurrency.
