@@ -26,7 +26,7 @@ TESTS ?= tests
 SCHEDULES ?= 10000
 
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
-POOL := -n 4 --dist loadfile
+POOL := -n 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip
 
@@ -136,7 +136,7 @@ browser:
 	@echo "adding the test tools, once" >&2
 	@# For --group, which older ones lack.
 	@$(PIP) --upgrade pip >&2
-	@$(PIP) --editable '.[aws,lan,moto,reload,tls]' --group dev >&2
+	@$(PIP) --editable '.[aws,lan,moto,reload,template,tls]' --group dev >&2
 	@touch $@
 
 # A type checker cannot follow the import hook of an editable install: it gets links.

@@ -5,13 +5,14 @@ import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
-from poker_signal.core import messages
+from poker_signal.core import messages, presence
 from poker_signal.core.aws_event import Response, iso_time
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.errors import InvalidConnect
 from poker_signal.core.invocation import Outcome
 from poker_signal.core.model import (
     ROW_LIFETIME_S,
+    WANTS,
     Connect,
     ConnectionId,
     Disconnect,
@@ -62,7 +63,9 @@ def parse_event(raw: Mapping[str, Any]) -> GatewayEvent:
         return _parse_connect(raw, context, connection_id)
     if event_type == "DISCONNECT":
         at_ms = context.get("requestTimeEpoch")
-        return Disconnect(connection_id, at_ms // 1000 if type(at_ms) is int else None)
+        at = at_ms // 1000 if type(at_ms) is int else None
+        code, reason = context.get("disconnectStatusCode"), context.get("disconnectReason")
+        return Disconnect(connection_id, at, presence.reason_of(code, reason))
     raise MalformedEvent(
         f"requestContext.eventType is {event_type!r}, not CONNECT, MESSAGE or DISCONNECT"
     )
@@ -107,6 +110,7 @@ def _parse_connect(
         connected_at=iso_time(connected_at_ms),
         ttl=connected_at_ms // 1000 + ROW_LIFETIME_S,
         session=session,
+        wants=_wants(parameters),
     )
     return Connect(row, at=connected_at_ms // 1000, origin=origin)
 
@@ -118,6 +122,12 @@ def _session(parameters: Mapping[str, object]) -> str | None:
     if not isinstance(value, str) or not _SESSION.fullmatch(value):
         raise InvalidConnect("session", "8 to 128 visible ASCII characters, or left out")
     return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _wants(parameters: Mapping[str, object]) -> frozenset[str]:
+    """Return the known words of ``wants``; a later version's words are ignored."""
+    value = parameters.get("wants")
+    return WANTS.intersection(value.split(",")) if isinstance(value, str) else frozenset()
 
 
 def _origin(raw: Mapping[str, Any]) -> str | None:

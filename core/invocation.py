@@ -13,6 +13,7 @@ from poker_signal.core.errors import (
     SignalError,
     TargetNotFound,
 )
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     HOST,
     RESERVED_S,
@@ -33,6 +34,8 @@ from poker_signal.core.model import (
     Signal,
     Suspected,
     Throttled,
+    Vend,
+    Vended,
     Wait,
 )
 from poker_signal.core.room import Room
@@ -46,13 +49,19 @@ class Outcome(NamedTuple):
 
     name: str
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``reported``,
-    ``undelivered`` or ``error``; of a note ``done`` if it caused no post."""
+    ``welcomed``, ``vended``, ``undelivered`` or ``error``; of a note ``done`` if it caused no
+    post."""
     error: SignalError | None = None
 
 
 _FIRST_OUTCOMES: dict[type[object], str] = {Connect: "connected", Due: "done"}
 
-_OUTCOMES = {messages.PING: Outcome("pong"), messages.REPORT: Outcome("reported")}
+_OUTCOMES = {
+    messages.PING: Outcome("pong"),
+    messages.REPORT: Outcome("reported"),
+    messages.HELLO: Outcome("welcomed"),
+    messages.ICE_SERVERS: Outcome("vended"),
+}
 """Outcomes of messages that are not relayed, by their type."""
 
 DELIVERED = Outcome("delivered")
@@ -77,8 +86,9 @@ class Invocation:
     """One event and the effects that follow from it.
 
     A host iterates over ``effects()`` and performs each effect. Before it takes the next one, it
-    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``waited_enough``, ``may_not_wait`` or
-    ``throttled`` to report the result of a Post, Probe or Wait. The host decides nothing. ::
+    reports the result of a Post, Probe, Vend or Wait: it calls ``delivered``, ``alive``, ``gone``,
+    ``vended``, ``waited``, ``waited_enough``, ``may_not_wait`` or ``throttled``. The host decides
+    nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -167,6 +177,10 @@ class Invocation:
                 # The rules note the arrival in the sender's row, or acknowledge it.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
 
+    def vended(self, vend: Vend, ice: IceServers) -> None:
+        """Report the ICE servers of a client."""
+        self._pending.append(Vended(vend.signal, ice))
+
     def alive(self, probe: Probe) -> None:
         """Report that the connection is open."""
         self._pending.append(Alive(probe.player_id, _counted(probe.cause)))
@@ -221,7 +235,7 @@ class Invocation:
             reservation = row._replace(left_at=cause.at, ttl=until) if row.session else None
             self._gone[row.connection_id] = reservation
             self._drop(row.connection_id, reservation)
-            self._pending.append(Gone(row.connection_id, cause.at))
+            self._pending.append(Gone(row, cause.at))
         self._pending.append(cause)
 
     @property

@@ -16,9 +16,12 @@ from poker_signal.core.model import (
     ConnectionId,
     Due,
     Effect,
+    Farewell,
     Later,
     Lobby,
+    Note,
     Post,
+    Presence,
     Row,
     Signal,
     Watch,
@@ -92,15 +95,13 @@ def is_settled(note: Watch, pair: Pair, at: int) -> bool:
     return is_met and not _is_late(note)
 
 
-def due(event: Due, room: Room) -> list[Effect]:
+def due(note: Watch | Lobby, room: Room, at: int) -> list[Effect]:
     """Return the effects of a note that has come back.
 
     Raises:
         NoAnswer: the watch ends without an answer of the host; its player hears it.
     """
-    if isinstance(event.note, Watch):
-        return _watch(event.note, room, event.at)
-    return _lobby(event.note, room, event.at)
+    return _watch(note, room, at) if isinstance(note, Watch) else _lobby(note, room, at)
 
 
 def _watch(watch: Watch, room: Room, at: int) -> list[Effect]:
@@ -163,25 +164,37 @@ def _lobby(lobby: Lobby, room: Room, at: int) -> list[Effect]:
     return [keepalive, Later(LOBBY_S, lobby._replace(hop=lobby.hop + 1))]
 
 
-def text_of(note: Watch | Lobby) -> str:
+NOTES: dict[str, type[Note]] = {
+    "watch": Watch,
+    "lobby": Lobby,
+    "farewell": Farewell,
+    "presence": Presence,
+}
+"""Kinds of notes by their name in a queue, in the trace and on the console."""
+
+_NAMES = {kind: name for name, kind in NOTES.items()}
+
+
+def name_of(note: Note) -> str:
+    """Return the name of a note's kind."""
+    return _NAMES[type(note)]
+
+
+def text_of(note: Note) -> str:
     """Return a note as JSON, for a queue."""
-    kind = "watch" if isinstance(note, Watch) else "lobby"
-    return messages.dump({"note": kind, **note._asdict()})
+    return messages.dump({"note": name_of(note), **note._asdict()})
 
 
-def note_of(value: object) -> Watch | Lobby | None:
+def note_of(value: object) -> Note | None:
     """Return the note in a value that ``text_of`` wrote and JSON read; None: it is not one."""
     if not isinstance(value, dict):
         return None
     members = {key: each for key, each in value.items() if key != "note"}
     if not all(key in _KINDS and _KINDS[key](each) for key, each in members.items()):
         return None
-    match value.get("note"):
-        case "watch" if set(members) == set(Watch._fields):
-            return Watch(**members)
-        case "lobby" if set(members) == set(Lobby._fields):
-            return Lobby(**members)
-    return None
+    name = value.get("note")
+    kind = NOTES.get(name) if isinstance(name, str) else None
+    return kind(**members) if kind is not None and set(members) == set(kind._fields) else None
 
 
 def _is_text(value: object) -> bool:
@@ -196,6 +209,10 @@ def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100
 
 
+def _is_time(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**15
+
+
 _KINDS = {
     "connection_id": _is_text,
     "host": _is_text_or_none,
@@ -204,4 +221,8 @@ _KINDS = {
     "step": _is_count,
     "offered": _is_count,
     "hop": _is_count,
+    "game_id": _is_text,
+    "player_id": _is_text,
+    "reason": _is_text,
+    "version": _is_time,
 }

@@ -6,6 +6,8 @@ performs them and reports the result as an event; a post that gets a 410 is the 
 
 from typing import NamedTuple, NewType, TypeVar
 
+from poker_signal.core.ice import IceServers
+
 ConnectionId = NewType("ConnectionId", str)
 PlayerId = NewType("PlayerId", str)
 GameId = NewType("GameId", str)
@@ -28,6 +30,12 @@ RESERVED_S = 60
 
 MAY_NOT_WAIT = 1000
 """``Signal.waits`` of a message that is decided at once."""
+
+PRESENCE = "presence"
+GO_AWAY = "go-away"
+
+WANTS = frozenset({PRESENCE, GO_AWAY})
+"""Words of the query parameter ``wants``: kinds of frames that a client gets unasked."""
 
 _LATE = "~"
 """Mark of an entry of ``reached``; API Gateway's connection ids have no such character."""
@@ -88,6 +96,8 @@ class Row(NamedTuple):
 
     None: the connection has not ended, as far as is known.
     """
+    wants: frozenset[str] = frozenset()
+    """The unasked frames that the client wants: those of ``WANTS``."""
 
     def lets_pass(self, target: ConnectionId) -> bool:
         """Return whether candidates to a connection do not wait any more."""
@@ -177,6 +187,8 @@ class Disconnect(NamedTuple):
     connection_id: ConnectionId
     at: int | None = None
     """Epoch seconds. None: the event has no time, and the name is not reserved."""
+    reason: str = "left"
+    """``left``, ``timeout`` or ``closed``; core/presence.py tells them apart."""
 
 
 @_of_its_kind
@@ -206,7 +218,29 @@ class Lobby(NamedTuple):
     """The number of the keep-alive that is due."""
 
 
-Note = Watch | Lobby
+@_of_its_kind
+class Farewell(NamedTuple):
+    """Note: a connection whose client wants to hear when its two hours are nearly over."""
+
+    connection_id: ConnectionId
+
+
+@_of_its_kind
+class Presence(NamedTuple):
+    """Note: a player who came or left, which the players of its game are to hear."""
+
+    connection_id: ConnectionId
+    """The player's connection."""
+    game_id: GameId
+    player_id: PlayerId
+    reason: str
+    """``joined``, ``replaced`` or ``succeeded``; of a player who left ``left``, ``timeout`` or
+    ``closed``."""
+    version: int
+    """Epoch milliseconds: of two frames about one player, the one with the larger is true."""
+
+
+Note = Watch | Lobby | Farewell | Presence
 
 
 @_of_its_kind
@@ -221,6 +255,11 @@ class Due(NamedTuple):
     def connection_id(self) -> ConnectionId:
         """The connection that the note is about."""
         return self.note.connection_id
+
+    @property
+    def game_id(self) -> GameId | None:
+        """The game that the note names, as its connection may have ended; None: it names none."""
+        return self.note.game_id if isinstance(self.note, Presence) else None
 
 
 @_of_its_kind
@@ -244,7 +283,7 @@ class Suspected(NamedTuple):
 class Gone(NamedTuple):
     """Two calls were answered 410: the connection does not exist."""
 
-    connection_id: ConnectionId
+    row: Row
     at: int
     """Epoch seconds."""
 
@@ -264,10 +303,20 @@ class Throttled(NamedTuple):
     cause: Connect | Signal | Due
 
 
+@_of_its_kind
+class Vended(NamedTuple):
+    """The host has the ICE servers for a client that asked for them."""
+
+    signal: Signal
+    ice: IceServers
+
+
 GatewayEvent = Connect | Message | Disconnect | Due
 """Events that come from outside: of API Gateway, or a note that is due."""
 
-Event = Connect | Signal | Disconnect | Due | Delivered | Suspected | Gone | Alive | Throttled
+Event = (
+    Connect | Signal | Disconnect | Due | Delivered | Suspected | Gone | Alive | Throttled | Vended
+)
 """Events that the rules decide on: parsed events of API Gateway, and a host's reports."""
 
 
@@ -363,4 +412,11 @@ class Later(NamedTuple):
     note: Note
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | Close | Later
+@_of_its_kind
+class Vend(NamedTuple):
+    """Get the ICE servers for the sender of a signal; report ``vended``."""
+
+    signal: Signal
+
+
+Effect = Save | Forget | Post | Probe | Reach | Wait | Close | Later | Vend

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from poker_signal.core import later, messages
+from poker_signal.core import later, messages, presence
 from poker_signal.core.configuration import Rules, Topology
 from poker_signal.core.errors import (
     DuplicateName,
@@ -19,6 +19,7 @@ from poker_signal.core.errors import (
     TargetNotFound,
     UnknownType,
 )
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     HOST,
     MAX_REACHED,
@@ -31,10 +32,12 @@ from poker_signal.core.model import (
     Due,
     Effect,
     Event,
+    Farewell,
     Forget,
     Gone,
     PlayerId,
     Post,
+    Presence,
     Probe,
     Reach,
     Row,
@@ -42,6 +45,8 @@ from poker_signal.core.model import (
     Signal,
     Suspected,
     Throttled,
+    Vend,
+    Vended,
     Wait,
     late,
     target_of,
@@ -56,7 +61,7 @@ Then a candidate is sent even without its offer, and a target that is not there 
 
 MAX_WAITS = len(PAUSES_S)
 
-_ABOUT_OTHERS = messages.TYPES - {messages.PING, messages.REPORT}
+_ABOUT_OTHERS = messages.DIRECTED | {messages.JOIN}
 
 MAX_SEAT_PROBES = 3
 """Maximum probes of a newcomer to a full game."""
@@ -77,14 +82,22 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             return _pass_on(event, room, rules)
         case Connect():
             return _admit(event, room, rules)
-        case Disconnect(connection_id, at) | Gone(connection_id, at):
-            return [Forget(connection_id, left_at=at)]
+        case Disconnect(connection_id, at, reason):
+            row = room.row(connection_id, at or 0)
+            return _forget(connection_id, row, at, reason, room, rules)
+        case Gone(row, at):
+            # For a keep-alive only the row of its host was read, not the game.
+            is_game_read = any(other.connection_id != row.connection_id for other in room)
+            game = room if is_game_read else None
+            return _forget(row.connection_id, row, at, "timeout", game, rules)
         case Suspected(row, cause):
             return [Probe(row.connection_id, row.player_id, cause)]
         case Delivered(signal, target, target_id):
             return _note_delivery(signal, target, target_id, room, rules)
         case Due():
-            return later.due(event, room)
+            return _due(event, room, rules)
+        case Vended(signal, ice):
+            return [_vended(signal, ice, room, rules)]
         case Alive(player_id, cause):
             if isinstance(cause, Signal):
                 if player_id == cause.target_id:
@@ -103,7 +116,32 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
 
 def needs_game(signal: Signal) -> bool:
     """Return whether the decision depends on rows of the game besides the sender's."""
+    if signal.type == messages.HELLO:
+        return True
     return signal.type in _ABOUT_OTHERS and signal.target_id is not None
+
+
+def _forget(
+    connection_id: ConnectionId,
+    row: Row | None,
+    at: int | None,
+    reason: str,
+    room: Room | None,
+    rules: Rules,
+) -> list[Effect]:
+    """Return the effects of a connection's end; ``row``: None if it has none."""
+    forget = Forget(connection_id, left_at=at)
+    if row is None or row.left_at is not None or not rules.later:
+        return [forget]
+    return [forget, *presence.departure(row, at, reason, room, rules)]
+
+
+def _due(event: Due, room: Room, rules: Rules) -> list[Effect]:
+    if isinstance(event.note, Presence):
+        return presence.due(event.note, room, event.at, rules)
+    if isinstance(event.note, Farewell):
+        return presence.farewell(event.note, room, event.at)
+    return later.due(event.note, room, event.at)
 
 
 def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
@@ -134,7 +172,8 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
     # The former connection is closed before its row is deleted, so that no connection is left
     # without a row. If this stops half way, the newest row of the session still comes first, and
     # an invocation for an older one never undoes it.
-    effects: list[Effect] = [Save(_seated(newcomer, former) if former else newcomer)]
+    seated = _seated(newcomer, former) if former else newcomer
+    effects: list[Effect] = [Save(seated)]
     for row in former:
         if row.left_at is None:
             effects.append(Close(row.connection_id))
@@ -143,6 +182,8 @@ def _admit(event: Connect, room: Room, rules: Rules) -> list[Effect]:
         effects.append(later.in_lobby(newcomer))
     elif rules.later and rules.auto_join:
         effects.append(later.watching_connect(newcomer))
+    if rules.later:
+        effects += presence.arrival(seated, former, room, event.at, rules)
     return effects
 
 
@@ -186,10 +227,21 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
         return [Post(signal.sender, messages.PONG)]
     if signal.type not in messages.TYPES:
         raise UnknownType
+    if signal.type == messages.HELLO:
+        _check_rate(signal)
+        assert sender is not None, "a message above the rate has ended by now"
+        messages.check_hello(signal.payload)
+        if rules.ice:
+            return [Vend(signal)]
+        return [presence.welcome(signal, sender, room, rules)]
+    if signal.type == messages.ICE_SERVERS:
+        if not rules.ice:
+            raise UnknownType
+        _check_rate(signal)
+        return [Vend(signal)]
     if signal.target_id is None:
         raise InvalidMessage(f"“targetId” must be a string of {messages.NAME_RULE}")
-    if signal.is_over_limit:
-        raise RateLimited("That was too much at once. Please wait a moment and try again.")
+    _check_rate(signal)
     # UTF-8 needs at most four bytes per character: only long payloads have to be measured.
     if len(signal.payload) * 4 > rules.max_payload_bytes:
         messages.check_payload(signal, rules.max_payload_bytes)
@@ -217,6 +269,20 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
         # The answer comes to a row that the index does not list: deliver once it does.
         return [Wait(PAUSES_S[signal.waits], signal, reads_game=True)]
     return [_dispatch(signal, sender, target, room)]
+
+
+def _vended(signal: Signal, ice: IceServers, room: Room, rules: Rules) -> Post:
+    """Return the answer to a client that asked for ICE servers."""
+    sender = room.row(signal.sender, signal.at)
+    if signal.type == messages.ICE_SERVERS:
+        return Post(signal.sender, messages.ice_servers_frame(ice, signal.id))
+    assert sender is not None, "the row was there a moment ago, in the same room"
+    return presence.welcome(signal, sender, room, rules, ice)
+
+
+def _check_rate(signal: Signal) -> None:
+    if signal.is_over_limit:
+        raise RateLimited("That was too much at once. Please wait a moment and try again.")
 
 
 def _dispatch(signal: Signal, sender: Row, target: Row, room: Room) -> Effect:

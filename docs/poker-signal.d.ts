@@ -10,6 +10,9 @@ export type Session = string;
 /** JSON Web Token; required if the server asks for tickets. */
 export type Ticket = string;
 
+/** Comma-separated kinds of frames to get unasked; unknown words are ignored. */
+export type Wants = string;
+
 /** Chosen by the client; returned in the ack, error or undelivered of the message. */
 export type Id = string;
 
@@ -60,6 +63,22 @@ export interface Ping {
   type: "ping";
 }
 
+/** Question for a welcome; not relayed. */
+export interface Hello {
+  type: "hello";
+  payload?: {
+    /** Name and version of the client, such as table/1.0. */
+    client?: string;
+  } | null;
+  id?: Id;
+}
+
+/** Request for ICE servers with fresh credentials; not relayed. */
+export interface AskIce {
+  type: "ice-servers";
+  id?: Id;
+}
+
 /** Message of another player. */
 export interface Relayed {
   type: "join" | "offer" | "answer" | "ice-candidate" | "player-connected";
@@ -106,6 +125,71 @@ export interface Pong {
   type: "pong";
 }
 
+/** The server's answer to a hello. */
+export interface Welcome {
+  type: "welcome";
+  payload: {
+    playerId: Name;
+    gameId: Name;
+    /** End of the connection's two hours, in epoch seconds. */
+    expiresAt: number;
+    /** Names of what this server can do beyond relaying. */
+    features: string[];
+    /** Other players that are connected; left out if they are too many to list. */
+    players?: Name[];
+    iceServers?: IceServers;
+    iceExpiresAt?: IceExpiresAt;
+  };
+  id?: Id;
+}
+
+/** ICE servers as RTCPeerConnection takes them. */
+export type IceServers = {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}[];
+
+/** Time at which the credentials of the ICE servers expire, in epoch seconds. */
+export type IceExpiresAt = number;
+
+/** The server's answer to a request for ICE servers. */
+export interface IceServersFrame {
+  type: "ice-servers";
+  payload: {
+    iceServers: IceServers;
+    iceExpiresAt?: IceExpiresAt;
+  };
+  id?: Id;
+}
+
+/** A player or the host came or left. */
+export interface Presence {
+  type: "player-joined" | "player-left" | "host-back" | "host-away";
+  payload: {
+    playerId: Name;
+    reason: "joined" | "replaced" | "left" | "timeout" | "closed";
+    /** Epoch milliseconds; of two frames about a player, the larger is true. */
+    version: number;
+  };
+}
+
+/** The connection ends soon. */
+export interface GoAway {
+  type: "go-away";
+  payload: {
+    /** Seconds until the connection ends. */
+    seconds: number;
+  };
+}
+
+/** Keeps the connection of a waiting host open. */
+export interface Keepalive {
+  type: "keepalive";
+  senderId: "HOST";
+  payload: null;
+}
+
 /** Message of API Gateway itself; it has no type. */
 export interface Gateway {
   message: "Internal server error" | "Endpoint request timed out" | "Forbidden" | "Too Many Requests";
@@ -114,7 +198,7 @@ export interface Gateway {
 }
 
 /** A message that a client sends. */
-export type ClientMessage = Join | Directed | Report | Ping;
+export type ClientMessage = Join | Directed | Report | Hello | AskIce | Ping;
 
 /** A frame that a client gets. */
-export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Gateway;
+export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Welcome | IceServersFrame | Presence | GoAway | Keepalive | Gateway;

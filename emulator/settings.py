@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from poker_signal.core import configuration as rules
 from poker_signal.core.configuration import Rules, Topology, parse_origins
+from poker_signal.core.ice import IceConfig
 
 
 class Option(NamedTuple):
@@ -66,8 +67,8 @@ class Settings:
     )
     allowed_origins: str | None = _option(
         None,
-        "Comma-separated origins of web pages that may connect, as in https://poker.example.com.  "
-        "[default: all]",
+        "Comma-separated origins of web pages that may connect besides those of this machine, as "
+        "in https://poker.example.com. *: all.  [default: none besides]",
     )
 
     later: bool = _option(
@@ -133,6 +134,8 @@ class Settings:
     # Not an option: all users of the machine can read a command line.
     ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
     """Keys of join tickets by ``kid``. None: ``$connect`` needs no ticket."""
+    ice: IceConfig | None = field(default=None, repr=False)
+    """ICE servers that clients get in their ``welcome``. None: they get none."""
 
     shown_host: str | None = None
     """Host in the URLs for clients, if ``host`` is a wildcard address. None: ``host``."""
@@ -160,7 +163,7 @@ class Settings:
             if isinstance(value, float) and math.isnan(value):
                 raise ValueError(f"{name}: nan is not a number")
         try:
-            parse_origins(self.allowed_origins or "")
+            self.origins()
         except ValueError as error:
             raise ValueError(f"allowed-origins: {error}") from error
         if not self.host:
@@ -170,16 +173,28 @@ class Settings:
                 f"stage {self.stage!r}: 1 to 128 letters, digits, - or _, as in API Gateway"
             )
 
+    def origins(self) -> frozenset[str] | None:
+        """Return the origins of pages that may connect besides this machine's; None: all pages."""
+        text = self.allowed_origins or ""
+        if "*" in (part.strip() for part in text.split(",")):
+            return None
+        return parse_origins(text)
+
     def rules(self) -> Rules:
-        """Return the settings of the core's rules."""
+        """Return the settings of the core's rules.
+
+        Without origins: the gateway lets pages in, whatever function runs behind it.
+        """
+        # Imported and converted here: --reload may have replaced the core since.
+        from poker_signal.core.configuration import Rules, Topology
+
         return Rules(
-            # Converted, because --reload may have replaced the enumeration.
             topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,
             message_burst=self.message_burst,
             max_payload_bytes=self.max_payload_bytes,
-            origins=parse_origins(self.allowed_origins or ""),
             later=self.later,
             auto_join=self.auto_join,
+            ice=self.ice is not None,
         )

@@ -59,6 +59,7 @@ def line_of(
     stage: str | None = None,
     handshake: Handshake | None = None,
     report: ReportedState | None = None,
+    ice_failure: str | None = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     """Return the log line of an invocation.
@@ -66,7 +67,8 @@ def line_of(
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
     own text and is logged as ``other``. ``note``: what was due, and ``stage`` that of its
     connection, which the event does not have. ``handshake``: that of the message that was relayed.
-    ``report``: a client's word about its connection. ``error`` is an unexpected exception.
+    ``report``: a client's word about its connection. ``ice_failure``: why a client did not
+    get all ICE servers, without any secret. ``error`` is an unexpected exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -93,6 +95,7 @@ def line_of(
         "Milliseconds": round(ms, 3),
         "HandshakeMs": handshake.ms if handshake is not None else None,
         **_of_report(report),
+        "iceFailure": ice_failure,
         "_aws": {"Timestamp": at_ms, "CloudWatchMetrics": []},
         "function": os.environ.get(FUNCTION_NAME) or "unknown",
         "stage": stage or context.get("stage") or "unknown",

@@ -158,6 +158,8 @@ def _item_of(row: Row) -> Item:
         item["reached"] = {"SS": sorted(row.reached)}
     if row.seat is not None:
         item["seat"] = {"S": row.seat}
+    if row.wants:
+        item["wants"] = {"SS": sorted(row.wants)}
     if row.left_at is not None:
         item["leftAt"] = {"N": str(row.left_at)}
     return item
@@ -179,6 +181,7 @@ def _row_of(item: Item) -> Row | None:
             reached=frozenset(item["reached"]["SS"]) if "reached" in item else frozenset(),
             seat=item["seat"]["S"] if "seat" in item else None,
             left_at=int(item["leftAt"]["N"]) if "leftAt" in item else None,
+            wants=frozenset(item["wants"]["SS"]) if "wants" in item else frozenset(),
         )
     except (KeyError, ValueError, TypeError):
         return None

@@ -55,10 +55,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the folders that play whole games, which ``make quick`` leaves out."""
+    """Mark the folders that play whole games, which ``make quick`` leaves out; slow files first."""
     for item in items:
         if item.path.parent.name in {"field", "load", "regressions"}:
             item.add_marker("games")
+    items.sort(key=lambda item: tiers.rank_of(item.path))
 
 
 def pytest_sessionfinish() -> None:

@@ -3,6 +3,7 @@
 ``python -m tests.protocol_types`` writes the file.
 """
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,20 @@ import yaml
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES = DOCS / "poker-signal.d.ts"
 
-CLIENT = ("Join", "Directed", "Report", "Ping")
-SERVER = ("Relayed", "ErrorFrame", "Undelivered", "Ack", "Pong", "Gateway")
+CLIENT = ("Join", "Directed", "Report", "Hello", "AskIce", "Ping")
+SERVER = (
+    "Relayed",
+    "ErrorFrame",
+    "Undelivered",
+    "Ack",
+    "Pong",
+    "Welcome",
+    "IceServersFrame",
+    "Presence",
+    "GoAway",
+    "Keepalive",
+    "Gateway",
+)
 
 _HEAD = """\
 // Frames of poker-signal's wire protocol, version 1: JSON.parse and JSON.stringify do the rest.
@@ -48,18 +61,24 @@ def _type_of(schema: dict[str, Any], indent: str = "  ") -> str:
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "const" in schema:
-        return f'"{schema["const"]}"'
+        return json.dumps(schema["const"])
     if "enum" in schema:
         return " | ".join(f'"{value}"' for value in schema["enum"])
     if "type" not in schema:
         return "unknown"
+    if isinstance(schema["type"], list):
+        return " | ".join(_type_of({**schema, "type": each}, indent) for each in schema["type"])
+    if schema["type"] == "array":
+        return f"{_type_of(schema['items'], indent)}[]"
+    if schema["type"] == "integer":
+        return "number"
     if schema["type"] != "object":
         return str(schema["type"])
     lines = []
     for key, member in schema["properties"].items():
         if "description" in member:
             lines.append(f"{indent}/** {member['description']} */")
-        optional = "" if key in schema["required"] else "?"
+        optional = "" if key in schema.get("required", ()) else "?"
         lines.append(f"{indent}{key}{optional}: {_type_of(member, indent + '  ')};")
     return "\n".join(["{", *lines, indent[2:] + "}"])
 

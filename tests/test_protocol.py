@@ -12,11 +12,24 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from poker_signal.core import errors, messages
+from poker_signal.core import errors, messages, presence
+from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
-from poker_signal.core.model import ConnectionId, Message, PlayerId, Signal
+from poker_signal.core.ice import IceServers
+from poker_signal.core.model import (
+    WANTS,
+    ConnectionId,
+    GameId,
+    Message,
+    PlayerId,
+    Post,
+    Presence,
+    Signal,
+)
+from poker_signal.core.room import Room
 from poker_signal.emulator.aws import http
 from poker_signal.emulator.testing import ConnectPeer
+from tests.core.build import AT, row
 from tests.core.test_aws_event import BAD_SESSIONS, GOOD_SESSIONS
 from tests.core.test_errors import ERRORS as EVERY_ERROR
 from tests.protocol_types import CLIENT, DOCS, SERVER, TYPES, load, typescript
@@ -26,9 +39,10 @@ DOCUMENT = load()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 PROSE = (DOCS / "protocol.md").read_text(encoding="utf-8")
 
+ICE = IceServers([{"urls": ["turn:turn.example.com"], "username": "1:a", "credential": "b"}], 1)
 ALICE = PlayerId("Alice")
 ERRORS: list[SignalError] = [*(error for error, *_ in EVERY_ERROR), errors.UnknownTicketKey()]
-RELAYED = messages.TYPES - {messages.PING, messages.REPORT}
+RELAYED = messages.DIRECTED | {messages.JOIN}
 REFUSALS = {
     errors.InvalidConnect,
     errors.MissingTicket,
@@ -65,6 +79,22 @@ def told() -> Iterator[tuple[str, Any]]:
         for sent in (None, *(signal(type_, id_) for type_ in RELAYED for id_ in ("1", None))):
             type_, text = messages.answer_to(sent, error)
             yield type_, json.loads(text)
+
+
+def presence_frames() -> list[Any]:
+    """Return each kind of frame about a player or the host."""
+    return [
+        json.loads(effect.data)
+        for name in ("Alice", "HOST")
+        for reason in ("joined", "replaced", "left", "timeout", "closed")
+        for effect in presence.due(
+            Presence(ConnectionId("a"), GameId("4711"), PlayerId(name), reason, 1),
+            Room([row("Bob")._replace(wants=WANTS)]),
+            AT,
+            Rules(later=True),
+        )
+        if isinstance(effect, Post)
+    ]
 
 
 def errors_of(document: dict[str, Any]) -> list[str]:
@@ -116,16 +146,22 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_type_is_in_the_document() -> None:
     """The document has exactly the types of clients and of the server."""
     assert set(SCHEMAS["Directive"]["enum"]) == messages.DIRECTED
-    consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in ("Join", "Report", "Ping")}
+    own_types = ("Join", "Report", "Hello", "AskIce", "Ping")
+    consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in own_types}
     assert consts | messages.DIRECTED == messages.TYPES
     assert set(SCHEMAS["Relayed"]["properties"]["type"]["enum"]) == RELAYED
-    own = {name: SCHEMAS[name]["properties"]["type"]["const"] for name in SERVER[1:-1]}
-    assert own == {
+    types = {name: SCHEMAS[name]["properties"].get("type", {}) for name in SERVER}
+    assert {name: type_["const"] for name, type_ in types.items() if "const" in type_} == {
         "ErrorFrame": "error",
         "Undelivered": "undelivered",
         "Ack": "ack",
         "Pong": "pong",
+        "Welcome": "welcome",
+        "IceServersFrame": "ice-servers",
+        "GoAway": "go-away",
+        "Keepalive": "keepalive",
     }
+    assert set(types["Presence"]["enum"]) == {frame["type"] for frame in presence_frames()}
 
 
 def test_every_code_is_in_the_document() -> None:
@@ -154,7 +190,18 @@ def test_every_frame_that_the_code_makes_is_in_the_document() -> None:
     frames = [frame for _, frame in told() if frame["payload"]["code"] != "TARGET_NOT_FOUND"]
     frames += [frame for kind, frame in told() if kind == "undelivered"]
     frames += [json.loads(messages.relayed_frame(signal(type_), ALICE)) for type_ in RELAYED]
-    frames += [json.loads(messages.ack_frame("1", ALICE)), json.loads(messages.PONG)]
+    frames += [
+        json.loads(text)
+        for text in (
+            messages.ack_frame("1", ALICE),
+            messages.PONG,
+            messages.KEEPALIVE,
+            messages.welcome_frame(row("Alice"), [ALICE], ["report"], "1", ICE),
+            messages.ice_servers_frame(ICE, "1"),
+            messages.go_away_frame(300),
+        )
+    ]
+    frames += presence_frames()
     seen: dict[str, set[str]] = {}
     for frame in frames:
         (name,) = kinds(frame, SERVER)

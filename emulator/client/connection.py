@@ -6,10 +6,12 @@ that a script may expect them in another order than they arrive.
 
 import asyncio
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -146,8 +148,16 @@ def query_of(**parameters: str | None) -> str:
     return f"?{'&'.join(members)}" if members else ""
 
 
-def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
-    """Return a WebSocket connection with any query string, to be awaited or entered."""
+def connect_to(
+    url: str, query: str, timeout_s: float = 10, authority: Path | None = None
+) -> connect:
+    """Return a WebSocket connection with any query string, to be awaited or entered.
+
+    ``authority``: certificate (PEM) to trust, instead of the system's.
+    """
+    tls: dict[str, Any] = {}
+    if authority is not None:
+        tls["ssl"] = ssl.create_default_context(cafile=str(authority))
     return connect(
         url + query,
         # The app's stack does not offer compression, and API Gateway does not accept it.
@@ -156,6 +166,7 @@ def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
         close_timeout=min(timeout_s, MAX_CLOSING_S),
         # The app sends no ping frames.
         ping_interval=None,
+        **tls,
     )
 
 
@@ -242,6 +253,17 @@ class Client:
             raise self._not_heard("the end of the connection", within or 0) from None
         return self._socket.close_code or 1006
 
+    async def ping_by_control_frame(self) -> None:
+        """Send a ping frame of the WebSocket protocol, which is no message.
+
+        Raises:
+            Ended: the connection has ended.
+        """
+        try:
+            await self._socket.ping()
+        except ConnectionClosed as error:
+            raise Ended(f"the connection has ended: {error}") from error
+
     async def keep_alive(self, every_s: float = PING_EVERY_S) -> None:
         """Send pings until cancelled: API Gateway closes a connection after ten silent minutes."""
         while True:
@@ -324,16 +346,21 @@ async def signal_client(
     session: str | None = None,
     timeout_s: float = 10,
     ticket: str | None = None,
+    wants: str | None = None,
+    authority: Path | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection at the end, if it is still open.
+
+    ``wants``: frames to get unasked, such as ``presence,go-away``. ``authority``: certificate to
+    trust.
 
     Raises:
         InvalidStatus: the server refused the handshake.
         OSError, TimeoutError, InvalidHandshake: not reached; see ``explain.explain``.
     """
-    query = query_of(playerId=player, gameId=game, session=session, ticket=ticket)
+    query = query_of(playerId=player, gameId=game, session=session, ticket=ticket, wants=wants)
     started_s = time.perf_counter()
-    async with connect_to(url, query, timeout_s) as socket:
+    async with connect_to(url, query, timeout_s, authority) as socket:
         client = Client(socket, player, started_s)
         reading = asyncio.ensure_future(client.read())
         try:

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from poker_signal.core.model import Connect, ConnectionId, GameId, GatewayEvent, Row
+from poker_signal.core.model import Connect, ConnectionId, Due, GameId, GatewayEvent, Row
 from poker_signal.core.room import Room
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.functions.memory_table import MemoryTable
@@ -32,7 +32,8 @@ class LaggingTable:
         room = self._table.room_of(event)
         row = event.row if isinstance(event, Connect) else self.row(event.connection_id)
         if row is None:
-            return room
+            game_id = event.game_id if isinstance(event, Due) else None
+            return room if game_id is None else self._room_then(game_id, room)
         old = self._room_then(row.game_id, room)
         if old is not room:
             self._faults.tell_of_lag()

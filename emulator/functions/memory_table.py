@@ -8,6 +8,7 @@ from poker_signal.core.model import (
     ROW_LIFETIME_S,
     Connect,
     ConnectionId,
+    Due,
     GameId,
     GatewayEvent,
     Row,
@@ -43,7 +44,10 @@ class MemoryTable:
     def room_of(self, event: GatewayEvent) -> Room:
         """Return the room in which the rules decide an event."""
         row = event.row if isinstance(event, Connect) else self.row(event.connection_id)
-        return self._rooms.get(row.game_id, self._empty) if row is not None else self._empty
+        if row is not None:
+            return self._rooms.get(row.game_id, self._empty)
+        game_id = event.game_id if isinstance(event, Due) else None
+        return self._empty if game_id is None else self._rooms.get(game_id, self._empty)
 
     def save(self, row: Row) -> None:
         """Store a row unless the same handshake's row is stored already; delete expired rows."""

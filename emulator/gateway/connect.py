@@ -26,17 +26,19 @@ from poker_signal.emulator.aws.http import (
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
     Forward,
+    Malformed,
     NotInvokable,
     Result,
     Returned,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.gateway.dispatch import Dispatcher
 from poker_signal.emulator.gateway.routes import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import Switch
+from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
 from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection
 from poker_signal.emulator.settings import Settings
@@ -44,6 +46,9 @@ from poker_signal.emulator.trace.entries import Asked, Finished, RequestRefused
 from poker_signal.emulator.trace.trace import Trace
 
 _HEADER_VALUE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
+
+_FOREIGN_PAGE = Answer(403, b"This web page may not connect to this server.")
+"""The answer of poker-signal's own rules, with the code ORIGIN_NOT_ALLOWED."""
 
 Reply = Callable[[Answer | Switch], None]
 
@@ -76,7 +81,7 @@ class _Opening(NamedTuple):
 
 
 class Connects:
-    """Handling of handshakes: path, upgrade, throttles, authorizer, ``$connect``, in this order.
+    """Handling of handshakes: path, upgrade, throttles, origin, authorizer, ``$connect``.
 
     A handshake ends with a 101 and a connection, or with a refusal.
     """
@@ -99,6 +104,7 @@ class Connects:
         self._ids = ids
         self._dispatcher = dispatcher
         self._throttles = throttles
+        self._pages = Pages(settings)
         self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
         self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
@@ -108,15 +114,26 @@ class Connects:
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
             self.refuse(request, opening, reply)
+        elif why := self._pages.why_not_connect(request):
+            self.refuse(request, _FOREIGN_PAGE, reply, opening.facts, why, "ORIGIN_NOT_ALLOWED")
         elif (authorizer := self._gateway.api.authorizer) is not None:
             self._authorize(opening, authorizer)
         else:
             self._connect(opening, opening.facts.connected_at_ms)
 
     def refuse(
-        self, request: Request, answer: Answer, reply: Reply, facts: Facts | None = None
+        self,
+        request: Request,
+        answer: Answer,
+        reply: Reply,
+        facts: Facts | None = None,
+        reason: str = "",
+        code: str = "",
     ) -> None:
-        """Refuse a request, and add the refusal to the trace."""
+        """Refuse a request, and add the refusal to the trace.
+
+        ``reason`` is for the developer; empty: the answer's own text.
+        """
         self._trace.add(
             RequestRefused(
                 self._clock.now_ms(),
@@ -124,7 +141,8 @@ class Connects:
                 request.method,
                 request.target.partition("?")[0][:200],
                 answer.status,
-                _reason_of(answer),
+                reason or _reason_of(answer),
+                code,
             )
         )
         reply(answer)
@@ -165,7 +183,12 @@ class Connects:
 
     def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
         # Imported here, because only APIs with an authorizer need it.
-        from poker_signal.emulator.aws.authorizer import UNAUTHORIZED, judge, lacks_identity
+        from poker_signal.emulator.aws.authorizer import (
+            MISCONFIGURED,
+            UNAUTHORIZED,
+            judge,
+            lacks_identity,
+        )
 
         settings, facts, request = self._settings, opening.facts, opening.request
         at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
@@ -189,8 +212,10 @@ class Connects:
         self._trace.add(asked)
 
         def judged(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             context = judge(result, method_arn, facts.identity["sourceIp"])
+            if isinstance(context, Malformed):
+                result, context = context, MISCONFIGURED
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             if isinstance(context, Answer):
                 self.refuse(request, context, opening.reply, facts)
                 return
@@ -221,11 +246,11 @@ class Connects:
         self._gateway.invoke(route, facts, event, partial(self._connect_returned, opening, asked))
 
     def _connect_returned(self, opening: _Opening, asked: Asked, result: Result) -> None:
+        result = judged(result)
         self._trace.add(Finished(self._clock.now_ms(), asked, result))
         match result:
-            case Returned():
-                response = well_formed(result)
-                if response is not None and 200 <= response["statusCode"] < 300:
+            case Returned(dict() as response):
+                if 200 <= response["statusCode"] < 300:
                     self._establish(opening, response)
                     return
                 answer = _refusal(response)
@@ -260,7 +285,8 @@ def _reason_of(answer: Answer) -> str:
         body = json.loads(answer.body)
     except ValueError:
         return answer.body.decode(errors="replace") or answer.reason
-    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
+    message = body.get("message") if isinstance(body, dict) else None
+    return answer.reason if message is None else str(message)
 
 
 def _refusal(response: Mapping[str, Any] | None) -> Answer:

@@ -23,6 +23,7 @@ from poker_signal.emulator.aws.http import (
     TOO_MANY_REQUESTS,
     Answer,
     Request,
+    error,
 )
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
@@ -33,7 +34,7 @@ from poker_signal.emulator.aws.results import (
     Returned,
     Running,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import (
     NEW_CONNECTIONS_PER_S,
@@ -46,6 +47,7 @@ from poker_signal.emulator.gateway.connect import Connects, Reply
 from poker_signal.emulator.gateway.dispatch import Dispatcher, SerialQueues
 from poker_signal.emulator.gateway.routes import RESERVED, Api, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import HttpConnection
+from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import (
@@ -60,6 +62,9 @@ from poker_signal.emulator.trace.entries import (
 )
 from poker_signal.emulator.trace.outcomes import Outcomes
 from poker_signal.emulator.trace.trace import Trace
+
+_MAX_ID = 64
+"""Most characters of an id in the trace. Those of API Gateway have 16; a request may have any."""
 
 Mount = Callable[[Request, Reply], None]
 """Function that answers all requests below a path prefix."""
@@ -102,6 +107,7 @@ class Gateway:
         self._clock = clock
         self._trace = trace
         self._outcomes = Outcomes(trace)
+        self._pages = Pages(settings)
         self._ids = Identifiers()
         self._connections: dict[str, WebSocketConnection] = {}
         self._closing: set[WebSocketConnection] = set()
@@ -236,17 +242,19 @@ class Gateway:
             return None
         connection = self._connections.get(target.connection_id)
         answer = THROTTLED
-        if self._throttle is None or self._throttle.take():
+        if why := self._pages.why_not_manage(request):
+            answer = error(403, "ForbiddenException", why)
+        elif self._throttle is None or self._throttle.take():
             with contextlib.suppress(LimitExceeded):
                 answer = manage(request, target, self, self._settings)
         self._trace.add(
             Managed(
                 self._clock.now_ms(),
                 None if connection is None else connection.facts,
-                target.connection_id,
+                target.connection_id[:_MAX_ID],
                 request.method,
                 answer.status,
-                answer.reason,
+                why or answer.reason,
                 len(request.body),
             )
         )
@@ -332,7 +340,7 @@ class Gateway:
             self._await_message(connection, received, result, route)
         else:
             # Nearly always the same millisecond, so the clock is not read again.
-            self._message_returned(connection, Finished(at_ms, received, result), route)
+            self._message_returned(connection, Finished(at_ms, received, judged(result)), route)
 
     def _select(self, route_key: str, default: Route | None) -> tuple[str, Route | None]:
         route = self.api.routes.get(route_key)
@@ -349,7 +357,7 @@ class Gateway:
         def returned(result: Result) -> None:
             if not is_counted:
                 connection.invocation_ended()
-            finished = Finished(self._clock.now_ms(), received, with_report(result))
+            finished = Finished(self._clock.now_ms(), received, with_report(judged(result)))
             self._message_returned(connection, finished, route)
 
         if not is_counted:
@@ -362,11 +370,11 @@ class Gateway:
         """Send the client an error, or the response of a two-way route."""
         self._trace.add(finished)
         result = finished.result
-        response = well_formed(result) if isinstance(result, Returned) else None
-        if response is not None:
+        if isinstance(result, Returned):
             if route.two_way:
                 assert isinstance(finished.cause, Received), "it was invoked with a message"
-                self._answer(connection, finished.cause.request_id, response.get("body") or "")
+                assert isinstance(result.value, dict), "it was judged"
+                self._answer(connection, finished.cause.request_id, result.value.get("body") or "")
         elif not isinstance(result, Dropped):
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
             assert isinstance(finished.cause, Received), "it was invoked with a message"
@@ -434,7 +442,7 @@ class Gateway:
         self._trace.add(closed)
 
         def returned(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), closed, result))
+            self._trace.add(Finished(self._clock.now_ms(), closed, judged(result)))
             self._disconnected(connection)
 
         self.invoke(route, facts, event, returned)

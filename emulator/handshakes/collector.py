@@ -261,7 +261,7 @@ class Collector:
         connection = happening.connection
         if connection is None:
             return
-        code = connection.refused.code if connection.refused else ""
+        code = happening.text("code") or (connection.refused.code if connection.refused else "")
         status, reason = happening.number("status"), happening.text("reason")
         connection.refused = evidence.Refusal(happening.at, status, reason, code)
         if connection.attempt is None:

@@ -33,7 +33,7 @@ _REFUSALS: dict[str | int, str] = {
     "MISSING_TICKET": "This server requires a ticket: add &ticket=… to the URL. “poker-signal ticket” makes one.",
     "INVALID_TICKET": "A ticket is valid for one player in one game, and it expires.",
     "GAME_FULL": "All seats are taken. A broken connection keeps its seat until the gateway notices. --seats sets the number of seats.",
-    "ORIGIN_NOT_ALLOWED": "The origin of the web page is not in --allowed-origins.",
+    "ORIGIN_NOT_ALLOWED": "The web page is not of this machine: add its origin to --allowed-origins.",
     "HOST_PROTECTED": "The HOST of this game has a session and is connected: only a client with the same session can replace it.",
     "SUPERSEDED": "A later connection with the same session was faster, and has taken over.",
     "RATE_LIMITED": "API Gateway throttles the server: the client may try again in a moment.",

@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import json
+import threading
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -22,6 +23,7 @@ from poker_signal.emulator.inspector.files import (
     PROBE,
     PROBE_MODULE,
     SAFE,
+    client_file,
     page_file,
     probe_file,
 )
@@ -123,6 +125,7 @@ class Inspector:
         self._faults = faults
         self._code_status = code_status
         self._turns = Turns()
+        self._one_download = threading.Lock()
         self._feed = Feed(trace, self._turns, self.run, now_ms)
         self._reports = Reports(gateway, trace, self._turns)
         probe = f'<script src="{about.origin}{PREFIX}/probe.js"></script>'
@@ -134,6 +137,11 @@ class Inspector:
         raw = request.target.partition("?")[0].removeprefix(PREFIX)
         if raw in _OF_PROBE:
             self._probe(request, raw[1:], reply)
+            return
+        if raw.startswith(_CLIENT):
+            # For every page: the client is public, and its modules import each other by name.
+            found = client_file(raw.removeprefix(_CLIENT))
+            reply(found or _json(404, {"message": "The client has no such file."}))
             return
         refused = refusal(request, self._about.host, self._about.token)
         if refused is not None:
@@ -261,6 +269,7 @@ class Inspector:
             self._turns,
             header(now_ms(), made_by, self._about.settings, redacts),
             Redaction(keep_addresses=wants_all),
+            self._one_download,
             lambda body: reply(Answer(200, body, headers)),
         )
 
@@ -368,6 +377,7 @@ def _version() -> str:
         return "unknown"
 
 
+_CLIENT = "/client/"
 _REPORT = "api/probe"
 _OF_PROBE = {f"/{name}" for name in (PROBE, PROBE_MODULE, _REPORT)}
 _RESOURCES = {

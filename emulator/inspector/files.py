@@ -1,4 +1,7 @@
-"""The page's files from the package, and redaction-rules.js, generated from the Python rules."""
+"""The page's files and the browser client from the package, and redaction-rules.js.
+
+That one is generated from the Python rules.
+"""
 
 import json
 from functools import lru_cache
@@ -36,7 +39,7 @@ FOR_PAGES: Headers = [
     ("Cross-Origin-Resource-Policy", "cross-origin"),
     ("Cache-Control", "no-store"),
 ]
-"""Headers of the probe's script, and of the answers to its reports."""
+"""Headers of the probe's script, the answers to its reports, and the browser client."""
 
 PROBE = "probe.js"
 PROBE_MODULE = "probe.mjs"
@@ -55,6 +58,18 @@ def probe_file(name: str, home: str) -> Answer:
 @lru_cache(maxsize=1)
 def _probe_source() -> str:
     return (files(__package__) / "page" / PROBE).read_text(encoding="utf-8")
+
+
+@lru_cache(maxsize=64)
+def client_file(name: str) -> Answer | None:
+    """Return a module of the browser client; None if there is no such module."""
+    stem, _, kind = name.rpartition(".")
+    if kind != "js" or not stem.replace("-", "").isalnum():
+        return None
+    file = files("poker_signal.javascript") / name
+    if not file.is_file():
+        return None
+    return Answer(200, file.read_bytes(), [("Content-Type", _TYPES["js"]), *FOR_PAGES])
 
 
 @lru_cache(maxsize=64)

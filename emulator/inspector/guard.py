@@ -5,11 +5,11 @@ not enough, because any page in a local browser can send requests there. A page 
 must neither read (DNS rebinding: its own name resolves to 127.0.0.1) nor write (with a form).
 """
 
-import ipaddress
 import secrets
 from urllib.parse import urlsplit
 
 from poker_signal.emulator.aws.http import Answer, Headers, Request, error
+from poker_signal.emulator.protocols.origins import is_local_name, is_loopback, name_in
 
 OWN_HEADER = "X-Poker-Signal-Inspector"
 """Header, with any value, that requests which change something must have. A form cannot send it,
@@ -27,7 +27,7 @@ def refusal(request: Request, own_host: str, token: str | None = None) -> Answer
     ``own_host`` is the address that the emulator listens on, or its public name. Requests from
     other machines are allowed if there is a ``token`` and they have it.
     """
-    is_here = _is_loopback(request.peer_ip) or request.peer_ip == own_host
+    is_here = is_loopback(request.peer_ip) or request.peer_ip == own_host
     if not is_here and token is None:
         return _forbidden("The inspector answers requests from this machine only.")
     if not is_here and not (_asks_with(request, token) or _remembers(request, token)):
@@ -57,7 +57,7 @@ def refusal_of_report(request: Request, own_host: str, token: str | None = None)
     """
     if _asks_with(request, token) or _remembers(request, token):
         return None
-    if not (_is_loopback(request.peer_ip) or request.peer_ip == own_host):
+    if not (is_loopback(request.peer_ip) or request.peer_ip == own_host):
         return _forbidden("Load the probe with the token that the emulator prints.")
     origin = request.header("Origin")
     if request.method in READING or origin is None or origin == "null":
@@ -108,19 +108,5 @@ def _authority(origin: str) -> str:
 
 
 def _is_own_name(host: str, own_host: str) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return False
-    return (
-        name in {"localhost", own_host.lower()} or name.endswith(".localhost") or _is_loopback(name)
-    )
-
-
-def _is_loopback(address: str) -> bool:
-    try:
-        parsed = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    # A dual-stack socket reports IPv4 peers as ::ffff:127.0.0.1.
-    return (getattr(parsed, "ipv4_mapped", None) or parsed).is_loopback
+    name = name_in(host)
+    return is_local_name(name) or name == own_host.lower()

@@ -303,8 +303,7 @@ class Reports:
         members = dict(event.members)
         if event.peer is not None:
             members = {"pc": f"{page.number:x}.{event.peer}", **members}
-        weight = sum(len(str(value)) for value in members.values())
-        self._trace.add(Probed(event.at_ms, facts, label, members, weight))
+        self._trace.add(Probed(event.at_ms, facts, label, members))
 
 
 # Validation. Each member of an event has a function that returns its value, or None to drop it.

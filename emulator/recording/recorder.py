@@ -9,7 +9,6 @@ import errno
 import fcntl
 import os
 import stat
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
@@ -17,16 +16,18 @@ from typing import Any, BinaryIO
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator.recording import format as recording
+from poker_signal.emulator.recording.pace import Pace
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
-from poker_signal.emulator.trace.entries import Entry, Kept, Posted, Probed, Received, Unrouted
+from poker_signal.emulator.trace.entries import Entry, Kept
 from poker_signal.emulator.trace.trace import entries_of
+from poker_signal.emulator.trace.weight import weight_of
 
 MAX_WAITING = 50_000
 """Most entries queued for the disk; beyond, new ones are dropped."""
-MAX_WAITING_TEXT = 64 * 1024 * 1024
-"""Most characters of messages and frames in the queue."""
+MAX_WAITING_BYTES = 32 * 1024 * 1024
+"""Most memory of the queued entries."""
 BATCH_S = 0.05
 """Seconds that an entry waits for others, so that they are written together."""
 MAX_BATCH = 256
@@ -78,10 +79,12 @@ class Recorder:
         """The disk's first error message."""
         self._lost: _Gap | None = None
         """Entries that the disk refused since the last successful write."""
+        self._pace = Pace()
+        redaction.pause = self._pause
         self._writer = BackgroundWriter[tuple[int, Entry] | _Gap](
             "recorder",
             self._write,
-            max_weight=MAX_WAITING_TEXT,
+            max_weight=MAX_WAITING_BYTES,
             batch_s=BATCH_S,
         )
 
@@ -111,7 +114,7 @@ class Recorder:
     def _observe(self, entry: Entry) -> None:
         number = self._next
         self._next = number + 1
-        item, weight = (number, entry), _weight(entry)
+        item, weight = (number, entry), weight_of(entry)
         if self._gap is None:
             if self._writer.put(item, weight, MAX_WAITING):
                 return
@@ -146,9 +149,7 @@ class Recorder:
         lines = [] if self._lost is None else [_line_of_gap(self._lost, self._why)]
         for each in taken:
             lines.append(self._line(each))
-            if not self._writer.is_stopping:
-                # Release the GIL, or the event loop waits a switch interval (5 ms) for it.
-                time.sleep(0)
+            self._pause()
         data = b"".join(lines)
         try:
             _write(self._file, data)
@@ -157,6 +158,11 @@ class Recorder:
             return
         self._whole += len(data)
         self._lost = None
+
+    def _pause(self) -> None:
+        """Let the event loop run, unless it waits for the end of the recording."""
+        if not self._writer.is_stopping:
+            self._pace()
 
     def _line(self, each: tuple[int, Entry] | _Gap) -> bytes:
         if isinstance(each, _Gap):
@@ -222,14 +228,6 @@ def _write(file: BinaryIO, data: bytes) -> None:
     left = memoryview(data)
     while left:
         left = left[file.write(left) :]
-
-
-def _weight(entry: Entry) -> int:
-    if isinstance(entry, Posted):
-        return len(entry.frame)
-    if isinstance(entry, Probed):
-        return entry.weight
-    return len(entry.body) if isinstance(entry, Received | Unrouted) else 0
 
 
 def _line_of_gap(gap: _Gap, why: str) -> bytes:

@@ -9,6 +9,8 @@ not its length.
 import ipaddress
 import re
 from collections import Counter
+from collections.abc import Callable
+from hashlib import sha256
 from typing import Any
 
 _SECRET_HEADERS = frozenset({"authorization", "cookie", "proxy-authorization", "set-cookie"})
@@ -22,56 +24,69 @@ _GATEWAYS_OWN = frozenset(
 """Members that contain no data of a peer."""
 _SECRET_MEMBERS = _SECRET_HEADERS | _SECRET_PARAMETERS | {"x-api-key"}
 
-# A recording is written during games, so redaction must be fast: each pattern starts with a rare
-# character or literal, and is tried only on texts with a certain part. The inspector's page uses
-# the same patterns (rules_for_page): \w stands in brackets; no \b, \A, \Z and no escaped quotes.
-_FOUR = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?![\w]|\.[0-9])"
-_SIX = (
-    r"(?:[0-9a-fA-F]{1,4}:(?:[0-9a-fA-F]{0,4}:){1,7}|::(?:[0-9a-fA-F]{0,4}:){0,6})[0-9a-fA-F]{0,4}"
-    r"(?![\w:]|\.[0-9])"
-)
+# Anyone who can send a message can send any text, so that each pattern takes linear time: it begins
+# with a rare character or literal, and where a repetition follows, no position can be reached from
+# many beginnings (a look-behind, or a delimiter that the repetition excludes). It is tried only on
+# texts with a certain part. The inspector's page uses the same patterns (rules_for_page): \w stands
+# in brackets; no \b, \A, \Z, no possessive repetition and no escaped quotes.
+_FOUR = r"[0-9]{1,3}(?:\.[0-9]{1,3}){3,250}(?![0-9])"
+"""An IPv4 address, or a longer chain of numbers that may hold one."""
+_GROUPS = r"[0-9a-fA-F]{0,4}(?::[0-9a-fA-F]{0,4}){2,250}"
+"""A chain of groups: an IPv6 address, a fingerprint, or a time of day."""
 _MDNS = (
     # An escape sequence of JSON before the name is not part of it.
-    r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|[\w]))|(?<!\\))(?P<name>[\w-]{1,63}\.local)(?![\w])"
+    r"(?:(?P<escape>\\(?:u[0-9a-fA-F]{4}|[\w]))|(?<![\w\\-]))(?P<name>[\w-]+\.local)(?![\w])"
 )
 _WORD = r"""[^\s"\\]+"""
 _AFTER_SLASHES = r"""[^\s"'\\/:?#@\[\]<>(),;]+"""
 _DOTTED = r"[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}"
-_SLASHES = r":\\{0,8}/\\{0,8}/"
+_SLASHES = r":\\{0,63}/\\{0,63}/"
 """Within JSON, slashes may be escaped; within nested JSON, repeatedly."""
 _LOGIN = r"""[^\s"\\/@]{1,200}"""
 """User name and password in a URL."""
 _PARAMETERS = "|".join(sorted(_SECRET_PARAMETERS))
-_MEMBERS = f"{_PARAMETERS}|password|icePwd"
+_MEMBERS = f"{_PARAMETERS}|password|icePwd|accessToken|macKey"
 
 _RULES = {
-    "fingerprint": r"[0-9A-Fa-f]{2}(?::[0-9A-Fa-f]{2}){15,63}(?![\w:])",
     "four": _FOUR,
     "mdns": _MDNS,
-    "six": _SIX,
-    "address": f"{_FOUR}|{_SIX}|{_MDNS}",
-    "userName": r"""o=(?P<name>(?!- )[^\s"\\]{1,200})(?= [0-9]+ [0-9]+ IN )""",
+    "groups": _GROUPS,
+    "address": f"{_FOUR}|{_GROUPS}|{_MDNS}",
+    "userName": (
+        r"""(?:(?<![^\s"])|(?<=\\[nrt]))o=(?P<name>(?!- )[^\s"\\]{1,200})(?= [0-9]+ [0-9]+ IN )"""
+    ),
     # ASCII letters, digits, dots, hyphens and colons that are written as an escape such as \u0031.
     "escaped": r"(?<!\\)((?:\\\\)*)\\u00(2[de]|3[0-9aA]|[46][1-9a-fA-F]|[57][0-9aA])",
+    # Dots and colons in a URL.
+    "percent": "%(2[eE]|3[aA])",
 }
+
+
+def _quoted(quote: str) -> str:
+    """Return the pattern of a secret member whose quotes are not escaped."""
+    return (
+        rf"(?P<before>{quote}(?:{_MEMBERS}){quote}\s*:\s*{quote})"
+        rf"(?P<secret>(?=[^{quote}\\]|\\[^\n])[^{quote}\\]*(?:\\[^\n][^{quote}\\]*)*)"
+    )
+
+
 _SECRETS_IN_TEXT: list[tuple[str, str]] = [
     ("ice-pwd:", rf"(?P<before>ice-pwd:)(?P<secret>{_WORD})"),
     ("=", rf"""(?P<before>[?&](?:{_PARAMETERS})=)(?P<secret>[^&\s"\\]+)"""),
     ("@", rf"(?P<before>{_SLASHES})(?P<secret>{_LOGIN})(?=@)"),
-    # In a message, as in {"iceServers": [{"credential": "…"}]}.
-    (
-        '":',
-        rf"""(?P<before>"(?:{_MEMBERS})"\s*:\s*")(?P<secret>(?:[^"\\]|\\[^\n])+)""",
-    ),
+    # In a message, as in {"iceServers": [{"credential": "…"}]}, and in Python's words of it.
+    ('"', _quoted('"')),
+    ("'", _quoted("'")),
     # The same in JSON within JSON: all these quotes have the same number of backslashes before
     # them; a quote that is part of the secret has more.
     (
-        '\\":',
-        rf"""(?P<before>(?P<many>\\{{1,31}})"(?:{_MEMBERS})(?P=many)"\s*:\s*(?P=many)")"""
-        r"""(?P<secret>(?:[^"\\]|(?!(?P=many)")\\{1,63}(?!\\)"?)+)""",
+        '\\"',
+        rf"""(?P<before>(?<!\\)(?P<many>\\+)"(?:{_MEMBERS})(?P=many)"\s*:\s*(?P=many)")"""
+        r"""(?P<secret>(?=[^"\\]|(?!(?P=many)")\\)"""
+        r"""[^"\\]*(?:(?!(?P=many)")\\+(?!\\)"?[^"\\]*)*)""",
     ),
-    # A JSON Web Token in any place: three parts in base64url, joined by dots.
-    ("eyJ", r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]{8,})"),
+    # A JSON Web Token in any place: parts in base64url, joined by dots. The last one may be empty.
+    ("eyJ", r"(?P<before>)(?<![\w-])(?P<secret>eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"),
 ]
 _HOST_NAMES: list[tuple[str, str]] = [
     (needle, f"(?P<before>{before})(?P<host>{host})")
@@ -85,6 +100,14 @@ _HOST_NAMES: list[tuple[str, str]] = [
     )
 ]
 """Places of host names in a text: a substring to search for, and then the pattern."""
+SLICE = 8192
+"""Characters that a pattern searches without a break."""
+REACH = 4096
+"""Characters that a match may need after its beginning, to be one. What it takes is not limited."""
+MAX_KNOWN = 20_000
+"""Most originals whose pseudonyms are remembered; an older one gets another pseudonym."""
+MAX_ORIGINAL = 64
+"""Most characters of an original that is remembered itself; of a longer one, a digest is."""
 _PSEUDONYMS = {
     # Long enough for a session, so that the recording can be replayed.
     "secret": "redacted-{number}",
@@ -120,7 +143,10 @@ _FIND = {name: re.compile(pattern) for name, pattern in _RULES.items()}
 _FIND_SECRETS = [(needle, re.compile(pattern)) for needle, pattern in _SECRETS_IN_TEXT]
 _FIND_HOST_NAMES = [(needle, re.compile(pattern)) for needle, pattern in _HOST_NAMES]
 _TWO_COLONS = re.compile(":[0-9a-fA-F]{0,4}:")
-"""Part of each fingerprint and IPv6 address, and found a hundred times as fast as those."""
+"""Part of each chain of groups, and found a hundred times as fast."""
+_BACKSLASHES = "\\" * 512
+_WORD_CHARACTER = re.compile(r"[\w]")
+
 _AUTHORITY = re.compile(r"\A(?P<before>)(?P<host>[^\s:/\[\]]+)(?=(?::\d+)?\Z)")
 
 _PRIVATE = [
@@ -135,6 +161,8 @@ class Redaction:
 
     def __init__(self, *, keep_addresses: bool = False) -> None:
         self._keep_addresses = keep_addresses
+        self.pause: Callable[[], object] = lambda: None
+        """Called about every 0.3 ms of work: a thread must not keep the interpreter's lock."""
         self._known: dict[tuple[str, str], str] = {}
         self._addresses: dict[str, str] = {}
         """Pseudonyms by the address as it was written."""
@@ -153,26 +181,67 @@ class Redaction:
     def text(self, text: str) -> str:
         """Return a redacted copy of a text, such as a message."""
         if "\\u00" in text:
-            text = _FIND["escaped"].sub(lambda match: match[1] + chr(int(match[2], 16)), text)
+            text = self._sub("escaped", text, lambda match: match[1] + chr(int(match[2], 16)))
+        if "%" in text:
+            text = self._sub("percent", text, lambda match: chr(int(match[1], 16)))
         for needle, pattern in _FIND_SECRETS:
             if needle in text:
-                text = pattern.sub(self._secret, text)
+                text = self._sub(pattern, text, self._secret)
         return text if self._keep_addresses else self._without_addresses(text)
 
     def _without_addresses(self, text: str) -> str:
         if "o=" in text:
-            text = _FIND["userName"].sub(self._user_name, text)
+            text = self._sub("userName", text, self._user_name)
         for needle, pattern in _FIND_HOST_NAMES:
             if needle in text:
-                text = pattern.sub(self._host_name, text)
-        has_groups = _TWO_COLONS.search(text) is not None
-        if has_groups:
-            text = _FIND["fingerprint"].sub(self._fingerprint, text)
+                text = self._sub(pattern, text, self._host_name)
         if text.count(".") > 2:
-            text = _FIND["four"].sub(self._four, text)
+            text = self._sub("four", text, self._four)
         if ".local" in text:
-            text = _FIND["mdns"].sub(self._mdns_name, text)
-        return _FIND["six"].sub(self._six, text) if has_groups else text
+            text = self._sub("mdns", text, self._mdns_name)
+        if self._has_groups(text):
+            text = self._sub("groups", text, self._groups)
+        return text
+
+    def _has_groups(self, text: str) -> bool:
+        for start in range(0, len(text), SLICE):
+            self.pause()
+            if _TWO_COLONS.search(text, start, start + SLICE + 8) is not None:
+                return True
+        return False
+
+    def _sub(
+        self, rule: str | re.Pattern[str], text: str, replace: Callable[[re.Match[str]], str]
+    ) -> str:
+        """Replace all matches, as ``re.sub`` does, with breaks.
+
+        ``re`` keeps the interpreter's lock during a call: a long text is searched in slices.
+        """
+        pattern = _FIND[rule] if isinstance(rule, str) else rule
+
+        def replaced(match: re.Match[str]) -> str:
+            self.pause()
+            return replace(match)
+
+        self.pause()
+        if len(text) <= SLICE or _BACKSLASHES in text:
+            return pattern.sub(replaced, text)
+        parts: list[str] = []
+        done = start = 0
+        while start < len(text):
+            self.pause()
+            end = min(start + SLICE + REACH, len(text))
+            match = pattern.search(text, start, end)
+            if match is None or match.start() >= start + SLICE:
+                start += SLICE
+                continue
+            if match.end() > end - 8:
+                # It may go on after the slice.
+                match = pattern.match(text, match.start()) or match
+            parts += text[done : match.start()], replaced(match)
+            done = start = match.end()
+        parts.append(text[done:])
+        return "".join(parts)
 
     def _member(self, key: str, value: Any) -> Any:
         if key in _GATEWAYS_OWN:
@@ -206,8 +275,6 @@ class Redaction:
         return match["before"] + self._pseudonym("secret", match["secret"])
 
     def _user_name(self, match: re.Match[str]) -> str:
-        if _continues(match) or _before(match, 1) == "=":
-            return match[0]
         return "o=" + self._pseudonym("secret", match["name"])
 
     def _host_name(self, match: re.Match[str]) -> str:
@@ -222,28 +289,63 @@ class Redaction:
     def _mdns_name(self, match: re.Match[str]) -> str:
         return (match["escape"] or "") + self._pseudonym("mdns", match["name"].lower())
 
-    def _fingerprint(self, match: re.Match[str]) -> str:
-        head, found = _without_word(match)
-        is_one = not head or _FIND["fingerprint"].fullmatch(found)
-        return head + (self._pseudonym("print", found.upper()) if is_one else found)
-
     def _four(self, match: re.Match[str]) -> str:
         found = match[0]
         before = _before(match, 2)
         # A version such as Chrome/120.0.0.0 looks like an address, but has a slash and zeros.
-        is_version = before[1:] == "/" and before[:1].isalpha() and found.endswith(".0.0")
-        if is_version or before.endswith(".") or _continues(match):
+        if before[1:] == "/" and before[:1].isalpha() and found.endswith(".0.0"):
             return found
-        return self._address(found)
+        numbers = found.split(".")
+        if len(numbers) == 4:
+            return self._address(found)
+        # With a number before or after the address, the whole chain is replaced.
+        fours = (".".join(numbers[start : start + 4]) for start in range(len(numbers) - 3))
+        return self._pseudonym("public4", found) if any(map(_is_address, fours)) else found
 
-    def _six(self, match: re.Match[str]) -> str:
+    def _groups(self, match: re.Match[str]) -> str:
+        """Replace the address or the fingerprints in a chain of groups."""
         head, found = _without_word(match)
-        return head + self._address(found)
+        if found.startswith(":") and not found.startswith("::"):
+            head, found = head + ":", found[1:]
+        tail = ""
+        if found.endswith(":") and not found.endswith("::"):
+            found, tail = found[:-1], ":"
+        groups = found.split(":")
+        if len(groups) > 15 and (prints := self._fingerprints(groups)) is not None:
+            return head + prints + tail
+        # The rest of a word, or of an IPv4 address, that was replaced before.
+        after = match.string[match.end() : match.end() + 2]
+        if not tail and (_continues_after(after)):
+            return match[0]
+        if len(groups) > 9 or (len(groups) > 8 and "" not in groups):
+            # Too many for an address: there may be one with a number before or after it.
+            return head + self._pseudonym("public6", found) + tail if any(groups) else match[0]
+        return head + self._address(found) + tail
+
+    def _fingerprints(self, groups: list[str]) -> str | None:
+        """Replace each run of at least 16 bytes; None: there is none."""
+        found: list[str] = []
+        run: list[str] = []
+        is_one = False
+        for group in [*groups, ""]:
+            if len(group) == 2:
+                run.append(group)
+                continue
+            if len(run) > 15:
+                is_one = True
+                found.append(self._pseudonym("print", ":".join(run).upper()))
+            else:
+                found += run
+            run = []
+            found.append(group)
+        return ":".join(found[:-1]) if is_one else None
 
     def _address(self, found: str) -> str:
         known = self._addresses.get(found)
         if known is None:
             known = self._addresses[found] = self._other_address(found)
+            if len(self._addresses) > MAX_KNOWN:
+                del self._addresses[next(iter(self._addresses))]
         return known
 
     def _other_address(self, found: str) -> str:
@@ -263,11 +365,30 @@ class Redaction:
         return self._pseudonym(f"{kind}{address.version}", str(address))
 
     def _pseudonym(self, kind: str, original: str) -> str:
+        if len(original) > MAX_ORIGINAL:
+            original = sha256(original.encode(errors="surrogatepass")).hexdigest()
         known = self._known.get((kind, original))
         if known is None:
             self._counts[kind] += 1
             known = self._known[kind, original] = _pseudonym(kind, self._counts[kind])
+            if len(self._known) > MAX_KNOWN:
+                del self._known[next(iter(self._known))]
         return known
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _continues_after(after: str) -> bool:
+    """Return whether a chain of groups is followed by the rest of a word or of a number."""
+    if after[:1] == ".":
+        return "0" <= after[1:] <= "9"
+    return after[:1] != "_" and _WORD_CHARACTER.match(after) is not None
 
 
 def _continues(match: re.Match[str]) -> bool:

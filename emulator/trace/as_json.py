@@ -10,6 +10,7 @@ from typing import Any
 from poker_signal.emulator.aws.events import Facts, message_event
 from poker_signal.emulator.aws.results import (
     Dropped,
+    Malformed,
     NotInvokable,
     Raised,
     Result,
@@ -88,8 +89,9 @@ def _what(entry: Entry) -> tuple[str, dict[str, Any]]:
             return of, {"event": event, "requestId": request_id}
         case Opened():
             return "opened", {}
-        case RequestRefused(method=method, path=path, status=status, reason=reason):
-            return "refused", {"status": status, "reason": reason, "method": method, "path": path}
+        case RequestRefused(_, _, method, path, status, reason, code):
+            what = {"status": status, "reason": reason, "method": method, "path": path}
+            return "refused", {**what, "code": code} if code else what
         case Received(at_ms, facts, route_key, body, request_id, message_id):
             event = message_event(facts, route_key, body, request_id, message_id, at_ms)
             what = {"event": event, "requestId": request_id, "route": route_key}
@@ -169,8 +171,12 @@ def _of_result(result: Result) -> dict[str, Any]:
             assert report is not None
             code = {"code": report.code} if report.code is not None else {}
             return {"result": value, "outcome": report.outcome, **code}
-        case Raised(message):
+        case Malformed(why, value):
+            return {"failure": "malformed response", "error": why, "result": value}
+        case Raised(message, "", _):
             return {"failure": "raised", "error": message}
+        case Raised(message, type_, _):
+            return {"failure": "raised", "error": message, "errorType": type_}
         case TimedOut():
             return {"failure": "timed out"}
         case NotInvokable(why):

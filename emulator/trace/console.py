@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
+from sys import getsizeof
 from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
@@ -13,6 +14,7 @@ from poker_signal.emulator.clock import duration
 from poker_signal.emulator.terminal import can_encode, escape
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import (
+    Asked,
     Fault,
     Finished,
     Forwarded,
@@ -27,12 +29,16 @@ from poker_signal.emulator.trace.summary import (
     details_of,
     record_of,
 )
+from poker_signal.emulator.trace.weight import weight_of
 
 MAX_WAITING = 20_000
 """Most texts queued for a slow reader, usually one line each; beyond, the oldest are dropped."""
 
-MAX_CHARACTERS = 8 * 1024 * 1024
-"""Most characters in these texts; beyond, the oldest are dropped."""
+MAX_BYTES = 8 * 1024 * 1024
+"""Most memory of these texts; beyond, the oldest are dropped."""
+
+MAX_ENTRY_BYTES = 16 * 1024
+"""Most memory of an entry that is queued with its message; a larger one is queued as a line."""
 
 MAX_ENTRIES = 300
 """Queue length up to which entries are queued with their messages; beyond, only as lines."""
@@ -124,7 +130,7 @@ class Console:
         self._writer = BackgroundWriter[Kept | str](
             "console",
             self._write,
-            max_weight=MAX_CHARACTERS,
+            max_weight=MAX_BYTES,
             batch_s=BATCH_S,
             count=_count_lines,
         )
@@ -133,8 +139,8 @@ class Console:
     def observe(self, entry: Kept) -> None:
         """Queue an entry; beyond MAX_LINES_PER_S, delivered messages are only counted."""
         kind = type(entry)
-        if kind is Received or kind is Posted:
-            # A Finished or Forwarded entry reports the outcome of the message.
+        if kind is Received or kind is Posted or kind is Asked:
+            # A Finished or Forwarded entry reports the outcome.
             return
         if not self._is_one_too_many(entry.at_ms):
             self._append(entry)
@@ -156,7 +162,7 @@ class Console:
         self._put(self._format.of_note(kind, facts))
 
     def _put(self, text: str) -> None:
-        self._writer.put_newest(text, len(text), MAX_WAITING)
+        self._writer.put_newest(text, getsizeof(text), MAX_WAITING)
 
     def close(self, timeout_s: float = 0.5) -> None:
         """Write the queue; give up if the reader takes no piece of it for ``timeout_s`` seconds."""
@@ -165,8 +171,8 @@ class Console:
     def _append(self, entry: Kept) -> None:
         if type(entry) is Fault:
             # Never as a line: the writer thread counts strikes.
-            self._writer.put_newest(entry, 0, MAX_WAITING)
-        elif not self._writer.put(entry, 0, MAX_ENTRIES):
+            self._writer.put_newest(entry, weight_of(entry), MAX_WAITING)
+        elif weight_of(entry) > MAX_ENTRY_BYTES or not self._writer.put(entry, 0, MAX_ENTRIES):
             # The message in an entry may be a thousand times as large as its line.
             self._put(self._format.of_entry(entry))
 
@@ -347,11 +353,15 @@ def banner(
     authority: Path | None,
     settings_file: Path | None,
     faults: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+    *,
+    is_ours: bool = True,
 ) -> str:
     """Return the text that is printed once the emulator accepts connections.
 
     ``authority`` is the certificate to trust for TLS, ``settings_file`` the file that options were
-    read from; None: there is none. ``faults`` are the active faults with their effects.
+    read from; None: there is none. ``faults`` are the active faults with their effects, ``notes``
+    sentences at the end. ``is_ours``: our rules are served, whose clients have players and games.
     """
     lines = [
         f"poker-signal {version}: API Gateway on your machine",
@@ -364,6 +374,9 @@ def banner(
         "  stop                    Ctrl-C",
         "",
     ]
+    if not is_ours:
+        lines[2:4] = [f"  clients connect to      {url}"]
+        lines = [line for line in lines if "test players" not in line]
     if settings_file is not None:
         lines.insert(-1, f"  options come from       {settings_file}")
     if authority is not None:
@@ -378,6 +391,7 @@ def banner(
     for fault, effect in faults:
         lines.insert(-1, f"  {label:22}  {escape(fault):{width}}  {escape(effect)}")
         label = ""
+    lines += [*(f"  note: {escape(note)}" for note in notes), ""] if notes else []
     return "\n".join(lines) + "\n"
 
 

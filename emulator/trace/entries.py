@@ -33,6 +33,8 @@ class RequestRefused(NamedTuple):
     """Without the query string, at most 200 characters."""
     status: int
     reason: str
+    code: str = ""
+    """Code of the gateway's own rule; empty: there is none."""
 
 
 class Received(NamedTuple):
@@ -134,8 +136,6 @@ class Probed(NamedTuple):
     """The page's player and game; empty where they are not known."""
     members: dict[str, Any]
     """Validated: ``event``, and the members that docs/trace.md lists for it."""
-    weight: int
-    """Characters in the members."""
 
 
 class Planned(NamedTuple):

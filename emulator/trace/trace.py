@@ -8,28 +8,17 @@ peers: escape them before they are shown.
 from collections import deque
 from collections.abc import Callable
 from itertools import chain, islice
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-from poker_signal.core.aws_event import AuthorizerEvent, LambdaEvent
-from poker_signal.emulator.aws.results import Raised, Result, Returned
-from poker_signal.emulator.trace.entries import (
-    Asked,
-    Entry,
-    Fault,
-    Finished,
-    Forwarded,
-    Kept,
-    Posted,
-    Probed,
-    Received,
-    Unrouted,
-)
+from poker_signal.emulator.trace.entries import Entry, Forwarded, Kept
+from poker_signal.emulator.trace.weight import weight_of
 
 MAX_ENTRIES = 20_032
-BLOCK = 64
-"""Elements per block. Evicting whole blocks is cheaper than evicting single entries."""
-MAX_TEXT = 32 * 1024 * 1024
-"""Most characters of messages and frames kept. A WebRTC handshake has about 20 000."""
+BLOCK = 16
+"""Elements per block. Evicting whole blocks is cheaper than evicting single entries. Small, because
+the newest block is not weighed before it is full."""
+MAX_BYTES = 64 * 1024 * 1024
+"""Most memory of the entries kept. A WebRTC handshake takes about 60 000 bytes."""
 
 
 class Observer(Protocol):
@@ -40,11 +29,11 @@ class Observer(Protocol):
 
 
 class _Block(NamedTuple):
-    """A full block of elements, with its number of entries and of characters."""
+    """A full block of elements, with its number of entries and their weight in bytes."""
 
     kept: list[Kept]
     entries: int
-    text: int
+    weight: int
 
 
 class Trace:
@@ -60,13 +49,13 @@ class Trace:
         self._first = 0
         """Number of the oldest entry kept."""
         self._entries = 0
-        self._text = 0
-        """Entries in full blocks, and the characters in them."""
+        self._weight = 0
+        """Entries in full blocks, and the bytes that they take."""
         self._observe = None if observer is None else observer.observe
         self._waiting: list[Callable[[], None]] = []
 
     def add(self, entry: Kept) -> None:
-        """Add an entry; evict the oldest blocks if there are too many entries or characters."""
+        """Add an entry; evict the oldest blocks if there are too many, or too heavy ones."""
         self._newest.append(entry)
         if len(self._newest) == BLOCK:
             self._close_block()
@@ -81,15 +70,15 @@ class Trace:
             callback()
 
     def _close_block(self) -> None:
-        block = _Block(self._newest, _count(self._newest), sum(map(_weight, self._newest)))
+        block = _Block(self._newest, _count(self._newest), sum(map(weight_of, self._newest)))
         self._newest = []
         self._blocks.append(block)
         self._entries += block.entries
-        self._text += block.text
-        while self._text > MAX_TEXT or self._entries > MAX_ENTRIES:
+        self._weight += block.weight
+        while self._weight > MAX_BYTES or self._entries > MAX_ENTRIES:
             oldest = self._blocks.popleft()
             self._entries -= oldest.entries
-            self._text -= oldest.text
+            self._weight -= oldest.weight
             self._first += oldest.entries
 
     @property
@@ -131,37 +120,3 @@ def entries_of(kept: Kept) -> tuple[Entry, ...]:
 
 def _count(kept: list[Kept]) -> int:
     return len(kept) + sum(type(each) is Forwarded for each in kept)
-
-
-def _weight(entry: Kept) -> int:
-    weigh = _WEIGHTS.get(type(entry))
-    return 0 if weigh is None else weigh(entry)
-
-
-def _text_of_result(result: Result) -> int:
-    """Count the characters of a handler's body or error."""
-    if isinstance(result, Raised):
-        return len(result.message)
-    if isinstance(result, Returned) and isinstance(result.value, dict):
-        body = result.value.get("body")
-        return len(body) if isinstance(body, str) else 0
-    return 0
-
-
-def _text_of_handshake(event: LambdaEvent | AuthorizerEvent) -> int:
-    """Count the characters of a handshake's query string and headers, with cookies and tokens."""
-    found = (event["headers"], event.get("queryStringParameters") or {})
-    return sum(len(name) + len(value) for pairs in found for name, value in pairs.items())
-
-
-# By type: this runs for every message, and a look-up is cheaper than a chain of isinstance.
-_WEIGHTS: dict[type, Callable[[Any], int]] = {
-    Received: lambda entry: len(entry.body),
-    Forwarded: lambda entry: len(entry.frame),
-    Posted: lambda entry: len(entry.frame),
-    Finished: lambda entry: _text_of_result(entry.result),
-    Unrouted: lambda entry: len(entry.body),
-    Fault: lambda entry: len(entry.body or ""),
-    Asked: lambda entry: _text_of_handshake(entry.event),
-    Probed: lambda entry: entry.weight,
-}

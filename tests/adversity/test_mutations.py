@@ -58,8 +58,9 @@ def dead_rows_are_found_out_for_nothing() -> Any:
     """Break rule 3: a message whose target is gone is retried with the next owner."""
 
     def gone(self: invocation.Invocation, effect: Any) -> None:
-        if effect.cause is not None:
-            self._pending.append(Gone(effect.connection_id, effect.cause.at))
+        row = self._room.row(effect.connection_id, 0)
+        if effect.cause is not None and row is not None:
+            self._pending.append(Gone(row, effect.cause.at))
 
     return mock.patch.object(invocation.Invocation, "gone", gone)
 
@@ -119,7 +120,7 @@ def names_are_not_reserved() -> Any:
     def route(event: Any, *more: Any) -> list[Effect]:
         effects = real(event, *more)
         if isinstance(event, Disconnect | Gone):
-            return [Forget(event.connection_id)]
+            return [effect._replace(left_at=None) for effect in effects if type(effect) is Forget]
         return effects
 
     return mock.patch("poker_signal.core.invocation.route", route)

@@ -35,7 +35,7 @@ SIZES_MB = (128, 256, 512, 1024, 1769)
 BAR_S = 1.0
 HANDSHAKES = 5_000
 
-MAX_ZIP_BYTES = 60_000
+MAX_ZIP_BYTES = 80_000
 CALLS_BAR = 1.2
 
 OFFER, OFFER_COLD = "`offer` or `answer`", "`offer` or `answer`, cold container"

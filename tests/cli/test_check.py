@@ -28,6 +28,7 @@ def test_all_rules_hold_at_the_emulator(url: str) -> None:
         "Relaying",
         "Answering",
         "Names",
+        "By itself",
     ]
     assert last.startswith(f"{len(RULES)} held in ")
     assert last.endswith("; topology: mesh")

@@ -40,25 +40,25 @@ WRONG_USAGE = {
     "emulate --message-burst 0": "0 is not in the range x>=1",
     "emulate --max-payload-bytes 131073": "131073 is not in the range 1<=x<=131072",
     "emulate --flood-rate 0": "0.0 is not in the range x>0",
-    "emulate --allowed-origins *": "allowed-origins: '*' is no origin: write scheme://host or",
+    "emulate --allowed-origins a.example": "'a.example' is no origin: write scheme://host",
     "emulate --config wrong.toml --handler fn.py:handler": "leave the options out",
     "emulate --handler fn.py:handler --route $mine": "must not begin with $",
     "emulate --handler fn.py:handler --route-selection-expression $x": "$request.body",
     "emulate --fault crash": "--fault crash: there is no fault 'crash'; there are drop, delay",
     "emulate --fault drop:ofer": (
-        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, ice-"
+        "drop:ofer: there is no message type ofer; did you mean offer? types: answer, hello, ice-"
     ),
     "emulate --handler lambda --fault delay:ofer=1s": "did you mean offer?",
     "emulate --fault gone:offer": "gone:@offer",
-    "emulate --handler fn.py:handler --fault drop:ofer --dynamodb moto": (
-        "--dynamodb is for --handler lambda"
+    "emulate --handler fn.py:handler --fault drop:ofer --dynamodb localhost": (
+        "a URL such as http"
     ),
     "emulate --fault reorder --fault reorder": "--fault reorder: is active already",
     "emulate --seed x": "Invalid value for '--seed'",
     "emulate --fault index-lag=1s --handler lambda --dynamodb http://x:1": (
         "--fault index-lag and fail-update need --handler core or --dynamodb moto"
     ),
-    "emulate --dynamodb moto": "--dynamodb is for --handler lambda",
+    "emulate --dynamodb moto": "--dynamodb is for handlers",
     "emulate --handler lambda --dynamodb memory": "--dynamodb moto",
     "emulate --handler lambda --dynamodb localhost": "a URL such as",
     "emulate --lan --host 127.0.0.2": "--lan listens on every address; leave --host out",
@@ -109,7 +109,7 @@ WRONG_USAGE = {
 WEAK = "the secret of ticket key 1 is too weak"
 BAD_FILES = {
     "emulate --handler fn.py:later": "coroutine function",
-    "emulate --handler fn.py:missing": "fn.py has no missing",
+    "emulate --handler fn.py:missing": "Handler 'missing' missing on module 'fn'",
     "emulate --handler nowhere.py:handler": "no such file",
     "emulate --handler fn.py": "FILE.py:FUNCTION",
     "emulate --config wrong.toml": "unknown field `colour`",

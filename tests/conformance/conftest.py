@@ -40,5 +40,5 @@ async def endpoint(request: pytest.FixtureRequest, no_aws: None) -> AsyncGenerat
         management_url = request.config.getoption("--management") or url.replace("ws", "http", 1)
         yield Endpoint(url.rstrip("/"), management_url.rstrip("/"), is_foreign=True)
         return
-    async with Emulator(Settings(port=0)) as emulator:
+    async with Emulator(Settings(port=0, allowed_origins="*")) as emulator:
         yield Endpoint(emulator.url, emulator.management_url, is_foreign=False)

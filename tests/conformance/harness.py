@@ -25,6 +25,7 @@ from poker_signal.emulator.gateway.config import (
 )
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from tests.conformance import handlers
 from tests.conformance.handlers import Script, scripts
 from tests.support.client import PATIENCE_S, hear_text
 from tests.support.frames import NOTHING, Answer, Wire, wire_to
@@ -225,10 +226,15 @@ class Serve:
         self._stack.callback(scripts.pop, api_id)
         clock = VirtualClock()
         emulator = Emulator(
-            Settings(port=0, api_id=api_id, **more),
+            Settings(port=0, api_id=api_id, allowed_origins="*", **more),
             clock=None if real_time else clock,
             api=ApiConfig(**members),
             folder=ROOT,
+            handlers={
+                name: getattr(handlers, name)
+                for name, each in members["functions"].items()
+                if each.handler != "core"
+            },
         )
         stack = await self._stack.enter_async_context(AsyncExitStack())
         await stack.enter_async_context(emulator)

@@ -47,7 +47,7 @@ def test_every_pinning_test_exists() -> None:
 )
 async def test_the_suite_runs_at_a_url(selected: str, told: str) -> None:
     """With a URL, as in ``make conformance URL=…``, no test fails and not all are skipped."""
-    async with Emulator(Settings(port=0)) as emulator:
+    async with Emulator(Settings(port=0, allowed_origins="*")) as emulator:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", selected),
             *("tests/conformance", "--endpoint", emulator.url),

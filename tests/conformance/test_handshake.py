@@ -237,7 +237,7 @@ async def test_020_compression_is_accepted(endpoint: Endpoint, serve: Serve, off
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "nonsense"])
 @item("CONFIRMED", "1.6")
 async def test_021_any_origin_is_let_in(endpoint: Endpoint, origin: str) -> None:
-    """Every Origin is accepted, unless `$connect` refuses it."""
+    """Every Origin is accepted, unless `$connect` refuses it; here with `--allowed-origins '*'`."""
     answer = await endpoint.handshake(headers={"Origin": origin})
     assert answer.status == 101
 

@@ -58,7 +58,7 @@ def reaching(member: Row, *targets: Row) -> Row:
 
 def looked(note: Watch, *rows: Row) -> list[Effect]:
     """Return the effects of a look at a watched join."""
-    return due(Due(note, AT), Room(rows))
+    return due(note, Room(rows), AT)
 
 
 def next_of(note: Watch, **more: Any) -> Later:
@@ -271,8 +271,8 @@ def test_a_host_is_kept_in_its_lobby() -> None:
 def test_a_host_without_a_row_is_closed() -> None:
     """A connection without a row must not believe that it is in a game."""
     note = Lobby(TABLET.connection_id)
-    assert due(Due(note, AT), Room([ALICE])) == [Close(TABLET.connection_id)]
-    assert due(Due(note, AT), Room([reserved(TABLET._replace(session="s"))])) == []
+    assert due(note, Room([ALICE]), AT) == [Close(TABLET.connection_id)]
+    assert due(note, Room([reserved(TABLET._replace(session="s"))]), AT) == []
 
 
 def test_a_ghost_is_found_in_its_lobby() -> None:

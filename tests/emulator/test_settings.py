@@ -37,11 +37,16 @@ def test_the_rules_are_what_was_set() -> None:
         message_rate=1.5,
         message_burst=3,
         max_payload_bytes=1000,
-        allowed_origins="https://a.example, https://b.example",
         later=False,
         auto_join=True,
     )
-    origins = frozenset({"https://a.example", "https://b.example"})
-    assert settings.rules() == Rules(
-        Topology.STAR, 9, 1.5, 3, 1000, origins, later=False, auto_join=True
-    )
+    assert settings.rules() == Rules(Topology.STAR, 9, 1.5, 3, 1000, later=False, auto_join=True)
+
+
+def test_origins_are_a_list_or_all() -> None:
+    """The gateway knows them, not the rules: they hold for each handler."""
+    assert Settings().origins() == frozenset()
+    settings = Settings(allowed_origins="https://a.example, null")
+    assert settings.origins() == frozenset({"https://a.example", "null"})
+    assert settings.rules().origins == frozenset()
+    assert Settings(allowed_origins="https://a.example, *").origins() is None

@@ -233,15 +233,14 @@ async def check_handshake(emulator: Emulator) -> None:
     assert {(remote, local) for local, remote in ufrags} == ufrags
 
 
-async def test_a_page_of_a_file_is_reported(
-    browser: Browser, emulator: Emulator, tmp_path: Path
-) -> None:
-    """A page that was opened as file:// has the origin null."""
+async def test_a_page_of_a_file_is_reported(browser: Browser, tmp_path: Path) -> None:
+    """A page that was opened as file:// has the origin null, which must be allowed."""
     file = tmp_path / "app.html"
-    file.write_text(page_with(f"{emulator.inspector_url}probe.js"))
-    async with opened(browser, file.as_uri()) as host, opened(browser, file.as_uri()) as zoe:
-        await handshake(emulator, host, zoe)
-        await check_handshake(emulator)
+    async with Emulator(Settings(port=0, allowed_origins="null")) as emulator:
+        file.write_text(page_with(f"{emulator.inspector_url}probe.js"))
+        async with opened(browser, file.as_uri()) as host, opened(browser, file.as_uri()) as zoe:
+            await handshake(emulator, host, zoe)
+            await check_handshake(emulator)
 
 
 async def test_another_machine_reports_with_the_token_of_lan(browser: Browser) -> None:
@@ -444,9 +443,10 @@ async def test_an_isolated_page_is_reported(browser: Browser, emulator: Emulator
             assert await reported(emulator, lambda entry: entry["event"] == "socket")
 
 
-async def test_a_page_of_another_site_cannot_report(browser: Browser, emulator: Emulator) -> None:
+async def test_a_page_of_another_site_cannot_report(browser: Browser) -> None:
     """A browser fails the posts of such a page, and the probe stops after two."""
-    async with await browser.new_context() as context:
+    settings = Settings(port=0, allowed_origins="https://poker.example")
+    async with Emulator(settings) as emulator, await browser.new_context() as context:
         # Of a site in the internet, Chromium asks the user; this page was allowed to.
         await context.grant_permissions(["local-network-access"])
         site = "https://poker.example/"
@@ -462,7 +462,7 @@ async def test_a_page_of_another_site_cannot_report(browser: Browser, emulator: 
         await page.evaluate("new RTCPeerConnection().close()")
         await page.reload()
         assert failed.empty()
-    assert reports(emulator) == []
+        assert reports(emulator) == []
 
 
 async def test_test_players_are_reported(

@@ -19,7 +19,7 @@ from botocore.awsrequest import AWSResponse
 
 from poker_signal.core.configuration import Rules
 from poker_signal.core.later import LAST_STEP
-from poker_signal.core.model import ConnectionId, Lobby, Note, Row, Watch
+from poker_signal.core.model import ConnectionId, Lobby, Note, Presence, Row, Watch
 from poker_signal.lambda_app import handler
 from poker_signal.lambda_app.clients import management_client, sqs_client
 from poker_signal.lambda_app.environment import FunctionSettings
@@ -173,6 +173,8 @@ LATER, AUTO = Rules(later=True), Rules(later=True, auto_join=True)
 WATCH = Watch(ALICE.connection_id, HOST.connection_id, "null", None)
 LAST_LOOK = WATCH._replace(step=LAST_STEP)
 LOBBY = Lobby(HOST.connection_id)
+TAKING = HOST._replace(wants=frozenset({"presence"}))
+LEFT = Presence(ALICE.connection_id, ALICE.game_id, ALICE.player_id, "left", AT * 1000)
 
 SITUATIONS = (
     Situation("`$connect` of a player", (HOST,), connect(ALICE)),
@@ -277,6 +279,9 @@ SITUATIONS = (
     Situation("a keep-alive of a lobby", (HOST,), due(LOBBY), rules=LATER),
     Situation("… the host's connection is gone", (HOST,), due(LOBBY), gone=(HOST,), rules=LATER),
     Situation("… the host has no row", (), due(LOBBY), rules=LATER),
+    Situation("`$disconnect`, `later` on", BOTH, disconnect(ALICE), rules=LATER),
+    Situation("… another player wants presence", (TAKING, ALICE), disconnect(ALICE), rules=LATER),
+    Situation("… it has not come back 5 s later", (TAKING,), due(LEFT), rules=LATER),
 )
 
 

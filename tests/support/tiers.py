@@ -13,6 +13,7 @@ A variable for one size overrides it, for example ``SCHEDULES=500 make adversity
 """
 
 import os
+from pathlib import Path
 from typing import Final
 
 TIERS: Final = ("quick", "test", "nightly")
@@ -29,10 +30,10 @@ def _size(quick: int, test: int, nightly: int, variable: str = "") -> int:
 EXAMPLES: Final = _size(10, 50, 1000)
 """Examples of a hypothesis property, unless the test states its own number."""
 
-SCHEDULES: Final = _size(20, 200, 10_000, "SCHEDULES")
+SCHEDULES: Final = _size(20, 80, 10_000, "SCHEDULES")
 """Schedules that tests/adversity plays on each host."""
 
-SCRIPTS: Final = _size(20, 100, 2000, "SCRIPTS")
+SCRIPTS: Final = _size(10, 40, 2000, "SCRIPTS")
 """Random scripts of client actions that tests/signaling plays on both hosts."""
 
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
@@ -41,8 +42,17 @@ FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
 
-REJOINS: Final = _size(3, 10, 100)
-"""Games in each cell of crashes and losses that tests/field plays."""
+REJOINS: Final = _size(3, 30, 100)
+"""Games in each cell of crashes and losses that tests/field plays with the emulator's rules."""
+
+LAMBDA_REJOINS: Final = _size(3, 10, 100)
+"""The same with the Lambda function, whose games take six times as long."""
+
+REJOINS_WITHOUT: Final = _size(1, 2, 100)
+"""The same with ``later`` off, as a comparison."""
+
+ROSTERS: Final = _size(10, 100, 1000, "ROSTERS")
+"""Random games of tests/field/test_rosters.py, half of them on each host."""
 
 RELOADS: Final = _size(10, 30, 200)
 """Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
@@ -52,3 +62,31 @@ PROBED_HANDSHAKES: Final = _size(5, 20, 1000, "PROBED_HANDSHAKES")
 
 LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") == "full"
 """tests/load at full size."""
+
+SLOW_FILES: Final = (
+    "infrastructure/test_validate.py",
+    "infrastructure/test_mutations.py",
+    "infrastructure/test_apply.py",
+    "infrastructure/test_live_later.py",
+    "inspector/test_probe.py",
+    "field/test_rejoin.py",
+    "adversity/test_schedules.py",
+    "inspector/test_page.py",
+    "test_packaging.py",
+    "field/test_matrix.py",
+    "inspector/test_live.py",
+    "field/test_rosters.py",
+    "inspector/test_breakages.py",
+    "cli/test_ticket.py",
+    "end_to_end/test_browser.py",
+    "inspector/test_copies.py",
+    "signaling/test_scripts.py",
+)
+"""Files that take longest, which begin first: none of them is left alone at the end."""
+
+
+def rank_of(path: Path) -> int:
+    """Return the place of a file in the order in which files begin."""
+    name = path.as_posix()
+    ranks = (rank for rank, each in enumerate(SLOW_FILES) if name.endswith(f"tests/{each}"))
+    return next(ranks, len(SLOW_FILES))

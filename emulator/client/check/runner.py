@@ -1,12 +1,15 @@
 """The list of all rules, and the loop that plays them one after the other."""
 
+import asyncio
 import math
 import statistics
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Literal, NamedTuple
 
-from poker_signal.emulator.client.check import answering, connecting, owning, relaying
+from poker_signal.core.later import LAST_STEP, LOBBY_S, STEP_S
+from poker_signal.core.presence import PATIENCE_S
+from poker_signal.emulator.client.check import answering, connecting, owning, relaying, waiting
 from poker_signal.emulator.client.check.scene import Failed, Scene, Server, Skipped
 from poker_signal.emulator.client.connection import Ended
 from poker_signal.emulator.client.explain import UNREACHABLE, explain, hint
@@ -29,6 +32,8 @@ class Rule(NamedTuple):
     group: str
     name: str
     play: Callable[[Scene], Awaitable[None]]
+    takes_s: float = 0
+    """Seconds that it waits for what is due later. If more than 0, it plays beside its like."""
 
 
 class RuleResult(NamedTuple):
@@ -56,6 +61,7 @@ class RuleResult(NamedTuple):
 
 
 _CONNECTING, _RELAYING, _ANSWERING, _OWNING = "Connecting", "Relaying", "Answering", "Names"
+_WAITING = "By itself"
 
 FIRST = Rule(_CONNECTING, "connects", connecting.connects)
 
@@ -94,34 +100,61 @@ RULES = (
     Rule(_OWNING, "a protected HOST: others get 409", owning.protected_host),
     Rule(_OWNING, "a HOST restarts with its session", owning.host_restarts),
     Rule(_OWNING, "without sessions the newest HOST gets joins", owning.newest_host),
+    Rule(_WAITING, "a hello is answered with the roster", waiting.hello),
+    Rule(_WAITING, "arrivals are told", waiting.arrivals),
+    Rule(_WAITING, "an unanswered join is delivered again", waiting.joins_again, STEP_S),
+    Rule(_WAITING, "a departure is told after 5 s", waiting.departure, PATIENCE_S),
+    Rule(_WAITING, "a HOST that leaves is told after 5 s", waiting.host_away, PATIENCE_S),
 )
+
+SLOW = (
+    Rule(_WAITING, "a join ends with NO_ANSWER after 18 s", waiting.no_answer, STEP_S * LAST_STEP),
+    Rule(_WAITING, "a waiting HOST is kept alive", waiting.lobby, LOBBY_S),
+)
+"""Rules that are played only if asked for, because they take minutes."""
 
 TICKETS = Rule(_CONNECTING, "no ticket: 401, another's: 403", connecting.refuses_without_ticket)
 """Played only at a server that requires tickets."""
 
 
 async def check(
-    server: Server, rules: Sequence[Rule] | None = None
+    server: Server, rules: Sequence[Rule] | None = None, *, slow: bool = False
 ) -> AsyncGenerator[RuleResult, None]:
-    """Play the rules, by default all; yield each result as soon as it is known.
+    """Play the rules, by default all but ``SLOW``; yield each result as soon as it is known.
 
-    If the first rule cannot connect, no other is played. After the time limit the rest fail.
+    If the first rule cannot connect, no other is played. After the time limit the rest fail. Rules
+    that wait for what is due later are played at the same time.
     """
     if rules is None:
         rules = (FIRST, TICKETS, *RULES[1:]) if server.tickets else RULES
+        rules = (*rules, *SLOW) if slow else rules
     patience_s = MAX_TIMEOUTS * server.timeout_s + MAX_PAUSES * len(rules) * server.pause_s
     ends_at = time.monotonic() + patience_s
     star: bool | None = None
-    for rule in rules:
-        if time.monotonic() > ends_at:
-            came = f"the time limit of {patience_s:g} s was over; a larger --timeout raises it"
-            row = RuleResult(rule, "FAILED", expected="to be played", came=came, star=star)
-        else:
-            row = await _play(rule, server, star)
-        star = row.star
-        yield row
-        if rule is FIRST and row.outcome == "FAILED":
-            return
+    waiting: dict[Rule, asyncio.Future[RuleResult]] = {}
+    try:
+        for rule in rules:
+            if rule.takes_s and not waiting:
+                waiting = {
+                    each: asyncio.ensure_future(_play(each, server, star))
+                    for each in rules
+                    if each.takes_s
+                }
+            if rule in waiting:
+                row = await waiting[rule]
+            elif time.monotonic() > ends_at:
+                came = f"the time limit of {patience_s:g} s was over; a larger --timeout raises it"
+                row = RuleResult(rule, "FAILED", expected="to be played", came=came, star=star)
+            else:
+                row = await _play(rule, server, star)
+            star = row.star
+            yield row
+            if rule is FIRST and row.outcome == "FAILED":
+                return
+    finally:
+        for task in waiting.values():
+            task.cancel()
+        await asyncio.gather(*waiting.values(), return_exceptions=True)
 
 
 async def _play(rule: Rule, server: Server, star: bool | None) -> RuleResult:

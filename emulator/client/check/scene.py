@@ -75,10 +75,14 @@ class Scene:
     # Connecting and closing.
 
     async def seat(
-        self, *players: str, session: str | None = None, game: str | None = None
+        self,
+        *players: str,
+        session: str | None = None,
+        game: str | None = None,
+        wants: str | None = None,
     ) -> list[Client]:
         """Connect players in parallel, then pause; return their clients in the order given."""
-        entering = (self._enter(player, session, game or self.game) for player in players)
+        entering = (self._enter(player, session, game or self.game, wants) for player in players)
         # Wait for all of them: if one is refused, the others are closed with the stack.
         entered = await asyncio.gather(*entering, return_exceptions=True)
         clients = [client for client in entered if isinstance(client, Client)]
@@ -90,7 +94,7 @@ class Scene:
 
     async def connect(self, player: str = HOST) -> float:
         """Connect and close; return the seconds that the handshake took."""
-        async with self._client(player, None, self.game) as client:
+        async with self._client(player, None, self.game, None) as client:
             return client.handshake_s
 
     async def pause(self) -> None:
@@ -115,15 +119,31 @@ class Scene:
                 raise Failed(expected, str(refusal.response.status_code)) from None
         self._sample(start)
 
-    async def _enter(self, player: str, session: str | None, game: str) -> Client:
-        return await self._stack.enter_async_context(self._client(player, session, game))
+    async def needs(self, feature: str) -> None:
+        """Skip the rule unless the server announces a feature in its ``welcome``."""
+        async with self._client("Asking", None, new_game(), None) as client:
+            await self.pause()
+            await client.send_text(message("hello"))
+            frame = await self.hear(client, "“welcome” or an error of an older server")
+        if frame.type == "error" and frame.code == "UNKNOWN_TYPE":
+            raise Skipped("the server is of a version without “hello”")
+        features = frame.payload.get("features") if isinstance(frame.payload, dict) else None
+        if frame.type != "welcome" or not isinstance(features, list):
+            raise Failed("“welcome” with features", frame.text)
+        if feature not in features:
+            raise Skipped(f"the server does not announce “{feature}”")
+
+    async def _enter(
+        self, player: str, session: str | None, game: str, wants: str | None
+    ) -> Client:
+        return await self._stack.enter_async_context(self._client(player, session, game, wants))
 
     def _client(
-        self, player: str, session: str | None, game: str
+        self, player: str, session: str | None, game: str, wants: str | None
     ) -> AbstractAsyncContextManager[Client]:
         server = self.server
         ticket = self.ticket(game, player)
-        return signal_client(server.url, player, game, session, server.timeout_s, ticket)
+        return signal_client(server.url, player, game, session, server.timeout_s, ticket, wants)
 
     def ticket(self, game: str, player: str) -> str | None:
         """Return a ticket for a player; None if the server requires none."""
@@ -144,10 +164,12 @@ class Scene:
         await self.hear_relayed(target, type_, sender.player, payload)
         self._sample(start)
 
-    async def hear_relayed(self, target: Client, type_: str, sender: str, payload: str) -> None:
-        """Expect exactly this relayed message as the next frame."""
+    async def hear_relayed(
+        self, target: Client, type_: str, sender: str, payload: str, due_s: float = 0
+    ) -> None:
+        """Expect exactly this relayed message as the next frame, after some seconds."""
         expected = relayed(type_, sender, payload)
-        frame = await self.hear(target, f"{target.player} hears {expected}")
+        frame = await self.hear(target, f"{target.player} hears {expected}", due_s)
         body: Any = frame.body
         # White space between the frame's members is free; the payload must be byte for byte.
         as_agreed = isinstance(body, dict) and (
@@ -168,10 +190,10 @@ class Scene:
         await self.hear_answer(client, expected)
         self._sample(start)
 
-    async def hear_answer(self, client: Client, expected: dict[str, Any]) -> None:
+    async def hear_answer(self, client: Client, expected: dict[str, Any], due_s: float = 0) -> None:
         """Expect a frame with exactly these members as the next, as ``ask`` does."""
         words = f"{client.player} hears {json.dumps(expected, ensure_ascii=False)}"
-        frame = await self.hear(client, words)
+        frame = await self.hear(client, words, due_s)
         body: Any = frame.body
         if isinstance(expected.get("payload"), dict) and "code" in expected["payload"]:
             sentence = body.get("payload") if isinstance(body, dict) else None
@@ -181,10 +203,14 @@ class Scene:
         if body != expected:
             raise Failed(words, frame.text)
 
-    async def hear(self, client: Client, expected: str) -> Frame:
-        """Return the next frame; raise ``Failed`` after ``Server.timeout_s``."""
+    async def hear(self, client: Client, expected: str, due_s: float = 0) -> Frame:
+        """Return the next frame, which is due after some seconds.
+
+        Raises:
+            Failed: it did not come within ``Server.timeout_s`` more.
+        """
         try:
-            return await client.expect(within=self.server.timeout_s)
+            return await client.expect(within=due_s + self.server.timeout_s)
         except NotHeard as error:
             came = f"{error.came} within {error.within_s:g} s"
             raise Failed(expected, came) from None

@@ -8,7 +8,6 @@ const FIND = Object.fromEntries(Object.entries(RULES.patterns).map(([name, sourc
 const SECRETS = RULES.secrets.map(([needle, source]) => [needle, finder(source)]);
 const HOST_NAMES = RULES.hostNames.map(([needle, source]) => [needle, finder(source)]);
 const IS_ADDRESS = whole(RULES.patterns.address);
-const IS_FINGERPRINT = whole(RULES.patterns.fingerprint);
 
 function finder(source) {
   return new RegExp(source, "gu");
@@ -27,25 +26,17 @@ export class Redaction {
   text(value) {
     let text = String(value);
     text = sub(text, FIND.escaped, (match) => match[1] + String.fromCharCode(parseInt(match[2], 16)));
+    text = sub(text, FIND.percent, (match) => String.fromCharCode(parseInt(match[1], 16)));
     for (const [needle, pattern] of SECRETS) {
       if (text.includes(needle)) text = sub(text, pattern, ({ groups }) => groups.before + this.#pseudonym("secret", groups.secret));
     }
-    text = sub(text, FIND.userName, (match) => this.#userName(match));
+    text = sub(text, FIND.userName, ({ groups }) => `o=${this.#pseudonym("secret", groups.name)}`);
     for (const [needle, pattern] of HOST_NAMES) {
       if (text.includes(needle)) text = sub(text, pattern, (match) => this.#hostName(match));
     }
-    text = sub(text, FIND.fingerprint, (match) => this.#fingerprint(match));
     text = sub(text, FIND.four, (match) => this.#four(match));
     text = sub(text, FIND.mdns, ({ groups }) => (groups.escape ?? "") + this.#pseudonym("mdns", groups.name.toLowerCase()));
-    return sub(text, FIND.six, (match) => {
-      const [head, found] = withoutWord(match);
-      return head + this.#address(found);
-    });
-  }
-
-  #userName(match) {
-    if (continues(match) || before(match, 1) === "=") return match[0];
-    return `o=${this.#pseudonym("secret", match.groups.name)}`;
+    return sub(text, FIND.groups, (match) => this.#groups(match));
   }
 
   #hostName(match) {
@@ -56,18 +47,59 @@ export class Redaction {
     return match.groups.before + this.#pseudonym("name", host);
   }
 
-  #fingerprint(match) {
-    const [head, found] = withoutWord(match);
-    const isOne = head === "" || IS_FINGERPRINT.test(found);
-    return head + (isOne ? this.#pseudonym("print", found.toUpperCase()) : found);
-  }
-
   #four(match) {
     const [found] = match;
-    const two = before(match, 2);
     // A version such as Chrome/120.0.0.0 looks like an address: a slash before, zeros at the end.
-    const isVersion = /^\p{L}\/$/u.test(two) && found.endsWith(".0.0");
-    return isVersion || two.endsWith(".") || continues(match) ? found : this.#address(found);
+    if (/^\p{L}\/$/u.test(before(match, 2)) && found.endsWith(".0.0")) return found;
+    const numbers = found.split(".");
+    if (numbers.length === 4) return this.#address(found);
+    // With a number before or after the address, the whole chain is replaced.
+    for (let start = 0; start < numbers.length - 3; start++) {
+      const four = numbers.slice(start, start + 4).join(".");
+      if (canonical(four) !== null) return this.#pseudonym("public4", found);
+    }
+    return found;
+  }
+
+  // Replace the address or the fingerprints in a chain of groups.
+  #groups(match) {
+    let [head, found] = withoutWord(match);
+    if (/^:(?!:)/.test(found)) [head, found] = [`${head}:`, found.slice(1)];
+    const tail = /(?<!:):$/.test(found) ? ":" : "";
+    if (tail) found = found.slice(0, -1);
+    const groups = found.split(":");
+    const prints = groups.length > 15 ? this.#fingerprints(groups) : null;
+    if (prints !== null) return head + prints + tail;
+    // The rest of a word, or of an IPv4 address, that was replaced before.
+    const end = match.index + match[0].length;
+    if (!tail && /^(?:\.[0-9]|(?!_)[\p{L}\p{N}])/u.test(match.input.slice(end, end + 2))) return match[0];
+    if (groups.length > 9 || (groups.length > 8 && !groups.includes(""))) {
+      // Too many for an address: there may be one with a number before or after it.
+      return groups.some(Boolean) ? head + this.#pseudonym("public6", found) + tail : match[0];
+    }
+    return head + this.#address(found) + tail;
+  }
+
+  // Replace each run of at least 16 bytes; null: there is none.
+  #fingerprints(groups) {
+    const found = [];
+    let run = [];
+    let isOne = false;
+    for (const group of [...groups, ""]) {
+      if (group.length === 2) {
+        run.push(group);
+        continue;
+      }
+      if (run.length > 15) {
+        isOne = true;
+        found.push(this.#pseudonym("print", run.join(":").toUpperCase()));
+      } else {
+        found.push(...run);
+      }
+      run = [];
+      found.push(group);
+    }
+    return isOne ? found.slice(0, -1).join(":") : null;
   }
 
   #address(found) {
@@ -118,7 +150,8 @@ function withoutWord(match) {
 // The canonical form of an address; null for text that is not one, such as a time of day.
 function canonical(found) {
   if (!found.includes(":")) {
-    const isOne = found.split(".").every((part) => /^(?:0|[1-9]\d*)$/.test(part) && Number(part) < 256);
+    const parts = found.split(".");
+    const isOne = parts.length === 4 && parts.every((part) => /^(?:0|[1-9]\d*)$/.test(part) && Number(part) < 256);
     return isOne ? found : null;
   }
   // "::" stands for at least one group.

@@ -174,8 +174,15 @@ function takePost(timeline, happening) {
     to: player,
     type: code ? `${type} ${code}` : type,
     outcome: FRAMES[type] ?? (delivered ? "ok" : "bad"),
-    note: delivered ? "" : GONE,
+    note: delivered ? presence(type, entry.frame) : GONE,
   });
+}
+
+// The player that a frame of presence is about, and why; empty for other frames.
+function presence(type, frame) {
+  if (!["player-joined", "player-left", "host-back", "host-away"].includes(type)) return "";
+  const payload = readJson(frame)?.payload;
+  return `${text(payload?.playerId ?? "")}: ${text(payload?.reason ?? "")}`;
 }
 
 const GONE = "410: the connection is gone";
@@ -286,7 +293,13 @@ function noLongerAwaited(game, row) {
   else game._pending.delete(key);
 }
 
-const NOTES = { __proto__: null, watch: ["watch over the join", "look"], lobby: ["lobby", "keep-alive"] };
+const NOTES = {
+  __proto__: null,
+  watch: ["watch over the join", "look"],
+  lobby: ["lobby", "keep-alive"],
+  farewell: ["age of the connection", "look"],
+  presence: ["presence", "word to the others"],
+};
 
 // What waits is a row on the lane of its player, until what is due follows.
 function takeLater(timeline, happening) {

@@ -220,3 +220,18 @@ def test_each_call_takes_a_token() -> None:
     assert (connections.posted, connections.closed) == ([("a", "x")], ["a"])
     clock.advance(1)
     assert throttled.post("a", "z")
+
+
+@pytest.mark.parametrize("header", ["Origin: http://localhost:5173", "Host: rebind.example"])
+async def test_no_page_posts_looks_or_closes(emulator: Emulator, header: str) -> None:
+    """Neither with an Origin nor, by DNS rebinding, under its own name; the client stays."""
+    async with client_of(emulator) as client:
+        path = path_of(await id_of(client))
+        for method in ("GET", "POST", "DELETE"):
+            asked = request(method, path, b"forged", header)
+            if header.startswith("Host"):
+                asked = asked.replace(b"Host: x\r\n", b"")
+            status, kind, body = await outcome_of(emulator, asked)
+            assert (status, kind) == (403, "ForbiddenException")
+            assert b"Web pages may not" in body or b"--domain-name" in body
+        assert await id_of(client)

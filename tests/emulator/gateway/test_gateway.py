@@ -18,11 +18,14 @@ from poker_signal.emulator.protocols.http_connection import HttpConnection
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.testing import ConnectPeer
+from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.entries import Opened
 from poker_signal.emulator.trace.trace import Trace
 from tests.emulator.conftest import Records
 from tests.support.client import hear, peer, settle, status_of, tell
 from tests.support.frames import HANDSHAKE, answer, raw_connection, read_answer
+
+NO_ROUTES = ApiConfig(functions={}, routes={})
 
 
 async def until_disconnected(records: Records, other: ClientConnection) -> None:
@@ -68,7 +71,7 @@ async def test_a_candidate_that_comes_while_its_target_is_being_closed(
         await settle(host)
         opened = [each for _, each in emulator.trace.since(0) if isinstance(each, Opened)]
         path = f"/prod/@connections/{opened[-1].facts.connection_id.replace('=', '%3D')}"
-        deletion = f"DELETE {path} HTTP/1.1\r\nHost: example.org\r\n\r\n"
+        deletion = f"DELETE {path} HTTP/1.1\r\nHost: localhost\r\n\r\n"
         assert (await answer(emulator, deletion.encode()))[0] == 204
         await tell(host, type="ice-candidate", targetId="raw", payload={})
         await settle(host)
@@ -473,18 +476,20 @@ async def test_a_full_game_is_403_with_a_reason_and_the_host_gets_in(records: Re
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("https://a.example", 101), ("https://b.example", 403), (None, 101)],
-    ids=["listed", "another", "none"],
+    [("https://a.example", 101), ("http://localhost:5173", 101), ("https://b.example", 403)],
 )
-async def test_only_pages_on_the_list_may_connect(
-    records: Records, origin: str | None, status: int
+@pytest.mark.parametrize("api", [None, NO_ROUTES], ids=["rules", "handlers"])
+async def test_only_pages_of_this_machine_and_of_the_list_may_connect(
+    records: Records, api: ApiConfig | None, origin: str, status: int
 ) -> None:
-    """Other origins are refused with 403; a client without an Origin header may connect."""
-    line = f"Origin: {origin}\r\n" if origin else ""
-    request = HANDSHAKE.replace(b"Host:", f"{line}Host:".encode())
+    """Other origins are refused with 403, whatever runs behind; the record names the option."""
+    request = HANDSHAKE.replace(b"Host:", f"Origin: {origin}\r\nHost:".encode())
     settings = Settings(port=0, allowed_origins="https://a.example")
-    async with Emulator(settings, records) as emulator:
+    async with Emulator(settings, records, api=api) as emulator:
         found, _, body = await answer(emulator, request)
         assert found == status
         if status == 403:
             assert body == b"This web page may not connect to this server."
+            assert f"--allowed-origins {origin}" in records[-1].outcome
+            (number, entry) = emulator.trace.since(0)[-1]
+            assert as_json(number, entry)["code"] == "ORIGIN_NOT_ALLOWED"

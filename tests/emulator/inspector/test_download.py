@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 from poker_signal.emulator.inspector.download import Download
 from poker_signal.emulator.inspector.turns import Turns
@@ -26,9 +27,9 @@ async def test_all_entries_come_in_their_order() -> None:
             asyncio.get_running_loop().call_later(0.001, go_on)
 
     empty: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-    Download(Trace(), Turns(), HEADER, Redaction(), empty.set_result)
+    Download(Trace(), Turns(), HEADER, Redaction(), threading.Lock(), empty.set_result)
     assert json.loads(await asyncio.wait_for(empty, 10)) == HEADER
-    Download(trace, Turns(), HEADER, Redaction(), done.set_result)
+    Download(trace, Turns(), HEADER, Redaction(), threading.Lock(), done.set_result)
     go_on()
     first, *lines = (await asyncio.wait_for(done, 10)).decode().splitlines()
     assert json.loads(first) == HEADER

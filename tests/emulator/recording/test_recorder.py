@@ -18,6 +18,7 @@ from poker_signal.emulator.recording.recorder import CannotRecord, Recorder
 from poker_signal.emulator.recording.redaction import Redaction
 from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.entries import Entry, Opened, Posted, Received, Unrouted
+from poker_signal.emulator.trace.weight import weight_of
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 1, "prod", "x", "a", {"sourceIp": "10.9.8.7"}, label=Label("Zoë"))
 HEADER = recording.header(1, "poker-signal", None, "addresses and secrets")
@@ -190,7 +191,9 @@ RECEIVED = Received(7, FACTS, "$default", "x" * 100, "r", "m")
 @pytest.mark.parametrize(
     "entry", [POSTED, RECEIVED, Unrouted(7, FACTS, "x" * 100, "no route")], ids=kind
 )
-@pytest.mark.parametrize(("limit", "value"), [("MAX_WAITING", 3), ("MAX_WAITING_TEXT", 399)])
+@pytest.mark.parametrize(
+    ("limit", "value"), [("MAX_WAITING", 3), ("MAX_WAITING_BYTES", 4 * weight_of(POSTED) - 1)]
+)
 def test_a_disk_that_is_slow_holds_nobody_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, disks: list[Disk], entry: Entry,
     limit: str, value: int,

@@ -149,7 +149,7 @@ def test_the_oldest_lines_are_dropped_and_counted(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(module, "MAX_WAITING", 4)
     told = shown("a prompt", JOINED, "two\nlines\n", "b\n", "c\n", "d\n", "e\n")
     assert told == "b\nc\nd\ne\n" + dropped.format(4)
-    monkeypatch.setattr(module, "MAX_CHARACTERS", 10)
+    monkeypatch.setattr(module, "MAX_BYTES", 70)
     assert shown("aaaa\n" * 3, "bbbb\n") == "bbbb\n" + dropped.format(3)
     assert shown("aaaa\n" * 2) == "aaaa\n" * 2
 

@@ -15,6 +15,7 @@ from poker_signal.emulator.aws.events import (
 from poker_signal.emulator.aws.http import Request
 from poker_signal.emulator.aws.results import (
     Dropped,
+    Malformed,
     NotInvokable,
     Raised,
     Report,
@@ -64,7 +65,7 @@ QUOTING = {
 
 def probed(**members: Any) -> Probed:
     """Return a report of the probe."""
-    return Probed(5, FACTS, FACTS.label, members, 0)
+    return Probed(5, FACTS, FACTS.label, members)
 
 
 def received(body: str) -> Received:
@@ -163,9 +164,10 @@ ZOE: dict[str, Any] = {"game": "G1", "who": "Zoë"}
         (Finished(9, CLOSED, OK), "return",
          {"requestId": "r", "of": "disconnect", "ms": 2, "result": {"statusCode": 200}},
          None, f"{ID} 2 ms"),
-        (Finished(9, CLOSED, Returned(None)), "return",
-         {"requestId": "r", "of": "disconnect", "ms": 2, "result": None},
-         Record(9, "error", "error 502 malformed response", **ZOE, type="$disconnect"),
+        (Finished(9, CLOSED, Malformed("why")), "return",
+         {"requestId": "r", "of": "disconnect", "ms": 2, "failure": "malformed response",
+          "error": "why", "result": None},
+         Record(9, "error", "error 502 malformed response: why", **ZOE, type="$disconnect"),
          f"{ID} 2 ms"),
         (Finished(9, ASKED, TimedOut()), "return",
          {"requestId": "r", "of": "connect", "ms": 2, "failure": "timed out"},
@@ -221,7 +223,14 @@ def test_what_is_not_known_is_left_out(
          {"result": {"statusCode": 200}, "outcome": "error", "code": "HOST_NOT_FOUND"},
          "error HOST_NOT_FOUND"),
         (Returned({"policyDocument": {}}), {"result": {"policyDocument": {}}}, "200 policy"),
-        (Returned("hello"), {"result": "hello"}, "error 502 malformed response"),
+        (Malformed("why", "hello"),
+         {"result": "hello", "failure": "malformed response", "error": "why"},
+         "error 502 malformed response: why"),
+        (Raised("m", "KeyError"), {"failure": "raised", "error": "m", "errorType": "KeyError"},
+         "error 502 raised KeyError, see the traceback"),
+        (Raised("m", "Runtime.ExitError"),
+         {"failure": "raised", "error": "m", "errorType": "Runtime.ExitError"},
+         "error 502 Runtime.ExitError: m"),
         (Raised("boom"), {"failure": "raised", "error": "boom"},
          "error 502 raised, see the traceback"),
         (TimedOut(), {"failure": "timed out"}, "error 504 timed out"),

@@ -1,48 +1,25 @@
 """The trace: its last entries, their numbers, and its observers."""
 
-from typing import Any
-
 import pytest
 
 from poker_signal.emulator.aws.events import Facts, Label
-from poker_signal.emulator.aws.results import Raised, Report, Result, Returned, TimedOut
+from poker_signal.emulator.aws.results import Report, Returned
 from poker_signal.emulator.trace import trace as trace_module
 from poker_signal.emulator.trace.entries import (
-    Asked,
     Entry,
     Finished,
     Forwarded,
     Kept,
     Opened,
     Posted,
-    Probed,
     Received,
-    Unrouted,
 )
 from poker_signal.emulator.trace.trace import BLOCK, Trace
+from poker_signal.emulator.trace.weight import weight_of
 
 FACTS = Facts("OhDyxN6BIAMCJaA=", 0, "prod", "x", "pokerlocal", {"sourceIp": "192.0.2.1"})
 BOB = FACTS._replace(connection_id="OhDyxN6BIAMCJbB=", label=Label("Bob"))
 PASSED_ON = Returned({"statusCode": 200}, Report("delivered"))
-
-
-def asked(headers: dict[str, str], query: dict[str, str] | None = None) -> Asked:
-    """Return a handshake whose ``$connect`` event has only the members with text."""
-    event: Any = {"headers": headers, "queryStringParameters": query}
-    return Asked(0, FACTS, "connect", event)
-
-
-def finished(result: Result) -> Finished:
-    """Return the end of a handshake's invocation."""
-    return Finished(0, asked({}), result)
-
-
-SHORT: tuple[Result, ...] = (
-    Returned({"statusCode": 200}),
-    Returned("x" * 400),
-    Returned({"body": 400}),
-    TimedOut(),
-)
 
 
 def opened(at_ms: int) -> Opened:
@@ -98,41 +75,16 @@ def test_the_newest_displace_the_oldest(
         assert trace.since(start, limit=4) == numbered[start : start + 4]
 
 
-@pytest.mark.parametrize(
-    ("entry", "kept_blocks"),
-    [
-        *((finished(result), 10) for result in SHORT),
-        (Posted(0, FACTS, "a", "x" * 40), 2),
-        (Received(0, FACTS, "$default", "x" * 40, "r", "m"), 2),
-        (Unrouted(0, FACTS, "x" * 40, "throttled"), 2),
-        (Probed(0, FACTS, FACTS.label, {}, 40), 2),
-        (asked({"Cookie": "x" * 34}), 2),
-        (asked({}, {"ticket": "x" * 34}), 2),
-        (finished(Returned({"statusCode": 200, "body": "x" * 40})), 2),
-        (finished(Returned({"statusCode": 200, "body": "x" * 40}, Report("delivered"))), 2),
-        (finished(Raised("x" * 40)), 2),
-    ],
-)
-def test_large_messages_do_not_fill_the_memory(
-    entry: Entry, kept_blocks: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Text is limited, not only the number of entries; a result of the core is never long."""
-    monkeypatch.setattr(trace_module, "MAX_TEXT", 0 if kept_blocks == 10 else 100 * BLOCK)
-    trace = Trace()
-    for _ in range(10 * BLOCK):
-        trace.add(entry)
-    assert len(trace.since(0)) == kept_blocks * BLOCK
-    assert trace.next_number == 10 * BLOCK
-
-
-def test_the_text_of_a_message_that_was_forwarded_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Message and post both count: eleven characters for two entries."""
-    monkeypatch.setattr(trace_module, "MAX_TEXT", 5 * BLOCK)
-    trace = Trace()
-    for number in range(10, 10 + 3 * BLOCK // 2):
-        trace.add(received(number))
-        trace.add(forwarded(number))
-    assert len(trace.since(0)) < BLOCK
+def test_heavy_entries_displace_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory is limited, not only the number of entries; numbers stay."""
+    light, heavy = opened(0), Posted(0, FACTS, "a", "x" * 10_000)
+    monkeypatch.setattr(trace_module, "MAX_BYTES", 3 * BLOCK * weight_of(heavy))
+    for entry, kept_blocks in ((light, 10), (heavy, 3)):
+        trace = Trace()
+        for _ in range(10 * BLOCK):
+            trace.add(entry)
+        assert len(trace.since(0)) == kept_blocks * BLOCK
+        assert trace.next_number == 10 * BLOCK
 
 
 def test_a_reader_that_waits_is_called_once() -> None:

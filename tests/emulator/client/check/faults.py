@@ -30,6 +30,18 @@ def admits(status: int) -> Fault:
     return Fault(status=lambda was: 101 if was == status else was)
 
 
+def joins_once() -> Fault:
+    """Return a fault: a join that is not answered does not arrive once more."""
+    seen: set[str] = set()
+
+    def down(text: str) -> list[str]:
+        is_new = text not in seen or '"payload":"join"' not in text
+        seen.add(text)
+        return [text] if is_new else []
+
+    return Fault(text_down=down)
+
+
 def forgets(parameter: str) -> Fault:
     """Return a fault: a parameter of the query string is ignored."""
 
@@ -67,6 +79,18 @@ def overtaking() -> Fault:
         return [text, held.pop()] if '"payload":"candidate"' in text else [text]
 
     return Fault(text_down=down)
+
+
+def _without_roster(frame: Frame) -> list[Frame]:
+    if frame["type"] == "welcome":
+        frame["payload"]["players"] = []
+    return [frame]
+
+
+def _left(frame: Frame) -> list[Frame]:
+    if frame["type"] == "player-joined":
+        frame["payload"]["reason"] = "left"
+    return [frame]
 
 
 def _swapped(frame: Frame) -> list[Frame]:
@@ -124,3 +148,9 @@ _FAILED: dict[str, Any] = {
     **{"connectionId": "x", "requestId": "y"},
 }
 FAILING_FUNCTION = Fault(text_down=lambda text: [json.dumps(_FAILED)])
+
+NO_ROSTER = Fault(down=_without_roster)
+"""A welcome lists no players."""
+
+ONE_REASON = Fault(down=_left)
+"""A player who comes is told with the reason of one who left."""

@@ -1,0 +1,1 @@
+"""The browser client (poker-signal.js), as data that the emulator serves."""
