@@ -138,7 +138,7 @@ resource "aws_lambda_runtime_management_config" "this" {
 }
 
 resource "aws_lambda_permission" "this" {
-  statement_id  = "api-gateway"
+  statement_id  = "api-gateway-live"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   qualifier     = aws_lambda_alias.live.name
