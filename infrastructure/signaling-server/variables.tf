@@ -34,7 +34,13 @@ variable "topology" {
 }
 
 variable "ticket_secret_parameter" {
-  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
+  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter. null: no ticket is required."
+  type        = string
+  default     = null
+}
+
+variable "ice_parameter" {
+  description = "Name of the SSM parameter with the configuration of ICE servers (docs/ice.md). The function may read this parameter. null: clients get no ICE servers."
   type        = string
   default     = null
 }

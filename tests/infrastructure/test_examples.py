@@ -9,6 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+from poker_signal.lambda_app.environment import ICE_PARAMETER, TICKET_SECRET_PARAMETER
+from tests.infrastructure.policy import findings
 from tests.infrastructure.servers import ACCOUNT, REGION, Aws, stand_in
 from tests.infrastructure.tools import EXAMPLES, INFRASTRUCTURE, ROOT, Mirror, Workspace
 
@@ -39,6 +41,10 @@ module "custom_domain" {{
 
 module "tickets" {{
   source = "../examples/tickets"
+}}
+
+module "tickets_turn" {{
+  source = "../examples/tickets-turn"
 }}
 
 module "each" {{
@@ -81,7 +87,7 @@ def applied(
         zones = aws.client("route53")
         zone = zones.create_hosted_zone(Name="example.com", CallerReference="1")["HostedZone"]["Id"]
         copy = Workspace.copy(folder / "clone", mirror, INFRASTRUCTURE / "account")
-        for name in ("custom-domain", "tickets"):
+        for name in ("custom-domain", "tickets", "tickets-turn"):
             main = copy.root / EXAMPLES / name / "main.tf"
             (main.parent / "later.tf").write_text(LATER_OFF)
             text = main.read_text(encoding="utf-8")
@@ -104,7 +110,7 @@ def test_every_example_is_applied_in_a_test() -> None:
         path.parent.relative_to(ROOT / EXAMPLES) for path in (ROOT / EXAMPLES).rglob("main.tf")
     }
     assert {str(root) for root in roots} == {
-        *("custom-domain", "environments/dev", "environments/prod", "tickets")
+        *("custom-domain", "environments/dev", "environments/prod", "tickets", "tickets-turn")
     }
 
 
@@ -167,7 +173,22 @@ def test_tickets_are_read_by_exactly_those_who_need_them(applied: Applied) -> No
     ] * 3
     for name in ("poker-tickets", "poker-tickets-canary"):
         variables = applied.function(name)["Environment"]["Variables"]
-        assert variables["TICKET_SECRET_PARAMETER"] == "/poker-signaling/tickets"
+        assert variables[TICKET_SECRET_PARAMETER] == "/poker-signaling/tickets"
+
+
+def test_a_function_with_ice_servers_may_read_two_parameters(applied: Applied) -> None:
+    """The function gets the names of both parameters, and may read them and no third."""
+    variables = applied.function("poker-turn")["Environment"]["Variables"]
+    assert variables[TICKET_SECRET_PARAMETER] == "/poker-signaling/tickets"
+    assert variables[ICE_PARAMETER] == "/poker-signaling/ice"
+    document = applied.aws.client("iam").get_role_policy(
+        RoleName=f"poker-turn-{REGION}", PolicyName="signaling"
+    )["PolicyDocument"]
+    assert findings(document) == []
+    read = [each for each in document["Statement"] if "ssm" in str(each["Action"])]
+    prefix = f"arn:aws:ssm:{REGION}:{ACCOUNT}:parameter/poker-signaling"
+    assert sorted(each["Resource"] for each in read) == [f"{prefix}/ice", f"{prefix}/tickets"]
+    assert {each["Action"] for each in read} == {"ssm:GetParameter"}
 
 
 def test_a_second_plan_is_empty(applied: Applied) -> None:

@@ -86,6 +86,7 @@ resource "aws_lambda_function" "this" {
         TOPOLOGY                                 = var.topology
       },
       var.commit == null ? {} : { COMMIT = local.commit },
+      var.ice_parameter == null ? {} : { ICE_PARAMETER = var.ice_parameter },
       var.ticket_secret_parameter == null ? {} : { TICKET_SECRET_PARAMETER = var.ticket_secret_parameter },
     )
   }
