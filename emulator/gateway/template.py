@@ -65,9 +65,7 @@ class _Unresolved(Exception):
     """A value that only a deployment knows; the text is its name in ``--env``."""
 
 
-def read_template(
-    path: Path, env: Path | None = None, place: Deployment = Deployment()
-) -> Template:  # noqa: B008
+def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
     """Read a template; ``env`` has lines NAME=VALUE for parameters and what is left open.
 
     Raises:

@@ -32,6 +32,11 @@ MAX_BODY_BYTES = 262_144
 """Largest body that is read: twice the largest post. A larger body is answered with 413."""
 
 
+_CLIENT_HELLO = b"\x16\x03"
+"""First bytes of a TLS connection."""
+
+TLS_ON_PLAIN_PORT = "wss:// or https:// on a port without TLS: use ws://, or start with --tls"
+
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
 
@@ -114,6 +119,9 @@ class Responder(Protocol):
     def http_closed(self, connection: "HttpConnection") -> None:
         """Unregister a connection that is closed or has been upgraded."""
 
+    def http_failed(self, words: str) -> None:
+        """Tell the developer why a connection cannot be served, and what to do."""
+
 
 # The states of an HTTP connection, for which h11 is made only when it is needed
 #
@@ -182,6 +190,8 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_new:
             self._is_new = False
+            if data.startswith(_CLIENT_HELLO):
+                self._responder.http_failed(TLS_ON_PLAIN_PORT)
             if (head := read_handshake(data)) is not None and self._is_short(head):
                 self._take_handshake(head, data)
                 return
