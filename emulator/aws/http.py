@@ -3,7 +3,7 @@
 import base64
 import email.utils
 import json
-import secrets
+import os
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -125,7 +125,7 @@ SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
 
 def _of_forbidden() -> Headers:
     """Return the other headers of a recorded 403: an id, and that the connection stays open."""
-    extended_id = base64.urlsafe_b64encode(secrets.token_bytes(11)).decode()
+    extended_id = base64.urlsafe_b64encode(os.urandom(11)).decode()
     return [("x-amz-apigw-id", extended_id), ("Connection", "keep-alive")]
 
 

@@ -81,7 +81,7 @@ class Certificate(NamedTuple):
                     return super().read(*args)
 
             def tell_if_silent(self) -> None:
-                """Some clients hang up without an alert, for which asyncio has no callback."""
+                """Tell of a client that hung up without an alert; asyncio has no callback for it."""
                 if self.waits > 1:
                     tell(UNTRUSTED)
 
