@@ -9,6 +9,7 @@
 #   make docs                 write docs/cli.md anew
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
+#   make lambda.zip           build the function's zip in build/, the same bytes on every machine
 #   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
 #   make load                 play crowds, bad peers and a long day at full size
@@ -27,7 +28,7 @@ SCHEDULES ?= 10000
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
 POOL := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed
+.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip
 
 setup: .venv/ready-for-tests
 
@@ -114,6 +115,9 @@ conformance: .venv/ready-for-tests
 
 infrastructure: .venv/ready-for-tests
 	$(BIN)/pytest tests/infrastructure
+
+lambda.zip:
+	@$(PYTHON) infrastructure/lambda_zip.py build/lambda.zip
 
 browser:
 	@sh tests/end_to_end/install-browser.sh

@@ -17,6 +17,7 @@ from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.configuration import Topology
+from poker_signal.core.ice import COTURN, STATIC
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.server import run as serve
@@ -28,6 +29,7 @@ from poker_signal.emulator.wiring import CORE, OWN_LAMBDA, types_known_to
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
+    from poker_signal.core.ice import IceConfig
     from poker_signal.emulator.gateway.config import ApiConfig
     from poker_signal.emulator.gateway.template import Template
     from poker_signal.emulator.protocols.tls import Certificate
@@ -61,6 +63,8 @@ class EmulateOptions(NamedTuple):
     tls: bool
     open_inspector: bool
     ticket_secret_file: str | None
+    ice: str | None
+    turn: bool
     faults: tuple[str, ...]
     seed: int
     lan: bool
@@ -89,7 +93,14 @@ def options_of(options: dict[str, Any], settings_file: Path | None) -> EmulateOp
 def run(options: EmulateOptions) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(options.ticket_secret_file)
-    settings = _settings(options, secrets)
+    with _ice(options) as ice:
+        _serve(options, secrets, ice)
+
+
+def _serve(
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+) -> None:
+    settings = _settings(options, secrets, ice)
     served = _served(options, settings)
     api = served.api
     if api is not None and api.stage is not None and not options.has_stage:
@@ -127,6 +138,8 @@ def run(options: EmulateOptions) -> None:
             _announce_as_json(emulator, console, options.settings_file)
         else:
             _announce(emulator, options, has_handlers, served.notes)
+            if options.turn and ice is not None:
+                _announce_turn(ice)
         click.echo(emulator.url, file=stdout)
         if options.open_inspector:
             _open_inspector(emulator.inspector_url)
@@ -159,12 +172,14 @@ def run(options: EmulateOptions) -> None:
             recorder.close()
 
 
-def _settings(options: EmulateOptions, secrets: "TicketSecrets | None") -> Settings:
+def _settings(
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+) -> Settings:
     fields = options.settings
     if options.lan:
         fields |= _for_the_lan(fields["host"])
     try:
-        return Settings(ticket_keys=secrets and secrets.keys, **fields)
+        return Settings(ticket_keys=secrets and secrets.keys, ice=ice, **fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -327,6 +342,36 @@ def _both(one: Observer, other: Observer) -> Observer:
     return Both(one, other)
 
 
+def _ice(
+    options: EmulateOptions,
+) -> "contextlib.AbstractContextManager[IceConfig | None]":
+    """Return the ICE servers of clients, and for the block the TURN server of --turn."""
+    if options.ice is None and not options.turn:
+        return contextlib.nullcontext()
+    if options.ice is not None and options.turn:
+        raise click.UsageError("--turn starts a TURN server, --ice names others: use one of them")
+    if options.handler != "core" or options.config is not None:
+        raise click.UsageError(
+            "--ice and --turn are for --handler core: other handlers answer hello themselves"
+        )
+    from poker_signal.cli.turn import ice_of, turn_server
+
+    if options.ice is None:
+        return turn_server()
+    ice = ice_of(options.ice)
+    if ice.provider not in (STATIC, COTURN):
+        raise click.ClickException(
+            f"--ice {options.ice}: only the deployed function calls {ice.provider}; the emulator "
+            "has the providers static and coturn"
+        )
+    if ice.has_credentials and not ice.is_open and options.ticket_secret_file is None:
+        raise click.ClickException(
+            f"--ice {options.ice}: every client would get credentials. Ask for tickets with "
+            '--ticket-secret-file, or allow it with "open": true in the file'
+        )
+    return contextlib.nullcontext(ice)
+
+
 def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
     if path is None:
         return None
@@ -419,6 +464,12 @@ def _notes(emulator: Emulator, options: EmulateOptions, has_handlers: bool) -> l
                 "--real-aws hands yours over"
             )
     return notes
+
+
+def _announce_turn(ice: "IceConfig") -> None:
+    from poker_signal.cli.turn import announce
+
+    announce(ice)
 
 
 def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path | None) -> None:

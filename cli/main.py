@@ -114,6 +114,14 @@ def open_standard_streams() -> None:
     help="JSON file of secrets by kid. With it, players need join tickets.",
 )
 @click.option(
+    "--ice",
+    type=click.Path(dir_okay=False),
+    help="JSON file of the ICE servers that clients get: docs/ice.md.",
+)
+@click.option(
+    "--turn", is_flag=True, help="Start a TURN server (coturn) on this machine, and tell clients."
+)
+@click.option(
     "--fault",
     "faults",
     multiple=True,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from poker_signal.core import configuration as rules
 from poker_signal.core.configuration import Rules, Topology, parse_origins
+from poker_signal.core.ice import IceConfig
 
 
 class Option(NamedTuple):
@@ -138,6 +139,8 @@ class Settings:
     # Not an option: all users of the machine can read a command line.
     ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
     """Keys of join tickets by ``kid``. None: ``$connect`` needs no ticket."""
+    ice: IceConfig | None = field(default=None, repr=False)
+    """ICE servers that clients get in their ``welcome``. None: they get none."""
 
     shown_host: str | None = None
     """Host in the URLs for clients, if ``host`` is a wildcard address. None: ``host``."""
@@ -206,4 +209,5 @@ class Settings:
             max_payload_bytes=self.max_payload_bytes,
             later=self.later,
             auto_join=self.auto_join,
+            ice=self.ice is not None,
         )

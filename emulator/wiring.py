@@ -327,7 +327,9 @@ def _signaling_function(
     """Return the rules as a function; its table has the active faults of tables."""
     from poker_signal.emulator.functions.signaling import SignalingFunction
 
-    function = SignalingFunction(connections, settings.rules(), faults.clock, settings.ticket_keys)
+    function = SignalingFunction(
+        connections, settings.rules(), faults.clock, settings.ticket_keys, settings.ice
+    )
 
     def changed() -> None:
         if not faults.index_lag_s and not faults.can_fail_updates:

@@ -74,7 +74,10 @@ def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
     file = _file_of(path)
     given = {} if env is None else _read_env(env)
     try:
-        document = json.loads(cfn_flip.to_json(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        load = cfn_flip.load_json if text.lstrip().startswith("{") else cfn_flip.load_yaml
+        # CloudFormation's short forms become the long ones.
+        document = json.loads(cfn_flip.dump_json(load(text)))
     except OSError as error:
         raise BadTemplate(f"{file}: {error.strerror}") from error
     except Exception as error:

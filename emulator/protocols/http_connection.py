@@ -31,6 +31,9 @@ from poker_signal.emulator.settings import Settings
 MAX_BODY_BYTES = 262_144
 """Largest body that is read: twice the largest post. A larger body is answered with 413."""
 
+MAX_HEADERS = 128
+"""Most headers of a request, and most parameters of its query string. Not a quota of AWS: each
+takes a few microseconds, in which other clients wait. A browser sends about 15."""
 
 _CLIENT_HELLO = b"\x16\x03"
 """First bytes of a TLS connection."""
@@ -90,6 +93,10 @@ def read_handshake(data: bytes) -> Head | None:
     ):
         return None
     return Head(line[1], headers, size)
+
+
+def _is_too_long(target: str, settings: Settings) -> bool:
+    return len(target) > settings.max_url_chars or target.count("&") >= MAX_HEADERS
 
 
 def switching_protocols(headers: Headers) -> bytes:
@@ -233,7 +240,11 @@ class HttpConnection(asyncio.Protocol):
     def _is_short(self, head: Head) -> bool:
         """Tell whether a head is within the size limits."""
         settings = self._settings
-        return head.size <= settings.max_header_bytes and len(head.target) <= settings.max_url_chars
+        return (
+            head.size <= settings.max_header_bytes
+            and len(head.headers) <= MAX_HEADERS
+            and not _is_too_long(head.target, settings)
+        )
 
     def _take_handshake(self, head: Head, data: bytes) -> None:
         self._stop_waiting()
@@ -275,6 +286,9 @@ class HttpConnection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.turn_s
         while not (self._pending or self._closing or self._unread or self._transport.is_closing()):
+            if self._h11.their_state is h11.IDLE and self._has_too_many_headers():
+                self._give_up(HEADERS_TOO_LARGE)
+                return
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as malformed:
@@ -312,7 +326,7 @@ class HttpConnection(asyncio.Protocol):
         self._stop_waiting()
         request = self._request
         head_bytes = len(request.target) + sum(len(k) + len(v) + 4 for k, v in request.headers)
-        if len(request.target) > self._settings.max_url_chars:
+        if _is_too_long(request.target.decode("ascii"), self._settings):
             self._reply(URI_TOO_LONG)
         elif head_bytes > self._settings.max_header_bytes:
             self._reply(HEADERS_TOO_LARGE)
@@ -398,6 +412,11 @@ class HttpConnection(asyncio.Protocol):
         received, _ = self._h11.trailing_data
         longest = len("DELETE  HTTP/1.1\r\n") + self._settings.max_url_chars
         return len(received) > longest and b"\n" not in received[:longest]
+
+    def _has_too_many_headers(self) -> bool:
+        """Count the lines of a head before h11 parses them, which takes much longer."""
+        head, _, _ = self._h11.trailing_data[0].partition(b"\r\n\r\n")
+        return head.count(b"\n") > MAX_HEADERS
 
     def _give_up(self, answer: Answer) -> None:
         if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -81,7 +81,7 @@ class Certificate(NamedTuple):
                     return super().read(*args)
 
             def tell_if_silent(self) -> None:
-                """Tell of a client that hung up without an alert; asyncio has no callback for it."""
+                """Tell of a client that has hung up without an alert."""
                 if self.waits > 1:
                     tell(UNTRUSTED)
 

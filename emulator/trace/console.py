@@ -14,6 +14,7 @@ from poker_signal.emulator.clock import duration
 from poker_signal.emulator.terminal import can_encode, escape
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import (
+    Asked,
     Fault,
     Finished,
     Forwarded,
@@ -138,8 +139,8 @@ class Console:
     def observe(self, entry: Kept) -> None:
         """Queue an entry; beyond MAX_LINES_PER_S, delivered messages are only counted."""
         kind = type(entry)
-        if kind is Received or kind is Posted:
-            # A Finished or Forwarded entry reports the outcome of the message.
+        if kind is Received or kind is Posted or kind is Asked:
+            # A Finished or Forwarded entry reports the outcome.
             return
         if not self._is_one_too_many(entry.at_ms):
             self._append(entry)

@@ -33,7 +33,7 @@ TEMPLATE = """
         Properties: { ProtocolType: WEBSOCKET, RouteSelectionExpression: $request.body.action }
       Connect:
         Type: AWS::ApiGatewayV2::Route
-        Properties: { ApiId: !Ref Ws, RouteKey: $connect, Target: !Sub integrations/${All} }
+        Properties: { ApiId: !Ref Ws, RouteKey: $connect, Target: !Sub 'integrations/${All}' }
       Default:
         Type: AWS::ApiGatewayV2::Route
         Properties:

@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from poker_signal.lambda_app.log import METRICS, OF_REPORTS
-from tests.infrastructure.checks import ALARMS
+from tests.infrastructure.checks import WATCHED
 from tests.infrastructure.tools import MODULE, ROOT
 from tests.lambda_app.calls import written_table
 
@@ -97,11 +97,13 @@ def test_the_sums_are_sums() -> None:
 
 
 def test_what_it_costs_to_keep_is_counted_right() -> None:
-    """The fixed costs are for twelve metrics that alarms read and six that the function writes."""
-    monitoring = (ROOT / MODULE / "monitoring.tf").read_text(encoding="utf-8")
-    rates = len(re.findall(r"^    \w+ = \{\n      description.*\n      metric ", monitoring, re.M))
-    written = METRICS.keys() - OF_REPORTS
-    assert (len(ALARMS) - rates + 3 * rates, len(written)) == (12, 6)
+    """The fixed costs are for the metrics that alarms watch, and those that the function writes."""
+    readme = (ROOT / MODULE / "README.md").read_text(encoding="utf-8")
+    alone = f"USD {WATCHED * 0.10:.2f} a month: the alarms watch {WATCHED} metrics"
+    assert alone in readme
+    written = len({*METRICS} - OF_REPORTS)
+    assert written == 5
+    assert f"{written * 0.30:.2f} more: five custom metrics" in readme
 
 
 REQUESTS: Final = 3

@@ -117,7 +117,9 @@ def test_a_result_is_written_as_lambdas_runtime_writes_it(body: object, is_read_
 
 
 @pytest.mark.parametrize(
-    "body", [{1, 2}, b"\xff", {Decimal(1): 1}, print, (each for each in "")], ids=repr
+    "body",
+    [{1, 2}, b"\xff", {Decimal(1): 1}, print, (each for each in "")],
+    ids=lambda value: type(value).__name__,
 )
 def test_a_result_that_is_no_json_is_an_error_of_the_function(body: object) -> None:
     """Lambda cannot serialize such a result."""
