@@ -54,7 +54,7 @@ class Certificate(NamedTuple):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain)
 
-        class Told(ssl.SSLObject):
+        class WatchedTls(ssl.SSLObject):
             """A TLS connection that tells its developer of the usual mistakes."""
 
             waits = 0
@@ -85,7 +85,7 @@ class Certificate(NamedTuple):
                 if self.waits > 1:
                     tell(UNTRUSTED)
 
-        context.sslobject_class = Told
+        context.sslobject_class = WatchedTls
         return context
 
 
