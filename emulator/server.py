@@ -104,12 +104,12 @@ class Emulator:
     @property
     def url(self) -> str:
         """URL for WebSocket clients."""
-        return f"ws{self._secure}://{self._authority}/{self._settings.stage}"
+        return f"ws{self._secure}://{self._authority}{self._settings.path}"
 
     @property
     def management_url(self) -> str:
         """``endpoint_url`` for an ``apigatewaymanagementapi`` client."""
-        return f"http{self._secure}://{self._authority}/{self._settings.stage}"
+        return f"http{self._secure}://{self._authority}{self._settings.path}"
 
     @property
     def inspector_url(self) -> str:
@@ -186,7 +186,7 @@ class Emulator:
                 self._settings.port,
                 # Many players may connect at once. The kernel lowers this to its own limit.
                 backlog=4096,
-                ssl=self._certificate.context() if self._certificate else None,
+                ssl=self._certificate.context(gateway.http_failed) if self._certificate else None,
                 # Functions start first, and their environment contains the port.
                 start_serving=False,
             )

@@ -246,6 +246,7 @@ class Functions:
         facts = {
             "simplejson": str(Path(simplejson.__file__).parents[1]),
             "management": management,
+            # The API has its stage there, even if a custom domain has another path.
             "hosts": {endpoints.domain_name: url.path.strip("/"), of_api: settings.stage},
         }
         for name, each in configured.items():

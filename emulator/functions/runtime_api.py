@@ -105,6 +105,9 @@ class RuntimeApi:
         """Remove a connection."""
         self._connections.discard(connection)
 
+    def http_failed(self, words: str) -> None:
+        """Do nothing: only runtimes connect here."""
+
     def respond(self, request: Request, reply: Callable[..., None]) -> None:
         """Answer a request of a runtime, or an Invoke."""
         _, secret, *path = request.path.split("/")

@@ -14,6 +14,7 @@ from poker_signal.emulator.aws.events import (
     connect_event,
 )
 from poker_signal.emulator.aws.http import (
+    FAILED,
     FORBIDDEN,
     INTERNAL_SERVER_ERROR,
     THROTTLED,
@@ -107,13 +108,14 @@ class Connects:
         self._pages = Pages(settings)
         self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
-        self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
+        self._paths = {settings.path, f"{settings.path}/"}
 
     def begin(self, request: Request, reply: Reply) -> None:
         """Start a handshake; call ``reply`` with its answer, now or later."""
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
-            self.refuse(request, opening, reply)
+            words = f"Forbidden: this API is at {self._settings.path or '/'}"
+            self.refuse(request, opening, reply, None, words if opening is FORBIDDEN else "")
         elif why := self._pages.why_not_connect(request):
             self.refuse(request, _FOREIGN_PAGE, reply, opening.facts, why, "ORIGIN_NOT_ALLOWED")
         elif (authorizer := self._gateway.api.authorizer) is not None:
@@ -149,7 +151,7 @@ class Connects:
 
     def _negotiate(self, request: Request, reply: Reply) -> _Opening | Answer:
         if request.path not in self._paths:
-            below = request.path.startswith(f"/{self._settings.stage}/")
+            below = request.path.startswith(f"{self._settings.path}/")
             return UPGRADE_REQUIRED if below and not request.wants_upgrade else FORBIDDEN
         upgrade = negotiate(request, self._settings)
         if isinstance(upgrade, Answer):
@@ -292,7 +294,7 @@ def _reason_of(answer: Answer) -> str:
 def _refusal(response: Mapping[str, Any] | None) -> Answer:
     """Return the answer to a handshake that ``$connect`` did not accept."""
     if response is None or response["statusCode"] < 300:
-        return error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+        return FAILED
     body = (response.get("body") or "").encode(errors="replace")
     return Answer(response["statusCode"], body)
 

@@ -17,6 +17,7 @@ from poker_signal.core.token_bucket import FULL, Rate
 from poker_signal.emulator.aws.connections import ConnectionInfo, Connections
 from poker_signal.emulator.aws.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.aws.http import (
+    FORBIDDEN,
     INTERNAL_SERVER_ERROR,
     SHUTTING_DOWN,
     TIMED_OUT,
@@ -58,6 +59,7 @@ from poker_signal.emulator.trace.entries import (
     Opened,
     Posted,
     Received,
+    RequestRefused,
     Unrouted,
 )
 from poker_signal.emulator.trace.outcomes import Outcomes
@@ -233,6 +235,10 @@ class Gateway:
         if self._when_empty is not None:
             self._check_empty()
 
+    def http_failed(self, words: str) -> None:
+        """Add a connection that cannot be served to the trace, in words for the developer."""
+        self._trace.add(RequestRefused(self._clock.now_ms(), None, "", "", 400, words))
+
     def _manage(self, request: Request) -> Answer | None:
         """Return the answer of ``@connections``; None: the request is not for it."""
         from poker_signal.emulator.gateway.connections_api import THROTTLED, manage, target_of
@@ -254,11 +260,15 @@ class Gateway:
                 target.connection_id[:_MAX_ID],
                 request.method,
                 answer.status,
-                why or answer.reason,
+                why or (self._wrong_path(request) if answer is FORBIDDEN else answer.reason),
                 len(request.body),
             )
         )
         return answer
+
+    def _wrong_path(self, request: Request) -> str:
+        path = request.path.partition("@")[0][:200]
+        return f"Forbidden {path}: @connections is at {self._settings.path}/@connections"
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
         """Add a connection whose 101 has been written."""

@@ -61,14 +61,11 @@ class Deployment(NamedTuple):
     api_id: str = "pokerlocal"
 
 
-_LOCAL = Deployment()
-
-
 class _Unresolved(Exception):
     """A value that only a deployment knows; the text is its name in ``--env``."""
 
 
-def read_template(path: Path, env: Path | None = None, place: Deployment = _LOCAL) -> Template:
+def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
     """Read a template; ``env`` has lines NAME=VALUE for parameters and what is left open.
 
     Raises:
@@ -77,7 +74,10 @@ def read_template(path: Path, env: Path | None = None, place: Deployment = _LOCA
     file = _file_of(path)
     given = {} if env is None else _read_env(env)
     try:
-        document = json.loads(cfn_flip.to_json(file.read_text(encoding="utf-8")))
+        text = file.read_text(encoding="utf-8")
+        load = cfn_flip.load_json if text.lstrip().startswith("{") else cfn_flip.load_yaml
+        # CloudFormation's short forms become the long ones.
+        document = json.loads(cfn_flip.dump_json(load(text)))
     except OSError as error:
         raise BadTemplate(f"{file}: {error.strerror}") from error
     except Exception as error:

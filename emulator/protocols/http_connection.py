@@ -35,6 +35,11 @@ MAX_HEADERS = 128
 """Most headers of a request, and most parameters of its query string. Not a quota of AWS: each
 takes a few microseconds, in which other clients wait. A browser sends about 15."""
 
+_CLIENT_HELLO = b"\x16\x03"
+"""First bytes of a TLS connection."""
+
+TLS_ON_PLAIN_PORT = "wss:// or https:// on a port without TLS: use ws://, or start with --tls"
+
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
 
@@ -121,6 +126,9 @@ class Responder(Protocol):
     def http_closed(self, connection: "HttpConnection") -> None:
         """Unregister a connection that is closed or has been upgraded."""
 
+    def http_failed(self, words: str) -> None:
+        """Tell the developer why a connection cannot be served, and what to do."""
+
 
 # The states of an HTTP connection, for which h11 is made only when it is needed
 #
@@ -189,6 +197,8 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_new:
             self._is_new = False
+            if data.startswith(_CLIENT_HELLO):
+                self._responder.http_failed(TLS_ON_PLAIN_PORT)
             if (head := read_handshake(data)) is not None and self._is_short(head):
                 self._take_handshake(head, data)
                 return
