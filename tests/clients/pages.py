@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from playwright.async_api import Browser, Page
 
-from tests.end_to_end.firefox import FirefoxPage, Session
+from tests.end_to_end.firefox import Session
 
 HERE = Path(__file__).parent
 

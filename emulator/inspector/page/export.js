@@ -2,6 +2,7 @@
 //
 // All data from peers is redacted in them, except in the event file, which is unchanged.
 
+import { shown } from "./dom.js";
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
 import { clock, delta, saidOf } from "./words.js";
@@ -12,7 +13,7 @@ const MAX_ROWS = 200;
 export function mermaid(rows, redaction = new Redaction()) {
   // In Mermaid, ";" and a line break end a statement, "#…;" is an escape and "%%" a comment.
   const safe = (text) => {
-    const line = redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+    const line = shown(redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " "));
     const escaped = line.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
     return escaped.trim().slice(0, 300) || " ";
   };
@@ -170,7 +171,7 @@ const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")
 /** Return a bug report in Markdown, without SDP and payloads. */
 export function bugReport(attempt, rows, about) {
   const redaction = new Redaction();
-  const markdown = (text) => escapeMarkup(redaction.text(text));
+  const markdown = (text) => escapeMarkup(shown(redaction.text(text).replace(/[\r\n]+/g, " ")));
   const lines = [
     `## ${markdown(attempt.headline)}`,
     "",
