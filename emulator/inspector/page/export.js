@@ -19,13 +19,13 @@ export function mermaid(rows, redaction = new Redaction()) {
   };
   const ids = new Map([[null, "G"]]);
   const lines = ["sequenceDiagram", "    participant G as gateway"];
-  const shown = rows.slice(0, MAX_ROWS);
-  for (const name of shown.flatMap((row) => [row.from, row.to])) {
+  const first = rows.slice(0, MAX_ROWS);
+  for (const name of first.flatMap((row) => [row.from, row.to])) {
     if (ids.has(name)) continue;
     ids.set(name, `P${ids.size}`);
     lines.push(`    participant ${ids.get(name)} as ${safe(name)}`);
   }
-  for (const row of shown) {
+  for (const row of first) {
     const label = safe([row.type, delta(row.delta), row.note].filter(Boolean).join(" "));
     if (row.from === row.to) lines.push(`    Note over ${ids.get(row.from)}: ${label}`);
     else lines.push(`    ${ids.get(row.from)}${arrow(row)}${ids.get(row.to)}: ${label}`);
