@@ -31,6 +31,14 @@ from poker_signal.emulator.settings import Settings
 MAX_BODY_BYTES = 262_144
 """Largest body that is read: twice the largest post. A larger body is answered with 413."""
 
+MAX_HEADERS = 128
+"""Most headers of a request, and most parameters of its query string. Not a quota of AWS: each
+takes a few microseconds, in which other clients wait. A browser sends about 15."""
+
+_CLIENT_HELLO = b"\x16\x03"
+"""First bytes of a TLS connection."""
+
+TLS_ON_PLAIN_PORT = "wss:// or https:// on a port without TLS: use ws://, or start with --tls"
 
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
@@ -87,6 +95,10 @@ def read_handshake(data: bytes) -> Head | None:
     return Head(line[1], headers, size)
 
 
+def _is_too_long(target: str, settings: Settings) -> bool:
+    return len(target) > settings.max_url_chars or target.count("&") >= MAX_HEADERS
+
+
 def switching_protocols(headers: Headers) -> bytes:
     """Return the head of a 101, byte for byte as h11 writes it."""
     lines = [f"{name}: {value}\r\n" for name, value in headers]
@@ -114,6 +126,9 @@ class Responder(Protocol):
     def http_closed(self, connection: "HttpConnection") -> None:
         """Unregister a connection that is closed or has been upgraded."""
 
+    def http_failed(self, words: str) -> None:
+        """Tell the developer why a connection cannot be served, and what to do."""
+
 
 # The states of an HTTP connection, for which h11 is made only when it is needed
 #
@@ -128,13 +143,16 @@ class Responder(Protocol):
 # requests stay in h11's buffer.
 # Closing (_closing): no more requests are read; only written answers still leave.
 # _pending is True from a complete request until its reply, in both parsers. A peer that sends more
-# than MAX_BODY_BYTES in this time is aborted, because these bytes are kept in memory.
+# than its limit of a body in this time is aborted, because these bytes are kept in memory.
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP."""
 
-    def __init__(self, responder: Responder, settings: Settings) -> None:
+    def __init__(
+        self, responder: Responder, settings: Settings, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._responder = responder
         self._settings = settings
+        self._max_body_bytes = max_body_bytes
         self._is_new = True
         """True until the first bytes arrive."""
         self._handshake: bytes | None = None
@@ -179,10 +197,12 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_new:
             self._is_new = False
+            if data.startswith(_CLIENT_HELLO):
+                self._responder.http_failed(TLS_ON_PLAIN_PORT)
             if (head := read_handshake(data)) is not None and self._is_short(head):
                 self._take_handshake(head, data)
                 return
-        if self._pending and len(self._ahead) > MAX_BODY_BYTES:
+        if self._pending and len(self._ahead) > self._max_body_bytes:
             # A peer that sends this much before it gets an answer does not wait for answers.
             self._transport.abort()
         elif self._handshake is not None:
@@ -220,7 +240,11 @@ class HttpConnection(asyncio.Protocol):
     def _is_short(self, head: Head) -> bool:
         """Tell whether a head is within the size limits."""
         settings = self._settings
-        return head.size <= settings.max_header_bytes and len(head.target) <= settings.max_url_chars
+        return (
+            head.size <= settings.max_header_bytes
+            and len(head.headers) <= MAX_HEADERS
+            and not _is_too_long(head.target, settings)
+        )
 
     def _take_handshake(self, head: Head, data: bytes) -> None:
         self._stop_waiting()
@@ -262,6 +286,9 @@ class HttpConnection(asyncio.Protocol):
         loop = asyncio.get_running_loop()
         end = loop.time() + self._settings.turn_s
         while not (self._pending or self._closing or self._unread or self._transport.is_closing()):
+            if self._h11.their_state is h11.IDLE and self._has_too_many_headers():
+                self._give_up(HEADERS_TOO_LARGE)
+                return
             try:
                 event = self._h11.next_event()
             except h11.RemoteProtocolError as malformed:
@@ -290,7 +317,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _take_body(self, data: bytes | bytearray) -> None:
         self._body += data
-        if len(self._body) > MAX_BODY_BYTES:
+        if len(self._body) > self._max_body_bytes:
             self._send(error(413, "PayloadTooLargeException", "Payload too large"))
             self._close_gently()
 
@@ -299,7 +326,7 @@ class HttpConnection(asyncio.Protocol):
         self._stop_waiting()
         request = self._request
         head_bytes = len(request.target) + sum(len(k) + len(v) + 4 for k, v in request.headers)
-        if len(request.target) > self._settings.max_url_chars:
+        if _is_too_long(request.target.decode("ascii"), self._settings):
             self._reply(URI_TOO_LONG)
         elif head_bytes > self._settings.max_header_bytes:
             self._reply(HEADERS_TOO_LARGE)
@@ -385,6 +412,11 @@ class HttpConnection(asyncio.Protocol):
         received, _ = self._h11.trailing_data
         longest = len("DELETE  HTTP/1.1\r\n") + self._settings.max_url_chars
         return len(received) > longest and b"\n" not in received[:longest]
+
+    def _has_too_many_headers(self) -> bool:
+        """Count the lines of a head before h11 parses them, which takes much longer."""
+        head, _, _ = self._h11.trailing_data[0].partition(b"\r\n\r\n")
+        return head.count(b"\n") > MAX_HEADERS
 
     def _give_up(self, answer: Answer) -> None:
         if self._h11.our_state in {h11.IDLE, h11.SEND_RESPONSE}:

@@ -11,9 +11,10 @@ from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.clock import duration
-from poker_signal.emulator.terminal import can_encode, escape
+from poker_signal.emulator.terminal import can_encode, escape, escape_output
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import (
+    Asked,
     Fault,
     Finished,
     Forwarded,
@@ -138,8 +139,8 @@ class Console:
     def observe(self, entry: Kept) -> None:
         """Queue an entry; beyond MAX_LINES_PER_S, delivered messages are only counted."""
         kind = type(entry)
-        if kind is Received or kind is Posted:
-            # A Finished or Forwarded entry reports the outcome of the message.
+        if kind is Received or kind is Posted or kind is Asked:
+            # A Finished or Forwarded entry reports the outcome.
             return
         if not self._is_one_too_many(entry.at_ms):
             self._append(entry)
@@ -149,7 +150,7 @@ class Console:
             self._append(entry)
 
     def tell(self, text: str) -> None:
-        """Queue a text, from any thread, to be written as it is.
+        """Queue a text of one or more lines, from any thread.
 
         Other threads must not write to the stream directly: a batch is written in pieces, so
         their text could land in the middle of a line.
@@ -279,8 +280,8 @@ class TextLines:
         return max(min(due_s) + TELL_COUNTED_S - now_s, 0) if due_s else None
 
     def of_text(self, text: str) -> str:
-        """Return output of a handler, a logger or the reloader as it is."""
-        return text
+        """Return output of a handler, a logger or the reloader; it may quote a peer."""
+        return escape_output(text)
 
     def of_note(self, kind: str, facts: dict[str, Any]) -> str:
         """Return nothing: the banner holds these facts."""
@@ -352,11 +353,15 @@ def banner(
     authority: Path | None,
     settings_file: Path | None,
     faults: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+    *,
+    is_ours: bool = True,
 ) -> str:
     """Return the text that is printed once the emulator accepts connections.
 
     ``authority`` is the certificate to trust for TLS, ``settings_file`` the file that options were
-    read from; None: there is none. ``faults`` are the active faults with their effects.
+    read from; None: there is none. ``faults`` are the active faults with their effects, ``notes``
+    sentences at the end. ``is_ours``: our rules are served, whose clients have players and games.
     """
     lines = [
         f"poker-signal {version}: API Gateway on your machine",
@@ -369,6 +374,9 @@ def banner(
         "  stop                    Ctrl-C",
         "",
     ]
+    if not is_ours:
+        lines[2:4] = [f"  clients connect to      {url}"]
+        lines = [line for line in lines if "test players" not in line]
     if settings_file is not None:
         lines.insert(-1, f"  options come from       {settings_file}")
     if authority is not None:
@@ -383,6 +391,7 @@ def banner(
     for fault, effect in faults:
         lines.insert(-1, f"  {label:22}  {escape(fault):{width}}  {escape(effect)}")
         label = ""
+    lines += [*(f"  note: {escape(note)}" for note in notes), ""] if notes else []
     return "\n".join(lines) + "\n"
 
 

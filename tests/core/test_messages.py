@@ -248,6 +248,18 @@ def test_an_id_is_anything_short(id_: str) -> None:
     assert read(json.dumps({"type": "join", "id": id_})).id == id_
 
 
+@pytest.mark.parametrize("key", ['""', '"\\u0061"', '"a"'])
+def test_a_message_of_thousands_of_members_costs_no_more_than_one_of_64(key: str) -> None:
+    """An honest message has five; the rest is not read."""
+    body = "{%s" + ",".join(f"{key}:0" for _ in range(63)) + "}"
+    assert read(body % '"type":"ping",').type == "ping"
+    with pytest.raises(InvalidMessage, match="more than 64 members"):
+        read(body % '"type":"ping","":0,')
+    # What follows is not looked at.
+    with pytest.raises(InvalidMessage, match="more than 64 members"):
+        read(body[:-1] % '"type":"ping","":0,' + ",nonsense")
+
+
 @pytest.mark.parametrize(
     "payload",
     [

@@ -255,3 +255,20 @@ async def test_rows_of_the_probe_can_be_hidden(reader: Inspected) -> None:
     await expect(reader.rows().filter(has_text="addIceCandidate failed")).to_have_count(1)
     await button.click()
     await expect(reader.rows().filter(has_text="createAnswer")).to_have_count(1)
+
+
+async def test_presence_is_a_row_with_the_player_and_the_reason(inspected: Inspected) -> None:
+    """A frame of presence says of which player it tells, and why."""
+    scene = Scene().connect(HOST)
+    for type_, player, reason in (
+        ("player-joined", "Zoë", "joined"),
+        ("player-left", "Bob", "left"),
+    ):
+        payload = {"playerId": player, "reason": reason, "version": 1}
+        scene.post(HOST, {"type": type_, "payload": payload})
+    scene.post(HOST, {"type": "player-left", "payload": None})
+    await inspected.open_recording(scene)
+    rows = inspected.rows()
+    await expect(rows.filter(has_text="player-joined")).to_contain_text("Zoë: joined")
+    await expect(rows.filter(has_text="player-left").first).to_contain_text("Bob: left")
+    await expect(rows.filter(has_text="player-left")).to_have_count(2)

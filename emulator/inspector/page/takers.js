@@ -174,8 +174,15 @@ function takePost(timeline, happening) {
     to: player,
     type: code ? `${type} ${code}` : type,
     outcome: FRAMES[type] ?? (delivered ? "ok" : "bad"),
-    note: delivered ? "" : GONE,
+    note: delivered ? presence(type, entry.frame) : GONE,
   });
+}
+
+// The player that a frame of presence is about, and why; empty for other frames.
+function presence(type, frame) {
+  if (!["player-joined", "player-left", "host-back", "host-away"].includes(type)) return "";
+  const payload = readJson(frame)?.payload;
+  return `${text(payload?.playerId ?? "")}: ${text(payload?.reason ?? "")}`;
 }
 
 const GONE = "410: the connection is gone";

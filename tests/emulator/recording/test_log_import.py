@@ -7,6 +7,7 @@ import pytest
 
 from poker_signal.core.errors import TargetNotFound
 from poker_signal.core.invocation import Outcome
+from poker_signal.core.model import Watch
 from poker_signal.emulator.recording.log_import import entries_of, log_lines
 from poker_signal.lambda_app.handshake import Handshake
 from poker_signal.lambda_app.log import line_of
@@ -37,7 +38,7 @@ LINES: list[dict[str, Any]] = [
         ),
     ]
 ]
-WHOSE = {"gameId": "prod", "connectionId": ID, "playerId": ID}
+WHOSE = {"gameId": "prod 1", "connectionId": ID, "playerId": ID}
 
 
 def test_every_way_to_get_the_lines_is_read() -> None:
@@ -98,3 +99,67 @@ def test_numbers_that_the_function_never_writes_are_not_its_own(number: str) -> 
     assert list(log_lines(without_time)) == []
     line = f'{{"outcome":"delivered","_aws":{{"Timestamp":7}},"Milliseconds":{number}}}'
     assert [entry["at"] for entry in entries_of(log_lines(line))] == [7, 7]
+
+
+def test_connections_with_a_handshake_are_a_game() -> None:
+    """Two tables in one log are told apart, and their hosts are named by the joins."""
+    lines = []
+    for table, (host, player, other) in enumerate((("h1", "p1", "q1"), ("h2", "p2", "q2"))):
+        for number, (sender, type_, pair) in enumerate(
+            (
+                (player, "join", f"{table}a"),
+                (host, "offer", f"{table}a"),
+                (player, "answer", f"{table}a"),
+                (other, "join", f"{table}b"),
+                (host, "offer", f"{table}b"),
+                (other, "player-connected", f"{table}c"),
+                (player, "player-connected", f"{table}c"),
+            )
+        ):
+            lines.append(
+                logged(
+                    "$default",
+                    Outcome("delivered"),
+                    1000 + number,
+                    type_=type_,
+                    context={"connectionId": sender},
+                    handshake=Handshake(pair, None),
+                )
+            )
+    lines.append(logged("$connect", Outcome("connected"), 900, context={"connectionId": "alone"}))
+    lines.append(logged("$default", Outcome("done"), 2000, note=Watch("p1", "h1", "1", None)))  # type: ignore[arg-type]
+    entries = entries_of(lines)
+    names = {entry["connectionId"]: (entry["gameId"], entry["playerId"]) for entry in entries}
+    assert names == {
+        "h1": ("prod 1", "HOST"), "p1": ("prod 1", "p1"), "q1": ("prod 1", "q1"),
+        "h2": ("prod 2", "HOST"), "p2": ("prod 2", "p2"), "q2": ("prod 2", "q2"),
+        "alone": ("prod", "alone"),
+    }  # fmt: skip
+    arrows = [
+        (entry["playerId"], entry["type"], entry["targetId"])
+        for entry in entries
+        if entry["kind"] == "message" and entry["gameId"] == "prod 1"
+    ]
+    assert arrows == [
+        ("p1", "join", "HOST"), ("HOST", "offer", "p1"), ("p1", "answer", "HOST"),
+        ("q1", "join", "HOST"), ("HOST", "offer", "q1"),
+        ("q1", "player-connected", "p1"), ("p1", "player-connected", "q1"),
+    ]  # fmt: skip
+    assert [each["note"] for each in entries if each["kind"] == "due"] == ["watch"]
+
+
+def test_games_that_a_later_line_joins_are_one() -> None:
+    """Two pairs are one game as soon as a handshake connects them."""
+    pairs = (("a", "1"), ("b", "1"), ("c", "2"), ("d", "2"), ("a", "3"), ("c", "3"))
+    lines = [
+        logged(
+            "$default",
+            Outcome("delivered"),
+            number,
+            type_="offer",
+            context={"connectionId": sender},
+            handshake=Handshake(pair, None),
+        )
+        for number, (sender, pair) in enumerate(pairs)
+    ]
+    assert {entry["gameId"] for entry in entries_of(lines)} == {"prod 1"}
