@@ -51,7 +51,7 @@ async def play(browser: Browser, site: str, games: int, *, old_host: bool, old_p
                 heard = await asyncio.gather(host.talk("first"), player.talk("first"))
         except TimeoutError:
             pytest.fail(told([await end.call("story") for end in (host, player)]))
-        assert heard == [games, games]
+        assert list(heard) == [games, games]
         entries = [entry for _, entry in emulator.trace.since(0, 100_000)]
         for end in (host, player):
             await end.call("leave")
