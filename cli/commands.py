@@ -55,7 +55,8 @@ def _escaped_errors() -> Generator[None, None, None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = escape_lines(error.message)
+        # Its type has no other way to change the text: some compose it of parts.
+        vars(error)["message"] = escape_lines(error.message)
         raise
 
 

@@ -1,33 +1,48 @@
 """poker-signal emulate."""
 
 import contextlib
+import dataclasses
 import logging
+import os
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
+from click.core import ParameterSource
 
 from poker_signal.cli import VERSION
 from poker_signal.cli.colour import wants_colour
+from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.configuration import Topology
+from poker_signal.core.ice import COTURN, STATIC
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.server import CannotStart, Emulator
+from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.server import run as serve
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.captured_output import Printed
 from poker_signal.emulator.trace.console import Console, banner
 from poker_signal.emulator.trace.trace import Observer
-from poker_signal.emulator.wiring import OWN_LAMBDA, types_known_to
+from poker_signal.emulator.wiring import CORE, OWN_LAMBDA, types_known_to
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
+    from poker_signal.core.ice import IceConfig
     from poker_signal.emulator.gateway.config import ApiConfig
+    from poker_signal.emulator.gateway.template import Template
     from poker_signal.emulator.protocols.tls import Certificate
     from poker_signal.emulator.recording.recorder import Recorder
     from poker_signal.emulator.reload.reloader import CodeStatus
+
+
+# Those from 1024 on of https://fetch.spec.whatwg.org/#port-blocking .
+UNSAFE_PORTS = frozenset({
+    1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679,
+    6697, 10080,
+})  # fmt: skip
+"""Ports to which browsers do not connect."""
 
 
 class EmulateOptions(NamedTuple):
@@ -37,10 +52,19 @@ class EmulateOptions(NamedTuple):
     routes: tuple[str, ...]
     route_selection_expression: str
     dynamodb: str | None
+    aws: str | None
+    real_aws: bool
     config: str | None
+    template: str | None
+    env: str | None
+    print_config: bool
+    has_stage: bool
+    """True: ``--stage`` was given, or its variable or key."""
     tls: bool
     open_inspector: bool
     ticket_secret_file: str | None
+    ice: str | None
+    turn: bool
     faults: tuple[str, ...]
     seed: int
     lan: bool
@@ -58,6 +82,8 @@ class EmulateOptions(NamedTuple):
 def options_of(options: dict[str, Any], settings_file: Path | None) -> EmulateOptions:
     """Return the options of a command line, by their parameters' names."""
     settings = {**options, "settings_file": settings_file}
+    context = click.get_current_context()
+    settings["has_stage"] = context.get_parameter_source("stage") is not ParameterSource.DEFAULT
     own = {name: settings.pop(name) for name in EmulateOptions._fields if name != "settings"}
     settings["serial"] = settings.pop("dispatch") == "serial"
     settings["topology"] = Topology(settings["topology"])
@@ -67,11 +93,24 @@ def options_of(options: dict[str, Any], settings_file: Path | None) -> EmulateOp
 def run(options: EmulateOptions) -> None:
     """Serve until Ctrl-C or SIGTERM."""
     secrets = _ticket_secrets(options.ticket_secret_file)
-    settings = _settings(options, secrets)
-    api = _api(options)
+    with _ice(options) as ice:
+        _serve(options, secrets, ice)
+
+
+def _serve(
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+) -> None:
+    settings = _settings(options, secrets, ice)
+    served = _served(options, settings)
+    api = served.api
+    if api is not None and api.stage is not None and not options.has_stage:
+        settings = dataclasses.replace(settings, stage=api.stage)
+    if options.print_config:
+        _print_config(api)
+        return
     faults = _faults(options.faults, options.seed, api)
-    rows = _where_rows_are(options.handler, options.dynamodb)
-    if (faults.index_lag_s or faults.can_fail_updates) and "://" in rows:
+    rows = _where_rows_are(options, api)
+    if (faults.index_lag_s or faults.can_fail_updates) and "://" in (rows or ""):
         raise click.UsageError(
             "--fault index-lag and fail-update need --handler core or --dynamodb moto"
         )
@@ -80,16 +119,13 @@ def run(options: EmulateOptions) -> None:
     certificate = _certificate_for(settings.shown_host or settings.host) if options.tls else None
     words_of_code = _words_of_code() if options.reload else None
     recorder = _recorder(options, settings)
+    has_handlers = types_known_to(api) is None
     is_json = options.log_format == "json"
     console = Console(sys.stderr, colour=wants_colour(), verbose=options.verbose, as_json=is_json)
     printed = Printed(console, sys.stderr)
     # As in Lambda, where the root logger has a handler: a function's log is shown.
     logging.basicConfig(stream=printed, format="[%(levelname)s] %(name)s: %(message)s")
-    folder = Path(options.config).parent if options.config else None
     observer = console if recorder is None else _both(console, recorder)
-    emulator = Emulator(
-        settings, observer, api=api, folder=folder, certificate=certificate, faults=faults
-    )
     stdout = sys.stdout
 
     def ready(emulator: Emulator) -> None:
@@ -101,7 +137,9 @@ def run(options: EmulateOptions) -> None:
         if is_json:
             _announce_as_json(emulator, console, options.settings_file)
         else:
-            _announce(emulator, options.settings_file)
+            _announce(emulator, options, has_handlers, served.notes)
+            if options.turn and ice is not None:
+                _announce_turn(ice)
         click.echo(emulator.url, file=stdout)
         if options.open_inspector:
             _open_inspector(emulator.inspector_url)
@@ -111,10 +149,20 @@ def run(options: EmulateOptions) -> None:
         with (
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
-            _rows(rows, settings, secrets, faults),
+            _rows(rows, options, api, settings, secrets, faults) as services,
         ):
+            emulator = Emulator(
+                settings,
+                observer,
+                api=api,
+                folder=served.folder,
+                certificate=certificate,
+                faults=faults,
+                services=services,
+                real_aws=options.real_aws,
+            )
             serve(emulator, ready)
-    except CannotStart as error:
+    except PokerSignalError as error:
         raise click.ClickException(str(error)) from error
     finally:
         # A second Ctrl-C, which only asyncio's own loop raises here, must not skip the recording.
@@ -124,58 +172,105 @@ def run(options: EmulateOptions) -> None:
             recorder.close()
 
 
-def _settings(options: EmulateOptions, secrets: "TicketSecrets | None") -> Settings:
+def _settings(
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+) -> Settings:
     fields = options.settings
     if options.lan:
         fields |= _for_the_lan(fields["host"])
     try:
-        return Settings(ticket_keys=secrets and secrets.keys, **fields)
+        return Settings(ticket_keys=secrets and secrets.keys, ice=ice, **fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
 
-def _api(options: EmulateOptions) -> "ApiConfig | None":
-    """Return the API to serve; None: the signaling rules only."""
+class _Served(NamedTuple):
+    """The API to serve."""
+
+    api: "ApiConfig | None" = None
+    """None: the signaling rules only."""
+    folder: Path | None = None
+    """Base of its files; None: the working directory."""
+    notes: Sequence[str] = ()
+
+
+def _served(options: EmulateOptions, settings: Settings) -> _Served:
     handler, routes = options.handler, options.routes
-    if options.config is not None:
+    if options.config is not None and options.template is not None:
+        raise click.UsageError("--config and --template both name the API; give one of them")
+    if options.env is not None and options.template is None:
+        raise click.UsageError("--env is for --template FILE")
+    if options.config is not None or options.template is not None:
         if handler != "core" or routes:
-            raise click.UsageError("--config names handlers and routes; leave the options out")
-        return _read_config(options.config)
+            option = "--config" if options.config else "--template"
+            raise click.UsageError(f"{option} names handlers and routes; leave the options out")
+        if options.config is not None:
+            return _Served(_read_config(options.config), Path(options.config).parent)
+        template = _read_template(options, settings)
+        return _Served(template.config, template.folder, template.notes)
     if handler == "core" and not routes:
-        return None
+        return _Served()
     handler = OWN_LAMBDA if handler == "lambda" else handler
-    return _api_of(handler, routes, options.route_selection_expression)
+    return _Served(_api_of(handler, routes, options.route_selection_expression))
 
 
-def _where_rows_are(handler: str, dynamodb: str | None) -> str:
-    """Return ``memory``, ``moto`` or the URL of an endpoint."""
-    if handler != "lambda":
-        if dynamodb not in {None, "memory"}:
-            raise click.UsageError("--dynamodb is for --handler lambda; core keeps rows in memory")
-        return "memory"
-    if dynamodb == "memory":
-        raise click.UsageError("--handler lambda keeps its rows in DynamoDB: --dynamodb moto")
-    if dynamodb is not None and dynamodb != "moto" and "://" not in dynamodb:
+def _where_rows_are(options: EmulateOptions, api: "ApiConfig | None") -> str | None:
+    """Return the DynamoDB of handlers: ``moto`` or a URL; None: the emulator offers none."""
+    handler, dynamodb = options.handler, options.dynamodb
+    if dynamodb not in {None, "memory", "moto"} and "://" not in str(dynamodb):
         raise click.UsageError(
             f"--dynamodb {dynamodb}: moto, or a URL such as http://localhost:8000"
         )
-    return dynamodb or "moto"
+    if handler == "lambda" and dynamodb == "memory":
+        raise click.UsageError("--handler lambda keeps its rows in DynamoDB: --dynamodb moto")
+    has_handlers = api is not None and any(each.handler != CORE for each in api.functions.values())
+    if not has_handlers:
+        for name, value in (("dynamodb", dynamodb), ("aws", options.aws)):
+            if value not in {None, "memory"}:
+                raise click.UsageError(f"--{name} is for handlers; core keeps its rows in memory")
+        return None
+    assert api is not None, "it has handlers"
+    if dynamodb is None and handler == "lambda":
+        return "moto"
+    if dynamodb is None and (options.aws or api.tables):
+        # An endpoint that the user has set stays.
+        return os.environ.get("AWS_ENDPOINT_URL_DYNAMODB", "moto")
+    if dynamodb == "memory":
+        if api.tables:
+            raise click.UsageError("the configuration has tables: --dynamodb moto, or a URL")
+        return None
+    return dynamodb
 
 
 def _rows(
-    where: str, settings: Settings, secrets: "TicketSecrets | None", faults: Faults
-) -> contextlib.AbstractContextManager[None]:
-    if where == "memory":
-        return contextlib.nullcontext()
+    where: str | None,
+    options: EmulateOptions,
+    api: "ApiConfig | None",
+    settings: Settings,
+    secrets: "TicketSecrets | None",
+    faults: Faults,
+) -> contextlib.AbstractContextManager[Mapping[str, str]]:
+    """Serve AWS's services for handlers; the block gets their endpoints, by variable."""
+    if where is None and options.aws is None:
+        return contextlib.nullcontext({})
     try:
-        from poker_signal.cli.dynamodb import dynamodb
+        from poker_signal.cli.dynamodb import dynamodb, services
+        from poker_signal.emulator.functions.local_aws import NewTable
     except ImportError as error:
-        raise click.ClickException(_missing("--handler lambda", "aws", "moto")) from error
-    secret = None if secrets is None else secrets.text
-    return dynamodb(where, settings.rules(), settings.region, secret, faults)
+        raise click.ClickException(_missing("--dynamodb", "aws", "moto")) from error
+    if options.handler == "lambda":
+        assert where is not None, "it needs a table"
+        secret = None if secrets is None else secrets.text
+        return dynamodb(where, settings.rules(), settings.region, secret, faults)
+    assert api is not None, "a handler of its own has services"
+    tables = [NewTable(each.definition(name), each.ttl) for name, each in api.tables.items()]
+    has_all, real_aws = options.aws is not None, options.real_aws
+    return services(where, has_all, tables, settings.region, faults, real_aws=real_aws)
 
 
-def _demand_that_tickets_are_checked(handler: str, rows: str, api: "ApiConfig | None") -> None:
+def _demand_that_tickets_are_checked(
+    handler: str, rows: str | None, api: "ApiConfig | None"
+) -> None:
     """Refuse a combination in which tickets would be asked for and never checked."""
     if handler == "lambda":
         if rows != "moto":
@@ -247,6 +342,36 @@ def _both(one: Observer, other: Observer) -> Observer:
     return Both(one, other)
 
 
+def _ice(
+    options: EmulateOptions,
+) -> "contextlib.AbstractContextManager[IceConfig | None]":
+    """Return the ICE servers of clients, and for the block the TURN server of --turn."""
+    if options.ice is None and not options.turn:
+        return contextlib.nullcontext()
+    if options.ice is not None and options.turn:
+        raise click.UsageError("--turn starts a TURN server, --ice names others: use one of them")
+    if options.handler != "core" or options.config is not None:
+        raise click.UsageError(
+            "--ice and --turn are for --handler core: other handlers answer hello themselves"
+        )
+    from poker_signal.cli.turn import ice_of, turn_server
+
+    if options.ice is None:
+        return turn_server()
+    ice = ice_of(options.ice)
+    if ice.provider not in (STATIC, COTURN):
+        raise click.ClickException(
+            f"--ice {options.ice}: only the deployed function calls {ice.provider}; the emulator "
+            "has the providers static and coturn"
+        )
+    if ice.has_credentials and not ice.is_open and options.ticket_secret_file is None:
+        raise click.ClickException(
+            f"--ice {options.ice}: every client would get credentials. Ask for tickets with "
+            '--ticket-secret-file, or allow it with "open": true in the file'
+        )
+    return contextlib.nullcontext(ice)
+
+
 def _ticket_secrets(path: str | None) -> "TicketSecrets | None":
     if path is None:
         return None
@@ -262,6 +387,27 @@ def _read_config(path: str) -> "ApiConfig":
         return read_config(Path(path))
     except BadConfig as error:
         raise click.ClickException(str(error)) from error
+
+
+def _read_template(options: EmulateOptions, settings: Settings) -> "Template":
+    try:
+        from poker_signal.emulator.gateway.template import BadTemplate, Deployment, read_template
+    except ImportError as error:
+        raise click.ClickException(_missing("--template", "template")) from error
+
+    place = Deployment(settings.region, settings.account_id, settings.api_id)
+    try:
+        env = None if options.env is None else Path(options.env)
+        return read_template(Path(str(options.template)), env, place)
+    except BadTemplate as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _print_config(api: "ApiConfig | None") -> None:
+    """Print the API as a file for --config, on stdout."""
+    from poker_signal.emulator.gateway.config import as_toml, of_handler
+
+    click.echo(as_toml(of_handler("core") if api is None else api), nl=False)
 
 
 def _api_of(handler: str, routes: tuple[str, ...], expression: str) -> "ApiConfig":
@@ -282,7 +428,9 @@ def _certificate_for(host: str) -> "Certificate":
         raise click.ClickException(str(error)) from error
 
 
-def _announce(emulator: Emulator, settings_file: Path | None) -> None:
+def _announce(
+    emulator: Emulator, options: EmulateOptions, has_handlers: bool, notes: Sequence[str]
+) -> None:
     """Print the banner on stderr."""
     text = banner(
         emulator.url,
@@ -290,14 +438,38 @@ def _announce(emulator: Emulator, settings_file: Path | None) -> None:
         emulator.management_url,
         VERSION,
         emulator.authority,
-        settings_file,
+        options.settings_file,
         emulator.faults.in_words(),
+        [*notes, *_notes(emulator, options, has_handlers)],
+        is_ours=not has_handlers,
     )
     click.echo(text, err=True, nl=False)
     if emulator.play_url_of_lan is not None:
         from poker_signal.cli.lan import announce_to_lan
 
         announce_to_lan(emulator.play_url_of_lan)
+
+
+def _notes(emulator: Emulator, options: EmulateOptions, has_handlers: bool) -> list[str]:
+    """Return sentences about what will go wrong first."""
+    notes = []
+    if emulator.port in UNSAFE_PORTS:
+        notes.append(f"browsers refuse port {emulator.port}; choose another --port")
+    if has_handlers and not options.real_aws:
+        from poker_signal.emulator.functions.variables import set_aside
+
+        if found := set_aside(os.environ):
+            notes.append(
+                f"handlers get dummy credentials, not your {', '.join(found)}; "
+                "--real-aws hands yours over"
+            )
+    return notes
+
+
+def _announce_turn(ice: "IceConfig") -> None:
+    from poker_signal.cli.turn import announce
+
+    announce(ice)
 
 
 def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path | None) -> None:

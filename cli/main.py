@@ -54,15 +54,26 @@ def open_standard_streams() -> None:
     "--handler",
     default="core",
     show_default=True,
-    metavar="core | lambda | MODULE:FUNCTION | FILE.py:FUNCTION",
+    metavar="core | lambda | FILE:FUNCTION | MODULE:FUNCTION | EXECUTABLE",
     help="Function behind the routes: poker-signal's rules in process, the deployed Lambda "
-    "function, or your own.",
+    "function, or your own in a process, as in app.py:handler, index.mjs:handler, app.handler or "
+    "./bootstrap: docs/handlers.md.",
 )
 @click.option(
     "--dynamodb",
     metavar="memory | moto | URL",
-    help="Table of --handler lambda: moto's DynamoDB in this process, or an endpoint.  "
-    "[default: memory for core, moto for lambda]",
+    help="DynamoDB of handlers: moto's in this process, or an endpoint.  "
+    "[default: memory for core, moto for lambda and for a configuration with tables]",
+)
+@click.option(
+    "--aws",
+    type=click.Choice(["moto"]),
+    help="Serve all services of AWS that moto has to handlers, DynamoDB included.",
+)
+@click.option(
+    "--real-aws",
+    is_flag=True,
+    help="Hand your AWS credentials to handlers; otherwise they get dummy ones.",
 )
 @click.option(
     "--route",
@@ -85,9 +96,30 @@ def open_standard_streams() -> None:
     "docs/handlers.md.",
 )
 @click.option(
+    "--template",
+    type=click.Path(),
+    help="SAM or CloudFormation template, or cdk.out folder, in place of --config.",
+)
+@click.option(
+    "--env",
+    type=click.Path(dir_okay=False),
+    help="File of NAME=VALUE lines for what --template leaves open.",
+)
+@click.option(
+    "--print-config", is_flag=True, help="Print the API as a file for --config, and exit."
+)
+@click.option(
     "--ticket-secret-file",
     type=click.Path(dir_okay=False),
     help="JSON file of secrets by kid. With it, players need join tickets.",
+)
+@click.option(
+    "--ice",
+    type=click.Path(dir_okay=False),
+    help="JSON file of the ICE servers that clients get: docs/ice.md.",
+)
+@click.option(
+    "--turn", is_flag=True, help="Start a TURN server (coturn) on this machine, and tell clients."
 )
 @click.option(
     "--fault",

@@ -66,6 +66,8 @@ class Rules(NamedTuple):
     """True: joins are watched until they end, and a host's connection is kept open."""
     auto_join: bool = False
     """True: a player who connects and does not join is joined. Needs ``later``."""
+    ice: bool = False
+    """True: clients get ICE servers in their ``welcome``, and on request."""
 
 
 def whole_number(text: str, least: int = 0, most: int | None = None) -> int | None:

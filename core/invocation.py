@@ -13,6 +13,7 @@ from poker_signal.core.errors import (
     SignalError,
     TargetNotFound,
 )
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     HOST,
     RESERVED_S,
@@ -33,6 +34,8 @@ from poker_signal.core.model import (
     Signal,
     Suspected,
     Throttled,
+    Vend,
+    Vended,
     Wait,
 )
 from poker_signal.core.room import Room
@@ -46,7 +49,8 @@ class Outcome(NamedTuple):
 
     name: str
     """``connected``, ``refused``, ``disconnected``, ``delivered``, ``pong``, ``reported``,
-    ``welcomed``, ``undelivered`` or ``error``; of a note ``done`` if it caused no post."""
+    ``welcomed``, ``vended``, ``undelivered`` or ``error``; of a note ``done`` if it caused no
+    post."""
     error: SignalError | None = None
 
 
@@ -56,6 +60,7 @@ _OUTCOMES = {
     messages.PING: Outcome("pong"),
     messages.REPORT: Outcome("reported"),
     messages.HELLO: Outcome("welcomed"),
+    messages.ICE_SERVERS: Outcome("vended"),
 }
 """Outcomes of messages that are not relayed, by their type."""
 
@@ -81,8 +86,9 @@ class Invocation:
     """One event and the effects that follow from it.
 
     A host iterates over ``effects()`` and performs each effect. Before it takes the next one, it
-    calls ``delivered``, ``alive``, ``gone``, ``waited``, ``waited_enough``, ``may_not_wait`` or
-    ``throttled`` to report the result of a Post, Probe or Wait. The host decides nothing. ::
+    reports the result of a Post, Probe, Vend or Wait: it calls ``delivered``, ``alive``, ``gone``,
+    ``vended``, ``waited``, ``waited_enough``, ``may_not_wait`` or ``throttled``. The host decides
+    nothing. ::
 
         for effect in invocation.effects():
             match effect:
@@ -170,6 +176,10 @@ class Invocation:
             if post.cause.id is not None or is_watched or is_noted(post.cause):
                 # The rules note the arrival in the sender's row, or acknowledge it.
                 self._pending.append(Delivered(post.cause, post.connection_id, post.target_id))
+
+    def vended(self, vend: Vend, ice: IceServers) -> None:
+        """Report the ICE servers of a client."""
+        self._pending.append(Vended(vend.signal, ice))
 
     def alive(self, probe: Probe) -> None:
         """Report that the connection is open."""

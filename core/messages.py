@@ -18,6 +18,7 @@ from poker_signal.core.errors import (
     SignalError,
     TargetNotFound,
 )
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import HOST, Message, PlayerId, Presence, Row, Signal
 from poker_signal.core.strict_json import refuse_constant
 
@@ -35,6 +36,9 @@ REPORT = "report"
 HELLO = "hello"
 """First message of a client that wants a ``welcome``. It is never relayed."""
 
+ICE_SERVERS = "ice-servers"
+"""Request for ICE servers with fresh credentials. It is never relayed."""
+
 REPORTED_STATES = frozenset({"connected", "failed", "disconnected", "closed"})
 
 DESCRIPTIONS = frozenset({OFFER, "answer"})
@@ -43,7 +47,7 @@ DESCRIPTIONS = frozenset({OFFER, "answer"})
 DIRECTED = DESCRIPTIONS | {CANDIDATE, "player-connected"}
 """Types whose messages have a ``targetId``."""
 
-TYPES = DIRECTED | {JOIN, PING, REPORT, HELLO}
+TYPES = DIRECTED | {JOIN, PING, REPORT, HELLO, ICE_SERVERS}
 
 PONG = '{"type":"pong"}'
 
@@ -255,19 +259,39 @@ def check_hello(payload: str) -> None:
         raise InvalidMessage("the payload of a hello must be an object, or left out")
 
 
-def welcome_frame(row: Row, players: list[PlayerId], features: list[str], id_: str | None) -> str:
+def welcome_frame(
+    row: Row,
+    players: list[PlayerId],
+    features: list[str],
+    id_: str | None,
+    ice: IceServers | None = None,
+) -> str:
     """Return the answer to a ``hello``; without the names if they make it longer than a post."""
     payload = {
         "playerId": row.player_id,
         "gameId": row.game_id,
         "expiresAt": row.ttl,
         "features": features,
+        **_ice_members(ice),
     }
     with_id = {} if id_ is None else {"id": id_}
     frame = dump({"type": "welcome", "payload": {**payload, "players": players}, **with_id})
     if len(frame) > MAX_FRAME_BYTES:
         frame = dump({"type": "welcome", "payload": payload, **with_id})
     return frame
+
+
+def ice_servers_frame(ice: IceServers, id_: str | None) -> str:
+    """Return the answer to an ``ice-servers``."""
+    with_id = {} if id_ is None else {"id": id_}
+    return dump({"type": ICE_SERVERS, "payload": _ice_members(ice), **with_id})
+
+
+def _ice_members(ice: IceServers | None) -> dict[str, Any]:
+    if ice is None:
+        return {}
+    expires = {} if ice.expires_at is None else {"iceExpiresAt": ice.expires_at}
+    return {"iceServers": ice.servers, **expires}
 
 
 def presence_frame(note: Presence, type_: str) -> str:

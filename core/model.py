@@ -6,6 +6,8 @@ performs them and reports the result as an event; a post that gets a 410 is the 
 
 from typing import NamedTuple, NewType, TypeVar
 
+from poker_signal.core.ice import IceServers
+
 ConnectionId = NewType("ConnectionId", str)
 PlayerId = NewType("PlayerId", str)
 GameId = NewType("GameId", str)
@@ -301,10 +303,20 @@ class Throttled(NamedTuple):
     cause: Connect | Signal | Due
 
 
+@_of_its_kind
+class Vended(NamedTuple):
+    """The host has the ICE servers for a client that asked for them."""
+
+    signal: Signal
+    ice: IceServers
+
+
 GatewayEvent = Connect | Message | Disconnect | Due
 """Events that come from outside: of API Gateway, or a note that is due."""
 
-Event = Connect | Signal | Disconnect | Due | Delivered | Suspected | Gone | Alive | Throttled
+Event = (
+    Connect | Signal | Disconnect | Due | Delivered | Suspected | Gone | Alive | Throttled | Vended
+)
 """Events that the rules decide on: parsed events of API Gateway, and a host's reports."""
 
 
@@ -400,4 +412,11 @@ class Later(NamedTuple):
     note: Note
 
 
-Effect = Save | Forget | Post | Probe | Reach | Wait | Close | Later
+@_of_its_kind
+class Vend(NamedTuple):
+    """Get the ICE servers for the sender of a signal; report ``vended``."""
+
+    signal: Signal
+
+
+Effect = Save | Forget | Post | Probe | Reach | Wait | Close | Later | Vend

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from poker_signal.core import messages
 from poker_signal.core.configuration import Rules, Topology
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     GO_AWAY,
     HOST,
@@ -50,8 +51,9 @@ MAX_HOP_S = 900
 SUCCEEDED = "succeeded"
 """Reason in a note: a reservation ended, and another connection of the name owns it now."""
 
-FEATURES = ["report"]
-LATER_FEATURES = sorted({*FEATURES, *WANTS, "no-answer"})
+FEATURES = frozenset({"report"})
+LATER_FEATURES = frozenset({*WANTS, "no-answer"})
+ICE_FEATURES = frozenset({messages.ICE_SERVERS})
 
 _TIMED_OUT = frozenset({1001, 1006})
 
@@ -69,7 +71,8 @@ def reason_of(code: object, text: object) -> str:
 
 def features_of(rules: Rules) -> list[str]:
     """Return the features that a ``welcome`` announces."""
-    return LATER_FEATURES if rules.later else FEATURES
+    later = LATER_FEATURES if rules.later else frozenset[str]()
+    return sorted(FEATURES | later | (ICE_FEATURES if rules.ice else frozenset()))
 
 
 def roster(room: Room, row: Row, at: int, topology: Topology) -> list[PlayerId]:
@@ -83,15 +86,12 @@ def roster(room: Room, row: Row, at: int, topology: Topology) -> list[PlayerId]:
     ]
 
 
-def welcome(signal: Signal, sender: Row, room: Room, rules: Rules) -> Post:
-    """Return the answer to a ``hello``.
-
-    Raises:
-        InvalidMessage: its payload is neither an object nor left out.
-    """
-    messages.check_hello(signal.payload)
+def welcome(
+    signal: Signal, sender: Row, room: Room, rules: Rules, ice: IceServers | None = None
+) -> Post:
+    """Return the answer to a ``hello``."""
     players = roster(room, sender, signal.at, rules.topology)
-    frame = messages.welcome_frame(sender, players, features_of(rules), signal.id)
+    frame = messages.welcome_frame(sender, players, features_of(rules), signal.id, ice)
     return Post(sender.connection_id, frame)
 
 

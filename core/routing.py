@@ -19,6 +19,7 @@ from poker_signal.core.errors import (
     TargetNotFound,
     UnknownType,
 )
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     HOST,
     MAX_REACHED,
@@ -44,6 +45,8 @@ from poker_signal.core.model import (
     Signal,
     Suspected,
     Throttled,
+    Vend,
+    Vended,
     Wait,
     late,
     target_of,
@@ -93,6 +96,8 @@ def route(event: Event, room: Room, rules: Rules = _DEFAULT) -> list[Effect]:
             return _note_delivery(signal, target, target_id, room, rules)
         case Due():
             return _due(event, room, rules)
+        case Vended(signal, ice):
+            return [_vended(signal, ice, room, rules)]
         case Alive(player_id, cause):
             if isinstance(cause, Signal):
                 if player_id == cause.target_id:
@@ -225,7 +230,15 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
     if signal.type == messages.HELLO:
         _check_rate(signal)
         assert sender is not None, "a message above the rate has ended by now"
+        messages.check_hello(signal.payload)
+        if rules.ice:
+            return [Vend(signal)]
         return [presence.welcome(signal, sender, room, rules)]
+    if signal.type == messages.ICE_SERVERS:
+        if not rules.ice:
+            raise UnknownType
+        _check_rate(signal)
+        return [Vend(signal)]
     if signal.target_id is None:
         raise InvalidMessage(f"“targetId” must be a string of {messages.NAME_RULE}")
     _check_rate(signal)
@@ -256,6 +269,15 @@ def _pass_on(signal: Signal, room: Room, rules: Rules) -> list[Effect]:
         # The answer comes to a row that the index does not list: deliver once it does.
         return [Wait(PAUSES_S[signal.waits], signal, reads_game=True)]
     return [_dispatch(signal, sender, target, room)]
+
+
+def _vended(signal: Signal, ice: IceServers, room: Room, rules: Rules) -> Post:
+    """Return the answer to a client that asked for ICE servers."""
+    sender = room.row(signal.sender, signal.at)
+    if signal.type == messages.ICE_SERVERS:
+        return Post(signal.sender, messages.ice_servers_frame(ice, signal.id))
+    assert sender is not None, "the row was there a moment ago, in the same room"
+    return presence.welcome(signal, sender, room, rules, ice)
 
 
 def _check_rate(signal: Signal) -> None:

@@ -73,6 +73,12 @@ export interface Hello {
   id?: Id;
 }
 
+/** Request for ICE servers with fresh credentials; not relayed. */
+export interface AskIce {
+  type: "ice-servers";
+  id?: Id;
+}
+
 /** Message of another player. */
 export interface Relayed {
   type: "join" | "offer" | "answer" | "ice-candidate" | "player-connected";
@@ -131,6 +137,28 @@ export interface Welcome {
     features: string[];
     /** Other players that are connected; left out if they are too many to list. */
     players?: Name[];
+    iceServers?: IceServers;
+    iceExpiresAt?: IceExpiresAt;
+  };
+  id?: Id;
+}
+
+/** ICE servers as RTCPeerConnection takes them. */
+export type IceServers = {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}[];
+
+/** Time at which the credentials of the ICE servers expire, in epoch seconds. */
+export type IceExpiresAt = number;
+
+/** The server's answer to a request for ICE servers. */
+export interface IceServersFrame {
+  type: "ice-servers";
+  payload: {
+    iceServers: IceServers;
+    iceExpiresAt?: IceExpiresAt;
   };
   id?: Id;
 }
@@ -170,7 +198,7 @@ export interface Gateway {
 }
 
 /** A message that a client sends. */
-export type ClientMessage = Join | Directed | Report | Hello | Ping;
+export type ClientMessage = Join | Directed | Report | Hello | AskIce | Ping;
 
 /** A frame that a client gets. */
-export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Welcome | Presence | GoAway | Keepalive | Gateway;
+export type ServerFrame = Relayed | ErrorFrame | Undelivered | Ack | Pong | Welcome | IceServersFrame | Presence | GoAway | Keepalive | Gateway;

@@ -46,8 +46,8 @@ def signal_clock(request: pytest.FixtureRequest) -> SignalClock:
 @pytest.fixture
 def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator, None, None]:
     """Start a new emulator on a free port; it stops with the test."""
-    from poker_signal.emulator.server import CannotStart
-    from poker_signal.emulator.testing.marker_options import BadOption, read_options
+    from poker_signal.core.base_error import PokerSignalError
+    from poker_signal.emulator.testing.marker_options import read_options
     from poker_signal.emulator.testing.signal_emulator import SignalEmulator
 
     clock = None
@@ -57,7 +57,7 @@ def signal_emulator(request: pytest.FixtureRequest) -> Generator[SignalEmulator,
         setup = read_options(_options(request.node), request.config.rootpath)
         emulator = SignalEmulator(setup, clock)
         emulator.start()
-    except (BadOption, CannotStart) as error:
+    except PokerSignalError as error:
         # From None: pytest would also print the cause, which has the same text.
         raise pytest.fail.Exception(f"@pytest.mark.{MARKER}: {error}", pytrace=False) from None
     request.node.stash[_emulator] = emulator

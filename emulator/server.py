@@ -24,7 +24,7 @@ from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.trace import Observer, Trace
 
 if TYPE_CHECKING:
-    from poker_signal.emulator.functions.handler_loader import Handler, HandlerImports
+    from poker_signal.emulator.functions.lambda_function import Handler
     from poker_signal.emulator.gateway.config import ApiConfig
     from poker_signal.emulator.inspector.api import Inspector
     from poker_signal.emulator.protocols.tls import Certificate
@@ -46,10 +46,13 @@ class Emulator:
         async with Emulator(Settings(port=0)) as emulator:
             print(emulator.url)  # ws://127.0.0.1:54321/prod
 
-    ``api``: configuration with functions and routes; None: our own rules.
+    ``api``: configuration with functions and routes; None: our own rules. ``handlers``: callables
+    by function, which are called in threads of this process; other handlers are processes.
+    ``services``: endpoints of AWS's services for them, by variable. ``real_aws``: they get the
+    user's credentials.
 
     Raises:
-        CannotStart: on entering, if a handler cannot be loaded or the port cannot be bound.
+        CannotStart: on entering, if a handler cannot be started or the port cannot be bound.
     """
 
     def __init__(
@@ -62,6 +65,9 @@ class Emulator:
         folder: Path | None = None,
         certificate: "Certificate | None" = None,
         faults: Faults | None = None,
+        handlers: "Mapping[str, Handler] | None" = None,
+        services: Mapping[str, str] | None = None,
+        real_aws: bool = False,
     ) -> None:
         self._settings = settings
         self.trace = Trace(observer)
@@ -75,9 +81,11 @@ class Emulator:
         """The active faults, which may be changed at any time."""
         self._environment: dict[str, str | None] = {}
         """Earlier values of the environment variables set for handlers. None: it was not set."""
-        self._imports: HandlerImports | None = None
-        self._handlers: dict[str, Handler] = {}
-        """By name of the function."""
+        self._handlers = handlers or {}
+        self._services = services or {}
+        self._real_aws = real_aws
+        self._functions: wiring.Functions | None = None
+        """None: our own rules only."""
         self._reloader: Reloader | None = None
         self._may_leave = asyncio.Event()
         self._server: asyncio.Server
@@ -96,12 +104,12 @@ class Emulator:
     @property
     def url(self) -> str:
         """URL for WebSocket clients."""
-        return f"ws{self._secure}://{self._authority}/{self._settings.stage}"
+        return f"ws{self._secure}://{self._authority}{self._settings.path}"
 
     @property
     def management_url(self) -> str:
         """``endpoint_url`` for an ``apigatewaymanagementapi`` client."""
-        return f"http{self._secure}://{self._authority}/{self._settings.stage}"
+        return f"http{self._secure}://{self._authority}{self._settings.path}"
 
     @property
     def inspector_url(self) -> str:
@@ -139,12 +147,12 @@ class Emulator:
         self._server = await self._bind(gateway)
         try:
             gateway.domain_name = self._settings.domain_name or self._authority
-            gateway.api = self._build_api(gateway)
+            gateway.api = await self._build_api(gateway)
             wiring.mount_inspector(gateway, lambda: self._inspector)
             await self._server.start_serving()
         except BaseException:
             self._server.close()
-            self._restore_environment()
+            self._stop_functions()
             raise
         self._gateway = gateway
         return self
@@ -164,7 +172,7 @@ class Emulator:
         self._gateway.stop(self._may_leave.set)
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._may_leave.wait(), STOP_TIMEOUT_S)
-        self._restore_environment()
+        self._stop_functions()
 
     def hurry(self) -> None:
         """Stop without waiting for closing handshakes and ``$disconnect``."""
@@ -178,8 +186,8 @@ class Emulator:
                 self._settings.port,
                 # Many players may connect at once. The kernel lowers this to its own limit.
                 backlog=4096,
-                ssl=self._certificate.context() if self._certificate else None,
-                # Handlers are imported first, and their environment contains the port.
+                ssl=self._certificate.context(gateway.http_failed) if self._certificate else None,
+                # Functions start first, and their environment contains the port.
                 start_serving=False,
             )
         except (OSError, OverflowError, UnicodeError) as error:
@@ -197,49 +205,70 @@ class Emulator:
         """
         import poker_signal.emulator.reload.reloader as reload
 
-        gateway, loop = self._gateway, asyncio.get_running_loop()
+        gateway = self._gateway
+
+        def rebuild() -> Api:
+            if self._functions is not None:
+                self._functions.load_own()
+            return self._assemble(gateway)
 
         def serve(api: Api) -> None:
             gateway.api = api
 
         code = reload.Code(
-            self._api,
-            self._folder,
-            self._imports.load if self._imports else None,
-            self._handlers,
-            api=lambda: gateway.api,
-            rebuild=lambda handlers: self._assemble(gateway, handlers),
-            serve=serve,
+            {} if self._functions is None else self._functions.processes,
+            self._has_own_code,
+            lambda: gateway.api,
+            rebuild,
+            serve,
         )
-        self._reloader = reload.Reloader(code, loop.call_soon_threadsafe, report)
+        self._reloader = reload.Reloader(code, report)
 
-    def _build_api(self, gateway: Gateway) -> Api:
+    @property
+    def _has_own_code(self) -> bool:
+        own = {wiring.CORE, wiring.OWN_LAMBDA}
+        return self._api is None or any(
+            each.handler in own for each in self._api.functions.values()
+        )
+
+    async def _build_api(self, gateway: Gateway) -> Api:
         if self._api is None:
-            return self._assemble(gateway, {})
+            return self._assemble(gateway)
         # Imported here: an emulator without handlers starts without it.
-        from poker_signal.emulator.functions.handler_loader import BadHandler, HandlerImports
-        from poker_signal.emulator.functions.lambda_function import environment_for
+        from poker_signal.emulator.functions.references import BadHandler
+        from poker_signal.emulator.functions.variables import environment_for
 
-        environment = environment_for(
-            self.management_url, self._settings.region, self._certificate, os.environ
+        functions = self._functions = wiring.Functions(
+            self._api, self._settings, self._folder, self._clock or LoopClock(), self._handlers
         )
-        self._environment = {name: os.environ.get(name) for name in environment}
-        os.environ.update(environment)
-        self._imports = HandlerImports(self._folder)
+        if functions.are_called_here:
+            environment = environment_for(
+                self.management_url, self._settings.region, self._certificate, os.environ
+            )
+            self._environment = {name: os.environ.get(name) for name in environment}
+            os.environ.update(environment)
         try:
-            for name, reference in self._api.handlers.items():
-                self._handlers[name] = self._imports.load(reference)
+            await functions.start(
+                wiring.Endpoints(
+                    self.management_url,
+                    gateway.domain_name,
+                    self._certificate,
+                    self._services,
+                    self._real_aws,
+                )
+            )
         except BadHandler as error:
             raise CannotStart(str(error)) from error
-        return self._assemble(gateway, self._handlers)
+        return self._assemble(gateway)
 
-    def _assemble(self, gateway: Gateway, handlers: "Mapping[str, Handler]") -> Api:
-        """Return the API to serve, with these handlers by function."""
+    def _assemble(self, gateway: Gateway) -> Api:
+        """Return the API to serve."""
         settings, connections = self._settings, gateway.connections
-        if self._api is None:
+        if self._api is None or self._functions is None:
             api = wiring.signaling_api(settings, connections, self.faults)
         else:
-            api = wiring.configured_api(self._api, settings, connections, handlers, self.faults)
+            functions = self._functions.integrations
+            api = wiring.configured_api(self._api, settings, connections, functions, self.faults)
         assert self._clock is not None, "it is set before anything is assembled"
         wiring.show_notes(api, gateway, self.trace, self._clock)
         return api
@@ -261,9 +290,9 @@ class Emulator:
             self._gateway, self.trace, about, self.faults, lambda: self.code_status
         )
 
-    def _restore_environment(self) -> None:
-        if self._imports is not None:
-            self._imports.forget()
+    def _stop_functions(self) -> None:
+        if self._functions is not None:
+            self._functions.stop()
         for name, value in self._environment.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -278,21 +307,39 @@ async def serve(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:
         CannotStart: before ``ready`` is called.
     """
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    # Handlers are imported on entering, which may take for ever and blocks the loop. So until then
-    # Ctrl-C raises KeyboardInterrupt.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None, "it is a coroutine"
+    came_early: list[signal.Signals] = []
 
     def interrupted() -> None:
         if stop.is_set():
             emulator.hurry()
         stop.set()
 
-    async with emulator:
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(signal_number, interrupted)
+    def interrupted_early(number: signal.Signals) -> None:
+        came_early.append(number)
+        task.cancel()
+
+    # Functions start on entering, which may take seconds. Their processes must not stay.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, interrupted_early, number)
+    try:
+        await emulator.__aenter__()
+    except asyncio.CancelledError:
+        if not came_early:
+            raise
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+        if came_early[0] is signal.SIGINT:
+            raise KeyboardInterrupt from None
+        signal.raise_signal(came_early[0])
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, interrupted)
         ready(emulator)
         await stop.wait()
+    finally:
+        await emulator.__aexit__(None, None, None)
 
 
 def run(emulator: Emulator, ready: Callable[[Emulator], None]) -> None:

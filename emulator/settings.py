@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from poker_signal.core import configuration as rules
 from poker_signal.core.configuration import Rules, Topology, parse_origins
+from poker_signal.core.ice import IceConfig
 
 
 class Option(NamedTuple):
@@ -125,6 +126,11 @@ class Settings:
         "disconnectReason of a connection that ended without a close frame.",
     )
 
+    base_path: str | None = _option(
+        None,
+        "Path of the API in place of the stage, as on a custom domain; / is none.  "
+        "[default: the stage]",
+    )
     domain_name: str | None = _option(None, "domainName in events.  [default: host and port]")
     api_id: str = _option("pokerlocal", "apiId in events.")
     region: str = _option("us-west-2", "AWS region in ARNs and for handlers.")
@@ -133,6 +139,8 @@ class Settings:
     # Not an option: all users of the machine can read a command line.
     ticket_keys: Mapping[str, bytes] | None = field(default=None, repr=False)
     """Keys of join tickets by ``kid``. None: ``$connect`` needs no ticket."""
+    ice: IceConfig | None = field(default=None, repr=False)
+    """ICE servers that clients get in their ``welcome``. None: they get none."""
 
     shown_host: str | None = None
     """Host in the URLs for clients, if ``host`` is a wildcard address. None: ``host``."""
@@ -165,10 +173,18 @@ class Settings:
             raise ValueError(f"allowed-origins: {error}") from error
         if not self.host:
             raise ValueError("host: empty; 0.0.0.0 is every address of this machine")
+        if not re.fullmatch("[A-Za-z0-9_.-]{0,128}", (self.base_path or "").strip("/")):
+            raise ValueError(f"base-path {self.base_path!r}: one segment of a path, or /")
         if not re.fullmatch("[A-Za-z0-9_-]{1,128}", self.stage):
             raise ValueError(
                 f"stage {self.stage!r}: 1 to 128 letters, digits, - or _, as in API Gateway"
             )
+
+    @property
+    def path(self) -> str:
+        """Path of the API: its stage, or the base path of a custom domain; empty for none."""
+        path = self.stage if self.base_path is None else self.base_path.strip("/")
+        return path and f"/{path}"
 
     def origins(self) -> frozenset[str] | None:
         """Return the origins of pages that may connect besides this machine's; None: all pages."""
@@ -182,8 +198,10 @@ class Settings:
 
         Without origins: the gateway lets pages in, whatever function runs behind it.
         """
+        # Imported and converted here: --reload may have replaced the core since.
+        from poker_signal.core.configuration import Rules, Topology
+
         return Rules(
-            # Converted, because --reload may have replaced the enumeration.
             topology=Topology(self.topology),
             seats=self.seats,
             message_rate=self.message_rate,
@@ -191,4 +209,5 @@ class Settings:
             max_payload_bytes=self.max_payload_bytes,
             later=self.later,
             auto_join=self.auto_join,
+            ice=self.ice is not None,
         )

@@ -19,6 +19,7 @@ MANAGEMENT_ENDPOINT = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
 """AWS's own variable. The deployment sets it: a custom domain's endpoint has no stage."""
 
 TICKET_SECRET_PARAMETER = "TICKET_SECRET_PARAMETER"
+ICE_PARAMETER = "ICE_PARAMETER"
 LATER_QUEUE_URL = "LATER_QUEUE_URL"
 AUTO_JOIN = "AUTO_JOIN"
 READ_TIMEOUT_S = "READ_TIMEOUT_S"
@@ -40,6 +41,8 @@ class FunctionSettings(NamedTuple):
     """SSM parameter with the keys of join tickets. ``None``: tickets are not required."""
     later_queue_url: str | None = None
     """SQS queue of what is due later. ``None``: no join is watched, no lobby kept."""
+    ice_parameter: str | None = None
+    """SSM parameter with the configuration of ICE servers. ``None``: clients get none."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str]) -> "FunctionSettings":
@@ -57,6 +60,7 @@ class FunctionSettings(NamedTuple):
             environ.get(MANAGEMENT_ENDPOINT) or None,
             environ.get(TICKET_SECRET_PARAMETER) or None,
             environ.get(LATER_QUEUE_URL) or None,
+            environ.get(ICE_PARAMETER) or None,
         )
 
 
@@ -96,6 +100,7 @@ def _rules_of(environ: Mapping[str, str]) -> Rules:
         origins=origins,
         later=bool(environ.get(LATER_QUEUE_URL)),
         auto_join=bool(whole_of(environ, AUTO_JOIN, 0, least=0, most=1)),
+        ice=bool(environ.get(ICE_PARAMETER)),
     )
 
 

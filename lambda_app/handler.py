@@ -47,6 +47,7 @@ from poker_signal.core.model import (
     Row,
     Save,
     Signal,
+    Vend,
     Wait,
     Watch,
 )
@@ -62,9 +63,15 @@ from poker_signal.lambda_app.management_api import CallThrottled, ManagementApi
 from poker_signal.lambda_app.table import DynamoTable, Reading
 
 if TYPE_CHECKING:
+    from poker_signal.lambda_app.ice_source import IceSource
     from poker_signal.lambda_app.ticket_keys import TicketKeys
 
-_FAILED: dict[type[Effect], str] = {Close: "NotClosed", Reach: "NotNoted", Later: "NotWatched"}
+_FAILED: dict[type[Effect], str] = {
+    Close: "NotClosed",
+    Reach: "NotNoted",
+    Later: "NotWatched",
+    Vend: "IceFailed",
+}
 """Name in the log of an effect that failed harmlessly; of others, the connection was gone."""
 
 MAX_REMEMBERED = 4096
@@ -137,7 +144,9 @@ class SignalingHandler:
         *,
         ticket_keys: "TicketKeys | None" = None,
         queue: LaterQueue | None = None,
+        ice: "IceSource | None" = None,
     ) -> None:
+        self._ice = ice
         self._settings = settings
         self._table = table
         self._connections_at = connections_at
@@ -227,6 +236,9 @@ class SignalingHandler:
                     stage=_stage_of(endpoint) if record is not None else None,
                     handshake=handshake,
                     report=_report_in(signal, outcome),
+                    ice_failure=self._ice.failed
+                    if self._ice is not None and effects["Vend"]
+                    else None,
                     error=failure,
                 )
             )
@@ -287,6 +299,10 @@ class SignalingHandler:
                     invocation.waited_enough(effect)
             case Close(connection_id):
                 found = connections.close(connection_id)
+            case Vend(signal):
+                assert self._ice is not None, "the rules vend only what there is"
+                invocation.vended(effect, self._ice.servers(signal.sender, signal.at))
+                return self._ice.failed is None
             case Later():
                 raise AssertionError("_perform plans what is due later")
             case _:
@@ -472,6 +488,7 @@ def make_handler(environ: Mapping[str, str]) -> SignalingHandler:
         _connections_at,
         ticket_keys=_ticket_keys(settings),
         queue=LaterQueue(settings.later_queue_url) if settings.later_queue_url else None,
+        ice=_ice_source(settings),
     )
 
 
@@ -482,6 +499,16 @@ def _ticket_keys(settings: FunctionSettings) -> "TicketKeys | None":
     from poker_signal.lambda_app.ticket_keys import TicketKeys
 
     return TicketKeys(ssm_client(), settings.ticket_secret_parameter)
+
+
+def _ice_source(settings: FunctionSettings) -> "IceSource | None":
+    """Return the source of ICE servers; None, without loading it, if clients get none."""
+    if settings.ice_parameter is None:
+        return None
+    from poker_signal.lambda_app.ice_source import IceSource
+
+    checks_tickets = settings.ticket_secret_parameter is not None
+    return IceSource(ssm_client, settings.ice_parameter, checks_tickets=checks_tickets)
 
 
 handler = make_handler(os.environ)

@@ -25,21 +25,25 @@ DIMENSIONS = ("function", "stage")
 FUNCTION_NAME = "AWS_LAMBDA_FUNCTION_NAME"
 """Set by Lambda itself."""
 
-METRICS = {
-    "Deliveries": "Count",
-    "Undelivered": "Count",
-    "GhostsHealed": "Count",
-    "Failures": "Count",
-    "Milliseconds": "Milliseconds",
-    "HandshakeMs": "Milliseconds",
-    "Connected": "Count",
-    "Failed": "Count",
-    "ConnectMs": "Milliseconds",
-}
-"""The last four are only in lines of an answer that ends a handshake, or of a report."""
+COMMIT = "COMMIT"
+"""Set by the deployment, if it was told: the commit of the code."""
+
+METRICS = (
+    "Deliveries",
+    "Undelivered",
+    "GhostsHealed",
+    "Failures",
+    "HandshakeMs",
+    "Connected",
+    "Failed",
+    "ConnectMs",
+)
+"""Fields of the line that become metrics. A line declares only those that are not 0, because each
+declaration is paid for as log; no alarm needs the zeros."""
 
 OF_REPORTS = frozenset({"Connected", "Failed", "ConnectMs"})
-"""Metrics that cost nothing while no client sends reports."""
+"""Metrics that cost nothing while no client sends reports. The zeros of the first two are declared:
+a share of failures needs both."""
 
 
 def line_of(
@@ -55,6 +59,7 @@ def line_of(
     stage: str | None = None,
     handshake: Handshake | None = None,
     report: ReportedState | None = None,
+    ice_failure: str | None = None,
     error: BaseException | None = None,
 ) -> dict[str, Any]:
     """Return the log line of an invocation.
@@ -62,7 +67,8 @@ def line_of(
     ``type_`` is the message's type. A type that the wire protocol does not define is a client's
     own text and is logged as ``other``. ``note``: what was due, and ``stage`` that of its
     connection, which the event does not have. ``handshake``: that of the message that was relayed.
-    ``report``: a client's word about its connection. ``error`` is an unexpected exception.
+    ``report``: a client's word about its connection. ``ice_failure``: why a client did not
+    get all ICE servers, without any secret. ``error`` is an unexpected exception.
     """
     # An event of any other shape gets a line too, for example a test in the Lambda console.
     context = event.get("requestContext") if isinstance(event, Mapping) else None
@@ -73,6 +79,7 @@ def line_of(
         "connectionId": note.connection_id if note is not None else context.get("connectionId"),
         "due": type(note).__name__ if note is not None else None,
         "requestId": context.get("requestId"),
+        "commit": os.environ.get(COMMIT) or None,
         "type": type_ if type_ in TYPES or type_ is None else "other",
         "handshake": handshake.id if handshake is not None else None,
         "outcome": "failed" if error else outcome.name if outcome else None,
@@ -88,16 +95,8 @@ def line_of(
         "Milliseconds": round(ms, 3),
         "HandshakeMs": handshake.ms if handshake is not None else None,
         **_of_report(report),
-        "_aws": {
-            "Timestamp": at_ms,
-            "CloudWatchMetrics": [
-                {
-                    "Namespace": NAMESPACE,
-                    "Dimensions": [DIMENSIONS],
-                    "Metrics": [],
-                }
-            ],
-        },
+        "iceFailure": ice_failure,
+        "_aws": {"Timestamp": at_ms, "CloudWatchMetrics": []},
         "function": os.environ.get(FUNCTION_NAME) or "unknown",
         "stage": stage or context.get("stage") or "unknown",
     }
@@ -105,19 +104,26 @@ def line_of(
         line["error"] = type(error).__name__
         line["traceback"] = "".join(_frames(error))
     line = {key: value for key, value in line.items() if value is not None}
-    line["_aws"]["CloudWatchMetrics"][0]["Metrics"] = [
-        {"Name": name, "Unit": unit} for name, unit in METRICS.items() if name in line
+    metrics = [
+        {"Name": name}
+        for name in METRICS
+        if line.get(name) or (name in OF_REPORTS and name in line)
     ]
+    if metrics:
+        line["_aws"]["CloudWatchMetrics"] = [
+            {"Namespace": NAMESPACE, "Dimensions": [DIMENSIONS], "Metrics": metrics}
+        ]
     return line
 
 
 def _of_report(report: ReportedState | None) -> dict[str, Any]:
     if report is None:
         return {}
+    counted = report.state in ("connected", "failed")
     return {
         "state": report.state,
-        "Connected": 1 if report.state == "connected" else None,
-        "Failed": 1 if report.state == "failed" else None,
+        "Connected": int(report.state == "connected") if counted else None,
+        "Failed": int(report.state == "failed") if counted else None,
         "ConnectMs": report.ms if report.state == "connected" else None,
     }
 

@@ -12,7 +12,7 @@ import yaml
 DOCS = Path(__file__).parents[1] / "docs"
 TYPES = DOCS / "poker-signal.d.ts"
 
-CLIENT = ("Join", "Directed", "Report", "Hello", "Ping")
+CLIENT = ("Join", "Directed", "Report", "Hello", "AskIce", "Ping")
 SERVER = (
     "Relayed",
     "ErrorFrame",
@@ -20,6 +20,7 @@ SERVER = (
     "Ack",
     "Pong",
     "Welcome",
+    "IceServersFrame",
     "Presence",
     "GoAway",
     "Keepalive",

@@ -15,6 +15,7 @@ from jsonschema import Draft7Validator
 from poker_signal.core import errors, messages, presence
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
+from poker_signal.core.ice import IceServers
 from poker_signal.core.model import (
     WANTS,
     ConnectionId,
@@ -38,6 +39,7 @@ DOCUMENT = load()
 SCHEMAS = DOCUMENT["components"]["schemas"]
 PROSE = (DOCS / "protocol.md").read_text(encoding="utf-8")
 
+ICE = IceServers([{"urls": ["turn:turn.example.com"], "username": "1:a", "credential": "b"}], 1)
 ALICE = PlayerId("Alice")
 ERRORS: list[SignalError] = [*(error for error, *_ in EVERY_ERROR), errors.UnknownTicketKey()]
 RELAYED = messages.DIRECTED | {messages.JOIN}
@@ -144,7 +146,7 @@ def test_every_reference_leads_somewhere() -> None:
 def test_every_type_is_in_the_document() -> None:
     """The document has exactly the types of clients and of the server."""
     assert set(SCHEMAS["Directive"]["enum"]) == messages.DIRECTED
-    own_types = ("Join", "Report", "Hello", "Ping")
+    own_types = ("Join", "Report", "Hello", "AskIce", "Ping")
     consts = {SCHEMAS[name]["properties"]["type"]["const"] for name in own_types}
     assert consts | messages.DIRECTED == messages.TYPES
     assert set(SCHEMAS["Relayed"]["properties"]["type"]["enum"]) == RELAYED
@@ -155,6 +157,7 @@ def test_every_type_is_in_the_document() -> None:
         "Ack": "ack",
         "Pong": "pong",
         "Welcome": "welcome",
+        "IceServersFrame": "ice-servers",
         "GoAway": "go-away",
         "Keepalive": "keepalive",
     }
@@ -193,7 +196,8 @@ def test_every_frame_that_the_code_makes_is_in_the_document() -> None:
             messages.ack_frame("1", ALICE),
             messages.PONG,
             messages.KEEPALIVE,
-            messages.welcome_frame(row("Alice"), [ALICE], presence.LATER_FEATURES, "1"),
+            messages.welcome_frame(row("Alice"), [ALICE], ["report"], "1", ICE),
+            messages.ice_servers_frame(ICE, "1"),
             messages.go_away_frame(300),
         )
     ]

@@ -111,7 +111,7 @@ export class Peer extends Emitter {
     return this.#channel;
   }
 
-  /** What the last description of the other side was, for a join. */
+  /** The last description of the other side, for a join. */
   get known() {
     return this.#isOurs ? { sid: this.#sid, seq: this.#seq } : {};
   }
@@ -633,9 +633,7 @@ export class Peer extends Emitter {
     this.#gathered?.();
     const urls = (configuration.iceServers ?? []).flatMap(({ urls }) => urls);
     if (this.#hasRelay || !urls.some((url) => /^turn/.test(url))) return;
-    // Without an event of an error, as in React Native, nothing is known.
-    if (!this.#turnError) return;
-    const isRefused = this.#turnError !== 701;
+    const isRefused = this.#turnError > 0 && this.#turnError !== 701;
     if (isRefused && this.#turnTries === 0) {
       // The credentials may have expired: once more with fresh ones, unless it connects without.
       this.#far.expireIce();

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from poker_signal.emulator.aws.http import Answer, Request, error
-from poker_signal.emulator.aws.results import Raised, Result, Returned
+from poker_signal.emulator.aws.results import Malformed, Raised, Result, Returned, named
 
 MAX_RESULT_BYTES = 8192
 
@@ -52,39 +52,61 @@ def lacks_identity(
     return False
 
 
-def judge(result: Result, method_arn: str, source_ip: str) -> dict[str, Any] | Answer:
-    """Return the value of ``requestContext.authorizer``, or the Answer of a refusal."""
+def judge(result: Result, method_arn: str, source_ip: str) -> dict[str, Any] | Answer | Malformed:
+    """Return the value of ``requestContext.authorizer``, or the Answer of a refusal.
+
+    A result that API Gateway does not accept is Malformed; it is answered with MISCONFIGURED.
+    """
     match result:
         case Raised(message="Unauthorized"):
             return UNAUTHORIZED
-        case Returned(dict() as document):
-            return _judge_document(document, method_arn, source_ip)
+        case Returned(value):
+            return _judge_value(value, method_arn, source_ip)
         case _:
             return MISCONFIGURED
 
 
-def _judge_document(
-    document: dict[str, Any], method_arn: str, source_ip: str
-) -> dict[str, Any] | Answer:
-    context = document.get("context")
-    context = {} if context is None else context
+def _judge_value(
+    document: object, method_arn: str, source_ip: str
+) -> dict[str, Any] | Answer | Malformed:
+    if not isinstance(document, dict):
+        return Malformed(f"the authorizer returned {named(document)}, not a dict", document)
+    why = _fault_of(document)
+    if why is not None:
+        return Malformed(why, document)
     try:
         statements = _as_list(document["policyDocument"]["Statement"])
         allowed = _is_allowed(statements, method_arn, source_ip)
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return MISCONFIGURED
-    is_flat = isinstance(context, dict) and all(
-        isinstance(value, str | int | float | bool) for value in context.values()
-    )
-    principal = document.get("principalId", "")
-    if not is_flat or not isinstance(principal, str):
-        return MISCONFIGURED
-    if len(json.dumps(document).encode()) > MAX_RESULT_BYTES:
-        return MISCONFIGURED
+    except KeyError as error:
+        return Malformed(f"a statement of policyDocument has no {error}", document)
+    except (TypeError, ValueError, AttributeError) as error:
+        return Malformed(f"a statement of policyDocument is invalid: {error}", document)
+    context, principal = document.get("context") or {}, document.get("principalId", "")
     if not allowed:
         return DENIED
     known = {key: _as_text(value) for key, value in context.items()}
     return {**known, **({"principalId": principal} if "principalId" in document else {})}
+
+
+def _fault_of(document: dict[str, Any]) -> str | None:
+    """Return what API Gateway does not accept beside the statements; None: it accepts it."""
+    policy, context = document.get("policyDocument"), document.get("context")
+    if not isinstance(policy, dict):
+        return f"policyDocument is {named(policy)}, not a dict"
+    if not isinstance(policy.get("Statement"), list | dict):
+        return f"policyDocument.Statement is {named(policy.get('Statement'))}, not a list"
+    if not isinstance(context, dict | None):
+        return f"context is {named(context)}, not a dict"
+    for name, value in (context or {}).items():
+        if not isinstance(value, str | int | float | bool):
+            return f"context.{name} is {named(value)}; only strings, numbers and booleans may be"
+    principal = document.get("principalId", "")
+    if not isinstance(principal, str):
+        return f"principalId is {named(principal)}, not a string"
+    size = len(json.dumps(document).encode())
+    if size > MAX_RESULT_BYTES:
+        return f"the result has {size} bytes, more than {MAX_RESULT_BYTES}"
+    return None
 
 
 def _is_allowed(statements: list[Any], method_arn: str, source_ip: str) -> bool:

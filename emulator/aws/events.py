@@ -127,7 +127,7 @@ def disconnect_event(
     It has none of the handshake's headers: a handler that needs them stores them at ``$connect``.
     """
     headers = [
-        ("Host", _host_of(facts)),
+        ("Host", facts.domain_name),
         ("x-api-key", ""),
         ("X-Forwarded-For", ""),
         ("x-restapi", ""),
@@ -191,7 +191,7 @@ def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tu
     for name, value in request.headers:
         lower = name.lower()
         if lower == "host":
-            found.append((lower, len(found), name, _host_of(facts)))
+            found.append((lower, len(found), name, facts.domain_name))
         elif lower not in _HOP_BY_HOP and not lower.startswith("x-forwarded-"):
             found.append((lower, len(found), name, value))
     forwarded_for = request.last_values.get("x-forwarded-for")
@@ -206,12 +206,6 @@ def _forwarded_headers(facts: Facts, request: Request, trace_id: str) -> list[tu
     # The index in each tuple keeps repeated headers in the client's order.
     found.sort()
     return [(name, value) for _, _, name, value in found]
-
-
-def _host_of(facts: Facts) -> str:
-    """Return the host without its port, because the real service has no port there."""
-    host, _, port = facts.domain_name.rpartition(":")
-    return host if host and port.isdigit() else facts.domain_name
 
 
 def _multi_value(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

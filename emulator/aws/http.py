@@ -1,7 +1,9 @@
 """HTTP requests and answers as values, with the error messages of API Gateway."""
 
+import base64
 import email.utils
 import json
+import os
 import time
 import uuid
 from dataclasses import dataclass, field
@@ -69,6 +71,7 @@ class Answer:
             *([("Content-Type", "application/json")] if self.body and not self._is_typed else []),
             *([("Content-Length", str(len(self.body)))] if self.status != 204 else []),
             ("x-amzn-RequestId", str(uuid.uuid4())),
+            *(_of_forbidden() if self is FORBIDDEN else ()),
             *self.headers,
         ]
 
@@ -103,6 +106,14 @@ INTERNAL_SERVER_ERROR = "Internal server error"
 TIMED_OUT = "Endpoint request timed out"
 TOO_MANY_REQUESTS = "Too Many Requests"
 
+# With a space, as recorded.
+FAILED = Answer(
+    502,
+    b'{"message": "Internal server error"}',
+    [("x-amzn-ErrorType", "InternalServerErrorException")],
+)
+"""A ``$connect`` that raised, or whose response is malformed."""
+
 FORBIDDEN = error(403, "ForbiddenException", "Forbidden")
 UPGRADE_REQUIRED = Answer(426, headers=[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")])
 URI_TOO_LONG = error(414, "BadRequestException", "Request-URI Too Long")
@@ -110,6 +121,12 @@ HEADERS_TOO_LARGE = error(431, "BadRequestException", "Request Header Fields Too
 REQUEST_TIMEOUT = error(408, "BadRequestException", "Request Timeout")
 THROTTLED = error(429, "TooManyRequestsException", TOO_MANY_REQUESTS)
 SHUTTING_DOWN = error(503, "ServiceUnavailableException", "Service Unavailable")
+
+
+def _of_forbidden() -> Headers:
+    """Return the other headers of a recorded 403: an id, and that the connection stays open."""
+    extended_id = base64.urlsafe_b64encode(os.urandom(11)).decode()
+    return [("x-amz-apigw-id", extended_id), ("Connection", "keep-alive")]
 
 
 def bad_request(why: str) -> Answer:

@@ -1,5 +1,6 @@
 """Results of a Lambda function as values, and the interface of a function."""
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -19,10 +20,22 @@ class Returned(NamedTuple):
     report: Report | None = None
 
 
+class Malformed(NamedTuple):
+    """The function returned a value that API Gateway does not accept."""
+
+    why: str
+    """The reason, such as ``body is a dict, not a string``."""
+    value: object = None
+
+
 class Raised(NamedTuple):
-    """The function raised an exception, or crashed."""
+    """The function raised an exception, crashed, or exceeded its own timeout."""
 
     message: str
+    type: str = ""
+    """Lambda's ``errorType``, such as ``Runtime.ImportModuleError``; empty: not known."""
+    place: tuple[str, int] | None = None
+    """File and line of the innermost frame; None: not known."""
 
 
 class TimedOut(NamedTuple):
@@ -42,7 +55,7 @@ class Dropped(NamedTuple):
     """The ``--fault`` specification."""
 
 
-Result = Returned | Raised | TimedOut | NotInvokable | Dropped
+Result = Returned | Malformed | Raised | TimedOut | NotInvokable | Dropped
 
 
 class Forward(NamedTuple):
@@ -95,12 +108,53 @@ class Integration(Protocol):
 _RESPONSE_KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
 
 
-def well_formed(result: Returned) -> Mapping[str, Any] | None:
-    """Return a function's response; None if API Gateway does not accept it."""
+def judged(result: Result) -> Result:
+    """Return the result of a route's function as API Gateway takes it.
+
+    A Returned whose value is no response of a Lambda proxy integration becomes Malformed. In all
+    others, ``value`` is a dict with an integer ``statusCode``, and ``body`` is text or None.
+    """
+    if not isinstance(result, Returned):
+        return result
     value = result.value
-    if not isinstance(value, dict) or not value.keys() <= _RESPONSE_KEYS:
-        return None
+    why = _fault_of(value)
+    if why is not None:
+        return Malformed(why, value)
+    assert isinstance(value, dict), "_fault_of has checked"
+    if isinstance(value["statusCode"], str):
+        return result._replace(value={**value, "statusCode": int(value["statusCode"])})
+    return result
+
+
+def _fault_of(value: object) -> str | None:
+    """Return what API Gateway does not accept in a response; None: it accepts it."""
+    if not isinstance(value, dict):
+        return f"the function returned {named(value)}, not a dict"
     status, body = value.get("statusCode"), value.get("body")
-    if not isinstance(status, int) or isinstance(status, bool) or not 100 <= status <= 599:
-        return None
-    return value if body is None or isinstance(body, str) else None
+    if "statusCode" not in value:
+        return "statusCode is missing"
+    # REST APIs take digits as text (localstack's pull request 11199 tried it on AWS).
+    number = int(status) if isinstance(status, str) and re.fullmatch("[0-9]{3}", status) else status
+    if not isinstance(number, int) or isinstance(number, bool):
+        return f"statusCode is {named(status)}, not an integer"
+    if not 100 <= number <= 599:
+        return f"statusCode is {number}, not in the range 100 to 599"
+    if body is not None and not isinstance(body, str):
+        return f"body is {named(body)}, not a string"
+    if not value.keys() <= _RESPONSE_KEYS:
+        unknown = ", ".join(sorted(map(str, value.keys() - _RESPONSE_KEYS)))
+        return f"unknown members {unknown[:100]}; allowed are {', '.join(sorted(_RESPONSE_KEYS))}"
+    for name in ("headers", "multiValueHeaders"):
+        if not isinstance(value.get(name), dict | None):
+            return f"{name} is {named(value[name])}, not a dict"
+    return None
+
+
+def named(value: object) -> str:
+    """Return the type of a JSON value for a sentence: ``a dict``, ``None``."""
+    if value is None:
+        return "None"
+    if isinstance(value, str) and len(value) <= 20:
+        return f"the string {value!r}"
+    kind = {"str": "string", "int": "integer"}.get(type(value).__name__, type(value).__name__)
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"

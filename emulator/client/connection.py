@@ -6,10 +6,12 @@ that a script may expect them in another order than they arrive.
 
 import asyncio
 import json
+import ssl
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -150,8 +152,16 @@ def query_of(**parameters: str | None) -> str:
     return f"?{'&'.join(members)}" if members else ""
 
 
-def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
-    """Return a WebSocket connection with any query string, to be awaited or entered."""
+def connect_to(
+    url: str, query: str, timeout_s: float = 10, authority: Path | None = None
+) -> connect:
+    """Return a WebSocket connection with any query string, to be awaited or entered.
+
+    ``authority``: certificate (PEM) to trust, instead of the system's.
+    """
+    tls: dict[str, Any] = {}
+    if authority is not None:
+        tls["ssl"] = ssl.create_default_context(cafile=str(authority))
     return connect(
         url + query,
         # The app's stack does not offer compression, and API Gateway does not accept it.
@@ -161,6 +171,7 @@ def connect_to(url: str, query: str, timeout_s: float = 10) -> connect:
         close_timeout=min(timeout_s, MAX_CLOSING_S),
         # The app sends no ping frames.
         ping_interval=None,
+        **tls,
     )
 
 
@@ -359,10 +370,12 @@ async def signal_client(
     timeout_s: float = 10,
     ticket: str | None = None,
     wants: str | None = None,
+    authority: Path | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection at the end, if it is still open.
 
-    ``wants``: frames to get unasked, such as ``presence,go-away``.
+    ``wants``: frames to get unasked, such as ``presence,go-away``. ``authority``: certificate to
+    trust.
 
     Raises:
         InvalidStatus: the server refused the handshake.
@@ -370,7 +383,7 @@ async def signal_client(
     """
     query = query_of(playerId=player, gameId=game, session=session, ticket=ticket, wants=wants)
     started_s = time.perf_counter()
-    async with connect_to(url, query, timeout_s) as socket:
+    async with connect_to(url, query, timeout_s, authority) as socket:
         client = Client(socket, player, started_s)
         reading = asyncio.ensure_future(client.read())
         try:

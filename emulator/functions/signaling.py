@@ -10,6 +10,7 @@ from poker_signal.core.budgets import FullGames, WaitBudget, WatchBudget
 from poker_signal.core.configuration import Rules
 from poker_signal.core.errors import SignalError
 from poker_signal.core.event_parser import parse_event, response_for, ticket_of
+from poker_signal.core.ice import IceConfig, servers_for
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import (
     Close,
@@ -27,6 +28,7 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Vend,
     Wait,
 )
 from poker_signal.core.rate_limit import Meter
@@ -86,7 +88,9 @@ class SignalingFunction:
         rules: Rules,
         clock: Clock,
         ticket_keys: "Keys | None" = None,
+        ice: IceConfig | None = None,
     ) -> None:
+        self._ice = ice
         self.rows = MemoryTable()
         self.table: Table = self.rows
         """``rows``, or an outdated view of them while a fault is active."""
@@ -278,6 +282,10 @@ class SignalingFunction:
                 self._connections.delete(connection_id)
             case Later():
                 self._plan(effect)
+            case Vend(signal):
+                assert self._ice is not None, "the rules vend only what there is"
+                ice = servers_for(self._ice, signal.sender, signal.at)
+                invocation.vended(effect, ice)
             case _:
                 assert_never(effect)
 

@@ -14,6 +14,7 @@ from poker_signal.emulator.aws.events import (
     connect_event,
 )
 from poker_signal.emulator.aws.http import (
+    FAILED,
     FORBIDDEN,
     INTERNAL_SERVER_ERROR,
     THROTTLED,
@@ -26,11 +27,12 @@ from poker_signal.emulator.aws.http import (
 from poker_signal.emulator.aws.identifiers import Identifiers
 from poker_signal.emulator.aws.results import (
     Forward,
+    Malformed,
     NotInvokable,
     Result,
     Returned,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import TokenBucket
 from poker_signal.emulator.clock import Clock
@@ -106,13 +108,14 @@ class Connects:
         self._pages = Pages(settings)
         self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
-        self._paths = {f"/{settings.stage}", f"/{settings.stage}/"}
+        self._paths = {settings.path, f"{settings.path}/"}
 
     def begin(self, request: Request, reply: Reply) -> None:
         """Start a handshake; call ``reply`` with its answer, now or later."""
         opening = self._negotiate(request, reply)
         if isinstance(opening, Answer):
-            self.refuse(request, opening, reply)
+            words = f"Forbidden: this API is at {self._settings.path or '/'}"
+            self.refuse(request, opening, reply, None, words if opening is FORBIDDEN else "")
         elif why := self._pages.why_not_connect(request):
             self.refuse(request, _FOREIGN_PAGE, reply, opening.facts, why, "ORIGIN_NOT_ALLOWED")
         elif (authorizer := self._gateway.api.authorizer) is not None:
@@ -148,7 +151,7 @@ class Connects:
 
     def _negotiate(self, request: Request, reply: Reply) -> _Opening | Answer:
         if request.path not in self._paths:
-            below = request.path.startswith(f"/{self._settings.stage}/")
+            below = request.path.startswith(f"{self._settings.path}/")
             return UPGRADE_REQUIRED if below and not request.wants_upgrade else FORBIDDEN
         upgrade = negotiate(request, self._settings)
         if isinstance(upgrade, Answer):
@@ -182,7 +185,12 @@ class Connects:
 
     def _authorize(self, opening: _Opening, authorizer: Authorizer) -> None:
         # Imported here, because only APIs with an authorizer need it.
-        from poker_signal.emulator.aws.authorizer import UNAUTHORIZED, judge, lacks_identity
+        from poker_signal.emulator.aws.authorizer import (
+            MISCONFIGURED,
+            UNAUTHORIZED,
+            judge,
+            lacks_identity,
+        )
 
         settings, facts, request = self._settings, opening.facts, opening.request
         at_ms = max(self._clock.now_ms(), facts.connected_at_ms)
@@ -206,8 +214,10 @@ class Connects:
         self._trace.add(asked)
 
         def judged(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             context = judge(result, method_arn, facts.identity["sourceIp"])
+            if isinstance(context, Malformed):
+                result, context = context, MISCONFIGURED
+            self._trace.add(Finished(self._clock.now_ms(), asked, result))
             if isinstance(context, Answer):
                 self.refuse(request, context, opening.reply, facts)
                 return
@@ -238,11 +248,11 @@ class Connects:
         self._gateway.invoke(route, facts, event, partial(self._connect_returned, opening, asked))
 
     def _connect_returned(self, opening: _Opening, asked: Asked, result: Result) -> None:
+        result = judged(result)
         self._trace.add(Finished(self._clock.now_ms(), asked, result))
         match result:
-            case Returned():
-                response = well_formed(result)
-                if response is not None and 200 <= response["statusCode"] < 300:
+            case Returned(dict() as response):
+                if 200 <= response["statusCode"] < 300:
                     self._establish(opening, response)
                     return
                 answer = _refusal(response)
@@ -277,13 +287,14 @@ def _reason_of(answer: Answer) -> str:
         body = json.loads(answer.body)
     except ValueError:
         return answer.body.decode(errors="replace") or answer.reason
-    return str(body.get("message", answer.reason)) if isinstance(body, dict) else answer.reason
+    message = body.get("message") if isinstance(body, dict) else None
+    return answer.reason if message is None else str(message)
 
 
 def _refusal(response: Mapping[str, Any] | None) -> Answer:
     """Return the answer to a handshake that ``$connect`` did not accept."""
     if response is None or response["statusCode"] < 300:
-        return error(502, "InternalServerErrorException", INTERNAL_SERVER_ERROR)
+        return FAILED
     body = (response.get("body") or "").encode(errors="replace")
     return Answer(response["statusCode"], body)
 

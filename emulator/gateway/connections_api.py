@@ -33,6 +33,7 @@ class Target(NamedTuple):
     """The stage and connection id in a path of the management API."""
 
     stage: str
+    """Or the base path of a custom domain; empty: none."""
     connection_id: str
 
 
@@ -47,15 +48,17 @@ def target_of(request: Request) -> Target | None:
     match segments:
         case ["", stage, at, connection_id] if unquote(at) == "@connections":
             return Target(unquote(stage), unquote(connection_id))
+        case ["", at, connection_id] if unquote(at) == "@connections":
+            return Target("", unquote(connection_id))
         case _:
-            return Target("", "")
+            return Target("/", "")
 
 
 def manage(
     request: Request, target: Target, connections: Connections, settings: Settings
 ) -> Answer:
     """Answer a request of the management API."""
-    if target.stage != settings.stage:
+    if target.stage != settings.path.removeprefix("/"):
         return FORBIDDEN
     if request.method not in {"POST", "GET", "DELETE"}:
         return NOT_SIGNED

@@ -17,6 +17,7 @@ from poker_signal.core.token_bucket import FULL, Rate
 from poker_signal.emulator.aws.connections import ConnectionInfo, Connections
 from poker_signal.emulator.aws.events import Facts, disconnect_event, message_event
 from poker_signal.emulator.aws.http import (
+    FORBIDDEN,
     INTERNAL_SERVER_ERROR,
     SHUTTING_DOWN,
     TIMED_OUT,
@@ -34,7 +35,7 @@ from poker_signal.emulator.aws.results import (
     Returned,
     Running,
     TimedOut,
-    well_formed,
+    judged,
 )
 from poker_signal.emulator.aws.throttling import (
     NEW_CONNECTIONS_PER_S,
@@ -58,6 +59,7 @@ from poker_signal.emulator.trace.entries import (
     Opened,
     Posted,
     Received,
+    RequestRefused,
     Unrouted,
 )
 from poker_signal.emulator.trace.outcomes import Outcomes
@@ -233,6 +235,10 @@ class Gateway:
         if self._when_empty is not None:
             self._check_empty()
 
+    def http_failed(self, words: str) -> None:
+        """Add a connection that cannot be served to the trace, in words for the developer."""
+        self._trace.add(RequestRefused(self._clock.now_ms(), None, "", "", 400, words))
+
     def _manage(self, request: Request) -> Answer | None:
         """Return the answer of ``@connections``; None: the request is not for it."""
         from poker_signal.emulator.gateway.connections_api import THROTTLED, manage, target_of
@@ -254,11 +260,15 @@ class Gateway:
                 target.connection_id[:_MAX_ID],
                 request.method,
                 answer.status,
-                why or answer.reason,
+                why or (self._wrong_path(request) if answer is FORBIDDEN else answer.reason),
                 len(request.body),
             )
         )
         return answer
+
+    def _wrong_path(self, request: Request) -> str:
+        path = request.path.partition("@")[0][:200]
+        return f"Forbidden {path}: @connections is at {self._settings.path}/@connections"
 
     def connection_opened(self, connection: WebSocketConnection) -> None:
         """Add a connection whose 101 has been written."""
@@ -340,7 +350,7 @@ class Gateway:
             self._await_message(connection, received, result, route)
         else:
             # Nearly always the same millisecond, so the clock is not read again.
-            self._message_returned(connection, Finished(at_ms, received, result), route)
+            self._message_returned(connection, Finished(at_ms, received, judged(result)), route)
 
     def _select(self, route_key: str, default: Route | None) -> tuple[str, Route | None]:
         route = self.api.routes.get(route_key)
@@ -357,7 +367,7 @@ class Gateway:
         def returned(result: Result) -> None:
             if not is_counted:
                 connection.invocation_ended()
-            finished = Finished(self._clock.now_ms(), received, with_report(result))
+            finished = Finished(self._clock.now_ms(), received, with_report(judged(result)))
             self._message_returned(connection, finished, route)
 
         if not is_counted:
@@ -370,11 +380,11 @@ class Gateway:
         """Send the client an error, or the response of a two-way route."""
         self._trace.add(finished)
         result = finished.result
-        response = well_formed(result) if isinstance(result, Returned) else None
-        if response is not None:
+        if isinstance(result, Returned):
             if route.two_way:
                 assert isinstance(finished.cause, Received), "it was invoked with a message"
-                self._answer(connection, finished.cause.request_id, response.get("body") or "")
+                assert isinstance(result.value, dict), "it was judged"
+                self._answer(connection, finished.cause.request_id, result.value.get("body") or "")
         elif not isinstance(result, Dropped):
             words = TIMED_OUT if isinstance(result, TimedOut) else INTERNAL_SERVER_ERROR
             assert isinstance(finished.cause, Received), "it was invoked with a message"
@@ -442,7 +452,7 @@ class Gateway:
         self._trace.add(closed)
 
         def returned(result: Result) -> None:
-            self._trace.add(Finished(self._clock.now_ms(), closed, result))
+            self._trace.add(Finished(self._clock.now_ms(), closed, judged(result)))
             self._disconnected(connection)
 
         self.invoke(route, facts, event, returned)

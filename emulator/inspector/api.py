@@ -139,7 +139,7 @@ class Inspector:
             self._probe(request, raw[1:], reply)
             return
         if raw.startswith(_CLIENT):
-            # For every page: the client is public, and its modules import each other without a token.
+            # For every page: the client is public, and its modules import each other by name.
             found = client_file(raw.removeprefix(_CLIENT))
             reply(found or _json(404, {"message": "The client has no such file."}))
             return

@@ -1,4 +1,7 @@
-"""The page's files and the browser client from the package, and redaction-rules.js, generated from the Python rules."""
+"""The page's files and the browser client from the package, and redaction-rules.js.
+
+That one is generated from the Python rules.
+"""
 
 import json
 from functools import lru_cache

@@ -35,6 +35,11 @@ MAX_HEADERS = 128
 """Most headers of a request, and most parameters of its query string. Not a quota of AWS: each
 takes a few microseconds, in which other clients wait. A browser sends about 15."""
 
+_CLIENT_HELLO = b"\x16\x03"
+"""First bytes of a TLS connection."""
+
+TLS_ON_PLAIN_PORT = "wss:// or https:// on a port without TLS: use ws://, or start with --tls"
+
 _WITHOUT_BODY = {204, 304}
 """Statuses whose answers end after the headers (RFC 9110, sections 15.3.5 and 15.4.5)."""
 
@@ -121,6 +126,9 @@ class Responder(Protocol):
     def http_closed(self, connection: "HttpConnection") -> None:
         """Unregister a connection that is closed or has been upgraded."""
 
+    def http_failed(self, words: str) -> None:
+        """Tell the developer why a connection cannot be served, and what to do."""
+
 
 # The states of an HTTP connection, for which h11 is made only when it is needed
 #
@@ -135,13 +143,16 @@ class Responder(Protocol):
 # requests stay in h11's buffer.
 # Closing (_closing): no more requests are read; only written answers still leave.
 # _pending is True from a complete request until its reply, in both parsers. A peer that sends more
-# than MAX_BODY_BYTES in this time is aborted, because these bytes are kept in memory.
+# than its limit of a body in this time is aborted, because these bytes are kept in memory.
 class HttpConnection(asyncio.Protocol):
     """A connection that speaks HTTP."""
 
-    def __init__(self, responder: Responder, settings: Settings) -> None:
+    def __init__(
+        self, responder: Responder, settings: Settings, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._responder = responder
         self._settings = settings
+        self._max_body_bytes = max_body_bytes
         self._is_new = True
         """True until the first bytes arrive."""
         self._handshake: bytes | None = None
@@ -186,10 +197,12 @@ class HttpConnection(asyncio.Protocol):
             return
         if self._is_new:
             self._is_new = False
+            if data.startswith(_CLIENT_HELLO):
+                self._responder.http_failed(TLS_ON_PLAIN_PORT)
             if (head := read_handshake(data)) is not None and self._is_short(head):
                 self._take_handshake(head, data)
                 return
-        if self._pending and len(self._ahead) > MAX_BODY_BYTES:
+        if self._pending and len(self._ahead) > self._max_body_bytes:
             # A peer that sends this much before it gets an answer does not wait for answers.
             self._transport.abort()
         elif self._handshake is not None:
@@ -304,7 +317,7 @@ class HttpConnection(asyncio.Protocol):
 
     def _take_body(self, data: bytes | bytearray) -> None:
         self._body += data
-        if len(self._body) > MAX_BODY_BYTES:
+        if len(self._body) > self._max_body_bytes:
             self._send(error(413, "PayloadTooLargeException", "Payload too large"))
             self._close_gently()
 

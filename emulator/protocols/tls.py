@@ -1,11 +1,14 @@
 """TLS certificate for ``--tls``, made on first use and kept in the user's cache folder."""
 
+import asyncio
+import contextlib
 import datetime
 import os
 import re
 import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator import extras
@@ -14,6 +17,11 @@ if TYPE_CHECKING:
     import trustme
 
 NAMES = ("localhost", "127.0.0.1", "::1")
+
+SILENT_S = 1
+"""Seconds after which a client that has the certificate and is silent is taken for gone."""
+
+UNTRUSTED = "the client does not trust the certificate: the banner names the one to trust"
 
 _RENEW_BEFORE = datetime.timedelta(days=30)
 
@@ -41,11 +49,57 @@ class Certificate(NamedTuple):
         _write(path, others + b"\n" + self.authority.read_bytes())
         return path
 
-    def context(self) -> ssl.SSLContext:
-        """Return the TLS context for a server."""
+    def context(self, tell: Callable[[str], None] = lambda words: None) -> ssl.SSLContext:
+        """Return the TLS context for a server; ``tell`` is told why a handshake fails."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(self.chain)
+
+        class WatchedTls(ssl.SSLObject):
+            """A TLS connection that tells its developer of the usual mistakes."""
+
+            waits = 0
+            """Reads of the handshake; after the second, the client has the certificate."""
+
+            def do_handshake(self) -> None:
+                try:
+                    with _telling(tell):
+                        super().do_handshake()
+                except ssl.SSLWantReadError:
+                    self.waits += 1
+                    if self.waits == 2:
+                        loop = asyncio.get_running_loop()
+                        loop.call_later(SILENT_S, self.tell_if_silent)
+                    raise
+                except ssl.SSLError:
+                    self.waits = 0
+                    raise
+                self.waits = 0
+
+            def read(self, *args: Any) -> Any:
+                # With TLS 1.3, the client judges the certificate after the server's handshake.
+                with _telling(tell):
+                    return super().read(*args)
+
+            def tell_if_silent(self) -> None:
+                """Tell of a client that has hung up without an alert."""
+                if self.waits > 1:
+                    tell(UNTRUSTED)
+
+        context.sslobject_class = WatchedTls
         return context
+
+
+@contextlib.contextmanager
+def _telling(tell: Callable[[str], None]) -> Iterator[None]:
+    try:
+        yield
+    except ssl.SSLError as error:
+        reason = error.reason or ""
+        if reason == "HTTP_REQUEST":
+            tell("ws:// or http:// on a port with TLS: use wss://")
+        elif re.search("UNKNOWN_CA|CERTIFICATE", reason):
+            tell(UNTRUSTED)
+        raise
 
 
 def certificate_for(host: str, folder: Path | None = None) -> Certificate:

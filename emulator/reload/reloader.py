@@ -1,41 +1,29 @@
 """Hot reload: edited rules and handlers replace the running ones; sockets and rows stay.
 
-A thread watches and imports the code. The event loop swaps it between two messages.
+A thread watches the files. Handlers get new processes; our rules are imported anew, and swapped
+between two messages.
 """
 
-import importlib
+import asyncio
 import importlib.util
 import os
+import re
+import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import watchfiles
 from watchfiles.main import FileChange
 
 import poker_signal.core
-from poker_signal.core.model import Note, Row
-from poker_signal.emulator.aws.results import Integration
 from poker_signal.emulator.clock import now_ms
-from poker_signal.emulator.functions.handler_loader import Handler
-from poker_signal.emulator.functions.modules import Place, place_of, place_of_thread
-from poker_signal.emulator.functions.signaling import SignalingFunction, end_waits
+from poker_signal.emulator.functions.environments import ProcessFunction
 from poker_signal.emulator.gateway.routes import Api
-from poker_signal.emulator.reload.module_swap import (
-    CORE,
-    Rebinding,
-    imported_anew,
-    modules_below,
-    put_in_place,
-)
-
-if TYPE_CHECKING:
-    from poker_signal.emulator.gateway.config import ApiConfig
+from poker_signal.emulator.reload.own_rules import MODULES, imported_anew, renewed
 
 DEBOUNCE_MS = 100
 """Time in which edits are collected, because editors write a file in several steps."""
@@ -43,9 +31,15 @@ DEBOUNCE_MS = 100
 LOOK_AGAIN_MS = 1000
 """Interval at which the thread checks whether the folders are still the same."""
 
+LONG_IMPORT_S = 10.0
+"""Most seconds that an import of our rules may take."""
 
-LONG_IMPORT_S = 2.0
-"""Seconds after which a running import is reported, because it may never end."""
+
+class Place(NamedTuple):
+    """The position of an error."""
+
+    file: str
+    line: int
 
 
 class CodeStatus(NamedTuple):
@@ -65,54 +59,34 @@ class CodeStatus(NamedTuple):
 class Code(NamedTuple):
     """The code to watch, and the functions that serve it."""
 
-    config: "ApiConfig | None"
-    """None: our own rules only."""
-    folder: Path
-    load: Callable[[str], Handler] | None
-    """Function that imports a handler; None: there are no handlers."""
-    handlers: Mapping[str, Handler]
-    """The running handlers, by function name."""
+    processes: Mapping[str, ProcessFunction]
+    has_own: bool
+    """True: our rules are served, or our Lambda function."""
     api: Callable[[], Api]
     """Function that returns the API served now."""
-    rebuild: Callable[[Mapping[str, Handler]], Api]
-    """Function that returns a new API with these handlers."""
+    rebuild: Callable[[], Api]
+    """Function that returns a new API, with the rules that are imported now."""
     serve: Callable[[Api], None]
 
 
-class _Loaded(NamedTuple):
-    old: Mapping[str, ModuleType]
-    fresh: Mapping[str, ModuleType]
-    handlers: dict[str, Handler]
-
-
 class Reloader:
-    """Watcher that swaps edited code.
+    """Watcher that swaps edited code; make it on the event loop.
 
-    ``report`` is called in another thread, after every swap and every error.
+    ``report`` is called after every swap and every error, in any thread.
     """
 
-    def __init__(
-        self,
-        code: Code,
-        call_soon: Callable[[Callable[[], None]], object],
-        report: Callable[[CodeStatus], None],
-    ) -> None:
+    def __init__(self, code: Code, report: Callable[[CodeStatus], None]) -> None:
         self.status = CodeStatus(True, "unchanged since the start", None, now_ms(), 0)
         self._code = code
-        self._call_soon = call_soon
         self._report = report
-        self._references = {} if code.config is None else code.config.handlers
+        self._loop = asyncio.get_running_loop()
         core = Path(next(iter(poker_signal.core.__path__))).resolve()
-        folders = set(self._folders_of_handlers())
-        # lambda_app imports core, so both are swapped together.
-        self._core_folders = {core, *(each for each in folders if each.parent == core.parent)}
-        self._handler_folders = folders - self._core_folders
-        """All are swapped together, because a handler may import modules of another folder."""
-        self._handlers = {**code.handlers}
-        self._seen = self._stamps()
+        self._own = {core, core.parent / "lambda_app"} if code.has_own else set()
+        self._roots = {each.program.root.resolve() for each in code.processes.values()}
         self._waiting: set[Path] = set()
         """Edited files that are not swapped yet."""
         self._stop = threading.Event()
+        self._stamps = self._stamps_now()
         self._thread = threading.Thread(target=self._watch, name="reload", daemon=True)
         self._thread.start()
 
@@ -123,15 +97,7 @@ class Reloader:
 
     @property
     def _folders(self) -> set[Path]:
-        return self._core_folders | self._handler_folders
-
-    def _folders_of_handlers(self) -> Iterable[Path]:
-        for reference in self._references.values():
-            source = reference.rpartition(":")[0]
-            if source.endswith(".py"):
-                yield (self._code.folder / source).resolve().parent
-            elif (file := getattr(sys.modules.get(source), "__file__", None)) is not None:
-                yield Path(file).resolve().parent
+        return self._own | self._roots
 
     def _watch(self) -> None:
         """Reload changed files, until closed.
@@ -142,43 +108,39 @@ class Reloader:
         while not self._stop.is_set():
             # A folder that does not exist now may exist at the next attempt.
             with suppress(FileNotFoundError), _identities(self._folders) as watched:
-                self._watch_while_there(watched)
+                for number, changes in enumerate(self._changes(watched)):
+                    if changed := self._changed(changes, is_first=number == 0):
+                        self._reload(changed)
+                    with _identities(self._folders) as found:
+                        if found != watched:
+                            break
             self._stop.wait(DEBOUNCE_MS / 1000)
 
-    def _watch_while_there(self, watched: Mapping[Path, tuple[int, int]]) -> None:
-        is_watched = False
-        for changes in self._changes(watched):
-            changed = {Path(path) for _, path in changes}
-            if changed or not is_watched:
-                now, seen = self._stamps(), self._seen
-                # A file that is written in several steps may be reported once more.
-                changed -= {file for file in now if now[file] == seen.get(file)}
-                if not is_watched:
-                    # watchfiles does not report edits from before the watch started.
-                    changed |= {file for file in now if now[file] != seen.get(file, now[file])}
-                is_watched, self._seen = True, now
-            if changed:
-                self._reload(changed)
-            with _identities(self._folders) as found:
-                if found != watched:
-                    return
+    def _changed(self, changes: set[FileChange], *, is_first: bool) -> set[Path]:
+        """Return the files of a report that are not known yet.
 
-    def _stamps(self) -> dict[Path, tuple[int, int]]:
-        """Return modification time (ns) and size of the imported files; (0, 0): deleted."""
+        A file that is written in several steps may be reported twice. Edits from before a watch
+        has started, which it does not report, are found with its first report.
+        """
+        before, self._stamps = self._stamps, self._stamps_now()
+        reported = {Path(path) for _, path in changes}
+        known = {file for file, stamp in self._stamps.items() if before.get(file) == stamp}
+        return (reported | (self._stamps.keys() if is_first else set())) - known
+
+    def _stamps_now(self) -> dict[Path, tuple[int, int]]:
+        """Return modification time (ns) and size of the Python files at the top of the folders."""
         stamps = {}
-        for module in modules_below(self._folders).values():
-            file = Path(str(module.__file__)).resolve()
-            try:
-                status = file.stat()
-                stamps[file] = status.st_mtime_ns, status.st_size
-            except OSError:
-                stamps[file] = 0, 0
+        for folder in self._folders:
+            for file in folder.glob("*.py"):
+                with suppress(OSError):
+                    status = file.stat()
+                    stamps[file] = status.st_mtime_ns, status.st_size
         return stamps
 
     def _changes(self, folders: Iterable[Path]) -> Iterable[set[FileChange]]:
         return watchfiles.watch(
             *folders,
-            watch_filter=watchfiles.PythonFilter(),
+            watch_filter=_SourceFilter(),
             debounce=DEBOUNCE_MS,
             step=20,
             stop_event=self._stop,
@@ -190,140 +152,122 @@ class Reloader:
     def _reload(self, changed: set[Path]) -> None:
         # Edits that could not be swapped are tried again with the next ones, all or none.
         changed = self._waiting = self._waiting | changed
-        folders: set[Path] = set()
-        for group in (self._core_folders, self._handler_folders):
-            if any(path.is_relative_to(folder) for path in changed for folder in group):
-                folders |= group
-        try:
-            with self._telling_what_takes_long():
-                loaded = self._load(folders, changed)
-            if loaded is not None:
-                self._swap_between_messages(loaded)
-        except BaseException as error:
-            # SystemExit too: a module that exits must not end this thread. An emulator that has
-            # stopped meanwhile cannot swap, which is no error.
-            if not self._stop.is_set():
-                self._tell_mistake(error)
+        is_own = any(path.is_relative_to(folder) for path in changed for folder in self._own)
+        error = _error_of_own(changed) if is_own else None
+        if error is None:
+            try:
+                swapped = asyncio.run_coroutine_threadsafe(self._swap(changed, is_own), self._loop)
+                error = swapped.result()
+            except RuntimeError:
+                # The emulator has stopped meanwhile.
+                return
+        if self._stop.is_set():
+            return
+        if error is not None:
+            self._tell(CodeStatus(False, *error, now_ms(), self.status.swaps))
             return
         self._waiting = set()
-        if loaded is None:
-            return
         names = ", ".join(sorted({path.name for path in changed}))
         self._tell(CodeStatus(True, names, None, now_ms(), self.status.swaps + 1))
 
-    @contextmanager
-    def _telling_what_takes_long(self) -> Iterator[None]:
-        """Report the position of an import that takes longer than LONG_IMPORT_S."""
-        importing, lock = threading.get_ident(), threading.Lock()
-
-        def tell() -> None:
-            with lock:
-                if timer.finished.is_set() or self._stop.is_set():
-                    return
-                place = place_of_thread(importing, self._folders)
-                message = f"the import takes more than {LONG_IMPORT_S:g} s; later edits wait for it"
-                self._tell(CodeStatus(False, message, place, now_ms(), self.status.swaps))
-
-        timer = threading.Timer(LONG_IMPORT_S, tell)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            # Wait for a running warning, so that it is reported before the result.
-            with lock:
-                timer.cancel()
-
-    def _swap_between_messages(self, loaded: _Loaded) -> None:
-        swapped: Future[None] = Future()
-
-        def swap() -> None:
+    async def _swap(self, changed: set[Path], is_own: bool) -> tuple[str, Place | None] | None:
+        """Swap handlers and rules; return the error of the first that fails, with its place."""
+        touched = [
+            each
+            for each in self._code.processes.values()
+            if any(path.is_relative_to(each.program.root.resolve()) for path in changed)
+        ]
+        for failed in await asyncio.gather(*(each.renew() for each in touched)):
+            if failed is not None:
+                place = Place(*failed.place) if failed.place else None
+                return f"{failed.type}: {failed.message}", place
+        if is_own:
             try:
-                self._swap(loaded)
+                self._swap_own()
             except Exception as error:
-                swapped.set_exception(error)
-            else:
-                swapped.set_result(None)
+                return f"{type(error).__name__}: {error}", None
+        return None
 
-        self._call_soon(swap)
-        swapped.result()
-
-    def _load(self, folders: set[Path], changed: set[Path]) -> _Loaded | None:
-        """Import the modules in these folders anew; None: none of them is in use."""
-        old = modules_below(folders)
-        if not old:
-            return None
-
-        def load() -> dict[str, Handler]:
-            handlers = {}
-            for name in old:
-                if name.startswith(CORE):
-                    importlib.import_module(name)
-            for function, reference in self._references.items():
-                source = reference.rpartition(":")[0]
-                path = (self._code.folder / source).resolve()
-                if source in old or any(path.is_relative_to(folder) for folder in folders):
-                    assert self._code.load is not None
-                    handlers[function] = self._code.load(reference)
-            # Modules that handlers import only when called: their errors are reported now, too.
-            for name in old:
-                if name not in sys.modules and _can_be_found(name):
-                    importlib.import_module(name)
-            return handlers
-
-        fresh, handlers = imported_anew(old, changed, load)
-        return _Loaded(old, fresh, handlers)
-
-    def _swap(self, loaded: _Loaded) -> None:
-        """Install the fresh code for the next message, all of it or nothing."""
-        rebinding = Rebinding({
-            name: module for name, module in loaded.fresh.items() if name.startswith(CORE)
-        })  # fmt: skip
+    def _swap_own(self) -> None:
+        """Serve our rules anew, with the old rows and plans: all of it, or nothing."""
         before = self._code.api()
-        planned = {
-            key: [(rebinding.renewed(note), at) for note, at in route.integration.planned()]
-            for key, route in before.routes.items()
-            if isinstance(route.integration, SignalingFunction)
-        }
+        own = {key: route.integration for key, route in before.routes.items()}
+        planned = {key: list(getattr(each, "planned", list)()) for key, each in own.items()}
         # Messages that wait hold values of the old classes.
-        end_waits(route.integration for route in before.routes.values())
-        rows = {
-            key: [rebinding.renewed(row) for row in route.integration.rows.rows()]
-            for key, route in before.routes.items()
-            if isinstance(route.integration, SignalingFunction)
-        }
-        handlers = {**self._handlers, **loaded.handlers}
-        put_in_place(loaded.fresh, loaded.old)
-        try:
-            rebinding.apply()
-            api = self._code.rebuild(handlers)
-            _hand_over(rows, api)
-            _plan_again(planned, api)
-        except Exception:
-            rebinding.undo()
-            put_in_place(loaded.old, loaded.fresh)
-            raise
-        self._handlers = handlers
+        for each in own.values():
+            getattr(each, "end_waits", int)()
+        rows = {key: each.rows.rows() for key, each in own.items() if hasattr(each, "rows")}
+        with imported_anew():
+            api = self._code.rebuild()
+            done = set()
+            for key, of_route in rows.items():
+                function = api.routes[key].integration
+                if function in done:
+                    continue
+                done.add(function)
+                assert hasattr(function, "rows"), "its route has our rules"
+                assert hasattr(function, "plan"), "its route has our rules"
+                for row in of_route:
+                    function.rows.save(renewed(row))
+                for note, due_ms in planned[key]:
+                    function.plan(renewed(note), due_ms)
         self._code.serve(api)
-
-    def _tell_mistake(self, error: BaseException) -> None:
-        cause = error.__cause__ or error
-        place = place_of(cause, self._folders)
-        message = f"{type(cause).__name__}: {getattr(cause, 'msg', None) or cause}"
-        self._tell(CodeStatus(False, message, place, now_ms(), self.status.swaps))
 
     def _tell(self, status: CodeStatus) -> None:
         self.status = status
         self._report(status)
 
 
-def _can_be_found(module: str) -> bool:
-    """Tell whether a module that was imported once can still be found."""
+class _SourceFilter(watchfiles.DefaultFilter):
+    """Sources of handlers, in any language; what a run writes beside them is no source."""
+
+    def __call__(self, change: watchfiles.Change, path: str) -> bool:
+        file = Path(path)
+        # An executable has no suffix, as a folder.
+        is_source = file.suffix in _SUFFIXES or (not file.suffix and file.is_file())
+        return is_source and super().__call__(change, path)
+
+
+OWN_HANDLER = "poker_signal.lambda_app.handler"
+"""Module of our Lambda function, which needs variables that only the emulator with it has."""
+
+_IMPORT = """
+import sys, traceback
+try:
+    import {}
+except BaseException:
+    traceback.print_exc()
+    sys.exit(1)
+"""
+"""Program that imports our rules; a SystemExit in them is an error like any other."""
+
+_SUFFIXES = {".py", ".js", ".mjs", ".cjs", ".json", ".so"}
+
+
+def _error_of_own(changed: Iterable[Path]) -> tuple[str, Place | None] | None:
+    """Import our rules in another process; return the error and its place, or None."""
+    for path in changed:
+        if path.suffix == ".py":
+            # Python uses cached bytecode if size and time (in s) of the source match.
+            Path(importlib.util.cache_from_source(str(path))).unlink(missing_ok=True)
+    loaded = (*MODULES, *(name for name in (OWN_HANDLER,) if name in sys.modules))
+    command = [sys.executable, "-c", _IMPORT.format(", ".join(loaded))]
     try:
-        return importlib.util.find_spec(module) is not None
-    except ModuleNotFoundError:
-        # Its package is gone.
-        return False
+        done = subprocess.run(
+            command,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            capture_output=True,
+            text=True,
+            timeout=LONG_IMPORT_S,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the import takes more than {LONG_IMPORT_S:g} s", None
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+    places = re.findall(r'File "([^"\n]+)", line (\d+)', done.stderr)
+    return lines[-1], Place(places[-1][0], int(places[-1][1])) if places else None
 
 
 @contextmanager
@@ -338,25 +282,3 @@ def _identities(folders: Iterable[Path]) -> Iterator[dict[Path, tuple[int, int]]
                 status = os.fstat(file)
                 found[folder] = status.st_dev, status.st_ino
         yield found
-
-
-def _plan_again(planned: Mapping[str, Iterable[tuple[Note, int]]], api: Api) -> None:
-    """Plan what is due later with the new functions."""
-    done: set[Integration] = set()
-    for key, of_route in planned.items():
-        integration = api.routes[key].integration
-        if isinstance(integration, SignalingFunction) and integration not in done:
-            done.add(integration)
-            for note, due_ms in of_route:
-                integration.plan(note, due_ms)
-
-
-def _hand_over(rows: Mapping[str, Iterable[Row]], api: Api) -> None:
-    """Store the rows of the old tables in the tables of the new functions."""
-    done: set[Integration] = set()
-    for key, of_route in rows.items():
-        integration = api.routes[key].integration
-        if isinstance(integration, SignalingFunction) and integration not in done:
-            done.add(integration)
-            for row in of_route:
-                integration.rows.save(row)

@@ -1,8 +1,9 @@
 """Options of ``@pytest.mark.signal_emulator(…)``: checks, and conversion to a Setup."""
 
+import dataclasses
 import difflib
+import inspect
 import json
-import sys
 from collections.abc import Mapping, Set
 from dataclasses import fields
 from pathlib import Path
@@ -14,11 +15,14 @@ from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.tickets import BadKeys, read_keys
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.faults.spec import BadFault
+from poker_signal.emulator.functions.lambda_function import Handler
 from poker_signal.emulator.gateway.config import (
     CORE,
     DEFAULT_EXPRESSION,
     ApiConfig,
     BadConfig,
+    TableConfig,
+    check,
     of_handler,
     read_config,
 )
@@ -31,7 +35,14 @@ T = TypeVar("T")
 class _Others(msgspec.Struct, frozen=True):
     """Options of a marker that are not settings."""
 
-    handler: str = CORE
+    handler: Any = CORE
+    """A reference, which is a process, or a callable, which is called in the test's process."""
+    tls: bool = False
+    dynamodb: str | None = None
+    """``moto``, or a URL."""
+    tables: dict[str, TableConfig] = {}
+    environment: dict[str, str] = {}
+    """Variables of the handler, if it is a process."""
     routes: tuple[str, ...] = ()
     route_selection_expression: str = DEFAULT_EXPRESSION
     config: str | None = None
@@ -55,6 +66,10 @@ class Setup(NamedTuple):
     api: ApiConfig | None
     folder: Path
     """Base folder of the handlers' files."""
+    handlers: Mapping[str, Handler] = {}  # never changed
+    """Callables, by function."""
+    tls: bool = False
+    dynamodb: str | None = None
     faults: tuple[str, ...] = ()
     seed: int = 0
     optional_faults: tuple[str, ...] = ()
@@ -72,8 +87,6 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
             raise BadOption(f"there is no option {name!r}; {_instead_of(name)}")
     of_others = {name: options[name] for name in _Others.__struct_fields__ if name in options}
     of_settings = {name: value for name, value in options.items() if name not in of_others}
-    if "handler" in of_others:
-        of_others["handler"] = _reference(of_others["handler"])
     if isinstance(of_others.get("config"), Path):
         of_others["config"] = str(of_others["config"])
     settings, others = _settings({"port": 0, **of_settings}), _convert(of_others, _Others)
@@ -84,7 +97,11 @@ def read_options(options: Mapping[str, Any], folder: Path) -> Setup:
         raise BadOption(str(error)) from error
     _check_tickets(setup)
     return setup._replace(
-        faults=others.faults, seed=others.seed, optional_faults=others.optional_faults
+        faults=others.faults,
+        seed=others.seed,
+        optional_faults=others.optional_faults,
+        tls=others.tls,
+        dynamodb=others.dynamodb,
     )
 
 
@@ -106,17 +123,21 @@ def _convert(values: dict[str, Any], kind: type[T]) -> T:
         raise BadOption(says) from error
 
 
-def _reference(handler: object) -> str:
-    """Return a handler's reference; for a function ``MODULE:FUNCTION``."""
+def _handler(handler: object) -> str | Handler:
+    """Return a reference to a handler, or a callable."""
     if isinstance(handler, str):
         return handler
-    module, name = getattr(handler, "__module__", ""), getattr(handler, "__name__", "")
-    if not callable(handler) or getattr(sys.modules.get(module), name, None) is not handler:
+    if not callable(handler):
         raise BadOption(
-            f"handler={handler!r}: a function at the top of a module, "
-            "or its name: 'MODULE:FUNCTION' or 'FILE.py:FUNCTION'"
+            f"handler={handler!r}: a callable, which is called in this process, or a reference "
+            "such as 'FILE.py:FUNCTION', which runs in its own"
         )
-    return f"{module}:{name}"
+    if inspect.iscoroutinefunction(handler):
+        raise BadOption(
+            f"handler={handler!r}: a coroutine function, which Lambda does not await; make it a "
+            "plain function that calls asyncio.run()"
+        )
+    return handler
 
 
 def _check_range(name: str, value: float, option: Option) -> None:
@@ -136,16 +157,49 @@ def _with_api(settings: Settings, others: _Others, given: Set[str], folder: Path
         if of_api:
             raise BadOption("config names handlers and routes: leave the other options out")
         path = folder / others.config
-        return Setup(settings, read_config(path), path.parent)
-    if others.handler == "lambda":
+        config = read_config(path)
+        if config.stage is not None:
+            settings = dataclasses.replace(settings, stage=config.stage)
+        return _with_services(Setup(settings, config, path.parent), others)
+    handler = _handler(others.handler)
+    if handler == "lambda":
         raise BadOption(
             "handler='lambda' needs a DynamoDB: start `poker-signal emulate --handler lambda`, "
             "or name a handler of your own"
         )
-    if others.handler == CORE and of_api <= {"handler"}:
-        return Setup(settings, None, folder)
-    api = of_handler(others.handler, others.routes, others.route_selection_expression)
-    return Setup(settings, api, folder)
+    if handler == CORE and of_api <= {"handler"}:
+        return _with_services(Setup(settings, None, folder), others)
+    reference = handler if isinstance(handler, str) else "handler:callable"
+    api = of_handler(reference, others.routes, others.route_selection_expression)
+    setup = Setup(settings, api, folder)
+    if not isinstance(handler, str):
+        setup = setup._replace(handlers=dict.fromkeys(api.functions, handler))
+    return _with_services(setup, others)
+
+
+def _with_services(setup: Setup, others: _Others) -> Setup:
+    """Add what handlers find in AWS: variables and tables."""
+    named = [name for name in ("environment", "tables", "dynamodb") if getattr(others, name)]
+    api = setup.api
+    if api is None:
+        if named:
+            raise BadOption(f"{named[0]} is for a handler; the core has none")
+        return setup
+    if others.environment and setup.handlers:
+        raise BadOption("environment is for a handler in its own process: use monkeypatch.setenv")
+    functions = {
+        name: msgspec.structs.replace(each, environment={**each.environment, **others.environment})
+        for name, each in api.functions.items()
+    }
+    tables = {**api.tables, **others.tables}
+    if tables and others.dynamodb is None:
+        raise BadOption("tables need dynamodb='moto', or the URL of a DynamoDB")
+    changed = msgspec.structs.replace(api, functions=functions, tables=tables)
+    try:
+        check(changed)
+    except ValueError as error:
+        raise BadOption(str(error)) from error
+    return setup._replace(api=changed)
 
 
 def _check_tickets(setup: Setup) -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import os
+import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
@@ -129,6 +132,11 @@ class SignalEmulator:
         return self._emulator.management_url
 
     @property
+    def authority(self) -> Path | None:
+        """Certificate (PEM) that a client of ``tls=True`` has to trust; None without TLS."""
+        return self._emulator.authority
+
+    @property
     def port(self) -> int:
         """Port of the emulator, on 127.0.0.1 unless a marker has another ``host``."""
         return int(urlsplit(self.url).port or 0)
@@ -243,23 +251,68 @@ class SignalEmulator:
         specs = setup.faults + setup.optional_faults
         faults = Faults(specs, setup.seed, types_known_to(setup.api))
         self.faults = SignalFaults(faults, self._background, setup.optional_faults)
+        certificate = None
+        if setup.tls:
+            from poker_signal.emulator.protocols.tls import certificate_for
+
+            certificate = certificate_for(setup.settings.host)
+        services = self._services(faults)
         self._emulator = await self._stack.enter_async_context(
             Emulator(
                 setup.settings,
                 clock=self._clock,
                 api=setup.api,
                 folder=setup.folder,
+                certificate=certificate,
                 faults=faults,
+                handlers=setup.handlers,
+                services=services,
             )
         )
         self.url = self._emulator.url
+
+    def _services(self, faults: Faults) -> dict[str, str]:
+        """Start what the handler finds in AWS; return the endpoints by variable.
+
+        Raises:
+            NoService: moto is not installed, or the endpoint does not answer.
+        """
+        setup = self._setup
+        if setup.dynamodb is None or setup.api is None:
+            return {}
+        # Imported here: most tests need no DynamoDB.
+        from poker_signal.emulator.functions import local_aws
+
+        endpoint = setup.dynamodb
+        if endpoint == "moto":
+            from poker_signal.emulator.faults.lagging_dynamodb import LaggingIndex
+
+            endpoint = self._stack.enter_context(
+                local_aws.moto(lambda moto: LaggingIndex(moto, faults, time.monotonic))
+            )
+        tables = [
+            local_aws.NewTable(each.definition(name), each.ttl)
+            for name, each in setup.api.tables.items()
+        ]
+        local_aws.create_tables(endpoint, tables, setup.settings.region)
+        services = dict.fromkeys(local_aws.DYNAMODB, endpoint)
+        if setup.handlers:
+            # A handler that is called in this process finds DynamoDB by its variables.
+            self._stack.callback(
+                os.environ.update,
+                {name: os.environ[name] for name in services if name in os.environ},
+            )
+            for name in services:
+                self._stack.callback(os.environ.pop, name, None)
+            os.environ.update(services)
+        return services
 
     async def _connect(
         self, player: str, game: str, session: str | None, ticket: str | None, within: float
     ) -> SignalPeer:
         before = self._emulator.trace.next_number
         client = await self._stack.enter_async_context(
-            signal_client(self.url, player, game, session, within, ticket=ticket)
+            signal_client(self.url, player, game, session, within, ticket, authority=self.authority)
         )
         peer = SignalPeer(client, game, self._clock, self._background)
         peer.connection_id = self._new_connection(Label(player, game), before)

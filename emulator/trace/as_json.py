@@ -10,6 +10,7 @@ from typing import Any
 from poker_signal.emulator.aws.events import Facts, message_event
 from poker_signal.emulator.aws.results import (
     Dropped,
+    Malformed,
     NotInvokable,
     Raised,
     Result,
@@ -170,8 +171,12 @@ def _of_result(result: Result) -> dict[str, Any]:
             assert report is not None
             code = {"code": report.code} if report.code is not None else {}
             return {"result": value, "outcome": report.outcome, **code}
-        case Raised(message):
+        case Malformed(why, value):
+            return {"failure": "malformed response", "error": why, "result": value}
+        case Raised(message, "", _):
             return {"failure": "raised", "error": message}
+        case Raised(message, type_, _):
+            return {"failure": "raised", "error": message, "errorType": type_}
         case TimedOut():
             return {"failure": "timed out"}
         case NotInvokable(why):

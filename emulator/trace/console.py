@@ -353,11 +353,15 @@ def banner(
     authority: Path | None,
     settings_file: Path | None,
     faults: Sequence[tuple[str, str]] = (),
+    notes: Sequence[str] = (),
+    *,
+    is_ours: bool = True,
 ) -> str:
     """Return the text that is printed once the emulator accepts connections.
 
     ``authority`` is the certificate to trust for TLS, ``settings_file`` the file that options were
-    read from; None: there is none. ``faults`` are the active faults with their effects.
+    read from; None: there is none. ``faults`` are the active faults with their effects, ``notes``
+    sentences at the end. ``is_ours``: our rules are served, whose clients have players and games.
     """
     lines = [
         f"poker-signal {version}: API Gateway on your machine",
@@ -370,6 +374,9 @@ def banner(
         "  stop                    Ctrl-C",
         "",
     ]
+    if not is_ours:
+        lines[2:4] = [f"  clients connect to      {url}"]
+        lines = [line for line in lines if "test players" not in line]
     if settings_file is not None:
         lines.insert(-1, f"  options come from       {settings_file}")
     if authority is not None:
@@ -384,6 +391,7 @@ def banner(
     for fault, effect in faults:
         lines.insert(-1, f"  {label:22}  {escape(fault):{width}}  {escape(effect)}")
         label = ""
+    lines += [*(f"  note: {escape(note)}" for note in notes), ""] if notes else []
     return "\n".join(lines) + "\n"
 
 

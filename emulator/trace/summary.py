@@ -13,6 +13,7 @@ from poker_signal.core.model import ConnectionId, Message
 from poker_signal.emulator.aws.events import Facts
 from poker_signal.emulator.aws.results import (
     Dropped,
+    Malformed,
     NotInvokable,
     Raised,
     Result,
@@ -55,6 +56,12 @@ _DUE = {
     "farewell": "look at the two hours of the connection",
     "presence": "the others hear of it",
 }
+
+MAX_REASON = 200
+"""Most characters of a failure's reason in a line."""
+
+LAMBDAS_OWN = ("Runtime.", "Function.", "Sandbox.")
+"""First words of the error types that Lambda itself reports, not the handler."""
 
 SLOW_MS = 100
 """Milliseconds from a message to its outcome from which on a line has them."""
@@ -119,6 +126,9 @@ def record_of(entry: Kept) -> Record | None:
                 return None
             is_authorizer = isinstance(cause, Asked) and cause.of == "authorizer"
             function = "authorizer" if is_authorizer else cause.event["requestContext"]["routeKey"]
+            if is_authorizer:
+                # The client gets 500 after each failure of an authorizer.
+                outcome = outcome.replace("error 502", "error 500", 1)
             return Record(at_ms, "error", outcome, *_names(cause.facts), type=function)
         case _:
             return None
@@ -166,13 +176,18 @@ def describe(result: Result) -> str:
         case Returned({"policyDocument": _}):
             return "200 policy"
         case Returned():
-            return "error 502 malformed response"
+            return "200"
+        case Malformed(why):
+            return f"error 502 malformed response: {why[:MAX_REASON]}"
         case NotInvokable(why):
             return f"error 500 {why}"
         case TimedOut():
             return "error 504 timed out"
-        case Raised():
-            return "error 502 raised, see the traceback"
+        case Raised(message, type_, _) if type_.startswith(LAMBDAS_OWN):
+            # Lambda's words hold no payload; they are all that there is to know.
+            return f"error 502 {type_}: {message[:MAX_REASON]}"
+        case Raised(type=type_):
+            return f"error 502 raised{type_ and ' '}{type_[:MAX_REASON]}, see the traceback"
         case Dropped(fault):
             return f"{DROPPED} ({fault})"
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from poker_signal.core.aws_event import AuthorizerEvent, LambdaEvent
 from poker_signal.emulator.aws.events import Facts
-from poker_signal.emulator.aws.results import Raised, Result, Returned
+from poker_signal.emulator.aws.results import Malformed, Raised, Result, Returned
 from poker_signal.emulator.trace.entries import (
     Asked,
     Closed,
@@ -76,7 +76,7 @@ def _of_event(event: LambdaEvent | AuthorizerEvent) -> int:
 
 
 def _of_result(result: Result) -> int:
-    if isinstance(result, Returned):
+    if isinstance(result, Returned | Malformed):
         value = result.value
         # Most results are {"statusCode": 200}.
         is_usual = type(value) is dict and len(value) == 1 and type(value.get("statusCode")) is int

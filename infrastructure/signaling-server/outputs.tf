@@ -22,3 +22,8 @@ output "custom_domain_target" {
   description = "Target of the custom domain's DNS record; null without a custom domain."
   value       = module.signaling.custom_domain_target
 }
+
+output "custom_domain_hosted_zone_id" {
+  description = "Hosted zone of the custom domain's target, for an alias record in Route 53; null without a custom domain."
+  value       = module.signaling.custom_domain_hosted_zone_id
+}

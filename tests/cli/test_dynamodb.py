@@ -4,13 +4,13 @@ import os
 import re
 
 import botocore.session
-import click
 import pytest
 from moto.dynamodb.models import dynamodb_backends
 from websockets.sync.client import connect
 
 from poker_signal.cli.dynamodb import DEFAULT_TABLE, dynamodb
 from poker_signal.core.configuration import Rules, Topology
+from poker_signal.emulator.functions.local_aws import NoService
 from poker_signal.lambda_app.environment import environment_of
 from tests.support.process import emulate
 
@@ -67,7 +67,7 @@ def test_an_endpoint_of_ones_own_keeps_its_table(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.usefixtures("bare_environment")
 def test_an_endpoint_that_does_not_answer_is_explained() -> None:
     """An endpoint that does not answer is reported in one line that names it."""
-    with pytest.raises(click.ClickException, match=r"--dynamodb http://127\.0\.0\.1:9: "):
+    with pytest.raises(NoService, match=r"--dynamodb http://127\.0\.0\.1:9: "):
         with dynamodb("http://127.0.0.1:9", Rules(), REGION):
             pass
 

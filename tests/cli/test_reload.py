@@ -184,10 +184,11 @@ def test_a_handler_file_and_what_it_imports_are_swapped(package: Path, tmp_path:
             assert said(stderr, "code") == "code swapped: words.py\n"
             assert ping(anna) == word
         (folder / "chat.py").write_text("def handler(event\n")
-        assert f"code not swapped: {folder / 'chat.py'}:1: SyntaxError" in said(stderr, "code")
+        error = f"{folder / 'chat.py'}:1: Runtime.UserCodeSyntaxError: "
+        assert error in said(stderr, "code")
         assert ping(anna) == "hallo"
         (folder / "chat.py").write_text("handle = None\n")
-        assert "chat.py has no handler" in said(stderr, "code")
+        assert "Handler 'handler' missing on module 'chat'" in said(stderr, "code")
         (folder / "chat.py").write_text("def handler(event, context):\n    return {'body': 'x'}\n")
         assert said(stderr, "code") == "code swapped: chat.py\n"
         assert '"message": "Internal server error"' in ping(anna)

@@ -50,15 +50,15 @@ WRONG_USAGE = {
     ),
     "emulate --handler lambda --fault delay:ofer=1s": "did you mean offer?",
     "emulate --fault gone:offer": "gone:@offer",
-    "emulate --handler fn.py:handler --fault drop:ofer --dynamodb moto": (
-        "--dynamodb is for --handler lambda"
+    "emulate --handler fn.py:handler --fault drop:ofer --dynamodb localhost": (
+        "a URL such as http"
     ),
     "emulate --fault reorder --fault reorder": "--fault reorder: is active already",
     "emulate --seed x": "Invalid value for '--seed'",
     "emulate --fault index-lag=1s --handler lambda --dynamodb http://x:1": (
         "--fault index-lag and fail-update need --handler core or --dynamodb moto"
     ),
-    "emulate --dynamodb moto": "--dynamodb is for --handler lambda",
+    "emulate --dynamodb moto": "--dynamodb is for handlers",
     "emulate --handler lambda --dynamodb memory": "--dynamodb moto",
     "emulate --handler lambda --dynamodb localhost": "a URL such as",
     "emulate --lan --host 127.0.0.2": "--lan listens on every address; leave --host out",
@@ -109,7 +109,7 @@ WRONG_USAGE = {
 WEAK = "the secret of ticket key 1 is too weak"
 BAD_FILES = {
     "emulate --handler fn.py:later": "coroutine function",
-    "emulate --handler fn.py:missing": "fn.py has no missing",
+    "emulate --handler fn.py:missing": "Handler 'missing' missing on module 'fn'",
     "emulate --handler nowhere.py:handler": "no such file",
     "emulate --handler fn.py": "FILE.py:FUNCTION",
     "emulate --config wrong.toml": "unknown field `colour`",
@@ -173,12 +173,12 @@ def test_what_cannot_be_is_one_clear_line(
         (
             "poker_signal.cli.dynamodb",
             "--handler=lambda",
-            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+            'boto3 "moto[dynamodb,s3,ssm]>=5" flask flask-cors',
         ),
         (
             "moto.moto_server.werkzeug_app",
             "--handler=lambda",
-            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+            'boto3 "moto[dynamodb,s3,ssm]>=5" flask flask-cors',
         ),
     ],
     ids=["reload", "lan", "tls", "aws", "moto"],

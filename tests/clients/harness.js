@@ -89,7 +89,10 @@ async function begin(code, cut) {
   const { Table, Seat } = await import(`${spec.client}poker-signal.js`);
   const client = spec.hosts ? new Table(options) : new Seat(options);
   game.client = client;
-  client.on("problem", ({ code: of, message, retry }) => game.problems.push({ code: of, message, retry }));
+  client.on("problem", ({ code: of, message, retry }) => {
+    game.problems.push({ code: of, message, retry });
+    game.news();
+  });
   client.on("status", (status) => game.statuses.push(status));
   if (spec.hosts) client.on("peer", (peer) => enter(game, peer));
   else enter(game, client);
@@ -171,7 +174,12 @@ async function restart() {
   );
 }
 
-/** What happened, for the message of a failed test. */
+/** Wait until each game has met a problem of this code. */
+async function problem(code) {
+  await Promise.all([...games.values()].map((game) => until(game, () => game.problems.some((each) => each.code === code))));
+}
+
+/** The events of each game, for the message of a failed test. */
 function story() {
   return [...games.values()].map(({ code, peer, client, statuses, problems, heard, opened: sockets }) => ({
     code,
@@ -202,6 +210,6 @@ function leave() {
   for (const { client } of games.values()) client?.close();
 }
 
-Object.assign(globalThis, { start, talk, killSockets, opened, restart, story, pairs, leave, games });
+Object.assign(globalThis, { start, talk, killSockets, opened, problem, restart, story, pairs, leave, games });
 const kept = sessionStorage.getItem("spec");
 globalThis.ready = kept === null ? Promise.resolve() : start(JSON.parse(kept));

@@ -77,8 +77,8 @@ DEVIATIONS = [
         "test_a_client_that_never_reads_is_cut_off_and_nobody_else_notices",
     ),
     (
-        "`domainName` includes the port, so that callback URLs built from it work; "
-        "`--domain-name` sets another",
+        "`domainName` and the event's `Host` include the port, so that callback URLs built from "
+        "them work; `--domain-name` sets another",
         "test_the_domain_name_carries_the_port",
     ),
     (
@@ -95,8 +95,18 @@ DEVIATIONS = [
         "test_097_requests_have_to_be_signed",
     ),
     (
-        "functions run in threads of one process and share its environment and modules; "
-        "modules that handlers imported are removed when the emulator stops",
+        "a function is a process on your machine: it is not frozen between events, its memory and "
+        "its file system have no limit, and there are no layers and no `/opt`",
+        "test_an_environment_is_kept_warm_with_lambdas_surroundings",
+    ),
+    (
+        "an event that finds all `concurrency` processes of its function busy waits for one; "
+        "Lambda starts up to 1000",
+        "test_one_environment_has_one_event_at_a_time",
+    ),
+    (
+        "a callable that a test passes, and poker-signal's own Lambda function, run in threads of "
+        "the emulator's process",
         "test_a_handler_is_called_with_event_and_context_in_a_thread",
     ),
     (
@@ -105,8 +115,18 @@ DEVIATIONS = [
     ),
 ]
 
+QUESTIONS = {
+    'a status code as text of digits, such as `"200"`': "taken as the number. A maintainer of "
+    "localstack has seen AWS take it, for REST APIs; for WebSocket APIs nothing is known",
+    "a post of invalid UTF-8 to `@connections`": "400. Another emulator delivers it with U+FFFD "
+    "and says that AWS does; there is no second source",
+    "the body of an authorizer's refusal": "`message` alone. Another emulator adds `connectionId` "
+    "and `requestId`",
+}
+"""Questions to AWS that no option covers, with the emulator's answer."""
+
 LEFT_OUT = """\
-Not emulated: IAM authorization and API keys at `$connect`, custom domains with mappings,
+Not emulated: IAM authorization and API keys at `$connect`, custom domains with several mappings,
 integrations other than Lambda proxies (and therefore models and templates), per-route throttles,
 access logs, metrics.
 """
@@ -163,6 +183,8 @@ def document() -> str:
         parts.append(_table(title, "| | rule | known from | status | test |", rows))
     rows = [f"| `{name}` | {_default(name)} | {text} |" for name, text in KNOBS.items()]
     parts.append(_table(KNOBS_TITLE, "| option | default | undocumented by AWS |", rows))
+    rows = [f"| {question} | {answer} |" for question, answer in QUESTIONS.items()]
+    parts.append(_table("Other questions without an answer", "| question | here |", rows))
     parts.append(RUN)
     parts += [f"[{title}]: {url}" for title, url in PAGES.items()]
     return "\n".join(parts) + "\n"

@@ -25,6 +25,7 @@ from poker_signal.emulator.gateway.config import (
 )
 from poker_signal.emulator.server import Emulator
 from poker_signal.emulator.settings import Settings
+from tests.conformance import handlers
 from tests.conformance.handlers import Script, scripts
 from tests.support.client import PATIENCE_S, hear_text
 from tests.support.frames import NOTHING, Answer, Wire, wire_to
@@ -229,6 +230,11 @@ class Serve:
             clock=None if real_time else clock,
             api=ApiConfig(**members),
             folder=ROOT,
+            handlers={
+                name: getattr(handlers, name)
+                for name, each in members["functions"].items()
+                if each.handler != "core"
+            },
         )
         stack = await self._stack.enter_async_context(AsyncExitStack())
         await stack.enter_async_context(emulator)

@@ -84,7 +84,7 @@ async def test_008_a_connect_that_raises_is_a_502(api: Api) -> None:
     """If the function of `$connect` fails, the client gets 502 and `Internal server error`."""
     api.script.raising("connect", "no table")
     answer = await api.handshake()
-    assert (answer.status, answer.body) == (502, b'{"message":"Internal server error"}')
+    assert (answer.status, answer.body) == (502, b'{"message": "Internal server error"}')
 
 
 @pytest.mark.parametrize(

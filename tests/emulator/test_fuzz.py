@@ -207,7 +207,7 @@ class World:
     def __enter__(self) -> "World":
         with self._stack:
             self._start_loop()
-            self._emulator = Emulator(self._settings, api=API, folder=ROOT)
+            self._emulator = Emulator(self._settings, api=API, handlers={"whoami": whoami})
             self._run(self._emulator.__aenter__())
             self._port = self._emulator.port
             # A client of an earlier test may still hold connections to a server that is gone,

@@ -193,7 +193,7 @@ WRONG = {
     "topologie='star'": "there is no option 'topologie'; did you mean 'topology'?",
     "'star'": "options need names: 'star' has none",
     "handler='nothing.py:handler'": "*nothing.py: no such file",
-    "handler=wait": "*:wait: wait is a coroutine function, which Lambda does not await; *",
+    "handler=wait": "*a coroutine function, which Lambda does not await; *",
 }
 
 

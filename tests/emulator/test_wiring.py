@@ -8,7 +8,7 @@ import pytest
 
 from poker_signal.emulator.clock import LoopClock
 from poker_signal.emulator.faults.faults import Faults
-from poker_signal.emulator.functions.handler_loader import BadHandler
+from poker_signal.emulator.functions.references import BadHandler
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.server import CannotStart, Emulator
 from poker_signal.emulator.settings import Settings
@@ -16,14 +16,12 @@ from poker_signal.emulator.trace.trace import Trace
 from poker_signal.emulator.wiring import configured_api, make_gateway
 
 
-async def test_the_environment_is_set_for_a_handler_and_as_it_was_afterwards(
-    tmp_path: Path,
-) -> None:
-    """The handler's boto3 finds the emulator by these variables."""
+async def test_the_environment_is_set_for_a_callable_and_as_it_was_afterwards() -> None:
+    """Boto3 in a handler of this process finds the emulator by these variables."""
     before = dict(os.environ)
-    (tmp_path / "one.py").write_text("def handler(event, context): ...")
-    api = of_handler("one.py:handler")
-    async with Emulator(Settings(port=0), api=api, folder=tmp_path) as emulator:
+    handlers = {"one": lambda event, context: None}
+    api = of_handler("one:handler")
+    async with Emulator(Settings(port=0), api=api, handlers=handlers) as emulator:
         endpoint = os.environ["AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"]
         assert endpoint == emulator.management_url
     assert dict(os.environ) == before

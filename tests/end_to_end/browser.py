@@ -1,4 +1,4 @@
-"""Pages of a real browser, which run the browser client of ``examples/``."""
+"""Pages of a real browser, which run the plain client beside this file."""
 
 import asyncio
 import contextlib
@@ -17,7 +17,7 @@ from playwright.async_api import Browser, Page, WebSocketRoute, async_playwright
 Route = Callable[[WebSocketRoute], None]
 """A handler of the WebSocket between a page and the gateway."""
 
-CLIENT = Path(__file__).parents[2] / "examples" / "browser-client.js"
+CLIENT = Path(__file__).parent / "plain-client.js"
 
 PATIENCE_S = 30
 """Seconds for a whole handshake on a busy machine; it usually takes a fraction of a second."""

@@ -81,8 +81,9 @@ async def serving(
         async with Emulator(of_stage, records, clock, faults=faults) as emulator:
             yield Weather(emulator.url, faults, records, emulator.trace)
         return
-    api = of_handler(f"{__name__}:current")
-    emulator = Emulator(of_stage, records, clock, api=api, faults=faults)
+    handlers = {"current": current}
+    api = of_handler("current:handler")
+    emulator = Emulator(of_stage, records, clock, api=api, faults=faults, handlers=handlers)
     # The function's HTTP connections are closed last, after all its invocations. Otherwise they
     # would stay open to a port that a later test may get.
     with ExitStack() as at_last:

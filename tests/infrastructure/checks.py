@@ -18,6 +18,7 @@ from poker_signal.lambda_app.table import INDEX, schema
 from tests.infrastructure.policy import findings, listed
 from tests.infrastructure.servers import ACCOUNT, REGION, Aws
 from tests.infrastructure.stack import Stack
+from tests.lambda_app.calls import DYNAMODB
 
 PREFIX: Final = "poker-signaling"
 TABLE: Final = f"{PREFIX}-connections"
@@ -26,10 +27,23 @@ FUNCTION_LOG: Final = f"/aws/lambda/{PREFIX}"
 ACCESS_LOG: Final = f"/aws/apigateway/{PREFIX}"
 LATER: Final = f"{PREFIX}-later"
 FAILED: Final = f"{LATER}-failed"
+LIVE: Final = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{PREFIX}:live"
 ALARMS: Final = {
-    *("errors", "gateway", "ghosts", "handshakes"),
-    *("later", "slow", "throttles", "undelivered"),
+    *("concurrency", "errors", "failed", "gateway", "ghosts", "handshakes", "later"),
+    *("refused", "slow", "table", "throttles", "undelivered"),
 }
+
+AWS_METRICS: Final[dict[str, set[str]]] = {
+    NAMESPACE: {*METRICS, "CanaryPassed"},
+    "AWS/Lambda": {"ConcurrentExecutions", "Duration", "Errors", "Invocations", "Throttles"},
+    "AWS/ApiGateway": {"ClientError", "ConnectCount", "ExecutionError", "MessageCount"},
+    "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
+    "AWS/DynamoDB": {"ReadThrottleEvents", "SystemErrors", "WriteThrottleEvents"},
+}
+"""Metrics that exist, by namespace."""
+
+WATCHED: Final = 29
+"""Metrics that alarms watch, each of which is paid for."""
 
 GATEWAY_LIMIT_S: Final = 29
 
@@ -55,12 +69,11 @@ def api(stack: Stack) -> None:
 
 
 def integration(stack: Stack) -> None:
-    """Check that one integration calls the function by its invoke ARN."""
+    """Check that one integration calls the function by the invoke ARN of its alias."""
     (found,) = stack.gateway("get_integrations")
-    function = stack.function()["FunctionArn"]
     assert found["IntegrationType"] == "AWS_PROXY"
     assert found["IntegrationUri"] == (
-        f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+        f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{LIVE}/invocations"
     )
     assert found["IntegrationMethod"] == "POST"
     assert found["TimeoutInMillis"] == GATEWAY_LIMIT_S * 1000
@@ -87,14 +100,17 @@ def stage(stack: Stack) -> None:
         "DetailedMetricsEnabled": False,
         "LoggingLevel": "OFF",
         "ThrottlingBurstLimit": 1000,
-        "ThrottlingRateLimit": 500,
+        "ThrottlingRateLimit": 100,
     }
 
 
 def access_log(stack: Stack) -> None:
-    """Check that the log is JSON with route key, status and error, without data of clients."""
+    """Check that the log, if it is on, is JSON without data of clients."""
     (found,) = stack.gateway("get_stages")
-    settings = found["AccessLogSettings"]
+    settings = found.get("AccessLogSettings")
+    assert (settings is not None) == (ACCESS_LOG in stack.retention())
+    if settings is None:
+        return
     assert settings["DestinationArn"] == f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{ACCESS_LOG}"
     line = json.loads(re.sub(r"\$context(\.[A-Za-z]+)+", "-", settings["Format"]))
     assert {"requestId", "connectionId", "routeKey", "status", "error"} <= line.keys()
@@ -123,9 +139,22 @@ def function(stack: Stack) -> None:
     assert found["Tags"] == {"deployment": PREFIX}
 
 
+def alias(stack: Stack) -> None:
+    """Check that the alias names a published version, whose runtime does not change by itself."""
+    client = stack.aws.client("lambda")
+    found = client.get_alias(FunctionName=PREFIX, Name="live")
+    assert found["FunctionVersion"] == "1"
+    assert not found.get("RoutingConfig")
+    versions = client.list_versions_by_function(FunctionName=PREFIX)["Versions"]
+    assert "1" in {version["Version"] for version in versions}
+    runtime = client.get_runtime_management_config(FunctionName=PREFIX, Qualifier="1")
+    assert runtime["UpdateRuntimeOn"] == "FunctionUpdate"
+
+
 def permission(stack: Stack) -> None:
-    """Check that only API Gateway may invoke the function, for this API and stage."""
-    answer = stack.aws.client("lambda").get_policy(FunctionName=PREFIX)
+    """Check that only API Gateway may invoke the alias, for this API and stage."""
+    client = stack.aws.client("lambda")
+    answer = client.get_policy(FunctionName=PREFIX, Qualifier="live")
     (statement,) = json.loads(answer["Policy"])["Statement"]
     api = stack.outputs["websocket_api_id"]
     assert statement["Effect"] == "Allow"
@@ -223,15 +252,16 @@ def event_source(stack: Stack) -> None:
     """Check that the queue invokes the function, which reports each failed note alone."""
     (found,) = stack.aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert found["EventSourceArn"] == f"arn:aws:sqs:{REGION}:{ACCOUNT}:{LATER}"
-    assert found["FunctionArn"] == stack.function()["FunctionArn"]
+    assert found["FunctionArn"] == LIVE
     assert found["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
     assert found["ScalingConfig"] == {"MaximumConcurrency": 4}
     assert found["BatchSize"] == 10
 
 
 def log_groups(stack: Stack) -> None:
-    """Check that both logs are kept for a week."""
-    assert stack.retention() == {FUNCTION_LOG: 7, ACCESS_LOG: 7}
+    """Check that logs are kept for a week."""
+    assert FUNCTION_LOG in stack.retention()
+    assert set(stack.retention().values()) == {7}
 
 
 def alarms(stack: Stack) -> None:
@@ -239,27 +269,31 @@ def alarms(stack: Stack) -> None:
     found = stack.alarms()
     assert {alarm["AlarmName"] for alarm in found} == {f"{PREFIX}-{name}" for name in ALARMS}
     api = stack.outputs["websocket_api_id"]
-    dimensions = {
-        NAMESPACE: dict(zip(DIMENSIONS, (PREFIX, "prod"), strict=True)),
-        "AWS/Lambda": {"FunctionName": PREFIX},
-        "AWS/ApiGateway": {"ApiId": api, "Stage": "prod"},
-        "AWS/SQS": {"QueueName": FAILED},
+    dimensions: dict[str, list[dict[str, str]]] = {
+        NAMESPACE: [dict(zip(DIMENSIONS, (PREFIX, "prod"), strict=True))],
+        # Concurrency is the account's.
+        "AWS/Lambda": [{"FunctionName": PREFIX}, {}],
+        "AWS/ApiGateway": [{"ApiId": api, "Stage": "prod"}],
+        "AWS/SQS": [{"QueueName": FAILED}],
+        "AWS/DynamoDB": [
+            {"TableName": TABLE},
+            {"TableName": TABLE, "GlobalSecondaryIndexName": INDEX},
+            *({"TableName": TABLE, "Operation": call} for call in sorted(DYNAMODB)),
+        ],
     }
-    metrics = {
-        NAMESPACE: {*METRICS},
-        "AWS/Lambda": {"Errors", "Throttles"},
-        "AWS/ApiGateway": {"ExecutionError"},
-        "AWS/SQS": {"ApproximateNumberOfMessagesVisible"},
-    }
+    assert sum(len(_metrics(alarm)) for alarm in found) == WATCHED
     for alarm in found:
         assert alarm["TreatMissingData"] == "notBreaching"
         assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
-        assert alarm["AlarmDescription"]
+        name = alarm["AlarmName"].removeprefix(f"{PREFIX}-")
+        # The first step, and the place of the others.
+        assert "First: " in alarm["AlarmDescription"]
+        assert alarm["AlarmDescription"].endswith(f"Runbook: docs/deploy.md#alarm-{name}")
         assert (alarm["AlarmActions"], alarm["OKActions"]) == ([], [])
         for metric in _metrics(alarm):
-            assert metric["MetricName"] in metrics[metric["Namespace"]]
+            assert metric["MetricName"] in AWS_METRICS[metric["Namespace"]]
             found_dimensions = {item["Name"]: item["Value"] for item in metric["Dimensions"]}
-            assert found_dimensions == dimensions[metric["Namespace"]]
+            assert found_dimensions in dimensions[metric["Namespace"]]
 
 
 def dashboard(stack: Stack) -> None:
@@ -282,7 +316,7 @@ def account(stack: Stack) -> None:
 CHECKS: Final[dict[str, Callable[[Stack], None]]] = {
     check.__name__: check
     for check in (
-        *(outputs, api, integration, routes, stage, access_log, function, permission),
+        *(outputs, api, integration, routes, stage, access_log, function, alias, permission),
         *(table, expiry, role, policy, queue, failed_queue, event_source),
         *(log_groups, alarms, dashboard, account),
     )
@@ -298,13 +332,15 @@ def left(aws: Aws) -> list[str]:
         *(api["Name"] for api in gateway.get_apis()["Items"]),
         *(domain["DomainName"] for domain in gateway.get_domain_names()["Items"]),
         *(found["FunctionName"] for found in lambda_.list_functions()["Functions"]),
-        *(source["FunctionArn"].rpartition(":")[2] for source in sources),
+        *(source["FunctionArn"].split(":")[6] for source in sources),
         *(url.rpartition("/")[2] for url in aws.client("sqs").list_queues().get("QueueUrls", [])),
         *aws.client("dynamodb").list_tables()["TableNames"],
         *(role["RoleName"] for role in iam.list_roles()["Roles"]),
         *(policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]),
         *(group["logGroupName"] for group in aws.client("logs").describe_log_groups()["logGroups"]),
         *(alarm["AlarmName"] for alarm in cloudwatch.describe_alarms()["MetricAlarms"]),
+        *(rule["Name"] for rule in aws.client("events").list_rules()["Rules"]),
+        *(topic["TopicArn"] for topic in aws.client("sns").list_topics()["Topics"]),
         *(board["DashboardName"] for board in cloudwatch.list_dashboards()["DashboardEntries"]),
         *filter(None, [aws.client("apigateway").get_account().get("cloudwatchRoleArn")]),
     ]

@@ -14,11 +14,13 @@ from tests.signaling.sockets import SocketHost
 
 PATIENCE_S: Final = 10
 
-# The module takes the endpoint of @connections from API Gateway. MiniStack's answer has a host
-# name for each API; this override uses the address of MiniStack with a path instead.
+# The module takes the endpoint of @connections, and the URL for the canary, from API Gateway.
+# MiniStack's answer has a host name for each API; this override uses the address of MiniStack with
+# a path instead.
 OVERRIDE: Final = """
 locals {
   management_endpoint = "%s/_aws/execute-api/${aws_apigatewayv2_api.this.id}/${var.stage}"
+  websocket_url       = replace(local.management_endpoint, "http://", "ws://")
 }
 """
 

@@ -1,15 +1,20 @@
 """MiniStack as a process: its API Gateway takes connections, and its Lambda runs code.
 
-With one change: MiniStack discards the output of a Python function that is called by a
-WebSocket.
+With three changes. MiniStack discards the output of a Python function that is called by a
+WebSocket; it goes on using the processes of an alias when the alias names another version; and it
+lacks GetRuntimeManagementConfig and PutRuntimeManagementConfig.
 """
 
 import asyncio
+import json
 import os
 import socket
 import time
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
+
+from tests.infrastructure.servers import REGION
 
 SETTINGS = {
     "BIND_HOST": "127.0.0.1",
@@ -32,7 +37,7 @@ def keep_what_functions_say() -> None:
     def get_or_create_worker(
         name: str, config: dict[str, Any], code: bytes, qualifier: str = "$LATEST"
     ) -> SimpleNamespace:
-        worker = own(name, config, code, qualifier=qualifier)
+        worker = own(name, config, code, qualifier=str(config.get("Version") or qualifier))
 
         def invoke(event: object, request_id: str) -> dict[str, Any]:
             from ministack.services import lambda_svc
@@ -47,6 +52,31 @@ def keep_what_functions_say() -> None:
         return SimpleNamespace(invoke=invoke)
 
     lambda_runtime.get_or_create_worker = get_or_create_worker
+
+
+def with_runtime_management(app: Any) -> Any:
+    """Return an application that keeps the runtime management of functions, by version."""
+    kept: dict[str, str] = {}
+
+    async def called(scope: Any, receive: Any, send: Any) -> None:
+        path = scope.get("path", "")
+        if not path.endswith("/runtime-management-config"):
+            await app(scope, receive, send)
+            return
+        body = b""
+        while (message := await receive()).get("more_body"):
+            body += message["body"]
+        body += message.get("body", b"")
+        version = parse_qs(scope["query_string"].decode()).get("Qualifier", ["$LATEST"])[0]
+        arn = f"arn:aws:lambda:{REGION}:{'0' * 12}:function:{path.split('/')[3]}:{version}"
+        if scope["method"] == "PUT":
+            kept[arn] = json.loads(body)["UpdateRuntimeOn"]
+        answer = {"FunctionArn": arn, "UpdateRuntimeOn": kept.get(arn, "Auto")}
+        headers = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
+    return called
 
 
 def main() -> None:
@@ -66,7 +96,7 @@ def main() -> None:
     config.bind = [f"fd://{listener.detach()}"]
     config.loglevel = "WARNING"
     print(f"http://127.0.0.1:{port}", flush=True)
-    asyncio.run(serve(app, config))
+    asyncio.run(serve(with_runtime_management(app), config))
 
 
 if __name__ == "__main__":

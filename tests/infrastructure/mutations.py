@@ -63,11 +63,11 @@ unknown runtime | lambda.tf | aws_lambda_function: expected runtime to be one of
 missing argument | lambda.tf | aws_lambda_permission: Missing required argument
 -   action        = "lambda:InvokeFunction"
 unknown attribute of a resource | api.tf | aws_apigatewayv2_integration: Unsupported attribute
-- aws_lambda_function.this.invoke_arn
-+ aws_lambda_function.this.invocation_arn
+- aws_lambda_alias.live.invoke_arn
++ aws_lambda_alias.live.invocation_arn
 wrong type | monitoring.tf | aws_cloudwatch_metric_alarm: Incorrect attribute value type
-- evaluation_periods  = 3
-+ evaluation_periods  = "often"
+- period              = 300
++ period              = "often"
 unknown integration | api.tf | aws_apigatewayv2_integration: expected integration_type to be one of
 - "AWS_PROXY"
 + "AWS_PROXIED"
@@ -96,8 +96,8 @@ attribute that no index uses | table.tf | aws_dynamodb_table.this: all attribute
 
 CHECK = catalogue(r"""
 the function's own ARN for an integration | api.tf | integration
-- aws_lambda_function.this.invoke_arn
-+ aws_lambda_function.this.arn
+- aws_lambda_alias.live.invoke_arn
++ aws_lambda_alias.live.arn
 target without integrations/ | api.tf | routes
 - "integrations/${aws_apigatewayv2_integration.this.id}"
 + aws_apigatewayv2_integration.this.id
@@ -123,6 +123,9 @@ a function that outlasts the gateway | lambda.tf | function
 every API may invoke | lambda.tf | permission
 - "${aws_apigatewayv2_api.this.execution_arn}/${var.stage}/*"
 + replace(aws_apigatewayv2_api.this.execution_arn, aws_apigatewayv2_api.this.id, "*")
+a function that no version is made of | lambda.tf | alias
+- publish          = true
++ publish          = false
 index without the names | table.tf | table
 - projection_type = "ALL"
 + projection_type = "KEYS_ONLY"
@@ -130,8 +133,8 @@ expiry by an attribute that is never written | table.tf | expiry
 - attribute_name = "ttl"
 + attribute_name = "expires"
 an alarm on a metric that is never written | monitoring.tf | alarms
-- metric      = "GhostsHealed"
-+ metric      = "Ghosts"
+- name = "GhostsHealed"
++ name = "Ghosts"
 a log that is kept for ever | lambda.tf | log_groups
 -   retention_in_days = var.log_retention_days
 notes that come back while they are worked on | queue.tf | queue

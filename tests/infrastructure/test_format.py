@@ -2,18 +2,32 @@
 
 import re
 
-from tests.infrastructure.tools import MODULE, ROOT
+from tests.infrastructure import reference
+from tests.infrastructure.reference import blocks
+from tests.infrastructure.tools import INFRASTRUCTURE, MODULE, ROOT, SERVER
 
 FOLDER = ROOT / MODULE
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf"))}
 
 
-def blocks(kind: str) -> dict[str, str]:
-    """Return the blocks of a kind by name."""
-    found = re.findall(
-        rf'^{kind} "(\w+)" {{\n(.*?)^}}$', "\n".join(TEXTS.values()), re.MULTILINE | re.DOTALL
-    )
-    return dict(found)
+SERVER_TEXTS = [path.read_text(encoding="utf-8") for path in sorted((ROOT / SERVER).glob("*.tf"))]
+
+
+def test_the_root_passes_everything_on() -> None:
+    """The root has the module's inputs, their descriptions and members, and passes them on."""
+    root = "\n".join(SERVER_TEXTS)
+    for name, block in blocks("variable").items():
+        (own,) = re.findall(rf'^variable "{name}" {{\n(.*?)^}}$', root, re.MULTILINE | re.DOTALL)
+        if name == "tags":
+            continue  # By the provider, for all resources.
+        assert re.search(rf"^  {name} += var\.{name}$", root, re.MULTILINE), name
+        (description,) = re.findall(r"^  description += (.*)$", block, re.MULTILINE)
+        assert description in own, name
+        members = re.findall(r"^    (\w+) += optional", block, re.MULTILINE)
+        listed = re.search(r"can have these members only: (.*)\.\"", own)
+        assert (listed[1].split(", ") if listed else []) == members, name
+    for name in blocks("output").keys() - {"lambda_version"}:
+        assert f"module.signaling.{name}\n" in root, name
 
 
 def test_all_that_goes_in_and_comes_out_is_described() -> None:
@@ -25,11 +39,12 @@ def test_all_that_goes_in_and_comes_out_is_described() -> None:
                 assert re.search(rf"^  {argument} +=", block, re.MULTILINE), (name, argument)
 
 
-def test_the_readme_lists_what_goes_in_and_comes_out() -> None:
-    """The module's README lists exactly the names of its variables and outputs."""
-    text = (FOLDER / "README.md").read_text(encoding="utf-8")
-    listed = set(re.findall(r"^\| `(\w+)` \|", text, re.MULTILINE))
-    assert listed == {*blocks("variable"), *blocks("output")}
+def test_the_readme_has_every_input_and_output() -> None:
+    """The tables of the module's README are those of its files."""
+    text = reference.README.read_text(encoding="utf-8")
+    assert reference.BEGIN + reference.tables() + reference.END in text, (
+        "python -m tests.infrastructure.reference"
+    )
 
 
 def test_nothing_of_one_machine_or_account_is_written_down() -> None:
@@ -55,3 +70,12 @@ def test_the_access_log_tells_nothing_of_whom() -> None:
         *("error.message", "integration.integrationStatus", "integration.status"),
         *("integration.error", "integration.latency"),
     }
+
+
+def test_every_accepted_finding_has_its_reason() -> None:
+    """Each finding of checkov that is skipped has a comment with its reason."""
+    text = (ROOT / INFRASTRUCTURE / "checkov.yaml").read_text(encoding="utf-8")
+    skipped = re.findall(r"((?:^  #.*\n)*)^  - (\w+)$", text, re.MULTILINE)
+    assert len(skipped) == len(re.findall(r"^  - ", text, re.MULTILINE)) > 0
+    for reason, check in skipped:
+        assert re.match(r"  # [A-Z].+[:,] ", reason), check

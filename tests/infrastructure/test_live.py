@@ -15,7 +15,7 @@ import pytest
 import pytest_asyncio
 
 from poker_signal.core.configuration import Rules, Topology
-from tests.infrastructure.checks import ALARMS, FUNCTION_LOG, PREFIX
+from tests.infrastructure.checks import FUNCTION_LOG, PREFIX
 from tests.infrastructure.live import PATIENCE_S, LiveHost, deployed, texts
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import Mirror
@@ -42,6 +42,7 @@ DEVIATIONS = {
 # Transcripts on a busy machine take so long that joins would be delivered again between their
 # steps. test_live_later.py has the queue.
 LATER_OFF = "-var=later={enabled=false}"
+CANARY = "-var=canary={enabled=true}"
 
 # This mark is in no text of ours: if a log contains it, the log has data of a client.
 MARK = "Zq7"
@@ -51,14 +52,14 @@ ALICE, GAME, SESSION = f"Alice {MARK} 🂡", f"GAME-{MARK}", f"session-{MARK}"
 @pytest.fixture(scope="module")
 def live(mirror: Mirror, tmp_path_factory: pytest.TempPathFactory) -> Generator[Stack, None, None]:
     """Yield the module deployed to MiniStack."""
-    with deployed(tmp_path_factory.mktemp("live"), mirror, LATER_OFF) as stack:
+    with deployed(tmp_path_factory.mktemp("live"), mirror, LATER_OFF, CANARY) as stack:
         yield stack
 
 
 @pytest.fixture(scope="module")
 def star(live: Stack) -> None:
     """Deploy the module as a star; no change after the test that does the same."""
-    live.workspace.apply("-var=topology=star", LATER_OFF)
+    live.workspace.apply("-var=topology=star", LATER_OFF, CANARY)
 
 
 @pytest_asyncio.fixture
@@ -176,36 +177,55 @@ async def _holds_the_log(live: Stack, host: LiveHost) -> None:
     assert not re.search(rf"{MARK}|192\.0\.2|127\.0\.0\.1|playerId|payload", everything)
 
 
-@pytest.mark.nightly
-async def test_a_change_reaches_who_is_connected_already(live: Stack, host: LiveHost) -> None:
-    """A change of code and of a setting reaches open connections, which stay open."""
+def test_the_canary_plays_a_handshake_where_it_is_deployed(live: Stack) -> None:
+    """The deployed canary connects with the zip's own client and plays a whole handshake."""
+    client = live.aws.client("lambda")
+    answer = client.invoke(FunctionName=f"{PREFIX}-canary", Payload=b"{}")
+    result = json.loads(answer["Payload"].read())
+    assert (result["passed"], result["step"]) == (True, "both leave")
+
+
+async def test_a_version_is_rolled_back_under_open_connections(live: Stack, host: LiveHost) -> None:
+    """Code and setting change at once, and go back at once; open connections stay open."""
     game = f"{GAME}-2"
     assert await host.connect("host", query_of("HOST", game, None)) == 101
     assert await host.connect("alice", query_of(ALICE, game, None)) == 101
     connection = host.connection("alice")
+    await host.say("alice", '{"type":"offer","targetId":"HOST"}')
+    assert _said(await host.hear("host")) == ("offer", ALICE, None)
     # The change of code ends the process, which may not have written its log line yet.
-    await logged(live, host, 1, connection)
+    await logged(live, host, 2, connection)
     log = live.workspace.root / "lambda_app" / "log.py"
     text = log.read_text(encoding="utf-8")
     assert text.count('"poker-signal"') == 1
     log.write_text(text.replace('"poker-signal"', '"another-namespace"'), encoding="utf-8")
 
-    said = await asyncio.to_thread(live.workspace.apply, "-var=topology=star", LATER_OFF)
+    said = await asyncio.to_thread(
+        live.workspace.apply, "-var=topology=star", LATER_OFF, "-var=canary={enabled=false}"
+    )
 
-    assert "0 added" in said
-    assert "0 destroyed" in said
     changed = set(re.findall(r"(\S+) will be updated in-place", said))
-    alarms = {name for name in changed if ".aws_cloudwatch_metric_alarm." in name}
-    assert len(alarms) == len(ALARMS - {"later"})
-    assert changed - alarms == {"module.signaling.aws_lambda_function.this"}
-    await host.say("alice", '{"type":"join"}')
-    assert _said(await host.hear("host")) == ("join", ALICE, None)
+    assert {name.removeprefix("module.signaling.") for name in changed} >= {
+        *("aws_lambda_alias.live", "aws_lambda_function.this"),
+    }
+    replaced = re.findall(r"(\S+) must be replaced", said)
+    assert replaced == ["module.signaling.aws_lambda_runtime_management_config.this"]
     await host.say("alice", '{"type":"offer","targetId":"HOST"}')
     assert json.loads(await host.hear("alice"))["payload"]["code"] == "NOT_ALLOWED"
+
+    # In an incident only the alias is changed; the rest of the plan can wait.
+    alias = "-target=module.signaling.aws_lambda_alias.live"
+    rollback = ("-var=topology=star", "-var=live_version=1", LATER_OFF, alias)
+    said = await asyncio.to_thread(live.workspace.apply, *rollback)
+    assert "0 added, 1 changed, 0 destroyed" in said
+    await host.say("alice", '{"type":"offer","targetId":"HOST"}')
+    assert _said(await host.hear("host")) == ("offer", ALICE, None)
     assert [
         line["_aws"]["CloudWatchMetrics"][0]["Namespace"]
-        for line in await logged(live, host, 3, connection)
-    ] == ["poker-signal", "another-namespace", "another-namespace"]
+        for line in await logged(live, host, 4, connection)
+        if line["_aws"]["CloudWatchMetrics"]
+    ] == ["poker-signal", "poker-signal"]
+    log.write_text(text, encoding="utf-8")
 
 
 @pytest.mark.nightly

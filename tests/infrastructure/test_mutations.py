@@ -26,7 +26,7 @@ def wrong(mirror: Mirror, aws: Aws, tmp_path_factory: pytest.TempPathFactory) ->
     copy = Workspace.copy(tmp_path_factory.mktemp("wrong"), mirror).initialised()
     for mutation in (*CHECK, *CHECK_TOO):
         mutation.make(copy)
-    return Stack.applied(copy, aws)
+    return Stack.applied(copy, aws, "-var=access_log={enabled=true}")
 
 
 def test_the_twenty_are_twenty() -> None:

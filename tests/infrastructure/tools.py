@@ -11,6 +11,7 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 INFRASTRUCTURE = Path("infrastructure")
 MODULE = INFRASTRUCTURE / "modules" / "signaling"
+EXAMPLES = INFRASTRUCTURE / "examples"
 SERVER = INFRASTRUCTURE / "signaling-server"
 """The root that applies the module with its defaults."""
 
@@ -37,6 +38,12 @@ ENVIRONMENT = {
 OVERRIDE = """provider "aws" {
   # A call that the stand-in does not support fails soon, not after 25 attempts.
   max_retries = 3
+}
+"""
+
+
+LOCAL_STATE = """terraform {
+  backend "local" {}
 }
 """
 
@@ -129,9 +136,17 @@ class Workspace:
         ignored = shutil.ignore_patterns(".terraform*", "*.tfstate*", "build", "__pycache__")
         for name in (*SOURCES, str(INFRASTRUCTURE)):
             shutil.copytree(ROOT / name, root / name, ignore=ignored)
-        workspace = cls(root, mirror, folder)
+        return cls(root, mirror).enter(folder)
+
+    def enter(self, folder: Path) -> "Workspace":
+        """Return a workspace in another folder of the same copy, which has its own state."""
+        workspace = Workspace(self.root, self._mirror, folder)
+        workspace.environment = self.environment
         if folder != MODULE:
             (workspace.folder / "test_override.tf").write_text(OVERRIDE)
+        texts = [path.read_text(encoding="utf-8") for path in workspace.folder.glob("*.tf")]
+        if any('backend "s3"' in text for text in texts):
+            (workspace.folder / "state_override.tf").write_text(LOCAL_STATE)
         return workspace
 
     def at(self, url: str) -> "Workspace":

@@ -1,6 +1,5 @@
 """An error in edited code is shown in red until it is fixed."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,8 @@ PATIENCE_MS = 40_000
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 
-async def test_a_mistake_is_red_until_it_is_mended(
-    browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_mistake_is_red_until_it_is_mended(browser: Browser, tmp_path: Path) -> None:
     """A syntax error is shown with file and line until it is fixed; the API returns the same."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
     file = tmp_path / "watched_handler.py"
     file.write_text(HANDLER)
     api = of_handler("watched_handler.py:handler")
@@ -33,11 +29,10 @@ async def test_a_mistake_is_red_until_it_is_mended(
             red = inspected.page.locator("#code")
             await expect(red).to_be_hidden()
             file.write_text("\ndef handler(\n")
-            await expect(red).to_contain_text(f"{file}:2: SyntaxError", timeout=PATIENCE_MS)
+            await expect(red).to_contain_text("2: Runtime.UserCodeSyntaxError", timeout=PATIENCE_MS)
             code = (await ask(emulator, "GET", "/api/about")).json["code"]
             assert (code["ok"], code["file"], code["line"]) == (False, str(file), 2)
             file.write_text(HANDLER)
             await expect(red).to_be_hidden(timeout=PATIENCE_MS)
             code = (await ask(emulator, "GET", "/api/about")).json["code"]
             assert code == {"ok": True, "message": "watched_handler.py", "swaps": 1}
-    sys.modules.pop("watched_handler", None)

@@ -208,7 +208,15 @@ async def test_an_entry_of_nonsense_does_not_hide_the_others(inspected: Inspecte
         entry |= (
             {"connectionId": f"good {entry['connectionId']}"} if "connectionId" in entry else {}
         )
-    for wrong in ({"toString": 1}, {"__proto__": None, "valueOf": 1}, [[]], 7, None, True):
+    nonsense: tuple[object, ...] = (
+        {"toString": 1},
+        {"__proto__": None, "valueOf": 1},
+        [[]],
+        7,
+        None,
+        True,
+    )
+    for wrong in nonsense:
         made = []
         for entry in lines:
             for member in entry.keys() - {"n", "at", "kind"}:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from poker_signal.core.errors import HostNotFound
 from poker_signal.core.invocation import Outcome
-from poker_signal.core.messages import TYPES, is_name
+from poker_signal.core.messages import TYPES, ReportedState, is_name
 from poker_signal.lambda_app import log
 from poker_signal.lambda_app.handshake import Handshake
 from tests.core.build import AT, row
@@ -37,6 +37,12 @@ def line(event: Any = None, outcome: Outcome | None = None, **facts: Any) -> dic
     }
     event = message(row("Alice"), "{}") if event is None else event
     return log.line_of(event, outcome, **{**usual, **facts})
+
+
+def declared(found: Mapping[str, Any]) -> set[str]:
+    """Return the names of the metrics that a line declares."""
+    directives = found["_aws"]["CloudWatchMetrics"]
+    return {metric["Name"] for directive in directives for metric in directive["Metrics"]}
 
 
 def raised(error: BaseException, cause: BaseException | None = None) -> BaseException:
@@ -100,11 +106,10 @@ def test_a_line_says_who_where_and_how_it_ended(monkeypatch: pytest.MonkeyPatch)
 def test_the_metrics_count_what_became_of_it(
     outcome: Outcome | None, facts: dict[str, Any], metrics: dict[str, int]
 ) -> None:
-    """Each outcome is counted in its metrics; all others are 0, which a rate needs."""
+    """Each outcome is counted in its metrics; all others are 0, and not declared."""
     found = line(outcome=outcome, **facts)
-    counted = {
-        name: found[name] for name in log.METRICS if name in found and name != "Milliseconds"
-    }
+    counted = {name: found[name] for name in log.METRICS if name in found}
+    assert declared(found) == {*metrics}
     assert counted == {**dict.fromkeys(counted, 0), **metrics}
 
 
@@ -113,9 +118,9 @@ def test_the_metrics_count_what_became_of_it(
     [
         (
             '{"state":"connected","ms":412}',
-            {"state": "connected", "Connected": 1, "ConnectMs": 412},
+            {"state": "connected", "Connected": 1, "Failed": 0, "ConnectMs": 412},
         ),
-        ('{"state":"failed","ms":9}', {"state": "failed", "Failed": 1}),
+        ('{"state":"failed","ms":9}', {"state": "failed", "Connected": 0, "Failed": 1}),
         ('{"state":"closed","error":"Zoë"}', {"state": "closed"}),
         ('{"state":"Zoë"}', {}),
     ],
@@ -127,30 +132,44 @@ def test_a_report_has_its_state_and_its_metrics(payload: str, found: dict[str, A
     told = json.loads(written(container, message(row("Alice"), body)))
     names = ("state", "Connected", "Failed", "ConnectMs")
     assert {name: told[name] for name in names if name in told} == found
-    metrics = told["_aws"]["CloudWatchMetrics"][0]["Metrics"]
-    assert {each["Name"] for each in metrics} <= told.keys()
+    # Zeros as well: a share of failures needs both.
+    assert declared(told) == {name for name in names[1:] if name in found}
 
 
 def test_the_line_is_of_the_embedded_metric_format() -> None:
     """Every declared metric and dimension is a member of the line, with the right type."""
-    found = line()
+    found = line(outcome=Outcome("delivered"))
     assert found["_aws"]["Timestamp"] == AT * 1000
     (directive,) = found["_aws"]["CloudWatchMetrics"]
     assert directive["Namespace"] == "poker-signal"
     assert json.loads(json.dumps(directive["Dimensions"])) == [["function", "stage"]]
     assert all(isinstance(found[name], str) for name in log.DIMENSIONS)
-    sometimes = {"HandshakeMs", "Connected", "Failed", "ConnectMs"}
-    assert {metric["Name"] for metric in directive["Metrics"]} == log.METRICS.keys() - sometimes
     # A metric without a value in the line must not be declared.
-    of_an_answer = line(handshake=Handshake("0123abcd", 1200))
-    (all_metrics,) = of_an_answer["_aws"]["CloudWatchMetrics"]
-    assert {metric["Name"] for metric in all_metrics["Metrics"]} == (
-        log.METRICS.keys() - sometimes | {"HandshakeMs"}
-    )
+    assert declared(line(outcome=Outcome("connected"))) == set()
+    of_an_answer = line(outcome=Outcome("delivered"), handshake=Handshake("0123abcd", 1200))
+    assert declared(of_an_answer) == {"Deliveries", "HandshakeMs"}
     assert of_an_answer["HandshakeMs"] == 1200
-    for metric in directive["Metrics"]:
-        assert isinstance(found[metric["Name"]], int | float)
-        assert metric["Unit"] in {"Count", "Milliseconds"}
+
+
+def test_the_metrics_of_a_line_take_at_most_200_bytes() -> None:
+    """The longest blocks are those of an answer past ghosts, and of a report."""
+    answer = line(
+        outcome=Outcome("delivered"),
+        handshake=Handshake("0123abcd", 1200),
+        effects={"Gone": 2, "Forget": 2},
+    )
+    report = line(report=ReportedState("connected", 412))
+    assert declared(answer) == {"Deliveries", "GhostsHealed", "HandshakeMs"}
+    assert declared(report) == log.OF_REPORTS
+    for each in (answer, report):
+        assert len(json.dumps(each["_aws"], separators=(",", ":"))) <= 200
+
+
+def test_the_line_has_the_commit_that_was_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deployment may set the commit; without it the line has none."""
+    assert "commit" not in line()
+    monkeypatch.setenv(log.COMMIT, "0123456789ab")
+    assert line()["commit"] == "0123456789ab"
 
 
 @pytest.mark.parametrize("type_", [*sorted(TYPES), "", "Join", "🃏"])

@@ -30,6 +30,7 @@ from poker_signal.core.model import (
     Reach,
     Row,
     Save,
+    Vend,
     Wait,
 )
 from poker_signal.emulator.functions.memory_table import MemoryTable
@@ -165,8 +166,8 @@ class CoreAlone:
                 self._table.reach(connection_id, target, kept)
             case Close(connection_id):
                 self._closing.append(connection_id)
-            case Wait() | Later():
-                raise AssertionError("_go_on performs waits, and these rules plan nothing")
+            case Wait() | Later() | Vend():
+                raise AssertionError("_go_on performs waits, and these rules plan and vend nothing")
             case _:
                 assert_never(effect)
 

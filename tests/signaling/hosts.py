@@ -153,11 +153,13 @@ async def _lambda(
 ) -> AsyncGenerator[Emulator, None]:
     """Run the emulator with the handler that ``make`` returns for an environment."""
     global _current
-    api = of_handler(f"{__name__}:current")
+    api = of_handler("current:handler")
     # The function's HTTP connections are closed last, after all its invocations. Otherwise they
     # would stay open to a port that a later test may get.
     with ExitStack() as at_last:
-        async with Emulator(_settings(rules), observer, api=api) as emulator:
+        async with Emulator(
+            _settings(rules), observer, api=api, handlers={"current": current}
+        ) as emulator:
             management_endpoint = os.environ[MANAGEMENT_ENDPOINT]
             environ = {TABLE_NAME: TABLE, **environment_of(rules)}
             environ[MANAGEMENT_ENDPOINT] = management_endpoint

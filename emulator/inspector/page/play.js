@@ -1,7 +1,7 @@
-// Test players, with the browser client of examples/: real WebRTC connections, signaled through
-// the emulator. Names and messages come from peers and are shown as text, never as markup.
+// Test players, with the JavaScript client: real WebRTC connections, signaled through the emulator.
+// Names and messages come from peers and are shown as text, never as markup.
 
-import { connectTable } from "./client.js";
+import { mintCode, Seat, Table } from "./client/poker-signal.js";
 
 const HOST = "HOST";
 const MAX_LINES = 200;
@@ -10,81 +10,64 @@ const LOOK_MS = 2000;
 const NAMES = ["Anna", "Ben", "Chloé", "David", "Emma", "Finn", "Grace", "Hugo"];
 
 const byId = (id) => document.getElementById(id);
-/** Seats by game and name: the same name may be in two games. */
-const seats = new Map();
+/** Players by game and name: the same name may be in two games. */
+const players = new Map();
 const keyOf = (game, name) => JSON.stringify([game, name]);
 
 /** One test player of this page, or the host. */
-class Seat {
+class Player {
   constructor(url, game, name) {
     this.game = game;
     this.name = name;
-    this.channels = new Map();
     this._draw();
-    this.table = connectTable(url, {
-      game,
-      name,
-      onChannel: (channel, other) => this._opened(channel, other),
-      onProblem: (problem) => this._trouble(problem),
-    });
-    this.table.socket.addEventListener("open", () => this._tell("waiting", this._waitsFor()));
+    const options = { url, code: game, name };
+    this.client = name === HOST ? new Table(options) : new Seat(options);
+    this.client.on("problem", (problem) => this._log(`× ${problem.message}`));
+    this.client.on("status", (status) => this._changed(status));
+    if (name === HOST) this.client.on("peer", (peer) => this._met(peer));
+    else this.client.on("message", (data) => this._log(`${HOST}: ${String(data)}`));
   }
 
-  /** True once the seat has failed or lost its signaling: a new one may replace it. */
+  /** True once it has ended: a new one may replace it. */
   get isOver() {
-    return this._isCutOff || this.element.dataset.state === "failed";
-  }
-
-  get _isCutOff() {
-    return this.table.socket.readyState > WebSocket.OPEN;
+    return this.client.status === "closed";
   }
 
   leave() {
-    for (const peer of this.table.peers.values()) peer.close();
-    this.table.socket.close(1000);
+    this.client.close();
     this.element.remove();
-    seats.delete(keyOf(this.game, this.name));
+    players.delete(keyOf(this.game, this.name));
   }
 
   say(text) {
-    for (const channel of this.channels.values()) {
-      if (channel.readyState === "open") channel.send(text);
-    }
+    if (this.name === HOST) this.client.broadcast(text);
+    else this.client.send(text);
     this._log(`${this.name}: ${text}`);
   }
 
-  _waitsFor() {
-    return this.name === HOST ? "waiting for players" : "waiting for the host";
-  }
-
-  _opened(channel, other) {
-    this.channels.set(other, channel);
-    channel.addEventListener("message", ({ data }) => this._log(`${other}: ${String(data)}`));
-    channel.addEventListener("close", () => {
-      if (this.channels.get(other) === channel) this.channels.delete(other);
-      this._log(`${other} is gone`);
-      this._tellOfChannels();
+  _met(peer) {
+    peer.on("message", (data) => this._log(`${peer.name}: ${String(data)}`));
+    peer.on("status", (status) => {
+      if (status === "connected") this._log(`connected to ${peer.name}`);
+      if (status === "closed") this._log(`${peer.name} is gone`);
+      this._changed(this.client.status);
     });
-    this._log(`connected to ${other}`);
-    this._tellOfChannels();
   }
 
-  _tellOfChannels() {
-    // Without signaling no peer can connect: keep showing that it has closed.
-    if (this._isCutOff) return;
-    const names = [...this.channels.keys()];
-    if (names.length === 0) this._tell("waiting", this._waitsFor());
-    else this._tell("open", `open to ${names.join(", ")}`);
-  }
-
-  _trouble(problem) {
-    if (problem?.type === "close") {
-      const why = problem.reason ? ` ${problem.reason}` : "";
-      this._tell("closed", `signaling closed with ${problem.code}${why}`);
+  _changed(status) {
+    if (status === "closed") {
+      this._tell("failed", this.name === HOST ? "closed" : "could not join");
+    } else if (status === "connecting" || status === "reconnecting") {
+      // A host's channels live on without signaling, but no player can join.
+      this._tell(this.name === HOST ? "closed" : "waiting", `${status}…`);
+    } else if (this.name !== HOST) {
+      if (status === "connected") this._log(`connected to ${HOST}`);
+      if (status === "connected") this._tell("open", `open to ${HOST}`);
+      else this._tell("waiting", status === "negotiating" ? "negotiating…" : "waiting for the host");
     } else {
-      // An error before any channel is open is the final answer to the join.
-      if (problem?.type === "error" && this.channels.size === 0) this._tell("failed", "could not join");
-      this._log(`× ${problem?.payload?.message ?? problem?.message ?? String(problem)}`);
+      const peers = [...this.client.peers.values()].filter((peer) => peer.status === "connected");
+      if (peers.length === 0) this._tell("waiting", "waiting for players");
+      else this._tell("open", `open to ${peers.map((peer) => peer.name).join(", ")}`);
     }
   }
 
@@ -134,8 +117,8 @@ class Seat {
   }
 }
 
-const seatOf = (game, name) => seats.get(keyOf(game, name));
-const isTaken = (game, name) => seatOf(game, name)?.isOver === false;
+const playerOf = (game, name) => players.get(keyOf(game, name));
+const isTaken = (game, name) => playerOf(game, name)?.isOver === false;
 
 function sit(game, name) {
   byId("problem").textContent = "";
@@ -144,19 +127,17 @@ function sit(game, name) {
   } else if (isTaken(game, name)) {
     byId("problem").textContent = `${name} is in this page already.`;
   } else {
-    seatOf(game, name)?.leave();
-    seats.set(keyOf(game, name), new Seat(url, game, name));
+    playerOf(game, name)?.leave();
+    players.set(keyOf(game, name), new Player(url, game, name));
   }
 }
 
 function sitParty(game) {
   if (!isTaken(game, HOST)) sit(game, HOST);
-  const socket = seatOf(game, HOST)?.table.socket;
-  if (!socket) return;
+  const host = playerOf(game, HOST)?.client;
+  if (!host) return;
   // Players join once the host is connected.
-  const join = () => { for (let i = 0; i < 3; i += 1) sit(game, nextName(game)); };
-  if (socket.readyState === WebSocket.OPEN) join();
-  else socket.addEventListener("open", join, { once: true });
+  host.ready.then(() => { for (let i = 0; i < 3; i += 1) sit(game, nextName(game)); }, () => {});
 }
 
 function nextName(game) {
@@ -165,12 +146,6 @@ function nextName(game) {
   let number = NAMES.length + 1;
   while (isTaken(game, `Player ${number}`)) number += 1;
   return `Player ${number}`;
-}
-
-// No similar letters. crypto.randomUUID is not available over plain HTTP on a phone.
-function newCode() {
-  const letters = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
-  return [...crypto.getRandomValues(new Uint8Array(6))].map((n) => letters[n % 32]).join("");
 }
 
 let url = "";
@@ -199,7 +174,7 @@ async function look() {
 
 function start() {
   const game = () => byId("game").value.trim();
-  byId("game").value = new URLSearchParams(location.search).get("game") ?? newCode();
+  byId("game").value = new URLSearchParams(location.search).get("game") ?? mintCode();
   byId("host").addEventListener("click", () => sit(game(), HOST));
   byId("table").addEventListener("submit", (event) => {
     event.preventDefault();

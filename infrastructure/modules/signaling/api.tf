@@ -4,7 +4,7 @@ locals {
   route_keys = toset(["$connect", "$disconnect", "$default"])
 
   # Never the body, the query string or an address: SDP, candidates and names are
-  # private.
+  # private. messageString, which has its own quotes, is a bare - in a line without an error.
   access_log_format = join(",", [
     "{\"requestId\":\"$context.requestId\"",
     "\"time\":\"$context.requestTime\"",
@@ -37,11 +37,14 @@ resource "aws_apigatewayv2_integration" "this" {
   integration_type = "AWS_PROXY"
 
   # The ARN for invocations by API Gateway, not the ARN of the function.
-  integration_uri           = aws_lambda_function.this.invoke_arn
+  integration_uri           = aws_lambda_alias.live.invoke_arn
   integration_method        = "POST"
   content_handling_strategy = "CONVERT_TO_TEXT"
   passthrough_behavior      = "WHEN_NO_MATCH"
   timeout_milliseconds      = 29000
+
+  # The integration never names an alias that API Gateway may not call.
+  depends_on = [aws_lambda_permission.this]
 }
 
 resource "aws_apigatewayv2_route" "this" {
@@ -81,7 +84,6 @@ resource "aws_apigatewayv2_stage" "this" {
   depends_on = [
     aws_apigatewayv2_route.this,
     aws_lambda_permission.this,
-    aws_api_gateway_account.this,
   ]
 }
 
@@ -94,21 +96,8 @@ resource "aws_cloudwatch_log_group" "access" {
 
   name              = "/aws/apigateway/${var.name_prefix}"
   retention_in_days = var.log_retention_days
+  kms_key_id        = var.kms_key_arn
   tags              = var.tags
-}
-
-# One setting for all APIs of an account and region, so it is changed only on request.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/websocket-api-logging.html
-resource "aws_api_gateway_account" "this" {
-  count = var.access_log.set_account_role ? 1 : 0
-
-  cloudwatch_role_arn = aws_iam_role.api_gateway[0].arn
-
-  # Without it, the account's setting would name a deleted role after a destroy. Version 6 of
-  # the provider always resets it, so version 5 warns that the argument is deprecated.
-  reset_on_delete = true
-
-  depends_on = [aws_iam_role_policy_attachment.api_gateway]
 }
 
 ################################################################################

@@ -11,6 +11,10 @@ data "aws_region" "this" {}
 locals {
   # `name` in version 5 of the provider is `region` in version 6; `id` is in both.
   region = data.aws_region.this.id
+
+  parameters = "arn:${data.aws_partition.this.partition}:ssm:${local.region}:${data.aws_caller_identity.this.account_id}:parameter/"
+
+  ticket_parameter_arn = "${local.parameters}${trimprefix(coalesce(var.ticket_secret_parameter, "-"), "/")}"
 }
 
 data "aws_iam_policy_document" "lambda_trust" {
@@ -64,59 +68,60 @@ data "aws_iam_policy_document" "lambda" {
     }
   }
 
+  dynamic "statement" {
+    for_each = var.kms_key_arn == null ? [] : [var.kms_key_arn]
+
+    content {
+      sid       = "Key"
+      actions   = ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey"]
+      resources = [statement.value]
+    }
+  }
+
+  # X-Ray has no resources.
+  dynamic "statement" {
+    for_each = var.tracing ? [1] : []
+
+    content {
+      sid       = "Traces"
+      actions   = ["xray:PutTelemetryRecords", "xray:PutTraceSegments"]
+      resources = ["*"]
+    }
+  }
+
   # No kms:Decrypt: with the key aws/ssm, permission to read the parameter is enough.
   dynamic "statement" {
-    for_each = var.ticket_secret_parameter == null ? [] : [trimprefix(var.ticket_secret_parameter, "/")]
+    for_each = var.ticket_secret_parameter == null ? [] : [1]
 
     content {
       sid       = "Tickets"
       actions   = ["ssm:GetParameter"]
-      resources = ["arn:${data.aws_partition.this.partition}:ssm:${local.region}:${data.aws_caller_identity.this.account_id}:parameter/${statement.value}"]
+      resources = [local.ticket_parameter_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.ice_parameter == null ? [] : [1]
+
+    content {
+      sid       = "Ice"
+      actions   = ["ssm:GetParameter"]
+      resources = ["${local.parameters}${trimprefix(var.ice_parameter, "/")}"]
     }
   }
 }
 
 resource "aws_iam_role" "lambda" {
   # Role names are unique in an account, across all regions.
-  name               = "${var.name_prefix}-${local.region}"
-  description        = "Permissions of the signaling function"
-  assume_role_policy = data.aws_iam_policy_document.lambda_trust.json
-  tags               = var.tags
+  name                 = "${var.name_prefix}-${local.region}"
+  description          = "Permissions of the signaling function"
+  assume_role_policy   = data.aws_iam_policy_document.lambda_trust.json
+  permissions_boundary = var.permissions_boundary
+  tags                 = var.tags
 }
 
 resource "aws_iam_role_policy" "lambda" {
   name   = "signaling"
   role   = aws_iam_role.lambda.id
   policy = data.aws_iam_policy_document.lambda.json
-}
-
-################################################################################
-# API Gateway's role for its logs, on demand
-################################################################################
-
-data "aws_iam_policy_document" "api_gateway_trust" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["apigateway.amazonaws.com"]
-    }
-  }
-}
-
-resource "aws_iam_role" "api_gateway" {
-  count = var.access_log.set_account_role ? 1 : 0
-
-  name               = "${var.name_prefix}-${local.region}-logs"
-  description        = "Lets API Gateway write the logs of this account and region"
-  assume_role_policy = data.aws_iam_policy_document.api_gateway_trust.json
-  tags               = var.tags
-}
-
-resource "aws_iam_role_policy_attachment" "api_gateway" {
-  count = var.access_log.set_account_role ? 1 : 0
-
-  role       = aws_iam_role.api_gateway[0].name
-  policy_arn = "arn:${data.aws_partition.this.partition}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"
 }

@@ -1,6 +1,6 @@
 output "websocket_url" {
   description = "URL that clients connect to. The query string follows without a slash."
-  value       = var.custom_domain == null ? aws_apigatewayv2_stage.this.invoke_url : "wss://${aws_apigatewayv2_api_mapping.this[0].domain_name}"
+  value       = local.websocket_url
 }
 
 output "websocket_api_id" {
@@ -21,4 +21,14 @@ output "dynamodb_table_name" {
 output "custom_domain_target" {
   description = "Target of the custom domain's DNS record; null without a custom domain."
   value       = one(aws_apigatewayv2_domain_name.this[*].domain_name_configuration[0].target_domain_name)
+}
+
+output "custom_domain_hosted_zone_id" {
+  description = "Hosted zone of the custom domain's target, for an alias record in Route 53; null without a custom domain."
+  value       = one(aws_apigatewayv2_domain_name.this[*].domain_name_configuration[0].hosted_zone_id)
+}
+
+output "lambda_version" {
+  description = "The version of the function that serves, which live_version takes for a rollback."
+  value       = aws_lambda_alias.live.function_version
 }

@@ -21,7 +21,8 @@ resource "aws_sqs_queue" "later" {
   message_retention_seconds = 3600
 
   # A note holds the payload of a join, which is a player's name.
-  sqs_managed_sse_enabled = true
+  sqs_managed_sse_enabled = var.kms_key_arn == null ? true : null
+  kms_master_key_id       = var.kms_key_arn
 
   # AWS advises five: a note that was received while the function was throttled counts too.
   redrive_policy = jsonencode({
@@ -38,14 +39,15 @@ resource "aws_sqs_queue" "later_failed" {
 
   # A day is enough to read the log, and no name is kept for longer.
   message_retention_seconds = 86400
-  sqs_managed_sse_enabled   = true
+  sqs_managed_sse_enabled   = var.kms_key_arn == null ? true : null
+  kms_master_key_id         = var.kms_key_arn
 }
 
 resource "aws_lambda_event_source_mapping" "later" {
   count = var.later.enabled ? 1 : 0
 
   event_source_arn        = aws_sqs_queue.later[0].arn
-  function_name           = aws_lambda_function.this.arn
+  function_name           = aws_lambda_alias.live.arn
   batch_size              = 10
   tags                    = var.tags
   function_response_types = ["ReportBatchItemFailures"]

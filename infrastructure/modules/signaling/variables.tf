@@ -35,7 +35,7 @@ variable "topology" {
 }
 
 variable "ticket_secret_parameter" {
-  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
+  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter. null: no ticket is required."
   type        = string
   default     = null
 
@@ -43,6 +43,17 @@ variable "ticket_secret_parameter" {
     # A name, not an ARN: the role gets access to the parameter of this name in this account and region.
     condition     = var.ticket_secret_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ticket_secret_parameter)) && length(var.ticket_secret_parameter) <= 1000
     error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
+  }
+}
+
+variable "ice_parameter" {
+  description = "Name of the SSM parameter with the configuration of ICE servers (docs/ice.md). The function may read this parameter. null: clients get no ICE servers."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.ice_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ice_parameter)) && length(var.ice_parameter) <= 1000
+    error_message = "ice_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/ice: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
   }
 }
 
@@ -103,7 +114,7 @@ variable "later" {
 }
 
 variable "log_retention_days" {
-  description = "Days for which both logs are kept."
+  description = "Days for which the logs are kept."
   type        = number
   default     = 7
   nullable    = false
@@ -119,9 +130,9 @@ variable "log_retention_days" {
 }
 
 variable "throttling" {
-  description = "Throttling. rate_limit: events per second that the stage accepts. burst_limit: events at once. reserved_concurrency: concurrent executions of the account that are reserved for the function, which are also its maximum; null: none reserved."
+  description = "Throttling. rate_limit: events per second that the stage accepts, the limit of what a misbehaving client can cost. burst_limit: events at once. reserved_concurrency: concurrent executions of the account that are reserved for the function, which are also its maximum; null: none reserved, because a new account has none to reserve."
   type = object({
-    rate_limit           = optional(number, 500)
+    rate_limit           = optional(number, 100)
     burst_limit          = optional(number, 1000)
     reserved_concurrency = optional(number)
   })
@@ -137,6 +148,89 @@ variable "throttling" {
   validation {
     condition     = var.throttling.reserved_concurrency == null ? true : var.throttling.reserved_concurrency >= 1 && floor(var.throttling.reserved_concurrency) == var.throttling.reserved_concurrency
     error_message = "throttling.reserved_concurrency must be a whole number of at least 1: with 0 the function never runs."
+  }
+}
+
+variable "account_concurrency" {
+  description = "Quota of concurrent executions of the account in the region. AWS gives a new account 10, and 1000 on request. The alarm on concurrency and the check of reserved_concurrency use it."
+  type        = number
+  default     = 1000
+  nullable    = false
+
+  validation {
+    condition     = var.account_concurrency >= 1 && floor(var.account_concurrency) == var.account_concurrency
+    error_message = "account_concurrency must be a whole number of at least 1: aws lambda get-account-settings prints it."
+  }
+}
+
+variable "lambda_zip" {
+  description = "Path of the zip that `make lambda.zip` makes, for pipelines that plan and apply on different machines. null: the plan makes a zip of its own."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.lambda_zip == null ? true : fileexists(var.lambda_zip)
+    error_message = "lambda_zip must be the path of a file, relative to the folder of tofu. In the root of the repository, `make lambda.zip` makes build/lambda.zip."
+  }
+}
+
+variable "commit" {
+  description = "The commit that is deployed. Its first 12 digits are in the description of the function's version and in every line of the log. null: in neither."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.commit == null ? true : can(regex("^[0-9a-f]{7,64}$", var.commit))
+    error_message = "commit must be 7 to 64 hex digits, as git rev-parse HEAD prints them."
+  }
+}
+
+variable "live_version" {
+  description = "Version of the function that serves, for a rollback of code and settings. null: the newest."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.live_version == null ? true : can(regex("^[1-9][0-9]*$", var.live_version))
+    error_message = "live_version must be the number of a published version: aws lambda list-versions-by-function lists them."
+  }
+}
+
+variable "function_log" {
+  description = "Log of the function. json: Lambda's own format is JSON without its lines START, END and REPORT, a third of the log. Off by default, because it is not known whether CloudWatch still makes metrics of the function's lines then: look for Deliveries after switching it on."
+  type = object({
+    json = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
+variable "tracing" {
+  description = "Traces of the function in X-Ray, which cost extra. API Gateway traces no WebSocket APIs."
+  type        = bool
+  default     = false
+  nullable    = false
+}
+
+variable "kms_key_arn" {
+  description = "KMS key of yours for the table, the queues, the logs and the function's variables. Its policy must allow the log service to use it. null: AWS's own keys."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.kms_key_arn == null ? true : can(regex("^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key: arn:aws:kms:REGION:ACCOUNT:key/ID."
+  }
+}
+
+variable "permissions_boundary" {
+  description = "ARN of the policy that bounds the permissions of the roles; null: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.permissions_boundary == null ? true : can(regex("^arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/.+$", var.permissions_boundary))
+    error_message = "permissions_boundary must be the ARN of a policy: arn:aws:iam::ACCOUNT:policy/NAME."
   }
 }
 
@@ -175,6 +269,50 @@ variable "alarm_topic_arn" {
   }
 }
 
+variable "alarm_email" {
+  description = "E-mail address that is notified of alarms: the module makes a topic with a subscription, which AWS asks the address to confirm. null: no topic is made."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.alarm_email == null ? true : can(regex("^[^@[:space:]]+@[^@[:space:]]+\\.[^@[:space:]]+$", var.alarm_email))
+    error_message = "alarm_email must be an e-mail address, such as on-call@example.com."
+  }
+}
+
+variable "alarm_thresholds" {
+  description = "Values at which alarms start. Percentages: errors_percent and throttles_percent of invocations, gateway_percent and refused_percent of connects and messages, undelivered_percent and ghosts_percent of invocations, failed_percent of reported connections, concurrency_percent of the limit. p95 in milliseconds: slow_ms of an event, handshake_ms of a handshake. table_errors: throttled and failed requests of the table in five minutes."
+  type = object({
+    errors_percent      = optional(number, 1)
+    throttles_percent   = optional(number, 1)
+    gateway_percent     = optional(number, 1)
+    refused_percent     = optional(number, 1)
+    undelivered_percent = optional(number, 20)
+    ghosts_percent      = optional(number, 20)
+    failed_percent      = optional(number, 20)
+    concurrency_percent = optional(number, 80)
+    slow_ms             = optional(number, 2000)
+    handshake_ms        = optional(number, 3000)
+    table_errors        = optional(number, 3)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for name, value in var.alarm_thresholds : value > 0 && (!endswith(name, "_percent") || value <= 100)])
+    error_message = "alarm_thresholds must be greater than 0, and percentages at most 100: an alarm at 0 never ends."
+  }
+}
+
+variable "canary" {
+  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 1.00 a month."
+  type = object({
+    enabled = optional(bool, false)
+  })
+  default  = {}
+  nullable = false
+}
+
 variable "table_protection" {
   description = "Protection of the table. deletion_protection: AWS refuses to delete it. point_in_time_recovery: it can be restored to any second. Rows expire after two hours, so signaling needs neither."
   type = object({
@@ -186,22 +324,22 @@ variable "table_protection" {
 }
 
 variable "access_log" {
-  description = "Access log of API Gateway. enabled: write a line per event, for which the account needs a logging role in the region. set_account_role: create this role and set it for the whole account and region; destroy removes it again."
+  description = "Access log of API Gateway. enabled: write a line per event, for which the account needs a logging role in the region (infrastructure/account). set_account_role: no longer here, must be false."
   type = object({
-    enabled          = optional(bool, true)
+    enabled          = optional(bool, false)
     set_account_role = optional(bool, false)
   })
   default  = {}
   nullable = false
 
   validation {
-    condition     = var.access_log.enabled || !var.access_log.set_account_role
-    error_message = "access_log.set_account_role without access_log.enabled would change the account for nothing."
+    condition     = !var.access_log.set_account_role
+    error_message = "access_log.set_account_role is no longer part of a deployment, because destroying one took the logs of all others away. Apply infrastructure/account once per account and region instead; docs/deploy.md, Upgrade, moves a role that a deployment has set."
   }
 }
 
 variable "tags" {
-  description = "Tags of every resource, in addition to deployment = name_prefix."
+  description = "Tags of every resource."
   type        = map(string)
   default     = {}
   nullable    = false

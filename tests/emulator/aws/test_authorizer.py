@@ -6,7 +6,7 @@ import pytest
 
 from poker_signal.emulator.aws.authorizer import DENIED, MISCONFIGURED, judge, lacks_identity
 from poker_signal.emulator.aws.http import Answer, Request
-from poker_signal.emulator.aws.results import Returned, TimedOut
+from poker_signal.emulator.aws.results import Malformed, Returned, TimedOut
 
 ARN = "arn:aws:execute-api:us-west-2:123456789012:pokerlocal/prod/$connect"
 
@@ -21,7 +21,7 @@ def returned(*statements: Any, **more: Any) -> Returned:
     return Returned({"policyDocument": {"Statement": list(statements)}, **more})
 
 
-def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer:
+def verdict(*statements: Any, **more: Any) -> dict[str, Any] | Answer | Malformed:
     """Return the verdict on a policy: the context, or the answer that refuses."""
     return judge(returned(*statements, **more), ARN, "192.0.2.1")
 
@@ -73,7 +73,31 @@ JUNK: dict[str, Returned | TimedOut] = {
 @pytest.mark.parametrize("result", JUNK.values(), ids=JUNK.keys())
 def test_anything_else_is_a_misconfigured_authorizer(result: Any) -> None:
     """The answer is 500, not 401: the client is not at fault."""
-    assert judge(result, ARN, "192.0.2.1") is MISCONFIGURED
+    answer = judge(result, ARN, "192.0.2.1")
+    assert answer is MISCONFIGURED if result == TimedOut() else isinstance(answer, Malformed)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "the authorizer returned None, not a dict"),
+        ("unauthorized", "the authorizer returned the string 'unauthorized', not a dict"),
+        ({}, "policyDocument is None, not a dict"),
+        ({"policyDocument": {}}, "policyDocument.Statement is None, not a list"),
+        ({"policyDocument": {"Statement": [{}]}}, "a statement of policyDocument has no 'Effect'"),
+        (
+            returned(statement(), context={"a": {}}).value,
+            "context.a is a dict; only strings, numbers and booleans may be",
+        ),
+        (returned(statement(), principalId=7).value, "principalId is an integer, not a string"),
+    ],
+    ids=["none", "text", "no-policy", "no-statement", "no-effect", "nested", "principal"],
+)
+def test_a_malformed_answer_has_its_reason(value: object, why: str) -> None:
+    """The reason names the member, its type and what is allowed."""
+    answer = judge(Returned(value), ARN, "192.0.2.1")
+    assert isinstance(answer, Malformed)
+    assert answer.why == why
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,9 @@ class Recorder:
     def http_opened(self, connection: HttpConnection) -> None:
         """Ignore it."""
 
+    def http_failed(self, words: str) -> None:
+        """Ignore it."""
+
     def http_closed(self, connection: HttpConnection) -> None:
         """Ignore it."""
 

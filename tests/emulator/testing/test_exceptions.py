@@ -13,7 +13,16 @@ from poker_signal.emulator import testing
 from poker_signal.emulator.server import CannotStart, Emulator
 
 ROOT = Path(__file__).parents[3]
-INTERNAL = {"LimitExceeded", "TooManyWait", "CallThrottled", "BadReport", "_Refused"}
+INTERNAL = {
+    "LimitExceeded",
+    "TooManyWait",
+    "CallThrottled",
+    "BadReport",
+    "_Failed",
+    "_Refused",
+    "_Unresolved",
+    "RuntimeFault",
+}
 """Exceptions that the caller always catches and replaces by its own message."""
 
 

@@ -1,8 +1,6 @@
 """Options of the marker, and the errors for wrong ones."""
 
-import sys
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
@@ -10,7 +8,7 @@ import pytest
 from poker_signal.core.configuration import Topology
 from poker_signal.emulator.gateway.config import of_handler
 from poker_signal.emulator.settings import Settings
-from poker_signal.emulator.testing.marker_options import BadOption, read_options
+from poker_signal.emulator.testing.marker_options import BadOption, Setup, read_options
 
 HERE = Path("/project")
 
@@ -19,7 +17,7 @@ KEYS = {"1": b"a-secret-of-november-with-entropy"}
 
 def test_settings_and_faults_are_named_as_on_the_command_line() -> None:
     """Values are Python's; the default is production's settings on any free port."""
-    assert read_options({}, HERE) == (Settings(port=0), None, HERE, (), 0, ())
+    assert read_options({}, HERE) == Setup(Settings(port=0), None, HERE)
     setup = read_options(
         {
             **{"topology": "star", "idle_timeout_s": 5, "serial": True, "ticket_keys": KEYS},
@@ -49,30 +47,35 @@ def test_a_handler_may_have_routes() -> None:
     assert setup.settings.ticket_keys == KEYS
 
 
-def test_a_handler_may_be_a_function(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function must be found by its name in its module."""
-    module = ModuleType("app")
-    exec("def f(event, context): pass", vars(module))
-    monkeypatch.setitem(sys.modules, "app", module)
-    function = module.f
-    assert read_options({"handler": function}, HERE).api == of_handler("app:f")
-    del vars(module)["f"]
-    with pytest.raises(BadOption, match="a function at the top of a module"):
-        read_options({"handler": function}, HERE)
+def test_a_handler_may_be_a_callable_of_the_test() -> None:
+    """Any callable will do; it is called in the process of the test."""
+    seen: list[object] = []
+    setup = read_options({"handler": lambda event, context: seen.append(event)}, HERE)
+    ((name, handler),) = setup.handlers.items()
+    assert setup.api is not None
+    assert {route.function for route in setup.api.routes.values()} == {name}
+    handler("event", None)
+    assert seen == ["event"]
 
 
-def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
-    """Its handlers are relative to the configuration's folder."""
-    (tmp_path / "below").mkdir()
-    (tmp_path / "below" / "api.toml").write_text(
-        'functions = {f = {handler = "core"}}\nroutes = {}'
+def test_what_a_handler_finds_in_aws_are_options(tmp_path: Path) -> None:
+    """Options add to a configuration file; its stage is the emulator's."""
+    (tmp_path / "api.toml").write_text(
+        'stage = "dev"\nfunctions.a = {handler = "a.py:f", environment = {A = "1"}}\n'
+        'routes = {}\ntables.mine.key = "id"\n'
     )
-    _, api, folder, *_ = read_options({"config": "below/api.toml"}, tmp_path)
-    assert api is not None
-    assert list(api.functions) == ["f"]
-    assert folder == tmp_path / "below"
-    same = read_options({"config": Path("below", "api.toml")}, tmp_path)
-    assert (same.api, same.folder) == (api, folder)
+    options = {
+        "config": "api.toml",
+        "tls": True,
+        "dynamodb": "moto",
+        "tables": {"other": {"key": "id", "sort_key": "n:N", "indexes": {"by": {"key": "g"}}}},
+        "environment": {"B": "2"},
+    }
+    setup = read_options(options, tmp_path)
+    assert (setup.settings.stage, setup.tls, setup.dynamodb) == ("dev", True, "moto")
+    assert setup.api is not None
+    assert setup.api.functions["a"].environment == {"A": "1", "B": "2"}
+    assert list(setup.api.tables) == ["mine", "other"]
 
 
 @pytest.mark.parametrize(
@@ -84,8 +87,12 @@ def test_a_configuration_is_relative_to_the_project(tmp_path: Path) -> None:
         ({"idle_timeout_s": "5"}, "Expected `float`, got `str` - at `idle_timeout_s`"),
         ({"idle_timeout_s": 0}, "idle_timeout_s=0.0: not in the range 0<x"),
         ({"handler": "lambda"}, "needs a DynamoDB"),
-        ({"handler": 5}, "handler=5: a function at the top of a module, or its name: 'MODULE:"),
-        ({"handler": lambda event, context: None}, "a function at the top of a module"),
+        ({"handler": 5}, "handler=5: a callable, which is called in this process, or a reference"),
+        ({"tables": {"t": {"key": "id"}}, "handler": "a.py:f"}, "tables need dynamodb='moto'"),
+        ({"tables": {"t": {}}, "handler": "a.py:f"}, "missing required field `key`"),
+        ({"environment": {"A": "1"}}, "environment is for a handler; the core has none"),
+        ({"environment": {"A": "1"}, "handler": print}, "use monkeypatch.setenv"),
+        ({"environment": {"AWS_REGION": "x"}, "handler": "a.py:f"}, "AWS_REGION"),
         ({"config": 5}, r"Expected `str \| null`, got `int` - at `config`"),
         ({"routes": "say"}, "Expected `list`, got `str` - at `routes`"),
         ({"route_selection_expression": "$foo"}, r"'\$foo': only \$request.body"),

@@ -40,10 +40,29 @@ mock_provider "aws" {
     }
   }
 
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-west-2:123456789012:function:made-up:live"
+      invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up:live/invocations"
+    }
+  }
+
   mock_resource "aws_lambda_function" {
     defaults = {
-      arn        = "arn:aws:lambda:us-west-2:123456789012:function:made-up"
-      invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up/invocations"
+      arn     = "arn:aws:lambda:us-west-2:123456789012:function:made-up"
+      version = "7"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = {
+      arn = "arn:aws:events:us-west-2:123456789012:rule/made-up"
+    }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = {
+      arn = "arn:aws:sns:us-west-2:123456789012:made-up"
     }
   }
 
@@ -110,18 +129,33 @@ run "defaults_are_the_promised_ones" {
   }
 
   assert {
-    condition     = !can(regex("identity|body|query", one(aws_apigatewayv2_stage.this.access_log_settings).format))
-    error_message = "The access log holds an address, a body or a query string."
+    condition     = length(aws_apigatewayv2_stage.this.access_log_settings) == 0 && length(aws_cloudwatch_log_group.access) == 0
+    error_message = "The access log is on, for which an account needs a role that a new one does not have."
   }
 
   assert {
-    condition     = aws_cloudwatch_log_group.lambda.retention_in_days == 7 && aws_cloudwatch_log_group.access[0].retention_in_days == 7
-    error_message = "A log is not kept for exactly seven days."
+    condition     = aws_cloudwatch_log_group.lambda.retention_in_days == 7
+    error_message = "The log is not kept for exactly seven days."
   }
 
   assert {
-    condition     = length(aws_api_gateway_account.this) == 0 && length(aws_iam_role.api_gateway) == 0
-    error_message = "The account's logging role is changed although set_account_role is not set."
+    condition     = aws_lambda_alias.live.name == "live" && aws_lambda_alias.live.function_version == "7" && aws_lambda_function.this.publish
+    error_message = "The alias does not name the newest version."
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_integration.this.integration_uri == aws_lambda_alias.live.invoke_arn && aws_lambda_permission.this.qualifier == "live"
+    error_message = "API Gateway does not call the function by its alias."
+  }
+
+  assert {
+    condition     = one(aws_apigatewayv2_stage.this.default_route_settings).throttling_rate_limit == 100
+    error_message = "The stage does not limit events to 100 per second."
+  }
+
+  assert {
+    condition     = length(aws_lambda_function.canary) + length(aws_cloudwatch_event_rule.canary) + length(aws_iam_role.canary) + length(aws_sns_topic.alarms) == 0
+    error_message = "A canary or a topic is made although it is not asked for."
   }
 
   assert {

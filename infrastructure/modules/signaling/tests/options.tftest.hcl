@@ -46,10 +46,29 @@ mock_provider "aws" {
     }
   }
 
+  mock_resource "aws_lambda_alias" {
+    defaults = {
+      arn        = "arn:aws:lambda:us-west-2:123456789012:function:made-up:live"
+      invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up:live/invocations"
+    }
+  }
+
   mock_resource "aws_lambda_function" {
     defaults = {
-      arn        = "arn:aws:lambda:us-west-2:123456789012:function:made-up"
-      invoke_arn = "arn:aws:apigateway:us-west-2:lambda:path/2015-03-31/functions/made-up/invocations"
+      arn     = "arn:aws:lambda:us-west-2:123456789012:function:made-up"
+      version = "7"
+    }
+  }
+
+  mock_resource "aws_cloudwatch_event_rule" {
+    defaults = {
+      arn = "arn:aws:events:us-west-2:123456789012:rule/made-up"
+    }
+  }
+
+  mock_resource "aws_sns_topic" {
+    defaults = {
+      arn = "arn:aws:sns:us-west-2:123456789012:made-up"
     }
   }
 
@@ -90,14 +109,16 @@ run "limits_reach_the_function" {
 }
 
 run "everything_that_can_be_asked_for" {
-  command = plan
+  command = apply
 
   variables {
     name_prefix      = "poker-dev"
     stage            = "dev"
     alarm_topic_arn  = "arn:aws:sns:us-west-2:123456789012:alarms"
     table_protection = { deletion_protection = true, point_in_time_recovery = true }
-    access_log       = { set_account_role = true }
+    access_log       = { enabled = true }
+    alarm_email      = "on-call@example.com"
+    canary           = { enabled = true }
     throttling       = { reserved_concurrency = 20 }
   }
 
@@ -112,6 +133,10 @@ run "everything_that_can_be_asked_for" {
           aws_lambda_function.this.function_name,
           aws_sqs_queue.later[0].name,
           aws_sqs_queue.later_failed[0].name,
+          aws_cloudwatch_event_rule.canary[0].name,
+          aws_iam_role.canary[0].name,
+          aws_lambda_function.canary[0].function_name,
+          aws_sns_topic.alarms[0].name,
           trimprefix(aws_cloudwatch_log_group.lambda.name, "/aws/lambda/"),
           trimprefix(aws_cloudwatch_log_group.access[0].name, "/aws/apigateway/"),
         ],
@@ -123,16 +148,16 @@ run "everything_that_can_be_asked_for" {
   }
 
   assert {
-    condition     = aws_cloudwatch_metric_alarm.this["slow"].dimensions == tomap({ function = "poker-dev", stage = "dev" })
+    condition     = aws_cloudwatch_metric_alarm.this["handshakes"].dimensions == tomap({ function = "poker-dev", stage = "dev" })
     error_message = "The alarms watch the metrics of another deployment."
   }
 
   assert {
     condition = alltrue([
       for alarm in concat(values(aws_cloudwatch_metric_alarm.this), values(aws_cloudwatch_metric_alarm.rate)) :
-      one(alarm.alarm_actions) == var.alarm_topic_arn && one(alarm.ok_actions) == var.alarm_topic_arn
+      alarm.alarm_actions == toset([var.alarm_topic_arn, aws_sns_topic.alarms[0].arn]) && alarm.ok_actions == alarm.alarm_actions
     ])
-    error_message = "An alarm does not notify the topic."
+    error_message = "An alarm does not notify both topics."
   }
 
   assert {
@@ -141,8 +166,13 @@ run "everything_that_can_be_asked_for" {
   }
 
   assert {
-    condition     = length(aws_api_gateway_account.this) == 1 && aws_iam_role.api_gateway[0].name == "poker-dev-us-west-2-logs"
-    error_message = "The account's logging role is not set."
+    condition     = !can(regex("identity|body|query", one(aws_apigatewayv2_stage.this.access_log_settings).format))
+    error_message = "The access log holds an address, a body or a query string."
+  }
+
+  assert {
+    condition     = alltrue([for group in [aws_cloudwatch_log_group.access[0], aws_cloudwatch_log_group.canary[0]] : group.retention_in_days == 7])
+    error_message = "A log is not kept for exactly seven days."
   }
 
   assert {
@@ -265,16 +295,149 @@ run "a_certificate_of_another_region_is_refused" {
   expect_failures = [aws_apigatewayv2_domain_name.this]
 }
 
-run "the_access_log_can_be_switched_off" {
+run "the_role_of_the_account_is_no_part_of_a_deployment" {
   command = plan
 
   variables {
-    access_log = { enabled = false }
+    access_log = { enabled = true, set_account_role = true }
+  }
+
+  expect_failures = [var.access_log]
+}
+
+run "more_than_the_account_has_cannot_be_reserved" {
+  command = plan
+
+  variables {
+    account_concurrency = 10
+    throttling          = { reserved_concurrency = 5 }
+  }
+
+  expect_failures = [aws_lambda_function.this]
+}
+
+run "as_much_as_the_account_has_can_be_reserved" {
+  command = plan
+
+  variables {
+    throttling = { reserved_concurrency = 900 }
   }
 
   assert {
-    condition     = length(aws_apigatewayv2_stage.this.access_log_settings) == 0 && length(aws_cloudwatch_log_group.access) == 0
-    error_message = "The access log is still there."
+    condition     = aws_cloudwatch_metric_alarm.this["concurrency"].threshold == 720 && aws_cloudwatch_metric_alarm.this["concurrency"].dimensions == tomap({ FunctionName = "poker-signaling" })
+    error_message = "The alarm on concurrency does not watch the reserved share."
+  }
+}
+
+run "a_rollback_names_a_version" {
+  command = plan
+
+  variables {
+    commit       = "0123456789abcdef0123456789abcdef01234567"
+    live_version = "3"
+  }
+
+  assert {
+    condition     = aws_lambda_alias.live.function_version == "3"
+    error_message = "The alias does not name the version that was asked for."
+  }
+
+  assert {
+    condition     = endswith(aws_lambda_function.this.description, ", commit 0123456789ab") && aws_lambda_function.this.environment[0].variables["COMMIT"] == "0123456789ab"
+    error_message = "The commit is not in the description and the log."
+  }
+}
+
+run "null_means_the_default" {
+  command = plan
+
+  variables {
+    access_log       = null
+    alarm_thresholds = null
+    canary           = null
+    function_log     = null
+    later            = null
+    limits           = null
+    stage            = null
+    table_protection = null
+    throttling       = null
+    tracing          = null
+  }
+
+  assert {
+    condition     = aws_apigatewayv2_stage.this.name == "prod" && aws_lambda_function.this.environment[0].variables["SEATS"] == "24"
+    error_message = "null is not the default."
+  }
+}
+
+run "what_a_platform_team_asks_for" {
+  command = apply
+
+  variables {
+    canary                  = { enabled = true }
+    function_log            = { json = true }
+    kms_key_arn             = "arn:aws:kms:us-west-2:123456789012:key/0123-abcd"
+    limits                  = { allowed_origins = ["https://poker.example.com"] }
+    permissions_boundary    = "arn:aws:iam::123456789012:policy/boundary"
+    tags                    = { team = "games" }
+    tracing                 = true
+    ticket_secret_parameter = "/poker/tickets"
+  }
+
+  assert {
+    condition = alltrue([
+      for key in [
+        aws_cloudwatch_log_group.canary[0].kms_key_id,
+        aws_cloudwatch_log_group.lambda.kms_key_id,
+        aws_lambda_function.canary[0].kms_key_arn,
+        aws_lambda_function.this.kms_key_arn,
+        aws_sqs_queue.later[0].kms_master_key_id,
+        aws_sqs_queue.later_failed[0].kms_master_key_id,
+        one(aws_dynamodb_table.this.server_side_encryption).kms_key_arn,
+      ] : key == var.kms_key_arn
+    ])
+    error_message = "Something is not encrypted with the key."
+  }
+
+  assert {
+    condition     = alltrue([for role in [aws_iam_role.lambda, aws_iam_role.canary[0]] : role.permissions_boundary == var.permissions_boundary])
+    error_message = "A role has no boundary."
+  }
+
+  assert {
+    condition     = alltrue([for each in [aws_apigatewayv2_api.this, aws_dynamodb_table.this, aws_lambda_function.this, aws_sqs_queue.later[0]] : each.tags == tomap({ team = "games" })])
+    error_message = "Something has no tag."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.this.tracing_config).mode == "Active"
+    error_message = "The function is not traced."
+  }
+
+  assert {
+    condition     = one(aws_lambda_function.this.logging_config).log_format == "JSON" && one(aws_lambda_function.this.logging_config).system_log_level == "WARN"
+    error_message = "Lambda still writes START, END and REPORT."
+  }
+
+  assert {
+    condition     = toset([for statement in data.aws_iam_policy_document.lambda.statement : statement.sid]) == toset(["Rows", "Games", "Connections", "Log", "Later", "Key", "Traces", "Tickets"])
+    error_message = "The function's role does not get exactly what it needs."
+  }
+
+  assert {
+    condition = aws_lambda_function.canary[0].environment[0].variables == tomap({
+      FUNCTION_NAME           = "poker-signaling"
+      ORIGIN                  = "https://poker.example.com"
+      STAGE                   = "prod"
+      TICKET_SECRET_PARAMETER = "/poker/tickets"
+      WEBSOCKET_URL           = aws_apigatewayv2_stage.this.invoke_url
+    })
+    error_message = "The canary does not get what it needs to connect."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["canary"].treat_missing_data == "breaching" && aws_cloudwatch_metric_alarm.this["canary"].comparison_operator == "LessThanThreshold"
+    error_message = "A canary that does not run raises no alarm."
   }
 }
 
@@ -292,6 +455,14 @@ run "bad_input_is_refused" {
     throttling              = { rate_limit = 0 }
     custom_domain           = { name = "signal.example.com" }
     alarm_topic_arn         = "somebody"
+    alarm_email             = "somebody"
+    alarm_thresholds        = { slow_ms = 0 }
+    account_concurrency     = 0
+    commit                  = "main"
+    kms_key_arn             = "alias/mine"
+    lambda_zip              = "not-there.zip"
+    live_version            = "$LATEST"
+    permissions_boundary    = "mine"
   }
 
   expect_failures = [
@@ -305,5 +476,13 @@ run "bad_input_is_refused" {
     var.throttling,
     var.custom_domain,
     var.alarm_topic_arn,
+    var.alarm_email,
+    var.alarm_thresholds,
+    var.account_concurrency,
+    var.commit,
+    var.kms_key_arn,
+    var.lambda_zip,
+    var.live_version,
+    var.permissions_boundary,
   ]
 }

@@ -1,4 +1,4 @@
-"""What the check plays for minutes, in virtual time: the slow rules, and the idle experiment."""
+"""Slow rules of the check and its idle experiment, in virtual time."""
 
 import json
 

@@ -1,3 +1,4 @@
+// A client in one function, without reconnects: the least that an app needs, for tests of the server.
 // Connects one seat: HOST offers a data channel to each player who joins; a player joins HOST.
 // onChannel(channel, name) is called with each channel when it is open. onProblem(problem) gets
 // "error" and "undelivered" frames, the socket's "close" event, and exceptions of WebRTC.

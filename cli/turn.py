@@ -1,0 +1,111 @@
+"""A TURN server for ``emulate --turn``: Debian's coturn on loopback, with a secret of this run."""
+
+import contextlib
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator
+from pathlib import Path
+
+import click
+
+from poker_signal.core.ice import COTURN, TTL_S, IceConfig, read_config
+
+PROGRAM = "turnserver"
+
+START_S = 10
+"""Seconds within which it must listen."""
+
+LOOPBACK = "127.0.0.1"
+
+
+def ice_of(path: str) -> IceConfig:
+    """Read the file of ``--ice``.
+
+    Raises:
+        ClickException: it cannot be read, or is not valid.
+    """
+    try:
+        return read_config(Path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        # BadIce and UnicodeDecodeError are ValueErrors.
+        raise click.ClickException(f"--ice {path}: {error}") from error
+
+
+@contextlib.contextmanager
+def turn_server() -> Generator[IceConfig, None, None]:
+    """Start coturn; yield the configuration with its URLs, and stop it after the block.
+
+    Raises:
+        ClickException: it is not installed, or does not start.
+    """
+    program = shutil.which(PROGRAM)
+    if program is None:
+        raise click.ClickException(
+            f"--turn: there is no {PROGRAM} on PATH. Install coturn, on Debian and Ubuntu with "
+            "apt-get install coturn, or name a TURN server with --ice FILE"
+        )
+    port = _free_port()
+    secret = secrets.token_hex(16)
+    with tempfile.TemporaryDirectory(prefix="poker-signal-turn-") as folder:
+        log = Path(folder, "log")
+        command = [
+            *(program, "--no-cli", "--no-tls", "--no-dtls", "--no-stdout-log"),
+            *("--listening-ip", LOOPBACK, "--relay-ip", LOOPBACK, "--listening-port", str(port)),
+            *("--allow-loopback-peers", "--realm", "poker-signal", "--fingerprint"),
+            *("--userdb", str(Path(folder, "users")), "--pidfile", str(Path(folder, "pid"))),
+            *("--log-file", str(log), "--simple-log"),
+        ]
+        # Not on the command line, which every user of this machine can read.
+        settings = Path(folder, "turnserver.conf")
+        settings.touch(mode=0o600)
+        settings.write_text(f"use-auth-secret\nstatic-auth-secret={secret}\n", encoding="utf-8")
+        process = subprocess.Popen(
+            [*command, "-c", str(settings)],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            # Ctrl-C is for the emulator, which stops it.
+            start_new_session=True,
+        )
+        try:
+            _wait_for(process, port, log)
+            address = f"{LOOPBACK}:{port}"
+            urls = [f"turn:{address}?transport=udp", f"turn:{address}?transport=tcp"]
+            static = [{"urls": [f"stun:{address}"]}]
+            yield IceConfig(COTURN, static, urls, secret.encode(), TTL_S, "", "", True)
+        finally:
+            process.terminate()
+            try:
+                process.wait(timeout=1)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    until_s = time.monotonic() + START_S
+    while time.monotonic() < until_s and process.poll() is None:
+        with contextlib.suppress(OSError):
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
+            return
+        time.sleep(0.02)
+    said = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
+    why = f"ended with {process.returncode}" if process.returncode is not None else "is silent"
+    raise click.ClickException(f"--turn: {PROGRAM} {why}. {' '.join(said)}".strip())
+
+
+def announce(ice: IceConfig) -> None:
+    """Say on stderr where the TURN server is."""
+    urls = [url for url in ice.urls if url.startswith("turn")]
+    click.echo(f"  TURN        {urls[0]}, for clients that send hello", file=sys.stderr)

@@ -1,0 +1,2 @@
+// JSX needs no plugin: esbuild, which Vite has, compiles it.
+export default { esbuild: { jsx: "automatic" } };
