@@ -393,7 +393,9 @@ def test_no_forged_ticket_is_accepted(
             continue
         # No other text than the signed one, the right key, and one claim of each kind.
         assert each == ticket
-        assert (header, secret) == (HEADERS[0], SECRET)
+        # A single key needs no kid.
+        assert header in {HEADERS[0], '{"alg":"HS256"}'}
+        assert secret == SECRET
         found = json.loads(claims, object_pairs_hook=list)
         told = dict(found)
         assert len(told) == len(found)
