@@ -55,11 +55,7 @@ def _escaped_errors() -> Generator[None, None, None]:
     try:
         yield
     except click.ClickException as error:
-<<<<<<< HEAD
-        # Its type has no other way to change the text: some compose it of parts.
-=======
         # click declares it final; a new exception would lose the subclass and its exit code.
->>>>>>> main
         vars(error)["message"] = escape_lines(error.message)
         raise
 

@@ -209,20 +209,8 @@ async def test_an_entry_of_nonsense_does_not_hide_the_others(inspected: Inspecte
         entry |= (
             {"connectionId": f"good {entry['connectionId']}"} if "connectionId" in entry else {}
         )
-<<<<<<< HEAD
-    nonsense: tuple[object, ...] = (
-        {"toString": 1},
-        {"__proto__": None, "valueOf": 1},
-        [[]],
-        7,
-        None,
-        True,
-    )
-    for wrong in nonsense:
-=======
     members: list[Any] = [{"toString": 1}, {"__proto__": None, "valueOf": 1}, [[]], 7, None, True]
     for wrong in members:
->>>>>>> main
         made = []
         for entry in lines:
             for member in entry.keys() - {"n", "at", "kind"}:
