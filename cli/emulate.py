@@ -135,7 +135,8 @@ def _serve(
         if words_of_code is not None:
             emulator.reload_on_change(lambda status: console.tell(f"{words_of_code(status)}\n"))
         if is_json:
-            _announce_as_json(emulator, console, options.settings_file)
+            notes = [*served.notes, *_notes(emulator, options, has_handlers)]
+            _announce_as_json(emulator, console, options.settings_file, notes)
         else:
             _announce(emulator, options, has_handlers, served.notes)
             if options.turn and ice is not None:
@@ -472,7 +473,9 @@ def _announce_turn(ice: "IceConfig") -> None:
     announce(ice)
 
 
-def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path | None) -> None:
+def _announce_as_json(
+    emulator: Emulator, console: Console, settings_file: Path | None, notes: Sequence[str]
+) -> None:
     """Write the banner's facts as the first line of the log."""
     console.note(
         "listening",
@@ -484,6 +487,7 @@ def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path 
         authority=emulator.authority and str(emulator.authority),
         settingsFile=settings_file and str(settings_file),
         faults=emulator.faults.active() or None,
+        notes=notes or None,
     )
 
 

@@ -187,7 +187,8 @@ class Functions:
         errors = await asyncio.gather(*(each.start() for each in processes.values()))
         for name, error in zip(processes, errors, strict=True):
             if error is not None:
-                raise unstarted(configured[name].handler, error)
+                root = processes[name].program.root
+                raise unstarted(configured[name].handler, error, root)
         for name in self._handlers:
             if name not in self._config.functions:
                 raise BadHandler(f"handlers: there is no function {name}")

@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from poker_signal.emulator.aws.http import Answer
@@ -333,7 +335,11 @@ class Environment:
             self._timer = None
 
 
-def unstarted(reference: str, error: Raised) -> BadHandler:
+def unstarted(reference: str, error: Raised, root: Path) -> BadHandler:
     """Return the exception for a handler whose first environment has failed."""
     where = f"{error.place[0]}:{error.place[1]}: " if error.place else ""
-    return BadHandler(f"{reference}: {where}{error.message}")
+    hint = ""
+    if re.search(rf"No module named '{re.escape(root.name)}\b|relative import", error.message):
+        inner = f"{root.name}.{Path(reference.rpartition(':')[0]).stem}"
+        hint = f"; imports begin in {root}: for {root.parent}, the handler is {inner}:FUNCTION"
+    return BadHandler(f"{reference}: {where}{error.message}{hint}")

@@ -188,7 +188,7 @@ def of_handler(
     Raises:
         BadConfig: the expression is invalid, or one of ``own_routes`` begins with $.
     """
-    name = re.sub(r"[^\w-]", "-", Path(handler.rpartition(":")[0] or handler).stem) or "function"
+    name = _name_of(handler)
     route = RouteConfig(function=name)
     config = ApiConfig(
         functions={name: FunctionConfig(handler=handler)},
@@ -200,6 +200,16 @@ def of_handler(
     except ValueError as error:
         raise BadConfig(str(error)) from error
     return config
+
+
+def _name_of(handler: str) -> str:
+    """Return a name for the function of a reference: its file's or module's."""
+    source = (handler.rpartition(":")[0] or handler).rstrip("/").rpartition("/")[2]
+    source = re.sub(r"\.(py|js|mjs|cjs)$", "", source)
+    if ":" not in handler:
+        # Lambda's notation ends with the function.
+        source = source.rpartition(".")[0] or source
+    return re.sub(r"[^\w-]", "-", source.rpartition(".")[2])[:64] or "function"
 
 
 def read_config(path: Path) -> ApiConfig:
