@@ -222,6 +222,8 @@ def _where_rows_are(options: EmulateOptions, api: "ApiConfig | None") -> str | N
         raise click.UsageError(
             f"--dynamodb {dynamodb}: moto, or a URL such as http://localhost:8000"
         )
+    if handler == "lambda" and options.aws is not None:
+        raise click.UsageError("--aws is for handlers of your own; --dynamodb moto is the default")
     if handler == "lambda" and dynamodb == "memory":
         raise click.UsageError("--handler lambda keeps its rows in DynamoDB: --dynamodb moto")
     has_handlers = api is not None and any(each.handler != CORE for each in api.functions.values())

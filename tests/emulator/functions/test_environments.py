@@ -95,6 +95,17 @@ async def test_one_environment_has_one_event_at_a_time(serve: Serve) -> None:
     assert len(served.function._environments) <= 3
 
 
+async def test_one_event_after_the_other_needs_one_environment(
+    serve: Serve, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that comes just before the runtime asks again does not start a second process."""
+    monkeypatch.setattr(environments, "RETURN_S", 30)
+    served = await serve("def handler(event, context): return event")
+    for number in range(50):
+        assert await served.value(number) == number
+    assert capfd.readouterr().err.count("cold start") == 1
+
+
 async def test_an_environment_is_kept_warm_with_lambdas_surroundings(
     serve: Serve, tmp_path: Path
 ) -> None:
