@@ -9,6 +9,7 @@
 #   make docs                 write docs/cli.md anew
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
+#   make checkov              check infrastructure for policies, in an environment of its own; CI runs it
 #   make lambda.zip           build the function's zip in build/, the same bytes on every machine
 #   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
@@ -28,7 +29,7 @@ SCHEDULES ?= 10000
 # One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
 POOL := -n 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip
+.PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip checkov
 
 setup: .venv/ready-for-tests
 
@@ -115,6 +116,15 @@ conformance: .venv/ready-for-tests
 
 infrastructure: .venv/ready-for-tests
 	$(BIN)/pytest tests/infrastructure
+
+# A hundred packages, whose versions are not those of the tests.
+checkov: .venv-checkov/ready
+	@.venv-checkov/bin/checkov --config-file infrastructure/checkov.yaml
+
+.venv-checkov/ready:
+	@$(PYTHON) -m venv .venv-checkov
+	@PYTHONWARNINGS=ignore .venv-checkov/bin/pip --disable-pip-version-check install --quiet checkov==3.3.30
+	@touch $@
 
 lambda.zip:
 	@$(PYTHON) infrastructure/lambda_zip.py build/lambda.zip

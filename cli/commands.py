@@ -1,13 +1,16 @@
 """The group of commands: old names, and output that cannot be written."""
 
+import contextlib
 import errno
 import os
 import sys
+from collections.abc import Generator
 from typing import Any
 
 import click
 
 from poker_signal.cli import renamed
+from poker_signal.emulator.terminal import escape_lines
 
 _OF_FILES = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 """Errors of writing to a file that no socket raises."""
@@ -23,6 +26,16 @@ class Commands(click.Group):
             renamed.tell(cmd_name, new)
         return super().get_command(ctx, new or cmd_name)
 
+    def make_context(self, *args: Any, **more: Any) -> click.Context:
+        """Parse the options before the command."""
+        with _escaped_errors():
+            return super().make_context(*args, **more)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; escape what its error quotes."""
+        with _escaped_errors():
+            return super().invoke(ctx)
+
     def main(self, *args: Any, **more: Any) -> Any:
         """Run a command, and end the process."""
         try:
@@ -34,6 +47,16 @@ class Commands(click.Group):
             _leave_stdout()
             click.echo(f"Error: stdout cannot be written: {error.strerror}", err=True)
             sys.exit(1)
+
+
+@contextlib.contextmanager
+def _escaped_errors() -> Generator[None, None, None]:
+    """Escape the text of errors: it may quote a server's answer or a file that was mailed."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.message = escape_lines(error.message)
+        raise
 
 
 def _leave_stdout() -> None:

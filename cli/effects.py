@@ -13,6 +13,7 @@ from poker_signal.core.event_parser import MalformedEvent, parse_event, response
 from poker_signal.core.invocation import Invocation, Outcome
 from poker_signal.core.model import Effect, Post, Probe, Row, Save, Wait
 from poker_signal.core.room import Room
+from poker_signal.emulator.terminal import escape_json
 
 ROW_SHAPE = (
     "an object with connectionId, playerId, gameId, connectedAt (ISO 8601), "
@@ -25,7 +26,7 @@ def run(*, event: TextIO, room: TextIO | None, topology: str, gone: Collection[s
     rows = Room() if room is None else _read_room(room)
     for line in _perform(_read_event(event), rows, Rules(Topology(topology)), gone):
         # A row holds a set, which JSON lacks; sorted, so that the output is reproducible.
-        click.echo(json.dumps(line, ensure_ascii=False, default=sorted))
+        click.echo(escape_json(json.dumps(line, ensure_ascii=False, default=sorted)))
 
 
 def _perform(

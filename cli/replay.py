@@ -13,6 +13,7 @@ from poker_signal.emulator.client.replay import replay as play
 from poker_signal.emulator.client.replay_diff import Difference, compare, lines
 from poker_signal.emulator.client.replay_plan import NothingToPlay, Plan, plan_of
 from poker_signal.emulator.recording.format import NotReadable, Recording, read
+from poker_signal.emulator.terminal import escape
 
 DIFFERS = 1
 OF_NO_USE = 2
@@ -26,7 +27,7 @@ def run(
     tickets = tickets_of(ticket_secret_file)
     recording, plan = _plan(Path(file), speed)
     for note in (*recording.problems, *plan.notes):
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {escape(note)}", err=True)
     try:
         played = asyncio.run(play(plan, url, speed, timeout, tickets))
     except NotReached as error:

@@ -98,7 +98,9 @@ def _table_of(path: Path, table: str | None) -> dict[str, Any] | None:
 
     try:
         found: Any = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise click.ClickException(f"{path} is nested too deeply") from error
+    except tomllib.TOMLDecodeError as error:
         raise click.ClickException(f"{path} is not TOML: {error}") from error
     for key in table.split(".") if table is not None else ():
         found = found.get(key) if isinstance(found, dict) else None

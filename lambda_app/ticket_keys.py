@@ -12,6 +12,11 @@ REREAD_S: Final = 60
 """Minimum seconds between two reads for an unknown ``kid``: any client can invent one."""
 
 
+RETRY_S: Final = REREAD_S / 10
+"""Seconds after a failed read in which no other is tried: any client can send a ticket, and SSM
+takes 40 calls a second from the whole account."""
+
+
 class TicketKeys:
     """Ticket checker. It reads the parameter with the keys at the first ticket."""
 
@@ -23,6 +28,8 @@ class TicketKeys:
         self._now_s = now_s
         self._keys: tickets.Keys | None = None
         self._read_at_s = 0.0
+        self._failure: Exception | None = None
+        """The last read's failure; None: it succeeded."""
 
     def verify(self, ticket: str | None, connect: Connect) -> None:
         """Check that a ticket admits the player who connects.
@@ -30,7 +37,7 @@ class TicketKeys:
         Raises:
             SignalError: there is no ticket, or it is not valid.
             BadKeys: the parameter holds no keys.
-            Exception: SSM failed; the next ticket reads the parameter again.
+            Exception: SSM failed; after RETRY_S, a ticket reads the parameter again.
         """
         if not ticket:
             raise MissingTicket  # before the parameter is read
@@ -45,10 +52,18 @@ class TicketKeys:
             _verify(ticket, self._read(), connect)
 
     def _read(self) -> tickets.Keys:
+        now_s = self._now_s()
+        if self._failure is not None and now_s - self._read_at_s < RETRY_S:
+            raise self._failure.with_traceback(None)
         # Set before the call, so that invented kids cannot cause call after call of a slow SSM.
-        self._read_at_s = self._now_s()
-        answer = self._client.get_parameter(Name=self._parameter, WithDecryption=True)
-        self._keys = tickets.read_keys(answer["Parameter"]["Value"])
+        self._read_at_s = now_s
+        try:
+            answer = self._client.get_parameter(Name=self._parameter, WithDecryption=True)
+            self._keys = tickets.read_keys(answer["Parameter"]["Value"])
+        except Exception as error:
+            self._failure = error
+            raise
+        self._failure = None
         return self._keys
 
 

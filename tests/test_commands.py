@@ -56,7 +56,8 @@ def folder(tmp_path: Path) -> Path:
     for program in REAL:
         (tmp_path / "bin" / program).symlink_to(shutil.which(program) or f"no {program} on PATH")
     (tmp_path / "bin" / "pytest").symlink_to(Path(sys.executable).with_name("pytest"))
-    (tmp_path / "infrastructure" / "signaling-server").mkdir(parents=True)
+    for module in ("signaling-server", "account"):
+        (tmp_path / "infrastructure" / module).mkdir(parents=True)
     (toml,) = blocks("toml", text_of(ROOT / "docs" / "testing.md"))
     (api,) = blocks("toml", text_of(ROOT / "docs" / "handlers.md"))
     for name, text in {

@@ -25,6 +25,7 @@ export class Problem extends Error {
 export class Emitter {
   /** @type {Map<keyof Events, Set<(value: any) => void>>} */
   #listeners = new Map();
+  /** True: the next problem is told in another way. @protected */ isTold = false;
 
   /**
    * Call a listener at each event; the returned function removes it.
@@ -48,7 +49,7 @@ export class Emitter {
   emit(type, value) {
     const listeners = [...(this.#listeners.get(type) ?? [])];
     // Without a listener a problem would be swallowed.
-    if (type === "problem" && listeners.length === 0) console.warn(value);
+    if (type === "problem" && listeners.length === 0 && !this.isTold) console.warn(value);
     for (const listener of listeners) {
       try {
         listener(value);
@@ -56,7 +57,7 @@ export class Emitter {
         // An exception of the app must not stop a handshake, and must be seen.
         setTimeout(() => {
           throw error;
-        });
+        }, 0);
       }
     }
   }

@@ -129,7 +129,7 @@ export class Peer extends Emitter {
   send(data) {
     let problem;
     if (this.#status === "closed") problem = new Problem("CLOSED", `The connection to ${this.name} is closed.`);
-    else if (this.#channel?.readyState === "open") {
+    else if (this.#channel && this.#isOpen) {
       try {
         this.#channel.send(data);
         return true;

@@ -62,6 +62,7 @@ class Client extends Emitter {
   /** @protected */ page = random(8);
   /** @protected @type {(value: any) => void} */ resolve = () => {};
   /** @type {(problem: Problem) => void} */ #reject = () => {};
+  #isReady = false;
   /** @protected */ begunAt = Date.now();
   #wake = () => this.wake();
   #abort = () => this.end(new Problem("ABORTED", "The app ended it.", false, this.options.signal?.reason));
@@ -78,7 +79,10 @@ class Client extends Emitter {
     this.code = code ?? mintCode();
     /** @type {Promise<any>} */
     this.ready = new Promise((resolve, reject) => {
-      this.resolve = resolve;
+      this.resolve = (client) => {
+        this.#isReady = true;
+        resolve(client);
+      };
       this.#reject = reject;
     });
     // The event and `problem` tell it too.
@@ -173,6 +177,8 @@ class Client extends Emitter {
   tell(problem) {
     if (this.#status === "closed") return;
     this.problem = problem;
+    // The promise rejects with it.
+    this.isTold = !problem.retry && !this.#isReady;
     this.emit("problem", problem);
     if (!problem.retry) this.close();
   }

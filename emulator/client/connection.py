@@ -19,12 +19,16 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from poker_signal.core.base_error import PokerSignalError
+from poker_signal.core.configuration import MAX_FRAME_BYTES
 from poker_signal.emulator.protocols.websocket_connection import MAX_REASON_BYTES, may_close_with
 
 MAX_REMEMBERED = 1000
 """Frames that a client keeps until they are expected; beyond this the oldest are dropped."""
 
-MAX_CLOSING_S = 2
+MAX_CHARACTERS = 4 * 1024 * 1024
+"""Characters of these frames. Parsed, a hostile one takes 25 bytes for each."""
+
+MAX_CLOSING_S = 1
 """Seconds that a server may take to answer a close frame; then the TCP connection is dropped."""
 
 PING_EVERY_S = 240
@@ -162,6 +166,7 @@ def connect_to(
         url + query,
         # The app's stack does not offer compression, and API Gateway does not accept it.
         compression=None,
+        max_size=MAX_FRAME_BYTES,
         open_timeout=timeout_s,
         close_timeout=min(timeout_s, MAX_CLOSING_S),
         # The app sends no ping frames.
@@ -181,7 +186,10 @@ class Client:
         """Called with every frame when it arrives, also if an ``expect`` waits for it."""
         self._socket = socket
         self._started_s = started_s
-        self._pending: deque[Frame] = deque(maxlen=MAX_REMEMBERED)
+        self._pending: deque[Frame] = deque()
+        self._characters = 0
+        """Characters of the frames in ``_pending``."""
+        self._is_leaving = False
         self._count = 0
         self._closed_by_us = False
         self._ended = False
@@ -299,16 +307,30 @@ class Client:
         try:
             while True:
                 data = await self._socket.recv()
+                # Frames may be there faster than they are handled: timers and signals come first.
+                await asyncio.sleep(0)
+                if self._is_leaving:
+                    continue
                 at_s = time.perf_counter() - self._started_s
                 text = data if isinstance(data, str) else data.decode(errors="replace")
                 frame = Frame(self._count, at_s, text, _read(text))
-                self._pending.append(frame)
+                self._remember(frame)
                 self._count += 1
                 self.on_frame(frame)
                 self._tell()
         except ConnectionClosed:
             self._ended = True
             self._tell()
+
+    def leave(self) -> None:
+        """Discard further frames: the connection is about to be closed."""
+        self._is_leaving = True
+
+    def _remember(self, frame: Frame) -> None:
+        self._pending.append(frame)
+        self._characters += len(frame.text)
+        while len(self._pending) > MAX_REMEMBERED or self._characters > MAX_CHARACTERS:
+            self._characters -= len(self._pending.popleft().text)
 
     def _tell(self) -> None:
         # Waiting calls hold the old event, so that any number of them wake up.
@@ -324,6 +346,7 @@ class Client:
         for frame in self._pending:
             if type_ in {None, frame.type} and sender in {None, frame.sender}:
                 self._pending.remove(frame)
+                self._characters -= len(frame.text)
                 return frame
         return None
 
@@ -366,6 +389,7 @@ async def signal_client(
         try:
             yield client
         finally:
+            client.leave()
             await client.close()
             await reading
 

@@ -225,6 +225,8 @@ def read_config(path: Path) -> ApiConfig:
         raise BadConfig(f"{path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise BadConfig(f"{path}: not UTF-8") from error
+    except RecursionError as error:
+        raise BadConfig(f"{path}: nested too deeply") from error
     except (msgspec.DecodeError, InvalidExpression, ValueError) as error:
         raise BadConfig(f"{path}: {error}") from error
     return config

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 from poker_signal.emulator.aws.results import Returned
 from poker_signal.emulator.clock import duration
-from poker_signal.emulator.terminal import can_encode, escape
+from poker_signal.emulator.terminal import can_encode, escape, escape_output
 from poker_signal.emulator.trace.background_writer import BackgroundWriter
 from poker_signal.emulator.trace.entries import (
     Asked,
@@ -150,7 +150,7 @@ class Console:
             self._append(entry)
 
     def tell(self, text: str) -> None:
-        """Queue a text, from any thread, to be written as it is.
+        """Queue a text of one or more lines, from any thread.
 
         Other threads must not write to the stream directly: a batch is written in pieces, so
         their text could land in the middle of a line.
@@ -280,8 +280,8 @@ class TextLines:
         return max(min(due_s) + TELL_COUNTED_S - now_s, 0) if due_s else None
 
     def of_text(self, text: str) -> str:
-        """Return output of a handler, a logger or the reloader as it is."""
-        return text
+        """Return output of a handler, a logger or the reloader; it may quote a peer."""
+        return escape_output(text)
 
     def of_note(self, kind: str, facts: dict[str, Any]) -> str:
         """Return nothing: the banner holds these facts."""

@@ -13,6 +13,7 @@ module "signaling" {
   stage                   = var.stage
   topology                = var.topology
   ticket_secret_parameter = var.ticket_secret_parameter
+  ice_parameter           = var.ice_parameter
   limits                  = var.limits
   later                   = var.later
   log_retention_days      = var.log_retention_days

@@ -34,7 +34,13 @@ variable "topology" {
 }
 
 variable "ticket_secret_parameter" {
-  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
+  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter. null: no ticket is required."
+  type        = string
+  default     = null
+}
+
+variable "ice_parameter" {
+  description = "Name of the SSM parameter with the configuration of ICE servers (docs/ice.md). The function may read this parameter. null: clients get no ICE servers."
   type        = string
   default     = null
 }
@@ -166,7 +172,7 @@ variable "alarm_thresholds" {
 }
 
 variable "canary" {
-  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 0.80 a month."
+  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 1.00 a month."
   type        = any
   default     = null
 

@@ -173,12 +173,12 @@ def test_what_cannot_be_is_one_clear_line(
         (
             "poker_signal.cli.dynamodb",
             "--handler=lambda",
-            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+            'boto3 "moto[dynamodb,s3,ssm]>=5" flask flask-cors',
         ),
         (
             "moto.moto_server.werkzeug_app",
             "--handler=lambda",
-            'boto3 "moto[dynamodb,ssm]>=5" flask flask-cors',
+            'boto3 "moto[dynamodb,s3,ssm]>=5" flask flask-cors',
         ),
     ],
     ids=["reload", "lan", "tls", "aws", "moto"],

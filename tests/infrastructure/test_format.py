@@ -4,7 +4,7 @@ import re
 
 from tests.infrastructure import reference
 from tests.infrastructure.reference import blocks
-from tests.infrastructure.tools import MODULE, ROOT, SERVER
+from tests.infrastructure.tools import INFRASTRUCTURE, MODULE, ROOT, SERVER
 
 FOLDER = ROOT / MODULE
 TEXTS = {path.name: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.tf"))}
@@ -70,3 +70,12 @@ def test_the_access_log_tells_nothing_of_whom() -> None:
         *("error.message", "integration.integrationStatus", "integration.status"),
         *("integration.error", "integration.latency"),
     }
+
+
+def test_every_accepted_finding_has_its_reason() -> None:
+    """Each finding of checkov that is skipped has a comment with its reason."""
+    text = (ROOT / INFRASTRUCTURE / "checkov.yaml").read_text(encoding="utf-8")
+    skipped = re.findall(r"((?:^  #.*\n)*)^  - (\w+)$", text, re.MULTILINE)
+    assert len(skipped) == len(re.findall(r"^  - ", text, re.MULTILINE)) > 0
+    for reason, check in skipped:
+        assert re.match(r"  # [A-Z].+[:,] ", reason), check

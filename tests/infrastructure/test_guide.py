@@ -6,7 +6,7 @@ from typing import Final
 import pytest
 
 from poker_signal.lambda_app.log import METRICS, OF_REPORTS
-from tests.infrastructure.checks import WATCHED
+from tests.infrastructure.checks import ALARMS, WATCHED
 from tests.infrastructure.tools import MODULE, ROOT
 from tests.lambda_app.calls import written_table
 
@@ -51,8 +51,8 @@ def used(events: dict[str, int], messages: int) -> dict[str, float]:
         "Lambda, arm64": count * 1.0 * 0.020,
         "DynamoDB, write": units("write", events),
         "DynamoDB, read": units("read", events),
-        "CloudWatch, function's": count * 1.0,
-        "CloudWatch, access": count * 0.4,
+        "CloudWatch, function's": count * 0.46,
+        "CloudWatch, Lambda's": count * 0.30,
     }
 
 
@@ -106,6 +106,9 @@ def test_what_it_costs_to_keep_is_counted_right() -> None:
     assert f"{written * 0.30:.2f} more: five custom metrics" in readme
 
 
+EVENT_USD: Final = 0.85
+"""USD a million events: 0.20, 0.020 GB s of 13.33, and 0.76 KB of log of 0.50."""
+
 REQUESTS: Final = 3
 """Requests of SQS for a note: sent, received, deleted."""
 
@@ -131,8 +134,51 @@ def test_a_note_costs_what_its_calls_cost(name: str) -> None:
     posts = calls.count("PostToConnection")
     assert counts == [REQUESTS, 1, reads + 0.5 * calls.count("Query"), posts]
     requests, invocations, units_, posts_ = counts
-    cost = requests * 0.40 + invocations * 0.96 + units_ * 0.125 + posts_ * 1.00
+    cost = requests * 0.40 + invocations * EVENT_USD + units_ * 0.125 + posts_ * 1.00
     assert usd == pytest.approx(cost, abs=0.0051)
+
+
+def test_a_game_of_the_app_costs_what_its_parts_cost() -> None:
+    """Each row is its amount times its price; the amounts follow from the formula."""
+    section = SCALE.partition("| a thousand games of the app |")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in section.splitlines()[2:]]
+    named = {row[0].partition(":")[0]: row[1:] for row in rows}
+    h, c, k, lobby = 9.17, 8.02, 10.17, 13
+    spoken = h * (3 + c)
+    invocations = spoken + 2 * k + h + lobby
+    amounts = {
+        "API Gateway, messages": 2 * spoken + lobby,
+        "API Gateway, minutes connected": 101.7 + 110,
+        "Lambda, invocations": invocations,
+        "Lambda, GB s": 0.020 * invocations,
+        "DynamoDB, write units": 4 * (k + h),
+        "DynamoDB, read units": spoken / 2 + 2 * h + lobby,
+        "SQS, requests": REQUESTS * (h + lobby),
+        "CloudWatch, function's log": 0.46 * invocations,
+        "CloudWatch, Lambda's own lines": 0.30 * invocations,
+    }
+    sum_ = 0.0
+    for name, amount in amounts.items():
+        shown, price, usd = (
+            float(cell.replace("\u202f", "").replace(" ", "")) for cell in named[name]
+        )
+        assert shown == pytest.approx(amount * 1000, rel=0.002), name
+        assert usd == pytest.approx(shown * price / 1e6, abs=0.00051), name
+        sum_ += usd
+    sum_ += float(named["traffic to the internet"][-1])
+    together = float(named["**together**"][-1].strip("*"))
+    assert together == pytest.approx(sum_)
+    assert together <= 0.50
+    assert f"USD {together:.2f}, all in" in SCALE
+    assert f"about USD {together:.2f}" in GUIDE
+
+
+@pytest.mark.parametrize("name", sorted({*ALARMS, "canary"}))
+def test_every_alarm_has_its_runbook(name: str) -> None:
+    """The heading to which the alarm's description points has its steps."""
+    heading = f"### Alarm `{name}`\n"
+    assert GUIDE.count(heading) == 1
+    assert len(GUIDE.partition(heading)[2].partition("\n#")[0]) > 100
 
 
 def formula(k: float, g: float, m: float) -> float:
@@ -140,7 +186,7 @@ def formula(k: float, g: float, m: float) -> float:
     h, c = 9.17, 8.02
     spoken = h * (3 + c) + g
     messages, invocations = 2 * spoken, spoken + 2 * k
-    events = messages + m * 0.25 + invocations * 0.96
+    events = messages + m * 0.25 + invocations * EVENT_USD
     return (events + 4 * (k + h) * 0.625 + h * (3 + c) / 2 * 0.125) / 1000
 
 
@@ -164,7 +210,7 @@ def test_watchdog_and_lobby_cost_what_their_notes_cost(
     """Each row is the sum of its notes and minutes, compared with the formula."""
     *usd, more = cells(SCALE, name)
     before = formula(*off)
-    parts = (9.17 * 2.41 / 1000, hops * 3.285 / 1000, minutes * 0.25 / 1000)
+    parts = (9.17 * 2.30 / 1000, hops * 3.175 / 1000, minutes * 0.25 / 1000)
     expected = (before, *parts, before + sum(parts))
     assert [float(each) for each in usd] == pytest.approx(expected, abs=0.0008)
     assert more == f"{percent} %"

@@ -25,6 +25,7 @@ stage must have 1 to 64 | stage=ssssssssssssssssssssssssssssssssssssssssssssssss
 topology must be mesh or star | topology=ring
 must be the name of an SSM parameter | ticket_secret_parameter= ticket_secret_parameter=a/b
 must be the name of an SSM parameter | ticket_secret_parameter=/a/* ticket_secret_parameter=CERT
+ice_parameter must be the name of an SSM | ice_parameter=a/b ice_parameter=/a/*
 limits.seats must be a whole number from 0 to 1000 | limits={seats=-1} limits={seats=1.5}
 limits must have a message_rate from 0 | limits={message_rate=-1}
 a whole message_burst from 1 | limits={message_burst=0}
@@ -158,7 +159,7 @@ def test_bad_input_is_refused_at_plan(variables: Workspace) -> None:
     """A bad value is refused at the plan, with a sentence about the accepted values."""
     rows = [line.split(" | ") for line in REFUSED.strip().splitlines()]
     cases = [(sentence, each) for sentence, inputs in rows for each in inputs.split(" ")]
-    assert len(cases) == 55
+    assert len(cases) == 57
     for number, (_, variable) in enumerate(cases):
         _call(variables, f"call{number}", variable)
     found = variables.initialised().reports("plan")

@@ -57,6 +57,22 @@ async def test_no_copy_holds_an_address_or_a_secret_of_a_peer(
     assert button == "pytest" or "*markup*" not in text
 
 
+@pytest.mark.parametrize("button", ["Copy report", "Mermaid"])
+async def test_no_copy_obeys_a_peer(inspected: Inspected, button: str) -> None:
+    """Markdown, HTML, and characters that turn the line are shown, in names, types, candidates."""
+    evil = "[x](javascript:alert(1))|<svg/onload=alert(1)>\u202e\u2066"
+    scene = Scene().complete("Alice")
+    scene.send("Alice", f"t{evil}", HOST, {})
+    payload = candidate("9.9.9.9", "uFrg", f"{evil}")
+    payload["candidate"] = payload["candidate"].replace("typ host", f"typ {evil.replace(' ', '')}")
+    scene.send("Alice", "ice-candidate", HOST, payload)
+    scene.close("Alice", 4000, evil)
+    await inspected.open_recording(scene)
+    text = await copied(inspected, "Alice", button)
+    assert "svg" in text
+    assert not re.search(r"(?<!\\)\[x|(?<!\\)<svg|[\u202a-\u202e\u2066-\u2069]", text)
+
+
 async def test_mermaid_has_an_arrow_for_each_row(inspected: Inspected) -> None:
     """The Mermaid text has one arrow for each row, and names are escaped."""
     await inspected.open_recording(Scene().complete("a;b %%{init}"))

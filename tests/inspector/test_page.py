@@ -196,6 +196,33 @@ async def test_a_recording_of_a_newer_version_is_shown_as_far_as_it_is_known(
     await expect(inspected.rows()).to_have_count(1)
 
 
+async def test_an_entry_of_nonsense_does_not_hide_the_others(inspected: Inspected) -> None:
+    """Each member of each entry is replaced by what is no text; another game is shown all the same.
+
+    Entries that cannot be read are named, and the page raises nothing (``inspected`` looks).
+    """
+    lines = [json.loads(line) for line in failed().lines().splitlines()]
+    good = [json.loads(line) for line in Scene(game="GOOD").complete().lines().splitlines()]
+    for entry in good:
+        # The other game has connections of the same ids.
+        entry |= (
+            {"connectionId": f"good {entry['connectionId']}"} if "connectionId" in entry else {}
+        )
+    for wrong in ({"toString": 1}, {"__proto__": None, "valueOf": 1}, [[]], 7, None, True):
+        made = []
+        for entry in lines:
+            for member in entry.keys() - {"n", "at", "kind"}:
+                made.append({**entry, member: wrong})
+            if isinstance(entry.get("event"), dict):
+                for member in entry["event"]:
+                    made.append({**entry, "event": {**entry["event"], member: wrong}})
+        made += good
+        for number, entry in enumerate(made):
+            entry["n"] = number
+        await inspected.open_recording("".join(json.dumps(each) + "\n" for each in made))
+        await expect(inspected.page.locator("#games")).to_contain_text("GOOD")
+
+
 async def test_a_file_that_is_no_recording_is_refused_in_words(inspected: Inspected) -> None:
     """A wrong file changes nothing; a truncated last line is skipped, unless it is the only one."""
     await inspected.open_recording(Scene().complete().lines()[:-40])

@@ -68,7 +68,7 @@ async def test_tickets_are_signed_and_a_page_is_named() -> None:
 @pytest.mark.parametrize(
     ("settings", "failure"),
     [
-        (Settings(port=0, ticket_keys=read_keys(KEYS)), "refused with 401"),
+        (Settings(port=0, ticket_keys=read_keys(KEYS), allowed_origins=PAGE), "refused with 401"),
         (Settings(port=0, allowed_origins="https://other.example.com"), "refused with 403"),
     ],
     ids=["ticket", "page"],

@@ -16,7 +16,7 @@ from tests.lambda_app import ENVIRONMENT
 from tests.lambda_app.loopback import Endpoint
 
 ROOT = Path(__file__).parents[2]
-MAX_ZIP_BYTES = 200_000
+MAX_ZIP_BYTES = 250_000
 
 RUNTIME = ("boto3", "botocore", "dateutil", "jmespath", "s3transfer", "six", "urllib3")
 """boto3 and its dependencies, the only packages of PyPI in Lambda's runtime."""

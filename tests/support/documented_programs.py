@@ -29,6 +29,18 @@ LOG_LINE = {
 """The keys of a line of the function that import-logs needs."""
 
 
+def apt_get(*arguments: str) -> None:
+    """Accept an installation of a package that the product can use."""
+    assert arguments in {("install", "coturn"), ("install", "firefox-esr")}, arguments
+
+
+def npm(*arguments: str) -> None:
+    """Accept an installation, and a script of the React example."""
+    package = json.loads((ROOT / "examples" / "react-table" / "package.json").read_text())
+    scripts = {("run", name) for name in package["scripts"]}
+    assert arguments in {("install",), ("pack",), *scripts}, arguments
+
+
 def aws(*arguments: str) -> None:
     """Check service, operation and options with botocore's model of AWS."""
     import botocore.session
@@ -79,7 +91,8 @@ def poker_signal(*arguments: str) -> None:
     from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
 
-    shown = [each for each in arguments if each != "--open"]
+    # A TURN server is started by tests/cli, where Debian's package is installed.
+    shown = [each for each in arguments if each not in {"--open", "--turn"}]
     with serving(*EMULATE, *shown[1:], "--port", "0") as served:
         try:
             with connect(f"{served.url}?playerId=HOST&gameId=G") as host:
@@ -100,7 +113,9 @@ def python(*arguments: str) -> None:
 def tofu(*arguments: str) -> None:
     """Check variables and outputs against the module; print the URL as the output."""
     known = "\n".join(file.read_text(encoding="utf-8") for file in MODULE.glob("*.tf"))
-    assert arguments[0] in {"init", "plan", "apply", "destroy", "output", "workspace"}, arguments
+    known += (MODULE.parent / "account" / "variables.tf").read_text(encoding="utf-8")
+    commands = {"apply", "destroy", "import", "init", "output", "plan", "providers", "state"}
+    assert arguments[0] in commands, arguments
     for option, value in pairwise(arguments):
         if option == "-var":
             assert f'variable "{value.partition("=")[0]}"' in known, value
@@ -110,9 +125,11 @@ def tofu(*arguments: str) -> None:
 
 
 PROGRAMS: dict[str, Callable[..., None]] = {
+    "apt-get": apt_get,
     "aws": aws,
     "git": git,
     "make": make,
+    "npm": npm,
     "pip": pip,
     "poker-signal": poker_signal,
     "python": python,

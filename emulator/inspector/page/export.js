@@ -2,6 +2,7 @@
 //
 // All data from peers is redacted in them, except in the event file, which is unchanged.
 
+import { shown } from "./dom.js";
 import { readJson } from "./handshake.js";
 import { Redaction, escapeMarkup } from "./redact.js";
 import { clock, delta, saidOf } from "./words.js";
@@ -12,19 +13,19 @@ const MAX_ROWS = 200;
 export function mermaid(rows, redaction = new Redaction()) {
   // In Mermaid, ";" and a line break end a statement, "#…;" is an escape and "%%" a comment.
   const safe = (text) => {
-    const line = redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " ");
+    const line = shown(redaction.text(text).replace(/[\u0000-\u001f\u007f-\u009f]+/g, " "));
     const escaped = line.replace(/[#;<>"&%{}[\]\\`:]/g, (char) => `#${char.charCodeAt(0)};`);
     return escaped.trim().slice(0, 300) || " ";
   };
   const ids = new Map([[null, "G"]]);
   const lines = ["sequenceDiagram", "    participant G as gateway"];
-  const shown = rows.slice(0, MAX_ROWS);
-  for (const name of shown.flatMap((row) => [row.from, row.to])) {
+  const first = rows.slice(0, MAX_ROWS);
+  for (const name of first.flatMap((row) => [row.from, row.to])) {
     if (ids.has(name)) continue;
     ids.set(name, `P${ids.size}`);
     lines.push(`    participant ${ids.get(name)} as ${safe(name)}`);
   }
-  for (const row of shown) {
+  for (const row of first) {
     const label = safe([row.type, delta(row.delta), row.note].filter(Boolean).join(" "));
     if (row.from === row.to) lines.push(`    Note over ${ids.get(row.from)}: ${label}`);
     else lines.push(`    ${ids.get(row.from)}${arrow(row)}${ids.get(row.to)}: ${label}`);
@@ -170,7 +171,7 @@ const escaped = (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")
 /** Return a bug report in Markdown, without SDP and payloads. */
 export function bugReport(attempt, rows, about) {
   const redaction = new Redaction();
-  const markdown = (text) => escapeMarkup(redaction.text(text));
+  const markdown = (text) => escapeMarkup(shown(redaction.text(text).replace(/[\r\n]+/g, " ")));
   const lines = [
     `## ${markdown(attempt.headline)}`,
     "",

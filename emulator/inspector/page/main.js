@@ -210,12 +210,19 @@ class Inspector {
 
   take(list) {
     if (list.length === 0) return;
+    const unread = [];
     for (const entry of list) {
       this.entries.push(entry);
-      this.analysis.add(entry);
-      this.faults.count(entry);
       this.lastN = Math.max(this.lastN, entry.n);
+      // A recording may hold anything; one entry must not hide those after it.
+      try {
+        this.analysis.add(entry);
+        this.faults.count(entry);
+      } catch {
+        unread.push(entry.n);
+      }
     }
+    if (unread.length > 0) this.notice(`Entries that cannot be read are left out: ${unread.slice(0, 5).join(", ")}${unread.length > 5 ? `, and ${unread.length - 5} more` : ""}.`);
     if (this.entries.length > MAX_ENTRIES) this._forgetOlderHalf();
     if (this.source === "live") this.verdicts.soon();
     this.drawSoon();
@@ -227,7 +234,13 @@ class Inspector {
     const before = this.analysis.openAt(this.entries[0].at);
     this.analysis = new Analysis();
     this.analysis.seed(before);
-    for (const entry of this.entries) this.analysis.add(entry);
+    for (const entry of this.entries) {
+      try {
+        this.analysis.add(entry);
+      } catch {
+        // The page has said so when the entry came.
+      }
+    }
     this.chosen = chosen?.isAll ? new AllGames(this.analysis) : (this.analysis.games.get(chosen?.id) ?? null);
     this.marked = null;
     this.verdicts.forgetRows();

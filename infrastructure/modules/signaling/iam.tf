@@ -12,7 +12,9 @@ locals {
   # `name` in version 5 of the provider is `region` in version 6; `id` is in both.
   region = data.aws_region.this.id
 
-  ticket_parameter_arn = "arn:${data.aws_partition.this.partition}:ssm:${local.region}:${data.aws_caller_identity.this.account_id}:parameter/${trimprefix(coalesce(var.ticket_secret_parameter, "-"), "/")}"
+  parameters = "arn:${data.aws_partition.this.partition}:ssm:${local.region}:${data.aws_caller_identity.this.account_id}:parameter/"
+
+  ticket_parameter_arn = "${local.parameters}${trimprefix(coalesce(var.ticket_secret_parameter, "-"), "/")}"
 }
 
 data "aws_iam_policy_document" "lambda_trust" {
@@ -95,6 +97,16 @@ data "aws_iam_policy_document" "lambda" {
       sid       = "Tickets"
       actions   = ["ssm:GetParameter"]
       resources = [local.ticket_parameter_arn]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = var.ice_parameter == null ? [] : [1]
+
+    content {
+      sid       = "Ice"
+      actions   = ["ssm:GetParameter"]
+      resources = ["${local.parameters}${trimprefix(var.ice_parameter, "/")}"]
     }
   }
 }

@@ -86,6 +86,7 @@ resource "aws_lambda_function" "this" {
         TOPOLOGY                                 = var.topology
       },
       var.commit == null ? {} : { COMMIT = local.commit },
+      var.ice_parameter == null ? {} : { ICE_PARAMETER = var.ice_parameter },
       var.ticket_secret_parameter == null ? {} : { TICKET_SECRET_PARAMETER = var.ticket_secret_parameter },
     )
   }
@@ -138,7 +139,7 @@ resource "aws_lambda_runtime_management_config" "this" {
 }
 
 resource "aws_lambda_permission" "this" {
-  statement_id  = "api-gateway"
+  statement_id  = "api-gateway-live"
   action        = "lambda:InvokeFunction"
   function_name = aws_lambda_function.this.function_name
   qualifier     = aws_lambda_alias.live.name

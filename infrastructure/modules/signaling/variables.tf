@@ -35,7 +35,7 @@ variable "topology" {
 }
 
 variable "ticket_secret_parameter" {
-  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter and nothing else of SSM. null: no ticket is required."
+  description = "Name of the SSM parameter with the secrets of join tickets. The function may read this parameter. null: no ticket is required."
   type        = string
   default     = null
 
@@ -43,6 +43,17 @@ variable "ticket_secret_parameter" {
     # A name, not an ARN: the role gets access to the parameter of this name in this account and region.
     condition     = var.ticket_secret_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ticket_secret_parameter)) && length(var.ticket_secret_parameter) <= 1000
     error_message = "ticket_secret_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/tickets: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
+  }
+}
+
+variable "ice_parameter" {
+  description = "Name of the SSM parameter with the configuration of ICE servers (docs/ice.md). The function may read this parameter. null: clients get no ICE servers."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.ice_parameter == null ? true : can(regex("^(/[A-Za-z0-9_.-]+)+$|^[A-Za-z0-9_.-]+$", var.ice_parameter)) && length(var.ice_parameter) <= 1000
+    error_message = "ice_parameter must be the name of an SSM parameter of this account and region, such as /poker-signaling/ice: letters, digits, '.', '_' and '-'. A name with a '/' in it must also begin with '/'."
   }
 }
 
@@ -294,7 +305,7 @@ variable "alarm_thresholds" {
 }
 
 variable "canary" {
-  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 0.80 a month."
+  description = "A scheduled function that plays a handshake of two players, every five minutes. enabled: it runs, and its alarm starts when two handshakes in a row fail or do not take place; about USD 1.00 a month."
   type = object({
     enabled = optional(bool, false)
   })

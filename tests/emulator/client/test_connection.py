@@ -1,11 +1,22 @@
 """The signaling client: what it sends, keeps, awaits and reports."""
 
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
+from websockets.exceptions import ConnectionClosed
 
 from poker_signal.emulator.client.connection import (
+    MAX_CHARACTERS,
+    MAX_REMEMBERED,
     BadUrl,
+    Client,
     Ended,
+    Frame,
     NotHeard,
     checked_url,
     query_of,
@@ -112,3 +123,56 @@ def test_another_url_is_explained(url: str, says: str) -> None:
     assert checked_url("ws://[::1]:3001/prod") == "ws://[::1]:3001/prod"
     with pytest.raises(BadUrl, match=says.replace("?", r"\?")):
         checked_url(url)
+
+
+@asynccontextmanager
+async def flooded(frame: str) -> AsyncGenerator[Client, None]:
+    """Connect a client to a server that sends a frame again and again, as fast as it is read."""
+
+    async def flood(socket: ServerConnection) -> None:
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await socket.send(frame)
+                # Several in a packet; but the client is in the same process.
+                await socket.send(frame)
+                await asyncio.sleep(0)
+
+    async with serve(flood, "127.0.0.1", 0, compression=None) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with signal_client(f"ws://127.0.0.1:{port}/prod", "A", "G") as client:
+            yield client
+
+
+async def frames_until(client: Client, most: int) -> int:
+    """Count frames until there are enough, one turn of the event loop after the other."""
+    seen: list[Frame] = []
+    client.on_frame = seen.append
+    before = in_a_turn = 0
+    while len(seen) < most:
+        await asyncio.sleep(0)
+        in_a_turn = max(in_a_turn, len(seen) - before)
+        before = len(seen)
+    return in_a_turn
+
+
+async def test_a_flood_of_frames_is_bounded_in_bytes_and_leaves_time() -> None:
+    """The newest are kept; a timer or Ctrl-C waits for one frame, not for all that are there."""
+    large = json.dumps("x" * 130_000)
+    async with flooded(large) as client:
+        assert await frames_until(client, 200) <= 2
+        kept = client._pending  # its memory
+        assert 0 < sum(len(frame.text) for frame in kept) <= MAX_CHARACTERS
+        assert client._characters == sum(len(frame.text) for frame in kept)
+        await client.expect()
+        assert client._characters == sum(len(frame.text) for frame in kept)
+    async with flooded("{}") as client:
+        assert await frames_until(client, 3000) <= 2
+        assert len(client._pending) == MAX_REMEMBERED  # its memory
+
+
+async def test_a_frame_that_api_gateway_cannot_send_ends_the_connection() -> None:
+    """128 KiB at most: a server that sends more is none."""
+    async with flooded("x" * 131_073) as client:
+        assert await client.expect_close() in {1006, 1009}
+        with pytest.raises(NotHeard, match="heard nothing"):
+            await client.expect()

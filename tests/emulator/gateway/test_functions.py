@@ -140,6 +140,7 @@ def test_a_foreign_handler_runs_without_the_rules(tmp_path: Path) -> None:
         "poker_signal.core.aws_event",
         "poker_signal.core.base_error",
         "poker_signal.core.configuration",
+        "poker_signal.core.ice",
         "poker_signal.core.strict_json",
         "poker_signal.core.token_bucket",
     ]

@@ -18,6 +18,7 @@ INTERNAL = {
     "TooManyWait",
     "CallThrottled",
     "BadReport",
+    "_Failed",
     "_Refused",
     "_Unresolved",
     "RuntimeFault",
