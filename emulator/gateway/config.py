@@ -181,12 +181,17 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 def of_handler(
-    handler: str, own_routes: Iterable[str] = (), expression: str = DEFAULT_EXPRESSION
+    handler: str,
+    own_routes: Iterable[str] = (),
+    expression: str = DEFAULT_EXPRESSION,
+    tables: Iterable[str] = (),
 ) -> ApiConfig:
     """Return the API of one handler: the three routes of every API, and ``own_routes``.
 
+    ``tables``: each as ``NAME=KEY`` or ``NAME=KEY/SORT_KEY``.
+
     Raises:
-        BadConfig: the expression is invalid, or one of ``own_routes`` begins with $.
+        BadConfig: the expression or a table is invalid, or one of ``own_routes`` begins with $.
     """
     name = _name_of(handler)
     route = RouteConfig(function=name)
@@ -194,12 +199,24 @@ def of_handler(
         functions={name: FunctionConfig(handler=handler)},
         routes=dict.fromkeys(("$connect", "$disconnect", "$default", *own_routes), route),
         route_selection_expression=expression,
+        tables=dict(map(_table_of, tables)),
     )
     try:
         check(config)
     except ValueError as error:
         raise BadConfig(str(error)) from error
     return config
+
+
+def _table_of(text: str) -> tuple[str, TableConfig]:
+    name, _, keys = text.partition("=")
+    key, _, sort_key = keys.partition("/")
+    if not name or not key:
+        raise BadConfig(f"--table {text}: NAME=KEY or NAME=KEY/SORT_KEY, as in rows=id")
+    try:
+        return name, msgspec.convert({"key": key, "sort_key": sort_key or None}, TableConfig)
+    except msgspec.ValidationError as error:
+        raise BadConfig(f"--table {text}: {error}") from error
 
 
 def _name_of(handler: str) -> str:
