@@ -55,7 +55,8 @@ def _escaped_errors() -> Generator[None, None, None]:
     try:
         yield
     except click.ClickException as error:
-        error.message = escape_lines(error.message)
+        # click declares it final; a new exception would lose the subclass and its exit code.
+        vars(error)["message"] = escape_lines(error.message)
         raise
 
 

@@ -1,6 +1,7 @@
 """The page with a recording open: its views, and hostile or broken input."""
 
 import json
+from typing import Any
 
 import pytest
 from playwright.async_api import expect
@@ -208,7 +209,8 @@ async def test_an_entry_of_nonsense_does_not_hide_the_others(inspected: Inspecte
         entry |= (
             {"connectionId": f"good {entry['connectionId']}"} if "connectionId" in entry else {}
         )
-    for wrong in ({"toString": 1}, {"__proto__": None, "valueOf": 1}, [[]], 7, None, True):
+    members: list[Any] = [{"toString": 1}, {"__proto__": None, "valueOf": 1}, [[]], 7, None, True]
+    for wrong in members:
         made = []
         for entry in lines:
             for member in entry.keys() - {"n", "at", "kind"}:
