@@ -45,6 +45,9 @@ DIFFERENTIAL: Final = _size(30, 150, 20_000, "DIFFERENTIAL")
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
 
+CLIENT_GAMES: Final = _size(2, 2, 20, "CLIENT_GAMES")
+"""Games in each cell of the table that tests/clients plays in browsers."""
+
 REJOINS: Final = _size(3, 30, 100)
 """Games in each cell of crashes and losses that tests/field plays with the emulator's rules."""
 
