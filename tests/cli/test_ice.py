@@ -3,6 +3,7 @@
 import json
 import signal
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -81,7 +82,7 @@ def test_without_coturn_the_error_says_how_to_install_it(monkeypatch: pytest.Mon
     assert "apt-get install coturn" in error
 
 
-def welcome(url: str) -> dict[str, object]:
+def welcome(url: str) -> dict[str, Any]:
     """Return the payload of the welcome of a player."""
     with connect(f"{url}?playerId=Alice&gameId=G", open_timeout=10) as client:
         client.send('{"type":"hello"}')
@@ -97,7 +98,7 @@ def test_the_file_is_what_clients_get(tmp_path: Path) -> None:
     path = ice_file(tmp_path, {**COTURN, "iceServers": [stun], "open": True})
     with serving(*EMULATE, "--port", "0", "--ice", path) as served:
         payload = welcome(served.url)
-    first, turn = payload["iceServers"]  # type: ignore[misc]
+    first, turn = payload["iceServers"]
     assert first == stun
     assert turn["urls"] == ["turn:turn.example.com"]
     assert turn["username"].startswith(f"{payload['iceExpiresAt']}:")
@@ -110,7 +111,7 @@ def test_turn_lives_as_long_as_the_emulator() -> None:
     with serving(*EMULATE, "--port", "0", "--turn") as served:
         process = psutil.Process(served.process.pid)
         payload = welcome(served.url)
-        _, turn = payload["iceServers"]  # type: ignore[misc]
+        _, turn = payload["iceServers"]
         assert turn["urls"][0].startswith("turn:127.0.0.1:")
         (coturn,) = [each for each in process.children() if each.name() == PROGRAM]
         assert not any("secret" in each for each in coturn.cmdline())
