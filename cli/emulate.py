@@ -52,6 +52,7 @@ class EmulateOptions(NamedTuple):
     routes: tuple[str, ...]
     route_selection_expression: str
     dynamodb: str | None
+    tables: tuple[str, ...]
     aws: str | None
     real_aws: bool
     config: str | None
@@ -134,10 +135,11 @@ def _serve(
             _begin(recorder)
         if words_of_code is not None:
             emulator.reload_on_change(lambda status: console.tell(f"{words_of_code(status)}\n"))
+        notes = [*served.notes, *_notes(emulator, options, has_handlers, services)]
         if is_json:
-            _announce_as_json(emulator, console, options.settings_file)
+            _announce_as_json(emulator, console, options.settings_file, notes)
         else:
-            _announce(emulator, options, has_handlers, served.notes)
+            _announce(emulator, options, has_handlers, notes)
             if options.turn and ice is not None:
                 _announce_turn(ice)
         click.echo(emulator.url, file=stdout)
@@ -201,17 +203,21 @@ def _served(options: EmulateOptions, settings: Settings) -> _Served:
     if options.env is not None and options.template is None:
         raise click.UsageError("--env is for --template FILE")
     if options.config is not None or options.template is not None:
-        if handler != "core" or routes:
+        if handler != "core" or routes or options.tables:
             option = "--config" if options.config else "--template"
-            raise click.UsageError(f"{option} names handlers and routes; leave the options out")
+            raise click.UsageError(
+                f"{option} names handlers, routes and tables; leave the options out"
+            )
         if options.config is not None:
             return _Served(_read_config(options.config), Path(options.config).parent)
         template = _read_template(options, settings)
         return _Served(template.config, template.folder, template.notes)
+    if options.tables and handler in {"core", "lambda"}:
+        raise click.UsageError("--table is for handlers of your own")
     if handler == "core" and not routes:
         return _Served()
     handler = OWN_LAMBDA if handler == "lambda" else handler
-    return _Served(_api_of(handler, routes, options.route_selection_expression))
+    return _Served(_api_of(handler, options))
 
 
 def _where_rows_are(options: EmulateOptions, api: "ApiConfig | None") -> str | None:
@@ -221,6 +227,8 @@ def _where_rows_are(options: EmulateOptions, api: "ApiConfig | None") -> str | N
         raise click.UsageError(
             f"--dynamodb {dynamodb}: moto, or a URL such as http://localhost:8000"
         )
+    if handler == "lambda" and options.aws is not None:
+        raise click.UsageError("--aws is for handlers of your own; --dynamodb moto is the default")
     if handler == "lambda" and dynamodb == "memory":
         raise click.UsageError("--handler lambda keeps its rows in DynamoDB: --dynamodb moto")
     has_handlers = api is not None and any(each.handler != CORE for each in api.functions.values())
@@ -410,11 +418,12 @@ def _print_config(api: "ApiConfig | None") -> None:
     click.echo(as_toml(of_handler("core") if api is None else api), nl=False)
 
 
-def _api_of(handler: str, routes: tuple[str, ...], expression: str) -> "ApiConfig":
+def _api_of(handler: str, options: EmulateOptions) -> "ApiConfig":
     from poker_signal.emulator.gateway.config import BadConfig, of_handler
 
+    expression = options.route_selection_expression
     try:
-        return of_handler(handler, routes, expression)
+        return of_handler(handler, options.routes, expression, options.tables)
     except BadConfig as error:
         raise click.UsageError(str(error)) from error
 
@@ -440,7 +449,7 @@ def _announce(
         emulator.authority,
         options.settings_file,
         emulator.faults.in_words(),
-        [*notes, *_notes(emulator, options, has_handlers)],
+        notes,
         is_ours=not has_handlers,
     )
     click.echo(text, err=True, nl=False)
@@ -450,9 +459,11 @@ def _announce(
         announce_to_lan(emulator.play_url_of_lan)
 
 
-def _notes(emulator: Emulator, options: EmulateOptions, has_handlers: bool) -> list[str]:
-    """Return sentences about what will go wrong first."""
-    notes = []
+def _notes(
+    emulator: Emulator, options: EmulateOptions, has_handlers: bool, services: Mapping[str, str]
+) -> list[str]:
+    """Return sentences about the surroundings of handlers, and what will go wrong first."""
+    notes = [f"handlers find AWS at {url}" for url in dict.fromkeys(services.values())]
     if emulator.port in UNSAFE_PORTS:
         notes.append(f"browsers refuse port {emulator.port}; choose another --port")
     if has_handlers and not options.real_aws:
@@ -472,7 +483,9 @@ def _announce_turn(ice: "IceConfig") -> None:
     announce(ice)
 
 
-def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path | None) -> None:
+def _announce_as_json(
+    emulator: Emulator, console: Console, settings_file: Path | None, notes: Sequence[str]
+) -> None:
     """Write the banner's facts as the first line of the log."""
     console.note(
         "listening",
@@ -484,6 +497,7 @@ def _announce_as_json(emulator: Emulator, console: Console, settings_file: Path 
         authority=emulator.authority and str(emulator.authority),
         settingsFile=settings_file and str(settings_file),
         faults=emulator.faults.active() or None,
+        notes=notes or None,
     )
 
 

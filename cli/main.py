@@ -66,6 +66,15 @@ def open_standard_streams() -> None:
     "[default: memory for core, moto for lambda and for a configuration with tables]",
 )
 @click.option(
+    "--table",
+    "tables",
+    multiple=True,
+    envvar="POKER_SIGNAL_TABLE",
+    metavar="NAME=KEY",
+    help="DynamoDB table to create for --handler, with its key and maybe a sort key: "
+    "rows=id, rows=room/at:N; repeatable.",
+)
+@click.option(
     "--aws",
     type=click.Choice(["moto"]),
     help="Serve all services of AWS that moto has to handlers, DynamoDB included.",

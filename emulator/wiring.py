@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from poker_signal.emulator.aws.connections import Connections
 from poker_signal.emulator.aws.events import Label
 from poker_signal.emulator.aws.http import Request
-from poker_signal.emulator.aws.results import Integration
+from poker_signal.emulator.aws.results import Integration, Raised
 from poker_signal.emulator.clock import Clock
 from poker_signal.emulator.faults.faults import Faults
 from poker_signal.emulator.gateway.gateway import Gateway
@@ -42,6 +42,9 @@ CORE = "core"
 """``handler`` of poker-signal's own rules; as in gateway/config.py, which starts later."""
 
 MANAGEMENT_VARIABLE = "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI"
+
+MAX_STARTING = 4
+"""Functions that start at the same time, so that each has CPU in its init phase."""
 
 MAX_LABEL = 128
 """Most characters of a label, as many as a name may have."""
@@ -184,10 +187,17 @@ class Functions:
         if configured:
             await self._make_processes(configured, endpoints)
         processes = self.processes
-        errors = await asyncio.gather(*(each.start() for each in processes.values()))
+        few = asyncio.Semaphore(MAX_STARTING)
+
+        async def start(function: "ProcessFunction") -> Raised | None:
+            async with few:
+                return await function.start()
+
+        errors = await asyncio.gather(*map(start, processes.values()))
         for name, error in zip(processes, errors, strict=True):
             if error is not None:
-                raise unstarted(configured[name].handler, error)
+                root = processes[name].program.root
+                raise unstarted(configured[name].handler, error, root)
         for name in self._handlers:
             if name not in self._config.functions:
                 raise BadHandler(f"handlers: there is no function {name}")

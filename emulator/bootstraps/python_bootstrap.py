@@ -19,7 +19,8 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any
 
-ARGUMENTS = json.loads(sys.argv[1])
+# A process that multiprocessing spawns imports this file, too.
+ARGUMENTS: dict[str, Any] = json.loads(sys.argv[1]) if __name__ == "__main__" else {}
 COROUTINE = 0x80
 """Flag of a coroutine function's code."""
 
@@ -303,8 +304,9 @@ def main() -> None:
     stdout: Any = sys.stdout
     stdout.reconfigure(line_buffering=True, errors="backslashreplace")
     root = os.environ["LAMBDA_TASK_ROOT"]
-    # In place of this file's folder.
-    sys.path[0] = root
+    with contextlib.suppress(ValueError):
+        sys.path.remove(os.path.dirname(os.path.abspath(__file__)))
+    sys.path.insert(0, root)
     sys.argv[:] = [root]
     sys.meta_path.insert(0, PostsToEmulator())
     connection = RuntimeConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])

@@ -1,4 +1,4 @@
-"""Whether STUN and TURN servers answer: one binding, one real allocation."""
+"""Probes of STUN and TURN servers: one binding, one real allocation."""
 
 import asyncio
 import secrets

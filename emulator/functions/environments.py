@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import json
+import re
 import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from poker_signal.emulator.aws.http import Answer
@@ -19,6 +21,9 @@ from poker_signal.emulator.functions.runtime_api import Outcome, Reply, RuntimeA
 
 INIT_S = 10
 """Seconds of the init phase; then Lambda starts it anew, within the function's timeout."""
+
+RETURN_S = 0.5
+"""Seconds in which an environment with a result is expected to ask for its next event."""
 
 MAX_WAITING = 1000
 """Most events that wait for an environment."""
@@ -43,9 +48,10 @@ class WaitingEvent(NamedTuple):
 # An environment is starting until its runtime asks for the first event. Then it is idle (_asking
 # holds the reply to the runtime's request) or busy (_invocation is what it runs). It is gone once
 # its process has ended; `killed` ends it before, and each end of an environment passes `_gone`.
-# The pool assigns waiting events to idle environments, the one used last first, and starts another
-# if more events wait than environments start. An environment that fails to start takes the event
-# that has waited longest with it, so that a function that never starts cannot be started for ever.
+# The pool assigns waiting events to idle environments, the one used last first. It starts another
+# if more events wait than environments start or are about to ask again (is_returning). One that
+# fails to start takes the event that has waited longest with it, so that a function that never
+# starts cannot be started for ever.
 # `--reload`: `renew` starts an environment with the new code. Once that is idle, all older ones are
 # retired: the idle ones are killed at once, the busy ones after their event. If it fails to start,
 # the older ones go on.
@@ -126,10 +132,18 @@ class ProcessFunction:
             self._idle.pop().run(self._waiting.popleft())
         current = [each for each in self._environments if not each.is_retired]
         starting = sum(each.is_starting for each in current if each not in self._starts)
+        returning = [each for each in current if each.is_returning]
         free = self.function.concurrency - len(current)
-        for _ in range(min(len(self._waiting) - starting, free)):
+        for _ in range(min(len(self._waiting) - starting - len(returning), free)):
             if not self._stopped:
                 self._start()
+        if self._waiting and returning:
+            asyncio.get_running_loop().call_later(RETURN_S, self._wait_no_longer, returning)
+
+    def _wait_no_longer(self, returning: "list[Environment]") -> None:
+        for each in returning:
+            each.is_returning = False
+        self._assign()
 
     def _start(self) -> "Environment":
         environment = Environment(self)
@@ -184,6 +198,8 @@ class Environment:
         self.process: Process | None = None
         self.is_starting = True
         self.is_retired = False
+        self.is_returning = False
+        """True from a result until the runtime asks for the next event, for RETURN_S at most."""
         self._pool = pool
         self._path = ""
         self._asking: Reply | None = None
@@ -254,6 +270,7 @@ class Environment:
             self._fail(Raised(words, "Runtime.InvalidState"))
             return
         self._cancel_timer()
+        self.is_returning = False
         was_asking, self._asking = self._asking is not None, reply
         if not was_asking:
             cold_s = time.monotonic() - self._begun_s if self.is_starting else None
@@ -264,6 +281,7 @@ class Environment:
         """Take the end of an invocation; False: this is not the one that runs."""
         if self._invocation is None or self._invocation.request_id != request_id:
             return False
+        self.is_returning = True
         self._finish(outcome)
         return True
 
@@ -333,7 +351,11 @@ class Environment:
             self._timer = None
 
 
-def unstarted(reference: str, error: Raised) -> BadHandler:
+def unstarted(reference: str, error: Raised, root: Path) -> BadHandler:
     """Return the exception for a handler whose first environment has failed."""
     where = f"{error.place[0]}:{error.place[1]}: " if error.place else ""
-    return BadHandler(f"{reference}: {where}{error.message}")
+    hint = ""
+    if re.search(rf"No module named '{re.escape(root.name)}\b|relative import", error.message):
+        inner = f"{root.name}.{Path(reference.rpartition(':')[0]).stem}"
+        hint = f"; imports begin in {root}: for {root.parent}, the handler is {inner}:FUNCTION"
+    return BadHandler(f"{reference}: {where}{error.message}{hint}")

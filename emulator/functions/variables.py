@@ -86,6 +86,7 @@ def shared_variables(
     trust = _trust(certificate, environ)
     if certificate is not None:
         trust["NODE_EXTRA_CA_CERTS"] = str(certificate.authority)
+        trust["REQUESTS_CA_BUNDLE"] = trust["AWS_CA_BUNDLE"]
     return variables | trust
 
 

@@ -181,25 +181,52 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
 
 
 def of_handler(
-    handler: str, own_routes: Iterable[str] = (), expression: str = DEFAULT_EXPRESSION
+    handler: str,
+    own_routes: Iterable[str] = (),
+    expression: str = DEFAULT_EXPRESSION,
+    tables: Iterable[str] = (),
 ) -> ApiConfig:
     """Return the API of one handler: the three routes of every API, and ``own_routes``.
 
+    ``tables``: each as ``NAME=KEY`` or ``NAME=KEY/SORT_KEY``.
+
     Raises:
-        BadConfig: the expression is invalid, or one of ``own_routes`` begins with $.
+        BadConfig: the expression or a table is invalid, or one of ``own_routes`` begins with $.
     """
-    name = re.sub(r"[^\w-]", "-", Path(handler.rpartition(":")[0] or handler).stem) or "function"
+    name = _name_of(handler)
     route = RouteConfig(function=name)
     config = ApiConfig(
         functions={name: FunctionConfig(handler=handler)},
         routes=dict.fromkeys(("$connect", "$disconnect", "$default", *own_routes), route),
         route_selection_expression=expression,
+        tables=dict(map(_table_of, tables)),
     )
     try:
         check(config)
     except ValueError as error:
         raise BadConfig(str(error)) from error
     return config
+
+
+def _table_of(text: str) -> tuple[str, TableConfig]:
+    name, _, keys = text.partition("=")
+    key, _, sort_key = keys.partition("/")
+    if not name or not key:
+        raise BadConfig(f"--table {text}: NAME=KEY or NAME=KEY/SORT_KEY, as in rows=id")
+    try:
+        return name, msgspec.convert({"key": key, "sort_key": sort_key or None}, TableConfig)
+    except msgspec.ValidationError as error:
+        raise BadConfig(f"--table {text}: {error}") from error
+
+
+def _name_of(handler: str) -> str:
+    """Return a name for the function of a reference: its file's or module's."""
+    source = (handler.rpartition(":")[0] or handler).rstrip("/").rpartition("/")[2]
+    source = re.sub(r"\.(py|js|mjs|cjs)$", "", source)
+    if ":" not in handler:
+        # Lambda's notation ends with the function.
+        source = source.rpartition(".")[0] or source
+    return re.sub(r"[^\w-]", "-", source.rpartition(".")[2])[:64] or "function"
 
 
 def read_config(path: Path) -> ApiConfig:

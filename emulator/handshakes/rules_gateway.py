@@ -105,6 +105,7 @@ def flooded(attempt: Attempt, facts: SharedFacts) -> Finding | None:
 _FAILED = {
     "raised": "The handler raised on the",
     "timed out": "The handler timed out on the",
+    "malformed response": "The handler returned a malformed response to the",
     "not invokable": "The handler could not be invoked for the",
 }
 

@@ -63,6 +63,9 @@ MAX_REASON = 200
 LAMBDAS_OWN = ("Runtime.", "Function.", "Sandbox.")
 """First words of the error types that Lambda itself reports, not the handler."""
 
+UNAUTHORIZED = "Unauthorized"
+"""Exception of an authorizer that refuses a client."""
+
 SLOW_MS = 100
 """Milliseconds from a message to its outcome from which on a line has them."""
 
@@ -126,6 +129,9 @@ def record_of(entry: Kept) -> Record | None:
                 return None
             is_authorizer = isinstance(cause, Asked) and cause.of == "authorizer"
             function = "authorizer" if is_authorizer else cause.event["requestContext"]["routeKey"]
+            if is_authorizer and isinstance(result, Raised) and result.message == UNAUTHORIZED:
+                # No failure: the line of the refusal, 401, tells it.
+                return None
             if is_authorizer:
                 # The client gets 500 after each failure of an authorizer.
                 outcome = outcome.replace("error 502", "error 500", 1)

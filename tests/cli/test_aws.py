@@ -62,7 +62,11 @@ TEMPLATE = """
 """
 
 
-@pytest.mark.parametrize("options", [(), ("--aws", "moto")], ids=["tables", "all-of-moto"])
+@pytest.mark.parametrize(
+    "options",
+    [(), pytest.param(("--aws", "moto"), marks=pytest.mark.nightly)],
+    ids=["tables", "all-of-moto"],
+)
 def test_a_template_runs_with_its_tables_and_dummy_credentials(
     tmp_path: Path, options: tuple[str, ...]
 ) -> None:

@@ -23,6 +23,7 @@ EXAMPLES: dict[str, tuple[str, object]] = {
     "allowed_origins": ("https://a.example", "https://a.example"),
     "outbound_fragment_bytes": ("7", 7),
     "domain_name": ("example.org", "example.org"),
+    "base_path": ("/", "/"),
     "permessage_deflate": ("0", False),
     "later": ("0", False),
     "bool": ("1", True),

@@ -189,6 +189,68 @@ def test_a_handler_of_ones_own(inner: pytest.Pytester) -> None:
     result.stdout.fnmatch_lines(["*signal_clock comes too late: make it an argument*"])
 
 
+@pytest.mark.process
+@pytest.mark.aws
+def test_a_handler_in_its_own_process_has_tls_tables_and_variables(
+    inner: pytest.Pytester,
+) -> None:
+    """A handler posts to https://{domainName}/{stage}; a callable finds the table as well."""
+    inner.makepyfile(
+        chat="""
+        import os
+        import boto3
+
+        def handler(event, context):
+            table = boto3.resource("dynamodb").Table(os.environ.get("TABLE", "rows"))
+            context = event["requestContext"]
+            if context["eventType"] == "CONNECT":
+                table.put_item(Item={"id": context["connectionId"], "pid": os.getpid()})
+            elif context["eventType"] == "MESSAGE":
+                url = f"https://{context['domainName']}/{context['stage']}"
+                if "join" in event["body"]:
+                    url = None
+                row = table.get_item(Key={"id": context["connectionId"]})["Item"]
+                boto3.client("apigatewaymanagementapi", endpoint_url=url).post_to_connection(
+                    ConnectionId=context["connectionId"], Data='{"type":"%d"}' % row["pid"]
+                )
+            return {"statusCode": 200}
+        """
+    )
+    inner.makepyfile(
+        """
+        import os
+        import chat
+        import pytest
+
+        AWS = {"dynamodb": "moto", "tables": {"rows": {"key": "id"}}}
+
+        @pytest.mark.signal_emulator(
+            handler="chat.py:handler", tls=True, environment={"TABLE": "rows"}, **AWS
+        )
+        @pytest.mark.asyncio
+        async def test_process(signal_emulator, signal_peer):
+            assert signal_emulator.url.startswith("wss://")
+            assert signal_emulator.authority.is_file()
+            peer = await signal_peer("Alice")
+            await peer.send("hello")
+            assert int((await peer.expect()).type) != os.getpid()
+
+        @pytest.mark.signal_emulator(handler=chat.handler, **AWS)
+        @pytest.mark.asyncio
+        async def test_callable(signal_peer):
+            peer = await signal_peer("Alice")
+            await peer.send("join")
+            assert (await peer.expect()).type == str(os.getpid())
+            assert "AWS_ENDPOINT_URL_DYNAMODB" in os.environ
+
+        def test_the_environment_is_restored():
+            assert "AWS_ENDPOINT_URL_DYNAMODB" not in os.environ
+        """
+    )
+    result = inner.runpytest_inprocess(*ARGUMENTS)
+    result.assert_outcomes(passed=3)
+
+
 WRONG = {
     "topologie='star'": "there is no option 'topologie'; did you mean 'topology'?",
     "'star'": "options need names: 'star' has none",

@@ -39,6 +39,9 @@ SCRIPTS: Final = _size(10, 40, 2000, "SCRIPTS")
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 """Cases of bytes and messages that tests/emulator/test_fuzz.py sends."""
 
+DIFFERENTIAL: Final = _size(30, 150, 20_000, "DIFFERENTIAL")
+"""Cases of each differential fuzzer: HTTP heads, frames, messages, relays, tickets."""
+
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
 

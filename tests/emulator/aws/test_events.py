@@ -59,7 +59,7 @@ def test_headers_keep_the_clients_casing_and_lose_the_hop() -> None:
     host, forwarded = ("Host", "localhost:3001"), ("X-Forwarded-For", "203.0.113.9")
     event = connected("/prod", host, ("x-api-key", "k"), forwarded)
     assert event["headers"] == {
-        **{"Host": "127.0.0.1", "X-Amzn-Trace-Id": TRACE_ID, "x-api-key": "k"},
+        **{"Host": "127.0.0.1:3001", "X-Amzn-Trace-Id": TRACE_ID, "x-api-key": "k"},
         "X-Forwarded-For": "203.0.113.9, 192.0.2.1",
         **{"X-Forwarded-Port": "443", "X-Forwarded-Proto": "https"},
     }

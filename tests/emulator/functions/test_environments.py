@@ -95,6 +95,17 @@ async def test_one_environment_has_one_event_at_a_time(serve: Serve) -> None:
     assert len(served.function._environments) <= 3
 
 
+async def test_one_event_after_the_other_needs_one_environment(
+    serve: Serve, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An event that comes just before the runtime asks again does not start a second process."""
+    monkeypatch.setattr(environments, "RETURN_S", 30)
+    served = await serve("def handler(event, context): return event")
+    for number in range(50):
+        assert await served.value(number) == number
+    assert capfd.readouterr().err.count("cold start") == 1
+
+
 async def test_an_environment_is_kept_warm_with_lambdas_surroundings(
     serve: Serve, tmp_path: Path
 ) -> None:
@@ -245,10 +256,19 @@ async def test_what_fails_to_start_is_told(
     assert error.type == type_
     assert words in error.message
     if type_ in {"ZeroDivisionError", "Runtime.UserCodeSyntaxError"}:
-        assert str(unstarted("app.py:handler", error)).startswith(
+        assert str(unstarted("app.py:handler", error, tmp_path)).startswith(
             f"app.py:handler: {tmp_path / 'app.py'}:1: "
         )
     assert await served.result() == error
+
+
+def test_imports_that_begin_in_another_folder_are_explained() -> None:
+    """A file's folder is the root of imports, as on Lambda; the module's name has another root."""
+    for message in ("No module named 'src'", "attempted relative import beyond top-level package"):
+        error = Raised(f"Unable to import module 'a': {message}", "Runtime.ImportModuleError")
+        assert str(unstarted("src/a.py:handler", error, Path("/project/src"))).endswith(
+            "; imports begin in /project/src: for /project, the handler is src.a:FUNCTION"
+        )
 
 
 async def test_an_init_that_hangs_is_started_once_more_within_the_timeout(

@@ -90,3 +90,19 @@ def test_one_handler_serves_the_three_routes_of_every_api() -> None:
     assert config.functions["chat"].handler == "folder/chat.py:handler"
     with pytest.raises(BadConfig, match="must not begin with"):
         of_handler("chat:handler", ["$join"])
+
+
+def test_tables_have_a_short_form() -> None:
+    """Key and sort key, each with its type unless it is a text."""
+    tables = of_handler("chat:handler", tables=["rows=id", "times=room/at:N"]).tables
+    assert tables["rows"].definition("rows") == {
+        "TableName": "rows",
+        "BillingMode": "PAY_PER_REQUEST",
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
+    definition = tables["times"].definition("times")
+    assert [each["AttributeType"] for each in definition["AttributeDefinitions"]] == ["S", "N"]
+    for wrong in ("rows", "=id", "rows=", "rows=id:X"):
+        with pytest.raises(BadConfig, match=f"--table {wrong}: "):
+            of_handler("chat:handler", tables=[wrong])
