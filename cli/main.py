@@ -420,7 +420,7 @@ def import_logs(file: TextIO) -> None:
     "--timeout",
     default=5.0,
     show_default=True,
-    type=click.FloatRange(0, min_open=True),
+    type=Finite(min=0, min_open=True),
     help="Seconds that each answer may take.",
 )
 def doctor(url: str, ticket_secret_file: str | None, timeout: float) -> None:
