@@ -45,9 +45,10 @@ async def playing_webrtc(
     async with taking_part(peer):
         pinging = asyncio.ensure_future(_keep_alive(client))
         try:
-            if client.player != HOST:
-                # If the connection ends now, the caller, which waits for its end, reports it.
-                with contextlib.suppress(Ended):
+            # If the connection ends now, the caller, which waits for its end, reports it.
+            with contextlib.suppress(Ended):
+                await peer.hello()
+                if client.player != HOST:
                     await peer.join()
             yield
         finally:

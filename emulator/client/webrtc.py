@@ -7,7 +7,7 @@ Like the app it discards candidates that come before the offer.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal, NamedTuple
 
 from aiortc import (
@@ -26,12 +26,18 @@ from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.model import HOST
 from poker_signal.emulator.client.connection import Client, Ended, Frame
 
+CLIENT = "poker-signal-bot/1"
+
 LABEL = "table"
 """Label of the data channel that HOST opens."""
 
-_OWN = frozenset({"pong", "ack"})
+_OWN = frozenset(
+    {"pong", "ack", "welcome", "go-away", "player-joined", "player-left", "host-away", "host-back"}
+)
 """Types of the server's frames that belong to no handshake."""
 
+_HELLO = "hello"
+"""Type and id of the first message."""
 
 _MALFORMED = (ValueError, KeyError, TypeError, InvalidStateError, InvalidAccessError)
 """Exceptions that aiortc and this module raise for malformed descriptions and candidates."""
@@ -94,8 +100,17 @@ class Peer:
         self._client = client
         self._tell = tell
         self._configuration = RTCConfiguration([RTCIceServer(url) for url in ice_servers])
+        self._is_greeted = False
+        self._reports: set[asyncio.Future[None]] = set()
         self._connections: dict[str, RTCPeerConnection] = {}
         self._channels: defaultdict[str, asyncio.Future[Channel]] = defaultdict(asyncio.Future)
+
+    async def hello(self) -> None:
+        """Ask for a welcome: its ICE servers are used, unless others were given.
+
+        Once it has come, the server hears of open channels. An older server has none.
+        """
+        await self._client.send(_HELLO, payload={"client": CLIENT}, id_=_HELLO)
 
     async def join(self) -> None:
         """Send a join to HOST, which then offers a data channel."""
@@ -122,13 +137,19 @@ class Peer:
 
     async def close(self) -> None:
         """Close all connections to peers."""
+        for report in self._reports:
+            report.cancel()
+        await asyncio.gather(*self._reports, return_exceptions=True)
         for connection in self._connections.values():
             await connection.close()
 
     async def _receive(self, frame: Frame) -> None:
         sender = frame.sender
         if sender is None:
-            if frame.type not in _OWN:
+            if frame.type == "welcome":
+                self._welcomed(frame.payload)
+            is_old_server = frame.type == "error" and frame.body.get("id") == _HELLO
+            if frame.type not in _OWN and not is_old_server:
                 self._tell(Happened("problem", "", frame.text))
             return
         match frame.type:
@@ -163,11 +184,31 @@ class Peer:
         self._connections[other] = connection
         return connection
 
+    def _welcomed(self, payload: Any) -> None:
+        self._is_greeted = True
+        servers = payload.get("iceServers") if isinstance(payload, dict) else None
+        if servers and not self._configuration.iceServers:
+            known = ("urls", "username", "credential")
+            self._configuration = RTCConfiguration(
+                [
+                    RTCIceServer(**{key: each[key] for key in known if key in each})
+                    for each in servers
+                ]
+            )
+
+    async def _report(self, other: str, state: str) -> None:
+        with suppress(Ended):
+            await self._client.send("report", other, {"state": state})
+
     def _opened(self, other: str, channel: RTCDataChannel) -> None:
         def tell(text: str | bytes) -> None:
             self._tell(Happened("message", other, text if isinstance(text, str) else repr(text)))
 
         self._channels[other].set_result(Channel(channel))
+        if self._is_greeted:
+            report = asyncio.ensure_future(self._report(other, "connected"))
+            self._reports.add(report)
+            report.add_done_callback(self._reports.discard)
         channel.on("message", tell)
         channel.on("close", lambda: self._tell(Happened("closed", other, channel.label)))
         self._tell(Happened("open", other, channel.label))

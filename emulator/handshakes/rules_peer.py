@@ -4,6 +4,10 @@ Each rule is about one RTCPeerConnection of a side, the one whose description wa
 the probe in a page no rule here reports anything about it.
 """
 
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from poker_signal.emulator.handshakes.evidence import (
     Attempt,
     Call,
@@ -27,6 +31,12 @@ SOON_MS = 1500
 
 STUCK_MS = 8000
 """Milliseconds after complete signaling in which ICE connects, also through a relay."""
+
+_TURN_ERROR = re.compile(r"(turns?:\S+) (\d+)")
+"""Error of gathering as the probe tells it: URL, code, text."""
+
+UNREACHABLE = "701"
+"""Code of icecandidateerror for a server that did not answer."""
 
 _DESCRIBING = (
     "createOffer",
@@ -365,11 +375,15 @@ def _nothing_gathered(side: str, peer: PeerConnection) -> Finding:
         has_turn = any(each.startswith("turn") for each in peer.servers)
         what = "its TURN server gave none" if has_turn else "there is no TURN server in iceServers"
         errors = f": {peer.candidate_errors[0]}" if peer.candidate_errors else ""
+        hint = "With “relay” only TURN addresses count. Try “all”, or mend the TURN server: docs/ice.md."
+        turn = _turn_failure(peer.candidate_errors)
+        if turn is not None:
+            what, errors, hint = f"no relay candidate came: {turn.what}", "", turn.hint
         return Finding(
             "bad",
             "NO_RELAY",
             f"{quoted(side)} has no candidate: iceTransportPolicy is “relay” and {what}{errors}.",
-            "With “relay” only TURN addresses count. Try “all”, or mend the TURN server: docs/connecting.md.",
+            hint,
         )
     errors = f" {peer.candidate_errors[0]}." if peer.candidate_errors else ""
     return Finding(
@@ -378,6 +392,25 @@ def _nothing_gathered(side: str, peer: PeerConnection) -> Finding:
         f"{quoted(side)} gathered no candidate: there is no address to connect to.{errors}",
         "Does the device have a network? A description without an m= line gathers nothing.",
     )
+
+
+class _TurnFailure(NamedTuple):
+    what: str
+    hint: str
+
+
+def _turn_failure(errors: Sequence[str]) -> _TurnFailure | None:
+    """Return why a TURN server gave no candidate, from the errors of gathering."""
+    found = [match for each in errors if (match := _TURN_ERROR.match(each))]
+    answered = [match for match in found if match[2] != UNREACHABLE]
+    if answered:
+        url, code = answered[0].groups()
+        hint = "Its credentials are wrong or have expired: compare the secrets and the clocks of both servers, docs/ice.md."
+        return _TurnFailure(f"TURN answered {code} ({url})", hint)
+    if found:
+        hint = "Check address, port and firewall of the TURN server: docs/ice.md."
+        return _TurnFailure(f"TURN could not be reached ({found[0][1]})", hint)
+    return None
 
 
 def ice_failed(attempt: Attempt, facts: SharedFacts) -> Finding | None:
@@ -449,8 +482,11 @@ def _network_hint(attempt: Attempt) -> str:
         for peer in attempt.peers_of(side)
         for error in peer.candidate_errors
     ]
+    turn = _turn_failure(errors)
+    if turn is not None:
+        return f"There is no relay candidate: {turn.what}. {turn.hint}"
     if errors:
-        return f"A STUN or TURN server failed: {errors[0]}."
+        return f"A STUN server failed: {errors[0]}."
     relays = [c for side in attempt.sides for c in attempt.addresses_of(side) if c.type == "relay"]
     if relays:
         return "Not even the relay connected: check the TURN server's UDP ports."

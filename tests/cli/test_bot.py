@@ -32,6 +32,7 @@ def test_a_peer_that_answers_is_a_bot_with_a_keyboard(url: str) -> None:
         until(host, "connected")
         with start("bot", url, "--game", "G2", "--player", "Zoë") as player:
             opened = until(player, "channel-open")
+            assert until(host, "frame")["frame"]["type"] == "welcome"
             assert until(host, "frame")["frame"]["type"] == "join"
             assert until(host, "channel-open")["other"] == "Zoë"
             player.send_signal(signal.SIGTERM)

@@ -18,7 +18,7 @@ from poker_signal.emulator.terminal import escape_json, escape_lines, escape_out
 EVIL = "\x1b]0;owned\x07\x1b[31m\x9b1m\x7f\r\u202e\u2066\u2028"
 """Title, colour, C1, delete, a line over another, and text from right to left."""
 LATIN = EVIL.encode("latin-1", "ignore").decode("latin-1").replace("\r", "")
-"""What a header may have."""
+"""The part of it that a header may have."""
 
 TICKETS = "tickets.json"
 FILES: dict[str, str] = {

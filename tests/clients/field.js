@@ -120,7 +120,10 @@ export function fieldPlayer(url, code, name) {
     };
   }
 
-  setTimeout(() => send("join", "HOST", { playerName: name }), JOIN_MS);
+  setTimeout(() => {
+    far.status = socket.readyState === 1 ? "joins in time" : "the socket was not open after a second";
+    send("join", "HOST", { playerName: name });
+  }, JOIN_MS);
   socket.onmessage = async ({ data }) => {
     const { type, payload } = JSON.parse(data);
     if (type === "error") {

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from playwright.async_api import Browser, Page
 
+from tests.clients.aiortc_end import AiortcEnd
 from tests.end_to_end.firefox import Session
 
 HERE = Path(__file__).parent
@@ -97,11 +98,16 @@ class End:
 
 
 @asynccontextmanager
-async def ends_of(*browsers: Browser | Session, site: str) -> AsyncGenerator[list[End], None]:
-    """Open a page with a profile of its own in each browser."""
+async def ends_of(
+    *browsers: Browser | Session | AiortcEnd, site: str
+) -> AsyncGenerator[list[Any], None]:
+    """Open a page with a profile of its own in each browser; aiortc needs none."""
     async with AsyncExitStack() as stack:
-        ends = []
+        ends: list[End | AiortcEnd] = []
         for browser in browsers:
+            if isinstance(browser, AiortcEnd):
+                ends.append(browser)
+                continue
             page: AnyPage
             if isinstance(browser, Session):
                 page = await browser.page()

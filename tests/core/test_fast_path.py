@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poker_signal.core import fast_path, messages
@@ -20,6 +20,7 @@ from poker_signal.core.model import (
 )
 from poker_signal.core.room import Room
 from tests.core.build import AT, json_values, message, row
+from tests.support import tiers
 
 TABLET = row("HOST", 0)
 BOB = row("Bob", 2)
@@ -176,6 +177,7 @@ texts = st.builds(
 )
 
 
+@settings(max_examples=tiers.DIFFERENTIAL)
 @given(
     rows,
     st.lists(st.tuples(st.integers(0, 4), texts, st.integers(-2, 2)), min_size=1),

@@ -25,6 +25,7 @@ from poker_signal.core.errors import (
 )
 from poker_signal.core.model import HOST, PlayerId, Signal
 from tests.core.build import AT, json_values, message, row, signal
+from tests.support import tiers
 
 ALICE = row("Alice")
 BOB = PlayerId("Bob")
@@ -301,6 +302,7 @@ def assert_judged_as_json_does(text: str) -> None:
         assert found.target_id == (target if messages.is_name(target) else None)
 
 
+@settings(max_examples=tiers.DIFFERENTIAL)
 @given(json_like)
 @example('{"type":"ping"}')
 @example('{"type":"ping","type":1}')
@@ -309,7 +311,7 @@ def test_what_json_refuses_is_refused_and_nothing_else(text: str) -> None:
     assert_judged_as_json_does(text)
 
 
-@settings(max_examples=50)
+@settings(max_examples=max(50, tiers.DIFFERENTIAL // 3))
 @given(json_members, st.sampled_from(["", " ", "\r\n\t"]), st.booleans(), st.data())
 def test_members_are_what_json_says_and_one_wrong_character_is_judged_as_json_judges_it(
     members: dict[str, Any], space: str, as_ascii: bool, data: st.DataObject
@@ -451,3 +453,28 @@ def test_a_report_that_is_nested_too_deeply_is_a_clear_error() -> None:
         messages.report_of("[" * 100_000)
 
     assert caught.value.reason == "it is nested too deeply"
+
+
+inserted = st.sampled_from(["", "", *'"}{[]:,\\', "\u2028", "\x00"])
+
+
+@settings(max_examples=tiers.DIFFERENTIAL // 3)
+@given(json_members, st.text(max_size=9).filter(messages.is_name), st.booleans(), st.data())
+def test_a_relayed_frame_is_strict_json_with_one_sender(
+    members: dict[str, Any], sender: str, is_usual: bool, data: st.DataObject
+) -> None:
+    """No payload, type or name of a client puts a member into the frame, or ends it early."""
+    if is_usual:
+        order = ("type", "targetId", "payload")
+        members = {key: members[key] for key in order if key in members}
+    text = json.dumps(members, ensure_ascii=data.draw(st.booleans()))
+    at = data.draw(st.integers(0, len(text)))
+    text = f"{text[:at]}{data.draw(inserted)}{text[at:]}"
+    try:
+        found = read(text)
+    except InvalidMessage:
+        return
+    frame = messages.relayed_frame(found, PlayerId(sender))
+    pairs = json.loads(frame, object_pairs_hook=list, parse_int=float, parse_constant=refuse)
+    assert [key for key, _ in pairs] == ["type", "senderId", "payload"]
+    assert dict(pairs[:2]) == {"type": found.type, "senderId": sender}

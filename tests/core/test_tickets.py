@@ -8,7 +8,7 @@ from typing import Any
 
 import jwt
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from poker_signal.core.errors import InvalidTicket, MissingTicket, UnknownTicketKey
@@ -25,6 +25,7 @@ from poker_signal.core.tickets import (
     verify,
 )
 from tests.core.build import AT
+from tests.support import tiers
 
 GAME, PLAYER = GameId("4711"), PlayerId("Zoë 🃏")
 SECRET = "k" * 16 + "0123456789abcdef"
@@ -346,3 +347,57 @@ def test_what_holds_no_keys_is_refused(text: str, says: str) -> None:
     assert said.startswith(says)
     assert said.endswith(KEYS_RULE)
     assert SECRET[:31] not in said
+
+
+HEADERS = [
+    *('{"alg":"HS256","kid":"new"}', '{"alg":"none","kid":"new"}', '{"alg":"hs256","kid":"new"}'),
+    *('{"alg":"HS512","kid":"new"}', '{"alg":["HS256"],"kid":"new"}', '{"alg":"HS256"}', "null"),
+    *('{"alg":"HS256","kid":"other"}', '{"alg":"HS256","kid":["new"]}', '{"alg":"HS256","kid":""}'),
+    *('{"alg":"HS256","alg":"none","kid":"new"}', '{"alg":"HS256","kid":"new","crit":["exp"]}'),
+]
+VALUES = [
+    *map(json.dumps, (GAME, PLAYER, "", "4711 ", "Zoe\u0308 🃏", 4711, None)),
+    *(f"{AT + 300}", f"{AT - 300}", "1e400", "NaN", "Infinity", "-0", f"{AT + 10**9}", f"{AT}.5"),
+    *(f"{2**70}", '"9999999999"', "{}", "[" * 50 + "]" * 50),
+]
+NAMES = ["gameId", "playerId", "exp", "nbf", "iat", "aud", "GAMEID", "game\\u0049d"]
+RIGHT = [("gameId", json.dumps(GAME)), ("playerId", json.dumps(PLAYER)), ("exp", f"{AT + 300}")]
+wrong = st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(VALUES)), max_size=3)
+objects = st.builds(
+    lambda kept, more: "{" + ",".join(f'"{name}":{value}' for name, value in kept + more) + "}",
+    st.sampled_from([RIGHT, RIGHT, RIGHT[:2], RIGHT[1:], []]),
+    wrong | st.just([]),
+)
+secrets = st.sampled_from([SECRET, SECRET, OTHER, SECRET + "x", SECRET[:-1]])
+characters = st.sampled_from([*CHARACTERS[:9], "", ".", "=", "+", "é"])
+
+
+@settings(max_examples=tiers.DIFFERENTIAL)
+@given(
+    st.just(HEADERS[0]) | st.sampled_from(HEADERS),
+    objects,
+    secrets,
+    st.integers(0, 400),
+    characters,
+)
+def test_no_forged_ticket_is_accepted(
+    header: str, claims: str, secret: str, at: int, character: str
+) -> None:
+    """A ticket that is accepted is signed with its key, and says so in the plainest of ways."""
+    ticket = signed(header, claims, secret)
+    forged = ticket[: at % len(ticket)] + character + ticket[at % len(ticket) + 1 :]
+    for each in (ticket, forged):
+        try:
+            verify(each, ONE, GAME, PLAYER, AT)
+        except InvalidTicket:
+            continue
+        # No other text than the signed one, the right key, and one claim of each kind.
+        assert each == ticket
+        # A single key needs no kid.
+        assert header in {HEADERS[0], '{"alg":"HS256"}'}
+        assert secret == SECRET
+        found = json.loads(claims, object_pairs_hook=list)
+        told = dict(found)
+        assert len(told) == len(found)
+        assert (told["gameId"], told["playerId"]) == (GAME, PLAYER)
+        assert AT - LEEWAY_S <= told["exp"] <= AT + MAX_LIFETIME_S + LEEWAY_S

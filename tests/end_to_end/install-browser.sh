@@ -1,16 +1,26 @@
-# The browser tests need an installed Chromium or Chrome. On Debian, this script installs one if it
-# runs as root; elsewhere these tests are skipped. In CI a missing browser is a failure.
+# The browser tests need an installed Chromium or Chrome; some also a Firefox and coturn. On Debian, this
+# script installs what is missing if it runs as root; elsewhere these tests are skipped. In CI anything
+# that is missing is a failure.
 set -eu
 
-for browser in "${CHROMIUM_PATH:-}" chromium chromium-browser google-chrome google-chrome-stable; do
-    if [ -n "$browser" ] && command -v "$browser" >/dev/null 2>&1; then exit 0; fi
-done
+found() {
+    for program in "$@"; do
+        if [ -n "$program" ] && command -v "$program" >/dev/null 2>&1; then return 0; fi
+    done
+    return 1
+}
+
+packages=""
+found "${CHROMIUM_PATH:-}" chromium chromium-browser google-chrome google-chrome-stable || packages="$packages chromium"
+found "${FIREFOX_PATH:-}" firefox-esr firefox || packages="$packages firefox-esr"
+found turnserver || packages="$packages coturn"
+if [ -z "$packages" ]; then exit 0; fi
 
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
-    echo "installing Debian's chromium for the browser tests, once" >&2
+    echo "installing$packages for the browser tests, once" >&2
     export DEBIAN_FRONTEND=noninteractive
-    if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends chromium >&2; then exit 0; fi
+    if apt-get update -qq >&2 && apt-get install -y -qq --no-install-recommends $packages >&2; then exit 0; fi
 fi
 
-echo "NO BROWSER: install Chromium or Chrome, or set CHROMIUM_PATH; the browser tests cannot run" >&2
+echo "NOT INSTALLED:$packages; the tests that need them cannot run. CHROMIUM_PATH and FIREFOX_PATH can name a browser" >&2
 if [ -n "${CI:-}" ]; then exit 1; fi

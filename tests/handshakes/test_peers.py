@@ -64,6 +64,15 @@ def relay_only() -> Scene:
     return scene.state(HOST, "iceGatheringState", "complete")
 
 
+def turn_failed(*codes: int) -> Scene:
+    """Let both pages want a relay whose TURN server answers with these codes."""
+    scene = Scene().join().probe(HOST, "created", policy="relay", servers=["turn"])
+    scene.called(HOST, "setLocalDescription", about="offer", ufrag="h0St").offer()
+    for code in codes:
+        scene.probe(HOST, "icecandidateerror", code=code, text="", url="turn:t.example:3478")
+    return scene.state(HOST, "iceGatheringState", "complete")
+
+
 def unsent_candidates() -> Scene:
     """Gather candidates that the page does not send."""
     scene = Scene().join().probe(HOST, "created", policy="all", servers=[])
@@ -103,6 +112,8 @@ FAILURES: list[tuple[Callable[[], Scene], int, str, str]] = [
     (early_candidates, 0, "CANDIDATES_REFUSED", "addIceCandidate of “Alice” failed 2 times, and never succeeded: InvalidStateError: The remote description was null."),
     (ignored_candidates, 2000, "CANDIDATES_NOT_ADDED", "“Alice” got 2 candidates and did not call addIceCandidate."),
     (relay_only, 2000, "NO_RELAY", "HOST has no candidate: iceTransportPolicy is “relay” and there is no TURN server in iceServers."),
+    (lambda: turn_failed(701, 401), 2000, "NO_RELAY", "HOST has no candidate: iceTransportPolicy is “relay” and no relay candidate came: TURN answered 401 (turn:t.example:3478)."),
+    (lambda: turn_failed(701), 2000, "NO_RELAY", "HOST has no candidate: iceTransportPolicy is “relay” and no relay candidate came: TURN could not be reached (turn:t.example:3478)."),
     (unsent_candidates, 2000, "CANDIDATES_NOT_SENT", "HOST gathered 2 candidates and sent none."),
     (offered, 2000, "NOT_APPLIED", "The offer arrived at “Alice”, and its page did not call setRemoteDescription."),
     (lambda: offered().called("Alice", "setRemoteDescription", about="offer"), 2000, "ANSWER_NOT_SENT", "“Alice” took the offer and did not call createAnswer."),

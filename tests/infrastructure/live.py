@@ -77,9 +77,10 @@ class LiveHost(SocketHost):
         return status
 
     async def leave(self, key: str) -> None:
-        """Close; return once ``$disconnect`` has run."""
+        """Close; return once ``$disconnect`` has run, which reserves the seat of a session."""
         await super().leave(key)
-        await until(lambda: self.connection(key) not in self.items())
+        connection = self.connection(key)
+        await until(lambda: "leftAt" in self.items().get(connection, {"leftAt": None}))
 
     def become_a_ghost(self, key: str) -> None:
         """Restore the item of a client that left, as if AWS had sent no ``$disconnect``.

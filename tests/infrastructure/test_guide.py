@@ -1,12 +1,16 @@
 """docs/deploy.md: the numbers in its table of costs."""
 
+import json
 import re
+from pathlib import Path
 from typing import Final
 
 import pytest
+import yaml
 
 from poker_signal.lambda_app.log import METRICS, OF_REPORTS
 from tests.infrastructure.checks import ALARMS, WATCHED
+from tests.infrastructure.policy import findings
 from tests.infrastructure.tools import MODULE, ROOT
 from tests.lambda_app.calls import written_table
 
@@ -171,6 +175,38 @@ def test_a_game_of_the_app_costs_what_its_parts_cost() -> None:
     assert together <= 0.50
     assert f"USD {together:.2f}, all in" in SCALE
     assert f"about USD {together:.2f}" in GUIDE
+
+
+def test_the_pipeline_applies_the_plan_that_it_made() -> None:
+    """The workflow is YAML; what its second job applies is what the first one made and uploaded."""
+    (block,) = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
+    workflow = yaml.safe_load(block)
+    folder = workflow["defaults"]["run"]["working-directory"]
+    assert (ROOT / folder / "main.tf").exists()
+    plan, apply = (workflow["jobs"][name]["steps"] for name in ("plan", "apply"))
+    (upload,) = (step["with"]["path"].split() for step in plan if "upload" in step.get("uses", ""))
+    assert upload == ["build/lambda.zip", f"{folder}/prod.tfplan"]
+    (command,) = (step["run"] for step in plan if "tofu plan" in step.get("run", ""))
+    (zip_path,) = re.findall(r"-var=lambda_zip=(\S+)", command)
+    assert (ROOT / folder / zip_path).resolve() == (ROOT / upload[0]).resolve()
+    assert apply[-1]["run"].split()[-1] == Path(upload[1]).name
+    given = set(re.findall(r"-var=(\w+)=", command))
+    variables = (ROOT / folder / "variables.tf").read_text(encoding="utf-8")
+    assert given <= set(re.findall(r'^variable "(\w+)"', variables, re.MULTILINE))
+
+
+def test_the_policies_of_the_pipeline_have_actions_that_exist() -> None:
+    """The trust of the roles and the deployer's policy are JSON, and the actions are AWS's."""
+    trust, deployer = map(json.loads, re.findall(r"```json\n(.*?)```", GUIDE, re.DOTALL))
+    (statement,) = trust["Statement"]
+    assert statement["Condition"]["StringEquals"].keys() == {
+        *(f"token.actions.githubusercontent.com:{claim}" for claim in ("aud", "sub"))
+    }
+    found = {text.partition(":")[0] for text in findings(deployer)}
+    # Wildcards of a service have actions that need no resource, or another one.
+    assert found <= {"RESOURCE_STAR", "RESOURCE_MISMATCH", "MISMATCHED_TYPE_BUT_USABLE"}
+    bounded = [each for each in deployer["Statement"] if "iam:CreateRole" in each["Action"]]
+    assert [each["Condition"].keys() for each in bounded] == [{"StringEquals"}]
 
 
 @pytest.mark.parametrize("name", sorted({*ALARMS, "canary"}))

@@ -118,7 +118,7 @@ class Hall:
             if breakage.faults or breakage.is_alone:
                 faults = Faults(breakage.faults)
                 emulator = await stack.enter_async_context(
-                    Emulator(Settings(port=0), faults=faults)
+                    Emulator(Settings(port=0, later=False), faults=faults)
                 )
             code = f"GAME{next(self._codes):03}"
             first = emulator.trace.next_number
@@ -202,7 +202,7 @@ async def hall(browser: Browser) -> AsyncGenerator[Hall, None]:
     async with AsyncExitStack() as stack:
         server = await asyncio.start_server(_serve, "127.0.0.1", 0)
         await stack.enter_async_context(server)
-        emulator = await stack.enter_async_context(Emulator(Settings(port=0)))
+        emulator = await stack.enter_async_context(Emulator(Settings(port=0, later=False)))
         context = await stack.enter_async_context(await browser.new_context())
         page = await context.new_page()
         host, port = server.sockets[0].getsockname()

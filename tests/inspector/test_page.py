@@ -1,6 +1,7 @@
 """The page with a recording open: its views, and hostile or broken input."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -282,8 +283,7 @@ async def test_of_three_thousand_events_those_in_view_are_drawn(inspected: Inspe
     """Only the rows in view are drawn, because drawing all would make scrolling too slow."""
     page = inspected.page
     await inspected.open_recording(large(3_000))
-    await expect(page.locator("#count")).to_contain_text("events")
-    assert await page.evaluate("parseInt(document.getElementById('count').textContent)") > 2_900
+    await expect(page.locator("#count")).to_contain_text(re.compile(r"\b(29|30)\d\d\b"))
     for part in (0, 0.3, 0.7, 1):
         drawn, in_the_middle = await page.evaluate(_SCROLL, part)
         assert (drawn < 100, in_the_middle) == (True, 1), part

@@ -69,6 +69,10 @@ FLOODS = {
     # For comparison with the next.
     "plain": Flood(lambda n: _ping(f"{n}" + "x" * 30_000), connections=6, times=300),
     "members": Flood(lambda n: "{" + '"":0,' * 6000 + '"":0}', connections=6, times=300),
+    # For comparison with the next two.
+    "record plain": Flood(
+        lambda n: _ping("x" * 120_000 + f"{n}"), options=("--record", "FILE"), times=2000
+    ),
     "record": Flood(
         lambda n: _ping("o=" * 60_000 + f" 1 1 IN {n}"), options=("--record", "FILE"), times=2000
     ),

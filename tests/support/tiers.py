@@ -39,8 +39,14 @@ SCRIPTS: Final = _size(10, 40, 2000, "SCRIPTS")
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 """Cases of bytes and messages that tests/emulator/test_fuzz.py sends."""
 
+DIFFERENTIAL: Final = _size(30, 150, 20_000, "DIFFERENTIAL")
+"""Cases of each differential fuzzer: HTTP heads, frames, messages, relays, tickets."""
+
 FIELD_GAMES: Final = _size(5, 30, 100)
 """Games in each cell of the table that tests/field plays."""
+
+CLIENT_GAMES: Final = _size(2, 2, 20, "CLIENT_GAMES")
+"""Games in each cell of the table that tests/clients plays in browsers."""
 
 REJOINS: Final = _size(3, 30, 100)
 """Games in each cell of crashes and losses that tests/field plays with the emulator's rules."""

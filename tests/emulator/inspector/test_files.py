@@ -48,3 +48,16 @@ def test_every_verdict_is_explained() -> None:
     assert {"NO_ANSWER", "COMPLETE", "TOLD", "CALL_FAILED"} <= codes
     of_refusals = {code for code in codes if code in rules_gateway._REFUSALS}
     assert {code for code in codes - of_refusals if f"`{code}`" not in docs} <= {"HOST"}
+
+
+async def test_the_client_is_served_to_every_page(emulator: Emulator) -> None:
+    """Every module of the client comes with the headers that another origin needs."""
+    client = files("poker_signal.javascript")
+    for name in ("poker-signal.js", "signaling.js", "peer.js", "events.js", "react.js"):
+        told = await ask(emulator, "GET", f"/client/{name}")
+        assert told.status == 200
+        assert told.headers["content-type"] == "text/javascript; charset=utf-8"
+        assert told.headers["access-control-allow-origin"] == "*"
+        assert told.body == (client / name).read_bytes()
+    for name in ("", "package.json", "../probe.js", "..%2fprobe.js", "types/peer.d.ts", "none.js"):
+        assert (await ask(emulator, "GET", f"/client/{name}")).status == 404
