@@ -413,6 +413,28 @@ def import_logs(file: TextIO) -> None:
     command.run(file)
 
 
+@main.command()
+@click.argument("url", default="ws://127.0.0.1:3001/prod")
+@_ticket_secret_file
+@click.option(
+    "--timeout",
+    default=5.0,
+    show_default=True,
+    type=click.FloatRange(0, min_open=True),
+    help="Seconds that each answer may take.",
+)
+def doctor(url: str, ticket_secret_file: str | None, timeout: float) -> None:
+    """Find out what is wrong with this machine, network, server or TURN server.
+
+    Checks one thing after the other, each with one sentence, and the command that mends it:
+    versions, the connection to URL, the clock, a host and a player, and the STUN and TURN servers
+    that clients get, with a real allocation. Exit code 1: something is wrong.
+    """
+    import poker_signal.cli.doctor as command
+
+    command.run(url, ticket_secret_file, timeout)
+
+
 @main.command(cls=RenamedOptions, renamed={"--secret-file": "--ticket-secret-file"})
 @click.option("--game", required=True, help="gameId of the ticket.")
 @click.option("--player", required=True, help="playerId of the ticket; HOST is the host.")

@@ -32,6 +32,8 @@ const NEGOTIATION_MS = 60_000;
 const GONE_MS = 60_000;
 /** A join of a client without page ids within this time is the same join, delivered again. */
 const SAME_JOIN_MS = 6000;
+/** The server delivers a join again for 15 s, also to a host whose channel has opened meanwhile. */
+const WATCHED_MS = 18_000;
 
 /** A code of six letters that cannot be mistaken for each other. */
 export const mintCode = () => random(6);
@@ -293,7 +295,8 @@ export class Table extends Client {
       const page = typeof payload?.page === "string" ? payload.page : undefined;
       if (peer) peer.heardAt = Date.now();
       // A join that the server delivers again is no new page.
-      const isSame = peer && (page === undefined ? peer.page === undefined && peer.age < SAME_JOIN_MS : page === peer.page);
+      const sameMs = peer?.status === "connected" ? WATCHED_MS : SAME_JOIN_MS;
+      const isSame = peer && (page === undefined ? peer.page === undefined && peer.age < sameMs : page === peer.page);
       if (isSame) peer.joined(payload);
       else this.#seat(sender, page).offer();
     } else if (type === "offer" || type === "answer" || type === "ice-candidate") {

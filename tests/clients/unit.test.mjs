@@ -487,6 +487,31 @@ test("HOST restarts ICE for the page that asks, and makes a new connection for a
   assert.equal(made.peers.get("Alice"), made.met[1]);
 });
 
+test("a join of a client without pages, delivered again while its channel is open, changes nothing", async () => {
+  const made = table();
+  await settled();
+  const socket = FakeSocket.last;
+  socket.open();
+  socket.hear(welcome());
+  const join = () => socket.hear({ type: "join", senderId: "Old", payload: { playerName: "Old" } });
+  join();
+  await settled();
+  await pass(4000);
+  socket.hear({ type: "answer", senderId: "Old", payload: { type: "answer", sdp: sdp("old") } });
+  await settled();
+  FakePeer.last.connect();
+  await pass(8000);
+  join();
+  await settled();
+  assert.equal(made.met.length, 1);
+  assert.equal(made.met[0].status, "connected");
+  // Its page is gone, and the next one joins.
+  FakePeer.last.channel.end();
+  join();
+  await settled();
+  assert.equal(made.met.length, 2);
+});
+
 test("HOST ignores answers to another offer, and of players whom it does not know", async () => {
   await hosting();
   const socket = FakeSocket.last;
