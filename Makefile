@@ -9,7 +9,7 @@
 #   make docs                 write docs/cli.md anew
 #   make bench                measure; not part of the tests
 #   make infrastructure       apply the deployment for real, without AWS; part of the tests
-#   make checkov              check infrastructure for policies, in an environment of its own; CI runs it
+#   make checkov              check infrastructure for policies, in an environment of its own; in CI part of the tests
 #   make lambda.zip           build the function's zip in build/, the same bytes on every machine
 #   make conformance          hold the emulator against API Gateway's rules; URL=ws://… another server
 #   make adversity            play 10 000 schedules of what can go wrong; SCHEDULES=500 are fewer
@@ -47,10 +47,12 @@ test: .venv/ready-for-tests build/import-root browser
 	@mkdir -p build; rm -f .coverage .coverage.*; \
 	$(MAKE) --no-print-directory check > build/check.log 2>&1 & check=$$!; \
 	$(MAKE) --no-print-directory deployed > build/deployed.log 2>&1 & deployed=$$!; \
-	trap "kill $$check $$deployed" INT TERM; \
+	{ test -z "$$CI" || $(MAKE) --no-print-directory checkov; } > build/checkov.log 2>&1 & policies=$$!; \
+	trap "kill $$check $$deployed $$policies" INT TERM; \
 	POKER_SIGNAL_COVERAGE=1 $(BIN)/pytest -q $(POOL) -m "not nightly" tests; status=$$?; \
 	wait $$check || status=1; cat build/check.log; \
 	wait $$deployed || status=1; cat build/deployed.log; \
+	wait $$policies || status=1; cat build/checkov.log; \
 	$(BIN)/coverage combine -q && $(BIN)/coverage report --include 'core/*' --fail-under 100 \
 		|| status=1; \
 	exit $$status

@@ -193,8 +193,10 @@ class Functions:
             async with few:
                 return await function.start()
 
-        errors = await asyncio.gather(*map(start, processes.values()))
-        for name, error in zip(processes, errors, strict=True):
+        # The others are invoked by functions only, and start when they are.
+        used = [name for name in processes if name in self._config.used]
+        errors = await asyncio.gather(*(start(processes[name]) for name in used))
+        for name, error in zip(used, errors, strict=True):
             if error is not None:
                 root = processes[name].program.root
                 raise unstarted(configured[name].handler, error, root)

@@ -69,6 +69,11 @@ def folder(tmp_path: Path) -> Path:
         "tickets.json": '{"2026-11": "a secret of 32 characters or more"}',
     }.items():
         (tmp_path / name).write_text(text)
+    # As the page's configuration: the chat function has a folder and an interpreter of its own.
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "chat.py").write_text(HANDLER)
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "python").symlink_to(sys.executable)
     return tmp_path
 
 

@@ -174,6 +174,12 @@ class ApiConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     tables: dict[str, TableConfig] = {}
 
     @property
+    def used(self) -> set[str]:
+        """The functions of routes and of the authorizer."""
+        authorizer = set() if self.authorizer is None else {self.authorizer.function}
+        return {route.function for route in self.routes.values()} | authorizer
+
+    @property
     def core_decides_connects(self) -> bool:
         """Tell whether our rules, which check the tickets, handle ``$connect``."""
         route = self.routes.get("$connect")

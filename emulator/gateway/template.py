@@ -281,23 +281,23 @@ class _Reader:
         return self._name_of(named[0])
 
     def _functions(self, wanted: Iterable[str]) -> dict[str, FunctionConfig]:
-        """Return functions, and those that their variables name, because they may be invoked."""
-        by_name = {self._name_of(name): name for name, _ in self._of_type("AWS::Lambda::Function")}
+        """Return the functions of the API, and all others that can run: they may be invoked."""
         functions: dict[str, FunctionConfig] = {}
-        waiting = [*wanted]
-        while waiting:
-            name = waiting.pop(0)
-            if name in functions:
+        for name, properties in self._of_type("AWS::Lambda::Function"):
+            left_open = len(self._left_open)
+            try:
+                function = self._function(name, properties)
+            except BadTemplate as error:
+                if self._name_of(name) in wanted:
+                    raise
+                self.notes.append(f"function {name} is left out: {error}")
                 continue
-            properties = self._resources[by_name[name]].get("Properties") or {}
-            functions[name] = self._function(by_name[name], properties)
-            variables = (properties.get("Environment") or {}).get("Variables") or {}
-            for value in variables.values():
-                waiting += [
-                    self._name_of(each)
-                    for each in _names_in(value)
-                    if self._type(each) == "AWS::Lambda::Function"
-                ]
+            if len(self._left_open) > left_open and self._name_of(name) not in wanted:
+                words = "; ".join(self._left_open[left_open:])
+                self.notes.append(f"function {name} is left out: {words} is left open, see --env")
+                del self._left_open[left_open:]
+                continue
+            functions[self._name_of(name)] = function
         return functions
 
     def _function(self, name: str, properties: dict[str, Any]) -> FunctionConfig:

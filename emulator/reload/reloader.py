@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -158,7 +159,7 @@ class Reloader:
             try:
                 swapped = asyncio.run_coroutine_threadsafe(self._swap(changed, is_own), self._loop)
                 error = swapped.result()
-            except RuntimeError:
+            except (RuntimeError, CancelledError):
                 # The emulator has stopped meanwhile.
                 return
         if self._stop.is_set():

@@ -11,7 +11,7 @@ import click
 from tests.bench.figures import Figure
 
 USUAL = (
-    *("start", "relay", "latency", "connects", "memory"),
+    *("start", "relay", "latency", "connects", "memory", "handlers"),
     *("lambda-start", "lambda-warm", "lambda-handshake"),
 )
 BENCHES = (*USUAL, "peers")

@@ -13,6 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from poker_signal.cli.emulate import UNSAFE_PORTS
 from poker_signal.emulator.server import STOP_TIMEOUT_S
 from tests.support.process import EMULATE, emulate, running, serving
 
@@ -298,3 +299,14 @@ def test_verbose_shows_ids_routes_and_times_and_no_payload() -> None:
     assert re.search(rf"pong  \[{id_} \$default \d+ ms\]\n", err)
     assert re.search(rf"1000 OK  \[{id_} after \d+\.\d s\]\n", err)
     assert "TOP" not in err
+
+
+def test_a_port_that_browsers_refuse_is_told() -> None:
+    """Chromium and Firefox do not connect to port 6000 and some others."""
+    for port in sorted(UNSAFE_PORTS):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                break
+    with emulate("--port", str(port)) as (process, _):
+        _, err = stop(process, signal.SIGINT)
+    assert f"note: browsers refuse port {port}; choose another --port" in err

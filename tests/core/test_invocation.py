@@ -448,7 +448,7 @@ def test_a_target_that_has_just_connected_is_found_when_the_game_is_read_again(
 # --- any event ---
 
 NAMES = ["HOST", "Alice", "Bob", "Zoë 🃏"]
-OUTCOMES_OF_MESSAGES = {"delivered", "pong", "undelivered", "error"}
+OUTCOMES_OF_MESSAGES = {"delivered", "undelivered", "error", "pong", "welcomed", "reported"}
 
 names = st.sampled_from(NAMES) | st.text(max_size=8).filter(messages.is_name)
 rows = st.builds(
@@ -535,13 +535,15 @@ def test_any_message_ends_in_one_outcome_which_its_sender_hears(
     answers = {json.loads(post.data)["type"] for post in posts if post.cause is None}
     outcome, error = invocation.outcome
     assert outcome in OUTCOMES_OF_MESSAGES
-    assert (error is None) is (outcome in {"delivered", "pong"})
-    assert posts
+    assert (error is None) is (outcome in {"delivered", "pong", "welcomed", "reported"})
+    assert posts or outcome == "reported"
     assert all(len(post.data.encode()) <= MAX_FRAME_BYTES for post in posts)
     assert all(isinstance(json.loads(post.data)["type"], str) for post in posts)
-    if outcome == "delivered":
+    if outcome in {"delivered", "reported"}:
         with_id = invocation.signal is not None and invocation.signal.id is not None
         assert answers == ({"ack"} if with_id else set())
+    elif outcome == "welcomed":
+        assert answers == {"welcome"}
     else:
         assert answers == {outcome}
 

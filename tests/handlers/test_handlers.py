@@ -351,3 +351,40 @@ async def test_node_functions_in_both_kinds_of_modules(run: Run, tmp_path: Path)
                 assert heard == [f"posted {number}", f"node {number}"]
             await client.send("throw")
             assert "Internal server error" in await hear_text(client)
+
+
+TWO = """
+    import helper
+    count = 0
+    def one(event, context):
+        global count
+        count += 1
+        return {"statusCode": 200, "body": f"one {helper.WORD} {count}"}
+    def two(event, context):
+        return {"statusCode": 200, "body": f"two {helper.WORD} {count}"}
+"""
+
+TWO_API = """
+    [functions.one]
+    handler = "both.one"
+    [functions.two]
+    handler = "both.py:two"
+    environment = { WORD = "own" }
+    [routes]
+    "$default" = { function = "one", two_way = true }
+    two = { function = "two", two_way = true }
+"""
+
+
+async def test_two_functions_of_one_folder_share_files_and_no_globals(run: Run) -> None:
+    """Each has its own process and variables."""
+    helper = "import os\nWORD = os.environ.get('WORD', 'shared')\n"
+    async with run(both=TWO, helper=helper, api=TWO_API) as emulator:
+        async with connect(emulator.url) as client:
+            for message, answer in (
+                ("x", "one shared 1"),
+                ("x", "one shared 2"),
+                ('{"action":"two"}', "two own 0"),
+            ):
+                await client.send(message)
+                assert await hear_text(client) == answer

@@ -108,6 +108,14 @@ SAM = """
       Unused:
         Type: AWS::Serverless::Function
         Properties: { Handler: unused.handler }
+      Open:
+        Type: AWS::Serverless::Function
+        Properties:
+          Handler: open.handler
+          Environment: { Variables: { SHARED: !ImportValue shared } }
+      Inline:
+        Type: AWS::Serverless::Function
+        Properties: { Handler: index.handler, InlineCode: "pass" }
       Queue: { Type: AWS::SQS::Queue }
 """
 
@@ -144,6 +152,13 @@ CONFIG: dict[str, Any] = {
             "memory_mb": 256,
             "timeout": 3.0,
         },
+        "Unused": {
+            "handler": "unused.handler",
+            "code": "src/",
+            "runtime": "nodejs20.x",
+            "memory_mb": 256,
+            "timeout": 3.0,
+        },
     },
     "routes": {
         "$connect": {"function": "Chat", "integration_timeout": 5.0},
@@ -172,11 +187,16 @@ def read(tmp_path: Path, text: str, env: str | None = None) -> Template:
 
 
 def test_a_sam_template_has_routes_functions_tables_and_stage(tmp_path: Path) -> None:
-    """The functions behind the routes come along, and those that they may invoke."""
+    """The functions behind the routes come along, and all others that can run."""
     template = read(tmp_path, SAM, "# comment\n\nexport Secret='s3cret'\n")
     assert msgspec.to_builtins(template.config) == CONFIG
     assert template.folder == tmp_path
-    assert template.notes == ["Queue (AWS::SQS::Queue) is not made"]
+    assert template.notes == [
+        "function Open is left out: SHARED of Open (Fn::ImportValue shared) is left open, "
+        "see --env",
+        'function Inline is left out: Inline: its code is in no folder, but {"ZipFile": "pass"}',
+        "Queue (AWS::SQS::Queue) is not made",
+    ]
     # --print-config shows what --config reads.
     (tmp_path / "api.toml").write_text(as_toml(template.config))
     assert read_config(tmp_path / "api.toml") == template.config
