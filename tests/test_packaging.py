@@ -73,6 +73,10 @@ def test_every_module_is_in_the_wheel(wheel: Path) -> None:
         for path in (ROOT / folder).rglob("*")
         if path.suffix in {".py", ".html", ".css", ".js"} or path.name == "py.typed"
     }
+    expected |= {
+        f"poker_signal/javascript/{path.name}"
+        for path in (ROOT / "clients" / "javascript").glob("*.js")
+    }
     assert expected <= names
     assert {name.split("/")[0].split("-")[0] for name in names} == {"poker_signal"}
 
