@@ -11,6 +11,7 @@ from poker_signal.core.invocation import Invocation
 from poker_signal.core.later import note_of, text_of
 from poker_signal.core.model import (
     HOST,
+    RESERVED_S,
     WANTS,
     Connect,
     Disconnect,
@@ -26,7 +27,7 @@ from poker_signal.core.model import (
     Presence,
     Row,
 )
-from poker_signal.core.presence import MAX_HOP_S, NOTICE_S, PATIENCE_S, reason_of
+from poker_signal.core.presence import MAX_HOP_S, NOTICE_S, PATIENCE_S, SUCCEEDED, reason_of
 from poker_signal.core.room import Room
 from poker_signal.core.routing import route
 from tests.core.build import AT, connect, message, perform, reserved, row, signal
@@ -270,6 +271,31 @@ def test_the_end_of_a_reservation_is_no_second_departure() -> None:
     """Lambda may receive a $disconnect twice."""
     gone = reserved(row("Bob", 2, session=PHONE))
     assert notes(route(Disconnect(gone.connection_id, AT), Room([TABLET, gone]), LATER)) == []
+
+
+def test_who_waits_for_a_reserved_name_is_told_when_it_is_free() -> None:
+    """A reservation ends without an event: a note for that time is planned by each way to it."""
+    own = reserved(row("Bob", 2, session=PHONE), left_at=AT)
+    waiting, free_at = row("Bob", 9), AT + RESERVED_S + 1
+    succeeded = Presence(
+        waiting.connection_id, waiting.game_id, waiting.player_id, SUCCEEDED, free_at * 1000
+    )
+    by_connect = route(connect(waiting), Room([TABLET, own]), LATER)
+    assert by_connect[1:] == [Later(free_at - AT, succeeded)]
+    taker = row("Carol", 20)._replace(wants=frozenset({"presence"}))
+    by_taker = route(connect(taker), Room([MUTE, own, waiting]), LATER)
+    assert Later(free_at - AT, succeeded) in by_taker
+    by_end = route(Due(LEFT, AT + 5), Room([TABLET, own, waiting]), LATER)
+    assert by_end[-1] == Later(free_at - AT - 5, succeeded)
+
+    room = (TABLET, own, waiting)
+    expected = frame("player-joined", "Bob", "joined", free_at * 1000)
+    assert told(succeeded, *room, at=free_at) == {"HOST": expected}
+    # It came too early, the owner is back, or no connection waits any more.
+    assert route(Due(succeeded, AT + 59), Room(room), LATER) == [Later(2, succeeded)]
+    again = row("Bob", 30, session=PHONE)._replace(seat=own.rank)
+    assert route(Due(succeeded, free_at), Room([TABLET, waiting, again]), LATER) == []
+    assert route(Due(succeeded, free_at), Room([TABLET]), LATER) == []
 
 
 @pytest.mark.parametrize(
