@@ -3,7 +3,7 @@
 #   make emulate              start the emulator; ARGS="--port 0" are its options
 #   make quick                the tests that need nothing but Python, in less than a minute
 #   make test                 lint, types, and all that CI runs
-#   make deployed             core, lambda_app and signaling on Python 3.13; part of the tests
+#   make deployed             core and lambda_app on Python 3.13; part of the tests
 #   make nightly              everything at full size
 #   make check                lint, types, the order of the rooms and the check of words
 #   make docs                 write docs/cli.md anew
@@ -67,7 +67,7 @@ deployed:
 	else \
 		$(MAKE) --no-print-directory DEPLOYED="$$python" .venv-deployed/ready && \
 		POKER_SIGNAL_TIER=quick .venv-deployed/bin/pytest -q -p no:cacheprovider \
-			-m "not nightly" tests/core tests/lambda_app tests/signaling; \
+			-m "not (nightly or process or aws)" tests/core tests/lambda_app; \
 	fi
 
 # Of its packages, which take a minute to compile, a few modules are imported.

@@ -23,6 +23,7 @@ from poker_signal.emulator import extras
 from poker_signal.emulator.client.connection import Client, Ended, NotHeard, Tickets, signal_client
 from poker_signal.emulator.client.explain import UNREACHABLE, explain
 from poker_signal.emulator.client.ice_probe import probe_stun, probe_turn
+from poker_signal.emulator.terminal import escape_lines
 
 WEBSOCKETS = (17,)
 MAX_SKEW_S = 10
@@ -55,7 +56,8 @@ async def _all(server: _Server) -> int:
     async for each in checks(server):
         mark = "✓" if each.ok else "✗"
         then = f"\n    → {each.then}" if each.then and not each.ok else ""
-        click.echo(f"{mark} {each.name}: {each.words}{then}")
+        # The words may quote the server.
+        click.echo(escape_lines(f"{mark} {each.name}: {each.words}{then}"))
         failed += not each.ok
     return 1 if failed else 0
 

@@ -118,6 +118,7 @@ def test_the_oldest_click_will_do(tmp_path: Path) -> None:
     assert "--record FILE" in done.stdout, done.stderr
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_the_example_passes_with_the_wheel_alone(wheel: Path, tmp_path: Path) -> None:
     """The example runs in a fresh environment, and a missing extra is named and installed."""

@@ -101,6 +101,7 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["deep"],
     ],
     "check": [["URL", "--timeout", "0.3"]],
+    "doctor": [["URL", "--timeout", "0.3"]],
     "peer": [["URL", "--timeout", "0.3"]],
     "bot": [["URL", "--timeout", "0.3", "--game", "G"]],
     "effects": [["event.json"], ["body.json"], ["body.json", "--room", "room.json"]],

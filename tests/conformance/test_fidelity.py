@@ -41,7 +41,12 @@ def test_every_pinning_test_exists() -> None:
 @pytest.mark.parametrize(
     ("selected", "told"),
     [
-        pytest.param("test_001 or test_005 or test_096", "3 passed, 1 skipped", id="some"),
+        pytest.param(
+            "test_001 or test_005 or test_096",
+            "3 passed, 1 skipped",
+            id="some",
+            marks=pytest.mark.nightly,
+        ),
         pytest.param("not test_fidelity", "passed", id="all", marks=pytest.mark.nightly),
     ],
 )

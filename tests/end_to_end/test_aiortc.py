@@ -68,6 +68,7 @@ async def test_eight_players_join_at_once(signal_emulator: SignalEmulator) -> No
     await play_a_party(signal_emulator.url)
 
 
+@pytest.mark.nightly
 @pytest.mark.process
 @pytest.mark.aws
 async def test_eight_players_join_at_once_on_the_lambda_host() -> None:

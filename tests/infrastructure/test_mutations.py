@@ -10,7 +10,7 @@ from tests.infrastructure.servers import Aws, stand_in
 from tests.infrastructure.stack import Stack
 from tests.infrastructure.tools import Mirror, Workspace
 
-pytestmark = [pytest.mark.aws, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.aws, pytest.mark.nightly, pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")

@@ -183,6 +183,7 @@ COPIES = {
 """Scenes, and a part of the test that is copied from each."""
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 async def test_the_copied_tests_pass_with_the_plugin(
     inspected: Inspected, pytester: pytest.Pytester

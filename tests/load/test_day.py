@@ -163,6 +163,7 @@ async def pass_by(world: World, number: int) -> None:
     await guest.client.wait_closed()
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(180)
 async def test_a_day_passes_and_nothing_is_left_of_it(record_property: Record) -> None:
     """All clients are closed in time and accepted again, and no row or timer is left over."""
