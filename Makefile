@@ -26,8 +26,8 @@ RUNS ?= 50
 TESTS ?= tests
 SCHEDULES ?= 10000
 
-# One pool for all tests. Four processes on two cores: half of the tests wait more than they work.
-POOL := -n 4 --dist loadfile --no-loadscope-reorder
+# One pool for all tests. Five processes on two cores: half of the tests wait more than they work.
+POOL := -n 5 --dist loadfile --no-loadscope-reorder
 
 .PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip checkov
 

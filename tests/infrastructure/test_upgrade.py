@@ -16,7 +16,7 @@ from tests.infrastructure.servers import Aws, stand_in
 from tests.infrastructure.tools import INFRASTRUCTURE, Failed, Mirror, Workspace
 
 pytestmark = [
-    *(pytest.mark.aws, pytest.mark.timeout(600)),
+    *(pytest.mark.aws, pytest.mark.nightly, pytest.mark.timeout(600)),
     pytest.mark.random_order(disabled=True),
 ]
 

@@ -33,17 +33,20 @@ EXAMPLES: Final = _size(10, 50, 1000)
 SCHEDULES: Final = _size(20, 80, 10_000, "SCHEDULES")
 """Schedules that tests/adversity plays on each host."""
 
-SCRIPTS: Final = _size(10, 40, 2000, "SCRIPTS")
+SCRIPTS: Final = _size(10, 25, 2000, "SCRIPTS")
 """Random scripts of client actions that tests/signaling plays on both hosts."""
 
 FUZZ_CASES: Final = _size(60, 150, 20_000, "POKER_SIGNAL_FUZZ_CASES")
 """Cases of bytes and messages that tests/emulator/test_fuzz.py sends."""
 
-DIFFERENTIAL: Final = _size(30, 150, 20_000, "DIFFERENTIAL")
+DIFFERENTIAL: Final = _size(30, 60, 20_000, "DIFFERENTIAL")
 """Cases of each differential fuzzer: HTTP heads, frames, messages, relays, tickets."""
 
 FIELD_GAMES: Final = _size(5, 30, 100)
-"""Games in each cell of the table that tests/field plays."""
+"""Games in each cell of the table that tests/field plays with the emulator's rules."""
+
+LAMBDA_FIELD_GAMES: Final = _size(5, 10, 100)
+"""The same with the Lambda function, behind moto's DynamoDB."""
 
 CLIENT_GAMES: Final = _size(2, 2, 20, "CLIENT_GAMES")
 """Games in each cell of the table that tests/clients plays in browsers."""
@@ -51,10 +54,10 @@ CLIENT_GAMES: Final = _size(2, 2, 20, "CLIENT_GAMES")
 REJOINS: Final = _size(3, 30, 100)
 """Games in each cell of crashes and losses that tests/field plays with the emulator's rules."""
 
-LAMBDA_REJOINS: Final = _size(3, 10, 100)
+LAMBDA_REJOINS: Final = _size(3, 5, 100)
 """The same with the Lambda function, whose games take six times as long."""
 
-REJOINS_WITHOUT: Final = _size(1, 2, 100)
+REJOINS_WITHOUT: Final = _size(1, 1, 100)
 """The same with ``later`` off, as a comparison."""
 
 ROSTERS: Final = _size(10, 100, 1000, "ROSTERS")
@@ -71,9 +74,9 @@ LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") =
 
 SLOW_FILES: Final = (
     "infrastructure/test_validate.py",
-    "infrastructure/test_mutations.py",
     "infrastructure/test_apply.py",
     "infrastructure/test_live_later.py",
+    "infrastructure/test_live.py",
     "inspector/test_probe.py",
     "field/test_rejoin.py",
     "adversity/test_schedules.py",
@@ -87,6 +90,10 @@ SLOW_FILES: Final = (
     "end_to_end/test_browser.py",
     "inspector/test_copies.py",
     "signaling/test_scripts.py",
+    "clients/test_package.py",
+    "clients/test_matrix.py",
+    "adversity/test_mutations.py",
+    "emulator/client/check/test_found.py",
 )
 """Files that take longest, which begin first: none of them is left alone at the end."""
 
