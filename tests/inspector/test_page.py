@@ -303,7 +303,7 @@ async def test_who_is_connected_is_not_forgotten_with_the_oldest_entries(
     await expect(inspected.page.locator("#connected li > span")).to_have_text(["Idle", "Alice"])
 
 
-@pytest.mark.parametrize("width", [1400, 800, 390])
+@pytest.mark.parametrize("width", [1400, pytest.param(800, marks=pytest.mark.nightly), 390])
 async def test_axe_finds_no_violation(inspected: Inspected, width: int) -> None:
     """Axe finds no violation in any view: diagram, details, handshakes, games, search error."""
     page = inspected.page

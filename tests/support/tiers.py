@@ -61,7 +61,7 @@ REJOINS_WITHOUT: Final = _size(1, 1, 100)
 """The same with ``later`` off, as a comparison."""
 
 ROSTERS: Final = _size(10, 100, 1000, "ROSTERS")
-"""Random games of tests/field/test_rosters.py, half of them on each host."""
+"""Random games of tests/field/test_rosters.py, a third of them with the Lambda function."""
 
 RELOADS: Final = _size(10, 30, 200)
 """Reloads of a host's page in tests/regressions, while a guest tries to take its game."""
