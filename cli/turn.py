@@ -1,6 +1,7 @@
 """A TURN server for ``emulate --turn``: Debian's coturn on loopback, with a secret of this run."""
 
 import contextlib
+import random
 import secrets
 import shutil
 import socket
@@ -21,6 +22,8 @@ START_S = 10
 """Seconds within which it must listen."""
 
 LOOPBACK = "127.0.0.1"
+
+PORTS = range(20_000, 30_000)
 
 
 def ice_of(path: str) -> IceConfig:
@@ -88,9 +91,20 @@ def turn_server() -> Generator[IceConfig, None, None]:
 
 
 def _free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((LOOPBACK, 0))
-        return int(probe.getsockname()[1])
+    """Return a port that is free for UDP and TCP; coturn listens on both.
+
+    It is below the ports that the system gives to clients, so no connection takes it meanwhile.
+    """
+    for port in random.sample(PORTS, len(PORTS)):
+        with (
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp,
+            socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tcp,
+            contextlib.suppress(OSError),
+        ):
+            udp.bind((LOOPBACK, port))
+            tcp.bind((LOOPBACK, port))
+            return port
+    raise click.ClickException("--turn: no port is free for UDP and TCP on loopback")
 
 
 def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
