@@ -73,7 +73,7 @@ def play(canary: Canary) -> Result:
     started_s = time.monotonic()
     step, failure = "read the secrets of tickets", None
     try:
-        for step in _steps(canary, started_s + canary.patience_s):  # noqa: B007
+        for step in _steps(canary, started_s + canary.patience_s):  # noqa: B007 # a failure names the step that was reached
             pass
     except WebSocketError as error:
         failure = str(error)
