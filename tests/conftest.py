@@ -4,6 +4,9 @@ Also options that must exist before any folder is collected: the endpoint of the
 tests, and the files that one process runs together when several share the tests.
 """
 
+import asyncio
+import io
+from collections.abc import Generator
 from importlib.util import find_spec
 
 import pytest
@@ -60,6 +63,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.path.parent.name in {"field", "load", "regressions"}:
             item.add_marker("games")
     items.sort(key=lambda item: tiers.rank_of(item.path))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Add the awaits of each task to the report of a test that took too long."""
+    report = yield
+    if call.excinfo is not None and "pytest-timeout" in str(call.excinfo.value):
+        stacks = io.StringIO()
+        frames = (entry.frame.f_locals.get("self") for entry in call.excinfo.traceback)
+        for loop in {each for each in frames if isinstance(each, asyncio.AbstractEventLoop)}:
+            for task in asyncio.all_tasks(loop):
+                task.print_stack(file=stacks)
+        report.sections.append(("tasks", stacks.getvalue()))
+    return report
 
 
 def pytest_sessionfinish() -> None:
