@@ -105,11 +105,19 @@ def welcome(url: str) -> dict[str, Any]:
 @pytest.mark.process
 @pytest.mark.parametrize("handler", ["core", pytest.param("lambda", marks=pytest.mark.aws)])
 def test_the_file_is_what_clients_get(tmp_path: Path, handler: str) -> None:
-    """Static servers come as they are, coturn's with credentials, on either host."""
+    """Static servers come as they are, coturn's with credentials, on either host.
+
+    Each time they cost two messages of the limit.
+    """
     stun = {"urls": ["stun:stun.example.com"]}
     path = ice_file(tmp_path, {**COTURN, "iceServers": [stun], "open": True})
-    with serving(*EMULATE, "--port", "0", "--handler", handler, "--ice", path) as served:
+    limit = ("--message-rate", "0.001", "--message-burst", "4")
+    with serving(*EMULATE, "--port", "0", "--handler", handler, "--ice", path, *limit) as served:
         payload = welcome(served.url)
+        with connect(f"{served.url}?playerId=Bob&gameId=G", open_timeout=10) as bob:
+            for answered in ("ice-servers", "ice-servers", "error"):
+                bob.send('{"type":"ice-servers"}')
+                assert json.loads(bob.recv(timeout=10))["type"] == answered
     assert "ice-servers" in payload["features"]
     first, turn = payload["iceServers"]
     assert first == stun
