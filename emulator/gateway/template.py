@@ -30,6 +30,8 @@ SAM = "AWS::Serverless-2016-10-31"
 DUMMY_CODE = "s3://bucket/key"
 """Deployment of a function's code for SAM's translator, which takes no folder."""
 
+MAX_CHARACTERS = 4_000_000
+"""Most characters of a template. CloudFormation takes 1 MB."""
 DEFAULT_TIMEOUT_S = 3
 """Lambda's default."""
 
@@ -77,7 +79,9 @@ def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
         text = file.read_text(encoding="utf-8")
         load = cfn_flip.load_json if text.lstrip().startswith("{") else cfn_flip.load_yaml
         # CloudFormation's short forms become the long ones.
-        document = json.loads(cfn_flip.dump_json(load(text)))
+        document = load(text)
+        _check_size(document)
+        document = json.loads(cfn_flip.dump_json(document))
     except OSError as error:
         raise BadTemplate(f"{file}: {error.strerror}") from error
     except Exception as error:
@@ -95,6 +99,27 @@ def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
     except (BadTemplate, ValueError) as error:
         raise BadTemplate(f"{file}: {error}") from error
     return Template(config, file.parent, reader.notes)
+
+
+def _check_size(document: Any) -> None:
+    """Check that a document is not too large with each alias of YAML replaced by its value.
+
+    Ten lines of aliases of aliases can stand for a billion values.
+
+    Raises:
+        ValueError: it is.
+    """
+    values = [document]
+    size = 0
+    while values:
+        value = values.pop()
+        size += 1 + (len(value) if isinstance(value, str) else 0)
+        if size + len(values) > MAX_CHARACTERS:
+            raise ValueError(f"longer than {MAX_CHARACTERS} characters, with its aliases replaced")
+        if isinstance(value, dict):
+            values += value.values()
+        elif isinstance(value, list):
+            values += value
 
 
 def _file_of(path: Path) -> Path:

@@ -268,6 +268,11 @@ API = "Type: AWS::ApiGatewayV2::Api, Properties: { ProtocolType: WEBSOCKET }"
 REFUSED = {
     "not-there": (None, "No such file"),
     "not-yaml": ("a: [", "neither YAML nor JSON"),
+    "aliases": (
+        "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{f'*a{i - 1},' * 10}]\n" for i in range(1, 12)),
+        "longer than 4000000 characters, with its aliases replaced",
+    ),
+    "endless": ("a: &a [*a]", "longer than 4000000 characters"),
     "no-template": ("a: 1", "it has no Resources"),
     "no-api": ("Resources: {}", "no WebSocket API"),
     "two-apis": (f"Resources: {{ A: {{ {API} }}, B: {{ {API} }} }}", r"2 WebSocket APIs \(A, B\)"),

@@ -22,7 +22,12 @@ from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.protocols.http_connection import HttpConnection, Switch
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
-from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
+from poker_signal.emulator.protocols.websocket_connection import (
+    SHORT_BYTES,
+    Closing,
+    InputTurns,
+    WebSocketConnection,
+)
 from poker_signal.emulator.settings import Settings
 from tests.support import tiers
 from tests.support.frames import HANDSHAKE
@@ -228,7 +233,9 @@ def understood(pieces: list[bytes], is_deflated: bool) -> tuple[list[str], bytes
     async def scene() -> tuple[list[str], bytes, Closing | None]:
         wire, gateway = Wire(), Listening()
         protocol = upgraded(is_deflated)
-        connection = WebSocketConnection(FACTS, protocol, gateway, SETTINGS, VirtualClock())
+        connection = WebSocketConnection(
+            FACTS, protocol, gateway, SETTINGS, VirtualClock(), InputTurns()
+        )
         connection.connection_made(wire)
         for piece in pieces:
             if not wire.is_closing():
@@ -320,3 +327,23 @@ def test_compressed_messages_are_inflated(texts: list[str], cut: int) -> None:
     assert whole == texts
     assert understood(split(data, [cut]), is_deflated=True)[0] == texts
     assert json.dumps(whole)
+
+
+async def test_a_short_message_waits_for_one_long_one_at_most() -> None:
+    """However many connections send long ones at once; those take turns."""
+    gateway, shared = Listening(), InputTurns()
+
+    def connected() -> WebSocketConnection:
+        connection = WebSocketConnection(
+            FACTS, upgraded(False), gateway, SETTINGS, VirtualClock(), shared
+        )
+        connection.connection_made(Wire())
+        return connection
+
+    long = SHORT_BYTES * "x"
+    for _ in range(6):
+        connected().data_received(frame(0x81, long.encode()))
+    other = connected()
+    asyncio.get_running_loop().call_soon(other.data_received, frame(0x81, b"ping"))
+    await turns()
+    assert gateway.heard == [long, "ping", *[long] * 5]
