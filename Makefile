@@ -29,6 +29,9 @@ SCHEDULES ?= 10000
 # One pool for all tests. Five processes on two cores: half of the tests wait more than they work.
 POOL := -n 5 --dist loadfile --no-loadscope-reorder
 
+# Each process of the tests would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: setup emulate quick test nightly check bench flakes fuzz load adversity conformance infrastructure browser docs deployed lambda.zip checkov
 
 setup: .venv/ready-for-tests
@@ -125,7 +128,7 @@ checkov: .venv-checkov/ready
 
 .venv-checkov/ready:
 	@$(PYTHON) -m venv .venv-checkov
-	@PYTHONWARNINGS=ignore .venv-checkov/bin/pip --disable-pip-version-check install --quiet checkov==3.3.30
+	@PYTHONWARNINGS=ignore .venv-checkov/bin/pip --disable-pip-version-check install --quiet --no-compile checkov==3.3.30
 	@touch $@
 
 lambda.zip:

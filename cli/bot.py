@@ -14,7 +14,7 @@ from poker_signal.cli.renamed import tell
 from poker_signal.cli.running import run_until_interrupted
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.cli.transcript import Transcript
-from poker_signal.core.model import HOST
+from poker_signal.core.model import HOST, PRESENCE
 from poker_signal.emulator.client.connection import Client, Tickets
 from poker_signal.emulator.client.webrtc import BadIceServer, check_ice_server
 
@@ -81,7 +81,9 @@ async def _play_all(names: list[str], options: BotOptions, tickets: Tickets | No
     async with contextlib.AsyncExitStack() as stack:
         clients = []
         for name in names:
-            connecting = connected(options.url, name, options.game, None, options.timeout, tickets)
+            connecting = connected(
+                options.url, name, options.game, None, options.timeout, tickets, wants=PRESENCE
+            )
             clients.append(await stack.enter_async_context(connecting))
             transcript.connected(clients[-1])
         tasks = [asyncio.ensure_future(_play(one, options, transcript)) for one in clients]

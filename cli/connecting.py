@@ -17,8 +17,11 @@ async def connected(
     session: str | None,
     timeout_s: float,
     tickets: Tickets | None = None,
+    wants: str | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection at the end if it is still open.
+
+    ``wants``: frames to get unasked, such as ``presence``.
 
     Raises:
         click.ClickException: refused or not reached; the text has the reason and a fix.
@@ -27,7 +30,7 @@ async def connected(
     async with AsyncExitStack() as stack:
         try:
             client = await stack.enter_async_context(
-                signal_client(url, player, game, session, timeout_s, ticket)
+                signal_client(url, player, game, session, timeout_s, ticket, wants)
             )
         except UNREACHABLE as error:
             # Only here: a later OSError does not come from the network.

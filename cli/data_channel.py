@@ -21,6 +21,7 @@ _WORDS = {
     "open": "has an open channel to",
     "message": "hears from",
     "closed": "has no channel any more to",
+    "left": "is left by",
     "problem": "has a problem with",
 }
 
@@ -30,6 +31,8 @@ async def playing_webrtc(
     client: Client, transcript: Transcript, say: str | None = None, ice_servers: Sequence[str] = ()
 ) -> AsyncGenerator[None, None]:
     """Play the app's part meanwhile: HOST offers to each player that joins, a player joins.
+
+    A connection that wants presence hears who leaves, and a player joins a HOST that comes later.
 
     ``say`` is sent on each channel as soon as it is open.
     """

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 
 from poker_signal.core.configuration import Rules
 from poker_signal.emulator.faults.faults import Faults
@@ -18,6 +19,7 @@ from poker_signal.emulator.functions.local_aws import (
     moto,
 )
 from poker_signal.lambda_app.environment import (
+    ICE_PARAMETER,
     READ_TIMEOUT_S,
     TABLE_NAME,
     TICKET_SECRET_PARAMETER,
@@ -26,7 +28,12 @@ from poker_signal.lambda_app.environment import (
 from poker_signal.lambda_app.table import schema
 
 DEFAULT_TABLE = "poker-signaling-connections"
-DEFAULT_PARAMETER = "/poker-signaling/tickets"
+PARAMETERS = {
+    TICKET_SECRET_PARAMETER: "/poker-signaling/tickets",
+    ICE_PARAMETER: "/poker-signaling/ice",
+}
+"""Names of SSM parameters, by the function's variable."""
+
 ENDPOINT = "AWS_ENDPOINT_URL_DYNAMODB"
 SSM_ENDPOINT = "AWS_ENDPOINT_URL_SSM"
 
@@ -39,13 +46,13 @@ def dynamodb(
     where: str,
     rules: Rules,
     region: str,
-    ticket_secret: str | None = None,
+    parameters: Mapping[str, str] = MappingProxyType({}),
     faults: Faults | None = None,
 ) -> Generator[dict[str, str]]:
     """Set the Lambda host's environment; ``where`` is ``moto`` or an endpoint's URL.
 
-    ``ticket_secret`` is stored in moto's SSM, where the function reads it. ``faults`` sets the lag
-    of moto's indexes.
+    ``parameters`` are texts of moto's SSM, by the variable that names the parameter to the
+    function. ``faults`` sets the lag of moto's indexes.
 
     Raises:
         NoService: moto is not installed, or the endpoint does not answer.
@@ -66,10 +73,10 @@ def dynamodb(
             os.environ[name] = value
         table = NewTable(schema(os.environ[TABLE_NAME]))
         create_tables(endpoint, [table], region, real_aws=True)
-        if ticket_secret is not None:
+        for variable, text in parameters.items():
             os.environ[SSM_ENDPOINT] = endpoint
-            os.environ[TICKET_SECRET_PARAMETER] = DEFAULT_PARAMETER
-            _put_secret(endpoint, ticket_secret)
+            os.environ[variable] = PARAMETERS[variable]
+            _put_parameter(endpoint, PARAMETERS[variable], text)
         yield {}
 
 
@@ -112,8 +119,8 @@ def _restore(before: dict[str, str]) -> None:
     os.environ.update(before)
 
 
-def _put_secret(endpoint: str, secret: str) -> None:
-    """Store the keys of tickets in SSM, as an operator does."""
+def _put_parameter(endpoint: str, name: str, text: str) -> None:
+    """Store a secret in SSM, as an operator does."""
     client("ssm", endpoint).put_parameter(
-        Name=DEFAULT_PARAMETER, Value=secret, Type="SecureString", Overwrite=True
+        Name=name, Value=text, Type="SecureString", Overwrite=True
     )

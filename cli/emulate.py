@@ -29,7 +29,7 @@ from poker_signal.emulator.wiring import CORE, OWN_LAMBDA, types_known_to
 
 if TYPE_CHECKING:
     from poker_signal.cli.ticket import TicketSecrets
-    from poker_signal.core.ice import IceConfig
+    from poker_signal.cli.turn import IceSettings
     from poker_signal.emulator.gateway.config import ApiConfig
     from poker_signal.emulator.gateway.template import Template
     from poker_signal.emulator.protocols.tls import Certificate
@@ -99,7 +99,7 @@ def run(options: EmulateOptions) -> None:
 
 
 def _serve(
-    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceSettings | None"
 ) -> None:
     settings = _settings(options, secrets, ice)
     served = _served(options, settings)
@@ -117,6 +117,8 @@ def _serve(
         )
     if secrets is not None:
         _demand_that_tickets_are_checked(options.handler, rows, api)
+    if ice is not None and options.handler == "lambda":
+        _demand_moto("--turn" if options.turn else "--ice", rows)
     certificate = _certificate_for(settings.shown_host or settings.host) if options.tls else None
     words_of_code = _words_of_code() if options.reload else None
     recorder = _recorder(options, settings)
@@ -151,7 +153,7 @@ def _serve(
         with (
             contextlib.redirect_stdout(printed),
             contextlib.redirect_stderr(printed),
-            _rows(rows, options, api, settings, secrets, faults) as services,
+            _rows(rows, options, api, settings, secrets, ice, faults) as services,
         ):
             emulator = Emulator(
                 settings,
@@ -175,13 +177,13 @@ def _serve(
 
 
 def _settings(
-    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceConfig | None"
+    options: EmulateOptions, secrets: "TicketSecrets | None", ice: "IceSettings | None"
 ) -> Settings:
     fields = options.settings
     if options.lan:
         fields |= _for_the_lan(fields["host"])
     try:
-        return Settings(ticket_keys=secrets and secrets.keys, ice=ice, **fields)
+        return Settings(ticket_keys=secrets and secrets.keys, ice=ice and ice.config, **fields)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
 
@@ -256,6 +258,7 @@ def _rows(
     api: "ApiConfig | None",
     settings: Settings,
     secrets: "TicketSecrets | None",
+    ice: "IceSettings | None",
     faults: Faults,
 ) -> contextlib.AbstractContextManager[Mapping[str, str]]:
     """Serve AWS's services for handlers; the block gets their endpoints, by variable."""
@@ -264,12 +267,17 @@ def _rows(
     try:
         from poker_signal.cli.dynamodb import dynamodb, services
         from poker_signal.emulator.functions.local_aws import NewTable
+        from poker_signal.lambda_app.environment import ICE_PARAMETER, TICKET_SECRET_PARAMETER
     except ImportError as error:
         raise click.ClickException(_missing("--dynamodb", "aws", "moto")) from error
     if options.handler == "lambda":
         assert where is not None, "it needs a table"
-        secret = None if secrets is None else secrets.text
-        return dynamodb(where, settings.rules(), settings.region, secret, faults)
+        parameters = {
+            TICKET_SECRET_PARAMETER: secrets and secrets.text,
+            ICE_PARAMETER: ice and ice.text,
+        }
+        given = {name: text for name, text in parameters.items() if text is not None}
+        return dynamodb(where, settings.rules(), settings.region, given, faults)
     assert api is not None, "a handler of its own has services"
     tables = [NewTable(each.definition(name), each.ttl) for name, each in api.tables.items()]
     has_all, real_aws = options.aws is not None, options.real_aws
@@ -281,15 +289,19 @@ def _demand_that_tickets_are_checked(
 ) -> None:
     """Refuse a combination in which tickets would be asked for and never checked."""
     if handler == "lambda":
-        if rows != "moto":
-            raise click.UsageError(
-                "--ticket-secret-file puts the secret into moto's SSM: with --handler lambda "
-                "it needs --dynamodb moto"
-            )
+        _demand_moto("--ticket-secret-file", rows)
     elif api is not None and not api.core_decides_connects:
         raise click.UsageError(
             "--ticket-secret-file is for --handler core and lambda: other handlers check tickets "
             "themselves"
+        )
+
+
+def _demand_moto(option: str, rows: str | None) -> None:
+    if rows != "moto":
+        raise click.UsageError(
+            f"{option} puts a parameter into moto's SSM: with --handler lambda it needs "
+            "--dynamodb moto"
         )
 
 
@@ -352,27 +364,30 @@ def _both(one: Observer, other: Observer) -> Observer:
 
 def _ice(
     options: EmulateOptions,
-) -> "contextlib.AbstractContextManager[IceConfig | None]":
+) -> "contextlib.AbstractContextManager[IceSettings | None]":
     """Return the ICE servers of clients, and for the block the TURN server of --turn."""
     if options.ice is None and not options.turn:
         return contextlib.nullcontext()
     if options.ice is not None and options.turn:
         raise click.UsageError("--turn starts a TURN server, --ice names others: use one of them")
-    if options.handler != "core" or options.config is not None:
+    is_ours = options.handler in {"core", "lambda"}
+    if not is_ours or options.config is not None or options.template is not None:
         raise click.UsageError(
-            "--ice and --turn are for --handler core: other handlers answer hello themselves"
+            "--ice and --turn are for --handler core and lambda: other handlers answer hello "
+            "themselves"
         )
     from poker_signal.cli.turn import ice_of, turn_server
 
     if options.ice is None:
         return turn_server()
     ice = ice_of(options.ice)
-    if ice.provider not in (STATIC, COTURN):
+    config = ice.config
+    if options.handler == "core" and config.provider not in (STATIC, COTURN):
         raise click.ClickException(
-            f"--ice {options.ice}: only the deployed function calls {ice.provider}; the emulator "
-            "has the providers static and coturn"
+            f"--ice {options.ice}: only --handler lambda calls {config.provider}; core has the "
+            "providers static and coturn"
         )
-    if ice.has_credentials and not ice.is_open and options.ticket_secret_file is None:
+    if config.has_credentials and not config.is_open and options.ticket_secret_file is None:
         raise click.ClickException(
             f"--ice {options.ice}: every client would get credentials. Ask for tickets with "
             '--ticket-secret-file, or allow it with "open": true in the file'
@@ -477,7 +492,7 @@ def _notes(
     return notes
 
 
-def _announce_turn(ice: "IceConfig") -> None:
+def _announce_turn(ice: "IceSettings") -> None:
     from poker_signal.cli.turn import announce
 
     announce(ice)

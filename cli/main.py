@@ -321,9 +321,11 @@ def peer(**options: Any) -> None:
 def bot(url: tuple[str, ...], **options: Any) -> None:
     """Play a host or players at URL with a real WebRTC stack, until Ctrl-C.
 
-    The host offers a data channel to each player that joins; a player joins and answers. Prints
-    the state of the channels and the messages on them: text on a terminal, else one JSON object
-    per line.
+    The host offers a data channel to each player that joins; a player joins and answers. Both ask
+    for presence: the host forgets a player that has left, and a player joins again when the host
+    comes back or the connection fails. A server that answers hello gets a report of each
+    connection. Prints the state of the channels and the messages on them: text on a terminal,
+    else one JSON object per line.
 
     Exit code 0: ended by Ctrl-C or SIGTERM, 1: refused, 3: closed by the server.
     """

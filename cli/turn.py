@@ -1,6 +1,7 @@
 """A TURN server for ``emulate --turn``: Debian's coturn on loopback, with a secret of this run."""
 
 import contextlib
+import json
 import random
 import secrets
 import shutil
@@ -11,10 +12,11 @@ import tempfile
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import NamedTuple
 
 import click
 
-from poker_signal.core.ice import COTURN, TTL_S, IceConfig, read_config
+from poker_signal.core.ice import COTURN, IceConfig, read_config
 
 PROGRAM = "turnserver"
 
@@ -26,22 +28,31 @@ LOOPBACK = "127.0.0.1"
 PORTS = range(20_000, 30_000)
 
 
-def ice_of(path: str) -> IceConfig:
+class IceSettings(NamedTuple):
+    """The ICE servers of ``--ice`` or ``--turn``."""
+
+    text: str
+    """JSON text, as an operator puts it into SSM."""
+    config: IceConfig
+
+
+def ice_of(path: str) -> IceSettings:
     """Read the file of ``--ice``.
 
     Raises:
         ClickException: it cannot be read, or is not valid.
     """
     try:
-        return read_config(Path(path).read_text(encoding="utf-8"))
+        text = Path(path).read_text(encoding="utf-8")
+        return IceSettings(text, read_config(text))
     except (OSError, ValueError) as error:
         # BadIce and UnicodeDecodeError are ValueErrors.
         raise click.ClickException(f"--ice {path}: {error}") from error
 
 
 @contextlib.contextmanager
-def turn_server() -> Generator[IceConfig, None, None]:
-    """Start coturn; yield the configuration with its URLs, and stop it after the block.
+def turn_server() -> Generator[IceSettings, None, None]:
+    """Start coturn; yield the settings with its URLs, and stop it after the block.
 
     Raises:
         ClickException: it is not installed, or does not start.
@@ -80,7 +91,9 @@ def turn_server() -> Generator[IceConfig, None, None]:
             address = f"{LOOPBACK}:{port}"
             urls = [f"turn:{address}?transport=udp", f"turn:{address}?transport=tcp"]
             static = [{"urls": [f"stun:{address}"]}]
-            yield IceConfig(COTURN, static, urls, secret.encode(), TTL_S, "", "", True)
+            value = {"provider": COTURN, "iceServers": static, "urls": urls, "secret": secret}
+            text = json.dumps({**value, "open": True})
+            yield IceSettings(text, read_config(text))
         finally:
             process.terminate()
             try:
@@ -119,7 +132,6 @@ def _wait_for(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
     raise click.ClickException(f"--turn: {PROGRAM} {why}. {' '.join(said)}".strip())
 
 
-def announce(ice: IceConfig) -> None:
+def announce(ice: IceSettings) -> None:
     """Say on stderr where the TURN server is."""
-    urls = [url for url in ice.urls if url.startswith("turn")]
-    click.echo(f"  TURN        {urls[0]}, for clients that send hello", file=sys.stderr)
+    click.echo(f"  TURN        {ice.config.urls[0]}, for clients that send hello", file=sys.stderr)

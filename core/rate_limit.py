@@ -1,7 +1,7 @@
 """The message rate limit: one token bucket per connection that has sent a message."""
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ConnectionId, GatewayEvent, Message
+from poker_signal.core.model import ConnectionId, GatewayEvent, Message, Vend
 from poker_signal.core.token_bucket import FULL, Rate
 
 WORTH_A_LOOK = 4096
@@ -36,6 +36,12 @@ class Meter:
         if was is None and len(self._full_at_us) > self._look_at:
             self._forget_full_ones(event.at_ms * 1000)
         return event
+
+    def charge(self, vend: Vend) -> None:
+        """Take another token for ICE servers: with credentials, they cost more than a message."""
+        sender = vend.signal.sender
+        if self._rate is not None and sender in self._full_at_us:
+            self._full_at_us[sender] = self._rate.owe(self._full_at_us[sender])
 
     def _forget_full_ones(self, now_us: int) -> None:
         # Copied to a list: the emulator runs a handler in several threads, which may add buckets.

@@ -25,3 +25,7 @@ class Rate:
         now_us = at_ms * 1000
         full_at_us = (full_at_us if full_at_us > now_us else now_us) + self._interval_us
         return full_at_us if full_at_us - now_us <= self._depth_us else None
+
+    def owe(self, full_at_us: int) -> int:
+        """Take a token, even if there is none: the next ones come later."""
+        return full_at_us + self._interval_us

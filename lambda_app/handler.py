@@ -301,6 +301,7 @@ class SignalingHandler:
                 found = connections.close(connection_id)
             case Vend(signal):
                 assert self._ice is not None, "the rules vend only what there is"
+                self._meter.charge(effect)
                 invocation.vended(effect, self._ice.servers(signal.sender, signal.at))
                 return self._ice.failed is None
             case Later():

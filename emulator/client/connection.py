@@ -239,12 +239,26 @@ class Client:
         Raises:
             NotHeard: none came ``within`` seconds, or the connection ended.
         """
+
+        def fits(frame: Frame) -> bool:
+            return type in {None, frame.type} and sender in {None, frame.sender}
+
+        return await self.expect_where(fits, _in_words(type, sender), within)
+
+    async def expect_where(
+        self, fits: Callable[[Frame], bool], awaited: str, within: float = 10
+    ) -> Frame:
+        """Return the next frame that fits; ``awaited`` names it in an error.
+
+        Raises:
+            NotHeard: none came ``within`` seconds, or the connection ended.
+        """
         try:
             async with asyncio.timeout(within):
-                while (frame := self._claim(type, sender)) is None:
+                while (frame := self._claim(fits)) is None:
                     await self._wait_for_news()
         except (TimeoutError, EOFError):
-            raise self._not_heard(_in_words(type, sender), within) from None
+            raise self._not_heard(awaited, within) from None
         return frame
 
     async def expect_close(self, within: float | None = 10) -> int:
@@ -281,7 +295,7 @@ class Client:
     async def frames(self) -> AsyncGenerator[Frame, None]:
         """Yield frames until the connection ends."""
         while True:
-            while (frame := self._claim(None, None)) is not None:
+            while (frame := self._claim(lambda _: True)) is not None:
                 yield frame
             if self._ended:
                 return
@@ -342,9 +356,9 @@ class Client:
             raise EOFError
         await self._news.wait()
 
-    def _claim(self, type_: str | None, sender: str | None) -> Frame | None:
+    def _claim(self, fits: Callable[[Frame], bool]) -> Frame | None:
         for frame in self._pending:
-            if type_ in {None, frame.type} and sender in {None, frame.sender}:
+            if fits(frame):
                 self._pending.remove(frame)
                 self._characters -= len(frame.text)
                 return frame

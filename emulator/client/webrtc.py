@@ -5,8 +5,9 @@ Like the app it discards candidates that come before the offer.
 """
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, Literal, NamedTuple
 
@@ -31,10 +32,26 @@ CLIENT = "poker-signal-bot/1"
 LABEL = "table"
 """Label of the data channel that HOST opens."""
 
+SAME_JOIN_S = 2.0
+"""Seconds for which a further join is not answered while an offer waits for its answer."""
+
+LEAVE_S = 1.0
+"""Seconds that a peer that leaves spends on reports and on closing lost connections."""
+
 _OWN = frozenset(
     {"pong", "ack", "welcome", "go-away", "player-joined", "player-left", "host-away", "host-back"}
 )
 """Types of the server's frames that belong to no handshake."""
+
+# Lost connections
+#
+# A channel that closes, or a connection that fails, is forgotten. HOST then waits for a join, as a
+# table does. A player joins again
+# - when its connection has failed, or the server has given a watched join up (NO_ANSWER);
+# - when another HOST has come since its last join (host-back). While a join or a connection is
+#   under way it only notes that one has come: the server delivers the join to the new HOST, and a
+#   connection to a HOST that is gone closes or fails.
+# A HOST that closes the channel itself does not come back, so it is not asked again.
 
 _HELLO = "hello"
 """Type and id of the first message."""
@@ -65,7 +82,7 @@ def check_ice_server(url: str) -> None:
 class Happened(NamedTuple):
     """An event of a WebRTC handshake or of a data channel."""
 
-    kind: Literal["open", "message", "closed", "problem"]
+    kind: Literal["open", "message", "closed", "left", "problem"]
     other: str
     """The other player; empty if the event is about no player."""
     text: str
@@ -101,7 +118,13 @@ class Peer:
         self._tell = tell
         self._configuration = RTCConfiguration([RTCIceServer(url) for url in ice_servers])
         self._is_greeted = False
-        self._reports: set[asyncio.Future[None]] = set()
+        self._is_leaving = False
+        self._is_joining = False
+        """True from a player's join to HOST's offer, or to an error."""
+        self._has_host_come = False
+        """True: another HOST has come since the player's last join."""
+        self._tasks: set[asyncio.Future[None]] = set()
+        self._begun_s: dict[str, float] = {}
         self._connections: dict[str, RTCPeerConnection] = {}
         self._channels: defaultdict[str, asyncio.Future[Channel]] = defaultdict(asyncio.Future)
 
@@ -114,6 +137,7 @@ class Peer:
 
     async def join(self) -> None:
         """Send a join to HOST, which then offers a data channel."""
+        self._is_joining, self._has_host_come = True, False
         await self._client.send("join", HOST, {"playerName": self._client.player})
 
     async def channel(self, other: str) -> Channel:
@@ -137,24 +161,24 @@ class Peer:
 
     async def close(self) -> None:
         """Close all connections to peers."""
-        for report in self._reports:
-            report.cancel()
-        await asyncio.gather(*self._reports, return_exceptions=True)
+        self._is_leaving = True
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=LEAVE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         for connection in self._connections.values():
             await connection.close()
 
     async def _receive(self, frame: Frame) -> None:
         sender = frame.sender
         if sender is None:
-            if frame.type == "welcome":
-                self._welcomed(frame.payload)
-            is_old_server = frame.type == "error" and frame.body.get("id") == _HELLO
-            if frame.type not in _OWN and not is_old_server:
-                self._tell(Happened("problem", "", frame.text))
+            await self._hear_server(frame)
             return
         match frame.type:
             case "join":
-                await self._offer(sender)
+                if not self._awaits_answer(sender):
+                    await self._offer(sender)
             case "offer":
                 await self._answer(sender, frame.payload)
             case "answer":
@@ -162,31 +186,117 @@ class Peer:
             case "ice-candidate":
                 await self._add_candidate(sender, frame.payload)
 
+    async def _hear_server(self, frame: Frame) -> None:
+        payload = frame.payload if isinstance(frame.payload, dict) else {}
+        match frame.type:
+            case "welcome":
+                self._welcomed(payload)
+            case "player-left" | "host-away":
+                await self._left(str(payload.get("playerId")), str(payload.get("reason")))
+            case "host-back":
+                self._has_host_come = True
+                await self._join_new_host()
+            case "error" if frame.body.get("id") == _HELLO:
+                """An older server."""
+            case kind if kind not in _OWN:
+                self._tell(Happened("problem", "", frame.text))
+        if frame.code in {"HOST_NOT_FOUND", "NO_ANSWER"}:
+            self._is_joining = False
+            if frame.code == "NO_ANSWER":
+                await self.join()
+            await self._join_new_host()
+
+    async def _left(self, other: str, reason: str) -> None:
+        # In a mesh it hears of all players, those included with whom it has no connection.
+        if other not in self._begun_s:
+            return
+        # An open channel outlives signaling: it tells itself when it ends.
+        if other in self._connections and not self._is_open(other):
+            await self._forget(other)
+        if other not in self._connections:
+            del self._begun_s[other]
+        self._tell(Happened("left", other, reason))
+
+    async def _join_new_host(self) -> None:
+        if self._has_host_come and not self._is_joining and HOST not in self._connections:
+            await self.join()
+
+    def _awaits_answer(self, player: str) -> bool:
+        """Return whether an offer went out a moment ago; the server may deliver a join twice."""
+        connection = self._connections.get(player)
+        if connection is None or connection.signalingState != "have-local-offer":
+            return False
+        return time.monotonic() - self._begun_s[player] < SAME_JOIN_S
+
+    def _is_open(self, other: str) -> bool:
+        return other in self._channels and self._channels[other].done()
+
+    async def _forget(self, other: str) -> None:
+        connection = self._connections.pop(other)
+        if self._is_open(other):
+            del self._channels[other]
+        await connection.close()
+
     async def _offer(self, player: str) -> None:
         connection = await self._connect(player)
         channel = connection.createDataChannel(LABEL)
-        channel.on("open", lambda: self._opened(player, channel))
+        channel.on("open", lambda: self._opened(player, connection, channel))
         await self._describe(player, await connection.createOffer())
 
     async def _answer(self, host: str, offer: Any) -> None:
         description = _description(offer)
         connection = await self._connect(host)
-        connection.on("datachannel", lambda channel: self._opened(host, channel))
+        connection.on("datachannel", lambda channel: self._opened(host, connection, channel))
         await connection.setRemoteDescription(description)
         await self._describe(host, await connection.createAnswer())
 
     async def _connect(self, other: str) -> RTCPeerConnection:
-        if former := self._connections.pop(other, None):
+        if other in self._connections:
             # A player that joins again gets a new connection.
-            await former.close()
-            self._channels.pop(other, None)
+            await self._forget(other)
+        if other == HOST:
+            self._is_joining = False
         connection = RTCPeerConnection(self._configuration)
         self._connections[other] = connection
+        self._begun_s[other] = time.monotonic()
+        connection.on("connectionstatechange", lambda: self._changed(other, connection))
         return connection
 
-    def _welcomed(self, payload: Any) -> None:
+    def _changed(self, other: str, connection: RTCPeerConnection) -> None:
+        if connection.connectionState == "failed":
+            self._do(self._lost(other, connection, has_failed=True))
+
+    async def _lost(
+        self, other: str, connection: RTCPeerConnection, *, has_failed: bool = False
+    ) -> None:
+        """Forget a connection that has ended; a player may join again."""
+        if self._connections.get(other) is not connection:
+            return
+        if has_failed:
+            self._tell(Happened("problem", other, "the connection has failed"))
+            await self._report(other, {"state": "failed"})
+        await self._forget(other)
+        if has_failed and other == HOST:
+            await self.join()
+        await self._join_new_host()
+
+    def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine that must not hold up aiortc, which has called."""
+        if self._is_leaving:
+            coroutine.close()
+            return
+
+        async def do() -> None:
+            with suppress(Ended):
+                await coroutine
+
+        task = asyncio.ensure_future(do())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _welcomed(self, payload: dict[str, Any]) -> None:
         self._is_greeted = True
-        servers = payload.get("iceServers") if isinstance(payload, dict) else None
+        servers = payload.get("iceServers")
         if servers and not self._configuration.iceServers:
             known = ("urls", "username", "credential")
             self._configuration = RTCConfiguration(
@@ -196,21 +306,31 @@ class Peer:
                 ]
             )
 
-    async def _report(self, other: str, state: str) -> None:
-        with suppress(Ended):
-            await self._client.send("report", other, {"state": state})
+    async def _report(self, other: str, payload: dict[str, Any]) -> None:
+        if self._is_greeted:
+            await self._client.send("report", other, payload)
 
-    def _opened(self, other: str, channel: RTCDataChannel) -> None:
+    def _opened(self, other: str, connection: RTCPeerConnection, channel: RTCDataChannel) -> None:
+        if self._connections.get(other) is not connection:
+            return
+
         def tell(text: str | bytes) -> None:
             self._tell(Happened("message", other, text if isinstance(text, str) else repr(text)))
 
-        self._channels[other].set_result(Channel(channel))
-        if self._is_greeted:
-            report = asyncio.ensure_future(self._report(other, "connected"))
-            self._reports.add(report)
-            report.add_done_callback(self._reports.discard)
+        # Another table may open several on one connection: the first one counts.
+        is_first = not self._is_open(other)
+        if is_first:
+            self._channels[other].set_result(Channel(channel))
+            ms = round((time.monotonic() - self._begun_s[other]) * 1000)
+            self._do(self._report(other, {"state": "connected", "ms": ms}))
+
+        def close() -> None:
+            self._tell(Happened("closed", other, channel.label))
+            if is_first:
+                self._do(self._lost(other, connection))
+
         channel.on("message", tell)
-        channel.on("close", lambda: self._tell(Happened("closed", other, channel.label)))
+        channel.on("close", close)
         self._tell(Happened("open", other, channel.label))
 
     async def _describe(self, other: str, description: RTCSessionDescription) -> None:

@@ -284,6 +284,8 @@ class SignalingFunction:
                 self._plan(effect)
             case Vend(signal):
                 assert self._ice is not None, "the rules vend only what there is"
+                if self._meter is not None:
+                    self._meter.charge(effect)
                 ice = servers_for(self._ice, signal.sender, signal.at)
                 invocation.vended(effect, ice)
             case _:

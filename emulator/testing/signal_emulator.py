@@ -24,7 +24,7 @@ from poker_signal.emulator.testing.failure_report import transcript
 from poker_signal.emulator.testing.marker_options import Setup
 from poker_signal.emulator.testing.signal_clock import SignalClock
 from poker_signal.emulator.testing.signal_faults import SignalFaults
-from poker_signal.emulator.testing.signal_peer import PATIENCE_S, SignalPeer
+from poker_signal.emulator.testing.signal_peer import PATIENCE_S, SignalPeer, words_of
 from poker_signal.emulator.trace.as_json import as_json
 from poker_signal.emulator.trace.entries import Opened
 from poker_signal.emulator.wiring import types_known_to
@@ -48,6 +48,7 @@ class ConnectPeer(Protocol):
         *,
         session: str | None = None,
         ticket: str | None = None,
+        wants: str | None = None,
         within: float = PATIENCE_S,
     ) -> SignalPeer:
         """Connect a player; see ``SignalEmulator.connect``."""
@@ -148,18 +149,22 @@ class SignalEmulator:
         *,
         session: str | None = None,
         ticket: str | None = None,
+        wants: str | None = None,
         within: float = PATIENCE_S,
     ) -> SignalPeer:
         """Connect a player as the app does; the connection is closed when the test ends.
 
+        ``wants``: ``presence``, ``go-away`` or both with a comma, the frames to get unasked.
         ``within``: timeout of the handshake in seconds.
 
         Raises:
+            ValueError: ``wants`` has another word.
             Refused: the handshake was answered with a status other than 101.
             Ended: the emulator has stopped.
         """
         __tracebackhide__ = True
-        connecting = self._connect(player, game, session, ticket, within)
+        words_of(wants)
+        connecting = self._connect(player, game, session, ticket, wants, within)
         try:
             return await self._background.wait(connecting)
         except InvalidStatus as error:
@@ -308,13 +313,21 @@ class SignalEmulator:
         return services
 
     async def _connect(
-        self, player: str, game: str, session: str | None, ticket: str | None, within: float
+        self,
+        player: str,
+        game: str,
+        session: str | None,
+        ticket: str | None,
+        wants: str | None,
+        within: float,
     ) -> SignalPeer:
         before = self._emulator.trace.next_number
         client = await self._stack.enter_async_context(
-            signal_client(self.url, player, game, session, within, ticket, authority=self.authority)
+            signal_client(
+                self.url, player, game, session, within, ticket, wants, authority=self.authority
+            )
         )
-        peer = SignalPeer(client, game, self._clock, self._background)
+        peer = SignalPeer(client, game, self._clock, self._background, wants)
         peer.connection_id = self._new_connection(Label(player, game), before)
         self.peers.append(peer)
         return peer

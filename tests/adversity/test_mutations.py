@@ -396,15 +396,19 @@ LATER: dict[str, Mutation] = {
 
 NOTICED_BY = {
     ("core", "candidates_of_old_pairs_wait"): 137,
+    ("core", "hosts_without_a_row_wait_in_their_lobby"): 98,
     ("core", "one_410_deletes_a_row"): 52,
     ("core", "protected_hosts_refuse_even_when_dead"): 78,
     ("lambda", "candidates_end_a_watch"): 252,
     ("lambda", "failed_notes_fail_messages"): 55,
     ("lambda", "given_up_candidates_are_not_noted"): 74,
+    ("lambda", "hosts_without_a_row_wait_in_their_lobby"): 84,
     ("lambda", "joiners_of_a_taken_name_are_let_in"): 63,
     ("lambda", "lag_is_not_noticed"): 41,
+    ("lambda", "late_answers_end_a_watch"): 162,
     ("lambda", "lost_answers_are_never_looked_for"): 363,
     ("lambda", "one_410_deletes_a_row"): 91,
+    ("lambda", "pings_without_a_row_are_answered"): 181,
     ("lambda", "protected_hosts_refuse_even_when_dead"): 48,
     ("lambda", "senders_without_a_row_are_not_closed"): 181,
 }

@@ -26,6 +26,19 @@ def test_a_host_and_players_open_their_channels(url: str) -> None:
     assert {(told["other"], told["text"]) for told in heard} == {("HOST", "welcome")}
 
 
+def test_a_player_finds_a_host_that_comes_later_and_one_that_comes_back(url: str) -> None:
+    """A player that is there first joins each HOST of its game; HOST is told who leaves."""
+    with start("bot", url, "--game", "G5", "--player", "Zoë") as player:
+        assert "HOST_NOT_FOUND" in until(player, "channel-problem")["text"]
+        for _ in range(2):
+            with start("bot", url, "--player", "HOST", "--game", "G5") as host:
+                assert until(player, "channel-open")["other"] == "HOST"
+                assert until(host, "channel-open")["other"] == "Zoë"
+                host.send_signal(signal.SIGTERM)
+                assert host.wait(20) == 0
+            assert until(player, "channel-closed")["other"] == "HOST"
+
+
 def test_a_peer_that_answers_is_a_bot_with_a_keyboard(url: str) -> None:
     """With `--answer`, `peer` opens data channels as a bot does and prints its frames as well."""
     with start("peer", url, "--player", "HOST", "--game", "G2", "--answer") as host:

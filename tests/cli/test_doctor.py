@@ -32,7 +32,7 @@ def lines(text: str) -> list[str]:
 def coturn_file(tmp_path: Path) -> Generator[tuple[Path, dict[str, object]], None, None]:
     """Start coturn; yield a file for --ice, and its content."""
     demand_turn()
-    with turn_server() as ice:
+    with turn_server() as (_, ice):
         content: dict[str, object] = {
             "provider": "coturn",
             "urls": ice.urls,

@@ -1,5 +1,6 @@
 """``emulate --ice`` and ``--turn``: the ICE servers that clients get, and clear errors."""
 
+import asyncio
 import json
 import signal
 from pathlib import Path
@@ -12,6 +13,7 @@ from websockets.sync.client import connect
 
 from poker_signal.cli.main import main
 from poker_signal.cli.turn import PROGRAM
+from poker_signal.emulator.client.ice_probe import probe_turn
 from tests.clients.turn import demand_turn
 from tests.support.process import EMULATE, serving
 
@@ -39,7 +41,7 @@ def ice_file(folder: Path, value: object) -> str:
         (COTURN, 'allow it with "open": true in the file'),
         (
             {"provider": "twilio", "accountSid": "AC1", "authToken": "t"},
-            "only the deployed function calls twilio",
+            "only --handler lambda calls twilio",
         ),
     ],
 )
@@ -65,13 +67,22 @@ def test_a_file_that_is_not_there_is_one_line() -> None:
     "options",
     [
         ["--turn", "--ice", "a.json"],
-        ["--turn", "--handler", "lambda"],
+        ["--turn", "--handler", "app.py:handler"],
+        ["--ice", "a", "--template", "b"],
         ["--ice", "a", "--config", "b"],
     ],
 )
 def test_options_that_exclude_each_other_are_wrong_usage(options: list[str]) -> None:
     """Wrong usage has exit code 2."""
     assert refused(*options)[0] == 2
+
+
+def test_the_lambda_host_needs_an_ssm(tmp_path: Path) -> None:
+    """An endpoint of DynamoDB alone has no parameters, from which the function reads them."""
+    path = ice_file(tmp_path, {"iceServers": []})
+    code, error = refused("--handler", "lambda", "--dynamodb", "http://127.0.0.1:9", "--ice", path)
+    assert code == 2
+    assert "--ice puts a parameter into moto's SSM" in error
 
 
 def test_without_coturn_the_error_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,16 +103,38 @@ def welcome(url: str) -> dict[str, Any]:
 
 
 @pytest.mark.process
-def test_the_file_is_what_clients_get(tmp_path: Path) -> None:
-    """Static servers come as they are, coturn's with credentials."""
+@pytest.mark.parametrize("handler", ["core", pytest.param("lambda", marks=pytest.mark.aws)])
+def test_the_file_is_what_clients_get(tmp_path: Path, handler: str) -> None:
+    """Static servers come as they are, coturn's with credentials, on either host.
+
+    Each time they cost two messages of the limit.
+    """
     stun = {"urls": ["stun:stun.example.com"]}
     path = ice_file(tmp_path, {**COTURN, "iceServers": [stun], "open": True})
-    with serving(*EMULATE, "--port", "0", "--ice", path) as served:
+    limit = ("--message-rate", "0.001", "--message-burst", "4")
+    with serving(*EMULATE, "--port", "0", "--handler", handler, "--ice", path, *limit) as served:
         payload = welcome(served.url)
+        with connect(f"{served.url}?playerId=Bob&gameId=G", open_timeout=10) as bob:
+            for answered in ("ice-servers", "ice-servers", "error"):
+                bob.send('{"type":"ice-servers"}')
+                assert json.loads(bob.recv(timeout=10))["type"] == answered
+    assert "ice-servers" in payload["features"]
     first, turn = payload["iceServers"]
     assert first == stun
     assert turn["urls"] == ["turn:turn.example.com"]
     assert turn["username"].startswith(f"{payload['iceExpiresAt']}:")
+
+
+@pytest.mark.process
+@pytest.mark.aws
+def test_the_lambda_host_tells_of_the_turn_server() -> None:
+    """The credentials are those that coturn takes: a relay address is allocated."""
+    demand_turn()
+    with serving(*EMULATE, "--port", "0", "--handler", "lambda", "--turn") as served:
+        payload = welcome(served.url)
+        _, turn = payload["iceServers"]
+        found = asyncio.run(probe_turn(turn["urls"][0], turn["username"], turn["credential"]))
+    assert found == (True, "gave a relay address")
 
 
 @pytest.mark.process

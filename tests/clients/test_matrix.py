@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any, NamedTuple
 
 import pytest
@@ -17,6 +17,7 @@ from tests.clients.aiortc_end import AiortcEnd
 from tests.clients.pages import End, ends_of, serving_harness, told
 from tests.end_to_end.firefox import Session, firefox
 from tests.support import tiers
+from tests.support.process import emulate
 
 pytestmark = [
     pytest.mark.browser,
@@ -140,10 +141,36 @@ async def both_talk(scene: Scene, round_: str) -> list[int]:
     return list(await asyncio.gather(scene.host.talk(round_), scene.player.talk(round_)))
 
 
+@pytest.mark.aws
+@pytest.mark.process
+async def test_the_lambda_function_carries_the_handshakes(browser: Browser, site: str) -> None:
+    """The function behind the emulator, with moto's DynamoDB: a hundred messages each way."""
+    codes = [f"GAME{number}" for number in range(GAMES)]
+    with emulate("--port", "0", "--handler", "lambda") as served:
+        client = f"http{served.url.removeprefix('ws').rsplit('/', 1)[0]}/_inspect/client/"
+        async with ends_of(browser, browser, site=site) as ends:
+            for end, hosts in zip(ends, (True, False), strict=True):
+                await end.start(served.url, client, codes, hosts=hosts, cuts=[0] * GAMES)
+            for round_ in ("first", "second"):
+                talks = (end.talk(round_) for end in ends)
+                assert await asyncio.gather(*talks) == [GAMES, GAMES]
+                await asyncio.gather(*(end.call("killSockets") for end in ends))
+                await asyncio.gather(*(end.call("opened", 2) for end in ends))
+            for end in ends:
+                await end.call("leave")
+
+
 @pytest.mark.parametrize("name", CELLS)
 async def test_chromium_and_chromium(browser: Browser, site: str, name: str) -> None:
     """A hundred messages go each way, whatever happened."""
     await play(browser, browser, site, CELLS[name], f"chromium {name}")
+
+
+def clean_first(names: Iterable[str]) -> list[Any]:
+    """Return parameters of which only ``clean`` is no nightly one."""
+    return [
+        name if name == "clean" else pytest.param(name, marks=pytest.mark.nightly) for name in names
+    ]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
@@ -153,22 +180,19 @@ async def fox() -> AsyncGenerator[Session, None]:
         yield session
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", clean_first(CELLS))
 async def test_firefox_and_firefox(fox: Session, site: str, name: str) -> None:
     """A hundred messages go each way, whatever happened."""
     await play(fox, fox, site, CELLS[name], f"firefox {name}")
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", clean_first(CELLS))
 async def test_chromium_hosts_firefox(browser: Browser, fox: Session, site: str, name: str) -> None:
     """A hundred messages go each way, whatever happened."""
     await play(browser, fox, site, CELLS[name], f"chromium firefox {name}")
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", clean_first(CELLS))
 async def test_firefox_hosts_chromium(browser: Browser, fox: Session, site: str, name: str) -> None:
     """A hundred messages go each way, whatever happened."""
     await play(fox, browser, site, CELLS[name], f"firefox chromium {name}")
@@ -185,13 +209,7 @@ async def test_chromium_hosts_aiortc(browser: Browser, site: str, name: str) -> 
     await play(browser, AiortcEnd(), site, CELLS[name], f"chromium aiortc {name}")
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name if name == "clean" else pytest.param(name, marks=pytest.mark.nightly)
-        for name in FOREIGN
-    ],
-)
+@pytest.mark.parametrize("name", clean_first(FOREIGN))
 async def test_aiortc_hosts_chromium(browser: Browser, site: str, name: str) -> None:
     """A hundred messages go each way, whatever happened."""
     await play(AiortcEnd(), browser, site, CELLS[name], f"aiortc chromium {name}")

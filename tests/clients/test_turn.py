@@ -28,7 +28,7 @@ def ice() -> Generator[IceConfig, None, None]:
     """Start coturn; yield its configuration."""
     demand_turn()
     with turn_server() as started:
-        yield started
+        yield started.config
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")

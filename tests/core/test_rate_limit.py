@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from poker_signal.core.configuration import Rules
-from poker_signal.core.model import ConnectionId, Disconnect, Message
+from poker_signal.core.model import ConnectionId, Disconnect, Message, Signal, Vend
 from poker_signal.core.rate_limit import WORTH_A_LOOK, Meter
 from poker_signal.core.token_bucket import FULL, Rate
 
@@ -51,6 +51,31 @@ def test_buckets_that_are_full_again_are_forgotten_and_no_others() -> None:
     assert passed(meter, AT_MS + 1000, "new")
     assert len(meter) == 2
     assert not passed(meter, AT_MS + 1000, "recent")
+
+
+def vend(connection_id: str) -> Vend:
+    """Return the effect of a client that asks for ICE servers."""
+    sender = ConnectionId(connection_id)
+    return Vend(Signal(sender, AT_MS // 1000, "ice-servers", None, "null", None))
+
+
+def test_ice_servers_cost_two_messages() -> None:
+    """The second token is owed, so that half the rate remains; others pay nothing."""
+    meter = Meter(Rules(message_rate=1, message_burst=3))
+
+    def vended(at_ms: int) -> bool:
+        has_passed = passed(meter, at_ms)
+        if has_passed:
+            meter.charge(vend("c1"))
+        return has_passed
+
+    assert [vended(AT_MS) for _ in range(3)] == [True, True, False]
+    assert [vended(AT_MS + 1000 * second) for second in range(1, 9)] == [False, True] * 4
+    assert [passed(meter, AT_MS, "c2") for _ in range(3)] == [True] * 3
+    meter.charge(vend("c3"))
+    unlimited = Meter(Rules(message_rate=0))
+    unlimited.charge(vend("c1"))
+    assert len(unlimited) == 0
 
 
 class PlainBucket:

@@ -187,6 +187,7 @@ def test_the_canary_plays_a_handshake_where_it_is_deployed(live: Stack) -> None:
     assert (result["passed"], result["step"]) == (True, "both leave")
 
 
+@pytest.mark.nightly
 async def test_a_version_is_rolled_back_under_open_connections(live: Stack, host: LiveHost) -> None:
     """Code and setting change at once, and go back at once; open connections stay open."""
     game = f"{GAME}-2"

@@ -1,13 +1,15 @@
 """The WebRTC peer: its events, and its errors."""
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
 from poker_signal.core.model import HOST
-from poker_signal.emulator.client.connection import Client, signal_client
+from poker_signal.emulator.client.connection import Client, NotHeard, signal_client
 from poker_signal.emulator.client.webrtc import (
     BadIceServer,
     Happened,
@@ -17,6 +19,7 @@ from poker_signal.emulator.client.webrtc import (
 )
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.server import Emulator
+from poker_signal.emulator.trace.entries import Received
 
 GAME = "GAME01"
 
@@ -34,7 +37,7 @@ class Story(asyncio.Queue[Happened]):
 async def seat(emulator: Emulator, name: str) -> AsyncGenerator[tuple[Peer, Client, Story], None]:
     """Connect a player with a WebRTC peer; yield the peer, the client and the events."""
     story = Story()
-    async with signal_client(emulator.url, name, GAME) as client:
+    async with signal_client(emulator.url, name, GAME, wants="presence") as client:
         peer = Peer(client, story.put_nowait)
         async with taking_part(peer):
             yield peer, client, story
@@ -143,3 +146,106 @@ def test_ice_servers_have_urls_of_their_own_kind() -> None:
     for url in BAD:
         with pytest.raises(BadIceServer, match="stun:HOST:PORT or turn:HOST:PORT"):
             check_ice_server(url)
+
+
+def reports(emulator: Emulator) -> list[tuple[str, str]]:
+    """Return the reports so far: sender, and state."""
+    bodies = [
+        (entry.facts.label[0], json.loads(entry.body))
+        for _, entry in emulator.trace.since(0)
+        if isinstance(entry, Received)
+    ]
+    return [
+        (player, body["payload"]["state"]) for player, body in bodies if body["type"] == "report"
+    ]
+
+
+async def test_a_player_joins_a_host_that_comes_later(
+    emulator: Emulator, clock: VirtualClock
+) -> None:
+    """Then the same player joins the HOST that comes after it, once the channel has closed."""
+    async with seat(emulator, "Alice") as (alice, client, at_alice):
+        await alice.join()
+        assert "HOST_NOT_FOUND" in (await at_alice.next()).text
+        for _ in range(2):
+            async with seat(emulator, HOST) as (host, _, _):
+                clock.advance(0)
+                assert await at_alice.next() == Happened("open", HOST, "table")
+                assert await host.channel("Alice") is not None
+            assert await at_alice.next() == Happened("closed", HOST, "table")
+        clock.advance(5)
+        await client.send("ping")
+        assert await at_alice.next() == Happened("left", HOST, "left")
+        assert at_alice.empty()
+
+
+async def test_a_player_joins_again_when_the_server_has_given_up(
+    emulator: Emulator, clock: VirtualClock
+) -> None:
+    """The first HOST never answered; the second join has its offer."""
+    async with (
+        signal_client(emulator.url, HOST, GAME) as silent,
+        seat(emulator, "Alice") as (alice, _, at_alice),
+    ):
+        await alice.join()
+        await silent.expect("join")
+        clock.advance(18)
+        assert "NO_ANSWER" in (await at_alice.next()).text
+        await silent.expect("join")
+        async with seat(emulator, HOST):
+            clock.advance(3)
+            assert (await at_alice.next()).kind == "open"
+
+
+async def test_a_host_forgets_a_player_that_leaves_during_its_handshake(
+    emulator: Emulator, clock: VirtualClock
+) -> None:
+    """The player sends its join twice, and gets one offer."""
+    async with seat(emulator, HOST) as (host, _, at_host):
+        async with signal_client(emulator.url, "Alice", GAME) as alice:
+            await alice.send("join", id_="1")
+            await alice.expect("offer")
+            await alice.send("join", id_="2")
+            await alice.expect("ack")
+            await alice.expect("ack")
+            async with seat(emulator, "Bob") as (bob, _, _):
+                await bob.join()
+                assert await at_host.next() == Happened("open", "Bob", "table")
+                with pytest.raises(NotHeard):
+                    await alice.expect("offer", within=0)
+            assert await at_host.next() == Happened("closed", "Bob", "table")
+        clock.advance(5)
+        left = {(await at_host.next()) for _ in range(2)}
+        assert left == {Happened("left", name, "left") for name in ("Alice", "Bob")}
+        assert host._connections == {}
+
+
+async def test_a_connection_that_fails_is_reported_and_made_anew(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The fingerprint of the first offer is another one's, so that DTLS fails."""
+    async with (
+        seat(emulator, HOST) as (host, host_client, _),
+        seat(emulator, "Alice") as (alice, _, at_alice),
+    ):
+        send = host_client.send
+        offers: list[str | None] = []
+
+        async def forge(type_: str, target: str | None = None, *more: Any, **named: Any) -> None:
+            if type_ == "offer" and not offers:
+                offers.append(target)
+                more = ({**more[0], "sdp": more[0]["sdp"].replace("sha-256 ", "sha-256 00:", 1)},)
+            await send(type_, target, *more, **named)
+
+        monkeypatch.setattr(host_client, "send", forge)
+        for peer in (host, alice):
+            await peer.hello()
+        await alice.join()
+        told = [await at_alice.next() for _ in range(2)]
+        assert told == [
+            Happened("problem", HOST, "the connection has failed"),
+            Happened("open", HOST, "table"),
+        ]
+        await host.channel("Alice")
+    assert reports(emulator).count(("Alice", "failed")) == 1
+    assert {(HOST, "connected"), ("Alice", "connected")} <= set(reports(emulator))
