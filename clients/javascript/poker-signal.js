@@ -164,11 +164,13 @@ class Client extends Emitter {
       this.presence(frame);
       this.emit("presence", frame);
     } else if (type === "error" || type === "undelivered") {
-      const { code = "ERROR", message = "The server reported an error." } = Object(payload);
+      const told = Object(payload);
+      const code = typeof told.code === "string" ? told.code : "ERROR";
+      const message = typeof told.message === "string" ? told.message : "The server reported an error.";
       this.refused(type, code, new Problem(code, message, true, frame), payload);
     } else if (type === undefined) {
       // API Gateway's own: {"message": "Internal server error", …}.
-      this.refused("error", "SERVER_ERROR", new Problem("SERVER_ERROR", `The server says: ${frame.message}`, true, frame), null);
+      this.refused("error", "SERVER_ERROR", new Problem("SERVER_ERROR", `The server says: ${JSON.stringify(frame.message)}`, true, frame), null);
     }
   }
 

@@ -48,6 +48,7 @@ export class Signaling extends Emitter {
   #attempts = 0;
   #openedAt = 0;
   #replacedAt = -Infinity;
+  #goneAt = -Infinity;
   #lostRow = false;
   #isClosed = false;
   /** @type {Record<string, string>} */ #kept = {};
@@ -269,8 +270,18 @@ export class Signaling extends Emitter {
     } else if (frame.type === "error" && (frame.id === "hello" || frame.id === "ice-servers")) {
       // An older server, or one without ICE servers: it works without.
       this.#settleIce();
+    } else if (frame.type !== undefined && typeof frame.type !== "string") {
+      this.emit("problem", new Problem("INVALID_FRAME", "The server sent a frame whose type is no text.", true, data));
     } else if (frame.type === "go-away") {
-      this.connect();
+      // A server that says so to each new socket is asked for another one every few seconds.
+      const waitMs = this.#goneAt + GOOD_MS - Date.now();
+      const move = () => {
+        this.#goneAt = Date.now();
+        this.connect();
+      };
+      clearTimeout(this.#retry);
+      if (waitMs > 0) this.#retry = setTimeout(move, waitMs);
+      else move();
     } else {
       if (frame.payload?.code === "NOT_CONNECTED") this.#lostRow = true;
       this.emit("frame", frame);

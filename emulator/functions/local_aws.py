@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.emulator import extras
 from poker_signal.emulator.functions.variables import DUMMY
+from poker_signal.emulator.protocols.origins import is_local_name, name_in
 
 DYNAMODB = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
 ALL = "AWS_ENDPOINT_URL"
@@ -32,9 +33,28 @@ class NewTable(NamedTuple):
     """Attribute of the time to live."""
 
 
+def without_pages(application: Any) -> Any:
+    """Return a WSGI application that refuses web pages of other origins.
+
+    By itself, moto answers each page of the local browser, with the keys of tickets too. Programs
+    send no ``Origin``; a page whose name is made to resolve to 127.0.0.1 has it in ``Host``.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        host = environ.get("HTTP_HOST", "")
+        origin = environ.get("HTTP_ORIGIN")
+        if is_local_name(name_in(host)) and origin in {None, f"http://{host}"}:
+            answer: Iterable[bytes] = application(environ, start_response)
+            return answer
+        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
+        return [b"Web pages may not use the services for handlers.\n"]
+
+    return guarded
+
+
 @contextmanager
 def moto(around: Callable[[Any], Any] = lambda application: application) -> Generator[str]:
-    """Serve all services that moto has; yield the endpoint.
+    """Serve all services that moto has, for programs; yield the endpoint.
 
     ``around`` wraps moto's WSGI application.
 
@@ -55,7 +75,7 @@ def moto(around: Callable[[Any], Any] = lambda application: application) -> Gene
     server = make_server(
         "127.0.0.1",
         0,
-        around(DomainDispatcherApplication(create_backend_app)),
+        without_pages(around(DomainDispatcherApplication(create_backend_app))),
         threaded=True,
         request_handler=MotoRequestHandler,
     )
