@@ -276,6 +276,8 @@ export class Signaling extends Emitter {
     } else if (frame.type === "error" && (frame.id === "hello" || frame.id === "ice-servers")) {
       // An older server, or one without ICE servers: it works without.
       this.#settleIce();
+    } else if (frame.type !== undefined && typeof frame.type !== "string") {
+      this.emit("problem", new Problem("INVALID_FRAME", "The server sent a frame whose type is no text.", true, data));
     } else if (frame.type === "go-away") {
       // A server that sends one to each new connection must not make the client connect all the time.
       clearTimeout(this.#retry);

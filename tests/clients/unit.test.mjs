@@ -667,3 +667,54 @@ test("a problem without a listener is on the console", async () => {
   assert.equal(warn.mock.calls[0].arguments[0].code, "INVALID_FRAME");
   warn.mock.restore();
 });
+
+test("a hostile server's frames of any shape end in no exception", async () => {
+  const alice = await seated();
+  const host = await hosting();
+  const evil = [null, true, 7, -1, "NaN", 1e308, "x", [], [[]], {}, { toString: 1 }, { valueOf: null, toString: null }];
+  evil.push(JSON.parse('{"__proto__":{"isAdmin":true},"constructor":1,"prototype":{},"length":-1}'));
+  const types = ["welcome", "ice-servers", "error", "undelivered", "player-joined", "player-left", "host-away", "host-back"];
+  types.push("join", "offer", "answer", "ice-candidate", "keepalive", "report", "constructor", "__proto__", ...evil);
+  for (const socket of FakeSocket.all.slice(-2)) {
+    for (const type of types) {
+      for (const value of evil) {
+        socket.hear({ type, payload: value });
+        socket.hear({ type, senderId: "HOST", id: value, payload: value });
+        socket.hear({ type, senderId: value, message: value, payload: { code: value, message: value, playerId: value, targetId: value } });
+        socket.hear({ type, senderId: "Alice", payload: { sdp: value, sid: value, seq: value, page: value, candidates: value, candidate: value } });
+      }
+      await settled();
+      // Throws what a listener has thrown.
+      mock.timers.tick(1);
+    }
+  }
+  assert.equal({}.isAdmin, undefined);
+  assert.ok(alice.problems.length > 0 && host.problems.length > 0);
+});
+
+test("a peer that counts in odd numbers or writes long ids harms nobody else", async () => {
+  const made = await hosting();
+  const socket = FakeSocket.last;
+  for (const seq of [1e308, -1, 0, 0.5, Number.MAX_SAFE_INTEGER + 1, "1", null]) {
+    socket.hear({ type: "offer", senderId: "Mallory", payload: { type: "offer", sdp: sdp("m"), sid: "M.1", seq } });
+    await settled();
+  }
+  socket.hear({ type: "offer", senderId: "Mallory", payload: { type: "offer", sdp: sdp("m"), sid: "x".repeat(30_000), seq: 1 } });
+  await settled();
+  assert.equal(made.peers.get("Alice").status, "connected");
+  // None of these ids and numbers was taken over.
+  for (const { payload } of socket.of("answer")) assert.ok(payload.sid.length <= 200 && Number.isSafeInteger(payload.seq));
+});
+
+test("a server that sends go-away to each socket is not asked without a pause", async () => {
+  await seated();
+  const before = FakeSocket.all.length;
+  for (let turn = 0; turn < 40; turn += 1) {
+    const { last } = FakeSocket;
+    if (last.readyState === 0) last.open();
+    last.hear({ type: "go-away", payload: {} });
+    await pass(250);
+  }
+  // Ten seconds: one for each five.
+  assert.ok(FakeSocket.all.length - before <= 3, `${FakeSocket.all.length - before} sockets`);
+});
