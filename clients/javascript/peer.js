@@ -34,6 +34,9 @@ const TURN_MS = 1000;
 const LABEL = "table";
 const MAX_HELD = 200;
 const MAX_QUEUED = 1000;
+/** Pages of the other side that are remembered as over; its frames arrive for seconds, not for days. */
+const MAX_PAGES = 20;
+const MAX_SID = 64;
 
 /** @param {string} sdp */
 const fingerprintOf = (sdp) => /a=fingerprint:(\S+ \S+)/.exec(sdp)?.[1] ?? "";
@@ -519,7 +522,7 @@ export class Peer extends Emitter {
    */
   async #takeDescription(type, payload) {
     const { sdp } = payload;
-    const isOurs = typeof payload.sid === "string" && typeof payload.seq === "number";
+    const isOurs = typeof payload.sid === "string" && payload.sid.length <= MAX_SID && Number.isSafeInteger(payload.seq) && payload.seq > 0;
     const sid = isOurs ? payload.sid : fingerprintOf(sdp);
     if (type === "answer") {
       const isTheOne = this.#pc?.signalingState === "have-local-offer" && (!isOurs || (sid === this.#sid && payload.seq === this.#seq));
@@ -579,6 +582,7 @@ export class Peer extends Emitter {
   #rememberPage(sid) {
     const former = this.#sid?.split(".")[0];
     if (former !== undefined && former !== sid.split(".")[0]) this.#formerPages.add(former);
+    if (this.#formerPages.size > MAX_PAGES) this.#formerPages.delete([...this.#formerPages][0]);
   }
 
   // Candidates.

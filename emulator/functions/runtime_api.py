@@ -110,6 +110,9 @@ class RuntimeApi:
 
     def respond(self, request: Request, reply: Callable[..., None]) -> None:
         """Answer a request of a runtime, or an Invoke."""
+        if "origin" in request.last_values:
+            reply(_error(403, "AccessDeniedException", "Web pages may not use this API."))
+            return
         _, secret, *path = request.path.split("/")
         client = self._clients.get(secret)
         match request.method, *path:

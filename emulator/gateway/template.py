@@ -30,6 +30,9 @@ SAM = "AWS::Serverless-2016-10-31"
 DUMMY_CODE = "s3://bucket/key"
 """Deployment of a function's code for SAM's translator, which takes no folder."""
 
+MAX_VALUES = 200_000
+"""Most values of a template. CloudFormation takes a megabyte, which has fewer."""
+
 DEFAULT_TIMEOUT_S = 3
 """Lambda's default."""
 
@@ -76,25 +79,51 @@ def read_template(path: Path, env: Path | None, place: Deployment) -> Template:
     try:
         text = file.read_text(encoding="utf-8")
         load = cfn_flip.load_json if text.lstrip().startswith("{") else cfn_flip.load_yaml
+        loaded = load(text)
+        _check_size(loaded)
         # CloudFormation's short forms become the long ones.
-        document = json.loads(cfn_flip.dump_json(load(text)))
+        document = json.loads(cfn_flip.dump_json(loaded))
     except OSError as error:
         raise BadTemplate(f"{file}: {error.strerror}") from error
+    except BadTemplate as error:
+        raise BadTemplate(f"{file}: {error}") from error
     except Exception as error:
         raise BadTemplate(f"{file}: neither YAML nor JSON: {error}") from error
     if not isinstance(document, dict) or not isinstance(document.get("Resources"), dict):
         raise BadTemplate(f"{file}: no template: it has no Resources")
+    for name, resource in document["Resources"].items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Properties", {}), dict):
+            raise BadTemplate(f"{file}: {name} is no resource with Type and Properties")
     code: dict[str, str] = {}
     transforms = document.get("Transform", [])
     if SAM in (transforms if isinstance(transforms, list) else [transforms]):
         document = _translated(document, code, file, place)
-    reader = _Reader(document, code, given, place)
     try:
+        reader = _Reader(document, code, given, place)
         config = reader.config()
         check(config)
     except (BadTemplate, ValueError) as error:
         raise BadTemplate(f"{file}: {error}") from error
+    except RecursionError as error:
+        raise BadTemplate(f"{file}: a name or a condition depends on itself") from error
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        # Shapes are not checked one by one: CloudFormation refuses such a template.
+        told = f"{type(error).__name__}: {error}"
+        raise BadTemplate(f"{file}: a property is missing or has a wrong shape: {told}") from error
     return Template(config, file.parent, reader.notes)
+
+
+def _check_size(document: Any) -> None:
+    """Raise BadTemplate if a document has too many values, those of each alias included."""
+    # Aliases of aliases make gigabytes of a kilobyte.
+    values, count = [document], 0
+    while values:
+        value = values.pop()
+        count += 1
+        if isinstance(value, dict | list):
+            values += value.values() if isinstance(value, dict) else value
+        if count + len(values) > MAX_VALUES:
+            raise BadTemplate(f"more than {MAX_VALUES} values, those of YAML's aliases included")
 
 
 def _file_of(path: Path) -> Path:
@@ -131,7 +160,10 @@ def _translated(document: Any, code: dict[str, str], file: Path, place: Deployme
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
-    shared = (document.get("Globals") or {}).get("Function") or {}
+    everywhere = document.get("Globals") or {}
+    shared = (everywhere.get("Function") or {}) if isinstance(everywhere, dict) else {}
+    if not isinstance(shared, dict):
+        raise BadTemplate(f"{file}: Globals: Function has no properties")
     for name, resource in document["Resources"].items():
         if resource.get("Type") != "AWS::Serverless::Function":
             continue
@@ -486,7 +518,7 @@ class _Reader:
                 return _as_text(self._resolve(own[name]))
             return _as_text(self._attribute(name) if "." in name else self._ref(name))
 
-        return re.sub(r"\$\{([^}]+)\}", replaced, text)
+        return re.sub(r"\$\{([^{}$]+)\}", replaced, text)
 
     def _in_map(self, argument: list[Any]) -> Any:
         value: Any = self._document.get("Mappings") or {}
@@ -534,7 +566,7 @@ def _names_in(value: Any) -> list[str]:
             names.append(str(each[0] if isinstance(each, list) else each.partition(".")[0]))
         elif key == "Fn::Sub":
             text, own = (each, {}) if isinstance(each, str) else each
-            names += [found.partition(".")[0] for found in re.findall(r"\$\{([^!}]+)\}", text)]
+            names += [found.partition(".")[0] for found in re.findall(r"\$\{([^!{}$]+)\}", text)]
             names += _names_in(own)
         else:
             names += _names_in(each)

@@ -41,6 +41,9 @@ FOR_PAGES: Headers = [
 ]
 """Headers of the probe's script, the answers to its reports, and the browser client."""
 
+MAX_STEM = 60
+"""Most characters of a file's name, without its type."""
+
 PROBE = "probe.js"
 PROBE_MODULE = "probe.mjs"
 
@@ -64,7 +67,7 @@ def _probe_source() -> str:
 def client_file(name: str) -> Answer | None:
     """Return a module of the browser client; None if there is no such module."""
     stem, _, kind = name.rpartition(".")
-    if kind != "js" or not stem.replace("-", "").isalnum():
+    if kind != "js" or not _is_stem(stem):
         return None
     file = files("poker_signal.javascript") / name
     if not file.is_file():
@@ -76,8 +79,7 @@ def client_file(name: str) -> Answer | None:
 def page_file(name: str) -> Answer | None:
     """Return a file of the page; None if there is no file with this name."""
     stem, _, kind = name.rpartition(".")
-    # Only letters, digits and hyphens: no path can leave the folder.
-    if kind not in _TYPES or not stem.replace("-", "").isalnum():
+    if kind not in _TYPES or not _is_stem(stem):
         return None
     file = files(__package__) / "page" / name
     if name == "redaction-rules.js":
@@ -87,3 +89,9 @@ def page_file(name: str) -> Answer | None:
     else:
         return None
     return Answer(200, content, [("Content-Type", _TYPES[kind]), *SAFE])
+
+
+def _is_stem(name: str) -> bool:
+    """Tell whether a name has only letters, digits and hyphens: no path can leave the folder."""
+    # A file system refuses a longer name with an error.
+    return len(name) <= MAX_STEM and name.replace("-", "").isalnum()

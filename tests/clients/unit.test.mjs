@@ -412,6 +412,38 @@ test("at go-away the new socket is open before the old one closes", async () => 
   assert.equal(alice.status, "connected");
 });
 
+test("a server that sends go-away to each new connection is not connected to all the time", async () => {
+  await seated();
+  for (let turn = 0; turn < 20; turn += 1) {
+    FakeSocket.last.hear({ type: "go-away", payload: { seconds: 300 } });
+    await pass(500);
+    if (FakeSocket.last.readyState === 0) FakeSocket.last.open();
+  }
+  const count = FakeSocket.all.length;
+  assert.ok(count === 3 || count === 4, `${count} sockets in ten seconds`);
+});
+
+test("frames of any shape are told or ignored, and raise no exception", async () => {
+  const alice = await seated();
+  const odd = [null, 1e308, -1, "NaN", [], {}, { toString: 1 }, { __proto__: { a: 1 } }, { constructor: 1, code: {} }];
+  odd.push(JSON.parse('{"__proto__":{"code":"X"},"code":{"toString":1},"message":{"toString":1},"sdp":{},"sid":[],"seq":"NaN"}'));
+  odd.push({ iceServers: [{ toString: 1 }], iceExpiresAt: -1e308, sid: "x".repeat(100_000), seq: 1e308, playerId: {} });
+  const types = ["welcome", "ice-servers", "error", "undelivered", "player-left", "host-back", "offer", "join", undefined];
+  for (const type of [...types, ...odd]) {
+    for (const senderId of [undefined, "HOST", "__proto__", ...odd]) {
+      for (const payload of odd) {
+        FakeSocket.last.hear({ type, senderId, payload, id: payload, message: payload });
+        if (FakeSocket.last.readyState === 0) FakeSocket.last.open();
+      }
+    }
+  }
+  for (const data of odd) FakeSocket.last.hear(data);
+  // An exception of a listener is thrown by a timer.
+  await pass(500);
+  assert.equal({}.code, undefined);
+  assert.ok(alice.problems.every(({ message }) => typeof message === "string"));
+});
+
 test("pings only after four minutes of silence; without an answer the client connects anew", async () => {
   await seated();
   const socket = FakeSocket.last;
@@ -634,4 +666,55 @@ test("a problem without a listener is on the console", async () => {
   FakeSocket.last.hear("{");
   assert.equal(warn.mock.calls[0].arguments[0].code, "INVALID_FRAME");
   warn.mock.restore();
+});
+
+test("a hostile server's frames of any shape end in no exception", async () => {
+  const alice = await seated();
+  const host = await hosting();
+  const evil = [null, true, 7, -1, "NaN", 1e308, "x", [], [[]], {}, { toString: 1 }, { valueOf: null, toString: null }];
+  evil.push(JSON.parse('{"__proto__":{"isAdmin":true},"constructor":1,"prototype":{},"length":-1}'));
+  const types = ["welcome", "ice-servers", "error", "undelivered", "player-joined", "player-left", "host-away", "host-back"];
+  types.push("join", "offer", "answer", "ice-candidate", "keepalive", "report", "constructor", "__proto__", ...evil);
+  for (const socket of FakeSocket.all.slice(-2)) {
+    for (const type of types) {
+      for (const value of evil) {
+        socket.hear({ type, payload: value });
+        socket.hear({ type, senderId: "HOST", id: value, payload: value });
+        socket.hear({ type, senderId: value, message: value, payload: { code: value, message: value, playerId: value, targetId: value } });
+        socket.hear({ type, senderId: "Alice", payload: { sdp: value, sid: value, seq: value, page: value, candidates: value, candidate: value } });
+      }
+      await settled();
+      // Throws what a listener has thrown.
+      mock.timers.tick(1);
+    }
+  }
+  assert.equal({}.isAdmin, undefined);
+  assert.ok(alice.problems.length > 0 && host.problems.length > 0);
+});
+
+test("a peer that counts in odd numbers or writes long ids harms nobody else", async () => {
+  const made = await hosting();
+  const socket = FakeSocket.last;
+  for (const seq of [1e308, -1, 0, 0.5, Number.MAX_SAFE_INTEGER + 1, "1", null]) {
+    socket.hear({ type: "offer", senderId: "Mallory", payload: { type: "offer", sdp: sdp("m"), sid: "M.1", seq } });
+    await settled();
+  }
+  socket.hear({ type: "offer", senderId: "Mallory", payload: { type: "offer", sdp: sdp("m"), sid: "x".repeat(30_000), seq: 1 } });
+  await settled();
+  assert.equal(made.peers.get("Alice").status, "connected");
+  // None of these ids and numbers was taken over.
+  for (const { payload } of socket.of("answer")) assert.ok(payload.sid.length <= 200 && Number.isSafeInteger(payload.seq));
+});
+
+test("a server that sends go-away to each socket is not asked without a pause", async () => {
+  await seated();
+  const before = FakeSocket.all.length;
+  for (let turn = 0; turn < 40; turn += 1) {
+    const { last } = FakeSocket;
+    if (last.readyState === 0) last.open();
+    last.hear({ type: "go-away", payload: {} });
+    await pass(250);
+  }
+  // Ten seconds: one for each five.
+  assert.ok(FakeSocket.all.length - before <= 3, `${FakeSocket.all.length - before} sockets`);
 });

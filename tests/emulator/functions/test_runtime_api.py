@@ -149,3 +149,15 @@ async def test_a_runtime_needs_the_secret_or_the_id_of_its_event(api: RuntimeApi
 def test_an_error_of_a_runtime_has_its_place(body: bytes, error: Raised) -> None:
     """The place is that of the innermost frame."""
     assert error_of(body) == error
+
+
+async def test_no_page_uses_the_api(api: RuntimeApi) -> None:
+    """Even one that knows the path or the id of an event."""
+    client, callee = Client(), Callee()
+    path, _ = api.add(client)
+    api.functions = {"child": callee}
+    for asked in (f"/{path}/2018-06-01/runtime/invocation/next", path_of(api, "child"),
+                  "/2018-06-01/runtime/invocation/r1/response"):  # fmt: skip
+        for method in ("GET", "POST"):
+            assert ask(api, method, asked, b"1", Origin="null").status == 403
+    assert client.ends == callee.payloads == []

@@ -1,6 +1,7 @@
 """Templates of SAM, CloudFormation and CDK become the configuration of an API."""
 
 import json
+import re
 import textwrap
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import msgspec
 import pytest
 
 from poker_signal.emulator.gateway.config import as_toml, read_config
+from poker_signal.emulator.gateway.template import SAM as TRANSFORM
 from poker_signal.emulator.gateway.template import (
     BadTemplate,
     Deployment,
@@ -316,3 +318,39 @@ def test_a_line_that_is_no_assignment_is_named(tmp_path: Path) -> None:
     """The file and the line are in the message."""
     with pytest.raises(BadTemplate, match=r"local\.env:2: not NAME=VALUE"):
         read(tmp_path, SAM, "A=1\nB\n")
+
+
+RESOURCES = """
+Resources:
+  Ws: {Type: 'AWS::ApiGatewayV2::Api', Properties: {ProtocolType: WEBSOCKET}}
+"""
+ALIASES = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(7))
+HOSTILE = {
+    "aliases": f"a0: &a0 [x]\n{ALIASES}{RESOURCES}",
+    "loop of aliases": f"{RESOURCES}  T: &t {{Type: x, Properties: {{A: *t}}}}\n",
+    "nested": "Resources: " + "[" * 400,
+    "nested JSON": '{"Resources":' * 2000,
+    "tag of Python": f"x: !!python/object/apply:os.system ['exit']\n{RESOURCES}",
+    "no resource": f"{RESOURCES}  N:\n",
+    "no resource of SAM": f"Transform: {TRANSFORM}\n{RESOURCES}  N:\n",
+    "no globals": f"Transform: {TRANSFORM}\nGlobals: {{Function: [1]}}\n{RESOURCES}",
+    "name of itself": RESOURCES
+    + "  T: {Type: 'AWS::DynamoDB::Table', Properties: {TableName: !Ref T, KeySchema: []}}\n",
+    "condition of itself": f"Conditions: {{A: {{Condition: A}}}}\n{RESOURCES}  T: {{Condition: A}}\n",
+    "join": RESOURCES + "  S: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Join 5}}\n",
+    "properties": f"{RESOURCES}  S: {{Type: 'AWS::ApiGatewayV2::Stage', Properties: 5}}\n",
+    "route": f"{RESOURCES}  R: {{Type: 'AWS::ApiGatewayV2::Route', Properties: {{ApiId: !Ref Ws}}}}\n",
+    "include": RESOURCES
+    + "  S: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Include /etc/passwd}}\n",
+    "memory": RESOURCES
+    + "  F: {Type: 'AWS::Lambda::Function', Properties: {Code: x, MemorySize: .inf}}\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_template_is_one_error(name: str, tmp_path: Path) -> None:
+    """Neither aliases nor shapes fill the memory or end in a traceback."""
+    file = tmp_path / "template.yaml"
+    file.write_text(HOSTILE[name])
+    with pytest.raises(BadTemplate, match=re.escape(str(file))):
+        read_template(file, None, HERE)

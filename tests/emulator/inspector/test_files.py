@@ -5,7 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from poker_signal.emulator.handshakes import rules_gateway
-from poker_signal.emulator.inspector.files import page_file
+from poker_signal.emulator.inspector.files import client_file, page_file
 from poker_signal.emulator.server import Emulator
 from tests.emulator.inspector.requests import ask
 
@@ -34,8 +34,11 @@ async def test_every_file_that_another_names_is_served(emulator: Emulator) -> No
 
 def test_no_name_leaves_the_folder() -> None:
     """Names of other folders and other files are not served."""
-    for name in ("../api.py", "..%2fapi.py", "api.py", "/etc/passwd", "a/b.js", ".js", "\0.js"):
+    names = ("../api.py", "..%2fapi.py", "api.py", "/etc/passwd", "a/b.js", ".js", "\0.js")
+    # A file system takes 255 bytes at most.
+    for name in (*names, "../package.json", "package.json", "a" * 300 + ".js"):
         assert page_file(name) is None
+        assert client_file(name) is None
 
 
 def test_every_verdict_is_explained() -> None:
