@@ -438,19 +438,24 @@ def import_logs(file: TextIO) -> None:
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def doctor(**options: Any) -> None:
-    """Find out what is wrong with this machine, network, server or TURN server.
+    """Find out what is wrong with this machine, network, server, TURN server or deployment.
 
     Checks one thing after the other, each with one sentence, and the command that mends it:
     versions, port and address of this machine, certificate and clock, the connection to URL, the
     pages that may connect, a handshake of a host and a player, and the STUN and TURN servers that
-    clients get, with a real allocation. Without URL it examines the emulator of this machine.
+    clients get, with a real allocation. Without URL it examines the emulator of this machine, at
+    the port that `emulate` would take here.
 
     ! is a warning, ✗ is wrong. Exit code 1: something is wrong. The JSON document has url, ok, and
     checks, each with name, health (ok, warning, wrong), words and then, the command.
     """
     import poker_signal.cli.doctor.command as command
 
-    command.run(**options)
+    is_default = options["url"] is None
+    if is_default:
+        # The port and stage that `emulate` takes in this folder.
+        options["url"] = command.emulator_url(emulate.make_context("emulate", []).params)
+    command.run(**options, is_default=is_default)
 
 
 @main.command(cls=RenamedOptions, renamed={"--secret-file": "--ticket-secret-file"})

@@ -164,9 +164,11 @@ def api_of_domain(account: Account, url: str) -> tuple[str, str]:
     then = "tofu output websocket_url, with the credentials and AWS_REGION of the deployment"
     try:
         mappings = account.read_all("apigatewayv2", "get_api_mappings", "Items", DomainName=host)
-    except NotThere as error:
+    except NotThere:
+        mappings = []
+    if not mappings:
         words = f"{host} is neither API Gateway's own name nor a custom domain of this account in"
-        raise NotRead(f"{words} {account.region}", then) from error
+        raise NotRead(f"{words} {account.region}", then)
     for each in mappings:
         if (each.get("ApiMappingKey") or "") == path:
             return str(each["ApiId"]), str(each["Stage"])

@@ -135,6 +135,9 @@ def _function(account: Account, stage: DeployedStage) -> Generator[Checked, None
     try:
         arn = function_of(account, stage.api_id)
         configuration = account.read("lambda", "get_function_configuration", FunctionName=arn)
+        if hidden := configuration.get("Environment", {}).get("Error"):
+            words = f"the function's variables cannot be read: {hidden.get('Message')}"
+            raise NotRead(words, "allow kms:Decrypt for the key of the function")
     except NotRead as error:
         yield wrong("function", error.words, error.then)
         return
@@ -178,10 +181,7 @@ def _origins(function: _Function) -> Checked:
 
 
 def _table(account: Account, function: _Function) -> Checked:
-    name = function.variable(TABLE_NAME)
-    if not name:
-        words = f"{function.name} has no variable {TABLE_NAME}"
-        return wrong("table", words, "tofu apply")
+    name = _table_name(function)
     table = account.read("dynamodb", "describe_table", TableName=name)["Table"]
     indexes = {each["IndexName"]: each for each in table.get("GlobalSecondaryIndexes", ())}
     if INDEX not in indexes:
@@ -194,8 +194,15 @@ def _table(account: Account, function: _Function) -> Checked:
     return ok("table", f"{name} is {table['TableStatus']}")
 
 
-def _ttl(account: Account, function: _Function) -> Checked:
+def _table_name(function: _Function) -> str:
     name = function.variable(TABLE_NAME)
+    if not name:
+        raise NotThere(f"{function.name} has no variable {TABLE_NAME}", "tofu apply")
+    return name
+
+
+def _ttl(account: Account, function: _Function) -> Checked:
+    name = _table_name(function)
     answer = account.read("dynamodb", "describe_time_to_live", TableName=name)
     found = answer["TimeToLiveDescription"]
     attribute = found.get("AttributeName")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -14,28 +14,40 @@ from poker_signal.cli.running import run_until_interrupted
 from poker_signal.cli.ticket import tickets_of
 from poker_signal.core.configuration import BadOrigin, parse_origins
 from poker_signal.emulator.protocols.origins import is_local_name
-from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.terminal import escape
 
 MARKS = {Health.OK: "✓", Health.WARNING: "!", Health.WRONG: "✗"}
 
 
+def emulator_url(options: Mapping[str, Any]) -> str:
+    """Return the URL of this machine's emulator, of the options of ``emulate``.
+
+    Raises:
+        click.UsageError: it takes any free port.
+    """
+    if options["port"] == 0:
+        raise click.UsageError(
+            "`emulate` takes any free port here (port is 0): name the URL that it prints"
+        )
+    scheme = "wss" if options["tls"] else "ws"
+    return f"{scheme}://{machine.LOOPBACK}:{options['port']}/{options['stage']}"
+
+
 def run(
     *,
-    url: str | None,
+    url: str,
     ticket_secret_file: str | None,
     timeout: float,
     origin: Sequence[str],
     cloud: bool,
     as_json: bool,
+    is_default: bool,
 ) -> None:
     """Check one thing after the other; exit with 1 if one is wrong."""
     for each in origin:
         _check_origin(each)
-    settings = Settings()
-    here = f"ws://{machine.LOOPBACK}:{settings.port}/{settings.stage}"
-    examined = Examined(server_url(url or here), tickets_of(ticket_secret_file), timeout)
-    plan = checks(examined, origins=origin, is_cloud=cloud, is_default=url is None)
+    examined = Examined(server_url(url), tickets_of(ticket_secret_file), timeout)
+    plan = checks(examined, origins=origin, is_cloud=cloud, is_default=is_default)
     raise SystemExit(run_until_interrupted(_all(plan, examined.url, as_json=as_json)))
 
 

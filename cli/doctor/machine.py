@@ -105,10 +105,14 @@ async def lan(server: Examined) -> Checked | None:
         words = f"nothing listens at {where}: phones and other machines cannot connect"
         return ok("lan", words, emulate)
     except (TimeoutError, OSError) as error:
-        words = f"{where} does not answer this machine: {error or 'a firewall drops the packets'}"
+        words = (
+            f"{where} does not answer this machine: {str(error) or 'a firewall drops the packets'}"
+        )
         return wrong("lan", words, firewall(server.port))
     writer.close()
-    return ok("lan", f"{where} answers; if a phone gets no answer, allow it", firewall(server.port))
+    # Packets to an own address do not leave the machine, where a firewall sees them.
+    words = f"{where} answers this machine; if a phone gets no answer, a firewall stops it"
+    return ok("lan", words, firewall(server.port))
 
 
 def firewall(number: int) -> str:
