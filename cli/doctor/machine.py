@@ -13,7 +13,7 @@ from poker_signal.cli.lan import NoLan, lan_address
 from poker_signal.emulator.protocols.origins import is_local_name
 
 WEBSOCKETS = 17
-PYTHON = (3, 11)
+"""Oldest major version that works."""
 
 MAX_SKEW_S = 10
 """Seconds by which clocks may differ before tickets and TURN credentials fail."""
@@ -28,15 +28,11 @@ _LISTENERS = {
 
 
 def versions() -> Checked:
-    """Compare Python and websockets with the oldest that work."""
+    """Compare websockets with the oldest version that works; older Pythons do not come here."""
     found = importlib.metadata.version("websockets")
-    python = ".".join(map(str, sys.version_info[:3]))
-    words = f"Python {python}, websockets {found}"
-    if sys.version_info < PYTHON:
-        needed = ".".join(map(str, PYTHON))
-        return wrong("versions", f"{words}: poker-signal needs Python {needed}", "python3 -m venv")
+    words = f"Python {'.'.join(map(str, sys.version_info[:3]))}, websockets {found}"
     if int(found.split(".")[0]) < WEBSOCKETS:
-        install = f"{sys.executable} -m pip install 'websockets>={WEBSOCKETS}'"
+        install = f'{sys.executable} -m pip install "websockets>={WEBSOCKETS}"'
         return wrong("versions", f"{words}: poker-signal needs websockets {WEBSOCKETS}", install)
     return ok("versions", words)
 

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import http.server
+import importlib.metadata
 import json
 import re
 import shlex
@@ -167,6 +168,15 @@ async def test_many_ice_servers_are_tried_in_part(monkeypatch: pytest.MonkeyPatc
     found = [each async for each in pair._ice([{"urls": ["stun:127.0.0.1:99999"] * 5}])]
     assert len(found) == 3
     assert "5 URLs, of which 2 were tried" in found[-1].words
+
+
+def test_an_old_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command installs a newer one for this interpreter."""
+    monkeypatch.setattr(importlib.metadata, "version", lambda package: "9.1")
+    found = machine.versions()
+    assert found.health is Health.WRONG
+    assert found.words.endswith("websockets 9.1: poker-signal needs websockets 17")
+    assert found.then == f'{sys.executable} -m pip install "websockets>=17"'
 
 
 @contextlib.asynccontextmanager
