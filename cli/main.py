@@ -416,8 +416,19 @@ def import_logs(file: TextIO) -> None:
 
 
 @main.command()
-@click.argument("url", default="ws://127.0.0.1:3001/prod")
+@click.argument("url", required=False)
 @_ticket_secret_file
+@click.option(
+    "--origin",
+    multiple=True,
+    metavar="ORIGIN",
+    help="Origin of a page that shall connect, such as https://poker.example.com. Repeatable.",
+)
+@click.option(
+    "--cloud",
+    is_flag=True,
+    help="Also read the settings of the deployment behind URL from AWS; needs boto3 (extra aws).",
+)
 @click.option(
     "--timeout",
     default=5.0,
@@ -425,16 +436,26 @@ def import_logs(file: TextIO) -> None:
     type=Finite(min=0, min_open=True),
     help="Seconds that each answer may take.",
 )
-def doctor(url: str, ticket_secret_file: str | None, timeout: float) -> None:
-    """Find out what is wrong with this machine, network, server or TURN server.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def doctor(**options: Any) -> None:
+    """Find out what is wrong with this machine, network, server, TURN server or deployment.
 
     Checks one thing after the other, each with one sentence, and the command that mends it:
-    versions, the connection to URL, the clock, a host and a player, and the STUN and TURN servers
-    that clients get, with a real allocation. Exit code 1: something is wrong.
-    """
-    import poker_signal.cli.doctor as command
+    versions, port and address of this machine, certificate and clock, the connection to URL, the
+    pages that may connect, a handshake of a host and a player, and the STUN and TURN servers that
+    clients get, with a real allocation. Without URL it examines the emulator of this machine, at
+    the port that `emulate` would take here.
 
-    command.run(url, ticket_secret_file, timeout)
+    ! is a warning, ✗ is wrong. Exit code 1: something is wrong. The JSON document has url, ok, and
+    checks, each with name, health (ok, warning, wrong), words and then, the command.
+    """
+    import poker_signal.cli.doctor.command as command
+
+    is_default = options["url"] is None
+    if is_default:
+        # The port and stage that `emulate` takes in this folder.
+        options["url"] = command.emulator_url(emulate.make_context("emulate", []).params)
+    command.run(**options, is_default=is_default)
 
 
 @main.command(cls=RenamedOptions, renamed={"--secret-file": "--ticket-secret-file"})

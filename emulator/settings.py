@@ -159,7 +159,7 @@ class Settings:
     messages of full size, and far more than a whole WebRTC handshake."""
     max_in_flight: int = 128
     """Concurrent invocations of one connection; at this number, reading from it is paused."""
-    turn_s: float = 0.005
+    turn_s: float = 0.001
     """Most seconds that one connection may keep the event loop busy without a break."""
 
     def __post_init__(self) -> None:

@@ -35,6 +35,9 @@ const SAME_JOIN_MS = 6000;
 /** The server delivers a join again for 15 s, also to a host whose channel has opened meanwhile. */
 const WATCHED_MS = 18_000;
 
+/** @param {unknown} value @param {string} otherwise */
+const textOr = (value, otherwise) => (typeof value === "string" ? value : otherwise);
+
 /** A code of six letters that cannot be mistaken for each other. */
 export const mintCode = () => random(6);
 
@@ -160,17 +163,16 @@ class Client extends Emitter {
     const { type, senderId, payload } = frame;
     if (typeof senderId === "string") {
       if (type !== "keepalive") this.relayed(type, senderId, payload);
-    } else if (PRESENCE.test(type ?? "")) {
+    } else if (typeof type === "string" && PRESENCE.test(type)) {
       this.presence(frame);
       this.emit("presence", frame);
     } else if (type === "error" || type === "undelivered") {
-      const told = Object(payload);
-      const code = typeof told.code === "string" ? told.code : "ERROR";
-      const message = typeof told.message === "string" ? told.message : "The server reported an error.";
-      this.refused(type, code, new Problem(code, message, true, frame), payload);
+      const code = textOr(payload?.code, "ERROR");
+      const problem = new Problem(code, textOr(payload?.message, "The server reported an error."), true, frame);
+      this.refused(type, code, problem, payload);
     } else if (type === undefined) {
       // API Gateway's own: {"message": "Internal server error", …}.
-      this.refused("error", "SERVER_ERROR", new Problem("SERVER_ERROR", `The server says: ${JSON.stringify(frame.message)}`, true, frame), null);
+      this.refused("error", "SERVER_ERROR", new Problem("SERVER_ERROR", `The server says: ${textOr(frame.message, "nothing")}`, true, frame), null);
     }
   }
 

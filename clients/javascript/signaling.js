@@ -48,7 +48,7 @@ export class Signaling extends Emitter {
   #attempts = 0;
   #openedAt = 0;
   #replacedAt = -Infinity;
-  #goneAt = -Infinity;
+  #movedAt = -Infinity;
   #lostRow = false;
   #isClosed = false;
   /** @type {Record<string, string>} */ #kept = {};
@@ -230,8 +230,14 @@ export class Signaling extends Emitter {
     this.#attempts += 1;
     if (this.#attempts >= QUIET_ATTEMPTS) this.emit("problem", problem);
     if (this.#isClosed) return;
+    clearTimeout(this.#retry);
     const limit = Math.min(this.#openedAt ? 30_000 : 4000, 250 * 2 ** this.#attempts);
     this.#retry = setTimeout(() => this.connect(), limit * (0.5 + Math.random() / 2));
+  }
+
+  #move() {
+    this.#movedAt = Date.now();
+    this.connect();
   }
 
   /** Expect a frame at least every four minutes. */
@@ -273,15 +279,11 @@ export class Signaling extends Emitter {
     } else if (frame.type !== undefined && typeof frame.type !== "string") {
       this.emit("problem", new Problem("INVALID_FRAME", "The server sent a frame whose type is no text.", true, data));
     } else if (frame.type === "go-away") {
-      // A server that says so to each new socket is asked for another one every few seconds.
-      const waitMs = this.#goneAt + GOOD_MS - Date.now();
-      const move = () => {
-        this.#goneAt = Date.now();
-        this.connect();
-      };
+      // A server that sends one to each new connection must not make the client connect all the time.
       clearTimeout(this.#retry);
-      if (waitMs > 0) this.#retry = setTimeout(move, waitMs);
-      else move();
+      const waitMs = this.#movedAt + GOOD_MS - Date.now();
+      if (waitMs > 0) this.#retry = setTimeout(() => this.#move(), waitMs);
+      else this.#move();
     } else {
       if (frame.payload?.code === "NOT_CONNECTED") this.#lostRow = true;
       this.emit("frame", frame);

@@ -17,6 +17,8 @@ from urllib.parse import quote, urlsplit, urlunsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
+from websockets.http11 import Response
+from websockets.typing import Origin
 
 from poker_signal.core.base_error import PokerSignalError
 from poker_signal.core.configuration import MAX_FRAME_BYTES
@@ -153,17 +155,23 @@ def query_of(**parameters: str | None) -> str:
 
 
 def connect_to(
-    url: str, query: str, timeout_s: float = 10, authority: Path | None = None
+    url: str,
+    query: str,
+    timeout_s: float = 10,
+    authority: Path | None = None,
+    origin: str | None = None,
 ) -> connect:
     """Return a WebSocket connection with any query string, to be awaited or entered.
 
-    ``authority``: certificate (PEM) to trust, instead of the system's.
+    ``authority``: certificate (PEM) to trust, instead of the system's. ``origin``: the origin of a
+    page, which a browser would send.
     """
     tls: dict[str, Any] = {}
     if authority is not None:
         tls["ssl"] = ssl.create_default_context(cafile=str(authority))
     return connect(
         url + query,
+        origin=None if origin is None else Origin(origin),
         # The app's stack does not offer compression, and API Gateway does not accept it.
         compression=None,
         max_size=MAX_FRAME_BYTES,
@@ -173,6 +181,11 @@ def connect_to(
         ping_interval=None,
         **tls,
     )
+
+
+def date_in(response: Response) -> str | None:
+    """Return the header Date of an answer to a handshake; None: there is none."""
+    return next(iter(response.headers.get_all("Date")), None)
 
 
 class Client:
@@ -209,6 +222,18 @@ class Client:
     def closed_by_us(self) -> bool:
         """True if this client closed or aborted the connection."""
         return self._closed_by_us
+
+    @property
+    def date(self) -> str | None:
+        """The server's clock in its answer to the handshake; None: it sent no header Date."""
+        response = self._socket.response
+        return date_in(response) if response is not None else None
+
+    @property
+    def certificate(self) -> dict[str, Any] | None:
+        """The server's certificate, as ``ssl.SSLSocket.getpeercert`` returns it; None: no TLS."""
+        tls = self._socket.transport.get_extra_info("ssl_object")
+        return None if tls is None else tls.getpeercert()
 
     async def send(
         self, type_: str, target: str | None = None, payload: Any = ABSENT, id_: Any = ABSENT
@@ -385,11 +410,12 @@ async def signal_client(
     ticket: str | None = None,
     wants: str | None = None,
     authority: Path | None = None,
+    origin: str | None = None,
 ) -> AsyncGenerator[Client, None]:
     """Connect a player; close the connection at the end, if it is still open.
 
     ``wants``: frames to get unasked, such as ``presence,go-away``. ``authority``: certificate to
-    trust.
+    trust. ``origin``: the origin of a page.
 
     Raises:
         InvalidStatus: the server refused the handshake.
@@ -397,7 +423,7 @@ async def signal_client(
     """
     query = query_of(playerId=player, gameId=game, session=session, ticket=ticket, wants=wants)
     started_s = time.perf_counter()
-    async with connect_to(url, query, timeout_s, authority) as socket:
+    async with connect_to(url, query, timeout_s, authority, origin) as socket:
         client = Client(socket, player, started_s)
         reading = asyncio.ensure_future(client.read())
         try:

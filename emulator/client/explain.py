@@ -1,9 +1,11 @@
 """Messages for a signaling server that cannot be reached: the cause, and what to do."""
 
+import enum
 import json
 import socket
 import ssl
 from http import HTTPStatus
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from websockets.exceptions import (
@@ -15,6 +17,7 @@ from websockets.exceptions import (
 
 from poker_signal.core.errors import HostProtected, MissingTicket
 from poker_signal.emulator.aws.http import INTERNAL_SERVER_ERROR, TIMED_OUT
+from poker_signal.emulator.client.connection import date_in
 from poker_signal.emulator.terminal import escape
 
 UNREACHABLE = (OSError, InvalidHandshake, InvalidProxy)
@@ -54,6 +57,53 @@ _OWN_ADVICE = {
     str(MissingTicket()): "Use --ticket-secret-file FILE to make one",
 }
 """Advice after the sentence of a refusal by poker-signal's own rules."""
+
+
+class CertificateFault(enum.Enum):
+    """The reason why a certificate is refused."""
+
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not yet valid"
+    OTHER_NAME = "other name"
+    UNTRUSTED = "untrusted"
+
+
+_VERIFY_CODES = {
+    9: CertificateFault.NOT_YET_VALID,
+    10: CertificateFault.EXPIRED,
+    62: CertificateFault.OTHER_NAME,
+    64: CertificateFault.OTHER_NAME,
+}
+"""OpenSSL's X509_V_ERR_…; all others mean that no trusted authority has signed it."""
+
+
+def certificate_fault(error: BaseException) -> CertificateFault | None:
+    """Return the reason why a certificate was refused; None: the connect failed otherwise."""
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return None
+    code = getattr(error, "verify_code", 0)
+    return _VERIFY_CODES.get(code, CertificateFault.UNTRUSTED)
+
+
+class RefusedHandshake(NamedTuple):
+    """The HTTP answer of a server that refuses a handshake."""
+
+    status: int
+    said: str
+    """Its text as one line; empty if it is a web page."""
+    date: str | None
+    """The server's clock, a header Date."""
+    is_elsewhere: bool
+    """The stage or path may not exist: 403 or 404 without a reason."""
+
+
+def refusal(error: BaseException) -> RefusedHandshake | None:
+    """Return the server's answer; None: there was none."""
+    if not isinstance(error, InvalidStatus):
+        return None
+    answer = error.response
+    said = _said(answer.body)
+    return RefusedHandshake(answer.status_code, said, date_in(answer), is_elsewhere(error))
 
 
 def explain(error: BaseException, url: str, timeout_s: float) -> str:
@@ -103,11 +153,7 @@ def _of_os_error(error: BaseException, where: str, scheme: str) -> str:
             "deployment still exist? `tofu output websocket_url` prints the URL"
         )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"the certificate of {where} is not trusted: {error.verify_message}. For `emulate "
-            "--tls` set SSL_CERT_FILE to its authority.pem. A custom domain needs a certificate "
-            "with its name. A company's proxy may replace the certificate with its own"
-        )
+        return _of_certificate(error, where)
     if isinstance(error, ssl.SSLError):
         return f"{where} does not speak TLS: {error}. Is it {_other_scheme(scheme)}://?"
     if isinstance(error, ConnectionResetError):
@@ -121,6 +167,27 @@ def _of_os_error(error: BaseException, where: str, scheme: str) -> str:
             "the port"
         )
     return f"{where} cannot be reached: {error or type(error).__name__}"
+
+
+def _of_certificate(error: ssl.SSLCertVerificationError, where: str) -> str:
+    fault = certificate_fault(error)
+    if fault is CertificateFault.EXPIRED:
+        return (
+            f"the certificate of {where} has expired: renew it; if it is new, this machine's clock "
+            "is wrong"
+        )
+    if fault is CertificateFault.NOT_YET_VALID:
+        return f"the certificate of {where} is not valid yet: is this machine's clock right?"
+    if fault is CertificateFault.OTHER_NAME:
+        return (
+            f"the certificate of {where} is for another name: {error.verify_message} Connect to a "
+            "name that the certificate has; a custom domain needs a certificate with its name"
+        )
+    return (
+        f"the certificate of {where} is not trusted: {error.verify_message}. For `emulate --tls` "
+        "set SSL_CERT_FILE to its authority.pem. A company's proxy may replace the certificate "
+        "with its own"
+    )
 
 
 def _of_status(status: int, said: str) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import secrets
-import socket
 import struct
 from typing import NamedTuple
 from urllib.parse import parse_qs
@@ -38,12 +37,17 @@ def _address_of(url: str) -> _Address:
         host, port = place, str(_PORTS.get(scheme, 3478))
     default = "tcp" if scheme.endswith("s") else "udp"
     transport = parse_qs(query).get("transport", [default])[0]
+    if not 0 < int(port) < 65_536:
+        raise ValueError(f"{port} is no port")
     return _Address(scheme, host.strip("[]"), int(port), transport)
 
 
 async def probe_stun(url: str) -> IceProbe:
     """Send a binding request over UDP."""
-    address = _address_of(url)
+    try:
+        address = _address_of(url)
+    except ValueError as error:
+        return IceProbe(False, f"is no URL of a STUN server: {error}")
     loop = asyncio.get_running_loop()
     transaction = secrets.token_bytes(12)
     request = struct.pack("!HHI", BINDING_REQUEST, 0, MAGIC_COOKIE) + transaction
@@ -76,7 +80,7 @@ async def probe_stun(url: str) -> IceProbe:
                 transport.close()
     except TimeoutError:
         return IceProbe(False, f"did not answer within {PATIENCE_S:g} s")
-    except (OSError, socket.gaierror) as error:
+    except (OSError, UnicodeError) as error:
         return IceProbe(False, f"could not be reached: {error}")
     (kind,) = struct.unpack("!H", data[:2])
     if kind != BINDING_RESPONSE:
@@ -93,7 +97,10 @@ async def probe_turn(url: str, username: str, credential: str) -> IceProbe:
     from aioice.stun import TransactionError, TransactionFailed
     from aioice.turn import create_turn_endpoint
 
-    address = _address_of(url)
+    try:
+        address = _address_of(url)
+    except ValueError as error:
+        return IceProbe(False, f"is no URL of a TURN server: {error}")
     try:
         async with asyncio.timeout(PATIENCE_S):
             transport, _ = await create_turn_endpoint(
@@ -110,6 +117,6 @@ async def probe_turn(url: str, username: str, credential: str) -> IceProbe:
         return IceProbe(False, f"refused an allocation: {code} {reason}")
     except (TimeoutError, TransactionError):
         return IceProbe(False, f"did not answer within {PATIENCE_S:g} s")
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         return IceProbe(False, f"could not be reached: {error}")
     return IceProbe(True, "gave a relay address")

@@ -11,6 +11,9 @@ from poker_signal.emulator import extras
 from poker_signal.emulator.functions.variables import DUMMY
 from poker_signal.emulator.protocols.origins import is_local_name, name_in
 
+Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+"""A WSGI application."""
+
 DYNAMODB = ("AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_DYNAMODB_STREAMS")
 ALL = "AWS_ENDPOINT_URL"
 """Variable of the endpoint of each service that has none of its own."""
@@ -33,28 +36,9 @@ class NewTable(NamedTuple):
     """Attribute of the time to live."""
 
 
-def without_pages(application: Any) -> Any:
-    """Return a WSGI application that refuses web pages of other origins.
-
-    By itself, moto answers each page of the local browser, with the keys of tickets too. Programs
-    send no ``Origin``; a page whose name is made to resolve to 127.0.0.1 has it in ``Host``.
-    """
-
-    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        host = environ.get("HTTP_HOST", "")
-        origin = environ.get("HTTP_ORIGIN")
-        if is_local_name(name_in(host)) and origin in {None, f"http://{host}"}:
-            answer: Iterable[bytes] = application(environ, start_response)
-            return answer
-        start_response("403 Forbidden", [("Content-Type", "text/plain; charset=utf-8")])
-        return [b"Web pages may not use the services for handlers.\n"]
-
-    return guarded
-
-
 @contextmanager
 def moto(around: Callable[[Any], Any] = lambda application: application) -> Generator[str]:
-    """Serve all services that moto has, for programs; yield the endpoint.
+    """Serve all services that moto has; yield the endpoint.
 
     ``around`` wraps moto's WSGI application.
 
@@ -87,6 +71,24 @@ def moto(around: Callable[[Any], Any] = lambda application: application) -> Gene
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def without_pages(application: Application) -> Application:
+    """Return a WSGI application that refuses web pages, as the emulator's own port does.
+
+    Moto lets each page read and write: a page of any site could look for its port. A page sends
+    ``Origin``, for an image ``Sec-Fetch-Site``, or by DNS rebinding its own name in ``Host``.
+    """
+
+    def guarded(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        is_ours = is_local_name(name_in(environ.get("HTTP_HOST", "127.0.0.1")))
+        is_of_page = environ.get("HTTP_SEC_FETCH_SITE", "none") not in {"none", "same-origin"}
+        if "HTTP_ORIGIN" not in environ and is_ours and not is_of_page:
+            return application(environ, start_response)
+        start_response("403 Forbidden", [("Content-Type", "text/plain")])
+        return [b"Web pages may not use the services of the emulator: use 127.0.0.1 as the host."]
+
+    return guarded
 
 
 def client(service: str, endpoint: str, region: str | None = None, **credentials: str) -> Any:

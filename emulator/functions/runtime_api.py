@@ -16,7 +16,6 @@ from urllib.parse import unquote
 from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.aws.results import NotInvokable, Raised
 from poker_signal.emulator.protocols.http_connection import HttpConnection
-from poker_signal.emulator.protocols.origins import is_local_name, name_in
 from poker_signal.emulator.settings import Settings
 
 MAX_PAYLOAD_BYTES = 6_291_556
@@ -111,11 +110,8 @@ class RuntimeApi:
 
     def respond(self, request: Request, reply: Callable[..., None]) -> None:
         """Answer a request of a runtime, or an Invoke."""
-        if request.header("Origin") is not None or not is_local_name(
-            name_in(request.header("Host") or "")
-        ):
-            # A web page, maybe of a name that resolves to 127.0.0.1. Runtimes send neither.
-            reply(_error(403, "AccessDeniedException", "Web pages may not use this"))
+        if "origin" in request.last_values:
+            reply(_error(403, "AccessDeniedException", "Web pages may not use this API."))
             return
         _, secret, *path = request.path.split("/")
         client = self._clients.get(secret)

@@ -41,7 +41,11 @@ from poker_signal.emulator.gateway.routes import Api, Authorizer, Labeler, Route
 from poker_signal.emulator.protocols.http_connection import Switch
 from poker_signal.emulator.protocols.origins import Pages
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
-from poker_signal.emulator.protocols.websocket_connection import Listener, WebSocketConnection
+from poker_signal.emulator.protocols.websocket_connection import (
+    InputTurns,
+    Listener,
+    WebSocketConnection,
+)
 from poker_signal.emulator.settings import Settings
 from poker_signal.emulator.trace.entries import Asked, Finished, RequestRefused
 from poker_signal.emulator.trace.trace import Trace
@@ -106,6 +110,7 @@ class Connects:
         self._dispatcher = dispatcher
         self._throttles = throttles
         self._pages = Pages(settings)
+        self._turns = InputTurns()
         self._label = label or (lambda _: Label())
         self._last_connected_at_ms = 0
         self._paths = {settings.path, f"{settings.path}/"}
@@ -275,7 +280,12 @@ class Connects:
                 return
             headers = [*headers, ("sec-websocket-protocol", subprotocol)]
         connection = WebSocketConnection(
-            opening.facts, opening.upgrade.protocol, self._gateway, self._settings, self._clock
+            opening.facts,
+            opening.upgrade.protocol,
+            self._gateway,
+            self._settings,
+            self._clock,
+            self._turns,
         )
         opened = partial(self._gateway.connection_opened, connection)
         opening.reply(Switch(headers, connection, opened))

@@ -23,6 +23,8 @@ SILENT_S = 1
 
 UNTRUSTED = "the client does not trust the certificate: the banner names the one to trust"
 
+_AUTHORITY = "authority.pem"
+
 _RENEW_BEFORE = datetime.timedelta(days=30)
 
 
@@ -102,6 +104,22 @@ def _telling(tell: Callable[[str], None]) -> Iterator[None]:
         raise
 
 
+def kept_authority() -> Path | None:
+    """Return the certificate that clients of ``--tls`` must trust; None: none has been made."""
+    try:
+        folder = _own_folder()
+    except ImportError:
+        return None
+    path = folder / _AUTHORITY
+    return path if path.is_file() else None
+
+
+def _own_folder() -> Path:
+    import platformdirs
+
+    return platformdirs.user_cache_path("poker-signal") / "tls"
+
+
 def certificate_for(host: str, folder: Path | None = None) -> Certificate:
     """Return a certificate for this machine's loopback names and ``host``.
 
@@ -109,15 +127,15 @@ def certificate_for(host: str, folder: Path | None = None) -> Certificate:
         NoTls: trustme is not installed, or the folder cannot be written.
     """
     try:
-        import platformdirs
         import trustme
+
+        folder = folder or _own_folder()
     except ImportError as error:
         raise NoTls(extras.missing("--tls", "tls")) from error
-    folder = folder or platformdirs.user_cache_path("poker-signal") / "tls"
     names = NAMES if host in NAMES else (*NAMES, host)
     file = "loopback" if host in NAMES else re.sub(r"\W", "_", host)
     kept = Certificate(
-        authority=folder / "authority.pem",
+        authority=folder / _AUTHORITY,
         chain=folder / f"{file}.pem",
     )
     try:

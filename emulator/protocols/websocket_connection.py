@@ -8,6 +8,8 @@ decides frame sizes and close codes.
 import asyncio
 import sys
 import time
+from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple, Protocol, cast
 
 from websockets.extensions.permessage_deflate import PerMessageDeflate
@@ -27,6 +29,9 @@ except ImportError:  # pragma: no cover - wheels for every platform have it
 
 SLICE_BYTES = 4096
 """Bytes of one frame that are parsed before the connection checks whether its turn is over."""
+
+SHORT_BYTES = 8192
+"""Most input that is processed as soon as it arrives; longer input waits for its turn."""
 
 MAX_REASON_BYTES = 123
 """Largest reason in a close frame, next to the code (RFC 6455, section 5.5)."""
@@ -118,6 +123,34 @@ class Listener(Protocol):
         """Handle the end of the TCP connection."""
 
 
+class InputTurns:
+    """The connections of a gateway with long input, each of which waits for its turn.
+
+    The event loop runs one turn, and then processes what has arrived meanwhile: a short message
+    waits for one turn, however many connections send long ones.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+
+    def add(self, turn: Callable[[], None]) -> None:
+        """Queue a turn."""
+        self._waiting.append(turn)
+        if len(self._waiting) == 1:
+            self._next_soon()
+
+    def _next_soon(self) -> None:
+        asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        try:
+            self._waiting[0]()
+        finally:
+            self._waiting.popleft()
+            if self._waiting:
+                self._next_soon()
+
+
 class SilentProtocol(ServerProtocol):
     """Protocol whose own close frames have a code and no reason, as API Gateway's have."""
 
@@ -131,10 +164,11 @@ class SilentProtocol(ServerProtocol):
 # Closing: _closing is set once, by _start_closing, and never changes; _is_closed is set by
 # connection_lost. _can_post turns False with _closing, or a little earlier, as soon as websockets
 # has sent or received a close frame.
-# Reading is paused by invocation_started (at max_in_flight invocations) and by _work (after turn_s
-# of work). Only _take_turn resumes it, once the backlog is processed and both reasons are gone;
-# invocation_ended schedules this turn. Bytes that still arrive meanwhile go to _backlog. Writing is
-# never paused: above the high-water mark, pause_writing aborts the connection.
+# Reading is paused by invocation_started (at max_in_flight invocations), by data_received (for long
+# input) and by _work (after turn_s of work). Only _take_turn resumes it, once the backlog is
+# processed and all reasons are gone; invocation_ended schedules this turn. Bytes that still arrive
+# meanwhile go to _backlog. Writing is never paused: above the high-water mark, pause_writing aborts
+# the connection.
 # Two parsers read frames. text_at takes whole text messages, which websockets' parser never sees;
 # all other frames go to websockets, in pieces (_take). length_at says where such a frame ends, and
 # _owed counts its bytes still to give. Both must find the same end of each frame: otherwise payload
@@ -151,6 +185,7 @@ class WebSocketConnection(asyncio.Protocol):
         listener: Listener,
         settings: Settings,
         clock: Clock,
+        turns: InputTurns,
     ) -> None:
         self.facts = facts
         self.last_received_ms = facts.connected_at_ms
@@ -160,6 +195,7 @@ class WebSocketConnection(asyncio.Protocol):
         self._listener = listener
         self._settings = settings
         self._clock = clock
+        self._turns = turns
         self._transport: asyncio.Transport
         self._fragments: bytearray | None = None
         """Payload received of a fragmented message; None between messages."""
@@ -246,13 +282,17 @@ class WebSocketConnection(asyncio.Protocol):
             data = self._backlog + data
         if self._turn_is_due or self._in_flight >= self._max_in_flight:
             self._backlog = data
+        elif len(data) > SHORT_BYTES:
+            self._backlog = data
+            self._transport.pause_reading()
+            self._take_turn_soon()
         else:
             self._work(data)
 
     def _take_turn_soon(self) -> None:
         if not self._turn_is_due:
             self._turn_is_due = True
-            asyncio.get_running_loop().call_soon(self._take_turn)
+            self._turns.add(self._take_turn)
 
     def _take_turn(self) -> None:
         """Process the backlog; then resume reading if nothing else pauses it."""

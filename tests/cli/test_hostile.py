@@ -114,7 +114,12 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["deep"],
     ],
     "check": [["URL", "--timeout", "0.3"]],
-    "doctor": [["URL", "--timeout", "0.3"]],
+    "doctor": [
+        ["URL", "--timeout", "0.3", "--origin", "https://poker.example.com"],
+        ["URL", "--timeout", "0.3", "--json"],
+        ["URL", "--origin", EVIL],
+        ["settings"],
+    ],
     "peer": [["URL", "--timeout", "0.3"]],
     "bot": [["URL", "--timeout", "0.3", "--game", "G"]],
     "effects": [["event.json"], ["body.json"], ["body.json", "--room", "room.json"]],

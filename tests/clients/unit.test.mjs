@@ -412,6 +412,38 @@ test("at go-away the new socket is open before the old one closes", async () => 
   assert.equal(alice.status, "connected");
 });
 
+test("a server that sends go-away to each new connection is not connected to all the time", async () => {
+  await seated();
+  for (let turn = 0; turn < 20; turn += 1) {
+    FakeSocket.last.hear({ type: "go-away", payload: { seconds: 300 } });
+    await pass(500);
+    if (FakeSocket.last.readyState === 0) FakeSocket.last.open();
+  }
+  const count = FakeSocket.all.length;
+  assert.ok(count === 3 || count === 4, `${count} sockets in ten seconds`);
+});
+
+test("frames of any shape are told or ignored, and raise no exception", async () => {
+  const alice = await seated();
+  const odd = [null, 1e308, -1, "NaN", [], {}, { toString: 1 }, { __proto__: { a: 1 } }, { constructor: 1, code: {} }];
+  odd.push(JSON.parse('{"__proto__":{"code":"X"},"code":{"toString":1},"message":{"toString":1},"sdp":{},"sid":[],"seq":"NaN"}'));
+  odd.push({ iceServers: [{ toString: 1 }], iceExpiresAt: -1e308, sid: "x".repeat(100_000), seq: 1e308, playerId: {} });
+  const types = ["welcome", "ice-servers", "error", "undelivered", "player-left", "host-back", "offer", "join", undefined];
+  for (const type of [...types, ...odd]) {
+    for (const senderId of [undefined, "HOST", "__proto__", ...odd]) {
+      for (const payload of odd) {
+        FakeSocket.last.hear({ type, senderId, payload, id: payload, message: payload });
+        if (FakeSocket.last.readyState === 0) FakeSocket.last.open();
+      }
+    }
+  }
+  for (const data of odd) FakeSocket.last.hear(data);
+  // An exception of a listener is thrown by a timer.
+  await pass(500);
+  assert.equal({}.code, undefined);
+  assert.ok(alice.problems.every(({ message }) => typeof message === "string"));
+});
+
 test("pings only after four minutes of silence; without an answer the client connects anew", async () => {
   await seated();
   const socket = FakeSocket.last;

@@ -12,6 +12,8 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from websockets.asyncio.client import connect
@@ -120,6 +122,8 @@ async def test_a_chat_with_a_table(run: Run, tmp_path: Path, tls: bool) -> None:
         for name, each in read_config(tmp_path / "api.toml").tables.items()
     ]
     with moto() as endpoint:
+        with pytest.raises(HTTPError, match="403"):
+            await asyncio.to_thread(urlopen, Request(endpoint, headers={"Origin": "null"}))
         create_tables(endpoint, tables, "us-west-2")
         # A table that exists is kept.
         create_tables(endpoint, tables, "us-west-2")

@@ -320,29 +320,29 @@ def test_a_line_that_is_no_assignment_is_named(tmp_path: Path) -> None:
         read(tmp_path, SAM, "A=1\nB\n")
 
 
-API = """
+WS_API = """
 Resources:
   Ws: {Type: 'AWS::ApiGatewayV2::Api', Properties: {ProtocolType: WEBSOCKET}}
 """
 ALIASES = "".join(f"a{n + 1}: &a{n + 1} [{', '.join([f'*a{n}'] * 10)}]\n" for n in range(7))
 HOSTILE = {
-    "aliases": f"a0: &a0 [x]\n{ALIASES}{API}",
-    "loop of aliases": f"{API}  T: &t {{Type: x, Properties: {{A: *t}}}}\n",
+    "aliases": f"a0: &a0 [x]\n{ALIASES}{WS_API}",
+    "loop of aliases": f"{WS_API}  T: &t {{Type: x, Properties: {{A: *t}}}}\n",
     "nested": "Resources: " + "[" * 400,
     "nested JSON": '{"Resources":' * 2000,
-    "tag of Python": f"x: !!python/object/apply:os.system ['exit']\n{API}",
-    "no resource": f"{API}  N:\n",
-    "no resource of SAM": f"Transform: {TRANSFORM}\n{API}  N:\n",
-    "no globals": f"Transform: {TRANSFORM}\nGlobals: {{Function: [1]}}\n{API}",
-    "name of itself": API
+    "tag of Python": f"x: !!python/object/apply:os.system ['exit']\n{WS_API}",
+    "no resource": f"{WS_API}  N:\n",
+    "no resource of SAM": f"Transform: {TRANSFORM}\n{WS_API}  N:\n",
+    "no globals": f"Transform: {TRANSFORM}\nGlobals: {{Function: [1]}}\n{WS_API}",
+    "name of itself": WS_API
     + "  T: {Type: 'AWS::DynamoDB::Table', Properties: {TableName: !Ref T, KeySchema: []}}\n",
-    "condition of itself": f"Conditions: {{A: {{Condition: A}}}}\n{API}  T: {{Condition: A}}\n",
-    "join": API + "  S: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Join 5}}\n",
-    "properties": f"{API}  S: {{Type: 'AWS::ApiGatewayV2::Stage', Properties: 5}}\n",
-    "route": f"{API}  R: {{Type: 'AWS::ApiGatewayV2::Route', Properties: {{ApiId: !Ref Ws}}}}\n",
-    "include": API
+    "condition of itself": f"Conditions: {{A: {{Condition: A}}}}\n{WS_API}  T: {{Condition: A}}\n",
+    "join": WS_API + "  S: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Join 5}}\n",
+    "properties": f"{WS_API}  S: {{Type: 'AWS::ApiGatewayV2::Stage', Properties: 5}}\n",
+    "route": f"{WS_API}  R: {{Type: 'AWS::ApiGatewayV2::Route', Properties: {{ApiId: !Ref Ws}}}}\n",
+    "include": WS_API
     + "  S: {Type: 'AWS::ApiGatewayV2::Stage', Properties: {StageName: !Include /etc/passwd}}\n",
-    "memory": API
+    "memory": WS_API
     + "  F: {Type: 'AWS::Lambda::Function', Properties: {Code: x, MemorySize: .inf}}\n",
 }
 

@@ -22,7 +22,12 @@ from poker_signal.emulator.aws.http import Answer, Request
 from poker_signal.emulator.clock import VirtualClock
 from poker_signal.emulator.protocols.http_connection import HttpConnection, Switch
 from poker_signal.emulator.protocols.upgrade import Upgrade, negotiate
-from poker_signal.emulator.protocols.websocket_connection import Closing, WebSocketConnection
+from poker_signal.emulator.protocols.websocket_connection import (
+    SHORT_BYTES,
+    Closing,
+    InputTurns,
+    WebSocketConnection,
+)
 from poker_signal.emulator.settings import Settings
 from tests.support import tiers
 from tests.support.frames import HANDSHAKE
@@ -228,7 +233,9 @@ def understood(pieces: list[bytes], is_deflated: bool) -> tuple[list[str], bytes
     async def scene() -> tuple[list[str], bytes, Closing | None]:
         wire, gateway = Wire(), Listening()
         protocol = upgraded(is_deflated)
-        connection = WebSocketConnection(FACTS, protocol, gateway, SETTINGS, VirtualClock())
+        connection = WebSocketConnection(
+            FACTS, protocol, gateway, SETTINGS, VirtualClock(), InputTurns()
+        )
         connection.connection_made(wire)
         for piece in pieces:
             if not wire.is_closing():
@@ -242,6 +249,9 @@ def understood(pieces: list[bytes], is_deflated: bool) -> tuple[list[str], bytes
     return asyncio.run(scene())
 
 
+DATA = {Opcode.TEXT, Opcode.CONT, Opcode.BINARY}
+
+
 def modelled(data: bytes) -> list[str]:
     """Return the text messages that websockets reads, up to the first mistake."""
     sizes = (SETTINGS.max_message_bytes, SETTINGS.max_frame_bytes)
@@ -249,8 +259,11 @@ def modelled(data: bytes) -> list[str]:
     protocol.receive_data(data)
     found, parts = list[str](), list[bytes]()
     for event in protocol.events_received():
-        if not isinstance(event, Frame) or event.opcode not in {Opcode.TEXT, Opcode.CONT}:
+        if not isinstance(event, Frame) or event.opcode not in DATA:
             continue
+        if event.opcode is Opcode.BINARY:
+            # API Gateway has no binary messages: the connection ends.
+            break
         parts.append(bytes(event.data))
         if event.fin:
             try:
@@ -301,6 +314,7 @@ def test_frames_are_the_same_however_they_are_split(
 
 @CASES
 @given(texts_only.map(b"".join))
+@example(frame(0x82, b"{}") + frame(0x81, b""))
 def test_messages_are_what_websockets_reads(data: bytes) -> None:
     """Up to the first mistake, each message is one for websockets as well."""
     heard_, _, _ = understood([data], is_deflated=False)
@@ -320,3 +334,23 @@ def test_compressed_messages_are_inflated(texts: list[str], cut: int) -> None:
     assert whole == texts
     assert understood(split(data, [cut]), is_deflated=True)[0] == texts
     assert json.dumps(whole)
+
+
+async def test_a_short_message_waits_for_one_long_one_at_most() -> None:
+    """However many connections send long ones at once; those take turns."""
+    gateway, shared = Listening(), InputTurns()
+
+    def connected() -> WebSocketConnection:
+        connection = WebSocketConnection(
+            FACTS, upgraded(False), gateway, SETTINGS, VirtualClock(), shared
+        )
+        connection.connection_made(Wire())
+        return connection
+
+    long = SHORT_BYTES * "x"
+    for _ in range(6):
+        connected().data_received(frame(0x81, long.encode()))
+    other = connected()
+    asyncio.get_running_loop().call_soon(other.data_received, frame(0x81, b"ping"))
+    await turns()
+    assert gateway.heard == [long, "ping", *[long] * 5]

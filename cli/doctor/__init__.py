@@ -1,0 +1,1 @@
+"""``poker-signal doctor``: ordered checks of machine, network, server and deployment."""
