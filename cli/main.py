@@ -454,7 +454,9 @@ def doctor(**options: Any) -> None:
     is_default = options["url"] is None
     if is_default:
         # The port and stage that `emulate` takes in this folder.
-        options["url"] = command.emulator_url(emulate.make_context("emulate", []).params)
+        above = click.get_current_context().parent
+        context = emulate.make_context("emulate", [], above)
+        options["url"] = command.emulator_url(context.params)
     command.run(**options, is_default=is_default)
 
 

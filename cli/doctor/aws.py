@@ -72,7 +72,9 @@ class Account:
         )
         self._clients: dict[str, Any] = {}
         if self._session.region_name is None:
-            raise NotRead("the URL names no region of AWS", "export AWS_REGION=eu-central-1")
+            words = "the URL is not API Gateway's own, and no region is set for a custom domain"
+            then = "tofu output websocket_url, or export AWS_REGION=eu-central-1"
+            raise NotRead(words, then)
         self.region = str(self._session.region_name)
 
     def read(self, service: str, operation: str, **arguments: Any) -> dict[str, Any]:
