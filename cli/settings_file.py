@@ -75,8 +75,30 @@ class WithSettingsFile(click.Command):
             if isinstance(value, dict) or isinstance(value, list) is not param.multiple:
                 kind = "a list" if param.multiple else "one value"
                 raise click.ClickException(f"{path}: {key} takes {kind}")
-            options[str(param.name)] = value
+            options[str(param.name)] = (
+                [_as_typed(path, key, each) for each in value]
+                if isinstance(value, list)
+                else value
+                if param.is_flag and isinstance(value, bool)
+                else _as_typed(path, key, value)
+            )
         return options
+
+
+def _as_typed(path: Path, key: str, value: object) -> str:
+    """Return a value as it would be typed on the command line, which has the checks.
+
+    Raises:
+        click.ClickException: it cannot be typed.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    # An integer of thousands of digits has no decimal text.
+    if isinstance(value, float) or (isinstance(value, int) and value.bit_length() <= 64):
+        return str(value)
+    if isinstance(value, str) and "\0" not in value:
+        return value
+    raise click.ClickException(f"{path}: {key} takes text or a number")
 
 
 def _table_of(path: Path, table: str | None) -> dict[str, Any] | None:
@@ -100,7 +122,8 @@ def _table_of(path: Path, table: str | None) -> dict[str, Any] | None:
         found: Any = tomllib.loads(text)
     except RecursionError as error:
         raise click.ClickException(f"{path} is nested too deeply") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
+        # A TOMLDecodeError, or an integer of thousands of digits.
         raise click.ClickException(f"{path} is not TOML: {error}") from error
     for key in table.split(".") if table is not None else ():
         found = found.get(key) if isinstance(found, dict) else None

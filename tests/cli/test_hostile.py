@@ -53,6 +53,17 @@ FILES: dict[str, str] = {
     ),
     "config.toml": f'"{json.dumps(EVIL)[1:-1]}" = 1\n',
     "config2.toml": f"route_selection_expression = {json.dumps('$request.body.' + EVIL)}\n",
+    "template.yaml": f"Resources: {json.dumps({EVIL: {'Properties': 7}})}\n",
+    "template2.yaml": "Resources: "
+    + json.dumps(
+        {
+            "Ws": {"Type": "AWS::ApiGatewayV2::Api", "Properties": {"ProtocolType": "WEBSOCKET"}},
+            "R": {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"RouteKey": "a", "AuthorizationType": EVIL},
+            },
+        }
+    ),
     "deep.toml": "a=" + "[" * 5000,
     "settings/poker-signal.toml": f"{json.dumps(EVIL)} = 1\n",
     "settings2/poker-signal.toml": f"topology = {json.dumps(EVIL)}\n",
@@ -92,6 +103,8 @@ COMMANDS: dict[str, list[list[str]]] = {
         ["--config", "config.toml"],
         ["--config", "config2.toml"],
         ["--config", "deep.toml"],
+        ["--template", "template.yaml"],
+        ["--template", "template2.yaml"],
         ["--fault", EVIL],
         ["--handler", f"{EVIL}.py:handler"],
         ["--allowed-origins", EVIL],
