@@ -92,8 +92,15 @@ async def served() -> AsyncGenerator[tuple[Emulator, str], None]:
 
 
 @pytest.mark.process
+# The commands of docs/deploy.md take as long as those of all other pages.
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if commands_of(page)], ids=lambda page: page.name
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.nightly) if page.name == "deploy.md" else page
+        for page in PAGES
+        if commands_of(page)
+    ],
+    ids=lambda page: page.name,
 )
 async def test_every_block_runs(page: Path, folder: Path) -> None:
     """Every block ends with exit code 0."""

@@ -111,7 +111,14 @@ SAID: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 """Parts of the expected and of the actual text, in the failed rows of a fault."""
 
 
-@pytest.mark.parametrize("name", FOUND)
+# Each takes most of a second: one in three, and all of them nightly.
+CASES = [
+    name if number % 3 == 0 else pytest.param(name, marks=pytest.mark.nightly)
+    for number, name in enumerate(FOUND)
+]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_a_fault_is_found(name: str) -> None:
     """Each fault fails the rules that are about it, and no other."""
     fault, expected = FOUND[name]
