@@ -73,26 +73,28 @@ LOAD_IS_FULL: Final = TIER == "nightly" or os.environ.get("POKER_SIGNAL_LOAD") =
 """tests/load at full size."""
 
 SLOW_FILES: Final = (
-    "infrastructure/test_validate.py",
+    # These two wait for a minute, for queues: the others have the cores meanwhile.
     "infrastructure/test_apply.py",
     "infrastructure/test_live_later.py",
-    "infrastructure/test_live.py",
-    "inspector/test_probe.py",
     "field/test_rejoin.py",
-    "adversity/test_schedules.py",
+    "field/test_rosters.py",
+    "infrastructure/test_validate.py",
+    "inspector/test_probe.py",
+    "infrastructure/test_live.py",
     "inspector/test_page.py",
+    "clients/test_package.py",
+    "adversity/test_schedules.py",
     "test_packaging.py",
     "field/test_matrix.py",
     "inspector/test_live.py",
-    "field/test_rosters.py",
     "inspector/test_breakages.py",
+    "clients/test_matrix.py",
     "cli/test_ticket.py",
     "end_to_end/test_browser.py",
     "inspector/test_copies.py",
     "signaling/test_scripts.py",
-    "clients/test_package.py",
-    "clients/test_matrix.py",
     "adversity/test_mutations.py",
+    "emulator/client/check/test_runner.py",
     "emulator/client/check/test_found.py",
 )
 """Files that take longest, which begin first: none of them is left alone at the end."""
