@@ -26,8 +26,8 @@ RUNS ?= 50
 TESTS ?= tests
 SCHEDULES ?= 10000
 
-# One pool for all tests. Five processes on two cores: half of the tests wait more than they work.
-POOL := -n 5 --dist loadfile --no-loadscope-reorder
+# One pool for all tests. Six processes on two cores: half of the tests wait more than they work.
+POOL := -n 6 --dist loadfile --no-loadscope-reorder
 
 # Each process of the tests would compile all modules again.
 unexport PYTHONDONTWRITEBYTECODE
