@@ -86,7 +86,7 @@ def _tls_context() -> SSLContext:
     Loading the same list of authorities again is a no-op.
     """
     context: SSLContext = create_urllib3_context()
-    context.load_verify_locations = cache(context.load_verify_locations)  # type: ignore[assignment]
+    context.load_verify_locations = cache(context.load_verify_locations)  # type: ignore[assignment] # a method
     return context
 
 

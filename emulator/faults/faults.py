@@ -83,7 +83,7 @@ class Event(NamedTuple):
     @property
     def is_message(self) -> bool:
         """True if a client sent it."""
-        return self.raw["requestContext"]["eventType"] == "MESSAGE"  # type: ignore[no-any-return]
+        return self.raw["requestContext"]["eventType"] == "MESSAGE"  # type: ignore[no-any-return] # of JSON
 
 
 class Start(NamedTuple):
